@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The atomics the lock-free code is written in. One layer, so that the interleaving checker in
+ * tests/unit can compile the very same source with BATON_ATOMIC_HOOKS and decide what runs when.
+ */
+#ifndef BATON_BASE_ATOMIC_H
+#define BATON_BASE_ATOMIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef BATON_ATOMIC_HOOKS
+#include BATON_ATOMIC_HOOKS
+#else
+
+static inline uint32_t
+atomic_load32_relaxed(const uint32_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+static inline void
+atomic_store32_relaxed(uint32_t *p, uint32_t v)
+{
+	__atomic_store_n(p, v, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t
+atomic_load64_acquire(const uint64_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static inline uint64_t
+atomic_load64_relaxed(const uint64_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+/* On failure *expected is what was found. Acquire on both outcomes: the next try reads through it. */
+static inline bool
+atomic_cas64_acq_rel(uint64_t *p, uint64_t *expected, uint64_t desired)
+{
+	return __atomic_compare_exchange_n(p, expected, desired, true, __ATOMIC_ACQ_REL,
+					   __ATOMIC_ACQUIRE);
+}
+
+#endif
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ctx/ctx.h"
+
+static _Thread_local char last_error[1024];
+
+const char *
+baton_last_error(void)
+{
+	return last_error;
+}
+
+const char *
+baton_version(void)
+{
+	return BATON_VERSION;
+}
+
+int
+baton_err(int err, const char *fmt, ...)
+{
+	char text[sizeof(last_error)];
+	va_list ap;
+
+	/* Formatted aside: an argument may be the sentence that is being replaced. */
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	memcpy(last_error, text, sizeof(text));
+	return -err;
+}
+
+int
+baton_err_prefix(int ret, const char *fmt, ...)
+{
+	char text[sizeof(last_error)];
+	va_list ap;
+	int len;
+
+	va_start(ap, fmt);
+	len = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (len < 0 || (size_t)len >= sizeof(text))
+		return ret;
+	snprintf(text + len, sizeof(text) - (size_t)len, ": %s", last_error);
+	memcpy(last_error, text, sizeof(text));
+	return ret;
+}
+
+void
+baton_log(const struct baton_ctx *ctx, enum baton_log_level level, const char *fmt, ...)
+{
+	static const char *const names[] = { "error", "warning", "info", "debug" };
+	char line[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	if (ctx && ctx->log)
+		ctx->log(ctx->log_arg, level, line);
+	else if (level <= BATON_LOG_WARN)
+		fprintf(stderr, "baton: %s: %s\n", names[level], line);
+}
+
+/* Levenshtein distance of two short words; anything longer than the row counts as far. */
+static unsigned
+distance(const char *a, const char *b)
+{
+	unsigned row[64];
+	size_t la = strlen(a), lb = strlen(b);
+
+	if (la >= 64 || lb >= 64)
+		return 64;
+	for (size_t j = 0; j <= lb; j++)
+		row[j] = (unsigned)j;
+	for (size_t i = 1; i <= la; i++) {
+		unsigned diag = row[0];
+
+		row[0] = (unsigned)i;
+		for (size_t j = 1; j <= lb; j++) {
+			unsigned best = diag + (a[i - 1] != b[j - 1]);
+
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			diag = row[j];
+			row[j] = best;
+		}
+	}
+	return row[lb];
+}
+
+const char *
+baton_nearest(const char *word, const char *const *list)
+{
+	unsigned best = (unsigned)strlen(word) / 2 + 1;
+	const char *found = NULL;
+
+	for (; *list; list++) {
+		unsigned d = distance(word, *list);
+
+		if (d < best) {
+			best = d;
+			found = *list;
+		}
+	}
+	return found;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef BATON_BASE_ERR_H
+#define BATON_BASE_ERR_H
+
+#include <errno.h>
+
+#include <baton/context.h>
+
+/**
+ * Set the calling thread's error sentence.
+ *
+ * Return: -err, so that a failing path is one line: return baton_err(EINVAL, "...", ...).
+ */
+int baton_err(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3), cold));
+
+/** Put "what: " before the sentence already there, for a caller that knows more. Return: ret. */
+int baton_err_prefix(int ret, const char *fmt, ...) __attribute__((format(printf, 2, 3), cold));
+
+/** Log one line through the context's handler; ctx NULL writes to stderr. */
+void baton_log(const struct baton_ctx *ctx, enum baton_log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4), cold));
+
+/**
+ * The entry of a NULL-terminated list nearest to @word by edit distance, for "did you mean".
+ *
+ * Return: NULL when nothing is near (more than half of the word would change).
+ */
+const char *baton_nearest(const char *word, const char *const *list);
+
+#endif

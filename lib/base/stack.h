@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A lock-free stack of index blocks: a free list whose shared head is touched once per 62 entries.
+ *
+ * A block is a record of up to STACK_BLOCK indexes. The stack holds full blocks, partial blocks and spare (empty)
+ * blocks on three heads. A head is 64 bits, {tag:40, block:24}; every successful push and pop adds one to the tag.
+ *
+ * Memory order. Push writes the block's entries and `next` first, then publishes by a compare-and-swap with
+ * release; pop loads the head with acquire, so what it reads through the head was written before. A popped block is
+ * its popper's alone: the entries are plain memory. `next` alone may be read by a thread that is about to lose the
+ * race (its block popped and pushed again meanwhile), so it is a relaxed atomic, and what it reads then is discarded,
+ * since the tag has moved and the compare-and-swap fails. ABA needs the tag to come round: 2^40 operations between
+ * one thread's load and its compare-and-swap, 3 hours of stall at 10^8 operations a second. The compare-and-swap of pop
+ * needs no release for itself (it writes nothing others read), but the chain of releases through a head must not be
+ * broken by a pop between two pushes: read-modify-writes continue a release sequence (C17 5.1.2.4 p10), so a popper
+ * that sees head H written by another pop still synchronizes with the push that wrote H's block.
+ *
+ * Progress. A failed compare-and-swap means that another thread's succeeded; a thread stopped anywhere delays nobody.
+ */
+#ifndef BATON_BASE_STACK_H
+#define BATON_BASE_STACK_H
+
+#include <stddef.h>
+
+#include "base/atomic.h"
+
+#define STACK_BLOCK      62u
+#define STACK_NIL        0xffffffu
+#define STACK_MAX_BLOCKS (STACK_NIL - 1)
+
+struct stack_block {
+	uint32_t next; /* the block below, or STACK_NIL; relaxed atomic */
+	uint32_t n;
+	uint32_t idx[STACK_BLOCK];
+};
+
+_Static_assert(sizeof(struct stack_block) == 256, "four cache lines");
+
+struct stack_head {
+	_Alignas(64) uint64_t word; /* {tag:40, block:24} */
+};
+
+struct stack {
+	struct stack_head full;    /* blocks of exactly STACK_BLOCK entries */
+	struct stack_head partial; /* few: one at a time is merged by whoever adds another */
+	struct stack_head spare;
+	struct stack_block *blocks;
+	uint32_t n_blocks;
+};
+
+static inline void
+stack_push_block(struct stack_head *head, struct stack_block *blocks, uint32_t b)
+{
+	uint64_t old = atomic_load64_relaxed(&head->word);
+	uint64_t new;
+
+	do {
+		atomic_store32_relaxed(&blocks[b].next, (uint32_t)(old & STACK_NIL));
+		new = ((old >> 24) + 1) << 24 | b;
+	} while (!atomic_cas64_acq_rel(&head->word, &old, new));
+}
+
+/* Return: a block that is now the caller's, or STACK_NIL. */
+static inline uint32_t
+stack_pop_block(struct stack_head *head, struct stack_block *blocks)
+{
+	uint64_t old = atomic_load64_acquire(&head->word);
+	uint64_t new;
+	uint32_t b;
+
+	do {
+		b = (uint32_t)(old & STACK_NIL);
+		if (b == STACK_NIL)
+			return STACK_NIL;
+		new = ((old >> 24) + 1) << 24 | atomic_load32_relaxed(&blocks[b].next);
+	} while (!atomic_cas64_acq_rel(&head->word, &old, new));
+	return b;
+}
+
+/** Blocks needed for @entries indexes and @users threads, each of which may keep STACK_SPARES to itself. */
+uint32_t stack_blocks_for(uint32_t entries, uint32_t users);
+
+#define STACK_SPARES 2u
+
+/* What one user (a worker's cache) keeps, so that an exchange costs one compare-and-swap. */
+struct stack_user {
+	uint32_t spare[STACK_SPARES];
+	uint32_t n_spare;
+};
+
+/** An empty stack over @blocks, which the caller allocated (stack_blocks_for() of them). */
+void stack_init(struct stack *s, struct stack_block *blocks, uint32_t n_blocks);
+
+/** Put exactly STACK_BLOCK indexes. Cannot fail while each of `users` keeps to its bound. */
+void stack_put_full(struct stack *s, struct stack_user *u, const uint32_t *idx);
+
+/** Put 1 .. STACK_BLOCK indexes, merging with a partial block there is. For set-up and flushes. */
+void stack_put(struct stack *s, struct stack_user *u, const uint32_t *idx, uint32_t n);
+
+/** Get one block's entries, at most STACK_BLOCK. Return: how many; 0 when the stack is empty. */
+uint32_t stack_get(struct stack *s, struct stack_user *u, uint32_t *idx);
+
+/** Give a user's spare blocks back. */
+void stack_user_release(struct stack *s, struct stack_user *u);
+
+/** Entries on the stack; exact while nobody else uses it. Bounded by n_blocks whatever it meets. */
+uint32_t stack_count(const struct stack *s);
+
+#endif

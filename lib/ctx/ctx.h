@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The private side of a context: the tables everything hangs off. */
+#ifndef BATON_CTX_CTX_H
+#define BATON_CTX_CTX_H
+
+#include <pthread.h>
+
+#include <baton/context.h>
+#include <baton/pool.h>
+
+struct baton_port;
+
+struct baton_ctx {
+	/* 256 entries so that a token's pool field needs no check; the absent ones have count 0. */
+	struct baton_pool_view *views;
+	struct baton_pool *pools[BATON_MAX_POOLS];
+	struct baton_worker *workers[BATON_MAX_WORKERS];
+	struct baton_port *ports[BATON_MAX_PORTS];
+
+	/* Holder ids of queues: holders[id - BATON_OWNER_QUEUE]; fixed size, so readers need no lock. */
+	struct baton_queue *holders[BATON_MAX_PORTS * 2 * BATON_MAX_QUEUES];
+
+	baton_log_fn log;
+	void *log_arg;
+	baton_violation_fn on_violation;
+	void *violation_arg;
+
+	int epoll_fd;
+	uint32_t warned; /* CTX_WARNED_*: what is said once per context */
+	pthread_mutex_t lock; /* the tables above and `warned`; never taken in a burst */
+};
+
+#define CTX_WARNED_4K (1u << 0)
+
+/*
+ * Something baton_ctx_poll() serves. Embedded in its owner. The callback runs on the control thread with the
+ * epoll events; it may remove the source.
+ */
+struct ctx_source {
+	void (*ready)(struct ctx_source *src, uint32_t events);
+	int fd;
+};
+
+/** Watch src->fd for @events (EPOLLIN, ...). Return: 0 or a negative errno. */
+int ctx_source_add(struct baton_ctx *ctx, struct ctx_source *src, uint32_t events);
+void ctx_source_del(struct baton_ctx *ctx, struct ctx_source *src);
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Ports and queues.
+ *
+ * The life of a port: open, configure, set up every queue, start, bursts, stop, close. All but the
+ * bursts belong to the context's control thread; a burst belongs to the thread of the queue's worker.
+ */
+#ifndef BATON_PORT_H
+#define BATON_PORT_H
+
+#include <baton/pool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BATON_MAX_QUEUES 64 /* per direction and port */
+#define BATON_MIN_MTU    68   /* RFC 791 section 3.2: every link carries 68 octets */
+#define BATON_MAX_MTU    9000
+
+struct baton_port;
+struct baton_queue;
+
+/**
+ * Open a device by name with arguments, "net_virtio_user0,path=/tmp/s0,mac=02:00:00:00:00:01".
+ *
+ * The name is a driver's name and, to tell ports apart, a number. Every argument must be one the
+ * driver knows; the error names the nearest one.
+ *
+ * Control thread. Return: 0; -ENODEV for no such driver; -EINVAL for a bad argument; -EEXIST for a name
+ * already open; a driver's own errors.
+ */
+BATON_API int baton_port_open(struct baton_ctx *ctx, const char *devargs, struct baton_port **out);
+
+struct baton_port_config {
+	size_t size;
+	uint16_t rx_queues; /* 1 .. info.max_rx_queues */
+	uint16_t tx_queues;
+	uint16_t mtu;       /* 0: the device's own, or 1,500 */
+	uint16_t reserved;
+	uint32_t stop_timeout_ms; /* for workers to let go and TX to drain; 0: 1,000 */
+};
+
+/** Decide queue numbers and MTU. A stopped port; forgets queues set up before. -EINVAL, -EBUSY. */
+BATON_API int baton_port_configure(struct baton_port *port, const struct baton_port_config *config);
+
+struct baton_queue_config {
+	size_t size;
+	uint32_t descs;              /* ring size, a power of two; 0: the driver's default */
+	struct baton_worker *worker; /* whose thread and caches serve the queue */
+	struct baton_pool *pool;     /* RX: where packets land; TX: NULL */
+};
+
+/**
+ * Set up a queue of a configured, stopped port.
+ *
+ * @out: the handle for the bursts, good until the port is configured again or closed.
+ *
+ * Control thread. Return: 0; -EINVAL with the limits that were missed; -ENOMEM.
+ */
+BATON_API int baton_rxq_setup(struct baton_port *port, uint16_t index,
+			      const struct baton_queue_config *config, struct baton_queue **out);
+BATON_API int baton_txq_setup(struct baton_port *port, uint16_t index,
+			      const struct baton_queue_config *config, struct baton_queue **out);
+
+/**
+ * Start: map the context's pools for the device, fill the RX rings, enable the queues.
+ *
+ * Pools made later are not known to the device: tx_burst refuses their tokens until the port was
+ * stopped and started again.
+ *
+ * Control thread. Return: 0; -EINVAL when a queue is not set up; -ENOBUFS, with the numbers, when a
+ * pool is smaller than rings + caches + bursts; a driver's own errors. The port is then as it was before.
+ */
+BATON_API int baton_port_start(struct baton_port *port);
+
+/**
+ * Stop: no burst enters any more, the device lets go, buffers it held go home to their pools.
+ *
+ * Waits for the workers to leave their bursts, then for TX to drain, up to the deadline. What a device will not
+ * confirm to have let go is quarantined.
+ *
+ * Control thread. Return: 0; -ETIMEDOUT when a worker did not acknowledge or buffers were quarantined.
+ */
+BATON_API int baton_port_stop(struct baton_port *port);
+
+/** Stop if need be, and release everything. Control thread. Return: as baton_port_stop(); it is closed in any case but
+ * a worker that did not acknowledge. */
+BATON_API int baton_port_close(struct baton_port *port);
+
+struct baton_port_info {
+	const char *name;
+	const char *driver;
+	uint16_t max_rx_queues, max_tx_queues;
+	uint16_t rx_queues, tx_queues;
+	uint16_t max_segs;       /* tokens of one packet, at most */
+	uint16_t min_descs, max_descs, default_descs;
+	uint16_t mtu, max_mtu;
+	uint8_t mac[6];
+	uint8_t started;
+	uint8_t reserved;
+	char detail[256];        /* a driver's own line: negotiated features, transport */
+};
+
+BATON_API void baton_port_info(const struct baton_port *port, struct baton_port_info *info);
+
+struct baton_link {
+	uint8_t up;
+	uint8_t full_duplex;
+	uint16_t reserved;
+	uint32_t speed_mbps; /* 0: unknown */
+};
+
+/** The link as last heard. Any thread. */
+BATON_API void baton_port_link(const struct baton_port *port, struct baton_link *link);
+
+/** Set the MTU of a stopped port, 68 .. info.max_mtu. -EINVAL with the range, -EBUSY. */
+BATON_API int baton_port_set_mtu(struct baton_port *port, uint16_t mtu);
+
+/** Change the MAC address, where the device can. -ENOTSUP, -EINVAL for a multicast address. */
+BATON_API int baton_port_set_mac(struct baton_port *port, const uint8_t mac[6]);
+
+/* Packets, not tokens. */
+struct baton_stats {
+	uint64_t rx_packets;
+	uint64_t rx_bytes;   /* without virtio or other device headers and without FCS */
+	uint64_t rx_errors;  /* bad packet metadata, dropped */
+	uint64_t rx_missed;  /* the device had no buffer, where it says so */
+	uint64_t rx_nobuf;   /* times a ring could not be refilled for want of buffers */
+	uint64_t tx_packets;
+	uint64_t tx_bytes;
+	uint64_t tx_errors;  /* packets refused by tx_burst */
+	uint64_t violations; /* protocol violations of the device: each stopped a queue */
+};
+
+/** Sum over the queues since start or the last reset. Any thread; a running worker's counts may lag one burst. */
+BATON_API void baton_port_stats(const struct baton_port *port, struct baton_stats *stats);
+BATON_API void baton_queue_stats(const struct baton_queue *queue, struct baton_stats *stats);
+BATON_API void baton_port_stats_reset(struct baton_port *port);
+
+/**
+ * Why a queue was stopped by a protocol violation: a named error, such as "used id out of range: 300 of 256".
+ * Empty when it was not. Any thread.
+ */
+BATON_API const char *baton_queue_error(const struct baton_queue *queue);
+
+/** The number of packets' tokens a queue can now hold before it is full (TX) or has posted (RX). Its thread. */
+BATON_API unsigned baton_queue_in_flight(const struct baton_queue *queue);
+
+/**
+ * Complete TX of a queue whose application has nothing to send, so that its buffers go home.
+ *
+ * @budget: completions at most. The queue's thread. Return: tokens freed; a negative errno as tx_burst.
+ */
+BATON_API int baton_tx_clean(struct baton_queue *queue, unsigned budget);
+
+/* The public head of a queue; the rest is private. */
+struct baton_queue_head {
+	int (*burst)(struct baton_queue *queue, struct baton_token *tokens, unsigned n);
+	struct baton_worker_head *worker;
+	uint32_t state; /* published by the control thread; acquire */
+	uint32_t ack;   /* the worker's private copy */
+};
+
+#ifndef __cplusplus
+_Static_assert(offsetof(struct baton_queue_head, state) == 16, "ABI");
+_Static_assert(sizeof(struct baton_queue_head) == 24, "ABI");
+#endif
+
+BATON_API BATON_COLD int baton_queue_enter_(struct baton_queue *queue, const char *operation);
+
+static inline int
+baton_queue_ready_(struct baton_queue *queue, const char *operation)
+{
+	struct baton_queue_head *h = (struct baton_queue_head *)(void *)queue;
+
+	if (baton_unlikely(__atomic_load_n(&h->state, __ATOMIC_ACQUIRE) != h->ack ||
+			   __atomic_load_n(&h->worker->thread, __ATOMIC_RELAXED) !=
+				   baton_thread_self()))
+		return baton_queue_enter_(queue, operation);
+	return 0;
+}
+
+/**
+ * Receive up to @n tokens of whole packets. The CPU holds them afterwards.
+ *
+ * The queue's thread. Return: the number of tokens; -EINVAL when @n is less than the port's max_segs;
+ * -ENETDOWN when the queue is stopped; -EIO when a protocol violation has stopped it
+ * (baton_queue_error() names it); -EPERM from a second thread.
+ */
+static inline int
+baton_rx_burst(struct baton_queue *queue, struct baton_token *tokens, unsigned n)
+{
+	int ret = baton_queue_ready_(queue, "rx_burst");
+
+	if (baton_unlikely(ret < 0))
+		return ret;
+	return ((struct baton_queue_head *)(void *)queue)->burst(queue, tokens, n);
+}
+
+/**
+ * Give up to @n tokens of whole packets to the device.
+ *
+ * The tokens taken are used up; the others are still the caller's. Fewer than @n: the ring is full,
+ * or the packet at the returned position is bad, which the next call says.
+ *
+ * The queue's thread. Return: the number of tokens taken; when the first packet is bad: -EPERM (a token
+ * was refused, the handler has the report), -EMSGSIZE (empty, longer than the MTU allows, or more than
+ * max_segs), -EINVAL (CONT in the last token), -EFAULT (its pool is not mapped for this port);
+ * -ENETDOWN and -EIO as baton_rx_burst().
+ */
+static inline int
+baton_tx_burst(struct baton_queue *queue, struct baton_token *tokens, unsigned n)
+{
+	int ret = baton_queue_ready_(queue, "tx_burst");
+
+	if (baton_unlikely(ret < 0))
+		return ret;
+	return ((struct baton_queue_head *)(void *)queue)->burst(queue, tokens, n);
+}
+
+/**
+ * The compiled-in drivers' names, NULL at the end. Any thread.
+ */
+BATON_API const char *const *baton_drivers(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
