@@ -1,0 +1,209 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Shared by the scripts beside it: packages, hugepages, builds, processes, output.
+# A script sources it after `set -euo pipefail`.
+
+SRC=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+BUILD_ROOT=${BATON_BUILD_DIR:-$SRC/build}
+export LC_ALL=C.UTF-8
+
+section() { printf '\n== %s\n' "$*"; }
+note() { printf '   %s\n' "$*"; }
+die()
+{
+	printf 'error: %s\n' "$*" >&2
+	exit 1
+}
+
+need_root() { [ "$(id -u)" = 0 ] || die "$(basename "$0") must run as root"; }
+
+# quietly LOG COMMAND...: the output goes to LOG and is shown only when the command fails.
+quietly()
+{
+	local log=$1 rc=0
+	shift
+	mkdir -p "$(dirname "$log")"
+	"$@" >"$log" 2>&1 || rc=$?
+	if [ "$rc" != 0 ]; then
+		printf '   failed (%s): %s\n' "$rc" "$*" >&2
+		tail -n "${QUIET_TAIL:-60}" "$log" | sed 's/^/   | /' >&2
+	fi
+	return "$rc"
+}
+
+# ---- packages ----
+
+# shellcheck disable=SC2034 # used by the scripts
+PKGS_BUILD=(meson ninja-build pkg-config gcc libc6-dev libnuma-dev libhugetlbfs-dev libpcap-dev
+	libedit-dev libjansson-dev)
+# shellcheck disable=SC2034
+PKGS_PEER=(dpdk python3)
+# shellcheck disable=SC2034
+PKGS_TEST=(libcmocka-dev g++ clang libclang-rt-14-dev binutils)
+
+# install_packages PACKAGE...: by apt-get, only what is missing.
+install_packages()
+{
+	local p missing=()
+
+	for p in "$@"; do
+		if [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" != installed ]; then
+			missing+=("$p")
+		fi
+	done
+	if [ ${#missing[@]} = 0 ]; then
+		note "packages: all $# are there"
+		return
+	fi
+	need_root
+	note "packages: installing ${missing[*]}"
+	export DEBIAN_FRONTEND=noninteractive
+	quietly "$BUILD_ROOT/log/apt-update.log" apt-get update ||
+		die "apt-get update failed"
+	quietly "$BUILD_ROOT/log/apt-install.log" \
+		apt-get install -y --no-install-recommends "${missing[@]}" ||
+		die "the packages could not be installed"
+}
+
+# ---- hugepages ----
+
+# need_hugepages N: have at least N free 2 MiB pages.
+need_hugepages()
+{
+	local want=$1 dir=/sys/kernel/mm/hugepages/hugepages-2048kB free total
+
+	if ! [ -r $dir/free_hugepages ]; then
+		note "hugepages: this kernel has none of 2 MiB; 4 KiB pages are used"
+		return 1
+	fi
+	free=$(<$dir/free_hugepages)
+	total=$(<$dir/nr_hugepages)
+	if [ "$free" -ge "$want" ]; then
+		note "hugepages: $free of 2 MiB are free, $want are needed"
+		return
+	fi
+	if ! { echo $((total + want - free)) >$dir/nr_hugepages; } 2>/dev/null &&
+	   ! { echo $((total + want - free)) >/proc/sys/vm/nr_hugepages; } 2>/dev/null; then
+		note "hugepages: $free of 2 MiB are free, $want are needed, and the number cannot be set"
+		return 1
+	fi
+	free=$(<$dir/free_hugepages)
+	note "hugepages: raised from $total to $(<$dir/nr_hugepages) of 2 MiB; $free are free now"
+	if [ "$free" -lt "$want" ]; then
+		note "hugepages: the kernel did not find $want free ones; memory is short or fragmented"
+		return 1
+	fi
+}
+
+# ---- builds ----
+
+# configure NAME OPTION...: $BUILD_ROOT/NAME, set up or brought up to these options. NAME "" is the release build.
+configure()
+{
+	local name=$1 dir log
+	shift
+	dir=$BUILD_ROOT${name:+/$name}
+	log=$BUILD_ROOT/log/meson-${name:-release}.log
+	if [ -f "$dir/build.ninja" ]; then
+		quietly "$log" meson configure "$dir" "$@"
+	else
+		quietly "$log" meson setup "$dir" "$SRC" "$@"
+	fi
+}
+
+# compile NAME
+compile()
+{
+	local name=$1
+	quietly "$BUILD_ROOT/log/build-${name:-release}.log" \
+		ninja -C "$BUILD_ROOT${name:+/$name}"
+}
+
+# ---- processes ----
+
+# stop_process PID: ask, wait, insist.
+stop_process()
+{
+	local pid=$1 i
+
+	kill -INT "$pid" 2>/dev/null || return 0
+	for ((i = 0; i < 50; i++)); do
+		kill -0 "$pid" 2>/dev/null || return 0
+		sleep 0.1
+	done
+	kill -KILL "$pid" 2>/dev/null || true
+}
+
+# wait_for SECONDS COMMAND...: until the command succeeds.
+wait_for()
+{
+	local deadline=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $deadline ] || return 1
+		sleep 0.1
+	done
+}
+
+# ---- the peer: dpdk-testpmd serving the device side of a vhost-user socket ----
+
+# Memory for DPDK: no files left behind, one region; without hugepages plain pages do for the device side.
+peer_memory()
+{
+	if [ "$(cat /sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages 2>/dev/null || echo 0)" -ge 128 ]; then
+		echo --in-memory --single-file-segments -m 256
+	else
+		echo --in-memory --no-huge -m 256
+	fi
+}
+
+# peer_start LOG OPTION...: testpmd on core 0, commanded through fd 9. Sets PEER_PID.
+peer_start()
+{
+	local log=$1 fifo
+	shift
+	fifo=$(mktemp -u)
+	mkfifo "$fifo"
+	# shellcheck disable=SC2046
+	dpdk-testpmd --lcores '0@0,1@0' --no-pci --no-telemetry $(peer_memory) "$@" <"$fifo" >"$log" 2>&1 &
+	PEER_PID=$!
+	exec 9>"$fifo"
+	rm -f "$fifo"
+	PEER_LOG=$log
+	peer_says 'testpmd>' || die "the peer did not start; its log ends with
+$(tail -n 20 "$log")"
+}
+
+# peer COMMAND: and wait until it was carried out.
+peer()
+{
+	local before
+	before=$(peer_prompts)
+	echo "$1" >&9
+	wait_for "${2:-10}" peer_prompted "$before"
+}
+peer_prompts() { grep -o 'testpmd> ' "$PEER_LOG" | wc -l; }
+peer_prompted() { [ "$(peer_prompts)" -gt "$1" ]; }
+# peer_says PATTERN [SECONDS]
+peer_says() { wait_for "${2:-20}" grep -q "$1" "$PEER_LOG"; }
+
+# peer_count PORT NAME: a counter of `show port stats`, as RX-packets.
+peer_count()
+{
+	local from
+	from=$(($(wc -l <"$PEER_LOG") + 1))
+	peer "show port stats $1" >&2 || return 1
+	tail -n "+$from" "$PEER_LOG" | grep -o "$2: *[0-9]*" | tail -n 1 | grep -o '[0-9]*$'
+}
+
+# peer_stop: tell it to quit; it flushes its capture.
+peer_stop()
+{
+	[ -n "${PEER_PID:-}" ] || return 0
+	echo quit >&9 2>/dev/null || true
+	exec 9>&-
+	wait_for 5 peer_gone || kill -KILL "$PEER_PID" 2>/dev/null || true
+	wait "$PEER_PID" 2>/dev/null || true
+	PEER_PID=
+}
+peer_gone() { ! kill -0 "$PEER_PID" 2>/dev/null; }
