@@ -1,14 +1,31 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/stack.h"
 
-#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+/*
+ * Where the blocks outside the spare head can be, in any state reached by any interleaving:
+ *
+ * - full head: entries / STACK_BLOCK, since an entry is in one place and each such block holds
+ *   STACK_BLOCK.
+ * - partial head: at most `users`. Count these blocks and the users about to push one. A user about
+ *   to push either popped one (the count stays) or found the head empty (then only users are
+ *   counted, each once). Nothing else adds.
+ * - a user: STACK_SPARES kept and one in hand, the block it has just popped and not yet put away.
+ *
+ * One asks the spare head only with no spare and nothing in hand, so STACK_SPARES + 1 blocks are
+ * left for it whatever the others do. "State" is a cut of happens-before: every change of a head is
+ * acquire and release, so the pop that empties the spare head has all the changes before it in its
+ * past, and the count holds there on any machine.
+ */
 uint32_t
 stack_blocks_for(uint32_t entries, uint32_t users)
 {
-	/* A user holds its spares, one block in hand and one it is merging; every partial had a user in hand. */
-	return entries / STACK_BLOCK + 1 + users * (STACK_SPARES + 3);
+	uint64_t n = entries / STACK_BLOCK + (uint64_t)users * (1 + STACK_SPARES + 1);
+
+	return n > STACK_MAX_BLOCKS ? 0 : (uint32_t)n;
 }
 
 void
@@ -18,7 +35,7 @@ stack_init(struct stack *s, struct stack_block *blocks, uint32_t n_blocks)
 	s->blocks = blocks;
 	s->n_blocks = n_blocks;
 	for (uint32_t b = 0; b < n_blocks; b++) {
-		blocks[b].n = 0;
+		atomic_store32_relaxed(&blocks[b].n, 0);
 		stack_push_block(&s->spare, blocks, b);
 	}
 }
@@ -31,7 +48,11 @@ spare_get(struct stack *s, struct stack_user *u)
 	if (u->n_spare)
 		return u->spare[--u->n_spare];
 	b = stack_pop_block(&s->spare, s->blocks);
-	assert(b != STACK_NIL); /* stack_blocks_for() counts one for everybody */
+	if (b == STACK_NIL) {
+		/* An index put twice or a user too many; going on would write outside the blocks. */
+		fprintf(stderr, "baton: index stack: more users or entries than it was sized for\n");
+		abort();
+	}
 	return b;
 }
 
@@ -51,7 +72,7 @@ put_block(struct stack *s, struct stack_user *u, struct stack_head *head, const 
 	uint32_t b = spare_get(s, u);
 
 	memcpy(s->blocks[b].idx, idx, n * sizeof(*idx));
-	s->blocks[b].n = n;
+	atomic_store32_relaxed(&s->blocks[b].n, n);
 	stack_push_block(head, s->blocks, b);
 }
 
@@ -65,14 +86,15 @@ void
 stack_put(struct stack *s, struct stack_user *u, const uint32_t *idx, uint32_t n)
 {
 	uint32_t both[2 * STACK_BLOCK];
-	uint32_t b;
+	uint32_t b, m;
 
 	memcpy(both, idx, n * sizeof(*idx));
 	if (n < STACK_BLOCK) {
 		b = stack_pop_block(&s->partial, s->blocks);
 		if (b != STACK_NIL) {
-			memcpy(both + n, s->blocks[b].idx, s->blocks[b].n * sizeof(*idx));
-			n += s->blocks[b].n;
+			m = atomic_load32_relaxed(&s->blocks[b].n);
+			memcpy(both + n, s->blocks[b].idx, m * sizeof(*idx));
+			n += m;
 			spare_put(s, u, b);
 		}
 	}
@@ -94,7 +116,7 @@ stack_get(struct stack *s, struct stack_user *u, uint32_t *idx)
 		b = stack_pop_block(&s->partial, s->blocks);
 	if (b == STACK_NIL)
 		return 0;
-	n = s->blocks[b].n;
+	n = atomic_load32_relaxed(&s->blocks[b].n);
 	memcpy(idx, s->blocks[b].idx, n * sizeof(*idx));
 	spare_put(s, u, b);
 	return n;
@@ -114,7 +136,7 @@ count_blocks(const struct stack *s, const struct stack_head *head)
 	uint32_t sum = 0;
 
 	for (uint32_t i = 0; b != STACK_NIL && i < s->n_blocks; i++) {
-		sum += s->blocks[b].n;
+		sum += atomic_load32_relaxed(&s->blocks[b].n);
 		b = atomic_load32_relaxed(&s->blocks[b].next);
 	}
 	return sum;

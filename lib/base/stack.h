@@ -2,20 +2,28 @@
 /*
  * A lock-free stack of index blocks: a free list whose shared head is touched once per 62 entries.
  *
- * A block is a record of up to STACK_BLOCK indexes. The stack holds full blocks, partial blocks and spare (empty)
- * blocks on three heads. A head is 64 bits, {tag:40, block:24}; every successful push and pop adds one to the tag.
+ * A block is a record of up to STACK_BLOCK indexes. The stack holds full blocks, partial blocks and
+ * spare (empty) blocks on three heads. A head is 64 bits, {tag:40, block:24}; every successful push
+ * and pop adds one to the tag.
  *
- * Memory order. Push writes the block's entries and `next` first, then publishes by a compare-and-swap with
- * release; pop loads the head with acquire, so what it reads through the head was written before. A popped block is
- * its popper's alone: the entries are plain memory. `next` alone may be read by a thread that is about to lose the
- * race (its block popped and pushed again meanwhile), so it is a relaxed atomic, and what it reads then is discarded,
- * since the tag has moved and the compare-and-swap fails. ABA needs the tag to come round: 2^40 operations between
- * one thread's load and its compare-and-swap, 3 hours of stall at 10^8 operations a second. The compare-and-swap of pop
- * needs no release for itself (it writes nothing others read), but the chain of releases through a head must not be
- * broken by a pop between two pushes: read-modify-writes continue a release sequence (C17 5.1.2.4 p10), so a popper
- * that sees head H written by another pop still synchronizes with the push that wrote H's block.
+ * Memory order. Push writes the block's entries and `next` first, then publishes by a
+ * compare-and-swap with release; pop loads the head with acquire, so what it reads through the head
+ * was written before. Read-modify-writes continue a release sequence (C17 5.1.2.4 p10), so a popper
+ * that finds a head written by another pop still synchronizes with the push that put this block
+ * there. A popped block is its popper's alone: entries are plain memory.
  *
- * Progress. A failed compare-and-swap means that another thread's succeeded; a thread stopped anywhere delays nobody.
+ * `next` may be read by a thread about to lose the race (the block was popped, perhaps pushed
+ * again), so it is a relaxed atomic. A winner never uses a `next` from a later life of the block:
+ * that value is stored by a thread that popped the block after the winner's compare-and-swap, and
+ * so acquired it; the winner's load comes before its own release. This is why pop releases too. A
+ * loser discards what it read: the tag has moved. ABA needs the tag to come round, 2^40 operations
+ * between a load and its compare-and-swap: 3 hours of stall at 10^8 operations a second.
+ *
+ * Progress. A compare-and-swap fails because another thread's succeeded (or spuriously, where the
+ * machine has load-linked and store-conditional); a thread stopped anywhere delays nobody.
+ *
+ * Proof. tests/unit: test_stack_model (all interleavings of small cases, planted bugs found),
+ * test_stack_stepper (stopped after each instruction), test_stack_stress (ThreadSanitizer).
  */
 #ifndef BATON_BASE_STACK_H
 #define BATON_BASE_STACK_H
@@ -30,7 +38,7 @@
 
 struct stack_block {
 	uint32_t next; /* the block below, or STACK_NIL; relaxed atomic */
-	uint32_t n;
+	uint32_t n;    /* entries; relaxed atomic, as stack_count() reads any block */
 	uint32_t idx[STACK_BLOCK];
 };
 
@@ -42,7 +50,7 @@ struct stack_head {
 
 struct stack {
 	struct stack_head full;    /* blocks of exactly STACK_BLOCK entries */
-	struct stack_head partial; /* few: one at a time is merged by whoever adds another */
+	struct stack_head partial; /* blocks of fewer, never more of them than users */
 	struct stack_head spare;
 	struct stack_block *blocks;
 	uint32_t n_blocks;
@@ -77,7 +85,12 @@ stack_pop_block(struct stack_head *head, struct stack_block *blocks)
 	return b;
 }
 
-/** Blocks needed for @entries indexes and @users threads, each of which may keep STACK_SPARES to itself. */
+/**
+ * Blocks needed for @entries indexes and @users users at a time, each of which may keep
+ * STACK_SPARES to itself.
+ *
+ * Return: how many, or 0 when they are more than STACK_MAX_BLOCKS.
+ */
 uint32_t stack_blocks_for(uint32_t entries, uint32_t users);
 
 #define STACK_SPARES 2u
@@ -91,13 +104,21 @@ struct stack_user {
 /** An empty stack over @blocks, which the caller allocated (stack_blocks_for() of them). */
 void stack_init(struct stack *s, struct stack_block *blocks, uint32_t n_blocks);
 
-/** Put exactly STACK_BLOCK indexes. Cannot fail while each of `users` keeps to its bound. */
+/**
+ * Put exactly STACK_BLOCK indexes. Stops the program when there are more users or entries than the
+ * stack was sized for.
+ */
 void stack_put_full(struct stack *s, struct stack_user *u, const uint32_t *idx);
 
 /** Put 1 .. STACK_BLOCK indexes, merging with a partial block there is. For set-up and flushes. */
 void stack_put(struct stack *s, struct stack_user *u, const uint32_t *idx, uint32_t n);
 
-/** Get one block's entries, at most STACK_BLOCK. Return: how many; 0 when the stack is empty. */
+/**
+ * Get one block's entries, at most STACK_BLOCK.
+ *
+ * Return: how many; 0 when the stack is empty, where entries that another thread is merging do not
+ * count.
+ */
 uint32_t stack_get(struct stack *s, struct stack_user *u, uint32_t *idx);
 
 /** Give a user's spare blocks back. */

@@ -6,7 +6,7 @@
 #include <pthread.h>
 
 #include <baton/context.h>
-#include <baton/pool.h>
+#include <baton/port.h>
 
 struct baton_port;
 

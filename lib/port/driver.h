@@ -8,8 +8,6 @@
 #ifndef BATON_PORT_DRIVER_H
 #define BATON_PORT_DRIVER_H
 
-#include <sys/queue.h>
-
 #include <baton/port.h>
 
 #include "base/err.h"
@@ -91,6 +89,7 @@ struct baton_port {
 	struct baton_port_info info;
 	struct baton_link link; /* relaxed atomics by field */
 	struct baton_queue **rxq, **txq; /* info.rx_queues, info.tx_queues; driver-sized elements */
+	struct baton_stats stats_base; /* the counters at the last reset */
 	uint32_t stop_timeout_ms;
 	uint8_t configured, started;
 	struct dma_view views[256]; /* filled at start; a pool the device cannot reach has count 0 */

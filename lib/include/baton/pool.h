@@ -241,11 +241,13 @@ baton_data(const struct baton_worker *worker, struct baton_token token)
 	const struct baton_pool_view *v =
 		&((const struct baton_worker_head *)worker)->views[token.pool];
 
+#ifndef BATON_OWNERSHIP_OFF
 	if (baton_unlikely(token.buf >= v->count ||
 			   (uint32_t)token.off + token.len > v->data_len ||
 			   __atomic_load_n(&v->owner[token.buf], __ATOMIC_RELAXED) !=
 				   (BATON_OWNER_CPU << 16 | token.gen)))
 		return baton_data_refused_(worker, token);
+#endif
 	return v->data + (size_t)token.buf * v->stride + token.off;
 }
 

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The way between a worker's cache and the pool's shared free list, one block at a time. */
+#include "dma/pool.h"
+
+#include <stdlib.h>
+
+#include "base/err.h"
+
+struct dma_cache *
+dma_cache(struct baton_worker *worker, struct baton_pool *pool)
+{
+	struct dma_cache *c = worker->caches[pool->view.index];
+	uint32_t cap = worker->cache_size + DMA_BATCH + STACK_BLOCK;
+
+	if (c)
+		return c;
+	c = aligned_alloc(64, (sizeof(*c) + cap * sizeof(c->idx[0]) + 63) / 64 * 64);
+	if (!c) {
+		baton_err(ENOMEM, "worker %s: no memory for a cache of %u buffers", worker->name, cap);
+		return NULL;
+	}
+	*c = (struct dma_cache){ .cap = cap, .pool = pool };
+	/* Holder reports of the control thread walk the table: publish the filled-in cache. */
+	__atomic_store_n(&worker->caches[pool->view.index], c, __ATOMIC_RELEASE);
+	return c;
+}
+
+static unsigned
+pool_get(struct baton_pool *p, struct stack_user *u, uint32_t *idx)
+{
+	unsigned n;
+
+	if (!p->backing.get_bulk)
+		return stack_get(&p->stack, u, idx);
+	n = p->backing.get_bulk(p->backing.arg, idx, STACK_BLOCK);
+	if (n > STACK_BLOCK)
+		n = STACK_BLOCK;
+	__atomic_fetch_add(&p->taken, n, __ATOMIC_RELAXED);
+	return n;
+}
+
+static void
+pool_put(struct baton_pool *p, struct stack_user *u, const uint32_t *idx, unsigned n)
+{
+	if (p->backing.put_bulk) {
+		p->backing.put_bulk(p->backing.arg, idx, n);
+		__atomic_fetch_sub(&p->taken, n, __ATOMIC_RELAXED);
+	} else if (n == STACK_BLOCK) {
+		stack_put_full(&p->stack, u, idx);
+	} else {
+		stack_put(&p->stack, u, idx, n);
+	}
+}
+
+unsigned
+dma_cache_refill(struct dma_cache *c, unsigned n)
+{
+	while (c->n < n) {
+		/* cap has room for a block above n - 1 <= DMA_BATCH - 1 entries. */
+		unsigned got = pool_get(c->pool, &c->user, c->idx + c->n);
+
+		if (!got)
+			return c->n;
+		c->n += got;
+	}
+	return n;
+}
+
+void
+dma_cache_spill(struct dma_cache *c, unsigned n)
+{
+	/* What is moved is the coldest: the bottom of the stack. */
+	unsigned blocks = (c->n + n - c->cap + STACK_BLOCK - 1) / STACK_BLOCK;
+	unsigned moved = 0;
+
+	while (blocks-- && c->n - moved >= STACK_BLOCK) {
+		pool_put(c->pool, &c->user, c->idx + moved, STACK_BLOCK);
+		moved += STACK_BLOCK;
+	}
+	memmove(c->idx, c->idx + moved, (c->n - moved) * sizeof(c->idx[0]));
+	c->n -= moved;
+}
+
+static void
+cache_flush(struct dma_cache *c)
+{
+	while (c->n) {
+		unsigned n = c->n < STACK_BLOCK ? c->n : STACK_BLOCK;
+
+		c->n -= n;
+		pool_put(c->pool, &c->user, c->idx + c->n, n);
+	}
+	stack_user_release(&c->pool->stack, &c->user);
+}
+
+void
+baton_worker_flush(struct baton_worker *worker)
+{
+	for (unsigned i = 0; i < BATON_MAX_POOLS; i++)
+		if (worker->caches[i])
+			cache_flush(worker->caches[i]);
+}
+
+void
+dma_home(struct baton_pool *pool, const uint32_t *bufs, unsigned n)
+{
+	pthread_mutex_lock(&pool->ctx->lock);
+	for (unsigned i = 0; i < n; i += STACK_BLOCK)
+		pool_put(pool, &pool->ctl, bufs + i, n - i < STACK_BLOCK ? n - i : STACK_BLOCK);
+	pthread_mutex_unlock(&pool->ctx->lock);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Who holds how many buffers of a pool, each counted where it keeps them. */
+#include "dma/pool.h"
+
+#include <stdarg.h>
+
+#include "port/driver.h"
+
+struct list {
+	struct baton_holder *out;
+	unsigned room, n;
+};
+
+static void __attribute__((format(printf, 4, 5)))
+add(struct list *l, enum baton_holder_kind kind, uint32_t count, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (l->n < l->room) {
+		struct baton_holder *h = &l->out[l->n];
+
+		h->kind = kind;
+		h->count = count;
+		va_start(ap, fmt);
+		vsnprintf(h->name, sizeof(h->name), fmt, ap);
+		va_end(ap);
+	}
+	l->n++;
+}
+
+void
+dma_holder_name(struct baton_ctx *ctx, uint32_t holder, char *out, size_t size)
+{
+	static const char *const fixed[] = { "the pool (free)", "the application", "quarantine",
+					     "shared" };
+	struct baton_queue *q = NULL;
+
+	if (holder < sizeof(fixed) / sizeof(fixed[0])) {
+		snprintf(out, size, "%s", fixed[holder]);
+		return;
+	}
+	holder -= BATON_OWNER_QUEUE;
+	if (holder < sizeof(ctx->holders) / sizeof(ctx->holders[0]))
+		q = ctx->holders[holder];
+	if (q)
+		snprintf(out, size, "%s %s %u", q->port->name, q->tx ? "txq" : "rxq", q->index);
+	else
+		snprintf(out, size, "a queue that is closed");
+}
+
+static uint32_t
+count_owner(const struct baton_pool *pool, uint32_t holder)
+{
+	uint32_t n = 0;
+
+	for (uint32_t b = 0; b < pool->view.count; b++)
+		n += __atomic_load_n(&pool->view.owner[b], __ATOMIC_RELAXED) >> 16 == holder;
+	return n;
+}
+
+unsigned
+baton_pool_holders(const struct baton_pool *pool, struct baton_holder *out, unsigned n)
+{
+	struct list l = { .out = out, .room = n };
+	struct baton_ctx *ctx = pool->ctx;
+	uint32_t count;
+
+	if (pool->backing.get_bulk)
+		count = pool->view.count - __atomic_load_n(&pool->taken, __ATOMIC_RELAXED);
+	else
+		count = stack_count(&pool->stack);
+	add(&l, BATON_HOLDER_FREE, count, "free");
+	for (unsigned i = 0; i < BATON_MAX_WORKERS; i++) {
+		const struct baton_worker *w = ctx->workers[i];
+		const struct dma_cache *c;
+
+		c = w ? __atomic_load_n(&w->caches[pool->view.index], __ATOMIC_ACQUIRE) : NULL;
+		if (c)
+			add(&l, BATON_HOLDER_CACHE, __atomic_load_n(&c->n, __ATOMIC_RELAXED),
+			    "worker %s", w->name);
+	}
+	add(&l, BATON_HOLDER_CPU, count_owner(pool, BATON_OWNER_CPU), "application");
+	count = count_owner(pool, BATON_OWNER_QUARANTINE);
+	if (count)
+		add(&l, BATON_HOLDER_QUARANTINE, count, "quarantine");
+	for (size_t i = 0; i < sizeof(ctx->holders) / sizeof(ctx->holders[0]); i++) {
+		const struct baton_queue *q = ctx->holders[i];
+
+		if (!q || !q->port->driver->ops->held)
+			continue;
+		count = q->port->driver->ops->held(q, pool);
+		if (count)
+			add(&l, BATON_HOLDER_QUEUE, count, "%s %s %u", q->port->name,
+			    q->tx ? "txq" : "rxq", q->index);
+	}
+	return l.n;
+}
+
+void
+dma_quarantine(struct baton_pool *pool, uint32_t buf)
+{
+	uint32_t gen = __atomic_load_n(&pool->view.owner[buf], __ATOMIC_RELAXED) & 0xffff;
+
+	__atomic_store_n(&pool->view.owner[buf], BATON_OWNER_QUARANTINE << 16 | gen,
+			 __ATOMIC_RELAXED);
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Pools: geometry, memory, the free list. */
+#include "dma/pool.h"
+
+#include <stdlib.h>
+
+#include "base/err.h"
+
+#define LINE BATON_CACHE_LINE
+
+void
+baton_pool_config_init(struct baton_pool_config *config)
+{
+	*config = (struct baton_pool_config){
+		.size = sizeof(*config),
+		.data_len = BATON_DEFAULT_DATA_LEN,
+		.headroom = BATON_DEFAULT_HEADROOM,
+		.node = BATON_NODE_ANY,
+		.page_size = BATON_PAGE_ANY,
+		.fd = -1,
+	};
+}
+
+/* Stride: an odd number of cache lines, because a power of two puts every header into the same few L1 sets. */
+static uint32_t
+odd_stride(uint32_t data_len)
+{
+	return ((data_len + LINE - 1) / LINE | 1) * LINE;
+}
+
+static int
+check_outside(const struct baton_pool_config *c)
+{
+	uint64_t last;
+
+	if (c->stride == 0 || (uint64_t)c->data_off + c->data_len > c->stride)
+		return baton_err(EINVAL,
+				 "pool: data_off %u + data_len %u do not fit into a stride of %u bytes",
+				 c->data_off, c->data_len, c->stride);
+	last = (uint64_t)(c->count - 1) * c->stride + c->data_off + c->data_len;
+	if (last > c->bytes)
+		return baton_err(EINVAL,
+				 "pool: %u buffers of stride %u need %llu bytes, the memory supplied has %zu",
+				 c->count, c->stride, (unsigned long long)last, c->bytes);
+	if (c->backing && (!c->backing->get_bulk || !c->backing->put_bulk))
+		return baton_err(EINVAL, "pool: a backing needs both get_bulk and put_bulk");
+	return 0;
+}
+
+static int
+check_config(struct baton_pool_config *c, const struct baton_pool_config *in)
+{
+	if (!in || in->size < offsetof(struct baton_pool_config, base) || in->size > sizeof(*c))
+		return baton_err(EINVAL,
+				 "pool: config.size is %zu, this library knows %zu bytes: use baton_pool_config_init()",
+				 in ? in->size : 0, sizeof(*c));
+	baton_pool_config_init(c);
+	memcpy(c, in, in->size);
+	if (c->data_len == 0)
+		c->data_len = BATON_DEFAULT_DATA_LEN;
+	if (c->headroom == 0)
+		c->headroom = BATON_DEFAULT_HEADROOM;
+	if (c->count == 0 || c->count > BATON_MAX_BUFS)
+		return baton_err(EINVAL, "pool: %u buffers were asked for, 1 to %u are possible",
+				 c->count, BATON_MAX_BUFS);
+	if (c->data_len > UINT16_MAX || c->data_len <= c->headroom)
+		return baton_err(EINVAL,
+				 "pool: a data room of %u bytes is not between the headroom (%u) and 65,535",
+				 c->data_len, c->headroom);
+	if (c->base)
+		return check_outside(c);
+	c->data_off = 0;
+	c->stride = odd_stride(c->data_len);
+	return 0;
+}
+
+/* Buffers may not straddle pages only where physical addresses are used; arenas are contiguous in every IOVA. */
+static int
+get_memory(struct baton_pool *p, const struct baton_pool_config *c)
+{
+	struct baton_arena_info info;
+	struct baton_mem_config mem = {
+		.size = sizeof(mem),
+		.name = p->name,
+		.bytes = (size_t)c->count * c->stride,
+		.page_size = c->page_size,
+		.node = c->node,
+		.hugetlbfs = c->hugetlbfs,
+	};
+	int ret;
+
+	if (c->base) {
+		p->base = c->base;
+		p->bytes = c->bytes;
+		p->fd = c->fd;
+		p->fd_offset = c->fd_offset;
+		return 0;
+	}
+	ret = baton_arena_create(p->ctx, &mem, &p->arena);
+	if (ret < 0)
+		return baton_err_prefix(ret, "pool %s of %u buffers", p->name, c->count);
+	baton_arena_info(p->arena, &info);
+	p->base = info.base;
+	p->bytes = info.bytes;
+	p->fd = info.fd;
+	p->page_size = info.page_size;
+	return 0;
+}
+
+/* All buffers onto the stack, the lowest index on top. */
+static int
+fill_stack(struct baton_pool *p, uint32_t count)
+{
+	uint32_t n_blocks = stack_blocks_for(count, BATON_MAX_WORKERS + 1);
+	struct stack_block *blocks;
+
+	blocks = aligned_alloc(LINE, (size_t)n_blocks * sizeof(*blocks));
+	if (!blocks)
+		return baton_err(ENOMEM, "pool %s: no memory for %u index blocks", p->name,
+				 n_blocks);
+	stack_init(&p->stack, blocks, n_blocks);
+	for (uint32_t left = count; left;) {
+		uint32_t idx[STACK_BLOCK];
+		uint32_t n = left % STACK_BLOCK ? left % STACK_BLOCK : STACK_BLOCK;
+
+		left -= n;
+		for (uint32_t i = 0; i < n; i++)
+			idx[i] = left + n - 1 - i;
+		stack_put(&p->stack, &p->ctl, idx, n);
+	}
+	return 0;
+}
+
+static void
+pool_release(struct baton_pool *p)
+{
+#ifdef DMA_ASAN
+	if (p->base)
+		ASAN_UNPOISON_MEMORY_REGION(p->base, p->bytes);
+#endif
+	baton_arena_destroy(p->arena);
+	free(p->stack.blocks);
+	free(p->view.owner);
+	free(p->view.side);
+	free(p);
+}
+
+static int
+pool_build(struct baton_pool *p, const struct baton_pool_config *c)
+{
+	int ret = get_memory(p, c);
+
+	if (ret < 0)
+		return ret;
+	p->view = (struct baton_pool_view){
+		.data = p->base + c->data_off,
+		.owner = calloc(c->count, sizeof(uint32_t)),
+		.stride = c->stride,
+		.count = c->count,
+		.data_len = c->data_len,
+		.headroom = c->headroom,
+		.pool = p,
+		.side = calloc(c->count, BATON_SIDE_SIZE),
+	};
+	if (!p->view.owner || !p->view.side)
+		return baton_err(ENOMEM, "pool %s: no memory for the owner table of %u buffers",
+				 p->name, c->count);
+	if (c->backing)
+		p->backing = *c->backing;
+	else
+		ret = fill_stack(p, c->count);
+	return ret;
+}
+
+int
+baton_pool_create(struct baton_ctx *ctx, const struct baton_pool_config *config,
+		  struct baton_pool **out)
+{
+	struct baton_pool_config c;
+	struct baton_pool *p;
+	unsigned i;
+	int ret = check_config(&c, config);
+
+	if (ret < 0)
+		return ret;
+	for (i = 0; i < BATON_MAX_POOLS && ctx->pools[i]; i++)
+		;
+	if (i == BATON_MAX_POOLS)
+		return baton_err(ENOSPC, "pool: a context has at most %u pools", BATON_MAX_POOLS);
+	p = aligned_alloc(LINE, (sizeof(*p) + LINE - 1) / LINE * LINE);
+	if (!p)
+		return baton_err(ENOMEM, "pool: out of memory");
+	memset(p, 0, sizeof(*p));
+	p->ctx = ctx;
+	p->fd = -1;
+	if (c.name)
+		snprintf(p->name, sizeof(p->name), "%s", c.name);
+	else
+		snprintf(p->name, sizeof(p->name), "pool%u", i);
+	ret = pool_build(p, &c);
+	if (ret < 0) {
+		pool_release(p);
+		return ret;
+	}
+	p->view.index = (uint8_t)i;
+#ifdef DMA_ASAN
+	for (uint32_t b = 0; b < c.count; b++)
+		ASAN_POISON_MEMORY_REGION(p->view.data + (size_t)b * c.stride, c.data_len);
+#endif
+	ctx->pools[i] = p;
+	ctx->views[i] = p->view;
+	*out = p;
+	return 0;
+}
+
+int
+baton_pool_destroy(struct baton_pool *pool)
+{
+	struct baton_holder h[64];
+	struct baton_ctx *ctx = pool->ctx;
+	char text[1024];
+	unsigned n = baton_pool_holders(pool, h, 64);
+	uint32_t out = 0;
+	int len = 0;
+
+	for (unsigned i = 0; i < n && i < 64; i++) {
+		if (h[i].kind == BATON_HOLDER_FREE || h[i].kind == BATON_HOLDER_CACHE)
+			continue;
+		out += h[i].count;
+		if (h[i].count && len < (int)sizeof(text) - 80)
+			len += snprintf(text + len, sizeof(text) - (size_t)len, "%s%s holds %u",
+					len ? ", " : "", h[i].name, h[i].count);
+	}
+	if (out) {
+		dma_violation(ctx, BATON_RULE_POOL_BUSY, "pool_destroy", pool->name, text);
+		return baton_err(EBUSY, "pool %s: %u of its %u buffers are out: %s", pool->name, out,
+				 pool->view.count, text);
+	}
+	for (unsigned i = 0; i < BATON_MAX_WORKERS; i++) {
+		struct baton_worker *w = ctx->workers[i];
+
+		if (w && w->caches[pool->view.index]) {
+			struct dma_cache *c = w->caches[pool->view.index];
+
+			if (c->n && pool->backing.put_bulk)
+				dma_home(pool, c->idx, c->n);
+			w->caches[pool->view.index] = NULL;
+			free(c);
+		}
+	}
+	memset(&ctx->views[pool->view.index], 0, sizeof(ctx->views[0]));
+	ctx->pools[pool->view.index] = NULL;
+	pool_release(pool);
+	return 0;
+}
+
+void
+baton_pool_info(const struct baton_pool *pool, struct baton_pool_info *info)
+{
+	*info = (struct baton_pool_info){
+		.name = pool->name,
+		.index = pool->view.index,
+		.count = pool->view.count,
+		.data_len = pool->view.data_len,
+		.stride = pool->view.stride,
+		.headroom = pool->view.headroom,
+		.page_size = pool->page_size,
+	};
+}
+
+void
+dma_view_init(struct dma_view *v, struct baton_pool *pool, uint64_t iova)
+{
+	*v = (struct dma_view){
+		.data = pool->view.data,
+		.owner = pool->view.owner,
+		.iova = iova,
+		.stride = pool->view.stride,
+		.count = pool->view.count,
+		.data_len = pool->view.data_len,
+		.headroom = pool->view.headroom,
+		.index = pool->view.index,
+		.pool = pool,
+	};
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The private side of pools and workers, and the ownership verbs for drivers: give, take, and the moves of
+ * free buffers between a worker's cache and a queue's shadow ring.
+ *
+ * The owner table is written only by take and alloc (which create a CPU right and bump the generation) and by give
+ * and free (which end it). Everything a buffer does in between, from a completed TX descriptor through the worker's
+ * cache into an RX descriptor, is recorded in private shadows and caches and costs the table nothing.
+ */
+#ifndef BATON_DMA_POOL_H
+#define BATON_DMA_POOL_H
+
+#include <stdbool.h>
+#include <string.h>
+
+#include <baton/pool.h>
+
+#include "base/stack.h"
+#include "ctx/ctx.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define DMA_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define DMA_ASAN 1
+#endif
+#endif
+#ifdef DMA_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
+
+struct baton_pool {
+	struct stack stack;       /* the shared free list, unless the memory's supplier has one */
+	struct stack_user ctl;    /* the control thread's spare blocks; under ctx->lock */
+	struct baton_pool_backing backing; /* get_bulk NULL: the stack */
+	uint32_t taken;           /* supplier's free list: how many are out; relaxed atomic */
+	struct baton_ctx *ctx;
+	struct baton_pool_view view;
+	struct baton_arena *arena; /* NULL: memory from outside */
+	uint8_t *base;            /* what a device must map: [base, base + bytes) */
+	size_t bytes;
+	int fd;
+	uint64_t fd_offset;
+	uint64_t page_size;
+	char name[32];
+};
+
+/* A worker's LIFO cache of one pool: what was touched last is used next. */
+struct dma_cache {
+	uint32_t n;
+	uint32_t cap; /* entries of idx[]; at least DMA_BATCH + STACK_BLOCK */
+	struct baton_pool *pool;
+	struct stack_user user;
+	uint32_t idx[];
+};
+
+#define DMA_BATCH 64u /* the most indexes a caller may reserve or make room for at once */
+
+struct baton_worker {
+	struct baton_worker_head head;
+	struct baton_ctx *ctx;
+	struct dma_cache *caches[BATON_MAX_POOLS]; /* made at first use */
+	uint32_t cache_size;
+	uint32_t n_queues; /* attached; control thread */
+	uint8_t index;
+	char name[32];
+} __attribute__((aligned(64)));
+
+/* What a queue needs of a pool its device reaches: the pool's view and where the device sees it. */
+struct dma_view {
+	uint8_t *data;
+	uint32_t *owner;
+	uint64_t iova; /* of buffer 0's data room */
+	uint32_t stride;
+	uint32_t count; /* 0: not mapped for this port */
+	uint32_t data_len;
+	uint16_t headroom;
+	uint8_t index;
+	uint8_t reserved;
+	struct baton_pool *pool;
+	uint64_t reserved2[2];
+};
+
+_Static_assert(sizeof(struct dma_view) == 64, "one cache line a pool");
+
+void dma_view_init(struct dma_view *v, struct baton_pool *pool, uint64_t iova);
+
+/* ---- caches; the worker's thread ---- */
+
+/** The worker's cache of a pool, made if need be. Return: NULL when out of memory. */
+struct dma_cache *dma_cache(struct baton_worker *worker, struct baton_pool *pool);
+
+/* Fetch from the shared free list until @n are cached or it is empty. Return: how many of @n there are. */
+unsigned dma_cache_refill(struct dma_cache *c, unsigned n);
+/* Move the blocks that are too many to the shared free list. */
+void dma_cache_spill(struct dma_cache *c, unsigned n);
+
+/** See to it that idx[] holds @n <= DMA_BATCH buffers at its top. Return: how many it does. */
+static inline unsigned
+dma_cache_reserve(struct dma_cache *c, unsigned n)
+{
+	return baton_likely(c->n >= n) ? n : dma_cache_refill(c, n);
+}
+
+/** See to it that @n <= DMA_BATCH more fit. */
+static inline void
+dma_cache_room(struct dma_cache *c, unsigned n)
+{
+	if (baton_unlikely(c->n + n > c->cap))
+		dma_cache_spill(c, n);
+}
+
+/** Free buffers from outside any worker: the control thread stopping a queue. */
+void dma_home(struct baton_pool *pool, const uint32_t *bufs, unsigned n);
+
+/** A device will not say that it has let go: the buffer stays out of use. Control thread. */
+void dma_quarantine(struct baton_pool *pool, uint32_t buf);
+
+/* ---- the owner table ---- */
+
+static inline void
+dma_poison(const struct dma_view *v, uint32_t buf)
+{
+#ifdef DMA_ASAN
+	ASAN_POISON_MEMORY_REGION(v->data + (size_t)buf * v->stride, v->data_len);
+#else
+	(void)v;
+	(void)buf;
+#endif
+}
+
+static inline void
+dma_unpoison(const struct dma_view *v, uint32_t buf)
+{
+#ifdef DMA_ASAN
+	ASAN_UNPOISON_MEMORY_REGION(v->data + (size_t)buf * v->stride, v->data_len);
+#else
+	(void)v;
+	(void)buf;
+#endif
+}
+
+/** Is the token in range and held by the CPU? Reads the owner table, changes nothing. */
+static inline bool
+dma_held(const struct dma_view *v, struct baton_token t)
+{
+#ifdef BATON_OWNERSHIP_OFF
+	return true;
+#else
+	return t.buf < v->count && (uint32_t)t.off + t.len <= v->data_len &&
+	       __atomic_load_n(&v->owner[t.buf], __ATOMIC_RELAXED) ==
+		       (BATON_OWNER_CPU << 16 | t.gen);
+#endif
+}
+
+/**
+ * End a CPU right: the buffer's next holder is @owner (a holder id << 16).
+ *
+ * Return: false when the token was not the CPU's to hand over; nothing has changed then.
+ */
+static inline bool
+dma_give(const struct dma_view *v, struct baton_token t, uint32_t owner)
+{
+#if defined(BATON_OWNERSHIP_OFF)
+	return true;
+#elif defined(BATON_OWNERSHIP_STRICT)
+	uint32_t held = BATON_OWNER_CPU << 16 | t.gen;
+
+	return t.buf < v->count && (uint32_t)t.off + t.len <= v->data_len &&
+	       __atomic_compare_exchange_n(&v->owner[t.buf], &held, owner | t.gen, false,
+					   __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+#else
+	if (baton_unlikely(!dma_held(v, t)))
+		return false;
+	__atomic_store_n(&v->owner[t.buf], owner | t.gen, __ATOMIC_RELAXED);
+	return true;
+#endif
+}
+
+/** Undo a dma_give() of a packet that was refused at a later segment. */
+static inline void
+dma_ungive(const struct dma_view *v, struct baton_token t)
+{
+#ifndef BATON_OWNERSHIP_OFF
+	__atomic_store_n(&v->owner[t.buf], BATON_OWNER_CPU << 16 | t.gen, __ATOMIC_RELAXED);
+#endif
+	dma_unpoison(v, t.buf);
+}
+
+/**
+ * Create a CPU right to a buffer that a cache or a shadow held until now.
+ *
+ * @buf: trusted (from a private record). Return: its new generation.
+ */
+static inline uint16_t
+dma_take(const struct dma_view *v, uint32_t buf)
+{
+	uint16_t gen = 0;
+
+#ifndef BATON_OWNERSHIP_OFF
+	gen = (uint16_t)(__atomic_load_n(&v->owner[buf], __ATOMIC_RELAXED) + 1);
+	__atomic_store_n(&v->owner[buf], BATON_OWNER_CPU << 16 | gen, __ATOMIC_RELAXED);
+#endif
+	dma_unpoison(v, buf);
+	return gen;
+}
+
+/** Where a buffer's data room is, for a driver that holds it. */
+static inline uint8_t *
+dma_data(const struct dma_view *v, uint32_t buf)
+{
+	return v->data + (size_t)buf * v->stride;
+}
+
+/* ---- violations ---- */
+
+/**
+ * Report a token that was refused, or stop the program, as the context says.
+ *
+ * @operation: the public call. Return: -EPERM, with its sentence.
+ */
+BATON_COLD int dma_refuse(struct baton_ctx *ctx, struct baton_token token, const char *operation);
+
+/** The same for a rule that is not about a token; @text is the rest of the report. */
+BATON_COLD int dma_violation(struct baton_ctx *ctx, enum baton_rule rule, const char *operation,
+			     const char *pool, const char *text);
+
+/** Check that the calling thread is the worker's, binding an unbound one. Return: 0 or -EPERM. */
+BATON_COLD int dma_worker_enter(struct baton_worker *worker, const char *operation);
+
+static inline int
+dma_worker_ready(struct baton_worker *worker, const char *operation)
+{
+	if (baton_unlikely(__atomic_load_n(&worker->head.thread, __ATOMIC_RELAXED) !=
+			   baton_thread_self()))
+		return dma_worker_enter(worker, operation);
+	return 0;
+}
+
+/* The name of a holder id, for reports. */
+void dma_holder_name(struct baton_ctx *ctx, uint32_t holder, char *out, size_t size);
+
+#endif

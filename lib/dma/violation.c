@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Ownership violations: which rule, which buffer, who holds it, what happened to it last. */
+#include "dma/pool.h"
+
+#include <stdlib.h>
+
+#include "base/err.h"
+
+static const char *const rule_names[] = {
+	[BATON_RULE_NOT_HELD] = "not held",
+	[BATON_RULE_STALE] = "stale copy",
+	[BATON_RULE_RANGE] = "out of range",
+	[BATON_RULE_POOL] = "wrong pool",
+	[BATON_RULE_THREAD] = "second thread",
+	[BATON_RULE_POOL_BUSY] = "pool busy",
+	[BATON_RULE_DOUBLE_FREE] = "double free",
+	[BATON_RULE_DOUBLE_GIVE] = "double give",
+};
+
+const char *
+baton_rule_name(enum baton_rule rule)
+{
+	if ((unsigned)rule >= sizeof(rule_names) / sizeof(rule_names[0]))
+		return "unknown rule";
+	return rule_names[rule];
+}
+
+static int
+raise_violation(struct baton_ctx *ctx, struct baton_violation *v)
+{
+	v->size = sizeof(*v);
+	baton_err(EPERM, "%s", v->text);
+	if (ctx->on_violation) {
+		ctx->on_violation(ctx->violation_arg, v);
+		return -EPERM;
+	}
+	baton_log(ctx, BATON_LOG_ERR, "%s", v->text);
+	abort();
+}
+
+int
+dma_violation(struct baton_ctx *ctx, enum baton_rule rule, const char *operation, const char *pool,
+	      const char *text)
+{
+	char full[1400];
+	struct baton_violation v = {
+		.rule = rule,
+		.operation = operation,
+		.pool = pool,
+		.holder = "",
+		.last_op = "",
+		.text = full,
+	};
+
+	snprintf(full, sizeof(full), "ownership violation in %s: %s: %s%s%s%s", operation,
+		 baton_rule_name(rule), *pool ? "pool " : "", pool, *pool ? ": " : "", text);
+	return raise_violation(ctx, &v);
+}
+
+/* Is the buffer in a worker's cache? Cold, and racy against that worker: good enough for a report. */
+static const struct baton_worker *
+cached_by(struct baton_ctx *ctx, const struct baton_pool_view *v, uint32_t buf)
+{
+	for (unsigned i = 0; i < BATON_MAX_WORKERS; i++) {
+		const struct dma_cache *c;
+
+		if (!ctx->workers[i])
+			continue;
+		c = __atomic_load_n(&ctx->workers[i]->caches[v->index], __ATOMIC_ACQUIRE);
+		for (uint32_t k = 0; c && k < c->n; k++)
+			if (c->idx[k] == buf)
+				return ctx->workers[i];
+	}
+	return NULL;
+}
+
+/* What the owner table says of a token in range: the rule, and the words for holder and last operation. */
+static enum baton_rule
+diagnose(struct baton_ctx *ctx, struct baton_token t, const char *operation, uint32_t owner,
+	 char *holder, size_t size, const char **last_op)
+{
+	const struct baton_pool_view *v = &ctx->views[t.pool];
+	uint32_t who = owner >> 16;
+	const struct baton_worker *w;
+	size_t len;
+
+	dma_holder_name(ctx, who, holder, size);
+	*last_op = who == BATON_OWNER_FREE ? (owner & 0xffff ? "free" : "none") :
+		   who == BATON_OWNER_CPU  ? "alloc or take" :
+		   who == BATON_OWNER_QUARANTINE ? "reset not confirmed" : "give";
+	w = who == BATON_OWNER_CPU ? NULL : cached_by(ctx, v, t.buf);
+	len = strlen(holder);
+	if (w)
+		snprintf(holder + len, size - len, ", now free in the cache of worker %s", w->name);
+	if ((owner & 0xffff) != t.gen)
+		return BATON_RULE_STALE;
+	if (who == BATON_OWNER_FREE && !strcmp(operation, "free"))
+		return BATON_RULE_DOUBLE_FREE;
+	if (who >= BATON_OWNER_QUEUE && !strcmp(operation, "tx_burst"))
+		return BATON_RULE_DOUBLE_GIVE;
+	return BATON_RULE_NOT_HELD;
+}
+
+int
+dma_refuse(struct baton_ctx *ctx, struct baton_token t, const char *operation)
+{
+	const struct baton_pool_view *view = &ctx->views[t.pool];
+	char text[512], holder[128] = "", detail[256];
+	struct baton_violation v = {
+		.operation = operation,
+		.token = t,
+		.pool = view->pool ? view->pool->name : "",
+		.holder = holder,
+		.last_op = "",
+		.text = text,
+	};
+
+	if (!view->count) {
+		v.rule = BATON_RULE_POOL;
+		snprintf(detail, sizeof(detail), "the context has no pool %u", t.pool);
+	} else if (t.buf >= view->count) {
+		v.rule = BATON_RULE_RANGE;
+		snprintf(detail, sizeof(detail), "the pool has %u buffers", view->count);
+	} else if ((uint32_t)t.off + t.len > view->data_len) {
+		v.rule = BATON_RULE_RANGE;
+		snprintf(detail, sizeof(detail), "off %u + len %u is past the %u bytes of data room",
+			 t.off, t.len, view->data_len);
+	} else {
+		uint32_t owner = __atomic_load_n(&view->owner[t.buf], __ATOMIC_RELAXED);
+
+		v.rule = diagnose(ctx, t, operation, owner, holder, sizeof(holder), &v.last_op);
+		snprintf(detail, sizeof(detail),
+			 "its generation is %u; the buffer is held by %s, generation %u, last operation: %s",
+			 t.gen, holder, owner & 0xffff, v.last_op);
+	}
+	snprintf(text, sizeof(text), "ownership violation in %s: %s: token of buffer %u of pool %u%s%s%s: %s",
+		 operation, baton_rule_name(v.rule), t.buf, t.pool, *v.pool ? " (" : "", v.pool,
+		 *v.pool ? ")" : "", detail);
+	return raise_violation(ctx, &v);
+}
+
+void *
+baton_data_refused_(const struct baton_worker *worker, struct baton_token token)
+{
+	dma_refuse(worker->ctx, token, "data");
+	return NULL;
+}

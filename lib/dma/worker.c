@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Workers, and the application's verbs: alloc, free, copy. */
+#include "dma/pool.h"
+
+#include <stdlib.h>
+
+#include "base/err.h"
+
+int
+baton_worker_create(struct baton_ctx *ctx, const struct baton_worker_config *config,
+		    struct baton_worker **out)
+{
+	uint32_t cache_size = BATON_DEFAULT_CACHE;
+	struct baton_worker *w;
+	unsigned i;
+
+	if (config && config->size != sizeof(*config))
+		return baton_err(EINVAL, "worker: config.size is %zu, this library knows %zu",
+				 config->size, sizeof(*config));
+	if (config && config->cache_size)
+		cache_size = config->cache_size;
+	if (cache_size > 8192)
+		return baton_err(EINVAL, "worker: a cache of %u buffers, at most 8,192 are possible",
+				 cache_size);
+	for (i = 0; i < BATON_MAX_WORKERS && ctx->workers[i]; i++)
+		;
+	if (i == BATON_MAX_WORKERS)
+		return baton_err(ENOSPC, "worker: a context has at most %u workers",
+				 BATON_MAX_WORKERS);
+	w = aligned_alloc(64, sizeof(*w));
+	if (!w)
+		return baton_err(ENOMEM, "worker: out of memory");
+	memset(w, 0, sizeof(*w));
+	w->head.views = ctx->views;
+	w->ctx = ctx;
+	w->cache_size = cache_size;
+	w->index = (uint8_t)i;
+	if (config && config->name)
+		snprintf(w->name, sizeof(w->name), "%s", config->name);
+	else
+		snprintf(w->name, sizeof(w->name), "worker%u", i);
+	ctx->workers[i] = w;
+	*out = w;
+	return 0;
+}
+
+int
+baton_worker_destroy(struct baton_worker *worker)
+{
+	if (worker->n_queues)
+		return baton_err(EBUSY,
+				 "worker %s still serves %u queues: close their ports or set them up again",
+				 worker->name, worker->n_queues);
+	baton_worker_flush(worker);
+	worker->ctx->workers[worker->index] = NULL;
+	for (unsigned i = 0; i < BATON_MAX_POOLS; i++)
+		free(worker->caches[i]);
+	free(worker);
+	return 0;
+}
+
+int
+baton_worker_bind(struct baton_worker *worker)
+{
+	uintptr_t free_ = 0, self = baton_thread_self();
+
+	/*
+	 * Sequentially consistent: a control thread publishes a queue's state, then looks whether its worker
+	 * is bound; whoever binds after that look must see the state.
+	 */
+	if (__atomic_compare_exchange_n(&worker->head.thread, &free_, self, false, __ATOMIC_SEQ_CST,
+					__ATOMIC_SEQ_CST) ||
+	    free_ == self)
+		return 0;
+	return baton_err(EBUSY, "worker %s is bound to another thread: it must call baton_worker_unbind() first",
+			 worker->name);
+}
+
+void
+baton_worker_unbind(struct baton_worker *worker)
+{
+	__atomic_store_n(&worker->head.thread, 0, __ATOMIC_RELEASE);
+}
+
+int
+dma_worker_enter(struct baton_worker *worker, const char *operation)
+{
+	char text[160];
+
+	if (!baton_worker_bind(worker))
+		return 0;
+	snprintf(text, sizeof(text),
+		 "worker %s belongs to thread %#lx and was used from thread %#lx", worker->name,
+		 (unsigned long)__atomic_load_n(&worker->head.thread, __ATOMIC_RELAXED),
+		 (unsigned long)baton_thread_self());
+	return dma_violation(worker->ctx, BATON_RULE_THREAD, operation, "", text);
+}
+
+unsigned
+baton_alloc(struct baton_worker *worker, struct baton_pool *pool, struct baton_token *tokens,
+	    unsigned n)
+{
+	const struct baton_pool_view *v = &pool->view;
+	struct dma_cache *c;
+	struct dma_view dv;
+	unsigned done = 0;
+
+	if (baton_unlikely(dma_worker_ready(worker, "alloc") < 0))
+		return 0;
+	c = dma_cache(worker, pool);
+	if (baton_unlikely(!c))
+		return 0;
+	dv = (struct dma_view){ .data = v->data, .owner = v->owner, .stride = v->stride,
+				.data_len = v->data_len };
+	while (done < n) {
+		unsigned want = n - done < DMA_BATCH ? n - done : DMA_BATCH;
+		unsigned got = dma_cache_reserve(c, want);
+
+		for (unsigned i = 0; i < got; i++) {
+			uint32_t buf = c->idx[--c->n];
+
+			tokens[done++] = (struct baton_token){
+				.buf = buf,
+				.off = v->headroom,
+				.gen = dma_take(&dv, buf),
+				.pool = v->index,
+			};
+		}
+		if (got < want)
+			break;
+	}
+	return done;
+}
+
+int
+baton_free(struct baton_worker *worker, const struct baton_token *tokens, unsigned n)
+{
+	int ret = dma_worker_ready(worker, "free");
+
+	if (baton_unlikely(ret < 0))
+		return ret;
+	for (unsigned i = 0; i < n; i++) {
+		struct baton_token t = tokens[i];
+		const struct baton_pool_view *v = &worker->head.views[t.pool];
+		const struct dma_view dv = { .data = v->data, .owner = v->owner,
+					     .stride = v->stride, .count = v->count,
+					     .data_len = v->data_len };
+		struct dma_cache *c;
+
+		if (baton_unlikely(!dma_give(&dv, t, BATON_OWNER_FREE << 16)))
+			return dma_refuse(worker->ctx, t, "free");
+		dma_poison(&dv, t.buf);
+		c = worker->caches[t.pool];
+		if (baton_unlikely(!c)) {
+			c = dma_cache(worker, v->pool);
+			if (!c) { /* no memory for a cache: the long way home */
+				dma_home(v->pool, &t.buf, 1);
+				continue;
+			}
+		}
+		dma_cache_room(c, 1);
+		c->idx[c->n++] = t.buf;
+	}
+	return 0;
+}
+
+int
+baton_packet_copy(struct baton_worker *worker, struct baton_pool *pool,
+		  const struct baton_token *in, unsigned n, struct baton_token *out, unsigned max)
+{
+	const uint32_t room = pool->view.data_len - pool->view.headroom;
+	unsigned segs = baton_packet_segs(in, n), used = 0, got;
+	uint32_t bytes = 0;
+
+	for (unsigned i = 0; i < segs; i++) {
+		if (!baton_data(worker, in[i]))
+			return -EPERM;
+		bytes += in[i].len;
+	}
+	unsigned need = bytes ? (bytes + room - 1) / room : 1;
+
+	if (need > max)
+		return baton_err(EMSGSIZE, "packet_copy: %u bytes take %u buffers, room for %u", bytes,
+				 need, max);
+	got = baton_alloc(worker, pool, out, need);
+	if (got < need) {
+		baton_free(worker, out, got);
+		return baton_err(ENOBUFS, "packet_copy: pool %s has %u of %u buffers", pool->name, got,
+				 need);
+	}
+	for (unsigned i = 0; i < segs; i++) {
+		const uint8_t *src = baton_data(worker, in[i]);
+
+		for (uint32_t left = in[i].len; left;) {
+			uint32_t k = room - out[used].len;
+
+			if (!k) {
+				used++;
+				continue;
+			}
+			k = k < left ? k : left;
+			memcpy((uint8_t *)baton_data(worker, out[used]) + out[used].len, src, k);
+			out[used].len = (uint16_t)(out[used].len + k);
+			src += k;
+			left -= k;
+		}
+	}
+	for (unsigned i = 0; i + 1 < need; i++)
+		out[i].flags |= BATON_TOKEN_CONT;
+	if (segs) {
+		out[0].hash = in[0].hash;
+		out[0].flags |= in[0].flags & (uint8_t)~(BATON_TOKEN_CONT | BATON_TOKEN_SIDE);
+		if (in[0].flags & BATON_TOKEN_SIDE) {
+			*baton_side(worker, out[0]) = *baton_side(worker, in[0]);
+			out[0].flags |= BATON_TOKEN_SIDE;
+		}
+	}
+	return (int)need;
+}

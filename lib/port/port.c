@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The life of a port. */
+#include "port/port.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "port/driver.h"
+
+#define MAX_ARGS        32
+#define STOP_TIMEOUT_MS 1000
+
+static const struct baton_driver *
+find_driver(const char *name)
+{
+	for (const struct baton_driver *const *d = baton_driver_table; *d; d++) {
+		size_t len = strlen((*d)->name);
+		const char *rest = name + len;
+
+		if (strncmp(name, (*d)->name, len))
+			continue;
+		while (isdigit((unsigned char)*rest))
+			rest++;
+		if (!*rest)
+			return *d;
+	}
+	return NULL;
+}
+
+static int
+no_driver(const char *name)
+{
+	char list[256] = "", stem[PORT_NAME_MAX];
+	const char *near;
+
+	snprintf(stem, sizeof(stem), "%s", name);
+	for (size_t n = strlen(stem); n && isdigit((unsigned char)stem[n - 1]); n--)
+		stem[n - 1] = '\0';
+	near = baton_nearest(stem, baton_drivers());
+	for (const char *const *d = baton_drivers(); *d; d++) {
+		size_t len = strlen(list);
+
+		snprintf(list + len, sizeof(list) - len, "%s%s", len ? ", " : "", *d);
+	}
+	if (near)
+		return baton_err(ENODEV, "no driver for \"%s\"; did you mean %s? There are: %s", name,
+				 near, list);
+	return baton_err(ENODEV, "no driver for \"%s\"; there are: %s", name, list);
+}
+
+/* Split "name,key=value,..." in place. Return: the number of arguments or -EINVAL. */
+static int
+split_args(char *text, struct port_arg *args)
+{
+	unsigned n = 0;
+	char *rest = text, *word;
+
+	strsep(&rest, ",");
+	while ((word = strsep(&rest, ","))) {
+		if (n == MAX_ARGS)
+			return baton_err(EINVAL, "%s: more than %u arguments", text, MAX_ARGS);
+		args[n].key = strsep(&word, "=");
+		args[n].value = word;
+		n++;
+	}
+	return (int)n;
+}
+
+static int
+check_args(const struct baton_driver *drv, const char *name, const struct port_arg *args, int n)
+{
+	for (int i = 0; i < n; i++) {
+		const char *const *k = drv->args;
+		const char *near;
+
+		while (*k && strcmp(*k, args[i].key))
+			k++;
+		for (int j = 0; j < i; j++)
+			if (!strcmp(args[i].key, args[j].key))
+				return baton_err(EINVAL, "%s: argument \"%s\" is given twice", name,
+						 args[i].key);
+		if (*k)
+			continue;
+		near = baton_nearest(args[i].key, drv->args);
+		return baton_err(EINVAL, "%s: %s has no argument \"%s\"%s%s%s", name, drv->name,
+				 args[i].key, near ? "; did you mean \"" : "", near ? near : "",
+				 near ? "\"?" : "");
+	}
+	return 0;
+}
+
+static int
+free_slot(struct baton_ctx *ctx, const char *name)
+{
+	int slot = -1;
+
+	for (int i = 0; i < BATON_MAX_PORTS; i++) {
+		if (!ctx->ports[i]) {
+			slot = slot < 0 ? i : slot;
+			continue;
+		}
+		if (!strcmp(ctx->ports[i]->name, name))
+			return baton_err(EEXIST,
+					 "port %s is already open: give this one another number",
+					 name);
+	}
+	if (slot < 0)
+		return baton_err(ENOSPC, "a context has at most %u ports", BATON_MAX_PORTS);
+	return slot;
+}
+
+static int
+open_named(struct baton_ctx *ctx, char *text, struct baton_port **out)
+{
+	struct port_arg args[MAX_ARGS];
+	const struct baton_driver *drv;
+	struct baton_port *port;
+	int n, slot, ret;
+
+	n = split_args(text, args);
+	if (n < 0)
+		return n;
+	if (strlen(text) >= PORT_NAME_MAX)
+		return baton_err(EINVAL, "port name \"%.20s...\" is longer than %u characters", text,
+				 PORT_NAME_MAX - 1);
+	drv = find_driver(text);
+	if (!drv)
+		return no_driver(text);
+	ret = check_args(drv, text, args, n);
+	if (ret < 0)
+		return ret;
+	slot = free_slot(ctx, text);
+	if (slot < 0)
+		return slot;
+	port = aligned_alloc(64, (drv->ops->port_size + 63) / 64 * 64);
+	if (!port)
+		return baton_err(ENOMEM, "%s: out of memory", text);
+	memset(port, 0, drv->ops->port_size);
+	port->driver = drv;
+	port->ctx = ctx;
+	snprintf(port->name, sizeof(port->name), "%s", text);
+	port->info = (struct baton_port_info){
+		.name = port->name,
+		.driver = drv->name,
+		.max_rx_queues = 1,
+		.max_tx_queues = 1,
+		.max_segs = 1,
+		.min_descs = 2,
+		.max_descs = 32768,
+		.default_descs = 256,
+		.mtu = 1500,
+		.max_mtu = BATON_MAX_MTU,
+	};
+	ret = drv->ops->open(port, args, (unsigned)n);
+	if (ret < 0) {
+		free(port);
+		return baton_err_prefix(ret, "%s", text);
+	}
+	ctx->ports[slot] = port;
+	*out = port;
+	return 0;
+}
+
+int
+baton_port_open(struct baton_ctx *ctx, const char *devargs, struct baton_port **out)
+{
+	char *text = strdup(devargs);
+	int ret;
+
+	if (!text)
+		return baton_err(ENOMEM, "out of memory");
+	ret = open_named(ctx, text, out);
+	free(text);
+	return ret;
+}
+
+static void
+free_queues(struct baton_port *port)
+{
+	for (unsigned i = 0; port->rxq && i < port->info.rx_queues; i++)
+		if (port->rxq[i]) {
+			queue_teardown(port->rxq[i]);
+			free(port->rxq[i]);
+		}
+	for (unsigned i = 0; port->txq && i < port->info.tx_queues; i++)
+		if (port->txq[i]) {
+			queue_teardown(port->txq[i]);
+			free(port->txq[i]);
+		}
+	free(port->rxq);
+	free(port->txq);
+	port->rxq = port->txq = NULL;
+	port->info.rx_queues = port->info.tx_queues = 0;
+	port->configured = 0;
+}
+
+static struct baton_queue **
+make_queues(unsigned n, size_t size)
+{
+	struct baton_queue **q = calloc(n, sizeof(*q));
+
+	for (unsigned i = 0; q && i < n; i++) {
+		q[i] = aligned_alloc(64, (size + 63) / 64 * 64);
+		if (!q[i]) {
+			while (i--)
+				free(q[i]);
+			free(q);
+			return NULL;
+		}
+		memset(q[i], 0, size);
+	}
+	return q;
+}
+
+int
+baton_port_configure(struct baton_port *port, const struct baton_port_config *c)
+{
+	const struct baton_port_info *i = &port->info;
+	int ret;
+
+	if (!c || c->size != sizeof(*c))
+		return baton_err(EINVAL, "%s: port config.size is %zu, this library knows %zu",
+				 port->name, c ? c->size : 0, sizeof(*c));
+	if (port->started)
+		return baton_err(EBUSY, "%s is started: stop it before configuring it", port->name);
+	if (c->rx_queues < 1 || c->rx_queues > i->max_rx_queues || c->tx_queues < 1 ||
+	    c->tx_queues > i->max_tx_queues)
+		return baton_err(EINVAL,
+				 "%s: %u RX and %u TX queues were asked for, 1 to %u and 1 to %u are possible",
+				 port->name, c->rx_queues, c->tx_queues, i->max_rx_queues,
+				 i->max_tx_queues);
+	if (c->mtu) {
+		ret = baton_port_set_mtu(port, c->mtu);
+		if (ret < 0)
+			return ret;
+	}
+	free_queues(port);
+	port->rxq = make_queues(c->rx_queues, port->driver->ops->rxq_size);
+	port->info.rx_queues = port->rxq ? c->rx_queues : 0;
+	port->txq = make_queues(c->tx_queues, port->driver->ops->txq_size);
+	port->info.tx_queues = port->txq ? c->tx_queues : 0;
+	if (!port->rxq || !port->txq) {
+		free_queues(port);
+		return baton_err(ENOMEM, "%s: no memory for the queues", port->name);
+	}
+	port->stop_timeout_ms = c->stop_timeout_ms ? c->stop_timeout_ms : STOP_TIMEOUT_MS;
+	port->configured = 1;
+	return 0;
+}
+
+/* Buffers of @pool that rings can hold once this port and those already started are full. */
+static uint64_t
+ring_need(const struct baton_port *starting, const struct baton_pool *pool)
+{
+	const struct baton_ctx *ctx = starting->ctx;
+	uint64_t need = 0;
+
+	for (unsigned p = 0; p < BATON_MAX_PORTS; p++) {
+		const struct baton_port *port = ctx->ports[p];
+
+		if (!port || !(port->started || port == starting))
+			continue;
+		for (unsigned i = 0; i < port->info.rx_queues; i++)
+			need += port->rxq[i]->pool == pool ? port->rxq[i]->descs : 0;
+		/* A TX ring fills with what its worker receives or allocates. */
+		for (unsigned i = 0; i < port->info.tx_queues; i++)
+			if (port->txq[i]->worker->caches[pool->view.index])
+				need += port->txq[i]->descs;
+	}
+	return need;
+}
+
+static int
+check_pool(const struct baton_port *port, const struct baton_pool *pool)
+{
+	uint64_t rings = ring_need(port, pool), caches = 0, bursts = 0;
+
+	for (unsigned i = 0; i < BATON_MAX_WORKERS; i++) {
+		const struct baton_worker *w = port->ctx->workers[i];
+
+		if (!w || !w->caches[pool->view.index])
+			continue;
+		caches += w->cache_size;
+		bursts += DMA_BATCH;
+	}
+	if (rings + caches + bursts <= pool->view.count)
+		return 0;
+	return baton_err(ENOBUFS,
+			 "%s: pool %s has %u buffers, but %llu may be in rings, %llu in workers' caches "
+			 "and %llu in bursts: make it at least %llu, or the rings or caches smaller",
+			 port->name, pool->name, pool->view.count, (unsigned long long)rings,
+			 (unsigned long long)caches, (unsigned long long)bursts,
+			 (unsigned long long)(rings + caches + bursts));
+}
+
+static void
+set_state(struct baton_port *port, uint32_t running)
+{
+	for (unsigned i = 0; i < port->info.rx_queues + port->info.tx_queues; i++) {
+		struct baton_queue *q = i < port->info.rx_queues ?
+						port->rxq[i] :
+						port->txq[i - port->info.rx_queues];
+		uint32_t next = ((q->head.state | QUEUE_RUNNING) + 1) | running;
+
+		if (running)
+			q->head.burst = q->active_burst;
+		/* Sequentially consistent against baton_worker_bind(), see there. */
+		__atomic_store_n(&q->head.state, next, __ATOMIC_SEQ_CST);
+	}
+}
+
+static int
+check_start(struct baton_port *port)
+{
+	if (port->started)
+		return baton_err(EBUSY, "%s is already started", port->name);
+	if (!port->configured)
+		return baton_err(EINVAL, "%s is not configured", port->name);
+	for (unsigned i = 0; i < port->info.rx_queues; i++)
+		if (!port->rxq[i]->set_up)
+			return baton_err(EINVAL, "%s: rxq %u is not set up", port->name, i);
+	for (unsigned i = 0; i < port->info.tx_queues; i++)
+		if (!port->txq[i]->set_up)
+			return baton_err(EINVAL, "%s: txq %u is not set up", port->name, i);
+	for (unsigned i = 0; i < port->info.rx_queues; i++) {
+		int ret = check_pool(port, port->rxq[i]->pool);
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+int
+baton_port_start(struct baton_port *port)
+{
+	int ret = check_start(port);
+
+	if (ret < 0)
+		return ret;
+	for (unsigned i = 0; i < port->info.rx_queues; i++)
+		port->rxq[i]->error[0] = '\0';
+	for (unsigned i = 0; i < port->info.tx_queues; i++)
+		port->txq[i]->error[0] = '\0';
+	memset(port->views, 0, sizeof(port->views));
+	ret = port->driver->ops->start(port);
+	if (ret < 0) {
+		memset(port->views, 0, sizeof(port->views));
+		return baton_err_prefix(ret, "%s", port->name);
+	}
+	port->started = port->info.started = 1;
+	set_state(port, QUEUE_RUNNING);
+	return 0;
+}
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* Wait until the queue's worker cannot be in a burst any more. */
+static int
+wait_out(const struct baton_queue *q, uint64_t deadline)
+{
+	const struct timespec pause = { .tv_nsec = 20000 };
+
+	for (;;) {
+		uintptr_t thread = __atomic_load_n(&q->worker->head.thread, __ATOMIC_SEQ_CST);
+
+		/* Unbound: whoever binds next sees the state. Bound to us: we are not in a burst. */
+		if (!thread || thread == baton_thread_self() ||
+		    __atomic_load_n(&q->acked, __ATOMIC_ACQUIRE) == q->head.state)
+			return 0;
+		if (now_ms() > deadline)
+			return baton_err(ETIMEDOUT,
+					 "%s: worker %s did not leave %s %u: its thread must make one more "
+					 "burst, or call baton_worker_unbind()",
+					 q->port->name, q->worker->name, q->tx ? "txq" : "rxq",
+					 q->index);
+		nanosleep(&pause, NULL);
+	}
+}
+
+int
+baton_port_stop(struct baton_port *port)
+{
+	uint64_t deadline = now_ms() + port->stop_timeout_ms;
+	int ret;
+
+	if (!port->started)
+		return 0;
+	set_state(port, 0);
+	for (unsigned i = 0; i < port->info.rx_queues; i++) {
+		ret = wait_out(port->rxq[i], deadline);
+		if (ret < 0)
+			return ret;
+	}
+	for (unsigned i = 0; i < port->info.tx_queues; i++) {
+		ret = wait_out(port->txq[i], deadline);
+		if (ret < 0)
+			return ret;
+	}
+	ret = port->driver->ops->stop(port);
+	port->started = port->info.started = 0;
+	memset(port->views, 0, sizeof(port->views));
+	return ret < 0 ? baton_err_prefix(ret, "%s", port->name) : 0;
+}
+
+int
+baton_port_close(struct baton_port *port)
+{
+	struct baton_ctx *ctx = port->ctx;
+	int ret = baton_port_stop(port);
+
+	if (port->started)
+		return ret;
+	free_queues(port);
+	port->driver->ops->close(port);
+	for (unsigned i = 0; i < BATON_MAX_PORTS; i++)
+		if (ctx->ports[i] == port)
+			ctx->ports[i] = NULL;
+	free(port);
+	return ret;
+}
+
+void
+baton_port_info(const struct baton_port *port, struct baton_port_info *info)
+{
+	*info = port->info;
+}
+
+void
+baton_port_link(const struct baton_port *port, struct baton_link *link)
+{
+	link->up = __atomic_load_n(&port->link.up, __ATOMIC_RELAXED);
+	link->full_duplex = __atomic_load_n(&port->link.full_duplex, __ATOMIC_RELAXED);
+	link->reserved = 0;
+	link->speed_mbps = __atomic_load_n(&port->link.speed_mbps, __ATOMIC_RELAXED);
+}
+
+int
+baton_port_set_mtu(struct baton_port *port, uint16_t mtu)
+{
+	if (port->started)
+		return baton_err(EBUSY, "%s is started: stop it before changing its MTU", port->name);
+	if (mtu < BATON_MIN_MTU || mtu > port->info.max_mtu)
+		return baton_err(EINVAL, "%s: MTU %u is not between %u and %u", port->name, mtu,
+				 BATON_MIN_MTU, port->info.max_mtu);
+	port->info.mtu = mtu;
+	return 0;
+}
+
+int
+baton_port_set_mac(struct baton_port *port, const uint8_t mac[6])
+{
+	if (mac[0] & 1)
+		return baton_err(EINVAL, "%s: %02x:... is a multicast address", port->name, mac[0]);
+	if (!port->driver->ops->set_mac)
+		return baton_err(ENOTSUP, "%s: the device cannot change its MAC address", port->name);
+	return port->driver->ops->set_mac(port, mac);
+}
+
+static void
+each_stats(const struct baton_port *port, struct baton_stats *sum)
+{
+	for (unsigned i = 0; i < port->info.rx_queues + port->info.tx_queues; i++) {
+		struct baton_stats s;
+
+		baton_queue_stats(i < port->info.rx_queues ? port->rxq[i] :
+							     port->txq[i - port->info.rx_queues],
+				  &s);
+		for (size_t f = 0; f < sizeof(s) / sizeof(uint64_t); f++)
+			((uint64_t *)sum)[f] += ((uint64_t *)&s)[f];
+	}
+}
+
+void
+baton_port_stats(const struct baton_port *port, struct baton_stats *stats)
+{
+	memset(stats, 0, sizeof(*stats));
+	each_stats(port, stats);
+	for (size_t f = 0; f < sizeof(*stats) / sizeof(uint64_t); f++)
+		((uint64_t *)stats)[f] -= ((const uint64_t *)&port->stats_base)[f];
+}
+
+void
+baton_port_stats_reset(struct baton_port *port)
+{
+	/* The counters belong to the workers: remember where they stood. */
+	memset(&port->stats_base, 0, sizeof(port->stats_base));
+	each_stats(port, &port->stats_base);
+}

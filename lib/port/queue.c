@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Queues: set-up, the slow path of a burst, violations, statistics. */
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "port/driver.h"
+#include "port/port.h"
+
+/* The burst of a queue that a protocol violation has stopped. */
+static int
+burst_dead(struct baton_queue *q, struct baton_token *tokens, unsigned n)
+{
+	return baton_err(EIO, "%s %s %u: stopped by a protocol violation of the device: %s",
+			 q->port->name, q->tx ? "txq" : "rxq", q->index, q->error);
+}
+
+int
+queue_violation(struct baton_queue *q, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(q->error, sizeof(q->error), fmt, ap);
+	va_end(ap);
+	__atomic_store_n(&q->stats.violations, q->stats.violations + 1, __ATOMIC_RELAXED);
+	q->head.burst = burst_dead;
+	baton_log(q->port->ctx, BATON_LOG_ERR, "%s %s %u: protocol violation, queue stopped: %s",
+		  q->port->name, q->tx ? "txq" : "rxq", q->index, q->error);
+	return burst_dead(q, NULL, 0);
+}
+
+int
+baton_queue_enter_(struct baton_queue *q, const char *operation)
+{
+	int ret = dma_worker_ready(q->worker, operation);
+	uint32_t state;
+
+	if (ret < 0)
+		return ret;
+	state = __atomic_load_n(&q->head.state, __ATOMIC_ACQUIRE);
+	if (state & QUEUE_RUNNING) {
+		q->head.ack = state;
+		return 0;
+	}
+	/* Release: what this thread did to the queue is visible to whoever waits for the acknowledgement. */
+	__atomic_store_n(&q->acked, state, __ATOMIC_RELEASE);
+	return baton_err(ENETDOWN, "%s %s %u is stopped: start its port", q->port->name,
+			 q->tx ? "txq" : "rxq", q->index);
+}
+
+static int
+check_descs(const struct baton_port *port, uint32_t descs)
+{
+	const struct baton_port_info *i = &port->info;
+
+	if (descs < i->min_descs || descs > i->max_descs || descs & (descs - 1))
+		return baton_err(EINVAL,
+				 "%s: %u descriptors: a power of two from %u to %u is needed (default %u)",
+				 port->name, descs, i->min_descs, i->max_descs, i->default_descs);
+	return 0;
+}
+
+static int
+check_setup(struct baton_port *port, uint16_t index, const struct baton_queue_config *c, int tx)
+{
+	unsigned n = tx ? port->info.tx_queues : port->info.rx_queues;
+
+	if (!c || c->size != sizeof(*c))
+		return baton_err(EINVAL, "%s: queue config.size is %zu, this library knows %zu",
+				 port->name, c ? c->size : 0, sizeof(*c));
+	if (port->started)
+		return baton_err(EBUSY, "%s is started: stop it before setting up queues", port->name);
+	if (!port->configured || index >= n)
+		return baton_err(EINVAL, "%s: %s %u of %u configured", port->name,
+				 tx ? "txq" : "rxq", index, port->configured ? n : 0);
+	if (!c->worker || c->worker->ctx != port->ctx)
+		return baton_err(EINVAL, "%s: a queue needs a worker of the port's context",
+				 port->name);
+	if (!tx && (!c->pool || c->pool->ctx != port->ctx))
+		return baton_err(EINVAL, "%s: an RX queue needs a pool of the port's context",
+				 port->name);
+	return 0;
+}
+
+static int
+take_holder_id(struct baton_queue *q)
+{
+	struct baton_ctx *ctx = q->port->ctx;
+
+	for (uint32_t i = 0; i < sizeof(ctx->holders) / sizeof(ctx->holders[0]); i++) {
+		if (!ctx->holders[i]) {
+			ctx->holders[i] = q;
+			q->owner = (i + BATON_OWNER_QUEUE) << 16;
+			return 0;
+		}
+	}
+	return baton_err(ENOSPC, "%s: the context has no queue number left", q->port->name);
+}
+
+void
+queue_teardown(struct baton_queue *q)
+{
+	if (!q->set_up)
+		return;
+	q->port->driver->ops->queue_release(q->port, q);
+	q->port->ctx->holders[(q->owner >> 16) - BATON_OWNER_QUEUE] = NULL;
+	q->worker->n_queues--;
+	q->set_up = 0;
+}
+
+static int
+setup(struct baton_port *port, uint16_t index, const struct baton_queue_config *c,
+      struct baton_queue **out, int tx)
+{
+	int ret = check_setup(port, index, c, tx);
+	struct baton_queue *q;
+
+	if (ret < 0)
+		return ret;
+	q = tx ? port->txq[index] : port->rxq[index];
+	queue_teardown(q);
+	q->descs = c->descs ? c->descs : port->info.default_descs;
+	ret = check_descs(port, q->descs);
+	if (ret < 0)
+		return ret;
+	q->port = port;
+	q->index = index;
+	q->tx = (uint8_t)tx;
+	q->worker = c->worker;
+	q->head.worker = &c->worker->head;
+	q->head.burst = burst_dead;
+	q->pool = tx ? NULL : c->pool;
+	q->views = port->views;
+	q->max_segs = port->info.max_segs;
+	if (!tx) {
+		q->cache = dma_cache(c->worker, c->pool);
+		if (!q->cache)
+			return -ENOMEM;
+	}
+	ret = take_holder_id(q);
+	if (ret < 0)
+		return ret;
+	ret = port->driver->ops->queue_setup(port, q);
+	if (ret < 0) {
+		port->ctx->holders[(q->owner >> 16) - BATON_OWNER_QUEUE] = NULL;
+		return baton_err_prefix(ret, "%s %s %u", port->name, tx ? "txq" : "rxq", index);
+	}
+	q->worker->n_queues++;
+	q->set_up = 1;
+	*out = q;
+	return 0;
+}
+
+int
+baton_rxq_setup(struct baton_port *port, uint16_t index, const struct baton_queue_config *config,
+		struct baton_queue **out)
+{
+	return setup(port, index, config, out, 0);
+}
+
+int
+baton_txq_setup(struct baton_port *port, uint16_t index, const struct baton_queue_config *config,
+		struct baton_queue **out)
+{
+	return setup(port, index, config, out, 1);
+}
+
+int
+baton_tx_clean(struct baton_queue *q, unsigned budget)
+{
+	int ret = baton_queue_ready_(q, "tx_clean");
+
+	if (ret < 0)
+		return ret;
+	if (!q->tx)
+		return baton_err(EINVAL, "%s rxq %u: tx_clean is for TX queues", q->port->name,
+				 q->index);
+	if (q->error[0])
+		return burst_dead(q, NULL, 0);
+	return q->port->driver->ops->tx_clean ? q->port->driver->ops->tx_clean(q, budget) : 0;
+}
+
+unsigned
+baton_queue_in_flight(const struct baton_queue *q)
+{
+	return q->port->driver->ops->in_flight ? q->port->driver->ops->in_flight(q) : 0;
+}
+
+const char *
+baton_queue_error(const struct baton_queue *q)
+{
+	return __atomic_load_n(&q->stats.violations, __ATOMIC_RELAXED) ? q->error : "";
+}
+
+void
+baton_queue_stats(const struct baton_queue *q, struct baton_stats *s)
+{
+#define READ(f) __atomic_load_n(&q->stats.f, __ATOMIC_RELAXED)
+	memset(s, 0, sizeof(*s));
+	s->violations = READ(violations);
+	if (q->tx) {
+		s->tx_packets = READ(packets);
+		s->tx_bytes = READ(bytes);
+		s->tx_errors = READ(errors);
+		return;
+	}
+	s->rx_packets = READ(packets);
+	s->rx_bytes = READ(bytes);
+	s->rx_errors = READ(errors);
+	s->rx_missed = READ(missed);
+	s->rx_nobuf = READ(nobuf);
+#undef READ
+}

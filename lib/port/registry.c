@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The drivers, as plain data. */
+#include "port/driver.h"
+
+extern const struct baton_driver null_driver;
+extern const struct baton_driver pcap_driver;
+extern const struct baton_driver virtio_user_driver;
+
+const struct baton_driver *const baton_driver_table[] = {
+	&null_driver,
+#ifdef BATON_HAVE_PCAP
+	&pcap_driver,
+#endif
+	&virtio_user_driver,
+	NULL,
+};
+
+static const char *const names[] = {
+	"net_null",
+#ifdef BATON_HAVE_PCAP
+	"net_pcap",
+#endif
+	"net_virtio_user",
+	NULL,
+};
+
+const char *const *
+baton_drivers(void)
+{
+	return names;
+}
