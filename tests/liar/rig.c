@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "rig.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static void
+on_log(void *arg, enum baton_log_level level, const char *line)
+{
+	if (getenv("LIAR_LOG"))
+		fprintf(stderr, "log %d: %s\n", level, line);
+}
+
+static void
+on_violation(void *arg, const struct baton_violation *v)
+{
+	struct rig *r = arg;
+
+	r->violations++;
+	if (getenv("LIAR_LOG"))
+		fprintf(stderr, "%s\n", v->text);
+}
+
+static void
+make_pool(struct rig *r)
+{
+	struct baton_worker_config w = { .size = sizeof(w), .name = "w", .cache_size = 64 };
+	struct baton_pool_config p;
+
+	baton_pool_config_init(&p);
+	p.name = "rig";
+	p.count = r->count;
+	if (r->config.data_len)
+		p.data_len = r->config.data_len;
+	if (r->config.headroom)
+		p.headroom = r->config.headroom;
+	p.page_size = BATON_PAGE_4K;
+	assert_int_equal(baton_pool_create(r->ctx, &p, &r->pool), 0);
+	assert_int_equal(baton_worker_create(r->ctx, &w, &r->worker), 0);
+}
+
+void
+rig_prepare(struct rig *r, const struct rig_config *config)
+{
+	struct baton_ctx_config c = { .size = sizeof(c), .log = on_log,
+				      .on_violation = on_violation, .violation_arg = r };
+
+	memset(r, 0, sizeof(*r));
+	r->config = *config;
+	r->count = config->pool_count ? config->pool_count : 1024;
+	snprintf(r->dir, sizeof(r->dir), "/tmp/baton-liar-XXXXXX");
+	assert_non_null(mkdtemp(r->dir));
+	snprintf(r->path, sizeof(r->path), "%s/s", r->dir);
+	r->config.liar.path = r->path;
+	r->liar = liar_start(&r->config.liar);
+	assert_non_null(r->liar);
+	assert_int_equal(baton_ctx_create(&c, &r->ctx), 0);
+	make_pool(r);
+}
+
+int
+rig_open(struct rig *r)
+{
+	unsigned timeout = r->config.timeout_ms ? r->config.timeout_ms : 300;
+	char args[256];
+	int ret;
+
+	snprintf(args, sizeof(args), "net_virtio_user%u,path=%s,timeout=%u%s", r->config.number,
+		 r->path, timeout, r->config.args ? r->config.args : "");
+	ret = baton_port_open(r->ctx, args, &r->port);
+	if (ret < 0)
+		r->port = NULL;
+	return ret;
+}
+
+int
+rig_start(struct rig *r)
+{
+	struct baton_port_config c = { .size = sizeof(c), .rx_queues = 1, .tx_queues = 1,
+				       .mtu = r->config.mtu, .stop_timeout_ms = 50 };
+	struct baton_queue_config q = { .size = sizeof(q),
+					.descs = r->config.descs ? r->config.descs : 256,
+					.worker = r->worker, .pool = r->pool };
+	int ret = baton_port_configure(r->port, &c);
+
+	if (ret == 0)
+		ret = baton_rxq_setup(r->port, 0, &q, &r->rx);
+	q.pool = NULL;
+	if (ret == 0)
+		ret = baton_txq_setup(r->port, 0, &q, &r->tx);
+	if (ret == 0)
+		ret = baton_port_start(r->port);
+	return ret;
+}
+
+static void
+must(int ret, const char *what)
+{
+	if (ret < 0)
+		fail_msg("%s: %s: %s", what, strerror(-ret), baton_last_error());
+}
+
+void
+rig_up(struct rig *r, const struct rig_config *config)
+{
+	rig_prepare(r, config);
+	must(rig_open(r), "open");
+	must(rig_start(r), "start");
+	assert_true(liar_ready(r->liar, LIAR_RX));
+	assert_true(liar_ready(r->liar, LIAR_TX));
+	assert_string_equal(liar_driver_error(r->liar), "");
+	rig_check_sum(r);
+}
+
+static void
+take_down(struct rig *r)
+{
+	if (r->port) {
+		assert_int_equal(baton_port_close(r->port), 0);
+		rig_check_home(r);
+	}
+	assert_int_equal(baton_worker_destroy(r->worker), 0);
+	assert_int_equal(baton_pool_destroy(r->pool), 0);
+	assert_int_equal(baton_ctx_destroy(r->ctx), 0);
+	assert_int_equal(r->violations, 0);
+	assert_true(liar_wait_disconnected(r->liar));
+	liar_stop(r->liar);
+	rmdir(r->dir);
+}
+
+void
+rig_down(struct rig *r)
+{
+	must(baton_port_stop(r->port), "stop");
+	rig_check_home(r);
+	assert_string_equal(liar_driver_error(r->liar), "");
+	take_down(r);
+}
+
+void
+rig_discard(struct rig *r)
+{
+	rig_check_sum(r);
+	take_down(r);
+}
+
+uint32_t
+rig_held(const struct rig *r, enum baton_holder_kind kind)
+{
+	struct baton_holder h[32];
+	unsigned n = baton_pool_holders(r->pool, h, 32);
+	uint32_t sum = 0;
+
+	assert_in_range(n, 0, 32);
+	for (unsigned i = 0; i < n; i++) {
+		if (h[i].kind == kind)
+			sum += h[i].count;
+	}
+	return sum;
+}
+
+void
+rig_check_sum(const struct rig *r)
+{
+	uint32_t sum = 0;
+
+	for (int kind = BATON_HOLDER_FREE; kind <= BATON_HOLDER_QUARANTINE; kind++)
+		sum += rig_held(r, (enum baton_holder_kind)kind);
+	assert_int_equal(sum, r->count);
+}
+
+void
+rig_check_home(const struct rig *r)
+{
+	rig_check_sum(r);
+	assert_int_equal(rig_held(r, BATON_HOLDER_FREE) + rig_held(r, BATON_HOLDER_CACHE),
+			 r->count);
+}
+
+struct baton_stats
+rig_stats(const struct rig *r)
+{
+	struct baton_stats s;
+
+	baton_port_stats(r->port, &s);
+	return s;
+}
+
+void
+rig_frame(uint8_t *frame, size_t len, uint32_t seed)
+{
+	uint32_t x = seed * 2654435761u + 1;
+
+	for (size_t i = 0; i < len; i++) {
+		x = x * 1664525u + 1013904223u;
+		frame[i] = (uint8_t)(x >> 24);
+	}
+	if (len >= 14)
+		memcpy(frame, "\x02\0\0\0\0\x01\x02\0\0\0\0\x02\x08\0", 14);
+	if (len >= 18)
+		memcpy(frame + 14, &seed, 4);
+}
+
+size_t
+rig_gather(const struct rig *r, const struct baton_token *tokens, unsigned n, uint8_t *out)
+{
+	size_t len = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		const void *bytes = baton_data(r->worker, tokens[i]);
+
+		assert_non_null(bytes);
+		assert_true(len + tokens[i].len <= RIG_FRAME_MAX);
+		memcpy(out + len, bytes, tokens[i].len);
+		len += tokens[i].len;
+	}
+	return len;
+}
+
+unsigned
+rig_expect_rx(struct rig *r, const uint8_t *frame, size_t len)
+{
+	struct baton_token t[RIG_BURST];
+	uint8_t got[RIG_FRAME_MAX];
+	int n = baton_rx_burst(r->rx, t, RIG_BURST);
+
+	must(n, "rx_burst");
+	assert_true(n > 0);
+	assert_int_equal(baton_packet_segs(t, (unsigned)n), n);
+	assert_false(t[n - 1].flags & BATON_TOKEN_CONT);
+	assert_int_equal(rig_gather(r, t, (unsigned)n, got), len);
+	assert_memory_equal(got, frame, len);
+	assert_int_equal(baton_free(r->worker, t, (unsigned)n), 0);
+	return (unsigned)n;
+}
+
+void
+rig_roundtrip_rx(struct rig *r, size_t len, uint32_t seed)
+{
+	uint8_t frame[RIG_FRAME_MAX];
+
+	rig_frame(frame, len, seed);
+	assert_true(liar_rx_inject(r->liar, LIAR_RX, frame, len) > 0);
+	rig_expect_rx(r, frame, len);
+}
+
+unsigned
+rig_packet(struct rig *r, const uint8_t *frame, size_t len, size_t seg, struct baton_token *tokens)
+{
+	struct baton_pool_info info;
+	size_t done = 0;
+	unsigned n = 0;
+
+	baton_pool_info(r->pool, &info);
+	if (seg == 0)
+		seg = info.data_len - info.headroom;
+	while (done < len) {
+		struct baton_token *t = &tokens[n++];
+
+		assert_int_equal(baton_alloc(r->worker, r->pool, t, 1), 1);
+		t->len = (uint16_t)(len - done < seg ? len - done : seg);
+		memcpy(baton_data(r->worker, *t), frame + done, t->len);
+		done += t->len;
+		if (done < len)
+			t->flags |= BATON_TOKEN_CONT;
+	}
+	return n;
+}
+
+unsigned
+rig_expect_tx(struct rig *r, const uint8_t *frame, size_t len)
+{
+	static const struct wire_net_header zero;
+	struct wire_net_header header;
+	uint8_t got[RIG_FRAME_MAX];
+	size_t n = sizeof(got);
+	int head = liar_tx_collect(r->liar, LIAR_TX, &header, got, &n);
+
+	assert_true(head >= 0);
+	assert_int_equal(n, len);
+	assert_memory_equal(got, frame, len);
+	assert_memory_equal(&header, &zero, sizeof(zero));
+	return (unsigned)head;
+}
+
+void
+rig_roundtrip_tx(struct rig *r, size_t len, uint32_t seed)
+{
+	struct baton_token t[RIG_BURST];
+	uint8_t frame[RIG_FRAME_MAX];
+	unsigned n, head;
+
+	rig_frame(frame, len, seed);
+	n = rig_packet(r, frame, len, 0, t);
+	assert_int_equal(baton_tx_burst(r->tx, t, n), n);
+	head = rig_expect_tx(r, frame, len);
+	liar_complete(r->liar, LIAR_TX, head, 0);
+	assert_int_equal(baton_tx_clean(r->tx, RIG_BURST), n);
+}
+
+unsigned
+rig_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	assert_non_null(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+uint64_t
+rig_now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One port of net_virtio_user against one liar, and the checks every test of it ends with. */
+#ifndef LIAR_RIG_H
+#define LIAR_RIG_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include <baton/baton.h>
+
+#include "liar.h"
+
+#define RIG_FRAME_MAX 9018
+#define RIG_BURST     64
+
+struct rig_config {
+	struct liar_config liar; /* path is filled in */
+	const char *args;        /* ",key=value" after path and timeout, or NULL */
+	unsigned timeout_ms;     /* of a reply; 0: 300 */
+	uint32_t descs;          /* 0: 256 */
+	uint32_t pool_count;     /* 0: 1,024 */
+	uint32_t data_len;       /* 0: the default */
+	uint16_t headroom;       /* 0: the default */
+	uint16_t mtu;            /* 0: the port's own */
+	unsigned number;         /* of the port's name */
+};
+
+struct rig {
+	struct rig_config config;
+	struct liar *liar;
+	struct baton_ctx *ctx;
+	struct baton_pool *pool;
+	struct baton_worker *worker;
+	struct baton_port *port;
+	struct baton_queue *rx, *tx;
+	uint32_t count;
+	unsigned violations; /* ownership reports */
+	char dir[64], path[96];
+};
+
+/** Liar, context, pool, worker; no port yet. */
+void rig_prepare(struct rig *r, const struct rig_config *config);
+
+/** Open the port. Return: what baton_port_open() said. */
+int rig_open(struct rig *r);
+
+/** Configure, set up one queue each way, start. Return: the first error. */
+int rig_start(struct rig *r);
+
+/** All of it; must succeed. */
+void rig_up(struct rig *r, const struct rig_config *config);
+
+/** Stop with success, everything home, close, destroy; the liar must have no complaint. */
+void rig_down(struct rig *r);
+
+/** The same without a port that runs: whatever is there is taken down, nothing may be lost. */
+void rig_discard(struct rig *r);
+
+/** The holders' counts must add up to the pool. */
+void rig_check_sum(const struct rig *r);
+
+/** All buffers must be free. */
+void rig_check_home(const struct rig *r);
+
+/** Buffers with this kind of holder. */
+uint32_t rig_held(const struct rig *r, enum baton_holder_kind kind);
+
+struct baton_stats rig_stats(const struct rig *r);
+
+/** A frame of @len bytes that differs from those with another @seed in every part. */
+void rig_frame(uint8_t *frame, size_t len, uint32_t seed);
+
+/** Copy a packet's bytes together. Return: its length. */
+size_t rig_gather(const struct rig *r, const struct baton_token *tokens, unsigned n,
+		  uint8_t *out);
+
+/** One burst must bring exactly this frame; it is freed. Return: its tokens. */
+unsigned rig_expect_rx(struct rig *r, const uint8_t *frame, size_t len);
+
+/** The liar sends a frame, and the port must receive it. */
+void rig_roundtrip_rx(struct rig *r, size_t len, uint32_t seed);
+
+/** Allocate a packet of buffers with @seg bytes each; 0: as many as fit. Return: tokens. */
+unsigned rig_packet(struct rig *r, const uint8_t *frame, size_t len, size_t seg,
+		    struct baton_token *tokens);
+
+/** The liar must find exactly this frame, under a header of zeroes. Return: the chain's head. */
+unsigned rig_expect_tx(struct rig *r, const uint8_t *frame, size_t len);
+
+/** The port sends a frame, the liar finds and completes it, the port cleans up. */
+void rig_roundtrip_tx(struct rig *r, size_t len, uint32_t seed);
+
+/** Open descriptors of the process. */
+unsigned rig_fds(void);
+
+/** Milliseconds of a clock that only goes forward. */
+uint64_t rig_now_ms(void);
+
+#endif
