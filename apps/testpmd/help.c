@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdio.h>
+
+#include "testpmd.h"
+
+static const char text[] =
+	"Usage: baton-testpmd [ENVIRONMENT OPTIONS] -- [APPLICATION OPTIONS]\n"
+	"\n"
+	"Forwards packets between ports in pairs, 0 <-> 1, 2 <-> 3; a port alone forwards to itself.\n"
+	"Options and tables are those of dpdk-testpmd.\n"
+	"\n"
+	"  baton-testpmd -l 0,1 --vdev=net_virtio_user0,path=/tmp/s0 -- --forward-mode=macswap \\\n"
+	"                --auto-start --stats-period=1\n"
+	"  baton-testpmd --vdev=net_pcap0,rx_pcap=in.pcap,tx_pcap=out.pcap -- --run-time=1\n"
+	"  baton-testpmd --vdev=net_null0 --vdev=net_null1 -- -i\n"
+	"\n"
+	"Environment options:\n"
+	"  -l CORES             cores as a list of numbers and ranges: 0,1 or 0-3. The first is the\n"
+	"                       main thread's, the others forward; one alone does both.\n"
+	"  --lcores=CORES       the same, with the CPU each runs on: 0@2,1@3\n"
+	"  -c MASK              the same as a hexadecimal mask\n"
+	"  --vdev=NAME[,ARGS]   add a port; may be repeated\n"
+	"  --no-huge            take ordinary pages, not hugepages\n"
+	"  --huge-dir=DIR       take hugepages from this mounted hugetlbfs\n"
+	"  --log-level=LEVEL    error, warning, info (the default) or debug\n"
+	"  -h, --help           this text          -v, --version\n"
+	"  Accepted, as they change nothing: -m -n -b --no-pci --socket-mem --file-prefix --in-memory\n"
+	"  --single-file-segments --proc-type --iova-mode --legacy-mem --no-telemetry and their like\n"
+	"\n"
+	"Application options, forwarding:\n"
+	"  --forward-mode=MODE  (or --fwd) io: unchanged, the default; macswap: with the Ethernet\n"
+	"                       addresses swapped; rxonly: drop; txonly: send UDP packets\n"
+	"  --port-topology=T    paired (the default), chained or loop\n"
+	"  --retry[=N]          when a TX ring is full, try N times more, 1 us apart (N: 64); without\n"
+	"                       it what the ring has no room for is dropped at once\n"
+	"  --tx-first           send one burst per port first\n"
+	"  --txpkts=LEN[,...]   lengths of the segments of a sent packet (64)\n"
+	"  --nb-cores=N         how many cores forward (1); streams are divided among them\n"
+	"  -a, --auto-start     forward at once with -i; without -i it always does\n"
+	"  -i, --interactive    a prompt; \"help\" lists its commands. Reads plain lines when standard\n"
+	"                       input is not a terminal.\n"
+	"\n"
+	"Application options, ports and memory:\n"
+	"  --rxd=N, --txd=N     ring sizes, powers of two\n"
+	"  --rxq=N, --txq=N     queues per port and direction (1); the same number for both\n"
+	"  --burst=N            packets a burst, 1 to 512 (32)\n"
+	"  --mtu=N              MTU, 68 to 9000\n"
+	"  --max-pkt-len=N      the same as a frame's length with header and CRC, 86 to 9018\n"
+	"  --total-num-mbufs=N  buffers in the pool; as many as needed unless given\n"
+	"  --mbuf-size=N        bytes a buffer, 64 of headroom included (2112)\n"
+	"  --mbcache=N          buffers a core keeps cached (512)\n"
+	"\n"
+	"Application options, measuring and ending:\n"
+	"  --stats-period=S     print the port statistics every S seconds\n"
+	"  --record-core-cycles count CPU cycles per packet\n"
+	"  --stats-json=FILE    write the final statistics as JSON\n"
+	"  --stop-after=N       end after N packets received (txonly: sent), all ports together\n"
+	"  --run-time=S         end after S seconds\n"
+	"\n"
+	"SIGINT and SIGTERM end forwarding and print the final tables. Exit status: 0; 1 when a queue\n"
+	"stopped with an error or a buffer was lost; 2 for a command line that cannot be.\n";
+
+void
+help_print(void)
+{
+	const char *const *drivers = baton_drivers();
+
+	fputs(text, stdout);
+	printf("Drivers:");
+	for (unsigned i = 0; drivers[i]; i++)
+		printf(" %s", drivers[i]);
+	printf("\n");
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* --stats-json: the final statistics for programs to read. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "testpmd.h"
+
+#ifdef TESTPMD_HAVE_JANSSON
+
+#include <jansson.h>
+
+static void
+set(json_t *object, const char *key, uint64_t value)
+{
+	json_object_set_new(object, key, json_integer((json_int_t)value));
+}
+
+static json_t *
+counters(const struct baton_stats *s, uint64_t dropped)
+{
+	json_t *o = json_object();
+
+	set(o, "rx_packets", s->rx_packets);
+	set(o, "rx_bytes", s->rx_bytes);
+	set(o, "rx_errors", s->rx_errors);
+	set(o, "rx_missed", s->rx_missed);
+	set(o, "rx_nobuf", s->rx_nobuf);
+	set(o, "tx_packets", s->tx_packets);
+	set(o, "tx_bytes", s->tx_bytes);
+	set(o, "tx_errors", s->tx_errors);
+	set(o, "tx_dropped", dropped);
+	set(o, "violations", s->violations);
+	return o;
+}
+
+static json_t *
+ports(const struct app *app, struct baton_stats *sum, uint64_t *sum_dropped)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < app->n_ports; i++) {
+		const struct baton_port_info *info = &app->ports[i].info;
+		const uint8_t *m = info->mac;
+		struct baton_stats s;
+		json_t *o = json_object();
+
+		stats_take(app, i, &s);
+		set(o, "port", i);
+		json_object_set_new(o, "device", json_string(app->opt.vdevs[i]));
+		json_object_set_new(o, "mac",
+				    json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2],
+						 m[3], m[4], m[5]));
+		set(o, "mtu", info->mtu);
+		json_object_update_new(o, counters(&s, stats_dropped(app, i)));
+		json_array_append_new(list, o);
+		sum->rx_packets += s.rx_packets;
+		sum->rx_bytes += s.rx_bytes;
+		sum->rx_errors += s.rx_errors;
+		sum->rx_missed += s.rx_missed;
+		sum->rx_nobuf += s.rx_nobuf;
+		sum->tx_packets += s.tx_packets;
+		sum->tx_bytes += s.tx_bytes;
+		sum->tx_errors += s.tx_errors;
+		sum->violations += s.violations;
+		*sum_dropped += stats_dropped(app, i);
+	}
+	return list;
+}
+
+static json_t *
+errors(const struct app *app)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < app->n_streams; i++) {
+		const struct stream *s = &app->streams[i];
+
+		if (s->failed)
+			json_array_append_new(list, json_pack("{sisisiss*ss}", "rx_port", s->rx_port,
+							      "tx_port", s->tx_port, "queue",
+							      s->queue, "operation", s->failed,
+							      "error", s->error_text));
+	}
+	return list;
+}
+
+static json_t *
+holders(const struct app *app)
+{
+	struct baton_holder list[64];
+	unsigned n = baton_pool_holders(app->pool, list, 64);
+	json_t *o = json_object();
+
+	for (unsigned i = 0; i < n && i < 64; i++)
+		set(o, list[i].name, list[i].count);
+	return o;
+}
+
+bool
+json_write(const struct app *app)
+{
+	json_t *root = json_object(), *list;
+	struct baton_stats sum = { 0 };
+	uint64_t dropped = 0, cycles = 0;
+	bool ok;
+
+	for (unsigned i = 0; i < app->n_lcores; i++)
+		cycles += app->lcores[i].cycles;
+	json_object_set_new(root, "version", json_string(baton_version()));
+	json_object_set_new(root, "forward_mode", json_string(fwd_mode_name(app->opt.mode)));
+	set(root, "cores", app->n_lcores);
+	set(root, "burst", app->opt.burst);
+	json_object_set_new(root, "seconds", json_real((double)app->forwarded_ns / 1e9));
+	list = ports(app, &sum, &dropped);
+	json_object_set_new(root, "ports", list);
+	json_object_set_new(root, "total", counters(&sum, dropped));
+	if (app->opt.record_cycles) {
+		set(root, "cycles", cycles);
+		json_object_set_new(root, "cycles_mhz", json_real(stats_mhz(app)));
+	}
+	json_object_set_new(root, "errors", errors(app));
+	json_object_set_new(root, "buffers", holders(app));
+	errno = 0;
+	ok = json_dump_file(root, app->opt.stats_json, JSON_INDENT(2)) == 0;
+	if (!ok)
+		complain("--stats-json=%s: %s", app->opt.stats_json,
+			 errno ? strerror(errno) : "cannot be written");
+	json_decref(root);
+	return ok;
+}
+
+#else
+
+bool
+json_write(const struct app *app)
+{
+	return true;
+}
+
+#endif

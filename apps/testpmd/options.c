@@ -1,0 +1,592 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The command line: options for the environment, "--", options for the application. */
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "testpmd.h"
+
+enum {
+	/* before "--"; short options are their letter */
+	O_IGNORED = 256, /* means something to DPDK, and nothing here */
+	O_SILENT,        /* asks for what is so anyway */
+	O_PCI,
+	O_HELP,
+	O_VERSION,
+	O_LCORES,
+	O_NO_HUGE,
+	O_HUGE_DIR,
+	O_VDEV,
+	O_LOG_LEVEL,
+	/* after it */
+	O_MODE,
+	O_RXD,
+	O_TXD,
+	O_RXQ,
+	O_TXQ,
+	O_BURST,
+	O_TXPKTS,
+	O_RETRY,
+	O_STATS_PERIOD,
+	O_STATS_JSON,
+	O_TX_FIRST,
+	O_AUTO_START,
+	O_INTERACTIVE,
+	O_MBUFS,
+	O_MBUF_SIZE,
+	O_MBCACHE,
+	O_CYCLES,
+	O_NB_CORES,
+	O_MAX_PKT_LEN,
+	O_MTU,
+	O_TOPOLOGY,
+	O_STOP_AFTER,
+	O_RUN_TIME,
+};
+
+#define NONE no_argument
+#define NEED required_argument
+#define MAY  optional_argument
+
+static const struct option env_options[] = {
+	{ "help", NONE, 0, O_HELP },
+	{ "version", NONE, 0, O_VERSION },
+	{ "lcores", NEED, 0, O_LCORES },
+	{ "no-huge", NONE, 0, O_NO_HUGE },
+	{ "huge-dir", NEED, 0, O_HUGE_DIR },
+	{ "vdev", NEED, 0, O_VDEV },
+	{ "log-level", NEED, 0, O_LOG_LEVEL },
+	{ "allow", NEED, 0, O_PCI },
+	{ "no-pci", NONE, 0, O_SILENT },
+	{ "block", NEED, 0, O_SILENT },
+	{ "socket-mem", NEED, 0, O_IGNORED },
+	{ "socket-limit", NEED, 0, O_IGNORED },
+	{ "file-prefix", NEED, 0, O_IGNORED },
+	{ "single-file-segments", NONE, 0, O_SILENT },
+	{ "in-memory", NONE, 0, O_SILENT },
+	{ "no-shconf", NONE, 0, O_SILENT },
+	{ "no-telemetry", NONE, 0, O_SILENT },
+	{ "no-hpet", NONE, 0, O_SILENT },
+	{ "huge-unlink", MAY, 0, O_SILENT },
+	{ "match-allocations", NONE, 0, O_IGNORED },
+	{ "legacy-mem", NONE, 0, O_IGNORED },
+	{ "iova-mode", NEED, 0, O_IGNORED },
+	{ "proc-type", NEED, 0, O_IGNORED },
+	{ "force-max-simd-bitwidth", NEED, 0, O_IGNORED },
+	{ 0 },
+};
+
+static const struct option app_options[] = {
+	{ "help", NONE, 0, O_HELP },
+	{ "version", NONE, 0, O_VERSION },
+	{ "forward-mode", NEED, 0, O_MODE },
+	{ "fwd", NEED, 0, O_MODE },
+	{ "rxd", NEED, 0, O_RXD },
+	{ "txd", NEED, 0, O_TXD },
+	{ "rxq", NEED, 0, O_RXQ },
+	{ "txq", NEED, 0, O_TXQ },
+	{ "burst", NEED, 0, O_BURST },
+	{ "txpkts", NEED, 0, O_TXPKTS },
+	{ "retry", MAY, 0, O_RETRY },
+	{ "stats-period", NEED, 0, O_STATS_PERIOD },
+	{ "stats-json", NEED, 0, O_STATS_JSON },
+	{ "tx-first", NONE, 0, O_TX_FIRST },
+	{ "auto-start", NONE, 0, O_AUTO_START },
+	{ "interactive", NONE, 0, O_INTERACTIVE },
+	{ "total-num-mbufs", NEED, 0, O_MBUFS },
+	{ "mbuf-size", NEED, 0, O_MBUF_SIZE },
+	{ "mbcache", NEED, 0, O_MBCACHE },
+	{ "record-core-cycles", NONE, 0, O_CYCLES },
+	{ "nb-cores", NEED, 0, O_NB_CORES },
+	{ "max-pkt-len", NEED, 0, O_MAX_PKT_LEN },
+	{ "mtu", NEED, 0, O_MTU },
+	{ "port-topology", NEED, 0, O_TOPOLOGY },
+	{ "stop-after", NEED, 0, O_STOP_AFTER },
+	{ "run-time", NEED, 0, O_RUN_TIME },
+	{ "no-flush-rx", NONE, 0, O_SILENT },
+	{ "no-lsc-interrupt", NONE, 0, O_IGNORED },
+	{ "no-rmv-interrupt", NONE, 0, O_IGNORED },
+	{ "disable-link-check", NONE, 0, O_SILENT },
+	{ "disable-rss", NONE, 0, O_IGNORED },
+	{ "no-mlockall", NONE, 0, O_SILENT },
+	{ "numa", NONE, 0, O_IGNORED },
+	{ "no-numa", NONE, 0, O_IGNORED },
+	{ "mp-alloc", NEED, 0, O_IGNORED },
+	{ "rxfreet", NEED, 0, O_IGNORED },
+	{ "txfreet", NEED, 0, O_IGNORED },
+	{ "txrst", NEED, 0, O_IGNORED },
+	{ 0 },
+};
+
+#define MAX_NAMES 64
+_Static_assert(sizeof(env_options) / sizeof(env_options[0]) <= MAX_NAMES, "names() has room");
+_Static_assert(sizeof(app_options) / sizeof(app_options[0]) <= MAX_NAMES, "names() has room");
+
+const char *const fwd_mode_names[] = { "io", "macswap", "rxonly", "txonly", NULL };
+static const char *const topology_names[] = { "paired", "chained", "loop", NULL };
+static const char *const level_names[] = { "error", "warning", "info", "debug", NULL };
+
+void
+complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	fputs("baton-testpmd: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+const char *
+fwd_mode_name(enum fwd_mode mode)
+{
+	return fwd_mode_names[mode];
+}
+
+static int
+index_of(const char *name, const char *const *list)
+{
+	for (int i = 0; list[i]; i++)
+		if (!strcmp(name, list[i]))
+			return i;
+	return -1;
+}
+
+int
+fwd_mode_parse(const char *name)
+{
+	return index_of(name, fwd_mode_names);
+}
+
+static int
+choose(const char *what, const char *name, const char *const *list)
+{
+	const char *near = baton_nearest(name, list);
+	char all[128] = "";
+	int i = index_of(name, list);
+
+	if (i >= 0)
+		return i;
+	for (size_t k = 0; list[k]; k++)
+		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", k ? ", " : "", list[k]);
+	if (near)
+		complain("%s=%s: did you mean %s? There are %s", what, name, near, all);
+	else
+		complain("%s=%s: there are %s", what, name, all);
+	return -1;
+}
+
+bool
+parse_uint(const char *what, const char *text, uint64_t min, uint64_t max, uint64_t *value)
+{
+	unsigned long long v;
+	char *end;
+
+	errno = 0;
+	v = strtoull(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || *end) {
+		complain("%s=%s is not a number; %llu to %llu is possible", what, text,
+			 (unsigned long long)min, (unsigned long long)max);
+		return false;
+	}
+	if (errno || v < min || v > max) {
+		complain("%s=%s is out of range; %llu to %llu is possible", what, text,
+			 (unsigned long long)min, (unsigned long long)max);
+		return false;
+	}
+	*value = v;
+	return true;
+}
+
+static bool
+set_uint(const char *what, const char *text, unsigned min, unsigned max, unsigned *value)
+{
+	uint64_t v;
+
+	if (!parse_uint(what, text, min, max, &v))
+		return false;
+	*value = (unsigned)v;
+	return true;
+}
+
+/* Rings are powers of two in every driver; the port's own limits are checked when it is known. */
+static bool
+set_descs(const char *what, const char *text, unsigned *value)
+{
+	if (!set_uint(what, text, 2, 32768, value))
+		return false;
+	if (*value & (*value - 1)) {
+		unsigned above = 2;
+
+		while (above < *value)
+			above *= 2;
+		complain("%s=%u is not a power of two; the nearest are %u and %u", what, *value,
+			 above / 2, above);
+		return false;
+	}
+	return true;
+}
+
+static bool
+set_txpkts(struct options *opt, const char *text)
+{
+	unsigned total = 0;
+	char *copy = strdup(text), *save, *word;
+	bool ok = copy != NULL;
+
+	opt->n_txpkts = 0;
+	for (word = ok ? strtok_r(copy, ",", &save) : NULL; ok && word;
+	     word = strtok_r(NULL, ",", &save)) {
+		unsigned len;
+
+		if (opt->n_txpkts == MAX_TXSEGS) {
+			complain("--txpkts: at most %u segments", MAX_TXSEGS);
+			ok = false;
+			break;
+		}
+		ok = set_uint("--txpkts", word, opt->n_txpkts ? 1 : TXONLY_HDR,
+			      BATON_MAX_MTU + ETHER_HDR + ETHER_CRC, &len);
+		if (ok)
+			opt->txpkts[opt->n_txpkts++] = (uint16_t)len;
+		total += ok ? len : 0;
+	}
+	free(copy);
+	if (ok && !total) {
+		complain("--txpkts wants lengths, such as 64 or 128,512");
+		return false;
+	}
+	return ok;
+}
+
+static bool
+set_run_time(struct options *opt, const char *text)
+{
+	char *end;
+
+	errno = 0;
+	opt->run_time = strtod(text, &end);
+	if (errno || end == text || *end || !(opt->run_time > 0) || opt->run_time > 1e9) {
+		complain("--run-time=%s is not a number of seconds above 0", text);
+		return false;
+	}
+	return true;
+}
+
+static bool
+set_max_pkt_len(struct options *opt, const char *text)
+{
+	unsigned extra = ETHER_HDR + ETHER_CRC, len;
+
+	if (!set_uint("--max-pkt-len", text, BATON_MIN_MTU + extra, BATON_MAX_MTU + extra, &len))
+		return false;
+	opt->mtu = len - extra;
+	return true;
+}
+
+static bool
+set_log_level(struct options *opt, const char *text)
+{
+	const char *colon = strrchr(text, ':'); /* DPDK's COMPONENT:LEVEL */
+	int level = choose("--log-level", colon ? colon + 1 : text, level_names);
+
+	if (level >= 0)
+		opt->log_level = (enum baton_log_level)level;
+	return level >= 0;
+}
+
+static bool
+set_vdev(struct options *opt, const char *text)
+{
+	if (opt->n_vdevs == BATON_MAX_PORTS) {
+		complain("--vdev: at most %u ports", BATON_MAX_PORTS);
+		return false;
+	}
+	opt->vdevs[opt->n_vdevs++] = text;
+	return true;
+}
+
+static bool
+env_option(struct options *opt, int o, const char *arg)
+{
+	unsigned ignored;
+
+	switch (o) {
+	case 'l':
+		return cores_parse_list(opt, "-l", arg);
+	case 'c':
+		return cores_parse_mask(opt, arg);
+	case O_LCORES:
+		return cores_parse_list(opt, "--lcores", arg);
+	case 'm':
+		complain("-m has no meaning here and is ignored: memory is taken as the pool needs it");
+		return set_uint("-m", arg, 1, 1u << 30, &ignored);
+	case 'n':
+		return set_uint("-n", arg, 1, 32, &ignored);
+	case 'a':
+	case O_PCI:
+		complain("%s: there are no PCI ports yet; use --vdev", arg);
+		return false;
+	case O_NO_HUGE:
+		opt->no_huge = true;
+		return true;
+	case O_HUGE_DIR:
+		opt->huge_dir = arg;
+		return true;
+	case O_VDEV:
+		return set_vdev(opt, arg);
+	case O_LOG_LEVEL:
+		return set_log_level(opt, arg);
+	default:
+		return true;
+	}
+}
+
+static bool
+set_retry(struct options *opt, const char *arg)
+{
+	opt->retry = true;
+	return !arg || set_uint("--retry", arg, 1, 1000000, &opt->retries);
+}
+
+static bool
+app_switch(struct options *opt, int o)
+{
+	switch (o) {
+	case O_TX_FIRST:
+		opt->tx_first = true;
+		break;
+	case 'a':
+	case O_AUTO_START:
+		opt->auto_start = true;
+		break;
+	case 'i':
+	case O_INTERACTIVE:
+		opt->interactive = true;
+		break;
+	case O_CYCLES:
+		opt->record_cycles = true;
+		break;
+	default:
+		break;
+	}
+	return true;
+}
+
+static bool
+app_option(struct options *opt, int o, const char *arg)
+{
+	int i;
+
+	switch (o) {
+	case O_MODE:
+		i = choose("--forward-mode", arg, fwd_mode_names);
+		opt->mode = i < 0 ? opt->mode : (enum fwd_mode)i;
+		return i >= 0;
+	case O_TOPOLOGY:
+		i = choose("--port-topology", arg, topology_names);
+		opt->topology = i < 0 ? opt->topology : (enum topology)i;
+		return i >= 0;
+	case O_RXD:
+		return set_descs("--rxd", arg, &opt->rxd);
+	case O_TXD:
+		return set_descs("--txd", arg, &opt->txd);
+	case O_RXQ:
+	case O_TXQ:
+		return set_uint(o == O_RXQ ? "--rxq" : "--txq", arg, 1, BATON_MAX_QUEUES,
+				o == O_RXQ ? &opt->rxq : &opt->txq);
+	case O_BURST:
+		return set_uint("--burst", arg, 1, MAX_BURST, &opt->burst);
+	case O_TXPKTS:
+		return set_txpkts(opt, arg);
+	case O_RETRY:
+		return set_retry(opt, arg);
+	case O_STATS_PERIOD:
+		return set_uint("--stats-period", arg, 0, 86400, &opt->stats_period);
+	case O_STATS_JSON:
+		opt->stats_json = arg;
+		return true;
+	case O_MBUFS:
+		return set_uint("--total-num-mbufs", arg, 64, BATON_MAX_BUFS, &opt->total_mbufs);
+	case O_MBUF_SIZE:
+		return set_uint("--mbuf-size", arg, 2 * BATON_DEFAULT_HEADROOM, 65535,
+				&opt->mbuf_size);
+	case O_MBCACHE:
+		return set_uint("--mbcache", arg, 1, 8192, &opt->mbcache);
+	case O_NB_CORES:
+		return set_uint("--nb-cores", arg, 1, MAX_LCORES, &opt->nb_cores);
+	case O_MAX_PKT_LEN:
+		return set_max_pkt_len(opt, arg);
+	case O_MTU:
+		return set_uint("--mtu", arg, BATON_MIN_MTU, BATON_MAX_MTU, &opt->mtu);
+	case O_STOP_AFTER:
+		return parse_uint("--stop-after", arg, 1, UINT64_MAX / 2, &opt->stop_after);
+	case O_RUN_TIME:
+		return set_run_time(opt, arg);
+	default:
+		return app_switch(opt, o);
+	}
+}
+
+static const char **
+names(const struct option *options, const char **list)
+{
+	unsigned n = 0;
+
+	for (const struct option *o = options; o->name; o++)
+		list[n++] = o->name;
+	list[n] = NULL;
+	return list;
+}
+
+static const struct option *
+find(const struct option *options, const char *word, unsigned *n_prefix)
+{
+	*n_prefix = 0;
+	for (const struct option *o = options; o->name; o++) {
+		if (!strcmp(o->name, word))
+			return o;
+		*n_prefix += !strncmp(o->name, word, strlen(word));
+	}
+	return NULL;
+}
+
+/* getopt said '?' or ':': say what is wrong with `text`, the argument it stumbled over. */
+static void
+explain(const struct option *mine, bool env, const char *text, int letter, int why)
+{
+	const struct option *other = env ? app_options : env_options;
+	const char *list[MAX_NAMES], *near;
+	char word[64];
+	unsigned n_prefix, n_other;
+
+	if (strncmp(text, "--", 2)) {
+		if (why == ':')
+			complain("-%c wants an argument; see --help", letter);
+		else
+			complain("no option -%c %s \"--\"; see --help", letter, env ? "before" : "after");
+		return;
+	}
+	snprintf(word, sizeof(word), "%.*s", (int)strcspn(text + 2, "="), text + 2);
+	if ((find(mine, word, &n_prefix) || n_prefix == 1) && why == ':')
+		complain("--%s wants an argument, as in --%s=VALUE", word, word);
+	else if (find(mine, word, &n_prefix) || n_prefix == 1)
+		complain("--%s takes no argument", word);
+	else if (n_prefix)
+		complain("--%s could be one of %u options; write more of it", word, n_prefix);
+	else if (find(other, word, &n_other))
+		complain("--%s belongs %s the \"--\" that separates environment and application options",
+			 word, env ? "after" : "before");
+	else if ((near = baton_nearest(word, names(mine, list))))
+		complain("no option --%s; did you mean --%s?", word, near);
+	else if ((near = baton_nearest(word, names(other, list))))
+		complain("no option --%s; did you mean --%s, %s \"--\"?", word, near,
+			 env ? "after" : "before");
+	else
+		complain("no option --%s; see --help", word);
+}
+
+static enum parsed
+parse_part(struct options *opt, int argc, char **argv, bool env)
+{
+	const struct option *options = env ? env_options : app_options;
+	int o, index = -1, at = 1;
+
+	optind = 0; /* glibc: start afresh */
+	opterr = 0;
+	while (at = optind ? optind : 1, index = -1,
+	       (o = getopt_long(argc, argv, env ? "+:hvl:c:m:n:a:b:" : "+:hvia", options, &index)) != -1) {
+		if (o == '?' || o == ':') {
+			explain(options, env, argv[at], optopt, o);
+			return PARSED_ERROR;
+		}
+		if (o == 'h' || o == O_HELP) {
+			help_print();
+			return PARSED_EXIT;
+		}
+		if (o == 'v' || o == O_VERSION) {
+			printf("baton-testpmd %s\n", baton_version());
+			return PARSED_EXIT;
+		}
+		if (o == O_IGNORED)
+			complain("--%s has no meaning here and is ignored", options[index].name);
+		if (!(env ? env_option : app_option)(opt, o, optarg))
+			return PARSED_ERROR;
+	}
+	if (optind < argc) {
+		complain("\"%s\" is not an option; see --help", argv[optind]);
+		return PARSED_ERROR;
+	}
+	return PARSED_RUN;
+}
+
+/* What only the whole command line can tell. */
+static bool
+check(struct options *opt)
+{
+	unsigned fwd;
+
+	if (!opt->n_vdevs) {
+		complain("no ports: name at least one with --vdev, such as --vdev=net_null0");
+		return false;
+	}
+	if (opt->no_huge && opt->huge_dir) {
+		complain("--no-huge and --huge-dir=%s contradict each other", opt->huge_dir);
+		return false;
+	}
+	if (!cores_check(opt))
+		return false;
+	if (opt->rxq && opt->txq && opt->rxq != opt->txq) {
+		complain("--rxq=%u --txq=%u: a stream joins one of each, so they must be equal",
+			 opt->rxq, opt->txq);
+		return false;
+	}
+	opt->queues = opt->rxq ? opt->rxq : opt->txq ? opt->txq : 1;
+	fwd = opt->n_lcores > 1 ? opt->n_lcores - 1 : 1;
+	if (opt->nb_cores > fwd) {
+		complain("--nb-cores=%u: %u core%s can forward; the first of -l is the main thread's",
+			 opt->nb_cores, fwd, fwd == 1 ? "" : "s");
+		return false;
+	}
+#ifndef TESTPMD_HAVE_JANSSON
+	if (opt->stats_json) {
+		complain("--stats-json: built without jansson");
+		return false;
+	}
+#endif
+	if (opt->interactive && opt->stats_period)
+		complain("--stats-period has no effect with -i; type show port stats all");
+	return true;
+}
+
+enum parsed
+options_parse(struct options *opt, int argc, char **argv)
+{
+	int split = 1;
+	enum parsed parsed;
+
+	*opt = (struct options){
+		.log_level = BATON_LOG_INFO,
+		.retries = DEF_RETRIES,
+		.burst = 32,
+		.nb_cores = 1,
+		.txpkts = { 64 },
+		.n_txpkts = 1,
+	};
+	while (split < argc && strcmp(argv[split], "--"))
+		split++;
+	parsed = parse_part(opt, split, argv, true);
+	/* The "--" stands in for the program's name, which getopt skips. */
+	if (parsed == PARSED_RUN && split < argc)
+		parsed = parse_part(opt, argc - split, argv + split, false);
+	if (parsed == PARSED_RUN && !check(opt))
+		return PARSED_ERROR;
+	return parsed;
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The tables, in the layout that scripts written for dpdk-testpmd read. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "testpmd.h"
+
+#define NIC_BORDER "########################"
+#define FWD_BORDER "----------------------"
+#define ACC_BORDER "+++++++++++++++"
+
+uint64_t
+clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+void
+stats_take(const struct app *app, unsigned port, struct baton_stats *stats)
+{
+	if (app->ports[port].port)
+		baton_port_stats(app->ports[port].port, stats);
+	else
+		*stats = app->ports[port].last;
+}
+
+uint64_t
+stats_dropped(const struct app *app, unsigned port)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; app->streams && i < app->n_streams; i++)
+		if (app->streams[i].tx_port == port)
+			n += __atomic_load_n(&app->streams[i].dropped, __ATOMIC_RELAXED);
+	return n;
+}
+
+static uint64_t
+rate(uint64_t now, uint64_t before, uint64_t ns)
+{
+	return ns && now > before ? (uint64_t)((double)(now - before) * 1e9 / (double)ns) : 0;
+}
+
+void
+stats_show(struct app *app, unsigned port)
+{
+	struct app_port *p = &app->ports[port];
+	const struct baton_stats *old = &p->shown.stats;
+	struct baton_stats s;
+	uint64_t now = clock_ns(), ns = now - p->shown.ns;
+
+	if (!p->shown.ns)
+		ns = app->started_once ? now - app->start_ns : 0;
+	stats_take(app, port, &s);
+	printf("\n  " NIC_BORDER " NIC statistics for port %-2u " NIC_BORDER "\n", port);
+	printf("  RX-packets: %-10" PRIu64 " RX-missed: %-10" PRIu64 " RX-bytes:  %-" PRIu64 "\n",
+	       s.rx_packets, s.rx_missed, s.rx_bytes);
+	printf("  RX-errors: %-" PRIu64 "\n", s.rx_errors);
+	printf("  RX-nombuf:  %-10" PRIu64 "\n", s.rx_nobuf);
+	printf("  TX-packets: %-10" PRIu64 " TX-errors: %-10" PRIu64 " TX-bytes:  %-" PRIu64 "\n",
+	       s.tx_packets, s.tx_errors, s.tx_bytes);
+	printf("\n  Throughput (since last show)\n");
+	printf("  Rx-pps: %12" PRIu64 "          Rx-bps: %12" PRIu64 "\n",
+	       rate(s.rx_packets, old->rx_packets, ns), 8 * rate(s.rx_bytes, old->rx_bytes, ns));
+	printf("  Tx-pps: %12" PRIu64 "          Tx-bps: %12" PRIu64 "\n",
+	       rate(s.tx_packets, old->tx_packets, ns), 8 * rate(s.tx_bytes, old->tx_bytes, ns));
+	printf("  " NIC_BORDER "############################" NIC_BORDER "\n");
+	p->shown = (struct port_snapshot){ s, now };
+}
+
+void
+stats_show_all(struct app *app, bool clear)
+{
+	/* As in dpdk-testpmd, the periodic tables stay in one place; a file gets them one after the other. */
+	if (clear && isatty(STDOUT_FILENO))
+		printf("\033[2J\033[1;1H");
+	if (clear)
+		printf("\nPort statistics ====================================");
+	for (unsigned i = 0; i < app->n_ports; i++)
+		stats_show(app, i);
+	fflush(stdout);
+}
+
+void
+stats_clear(struct app *app, unsigned port)
+{
+	struct app_port *p = &app->ports[port];
+
+	baton_port_stats_reset(p->port);
+	p->start = (struct baton_stats){ 0 };
+	p->start_dropped = stats_dropped(app, port);
+	p->shown = (struct port_snapshot){ .ns = clock_ns() };
+	printf("\n  NIC statistics for port %u cleared\n", port);
+}
+
+struct totals {
+	uint64_t rx, missed, tx, dropped;
+};
+
+static void
+print_totals(const struct totals *t)
+{
+	printf("  RX-packets: %-14" PRIu64 " RX-dropped: %-14" PRIu64 "RX-total: %-" PRIu64 "\n", t->rx,
+	       t->missed, t->rx + t->missed);
+	printf("  TX-packets: %-14" PRIu64 " TX-dropped: %-14" PRIu64 "TX-total: %-" PRIu64 "\n", t->tx,
+	       t->dropped, t->tx + t->dropped);
+}
+
+/* A reset between two readings must not become a huge difference. */
+static uint64_t
+since(uint64_t now, uint64_t before)
+{
+	return now >= before ? now - before : now;
+}
+
+static void
+port_totals(const struct app *app, unsigned port, struct totals *t)
+{
+	const struct app_port *p = &app->ports[port];
+	struct baton_stats s;
+
+	stats_take(app, port, &s);
+	t->rx = since(s.rx_packets, p->start.rx_packets);
+	t->missed = since(s.rx_missed, p->start.rx_missed);
+	t->tx = since(s.tx_packets, p->start.tx_packets);
+	t->dropped = since(stats_dropped(app, port), p->start_dropped);
+}
+
+double
+stats_mhz(const struct app *app)
+{
+	uint64_t ns = clock_ns() - app->start_ns;
+
+	return ns ? (double)(cycles_now() - app->start_tsc) * 1e3 / (double)ns : 0;
+}
+
+static void
+print_cycles(const struct app *app, const struct totals *all)
+{
+	bool tx = app->opt.mode == FWD_TXONLY;
+	uint64_t packets = tx ? all->tx : all->rx, cycles = 0;
+
+	for (unsigned i = 0; i < app->n_lcores; i++)
+		cycles += app->lcores[i].cycles;
+	if (packets)
+		printf("\n  CPU cycles/packet=%.2F (total cycles=%" PRIu64
+		       " / total %s packets=%" PRIu64 ") at %.0f MHz Clock\n",
+		       (double)cycles / (double)packets, cycles, tx ? "TX" : "RX", packets,
+		       stats_mhz(app));
+}
+
+void
+stats_forward(struct app *app)
+{
+	struct totals all = { 0 };
+
+	for (unsigned i = 0; i < app->n_ports; i++) {
+		struct totals t;
+
+		port_totals(app, i, &t);
+		printf("\n  " FWD_BORDER " Forward statistics for port %-2u " FWD_BORDER "\n", i);
+		print_totals(&t);
+		printf("  " FWD_BORDER "--------------------------------" FWD_BORDER "\n");
+		all.rx += t.rx;
+		all.missed += t.missed;
+		all.tx += t.tx;
+		all.dropped += t.dropped;
+	}
+	printf("\n  " ACC_BORDER " Accumulated forward statistics for all ports" ACC_BORDER "\n");
+	print_totals(&all);
+	printf("  " ACC_BORDER "++++++++++++++++++++++++++++++++++++++++++++++" ACC_BORDER "\n");
+	if (app->opt.record_cycles)
+		print_cycles(app, &all);
+}
+
+void
+stats_holders(const struct app *app)
+{
+	struct baton_holder holders[64];
+	struct baton_pool_info info;
+	unsigned n = baton_pool_holders(app->pool, holders, 64);
+	uint64_t sum = 0;
+
+	baton_pool_info(app->pool, &info);
+	printf("\nPool %s: %u buffers\n", info.name, info.count);
+	for (unsigned i = 0; i < n && i < 64; i++) {
+		sum += holders[i].count;
+		printf("  %10u  %s\n", holders[i].count, holders[i].name);
+	}
+	if (n > 64)
+		printf("  and %u holders more\n", n - 64);
+	printf("  %10" PRIu64 "  in all%s\n", sum,
+	       app->forwarding ? "; approximate while forwarding" : "");
+}
