@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef BATON_MEM_ARENA_H
+#define BATON_MEM_ARENA_H
+
+#include <baton/mem.h>
+
+#include "mem/os.h"
+
+/* baton_arena_create() on a given machine, which must outlive the arena. For the tests. */
+int baton_arena_create_with(struct baton_ctx *ctx, const struct baton_mem_config *config,
+			    const struct mem_os *os, struct baton_arena **out);
+
+#endif

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "mem/supply.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <baton/mem.h>
+
+#define UNKNOWN (-1LL)
+
+void
+mem_say(struct mem_text *to, const char *fmt, ...)
+{
+	size_t room = sizeof(to->text) - to->len;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(to->text + to->len, room, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		to->len += (size_t)n < room ? (size_t)n : room - 1;
+}
+
+const char *
+mem_size(char buf[32], uint64_t bytes)
+{
+	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	unsigned unit = 0;
+	uint64_t n = bytes, rest = 0;
+
+	for (; n >= 1024; n >>= 10, unit++)
+		rest = n & 1023;
+	if (rest && unit)
+		snprintf(buf, 32, "%llu.%llu %s", (unsigned long long)n,
+			 (unsigned long long)(rest * 10 / 1024), units[unit]);
+	else
+		snprintf(buf, 32, "%llu %s", (unsigned long long)n, units[unit]);
+	return buf;
+}
+
+/* The number in a file, UNKNOWN when there is none. */
+static __attribute__((format(printf, 1, 2))) long long
+number(const char *fmt, ...)
+{
+	char path[PATH_MAX];
+	long long n = UNKNOWN;
+	va_list ap;
+	FILE *f;
+
+	va_start(ap, fmt);
+	vsnprintf(path, sizeof(path), fmt, ap);
+	va_end(ap);
+	f = fopen(path, "re");
+	if (!f)
+		return UNKNOWN;
+	if (fscanf(f, "%lld", &n) != 1)
+		n = UNKNOWN;
+	fclose(f);
+	return n;
+}
+
+/* A count of /sys/kernel/mm/hugepages (@node BATON_NODE_ANY) or of one node. */
+static long long
+huge(const struct mem_os *os, int node, uint64_t page_size, const char *what)
+{
+	unsigned long long kb = page_size >> 10;
+
+	if (node == BATON_NODE_ANY)
+		return number("%s/kernel/mm/hugepages/hugepages-%llukB/%s", os->sys, kb, what);
+	return number("%s/devices/system/node/node%d/hugepages/hugepages-%llukB/%s", os->sys, node,
+		      kb, what);
+}
+
+/* The sum of some fields of a meminfo file, in bytes; UNKNOWN without the first of them. */
+static long long
+meminfo(const char *path, const char *const *plus, const char *minus)
+{
+	long long sum = UNKNOWN, kb;
+	char line[256], *key;
+	FILE *f = fopen(path, "re");
+
+	if (!f)
+		return UNKNOWN;
+	while (fgets(line, sizeof(line), f)) {
+		char *colon = strchr(line, ':');
+
+		if (!colon)
+			continue;
+		*colon = 0;
+		key = strrchr(line, ' '); /* a node's lines begin with "Node 0 " */
+		key = key ? key + 1 : line;
+		kb = strtoll(colon + 1, NULL, 10);
+		for (const char *const *p = plus; *p; p++)
+			if (!strcmp(key, *p))
+				sum = (sum == UNKNOWN ? 0 : sum) + kb * 1024;
+		if (minus && !strcmp(key, minus) && sum != UNKNOWN)
+			sum -= kb * 1024;
+	}
+	fclose(f);
+	return sum;
+}
+
+/* Memory that could be had now, of the machine or (then sets *@on) of the wanted node if less. */
+static long long
+available(const struct mem_os *os, int node, bool *on)
+{
+	static const char *const machine[] = { "MemAvailable", NULL };
+	static const char *const fields[] = { "MemFree", "FilePages", NULL };
+	long long have, here;
+	char path[PATH_MAX];
+
+	*on = false;
+	snprintf(path, sizeof(path), "%s/meminfo", os->proc);
+	have = meminfo(path, machine, NULL);
+	if (node == BATON_NODE_ANY)
+		return have;
+	snprintf(path, sizeof(path), "%s/devices/system/node/node%d/meminfo", os->sys, node);
+	here = meminfo(path, fields, "Shmem");
+	if (here == UNKNOWN || (have != UNKNOWN && here >= have))
+		return have;
+	*on = true;
+	return here < 0 ? 0 : here;
+}
+
+bool
+mem_huge_missing(const struct mem_os *os, const struct mem_need *need)
+{
+	long long have = huge(os, need->node, need->page_size, "free_hugepages");
+	long long more = huge(os, BATON_NODE_ANY, need->page_size, "nr_overcommit_hugepages");
+
+	if (need->node == BATON_NODE_ANY || have == UNKNOWN || more > 0)
+		return false;
+	return need->bytes / need->page_size > (unsigned long long)have;
+}
+
+static void
+say_free(const struct mem_os *os, uint64_t page_size, struct mem_text *why)
+{
+	long long resv = huge(os, BATON_NODE_ANY, page_size, "resv_hugepages");
+	const char *sep = "free are ";
+
+	for (int node = 0; node <= os->max_node(os); node++) {
+		long long n = huge(os, node, page_size, "free_hugepages");
+
+		if (n == UNKNOWN)
+			continue;
+		mem_say(why, "%s%lld on node %d", sep, n, node);
+		sep = ", ";
+	}
+	if (*sep == 'f') /* a kernel without NUMA */
+		mem_say(why, "free are %lld",
+			huge(os, BATON_NODE_ANY, page_size, "free_hugepages"));
+	if (resv > 0)
+		mem_say(why, ", of which %lld are reserved by others", resv);
+}
+
+/* How to raise the number of pages from @total by @missing. */
+static void
+say_command(const struct mem_os *os, const struct mem_need *need, unsigned long long total,
+	    unsigned long long missing, struct mem_text *why)
+{
+	unsigned long long kb = need->page_size >> 10;
+	char where[48] = "kernel/mm", size[32];
+	bool on;
+	long long have = available(os, need->node, &on);
+
+	/* Raised all the same, it would take every byte from everybody else. */
+	if (have != UNKNOWN && missing > (unsigned long long)have / need->page_size) {
+		mem_say(why,
+			"; the missing %llu are more memory than the %s available%s: ask for "
+			"less (fewer or smaller buffers)",
+			missing, mem_size(size, (uint64_t)have), on ? " there" : "");
+		return;
+	}
+	if (need->node != BATON_NODE_ANY)
+		snprintf(where, sizeof(where), "devices/system/node/node%d", need->node);
+	mem_say(why,
+		"; to have enough: echo %llu > /sys/%s/hugepages/hugepages-%llukB/nr_hugepages",
+		total + missing, where, kb);
+	if (need->page_size == BATON_PAGE_1G)
+		mem_say(why, " (or at boot: hugepagesz=1G hugepages=N)");
+}
+
+void
+mem_huge_shortage(const struct mem_os *os, const struct mem_need *need, struct mem_text *why)
+{
+	unsigned long long needed = need->bytes / need->page_size, kb = need->page_size >> 10;
+	long long have = huge(os, need->node, need->page_size, "free_hugepages");
+	long long total = huge(os, need->node, need->page_size, "nr_hugepages");
+	long long resv = huge(os, BATON_NODE_ANY, need->page_size, "resv_hugepages");
+	char size[32], on[32] = "";
+
+	mem_size(size, need->page_size);
+	if (have == UNKNOWN || total == UNKNOWN) {
+		mem_say(why, "needs %llu pages of %s, which this kernel does not have", needed,
+			size);
+		return;
+	}
+	if (need->node != BATON_NODE_ANY)
+		snprintf(on, sizeof(on), " on node %d", need->node);
+	mem_say(why, "needs %llu pages of %s%s, ", needed, size, on);
+	say_free(os, need->page_size, why);
+	if (resv > 0)
+		have = resv < have ? have - resv : 0;
+	if ((unsigned long long)have >= needed) {
+		mem_say(why,
+			": enough, so a limit stands in the way; look at hugetlb.%lluMB.rsvd.max"
+			" and .max of the control group%s, and at ulimit -v",
+			kb >> 10, need->mount ? ", at the mount's size option" : "");
+		return;
+	}
+	say_command(os, need, (unsigned long long)total, needed - (unsigned long long)have, why);
+}
+
+/* The smallest memory limit of our control group (version 2) and those above it, or UNKNOWN. */
+static long long
+group_limit(const struct mem_os *os)
+{
+	char path[PATH_MAX], line[PATH_MAX] = "";
+	long long least = UNKNOWN, n;
+	char *slash;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/self/cgroup", os->proc);
+	f = fopen(path, "re");
+	if (!f)
+		return UNKNOWN;
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, "0::/", 4))
+			break;
+	fclose(f);
+	if (strncmp(line, "0::/", 4))
+		return UNKNOWN;
+	line[strcspn(line, "\n")] = 0;
+	do {
+		/* "max" is no number, and then there is no limit here. */
+		n = number("%s/fs/cgroup%s/memory.max", os->sys, line + 3);
+		if (n != UNKNOWN && (least == UNKNOWN || n < least))
+			least = n;
+		slash = strrchr(line + 3, '/');
+		if (slash)
+			*slash = 0;
+	} while (slash);
+	return least;
+}
+
+bool
+mem_small_missing(const struct mem_os *os, const struct mem_need *need, struct mem_text *why)
+{
+	long long have, limit = group_limit(os);
+	char a[32], b[32], where[32] = "";
+	bool on;
+
+	if (limit != UNKNOWN && need->bytes > (unsigned long long)limit) {
+		mem_say(why,
+			"the control group may use %s in all (memory.max); raise that, or ask "
+			"for less",
+			mem_size(b, (uint64_t)limit));
+		return true;
+	}
+	have = available(os, need->node, &on);
+	/* The last sixteenth is left to the others: taking all of it is what kills them. */
+	if (have == UNKNOWN || need->bytes <= (unsigned long long)(have - have / 16))
+		return false;
+	if (on)
+		snprintf(where, sizeof(where), " on node %d", need->node);
+	mem_say(why,
+		"needs %s of ordinary memory%s, where %s is available and a sixteenth of that "
+		"is left to others; ask for less (fewer or smaller buffers) or free memory",
+		mem_size(a, need->bytes), where, mem_size(b, (uint64_t)have));
+	return true;
+}
+
+void
+mem_say_nodes(const struct mem_os *os, struct mem_text *to)
+{
+	int max = os->max_node(os);
+	const char *sep = "";
+
+	for (int node = 0; node <= max; node++) {
+		int first = node;
+
+		if (!os->node_has_memory(os, node))
+			continue;
+		while (node < max && os->node_has_memory(os, node + 1))
+			node++;
+		mem_say(to, node > first ? "%s%d-%d" : "%s%d", sep, first, node);
+		sep = ",";
+	}
+}

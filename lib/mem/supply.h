@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* How much memory the machine has to give, and the sentences for when that is not enough. */
+#ifndef BATON_MEM_SUPPLY_H
+#define BATON_MEM_SUPPLY_H
+
+#include <stdbool.h>
+
+#include "mem/os.h"
+
+/* A sentence being written. Kept aside, because the next kind of page may do. */
+struct mem_text {
+	size_t len;
+	char text[640];
+};
+
+/* Append; what does not fit is cut. */
+void mem_say(struct mem_text *to, const char *fmt, ...) __attribute__((format(printf, 2, 3), cold));
+
+/* "64 MiB", "1.5 GiB". */
+const char *mem_size(char buf[32], uint64_t bytes);
+
+/* What one attempt needs. */
+struct mem_need {
+	size_t bytes; /* rounded up to whole pages */
+	uint64_t page_size;
+	int node;	   /* to bind to, or BATON_NODE_ANY */
+	const char *mount; /* a hugetlbfs, or NULL */
+};
+
+/*
+ * Whether hugepages are certainly missing. Reserving notices a shortage of the whole machine but
+ * not of one node, which would be found only after taking every page the node has.
+ */
+bool mem_huge_missing(const struct mem_os *os, const struct mem_need *need);
+
+/* Say needed and free pages per node, and the command that raises them. */
+void mem_huge_shortage(const struct mem_os *os, const struct mem_need *need, struct mem_text *why);
+
+/*
+ * Whether ordinary pages would run the machine, the node or the control group out of memory; says
+ * why. To be asked first: populating past the end wakes the out-of-memory killer.
+ */
+bool mem_small_missing(const struct mem_os *os, const struct mem_need *need, struct mem_text *why);
+
+/* Say which nodes have memory: "0-1", "0,2". */
+void mem_say_nodes(const struct mem_os *os, struct mem_text *to);
+
+#endif

@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Arenas on machines that are not there: two nodes, shortages, and every call failing in turn. */
+#include "mem_util.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum call { NONE, ALLOC, MEMFD, MOUNT_FILE, RESIZE, SEAL, MAP, BIND, POPULATE };
+
+/* A machine with two nodes, whose hugepages are ordinary ones. */
+struct fake {
+	struct mem_os os; /* first, so that the calls find the rest */
+	char sys[64], proc[64];
+	int max_node;
+	uint64_t node_mask; /* nodes with memory */
+
+	enum call fail;	    /* this call fails */
+	uint64_t fail_page; /* only for this page size; 0: for any */
+	int fail_at;	    /* or the Nth call, from 1 */
+	int err;
+
+	int calls, bound, memfds;
+	uint64_t page, mount_page;
+	int mount_err;
+};
+
+static int
+hit(const struct mem_os *os, enum call call)
+{
+	struct fake *f = (struct fake *)(uintptr_t)os;
+
+	f->calls++;
+	if (f->calls == f->fail_at)
+		return -f->err;
+	return call == f->fail && (!f->fail_page || f->fail_page == f->page) ? -f->err : 0;
+}
+
+static int
+fake_max_node(const struct mem_os *os)
+{
+	return ((const struct fake *)os)->max_node;
+}
+
+static int
+fake_node_has_memory(const struct mem_os *os, int node)
+{
+	return ((const struct fake *)os)->node_mask >> node & 1;
+}
+
+static void *
+fake_alloc(const struct mem_os *os, size_t bytes)
+{
+	return hit(os, ALLOC) ? NULL : mem_os_host.alloc(os, bytes);
+}
+
+static int
+fake_memfd(const struct mem_os *os, const char *name, uint64_t page_size)
+{
+	struct fake *f = (struct fake *)(uintptr_t)os;
+	int ret;
+
+	f->page = page_size ? page_size : BATON_PAGE_4K;
+	ret = hit(os, MEMFD);
+	if (ret)
+		return ret;
+	f->memfds++;
+	return mem_os_host.memfd(os, name, 0);
+}
+
+static int
+fake_mount_page(const struct mem_os *os, const char *mount, uint64_t *page_size)
+{
+	const struct fake *f = (const struct fake *)os;
+
+	*page_size = f->mount_page;
+	return f->mount_err;
+}
+
+static int
+fake_mount_file(const struct mem_os *os, const char *mount)
+{
+	int ret = hit(os, MOUNT_FILE);
+
+	return ret ? ret : mem_os_host.memfd(os, "unit-arena", 0);
+}
+
+static int
+fake_resize(const struct mem_os *os, int fd, size_t bytes)
+{
+	int ret = hit(os, RESIZE);
+
+	return ret ? ret : mem_os_host.resize(os, fd, bytes);
+}
+
+static int
+fake_seal(const struct mem_os *os, int fd)
+{
+	int ret = hit(os, SEAL);
+
+	return ret ? ret : mem_os_host.seal(os, fd);
+}
+
+static int
+fake_map(const struct mem_os *os, int fd, size_t bytes, void **base)
+{
+	int ret = hit(os, MAP);
+
+	return ret ? ret : mem_os_host.map(os, fd, bytes, base);
+}
+
+static int
+fake_bind(const struct mem_os *os, void *base, size_t bytes, int node)
+{
+	int ret = hit(os, BIND);
+
+	if (!ret)
+		((struct fake *)(uintptr_t)os)->bound = node;
+	return ret;
+}
+
+/* Nothing is touched, so that an arena of many GiB costs nothing here. */
+static int
+fake_populate(const struct mem_os *os, void *base, size_t bytes)
+{
+	return hit(os, POPULATE);
+}
+
+static void
+put(const char *root, const char *file, const char *text)
+{
+	char path[PATH_MAX], *slash;
+
+	snprintf(path, sizeof(path), "%s/%s", root, file);
+	for (slash = path + 1; (slash = strchr(slash, '/')); slash++) {
+		*slash = 0;
+		mkdir(path, 0700);
+		*slash = '/';
+	}
+	assert_true(write_text(path, text));
+}
+
+static void
+put_count(struct fake *f, const char *dir, unsigned kb, const char *what, int n)
+{
+	char file[200], text[16];
+
+	snprintf(file, sizeof(file), "%s/hugepages/hugepages-%ukB/%s", dir, kb, what);
+	snprintf(text, sizeof(text), "%d\n", n);
+	put(f->sys, file, text);
+}
+
+/* Hugepages: all and free ones of each node. */
+static void
+put_huge(struct fake *f, unsigned kb, int nr0, int free0, int nr1, int free1)
+{
+	put_count(f, "devices/system/node/node0", kb, "nr_hugepages", nr0);
+	put_count(f, "devices/system/node/node0", kb, "free_hugepages", free0);
+	put_count(f, "devices/system/node/node1", kb, "nr_hugepages", nr1);
+	put_count(f, "devices/system/node/node1", kb, "free_hugepages", free1);
+	put_count(f, "kernel/mm", kb, "nr_hugepages", nr0 + nr1);
+	put_count(f, "kernel/mm", kb, "free_hugepages", free0 + free1);
+	put_count(f, "kernel/mm", kb, "resv_hugepages", 0);
+	put_count(f, "kernel/mm", kb, "nr_overcommit_hugepages", 0);
+}
+
+static int
+setup(void **state)
+{
+	struct fake *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	f->os = (struct mem_os){
+		.sys = f->sys,
+		.proc = f->proc,
+		.max_node = fake_max_node,
+		.node_has_memory = fake_node_has_memory,
+		.alloc = fake_alloc,
+		.memfd = fake_memfd,
+		.mount_page = fake_mount_page,
+		.mount_file = fake_mount_file,
+		.resize = fake_resize,
+		.seal = fake_seal,
+		.map = fake_map,
+		.bind = fake_bind,
+		.populate = fake_populate,
+		.unmap = mem_os_host.unmap,
+		.close = mem_os_host.close,
+	};
+	strcpy(f->sys, "/tmp/baton-mem-XXXXXX");
+	assert_non_null(mkdtemp(f->sys));
+	snprintf(f->proc, sizeof(f->proc), "%.30s/proc", f->sys);
+	f->max_node = 1;
+	f->node_mask = 3;
+	f->bound = -1;
+	f->mount_page = BATON_PAGE_2M;
+	put_huge(f, 2048, 100, 60, 50, 3);
+	put_huge(f, 1048576, 2, 1, 0, 0);
+	put(f->proc, "meminfo",
+	    "MemTotal: 64000000 kB\nMemFree: 100 kB\nMemAvailable: 16777216 kB\n");
+	*state = f;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct fake *f = *state;
+	char cmd[128];
+
+	snprintf(cmd, sizeof(cmd), "rm -r %s", f->sys);
+	if (system(cmd))
+		return -1;
+	free(f);
+	return 0;
+}
+
+static int
+create(struct fake *f, struct bare_ctx *b, struct baton_mem_config c, struct baton_arena_info *info)
+{
+	struct baton_arena *arena = NULL;
+	int fds = open_fds(), ret = baton_arena_create_with(&b->ctx, &c, &f->os, &arena);
+
+	memset(info, 0, sizeof(*info));
+	if (ret) {
+		assert_null(arena);
+		assert_says(baton_last_error(), "unit-arena");
+	} else {
+		baton_arena_info(arena, info);
+		baton_arena_destroy(arena);
+	}
+	assert_int_equal(open_fds(), fds);
+	assert_int_equal(maps_with("unit-arena"), 0);
+	return ret;
+}
+
+static void
+node_is_bound(void **state)
+{
+	struct fake *f = *state;
+	struct bare_ctx *b = bare_ctx();
+	struct baton_arena_info info;
+	struct baton_mem_config c = want(4 * MIB, BATON_PAGE_2M);
+
+	assert_int_equal(create(f, b, c, &info), 0);
+	assert_int_equal(f->bound, -1);
+	assert_int_equal(info.node, BATON_NODE_ANY);
+	for (int node = 0; node < 2; node++) {
+		c.node = node;
+		assert_int_equal(create(f, b, c, &info), 0);
+		assert_int_equal(f->bound, node);
+		assert_int_equal(info.node, node);
+	}
+
+	/* The only node with memory needs no binding, which containers often forbid. */
+	f->node_mask = 1;
+	f->bound = -1;
+	c.node = 0;
+	assert_int_equal(create(f, b, c, &info), 0);
+	assert_int_equal(f->bound, -1);
+	free(b);
+}
+
+static void
+wrong_node(void **state)
+{
+	struct fake *f = *state;
+	struct bare_ctx *b = bare_ctx();
+	struct baton_arena_info info;
+	struct baton_mem_config c = want(4 * MIB, BATON_PAGE_2M);
+
+	c.node = 2;
+	assert_int_equal(create(f, b, c, &info), -ENODEV);
+	assert_says(baton_last_error(), "node 2");
+	assert_says(baton_last_error(), "nodes with memory: 0-1");
+	c.node = -7;
+	assert_int_equal(create(f, b, c, &info), -ENODEV);
+	c.node = 1;
+	f->max_node = 5;
+	f->node_mask = 0x3d;
+	assert_int_equal(create(f, b, c, &info), -ENODEV);
+	assert_says(baton_last_error(), "nodes with memory: 0,2-5");
+	assert_int_equal(f->memfds, 0);
+	free(b);
+}
+
+static void
+bind_refused(void **state)
+{
+	struct fake *f = *state;
+	struct bare_ctx *b = bare_ctx();
+	struct baton_arena_info info;
+	struct baton_mem_config c = want(4 * MIB, BATON_PAGE_2M);
+
+	c.node = 1;
+	f->fail = BIND;
+	f->err = EPERM;
+	assert_int_equal(create(f, b, c, &info), -EPERM);
+	assert_says(baton_last_error(), "SYS_NICE");
+	f->err = EINVAL;
+	assert_int_equal(create(f, b, c, &info), -ENODEV);
+	assert_says(baton_last_error(), "cpuset.mems");
+	free(b);
+}
+
+static void
+shortage_on_a_node(void **state)
+{
+	struct fake *f = *state;
+	struct bare_ctx *b = bare_ctx();
+	struct baton_arena_info info;
+	struct baton_mem_config c = want(16 * MIB - 5, BATON_PAGE_2M);
+
+	c.node = 1;
+	assert_int_equal(create(f, b, c, &info), -ENOMEM);
+	assert_says(baton_last_error(), "needs 8 pages of 2 MiB on node 1");
+	assert_says(baton_last_error(), "free are 60 on node 0, 3 on node 1");
+	assert_says(
+		baton_last_error(),
+		"echo 55 > /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages");
+	assert_int_equal(f->memfds, 0); /* did not take the 3 to find out */
+
+	/* With pages that the kernel may add, trying decides. */
+	put_count(f, "kernel/mm", 2048, "nr_overcommit_hugepages", 20);
+	assert_int_equal(create(f, b, c, &info), 0);
+	assert_int_equal(b->warnings, 0);
+	free(b);
+}
+
+static void
+shortage_of_the_machine(void **state)
+{
+	struct fake *f = *state;
+	struct bare_ctx *b = bare_ctx();
+	struct baton_arena_info info;
+
+	f->fail = MAP;
+	f->err = ENOMEM;
+	put_count(f, "kernel/mm", 2048, "resv_hugepages", 3);
+	assert_int_equal(create(f, b, want(200 * MIB, BATON_PAGE_2M), &info), -ENOMEM);
+	assert_says(baton_last_error(), "200 MiB");
+	assert_says(baton_last_error(), "needs 100 pages of 2 MiB,");
+	assert_says(baton_last_error(), "of which 3 are reserved");
+	/* 150 there, 63 - 3 to be had */
+	assert_says(baton_last_error(),
+		    "echo 190 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages");
+
+	assert_int_equal(create(f, b, want(2 * GIB, BATON_PAGE_1G), &info), -ENOMEM);
+	assert_says(baton_last_error(), "needs 2 pages of 1 GiB");
+	assert_says(baton_last_error(),
+		    "echo 3 > /sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages");
+	assert_says(baton_last_error(), "hugepagesz=1G");
+
+	/* A fault that finds no page counts as a shortage, too. */
+	f->fail = POPULATE;
+	f->err = EFAULT;
+	assert_int_equal(create(f, b, want(200 * MIB, BATON_PAGE_2M), &info), -ENOMEM);
+	assert_says(baton_last_error(), "needs 100 pages");
+	assert_int_equal(b->warnings, 0);
+	free(b);
+}
+
+static void
+limit_in_the_way(void **state)
+{
+	struct fake *f = *state;
+	struct bare_ctx *b = bare_ctx();
+	struct baton_arena_info info;
+
+	f->fail = MAP;
+	f->err = ENOMEM;
+	assert_int_equal(create(f, b, want(4 * MIB, BATON_PAGE_2M), &info), -ENOMEM);
+	assert_says(baton_last_error(), "needs 2 pages of 2 MiB");
+	assert_says(baton_last_error(), "hugetlb.2MB.rsvd.max");
+	free(b);
+}
+
+static void
+kernel_without_the_size(void **state)
+{
+	struct fake *f = *state;
+	struct bare_ctx *b = bare_ctx();
+	struct baton_arena_info info;
+
+	f->fail = MEMFD;
+	f->fail_page = BATON_PAGE_1G;
+	f->err = ENODEV;
+	assert_int_equal(create(f, b, want(GIB, BATON_PAGE_1G), &info), -ENOMEM);
+	assert_says(baton_last_error(), "1 pages of 1 GiB, which this kernel does not have");
+	assert_int_equal(create(f, b, want(GIB, BATON_PAGE_ANY), &info), 0);
+	assert_int_equal(info.page_size, BATON_PAGE_2M);
+	free(b);
+}
+
+static void
+any_takes_the_largest(void **state)
+{
+	struct fake *f = *state;
+	struct bare_ctx *b = bare_ctx();
+	struct baton_arena_info info;
+
+	assert_int_equal(create(f, b, want(GIB, BATON_PAGE_ANY), &info), 0);
+	assert_int_equal(info.page_size, BATON_PAGE_1G);
+	assert_int_equal(create(f, b, want(2 * GIB - 100 * MIB, BATON_PAGE_ANY), &info), 0);
+	assert_int_equal(info.page_size, BATON_PAGE_1G);
+	assert_int_equal(info.bytes, 2 * GIB);
+	/* would waste 700 of 2048 MiB */
+	assert_int_equal(create(f, b, want(GIB + 324 * MIB, BATON_PAGE_ANY), &info), 0);
+	assert_int_equal(info.page_size, BATON_PAGE_2M);
+	assert_int_equal(create(f, b, want(3 * MIB, BATON_PAGE_ANY), &info), 0);
+	assert_int_equal(info.page_size, BATON_PAGE_2M);
+	assert_int_equal(info.bytes, 4 * MIB);
+
+	/* 1 GiB pages gone: 2 MiB, without a word. */
+	f->fail = POPULATE;
+	f->fail_page = BATON_PAGE_1G;
+	f->err = EFAULT;
+	assert_int_equal(create(f, b, want(GIB, BATON_PAGE_ANY), &info), 0);
+	assert_int_equal(info.page_size, BATON_PAGE_2M);
+	assert_int_equal(b->warnings, 0);
+	free(b);
+}
+
+static void
+fallback_warns_once(void **state)
+{
+	struct fake *f = *state;
+	struct bare_ctx *b[2] = { bare_ctx(), bare_ctx() };
+	struct baton_arena_info info;
+
+	f->fail = MAP;
+	f->fail_page = BATON_PAGE_2M;
+	f->err = ENOMEM;
+	for (int i = 0; i < 2; i++) {
+		/* By name it is what was asked for: nothing to warn of. */
+		assert_int_equal(create(f, b[i], want(5000, BATON_PAGE_4K), &info), 0);
+		assert_int_equal(b[i]->warnings, 0);
+		for (int n = 0; n < 2; n++) {
+			assert_int_equal(create(f, b[i], want(200 * MIB + 1, 0), &info), 0);
+			assert_int_equal(info.page_size, BATON_PAGE_4K);
+			assert_int_equal(info.bytes, 200 * MIB + 4096);
+			assert_int_equal(b[i]->warnings, 1);
+		}
+		assert_says(b[i]->last, "unit-arena");
+		assert_says(b[i]->last, "needs 101 pages of 2 MiB");
+		assert_says(b[i]->last, "echo 188 > /sys/kernel/mm");
+	}
+	/* A fallback that fails is no fallback: nothing is warned of, both reasons are told. */
+	b[0]->ctx.warned = 0;
+	f->fail_page = 0;
+	assert_int_equal(create(f, b[0], want(64 * GIB, 0), &info), -ENOMEM);
+	assert_int_equal(b[0]->warnings, 1);
+	assert_says(baton_last_error(), "needs 64 GiB of ordinary memory");
+	assert_says(baton_last_error(), "16 GiB is available");
+	assert_says(baton_last_error(), "hugepages: needs 32768 pages of 2 MiB");
+	free(b[0]);
+	free(b[1]);
+}
+
+static void
+too_much_ordinary_memory(void **state)
+{
+	struct fake *f = *state;
+	struct bare_ctx *b = bare_ctx();
+	struct baton_arena_info info;
+	struct baton_mem_config c = want(15 * GIB, BATON_PAGE_4K);
+
+	/* 15 of the 16 GiB is what may be taken. */
+	assert_int_equal(create(f, b, c, &info), 0);
+	c.bytes++;
+	assert_int_equal(create(f, b, c, &info), -ENOMEM);
+	assert_says(baton_last_error(), "16 GiB is available");
+
+	c.bytes = 2 * GIB;
+	c.node = 1;
+	put(f->sys, "devices/system/node/node1/meminfo",
+	    "Node 1 MemFree: 1048576 kB\nNode 1 FilePages: 1048576 kB\nNode 1 Shmem: 524288 kB\n");
+	assert_int_equal(create(f, b, c, &info), -ENOMEM);
+	assert_says(baton_last_error(), "on node 1, where 1.5 GiB is available");
+	c.node = BATON_NODE_ANY;
+	assert_int_equal(create(f, b, c, &info), 0);
+
+	/* The smallest limit above our control group counts. */
+	put(f->proc, "self/cgroup", "1:name=x:/other\n0::/a/b\n");
+	put(f->sys, "fs/cgroup/a/b/memory.max", "max\n");
+	put(f->sys, "fs/cgroup/a/memory.max", "1073741824\n");
+	f->memfds = 0;
+	assert_int_equal(create(f, b, c, &info), -ENOMEM);
+	assert_says(baton_last_error(), "1 GiB in all (memory.max)");
+	assert_int_equal(f->memfds, 0);
+	free(b);
+}
+
+static void
+mounts(void **state)
+{
+	struct fake *f = *state;
+	struct bare_ctx *b = bare_ctx();
+	struct baton_arena_info info;
+	struct baton_mem_config c = want(4 * MIB, BATON_PAGE_ANY);
+
+	c.hugetlbfs = "/mnt/huge";
+	assert_int_equal(create(f, b, c, &info), 0);
+	assert_int_equal(info.page_size, BATON_PAGE_2M);
+	c.page_size = BATON_PAGE_1G;
+	assert_int_equal(create(f, b, c, &info), -EINVAL);
+	assert_says(baton_last_error(), "/mnt/huge has pages of 2 MiB");
+	/* A mount asked for by name is not replaced either. */
+	c.page_size = BATON_PAGE_ANY;
+	f->fail = MAP;
+	f->err = ENOMEM;
+	assert_int_equal(create(f, b, c, &info), -ENOMEM);
+	assert_says(baton_last_error(), "mount's size option");
+	assert_int_equal(b->warnings, 0);
+	f->fail = MOUNT_FILE;
+	f->err = EACCES;
+	assert_int_equal(create(f, b, c, &info), -EACCES);
+	assert_says(baton_last_error(), "/mnt/huge");
+	f->mount_err = -EOPNOTSUPP;
+	assert_int_equal(create(f, b, c, &info), -ENODEV);
+	assert_says(baton_last_error(), "no libhugetlbfs");
+	free(b);
+}
+
+/* Each call fails once, with each kind of page; create() checks that nothing is left. */
+static void
+every_call_fails(void **state)
+{
+	static const int errs[] = { ENOMEM, EMFILE, EFAULT, EINVAL, EPERM };
+	static const uint64_t pages[] = { 0, BATON_PAGE_4K, BATON_PAGE_2M, BATON_PAGE_1G };
+	struct fake *f = *state;
+	struct bare_ctx *b = bare_ctx();
+	struct baton_arena_info info;
+
+	for (unsigned i = 0; i < 4 * 5 * 2; i++) {
+		struct baton_mem_config c = want(GIB, pages[i % 4]);
+		int ret, nth = 0, failed = 0;
+
+		if (i >= 20) { /* from a mount, of the right page size */
+			c.hugetlbfs = "/mnt/huge";
+			f->mount_page = pages[i % 4] > BATON_PAGE_4K ? pages[i % 4] : BATON_PAGE_2M;
+			c.page_size = 0;
+		}
+		c.node = 0;
+		f->err = errs[i / 4 % 5];
+		put_huge(f, 2048, 600, 600, 600, 600);
+		do {
+			f->calls = 0;
+			f->fail_at = ++nth;
+			ret = create(f, b, c, &info);
+			failed += ret != 0;
+			if (ret)
+				assert_true(strlen(baton_last_error()) > 40);
+		} while (f->calls >= nth);
+		assert_int_equal(ret, 0); /* the last round, where nothing failed */
+		assert_in_range(nth, i >= 20 ? 7 : 8, 30);
+		assert_true(failed >= 1);
+		f->fail_at = 0;
+	}
+	free(b);
+}
+
+int
+main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(node_is_bound),
+		T(wrong_node),
+		T(bind_refused),
+		T(shortage_on_a_node),
+		T(shortage_of_the_machine),
+		T(limit_in_the_way),
+		T(kernel_without_the_size),
+		T(any_takes_the_largest),
+		T(fallback_warns_once),
+		T(too_much_ordinary_memory),
+		T(mounts),
+		T(every_call_fails),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
