@@ -37,7 +37,7 @@ quietly()
 PKGS_BUILD=(meson ninja-build pkg-config gcc libc6-dev libnuma-dev libhugetlbfs-dev libpcap-dev
 	libedit-dev libjansson-dev)
 # shellcheck disable=SC2034
-PKGS_PEER=(dpdk python3)
+PKGS_PEER=(dpdk-dev python3)
 # shellcheck disable=SC2034
 PKGS_TEST=(libcmocka-dev g++ clang libclang-rt-14-dev binutils)
 
@@ -157,7 +157,8 @@ peer_memory()
 	fi
 }
 
-# peer_start LOG OPTION...: testpmd on core 0, commanded through fd 9. Sets PEER_PID.
+# peer_start LOG OPTION...: testpmd on core 0, commanded through fd 9. Sets PEER_PID. It has two forwarding
+# threads there, for --nb-cores=2: with one for both directions, a full ring each way is a deadlock.
 peer_start()
 {
 	local log=$1 fifo
@@ -165,35 +166,33 @@ peer_start()
 	fifo=$(mktemp -u)
 	mkfifo "$fifo"
 	# shellcheck disable=SC2046
-	dpdk-testpmd --lcores '0@0,1@0' --no-pci --no-telemetry $(peer_memory) "$@" <"$fifo" >"$log" 2>&1 &
+	dpdk-testpmd --lcores '0@0,1@0,2@0' --no-pci --no-telemetry $(peer_memory) "$@" <"$fifo" >"$log" 2>&1 &
 	PEER_PID=$!
 	exec 9>"$fifo"
 	rm -f "$fifo"
 	PEER_LOG=$log
+	PEER_SEEN=1
 	peer_says 'testpmd>' || die "the peer did not start; its log ends with
 $(tail -n 20 "$log")"
 }
 
-# peer COMMAND: and wait until it was carried out.
+# peer_says PATTERN [SECONDS]: since the last command.
+peer_says() { wait_for "${2:-20}" peer_said "$1"; }
+peer_said() { tail -n "+$PEER_SEEN" "$PEER_LOG" | grep -q "$1"; }
+
+# peer COMMAND [PATTERN]: and wait for the answer.
 peer()
 {
-	local before
-	before=$(peer_prompts)
+	PEER_SEEN=$(($(wc -l <"$PEER_LOG") + 1))
 	echo "$1" >&9
-	wait_for "${2:-10}" peer_prompted "$before"
+	[ -z "${2:-}" ] || peer_says "$2" || die "the peer did not answer '$1' with '$2'"
 }
-peer_prompts() { grep -o 'testpmd> ' "$PEER_LOG" | wc -l; }
-peer_prompted() { [ "$(peer_prompts)" -gt "$1" ]; }
-# peer_says PATTERN [SECONDS]
-peer_says() { wait_for "${2:-20}" grep -q "$1" "$PEER_LOG"; }
 
 # peer_count PORT NAME: a counter of `show port stats`, as RX-packets.
 peer_count()
 {
-	local from
-	from=$(($(wc -l <"$PEER_LOG") + 1))
-	peer "show port stats $1" >&2 || return 1
-	tail -n "+$from" "$PEER_LOG" | grep -o "$2: *[0-9]*" | tail -n 1 | grep -o '[0-9]*$'
+	peer "show port stats $1" Tx-pps
+	tail -n "+$PEER_SEEN" "$PEER_LOG" | grep -o "$2: *[0-9]*" | tail -n 1 | grep -o '[0-9]*$'
 }
 
 # peer_stop: tell it to quit; it flushes its capture.
