@@ -169,6 +169,11 @@ forward_once(struct lcore *lc, struct stream *s, enum fwd_mode mode, bool cycles
 	if (n <= 0) {
 		if (baton_likely(!n) || n == -ENETDOWN)
 			return true;
+		if (n == -EINVAL && lc->room < lc->max_room) {
+			/* A packet of this port may be longer than the burst that was asked for. */
+			lc->room = lc->max_room;
+			return true;
+		}
 		fail(s, n, "rx_burst", s->rxq);
 		return false;
 	}

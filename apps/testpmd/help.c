@@ -43,7 +43,7 @@ static const char text[] =
 	"Application options, ports and memory:\n"
 	"  --rxd=N, --txd=N     ring sizes, powers of two\n"
 	"  --rxq=N, --txq=N     queues per port and direction (1); the same number for both\n"
-	"  --burst=N            packets a burst, 1 to 512 (32)\n"
+	"  --burst=N            buffers a burst, 1 to 512 (32); more where a packet may span more\n"
 	"  --mtu=N              MTU, 68 to 9000\n"
 	"  --max-pkt-len=N      the same as a frame's length with header and CRC, 86 to 9018\n"
 	"  --total-num-mbufs=N  buffers in the pool; as many as needed unless given\n"

@@ -195,7 +195,7 @@ start_ports(struct app *app)
 	return true;
 }
 
-/* rx_burst wants room for the longest packet, whatever burst was asked for. */
+/* rx_burst wants room for the longest packet; see forward_once() for bursts smaller than that. */
 static void
 set_room(struct app *app)
 {
@@ -204,11 +204,10 @@ set_room(struct app *app)
 	for (unsigned i = 0; i < app->n_ports; i++)
 		if (app->ports[i].info.max_segs > room)
 			room = app->ports[i].info.max_segs;
-	if (room > app->opt.burst)
-		printf("Bursts have room for %u buffers, not %u: a packet may have as many\n", room,
-		       app->opt.burst);
-	for (unsigned i = 0; i < app->n_lcores; i++)
-		app->lcores[i].room = room;
+	for (unsigned i = 0; i < app->n_lcores; i++) {
+		app->lcores[i].room = app->opt.burst;
+		app->lcores[i].max_room = room;
+	}
 }
 
 bool

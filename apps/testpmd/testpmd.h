@@ -89,6 +89,7 @@ struct lcore {
 	struct stream *streams[BATON_MAX_PORTS * BATON_MAX_QUEUES]; /* those that still run come first */
 	unsigned n_streams, n_live;
 	unsigned room; /* tokens of one rx_burst */
+	unsigned max_room; /* what the longest packet of any port may need */
 	uint64_t cycles;
 	pthread_t thread;
 	bool running;

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * net_null: a port without a device. RX makes packets of one size out of free buffers, TX frees what it is given. It
+ * measures what the framework itself costs, and lets applications be tried without any device.
+ */
+#include <ctype.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "dma/pool.h"
+#include "port/driver.h"
+
+#define MAX_FRAME (BATON_MAX_MTU + 18) /* Ethernet header, one VLAN tag */
+#define MIN_FRAME 14
+#define MAX_SEGS  16
+
+struct null_port {
+	struct baton_port port;
+	uint32_t size; /* of a received packet */
+	uint8_t copy;  /* touch the packets' bytes, as a device without DMA would */
+	uint8_t no_rx;
+};
+
+struct null_queue {
+	struct baton_queue q;
+	uint32_t segs; /* RX: buffers a packet of the port's size takes */
+	uint32_t room; /* RX: bytes of a buffer it may use */
+	uint32_t size;
+	uint8_t *bytes; /* copy=1: what is copied from or to; private to the queue */
+	uint8_t frame[MAX_FRAME];
+};
+
+static void
+count(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+/* ---- RX ---- */
+
+static int
+rx_none(struct baton_queue *q, struct baton_token *tokens, unsigned n)
+{
+	return 0;
+}
+
+static struct baton_token
+received(const struct null_queue *nq, const struct dma_view *v, uint32_t buf, uint32_t at)
+{
+	uint32_t left = nq->size - at, len = left < nq->room ? left : nq->room;
+	struct baton_token t = {
+		.buf = buf,
+		.off = v->headroom,
+		.len = (uint16_t)len,
+		.gen = dma_take(v, buf),
+		.pool = v->index,
+		.flags = left > len ? BATON_TOKEN_CONT : 0,
+	};
+
+	if (nq->bytes)
+		memcpy(dma_data(v, buf) + t.off, nq->bytes + at, len);
+	return t;
+}
+
+static int
+rx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
+{
+	struct null_queue *nq = (struct null_queue *)q;
+	const struct dma_view *v = &q->views[q->pool->view.index];
+	struct dma_cache *c = q->cache;
+	unsigned done = 0, packets = 0;
+
+	if (baton_unlikely(n < q->max_segs))
+		return baton_err(EINVAL, "%s rxq %u: rx_burst with room for %u tokens, a packet may have %u",
+				 q->port->name, q->index, n, q->max_segs);
+	while (n - done >= nq->segs) {
+		unsigned want = (n - done) / nq->segs * nq->segs;
+		unsigned max = DMA_BATCH / nq->segs * nq->segs, got;
+
+		want = want < max ? want : max;
+		got = dma_cache_reserve(c, want) / nq->segs * nq->segs;
+		for (unsigned i = 0; i < got; i += nq->segs)
+			for (unsigned k = 0; k < nq->segs; k++)
+				tokens[done++] = received(nq, v, c->idx[--c->n], k * nq->room);
+		packets += got / nq->segs;
+		if (baton_unlikely(got < want)) {
+			count(&q->stats.nobuf, 1);
+			break;
+		}
+	}
+	count(&q->stats.packets, packets);
+	count(&q->stats.bytes, (uint64_t)packets * nq->size);
+	return (int)done;
+}
+
+/* ---- TX ---- */
+
+/* Check a packet and end the CPU's right to it. Return: its number of tokens; -errno, nothing changed. */
+static int
+give(struct baton_queue *q, const struct baton_token *tokens, unsigned n, uint32_t *bytes)
+{
+	unsigned segs = baton_packet_segs(tokens, n), i;
+
+	*bytes = 0;
+	for (i = 0; i < segs; i++) {
+		if (!q->views[tokens[i].pool].count)
+			return baton_err(EFAULT, "%s: the packet's pool was made after the port was started",
+					 q->port->name);
+		*bytes += tokens[i].len;
+	}
+	if (tokens[segs - 1].flags & BATON_TOKEN_CONT)
+		return baton_err(EINVAL, "%s: the burst ends inside a packet", q->port->name);
+	if (segs > q->max_segs || *bytes < MIN_FRAME || *bytes > q->max_len)
+		return baton_err(EMSGSIZE,
+				 "%s: a packet of %u bytes in %u buffers; %u to %u bytes in up to %u are possible",
+				 q->port->name, *bytes, segs, MIN_FRAME, q->max_len, q->max_segs);
+	for (i = 0; i < segs; i++)
+		if (baton_unlikely(!dma_give(&q->views[tokens[i].pool], tokens[i],
+					     BATON_OWNER_FREE << 16)))
+			break;
+	if (baton_likely(i == segs))
+		return (int)segs;
+	for (unsigned k = 0; k < i; k++)
+		dma_ungive(&q->views[tokens[k].pool], tokens[k]);
+	return dma_refuse(q->port->ctx, tokens[i], "tx_burst");
+}
+
+/* What a device would do after sending: the buffer goes back to the worker's cache. */
+static void
+send(struct null_queue *nq, struct baton_token t, uint32_t at)
+{
+	const struct dma_view *v = &nq->q.views[t.pool];
+	struct dma_cache *c = dma_cache(nq->q.worker, v->pool);
+
+	if (nq->bytes)
+		memcpy(nq->bytes + at, dma_data(v, t.buf) + t.off, t.len);
+	dma_poison(v, t.buf);
+	if (baton_unlikely(!c)) { /* no memory for a cache: the long way home */
+		dma_home(v->pool, &t.buf, 1);
+		return;
+	}
+	dma_cache_room(c, 1);
+	c->idx[c->n++] = t.buf;
+}
+
+static int
+tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
+{
+	struct null_queue *nq = (struct null_queue *)q;
+	unsigned done = 0, packets = 0;
+	uint64_t sum = 0;
+
+	while (done < n) {
+		uint32_t bytes, at = 0;
+		int segs = give(q, tokens + done, n - done, &bytes);
+
+		if (baton_unlikely(segs < 0)) {
+			if (done)
+				break; /* the next call says so */
+			count(&q->stats.errors, 1);
+			return segs;
+		}
+		for (int i = 0; i < segs; i++) {
+			send(nq, tokens[done], at);
+			at += tokens[done++].len;
+		}
+		packets++;
+		sum += bytes;
+	}
+	count(&q->stats.packets, packets);
+	count(&q->stats.bytes, sum);
+	return (int)done;
+}
+
+/* ---- the port ---- */
+
+static int
+flag(const struct port_arg *args, unsigned n, const char *key, uint8_t *value)
+{
+	uint64_t v = 0;
+	int ret = port_arg_uint(args, n, key, 0, 1, &v);
+
+	*value = (uint8_t)v;
+	return ret;
+}
+
+static int
+null_open(struct baton_port *port, const struct port_arg *args, unsigned n)
+{
+	struct null_port *np = (struct null_port *)port;
+	const char *digits = port->name + strlen(port->name);
+	unsigned number = 0;
+	uint64_t size = 64;
+	int ret;
+
+	if ((ret = port_arg_uint(args, n, "size", MIN_FRAME, MAX_FRAME, &size)) < 0 ||
+	    (ret = flag(args, n, "copy", &np->copy)) < 0 ||
+	    (ret = flag(args, n, "no-rx", &np->no_rx)) < 0)
+		return ret;
+	np->size = (uint32_t)size;
+	while (isdigit((unsigned char)digits[-1]))
+		digits--;
+	for (; *digits; digits++)
+		number = number * 10 + (unsigned)(*digits - '0');
+	port->info.mac[0] = 0x02;
+	port->info.mac[4] = (uint8_t)(number >> 8);
+	port->info.mac[5] = (uint8_t)number;
+	port->info.max_rx_queues = port->info.max_tx_queues = BATON_MAX_QUEUES;
+	port->info.max_segs = MAX_SEGS;
+	port->info.default_descs = 512;
+	snprintf(port->info.detail, sizeof(port->info.detail), "%s%s%s",
+		 np->no_rx ? "receives nothing" : "receives packets of ",
+		 np->no_rx ? "" : port_arg(args, n, "size") ? port_arg(args, n, "size") : "64",
+		 np->no_rx ? "" : " bytes");
+	return 0;
+}
+
+static void
+null_close(struct baton_port *port)
+{
+}
+
+static int
+null_queue_setup(struct baton_port *port, struct baton_queue *q)
+{
+	const struct null_port *np = (const struct null_port *)port;
+	struct null_queue *nq = (struct null_queue *)q;
+
+	nq->bytes = np->copy ? nq->frame : NULL;
+	nq->size = np->size;
+	q->active_burst = q->tx ? tx_burst : np->no_rx ? rx_none : rx_burst;
+	if (q->tx)
+		return 0;
+	nq->room = q->pool->view.data_len - q->pool->view.headroom;
+	nq->segs = (nq->size + nq->room - 1) / nq->room;
+	if (nq->segs > MAX_SEGS)
+		return baton_err(EINVAL, "packets of %u bytes take %u buffers with room for %u; at most %u are possible",
+				 nq->size, nq->segs, nq->room, MAX_SEGS);
+	q->max_segs = (uint16_t)nq->segs;
+	return 0;
+}
+
+static void
+null_queue_release(struct baton_port *port, struct baton_queue *q)
+{
+}
+
+static int
+null_start(struct baton_port *port)
+{
+	for (unsigned i = 0; i < BATON_MAX_POOLS; i++) {
+		struct baton_pool *pool = port->ctx->pools[i];
+
+		if (pool)
+			dma_view_init(&port->views[pool->view.index], pool, 0);
+	}
+	for (unsigned i = 0; i < port->info.tx_queues; i++)
+		port->txq[i]->max_len = port->mtu_set ? port->info.mtu + 18u : MAX_FRAME;
+	port->link = (struct baton_link){ .up = 1, .full_duplex = 1, .speed_mbps = 10000 };
+	return 0;
+}
+
+static int
+null_stop(struct baton_port *port)
+{
+	__atomic_store_n(&port->link.up, 0, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static int
+null_set_mac(struct baton_port *port, const uint8_t mac[6])
+{
+	memcpy(port->info.mac, mac, 6);
+	return 0;
+}
+
+static const struct port_ops ops = {
+	.port_size = sizeof(struct null_port),
+	.rxq_size = sizeof(struct null_queue),
+	.txq_size = sizeof(struct null_queue),
+	.open = null_open,
+	.close = null_close,
+	.queue_setup = null_queue_setup,
+	.queue_release = null_queue_release,
+	.start = null_start,
+	.stop = null_stop,
+	.set_mac = null_set_mac,
+};
+
+static const char *const args[] = { "size", "copy", "no-rx", NULL };
+
+extern const struct baton_driver null_driver;
+const struct baton_driver null_driver = {
+	.name = "net_null",
+	.args = args,
+	.summary = "no device: makes packets of size=N bytes and frees what it is given",
+	.ops = &ops,
+};

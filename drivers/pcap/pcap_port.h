@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* net_pcap: a port whose wire is a pair of capture files. */
+#ifndef BATON_PCAP_PORT_H
+#define BATON_PCAP_PORT_H
+
+#include <pcap/pcap.h>
+
+#include "base/err.h"
+#include "dma/pool.h"
+#include "port/driver.h"
+
+#define PCAP_MAX_FRAME (BATON_MAX_MTU + 18) /* Ethernet header, one VLAN tag */
+#define PCAP_MIN_FRAME 14
+#define PCAP_MAX_SEGS  16
+
+struct pcap_frame {
+	size_t at; /* in pcap_store.bytes */
+	uint32_t len;
+};
+
+/* A whole file in memory, to be received over and over at the speed of memory. */
+struct pcap_store {
+	uint8_t *bytes;
+	struct pcap_frame *frames;
+	size_t n_bytes, n_frames, cap_bytes, cap_frames;
+	size_t next; /* frame to be received */
+};
+
+struct pcap_port {
+	struct baton_port port;
+	char *rx_path, *tx_path; /* NULL: receives nothing; drops what it is given */
+	uint8_t infinite;
+	uint8_t used; /* has been started once: a further start reads from the beginning */
+
+	/* RX: touched by the queue's worker while the port is started. */
+	pcap_t *in;
+	struct pcap_store store;
+	uint64_t number;      /* of the packet read last, from 1 */
+	const uint8_t *frame; /* read, and waiting for room or buffers; NULL: none */
+	uint32_t frame_len;
+	uint8_t ended;
+
+	/* TX: likewise. */
+	pcap_t *dead; /* the writer's link type, in libpcap's way of saying it */
+	pcap_dumper_t *out;
+	long good; /* length of the file up to the last burst that was written whole */
+	uint8_t broken;
+	uint8_t scratch[PCAP_MAX_FRAME]; /* a packet of several buffers, in one piece */
+};
+
+static inline void
+pcap_count(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+/* rx.c */
+int pcap_rx_open(struct pcap_port *pp);
+void pcap_rx_close(struct pcap_port *pp);
+int pcap_rx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n);
+
+/* tx.c */
+int pcap_tx_open(struct pcap_port *pp);
+void pcap_tx_flush(struct pcap_port *pp);
+void pcap_tx_close(struct pcap_port *pp);
+int pcap_tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Sending into a file. When it cannot be written any more (a full disk), the file is cut back to its last whole burst,
+ * one error says so, and every packet from then on is dropped and counted as a TX error.
+ */
+#include <stdio_ext.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "pcap_port.h"
+
+int
+pcap_tx_open(struct pcap_port *pp)
+{
+	pp->dead = pcap_open_dead(DLT_EN10MB, PCAP_MAX_FRAME);
+	if (!pp->dead)
+		return baton_err(ENOMEM, "tx_pcap=%s: out of memory", pp->tx_path);
+	pp->out = pcap_dump_open(pp->dead, pp->tx_path);
+	if (!pp->out) {
+		int ret = baton_err(EINVAL, "tx_pcap=%s cannot be written: %s", pp->tx_path,
+				    pcap_geterr(pp->dead));
+
+		pcap_tx_close(pp);
+		return ret;
+	}
+	return 0;
+}
+
+/* Bring the bursts so far to the file. Return: false when it is, or has been, impossible. */
+static bool
+flush(struct pcap_port *pp)
+{
+	FILE *file = pcap_dump_file(pp->out);
+
+	if (pp->broken)
+		return false;
+	if (pcap_dump_flush(pp->out) == 0 && !ferror(file)) {
+		pp->good = pcap_dump_ftell(pp->out);
+		return true;
+	}
+	baton_log(pp->port.ctx, BATON_LOG_ERR,
+		  "%s: %s cannot be written: %s; packets are dropped from here on", pp->port.name,
+		  pp->tx_path, strerror(errno));
+	pp->broken = 1;
+	__fpurge(file);
+	if (pp->good > 0 && ftruncate(fileno(file), pp->good) < 0)
+		baton_log(pp->port.ctx, BATON_LOG_WARN, "%s: %s ends inside a packet",
+			  pp->port.name, pp->tx_path);
+	return false;
+}
+
+void
+pcap_tx_flush(struct pcap_port *pp)
+{
+	if (pp->out)
+		flush(pp);
+}
+
+void
+pcap_tx_close(struct pcap_port *pp)
+{
+	pcap_tx_flush(pp);
+	if (pp->out)
+		pcap_dump_close(pp->out);
+	if (pp->dead)
+		pcap_close(pp->dead);
+	pp->out = NULL;
+	pp->dead = NULL;
+}
+
+/* Check a packet. Return: its number of tokens; -errno. */
+static int
+check(const struct baton_queue *q, const struct baton_token *tokens, unsigned n, uint32_t *bytes)
+{
+	unsigned segs = baton_packet_segs(tokens, n);
+
+	*bytes = 0;
+	for (unsigned i = 0; i < segs; i++) {
+		if (!q->views[tokens[i].pool].count)
+			return baton_err(EFAULT, "%s: the packet's pool was made after the port was started",
+					 q->port->name);
+		*bytes += tokens[i].len;
+	}
+	if (tokens[segs - 1].flags & BATON_TOKEN_CONT)
+		return baton_err(EINVAL, "%s: the burst ends inside a packet", q->port->name);
+	if (segs > q->max_segs || *bytes < PCAP_MIN_FRAME || *bytes > q->max_len)
+		return baton_err(EMSGSIZE,
+				 "%s: a packet of %u bytes in %u buffers; %u to %u bytes in up to %u are possible",
+				 q->port->name, *bytes, segs, PCAP_MIN_FRAME, q->max_len,
+				 q->max_segs);
+	for (unsigned i = 0; i < segs; i++)
+		if (baton_unlikely(!dma_held(&q->views[tokens[i].pool], tokens[i])))
+			return dma_refuse(q->port->ctx, tokens[i], "tx_burst");
+	return (int)segs;
+}
+
+static void
+dump(struct pcap_port *pp, const struct baton_token *tokens, unsigned segs, uint32_t bytes,
+     const struct timespec *ts)
+{
+	struct pcap_pkthdr hdr = {
+		.ts = { .tv_sec = ts->tv_sec, .tv_usec = ts->tv_nsec / 1000 },
+		.caplen = bytes,
+		.len = bytes,
+	};
+	const struct dma_view *views = pp->port.views;
+	const uint8_t *data = dma_data(&views[tokens[0].pool], tokens[0].buf) + tokens[0].off;
+	uint32_t at = 0;
+
+	if (segs > 1) {
+		for (unsigned i = 0; i < segs; i++) {
+			const struct dma_view *v = &views[tokens[i].pool];
+
+			memcpy(pp->scratch + at, dma_data(v, tokens[i].buf) + tokens[i].off,
+			       tokens[i].len);
+			at += tokens[i].len;
+		}
+		data = pp->scratch;
+	}
+	pcap_dump((u_char *)pp->out, &hdr, data);
+}
+
+int
+pcap_tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
+{
+	struct pcap_port *pp = (struct pcap_port *)q->port;
+	unsigned done = 0, packets = 0;
+	uint64_t sum = 0;
+	struct timespec ts;
+	int ret;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	while (done < n) {
+		uint32_t bytes;
+		int segs = check(q, tokens + done, n - done, &bytes);
+
+		if (baton_unlikely(segs < 0)) {
+			if (done)
+				break; /* the next call says so */
+			pcap_count(&q->stats.errors, 1);
+			return segs;
+		}
+		if (pp->out && !pp->broken)
+			dump(pp, tokens + done, (unsigned)segs, bytes, &ts);
+		done += (unsigned)segs;
+		packets++;
+		sum += bytes;
+	}
+	/* The file has a copy: the buffers are free at once. */
+	ret = baton_free(q->worker, tokens, done);
+	if (ret < 0)
+		return ret;
+	if (packets && pp->out && !flush(pp)) {
+		pcap_count(&q->stats.errors, packets);
+		return (int)done;
+	}
+	pcap_count(&q->stats.packets, packets);
+	pcap_count(&q->stats.bytes, sum);
+	return (int)done;
+}
