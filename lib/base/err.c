@@ -38,17 +38,17 @@ baton_err(int err, const char *fmt, ...)
 int
 baton_err_prefix(int ret, const char *fmt, ...)
 {
-	char text[sizeof(last_error)];
+	char text[2 * sizeof(last_error)];
 	va_list ap;
 	int len;
 
 	va_start(ap, fmt);
 	len = vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (len < 0 || (size_t)len >= sizeof(text))
+	if (len < 0 || (size_t)len >= sizeof(last_error))
 		return ret;
 	snprintf(text + len, sizeof(text) - (size_t)len, ": %s", last_error);
-	memcpy(last_error, text, sizeof(text));
+	memcpy(last_error, text, sizeof(last_error) - 1);
 	return ret;
 }
 

@@ -109,3 +109,25 @@ dma_home(struct baton_pool *pool, const uint32_t *bufs, unsigned n)
 		pool_put(pool, &pool->ctl, bufs + i, n - i < STACK_BLOCK ? n - i : STACK_BLOCK);
 	pthread_mutex_unlock(&pool->ctx->lock);
 }
+
+unsigned
+dma_fetch(struct baton_pool *pool, uint32_t *bufs, unsigned n)
+{
+	uint32_t block[STACK_BLOCK];
+	unsigned done = 0;
+
+	pthread_mutex_lock(&pool->ctx->lock);
+	while (done < n) {
+		unsigned got = pool_get(pool, &pool->ctl, block);
+		unsigned use = got < n - done ? got : n - done;
+
+		if (!got)
+			break;
+		memcpy(bufs + done, block, use * sizeof(*bufs));
+		done += use;
+		if (use < got)
+			pool_put(pool, &pool->ctl, block + use, got - use);
+	}
+	pthread_mutex_unlock(&pool->ctx->lock);
+	return done;
+}

@@ -113,6 +113,9 @@ dma_cache_room(struct dma_cache *c, unsigned n)
 /** Free buffers from outside any worker: the control thread stopping a queue. */
 void dma_home(struct baton_pool *pool, const uint32_t *bufs, unsigned n);
 
+/** Free buffers for a ring that the control thread fills. Return: how many of @n there were. */
+unsigned dma_fetch(struct baton_pool *pool, uint32_t *bufs, unsigned n);
+
 /** A device will not say that it has let go: the buffer stays out of use. Control thread. */
 void dma_quarantine(struct baton_pool *pool, uint32_t buf);
 

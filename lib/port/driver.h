@@ -92,6 +92,7 @@ struct baton_port {
 	struct baton_stats stats_base; /* the counters at the last reset */
 	uint32_t stop_timeout_ms;
 	uint8_t configured, started;
+	uint8_t mtu_set; /* somebody asked for info.mtu: hold TX to it */
 	struct dma_view views[256]; /* filled at start; a pool the device cannot reach has count 0 */
 };
 

@@ -452,6 +452,7 @@ baton_port_set_mtu(struct baton_port *port, uint16_t mtu)
 		return baton_err(EINVAL, "%s: MTU %u is not between %u and %u", port->name, mtu,
 				 BATON_MIN_MTU, port->info.max_mtu);
 	port->info.mtu = mtu;
+	port->mtu_set = 1;
 	return 0;
 }
 

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Split rings: layout, set-up, filling and emptying. The bursts are in rx.c and tx.c. */
+#include <stdlib.h>
+
+#include "virtio.h"
+
+#define LINE 64u
+
+static size_t
+up(size_t n, size_t align)
+{
+	return (n + align - 1) / align * align;
+}
+
+/* Each part on lines of its own: the device writes `used`, we write the others. */
+size_t
+virtq_ring_bytes(uint32_t size)
+{
+	return up(size * sizeof(struct vring_desc), LINE) +
+	       up(sizeof(struct vring_avail) + (size + 1) * sizeof(le16), LINE) +
+	       up(sizeof(struct vring_used) + size * sizeof(shared64) + sizeof(le16), LINE);
+}
+
+void
+virtq_attach(struct virtq *vq, struct virtio_dev *vd, size_t offset)
+{
+	uint32_t size = vq->q.descs;
+	uint8_t *p = vd->ring_base + offset;
+
+	memset(p, 0, virtq_ring_bytes(size));
+	vq->desc = (struct vring_desc *)(void *)p;
+	p += up(size * sizeof(struct vring_desc), LINE);
+	vq->avail = (struct vring_avail *)(void *)p;
+	p += up(sizeof(struct vring_avail) + (size + 1) * sizeof(le16), LINE);
+	vq->used = (struct vring_used *)(void *)p;
+
+	vq->in_order = !!(vd->features & VIRTIO_F_IN_ORDER);
+	vq->mergeable = !!(vd->features & VIRTIO_NET_F_MRG_RXBUF);
+	vq->used_idx = vq->avail_idx = vq->head = vq->tail = vq->skew = 0;
+	vq->in_batch = 0;
+	vq->batch_end = 0;
+	vq->avail->flags = htole16(VRING_AVAIL_F_NO_INTERRUPT);
+	for (uint32_t i = 0; i < size; i++)
+		vq->avail->ring[i] = htole16((uint16_t)i);
+	vq->skew_run = size; /* the loop above has written skew 0 everywhere */
+	if (vq->q.tx) {
+		vq->hdr_iova = vd->ring_iova + vd->ring_bytes - LINE;
+		memset(vd->ring_base + vd->ring_bytes - LINE, 0, LINE);
+		memset(vq->segs, 0, size);
+	}
+}
+
+static int
+setup_rx(struct baton_port *port, struct virtq *vq)
+{
+	struct baton_queue *q = &vq->q;
+	const struct baton_pool_view *v = &q->pool->view;
+	const uint32_t frame = BATON_MAX_MTU + 18;
+	uint32_t segs;
+
+	if (v->headroom < NET_HDR_LEN)
+		return baton_err(EINVAL,
+				 "pool %s has a headroom of %u bytes, the virtio header needs %u",
+				 q->pool->name, v->headroom, NET_HDR_LEN);
+	vq->post_off = (uint16_t)(v->headroom - NET_HDR_LEN);
+	vq->posted_len = v->data_len - vq->post_off;
+	segs = (frame + NET_HDR_LEN + vq->posted_len - 1) / vq->posted_len;
+	if (!vq->mergeable)
+		segs = 1;
+	if (segs > RX_MAX_SEGS || segs > q->descs)
+		return baton_err(EINVAL,
+				 "a frame of %u bytes takes %u buffers of %u bytes; at most %u are possible: "
+				 "give the pool a larger data room, or use mrg_rxbuf=0",
+				 frame, segs, vq->posted_len,
+				 q->descs < RX_MAX_SEGS ? q->descs : RX_MAX_SEGS);
+	/* Without mergeable buffers a frame that does not fit is lost in the device: virtio 1.2, 5.1.6.3.1. */
+	if (!vq->mergeable && vq->posted_len < 1526)
+		return baton_err(EINVAL,
+				 "without mergeable buffers a buffer must take 1,526 bytes, pool %s offers %u",
+				 q->pool->name, vq->posted_len);
+	q->max_segs = (uint16_t)segs;
+	if (port->info.max_segs < segs)
+		port->info.max_segs = (uint16_t)segs;
+	q->active_burst = vq->mergeable ? virtq_rx_burst_mergeable : virtq_rx_burst;
+	vq->refill = (uint16_t)(q->descs >= 128 ? 32 : (q->descs + 3) / 4);
+	vq->order = calloc(q->descs, sizeof(*vq->order));
+	return vq->order ? 0 : -ENOMEM;
+}
+
+int
+virtq_setup(struct baton_port *port, struct baton_queue *q)
+{
+	struct virtq *vq = virtq_of(q);
+	int ret = 0;
+
+	vq->mergeable = !!(virtio_of(port)->features & VIRTIO_NET_F_MRG_RXBUF);
+	vq->mask = (uint16_t)(q->descs - 1);
+	vq->vring = (uint16_t)(q->index * 2 + (q->tx ? 1 : 0)); /* virtio 1.2, 5.1.2 */
+	vq->order = NULL;
+	vq->segs = NULL;
+	vq->kick_fd = vq->call_fd = -1;
+	vq->shadow = malloc(q->descs * sizeof(*vq->shadow));
+	if (!vq->shadow)
+		return baton_err(ENOMEM, "no memory for the shadow of %u descriptors", q->descs);
+	memset(vq->shadow, 0xff, q->descs * sizeof(*vq->shadow));
+	if (q->tx) {
+		q->max_segs = (uint16_t)(q->descs / 2 < TX_MAX_SEGS ? q->descs / 2 : TX_MAX_SEGS);
+		q->active_burst = virtq_tx_burst;
+		vq->segs = calloc(q->descs, 1);
+		ret = vq->segs ? 0 : -ENOMEM;
+	} else {
+		ret = setup_rx(port, vq);
+	}
+	if (ret < 0) {
+		virtq_release(port, q);
+		return ret == -ENOMEM ? baton_err(ENOMEM, "no memory for %u descriptors", q->descs) :
+					ret;
+	}
+	return 0;
+}
+
+void
+virtq_release(struct baton_port *port, struct baton_queue *q)
+{
+	struct virtq *vq = virtq_of(q);
+
+	free(vq->shadow);
+	free(vq->order);
+	free(vq->segs);
+	vq->shadow = NULL;
+	vq->order = NULL;
+	vq->segs = NULL;
+}
+
+int
+virtq_fill(struct virtq *vq)
+{
+	struct baton_queue *q = &vq->q;
+	const struct dma_view *v = &q->views[q->pool->view.index];
+	uint32_t *bufs;
+	unsigned n;
+
+	bufs = malloc(q->descs * sizeof(*bufs));
+	if (!bufs)
+		return baton_err(ENOMEM, "no memory to fill rxq %u", q->index);
+	n = dma_fetch(q->pool, bufs, q->descs);
+	if (n < q->descs) {
+		dma_home(q->pool, bufs, n);
+		free(bufs);
+		return baton_err(ENOBUFS,
+				 "rxq %u needs %u buffers to start, pool %s has %u free of %u: make the pool "
+				 "larger, or free what the application holds",
+				 q->index, q->descs, q->pool->name, n, q->pool->view.count);
+	}
+	for (uint32_t i = 0; i < q->descs; i++) {
+		vq->shadow[i] = bufs[i];
+		vq->order[i] = (uint16_t)i;
+		vq->desc[i] = (struct vring_desc){
+			.addr = htole64(v->iova + (uint64_t)bufs[i] * v->stride + vq->post_off),
+			.len = htole32(vq->posted_len),
+			.flags = htole16(VRING_DESC_F_WRITE),
+		};
+	}
+	free(bufs);
+	vq->identity = 1;
+	vq->avail_idx = (uint16_t)q->descs;
+	__atomic_store_n(&vq->avail->idx, htole16(vq->avail_idx), __ATOMIC_RELEASE);
+	return 0;
+}
+
+/* Is descriptor i's shadow that of a buffer in the ring? */
+static bool
+in_ring(const struct virtq *vq, uint32_t i)
+{
+	if (vq->q.tx || !vq->identity)
+		return vq->shadow[i] != SHADOW_NONE;
+	/* RX in identity order keeps no marks: what is posted is positions used_idx .. avail_idx. */
+	return (uint16_t)((i - vq->used_idx) & vq->mask) < (uint16_t)(vq->avail_idx - vq->used_idx);
+}
+
+void
+virtq_empty(struct virtq *vq, bool confirmed)
+{
+	struct baton_queue *q = &vq->q;
+
+	for (uint32_t i = 0; i < q->descs; i++) {
+		struct baton_pool *pool;
+		uint32_t buf = SHADOW_BUF(vq->shadow[i]);
+
+		if (!in_ring(vq, i))
+			continue;
+		pool = q->tx ? q->port->ctx->pools[SHADOW_POOL(vq->shadow[i])] : q->pool;
+		if (confirmed)
+			dma_home(pool, &buf, 1);
+		else
+			dma_quarantine(pool, buf);
+		vq->shadow[i] = SHADOW_NONE;
+	}
+	if (q->tx)
+		memset(vq->segs, 0, q->descs);
+	vq->used_idx = vq->avail_idx = vq->head = vq->tail = 0;
+}
+
+uint32_t
+virtq_held(const struct baton_queue *q, const struct baton_pool *pool)
+{
+	const struct virtq *vq = virtq_of_const(q);
+	uint32_t n = 0;
+
+	if (!vq->shadow || (!q->tx && q->pool != pool))
+		return 0;
+	for (uint32_t i = 0; i < q->descs; i++)
+		n += in_ring(vq, i) && (!q->tx || SHADOW_POOL(vq->shadow[i]) == pool->view.index);
+	return n;
+}
+
+unsigned
+virtq_in_flight(const struct baton_queue *q)
+{
+	const struct virtq *vq = virtq_of_const(q);
+
+	if (q->tx)
+		return (uint16_t)(vq->head - vq->tail);
+	return (uint16_t)(vq->avail_idx - vq->used_idx);
+}
+
+void
+virtq_kick(struct virtq *vq)
+{
+	/* The device asked for it; a full eventfd counter has the notification already. */
+	if (vq->kick_fd >= 0)
+		(void)!eventfd_write(vq->kick_fd, 1);
+}

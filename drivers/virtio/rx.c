@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Receiving from a split ring.
+ *
+ * What the device says is believed only after these checks, each made on a local copy: the used index is at most what
+ * is posted ahead; an id is that of a posted descriptor; a length is at least the header's (a data byte for the further
+ * buffers of a packet) and at most what was posted; a packet has 1 .. min(published, max_segs) buffers. Any other is a
+ * protocol violation and stops the queue. A frame too short for an Ethernet header is the sender's doing: dropped.
+ */
+#include "virtio.h"
+
+#define ETH_HLEN 14u
+
+/* Post buffers from the worker's cache into all free descriptors, in ring order. */
+static void __attribute__((noinline))
+refill(struct virtq *vq)
+{
+	struct baton_queue *q = &vq->q;
+	const struct dma_view *v = &q->views[q->pool->view.index];
+	struct dma_cache *c = q->cache;
+	const uint64_t base = v->iova + vq->post_off;
+	unsigned free_ = q->descs - (uint16_t)(vq->avail_idx - vq->used_idx);
+
+	while (free_) {
+		unsigned want = free_ < DMA_BATCH ? free_ : DMA_BATCH;
+		unsigned n = dma_cache_reserve(c, want);
+
+		for (unsigned i = 0; i < n; i++) {
+			uint16_t pos = (uint16_t)(vq->avail_idx + i) & vq->mask;
+			uint16_t id = vq->identity ? pos : vq->order[pos];
+			uint32_t buf = c->idx[--c->n];
+
+			vq->shadow[id] = buf;
+			vq->desc[id].addr = htole64(base + (uint64_t)buf * v->stride);
+		}
+		vq->avail_idx = (uint16_t)(vq->avail_idx + n);
+		free_ -= n;
+		if (baton_unlikely(n < want)) {
+			count(&q->stats.nobuf, 1);
+			break;
+		}
+	}
+	virtq_publish(vq);
+}
+
+static inline void
+refill_if_due(struct virtq *vq)
+{
+	unsigned free_ = vq->q.descs - (uint16_t)(vq->avail_idx - vq->used_idx);
+
+	if (free_ >= vq->refill)
+		refill(vq);
+}
+
+static inline struct baton_token
+token(const struct dma_view *v, uint32_t buf, uint16_t off, uint32_t len, uint8_t flags)
+{
+	return (struct baton_token){
+		.buf = buf,
+		.off = off,
+		.len = (uint16_t)len,
+		.gen = dma_take(v, buf),
+		.pool = v->index,
+		.flags = flags,
+	};
+}
+
+/* The buffer of a dropped packet goes back to the cache; no CPU right is created. */
+static void
+drop(struct virtq *vq, uint32_t buf)
+{
+	dma_cache_room(vq->q.cache, 1);
+	vq->q.cache->idx[vq->q.cache->n++] = buf;
+}
+
+/*
+ * The device has completed a descriptor out of turn, for the first time: from now on the shadow marks what is posted, and
+ * the available ring follows the order of completions.
+ */
+static void
+leave_identity(struct virtq *vq, uint16_t pos)
+{
+	for (uint32_t i = 0; i < vq->q.descs; i++) {
+		uint16_t ahead = (uint16_t)((i - pos) & vq->mask);
+
+		if (ahead >= (uint16_t)(vq->avail_idx - pos))
+			vq->shadow[i] = SHADOW_NONE;
+	}
+	vq->identity = 0;
+}
+
+/* An element whose id is ahead under IN_ORDER: a batch with one entry, its id that of the last descriptor. */
+static bool
+open_batch(struct virtq *vq, uint16_t pos, uint16_t published, uint32_t id, uint32_t len)
+{
+	uint16_t ahead = (uint16_t)((id - pos) & vq->mask);
+
+	if (ahead >= published) {
+		queue_violation(&vq->q, "in-order id %u is outside the %u completions published from %u",
+				id, published, pos & vq->mask);
+		return false;
+	}
+	vq->batch_end = (uint16_t)(pos + ahead);
+	vq->batch_len = len;
+	vq->in_batch = 1;
+	return true;
+}
+
+/*
+ * A completion that is not plainly the next in order, by all rules.
+ *
+ * @elem: the used element at ring position @pos, with @published completions from there on.
+ * Return: the buffer, with its length; SHADOW_NONE after a violation.
+ */
+static uint32_t __attribute__((noinline))
+complete(struct virtq *vq, uint64_t elem, uint16_t pos, uint16_t published, uint32_t *len)
+{
+	uint32_t id = (uint32_t)elem, buf;
+
+	*len = (uint32_t)(elem >> 32);
+	if (vq->in_order) {
+		/*
+		 * Inside a batch the elements are stale and the buffers were written completely; only the last
+		 * one's length is the device's word (virtio 1.2, 2.7.9).
+		 */
+		if (!vq->in_batch) {
+			if (id > vq->mask)
+				goto bad_id;
+			if (!open_batch(vq, pos, published, id, *len))
+				return SHADOW_NONE;
+		}
+		*len = vq->posted_len;
+		if (pos == vq->batch_end) {
+			*len = vq->batch_len;
+			vq->in_batch = 0;
+		}
+		id = pos & vq->mask;
+	}
+	if (id > vq->mask)
+		goto bad_id;
+	if (vq->identity && id != (pos & vq->mask))
+		leave_identity(vq, pos);
+	buf = vq->shadow[id];
+	if (!vq->identity && buf == SHADOW_NONE) {
+		queue_violation(&vq->q, "used id %u was not posted, or is completed twice", id);
+		return SHADOW_NONE;
+	}
+	if (*len - 1 >= vq->posted_len) {
+		queue_violation(&vq->q, "used length %u of id %u is not between 1 and the %u bytes posted",
+				*len, id, vq->posted_len);
+		return SHADOW_NONE;
+	}
+	if (!vq->identity) {
+		vq->shadow[id] = SHADOW_NONE;
+		/* The device has read this entry of the available ring: it has completed pos + 1 of them. */
+		vq->order[pos & vq->mask] = (uint16_t)id;
+		vq->avail->ring[pos & vq->mask] = htole16((uint16_t)id);
+	}
+	return buf;
+
+bad_id:
+	queue_violation(&vq->q, "used id out of range: %u of %u descriptors", id, vq->q.descs);
+	return SHADOW_NONE;
+}
+
+static inline uint32_t
+next(struct virtq *vq, uint16_t pos, uint16_t published, uint32_t *len)
+{
+	uint64_t elem = shared_load64(&vq->used->ring[pos & vq->mask]);
+
+	*len = (uint32_t)(elem >> 32);
+	if (baton_likely((uint32_t)elem == (uint32_t)(pos & vq->mask) &&
+			 *len - 1 < vq->posted_len && vq->identity && !vq->in_batch))
+		return vq->shadow[pos & vq->mask];
+	return complete(vq, elem, pos, published, len);
+}
+
+/*
+ * The further buffers of a packet of @segs, from @pos on. The first is tokens[0].
+ *
+ * Return: 0, or -EIO after a violation: tokens[1 .. *done - 1] are taken and the caller's to return.
+ */
+static int __attribute__((noinline))
+more_segs(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned segs,
+	  uint16_t pos, uint16_t published, unsigned *done)
+{
+	for (*done = 1; *done < segs; ++*done, pos++, published--) {
+		uint32_t len, buf = next(vq, pos, published, &len);
+
+		if (buf == SHADOW_NONE)
+			return -EIO;
+		tokens[*done - 1].flags |= BATON_TOKEN_CONT;
+		tokens[*done] = token(v, buf, vq->post_off, len, 0);
+	}
+	return 0;
+}
+
+/* Take back the tokens of a packet that is not delivered. */
+static void
+untake(struct virtq *vq, const struct dma_view *v, const struct baton_token *tokens, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		dma_give(v, tokens[i], BATON_OWNER_FREE << 16);
+		dma_poison(v, tokens[i].buf);
+		drop(vq, tokens[i].buf);
+	}
+}
+
+struct tally {
+	unsigned tokens, packets;
+	uint64_t bytes, errors;
+	uint16_t pos;
+};
+
+/*
+ * One packet at r->pos. Return: 0 or -EIO after a violation; r tells what was consumed and delivered.
+ */
+static inline int
+receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, uint16_t used,
+	    bool mergeable, struct tally *r)
+{
+	struct baton_token *t = tokens + r->tokens;
+	uint16_t published = (uint16_t)(used - r->pos);
+	unsigned segs = 1, done = 1;
+	uint32_t len, buf = next(vq, r->pos, published, &len);
+	int ret = 0;
+
+	if (baton_unlikely(buf == SHADOW_NONE))
+		return -EIO;
+	r->pos++;
+	if (baton_unlikely(len < NET_HDR_LEN)) {
+		drop(vq, buf);
+		return queue_violation(&vq->q, "used length %u is less than the %u bytes of the header",
+				       len, NET_HDR_LEN);
+	}
+	if (mergeable) {
+		segs = shared_load16_at(dma_data(v, buf) + vq->post_off +
+					offsetof(struct virtio_net_hdr, num_buffers));
+		if (baton_unlikely(segs - 1 >= vq->q.max_segs || segs > published)) {
+			drop(vq, buf);
+			return queue_violation(&vq->q,
+					       "num_buffers %u: not between 1 and %u, with %u completions published",
+					       segs, vq->q.max_segs, published);
+		}
+	}
+	len -= NET_HDR_LEN;
+	if (baton_unlikely(len < ETH_HLEN && segs == 1)) {
+		drop(vq, buf);
+		r->errors++;
+		return 0;
+	}
+	t[0] = token(v, buf, v->headroom, len, 0);
+	if (mergeable && baton_unlikely(segs > 1)) {
+		ret = more_segs(vq, v, t, segs, r->pos, (uint16_t)(published - 1), &done);
+		r->pos = (uint16_t)(r->pos + done - 1);
+		if (ret < 0) {
+			untake(vq, v, t, done);
+			return ret;
+		}
+		for (unsigned i = 1; i < segs; i++)
+			r->bytes += t[i].len;
+	}
+	r->tokens += segs;
+	r->packets++;
+	r->bytes += len;
+	return 0;
+}
+
+static inline int
+receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, bool mergeable)
+{
+	struct virtq *vq = virtq_of(q);
+	const struct dma_view *v = &q->views[q->pool->view.index];
+	const uint16_t used = shared_load16_acquire(&vq->used->idx);
+	uint16_t published = (uint16_t)(used - vq->used_idx);
+	struct tally r = { .pos = vq->used_idx };
+	int ret = 0;
+
+	if (baton_unlikely(n < q->max_segs))
+		return baton_err(EINVAL, "%s rxq %u: room for %u tokens, but a packet may need %u",
+				 q->port->name, q->index, n, q->max_segs);
+	if (baton_unlikely(published > (uint16_t)(vq->avail_idx - vq->used_idx)))
+		return queue_violation(q, "used index jumped by %u, with %u descriptors posted",
+				       published, (uint16_t)(vq->avail_idx - vq->used_idx));
+	while (r.pos != used && n - r.tokens >= q->max_segs) {
+		if (mergeable)
+			__builtin_prefetch(dma_data(v, SHADOW_BUF(vq->shadow[(r.pos + 4) & vq->mask])) +
+					   vq->post_off);
+		ret = receive_one(vq, v, tokens, used, mergeable, &r);
+		if (baton_unlikely(ret < 0))
+			break;
+	}
+	vq->used_idx = r.pos;
+	if (r.packets) {
+		count(&q->stats.packets, r.packets);
+		count(&q->stats.bytes, r.bytes);
+	}
+	if (baton_unlikely(r.errors))
+		count(&q->stats.errors, r.errors);
+	if (baton_unlikely(ret < 0))
+		/* What was received before the violation is good; the next burst says -EIO. */
+		return r.tokens ? (int)r.tokens : ret;
+	refill_if_due(vq);
+	return (int)r.tokens;
+}
+
+int
+virtq_rx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
+{
+	return receive(q, tokens, n, false);
+}
+
+int
+virtq_rx_burst_mergeable(struct baton_queue *q, struct baton_token *tokens, unsigned n)
+{
+	return receive(q, tokens, n, true);
+}

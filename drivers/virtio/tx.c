@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Sending on a split ring.
+ *
+ * A packet's header lies in its first buffer's headroom, so that a packet of one buffer takes one descriptor; without
+ * headroom it takes one more, for a header of zeros. Descriptors are used in ring order. Buffers go to the worker's
+ * cache as soon as their completion is validated; descriptors become free in ring order.
+ */
+#include "virtio.h"
+
+/* Buffers of the completed packet whose first descriptor is @id. */
+static unsigned
+release(struct virtq *vq, uint16_t id)
+{
+	unsigned segs = vq->segs[id], freed = 0;
+
+	for (unsigned i = 0; i < segs; i++) {
+		uint16_t d = (uint16_t)(id + i) & vq->mask;
+		uint32_t s = vq->shadow[d];
+		struct dma_cache *c;
+
+		if (s == SHADOW_NONE)
+			continue; /* the header's descriptor */
+		c = vq->q.worker->caches[SHADOW_POOL(s)];
+		vq->shadow[d] = SHADOW_NONE;
+		freed++;
+		if (baton_unlikely(!c))
+			c = dma_cache(vq->q.worker, vq->q.port->ctx->pools[SHADOW_POOL(s)]);
+		if (baton_unlikely(!c)) {
+			uint32_t buf = SHADOW_BUF(s);
+
+			dma_home(vq->q.port->ctx->pools[SHADOW_POOL(s)], &buf, 1);
+			continue;
+		}
+		dma_cache_room(c, 1);
+		c->idx[c->n++] = SHADOW_BUF(s);
+	}
+	vq->segs[id] |= TX_DONE;
+	return freed;
+}
+
+/* Descriptors at the tail whose packets are complete become free. */
+static inline void
+advance(struct virtq *vq)
+{
+	while (vq->tail != vq->head && (vq->segs[vq->tail & vq->mask] & TX_DONE)) {
+		uint16_t id = vq->tail & vq->mask;
+
+		vq->tail = (uint16_t)(vq->tail + (vq->segs[id] & ~TX_DONE));
+		vq->segs[id] = 0;
+	}
+}
+
+/* Is @id the first descriptor of a packet the device has? */
+static inline bool
+in_flight(const struct virtq *vq, uint32_t id)
+{
+	return id <= vq->mask && vq->segs[id] && !(vq->segs[id] & TX_DONE);
+}
+
+static int
+bad_id(struct virtq *vq, uint32_t id)
+{
+	if (id > vq->mask)
+		return queue_violation(&vq->q, "used id out of range: %u of %u descriptors", id,
+				       vq->q.descs);
+	return queue_violation(&vq->q, "used id %u is not that of a packet in flight, or is completed twice",
+			       id);
+}
+
+/* Is @id among the next @packets in flight? Most packets take one descriptor, so the walk is rare. */
+static bool
+among_next(const struct virtq *vq, uint32_t id, uint16_t packets)
+{
+	uint16_t ahead = (uint16_t)((id - vq->tail) & vq->mask), span = 0;
+
+	for (; span <= ahead && packets; packets--)
+		span = (uint16_t)(span + vq->segs[(vq->tail + span) & vq->mask]);
+	return ahead < span;
+}
+
+/*
+ * IN_ORDER: the distance of the index says which packets are complete; the one element that is surely not stale is the
+ * first of what was published, and it must name one of them (virtio 1.2, 2.7.9). batch_end is how far that is done.
+ */
+static int
+reclaim_in_order(struct virtq *vq, unsigned n, uint16_t published)
+{
+	unsigned freed = 0;
+	uint16_t checked;
+
+	if (vq->batch_end == vq->used_idx) {
+		uint32_t id = (uint32_t)shared_load64(&vq->used->ring[vq->used_idx & vq->mask]);
+
+		if (baton_unlikely(!in_flight(vq, id)))
+			return bad_id(vq, id);
+		if (baton_unlikely(((id - vq->tail) & vq->mask) >= published &&
+				   !among_next(vq, id, published)))
+			return queue_violation(&vq->q,
+					       "in-order id %u is outside the %u completions published", id,
+					       published);
+		vq->batch_end = (uint16_t)(vq->used_idx + published);
+	}
+	checked = (uint16_t)(vq->batch_end - vq->used_idx);
+	if (n > checked)
+		n = checked;
+	for (unsigned i = 0; i < n; i++) {
+		freed += release(vq, vq->tail & vq->mask);
+		advance(vq);
+	}
+	vq->used_idx = (uint16_t)(vq->used_idx + n);
+	return (int)freed;
+}
+
+int
+virtq_tx_reclaim(struct virtq *vq, unsigned budget)
+{
+	uint16_t published = (uint16_t)(shared_load16_acquire(&vq->used->idx) - vq->used_idx);
+	unsigned n = published < budget ? published : budget;
+	unsigned freed = 0;
+
+	if (!n)
+		return 0;
+	if (baton_unlikely(published > (uint16_t)(vq->avail_idx - vq->used_idx)))
+		return queue_violation(&vq->q, "used index jumped by %u, with %u packets in flight",
+				       published, (uint16_t)(vq->avail_idx - vq->used_idx));
+	if (vq->in_order)
+		return reclaim_in_order(vq, n, published);
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t id = (uint32_t)shared_load64(&vq->used->ring[vq->used_idx & vq->mask]);
+
+		if (baton_unlikely(!in_flight(vq, id)))
+			return bad_id(vq, id);
+		freed += release(vq, (uint16_t)id);
+		vq->used_idx++;
+		if (id == (uint32_t)(vq->tail & vq->mask))
+			advance(vq);
+	}
+	return (int)freed;
+}
+
+/* Position avail_idx of the available ring shall name descriptor @id. Written only when it does not yet. */
+static inline void
+avail_put(struct virtq *vq, uint16_t id)
+{
+	uint16_t skew = (uint16_t)(id - vq->avail_idx) & vq->mask;
+
+	if (baton_unlikely(skew != vq->skew)) {
+		vq->skew = skew;
+		vq->skew_run = 0;
+	}
+	if (baton_unlikely(vq->skew_run <= vq->mask)) {
+		vq->avail->ring[vq->avail_idx & vq->mask] = htole16(id);
+		vq->skew_run++;
+	}
+	vq->avail_idx++;
+}
+
+static inline void
+put_desc(struct virtq *vq, uint16_t d, uint64_t addr, uint32_t len, uint16_t flags)
+{
+	vq->desc[d] = (struct vring_desc){
+		.addr = htole64(addr),
+		.len = htole32(len),
+		.flags = htole16(flags),
+		.next = htole16((uint16_t)(d + 1) & vq->mask),
+	};
+}
+
+static inline uint64_t
+iova_of(const struct dma_view *v, struct baton_token t)
+{
+	return v->iova + (uint64_t)t.buf * v->stride + t.off;
+}
+
+/* A header that asks for nothing, before the packet's first byte. The caller holds the buffer. */
+static inline void
+put_hdr(const struct dma_view *v, struct baton_token t)
+{
+	static const struct virtio_net_hdr zero;
+
+	memcpy(dma_data(v, t.buf) + t.off - NET_HDR_LEN, &zero, NET_HDR_LEN);
+}
+
+/* Why a token cannot be sent: said when its packet is the first of a burst, before that the burst just ends. */
+static BATON_COLD int
+refuse(struct virtq *vq, struct baton_token t, bool first)
+{
+	struct baton_queue *q = &vq->q;
+
+	if (!first)
+		return 0;
+	count(&q->stats.errors, 1);
+	if (!q->views[t.pool].count && q->port->ctx->views[t.pool].count)
+		return baton_err(EFAULT,
+				 "%s txq %u: pool %s is not mapped for this port: create pools before the port is "
+				 "started, or stop and start it",
+				 q->port->name, q->index, q->port->ctx->pools[t.pool]->name);
+	return dma_refuse(q->port->ctx, t, "tx_burst");
+}
+
+static BATON_COLD int
+bad_packet(struct virtq *vq, bool first, const char *what, uint32_t is, uint32_t limit)
+{
+	if (!first)
+		return 0;
+	count(&vq->q.stats.errors, 1);
+	return baton_err(EMSGSIZE, "%s txq %u: a packet of %u %s, at most %u are possible", vq->q.port->name,
+			 vq->q.index, is, what, limit);
+}
+
+/*
+ * A packet of several buffers, or without headroom. Nothing has changed unless it is sent.
+ *
+ * Return: its number of tokens; 0: the ring is full; a negative errno.
+ */
+static int __attribute__((noinline))
+send_chain(struct virtq *vq, const struct baton_token *t, unsigned n, bool first, uint64_t *bytes)
+{
+	struct baton_queue *q = &vq->q;
+	unsigned segs = 0, extra = t[0].off < NET_HDR_LEN, given = 0;
+	uint16_t d = vq->head & vq->mask, key = d;
+	uint32_t len = 0;
+
+	do {
+		if (segs == n) {
+			if (!first)
+				return 0;
+			count(&q->stats.errors, 1);
+			return baton_err(EINVAL, "%s txq %u: the last token has CONT: a burst must not split a packet",
+					 q->port->name, q->index);
+		}
+		len += t[segs].len;
+		if (!t[segs].len)
+			return bad_packet(vq, first, "bytes in a buffer", 0, q->max_len);
+	} while (t[segs++].flags & BATON_TOKEN_CONT);
+	if (segs + extra > q->max_segs)
+		return bad_packet(vq, first, "buffers", segs, q->max_segs - extra);
+	if (len > q->max_len)
+		return bad_packet(vq, first, "bytes", len, q->max_len);
+	if (segs + extra > q->descs - (uint16_t)(vq->head - vq->tail))
+		return 0;
+	for (; given < segs; given++) {
+		if (!dma_give(&q->views[t[given].pool], t[given], q->owner)) {
+			for (unsigned i = given; i-- > 0;)
+				dma_ungive(&q->views[t[i].pool], t[i]);
+			return refuse(vq, t[given], first);
+		}
+	}
+	if (extra) {
+		put_desc(vq, d, vq->hdr_iova, NET_HDR_LEN, VRING_DESC_F_NEXT);
+		vq->shadow[d] = SHADOW_NONE;
+		d = (uint16_t)(d + 1) & vq->mask;
+	} else {
+		put_hdr(&q->views[t[0].pool], t[0]);
+	}
+	for (unsigned i = 0; i < segs; i++, d = (uint16_t)(d + 1) & vq->mask) {
+		const struct dma_view *v = &q->views[t[i].pool];
+		uint32_t hdr = i == 0 && !extra ? NET_HDR_LEN : 0;
+
+		put_desc(vq, d, iova_of(v, t[i]) - hdr, t[i].len + hdr,
+			 i + 1 < segs ? VRING_DESC_F_NEXT : 0);
+		vq->shadow[d] = SHADOW(t[i].pool, t[i].buf);
+		dma_poison(v, t[i].buf);
+	}
+	vq->segs[key] = (uint8_t)(segs + extra);
+	vq->head = (uint16_t)(vq->head + segs + extra);
+	avail_put(vq, key);
+	*bytes += len;
+	return (int)segs;
+}
+
+/* Return: tokens taken; 0: the ring is full; a negative errno. */
+static inline int
+send_one(struct virtq *vq, const struct baton_token *tokens, unsigned n, bool first, uint64_t *bytes)
+{
+	const struct baton_token t = *tokens;
+	const struct dma_view *v = &vq->q.views[t.pool];
+	uint16_t d = vq->head & vq->mask;
+
+	if (baton_unlikely((t.flags & BATON_TOKEN_CONT) || t.off < NET_HDR_LEN))
+		return send_chain(vq, tokens, n, first, bytes);
+	if (baton_unlikely((uint32_t)t.len - 1 >= vq->q.max_len))
+		return bad_packet(vq, first, "bytes", t.len, vq->q.max_len);
+	if (baton_unlikely((uint16_t)(vq->head - vq->tail) == vq->q.descs))
+		return 0;
+	if (baton_unlikely(!dma_give(v, t, vq->q.owner)))
+		return refuse(vq, t, first);
+	put_hdr(v, t);
+	put_desc(vq, d, iova_of(v, t) - NET_HDR_LEN, t.len + NET_HDR_LEN, 0);
+	vq->shadow[d] = SHADOW(t.pool, t.buf);
+	vq->segs[d] = 1;
+	vq->head++;
+	avail_put(vq, d);
+	dma_poison(v, t.buf);
+	*bytes += t.len;
+	return 1;
+}
+
+int
+virtq_tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
+{
+	struct virtq *vq = virtq_of(q);
+	unsigned done = 0, packets = 0;
+	uint64_t bytes = 0;
+	int ret = virtq_tx_reclaim(vq, UINT16_MAX);
+
+	if (baton_unlikely(ret < 0))
+		return ret;
+	while (done < n) {
+		ret = send_one(vq, tokens + done, n - done, !done, &bytes);
+		if (baton_unlikely(ret <= 0))
+			break;
+		done += (unsigned)ret;
+		packets++;
+	}
+	if (!done)
+		return ret < 0 ? ret : 0;
+	virtq_publish(vq);
+	count(&q->stats.packets, packets);
+	count(&q->stats.bytes, bytes);
+	return (int)done;
+}
+
+int
+virtq_tx_clean(struct baton_queue *q, unsigned budget)
+{
+	return virtq_tx_reclaim(virtq_of(q), budget);
+}

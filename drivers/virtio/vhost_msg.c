@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One message out, one reply in: sizes, codes and flags checked, every wait bounded. */
+#include "vhost_msg.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#define MAX_FDS VHOST_MAX_REGIONS
+
+static const char *
+name_of(uint32_t request)
+{
+	static const char *const names[] = {
+		[VHOST_GET_FEATURES] = "GET_FEATURES",
+		[VHOST_SET_FEATURES] = "SET_FEATURES",
+		[VHOST_SET_OWNER] = "SET_OWNER",
+		[VHOST_SET_MEM_TABLE] = "SET_MEM_TABLE",
+		[VHOST_SET_VRING_NUM] = "SET_VRING_NUM",
+		[VHOST_SET_VRING_ADDR] = "SET_VRING_ADDR",
+		[VHOST_SET_VRING_BASE] = "SET_VRING_BASE",
+		[VHOST_GET_VRING_BASE] = "GET_VRING_BASE",
+		[VHOST_SET_VRING_KICK] = "SET_VRING_KICK",
+		[VHOST_SET_VRING_CALL] = "SET_VRING_CALL",
+		[VHOST_GET_PROTOCOL_FEATURES] = "GET_PROTOCOL_FEATURES",
+		[VHOST_SET_PROTOCOL_FEATURES] = "SET_PROTOCOL_FEATURES",
+		[VHOST_GET_QUEUE_NUM] = "GET_QUEUE_NUM",
+		[VHOST_SET_VRING_ENABLE] = "SET_VRING_ENABLE",
+		[VHOST_NET_SET_MTU] = "NET_SET_MTU",
+		[VHOST_GET_CONFIG] = "GET_CONFIG",
+		[VHOST_SET_STATUS] = "SET_STATUS",
+		[VHOST_GET_STATUS] = "GET_STATUS",
+	};
+
+	if (request < sizeof(names) / sizeof(names[0]) && names[request])
+		return names[request];
+	return "unknown request";
+}
+
+static int64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+void
+vhost_disconnect(struct virtio_dev *vd)
+{
+	struct vhost_user *vu = &vd->vu;
+
+	if (vu->src.fd < 0)
+		return;
+	if (vu->watched)
+		ctx_source_del(vd->port.ctx, &vu->src);
+	vu->watched = 0;
+	close(vu->src.fd);
+	vu->src.fd = -1;
+	__atomic_store_n(&vd->port.link.up, 0, __ATOMIC_RELAXED);
+}
+
+static int
+gone(struct virtio_dev *vd, uint32_t request)
+{
+	int e = errno;
+
+	vhost_disconnect(vd);
+	return baton_err(ECONNRESET, "the backend at %s hung up during %s%s%s: look at its log",
+			 vd->vu.path, name_of(request), e ? ": " : "", e ? strerror(e) : "");
+}
+
+static int
+wait_for(struct virtio_dev *vd, short events, int64_t deadline, uint32_t request)
+{
+	struct pollfd p = { .fd = vd->vu.src.fd, .events = events };
+	int64_t left;
+	int n;
+
+	do {
+		left = deadline - now_ms();
+		n = left > 0 ? poll(&p, 1, (int)left) : 0;
+	} while (n < 0 && errno == EINTR);
+	if (n > 0)
+		return 0;
+	vhost_disconnect(vd);
+	return baton_err(ETIMEDOUT,
+			 "the backend at %s did not %s %s within %u ms: is it stuck? (argument timeout=MS "
+			 "waits longer)",
+			 vd->vu.path, events & POLLIN ? "answer" : "take", name_of(request),
+			 vd->vu.timeout_ms);
+}
+
+static int
+transmit(struct virtio_dev *vd, const struct vhost_msg *msg, const int *fds, unsigned n_fds,
+	 int64_t deadline)
+{
+	union {
+		char buf[CMSG_SPACE(MAX_FDS * sizeof(int))];
+		struct cmsghdr align;
+	} control = { 0 };
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)msg,
+			     .iov_len = VHOST_HDR_SIZE + msg->size };
+	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (vd->vu.src.fd < 0)
+		return baton_err(ECONNRESET, "the backend at %s is not connected", vd->vu.path);
+	if (n_fds) {
+		struct cmsghdr *c = &control.align;
+
+		mh.msg_control = &control;
+		mh.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, n_fds * sizeof(int));
+	}
+	while (iov.iov_len) {
+		ssize_t n = sendmsg(vd->vu.src.fd, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
+		int ret;
+
+		if (n < 0 && errno == EAGAIN) {
+			ret = wait_for(vd, POLLOUT, deadline, msg->request);
+			if (ret < 0)
+				return ret;
+			continue;
+		}
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return gone(vd, msg->request);
+		iov.iov_base = (char *)iov.iov_base + n;
+		iov.iov_len -= (size_t)n;
+		mh.msg_control = NULL; /* went with the first byte */
+		mh.msg_controllen = 0;
+	}
+	return 0;
+}
+
+/* Nothing we ask for is answered with descriptors; close any that come. */
+static void
+close_fds(struct msghdr *mh)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+			close(fd);
+		}
+	}
+}
+
+static int
+receive(struct virtio_dev *vd, void *buf, size_t size, int64_t deadline, uint32_t request)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		union {
+			char buf[CMSG_SPACE(MAX_FDS * sizeof(int))];
+			struct cmsghdr align;
+		} control;
+		struct iovec iov = { .iov_base = (char *)buf + done, .iov_len = size - done };
+		struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+				     .msg_controllen = sizeof(control) };
+		int ret = wait_for(vd, POLLIN, deadline, request);
+		ssize_t n;
+
+		if (ret < 0)
+			return ret;
+		n = recvmsg(vd->vu.src.fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			continue;
+		if (n <= 0) {
+			errno = n ? errno : 0;
+			return gone(vd, request);
+		}
+		close_fds(&mh);
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+static int
+get_reply(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size, int64_t deadline)
+{
+	const uint32_t request = msg->request;
+	int ret;
+
+	memset(msg, 0, sizeof(*msg));
+	ret = receive(vd, msg, VHOST_HDR_SIZE, deadline, request);
+	if (ret < 0)
+		return ret;
+	if (msg->request != request || (msg->flags & 3) != VHOST_VERSION ||
+	    !(msg->flags & VHOST_REPLY) || msg->size != size) {
+		vhost_disconnect(vd);
+		return baton_err(EPROTO,
+				 "the backend at %s answered %s with request %u, flags %#x, %u bytes; a reply "
+				 "to %u of %u bytes was due: is it a vhost-user backend?",
+				 vd->vu.path, name_of(request), msg->request, msg->flags, msg->size,
+				 request, size);
+	}
+	return receive(vd, &msg->p, size, deadline, request);
+}
+
+int
+vhost_call(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size)
+{
+	int64_t deadline = now_ms() + vd->vu.timeout_ms;
+	int ret;
+
+	msg->flags = VHOST_VERSION;
+	ret = transmit(vd, msg, NULL, 0, deadline);
+	return ret < 0 ? ret : get_reply(vd, msg, size, deadline);
+}
+
+int
+vhost_send(struct virtio_dev *vd, struct vhost_msg *msg, const int *fds, unsigned n_fds)
+{
+	int64_t deadline = now_ms() + vd->vu.timeout_ms;
+	bool ack = vd->vu.protocol & VHOST_PROTOCOL_F_REPLY_ACK;
+	uint32_t request = msg->request;
+	int ret;
+
+	msg->flags = VHOST_VERSION | (ack ? VHOST_NEED_REPLY : 0);
+	ret = transmit(vd, msg, fds, n_fds, deadline);
+	if (ret < 0 || !ack)
+		return ret;
+	ret = get_reply(vd, msg, sizeof(uint64_t), deadline);
+	if (ret < 0)
+		return ret;
+	if (msg->p.u64)
+		return baton_err(EREMOTEIO, "the backend at %s refused %s (it answered %llu): look at its log",
+				 vd->vu.path, name_of(request), (unsigned long long)msg->p.u64);
+	return 0;
+}

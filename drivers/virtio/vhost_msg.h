@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Messages of the vhost-user protocol ("Vhost-user Protocol", QEMU documentation), as its front-end. */
+#ifndef VIRTIO_VHOST_MSG_H
+#define VIRTIO_VHOST_MSG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "virtio.h"
+
+enum vhost_request {
+	VHOST_GET_FEATURES = 1,
+	VHOST_SET_FEATURES = 2,
+	VHOST_SET_OWNER = 3,
+	VHOST_SET_MEM_TABLE = 5,
+	VHOST_SET_VRING_NUM = 8,
+	VHOST_SET_VRING_ADDR = 9,
+	VHOST_SET_VRING_BASE = 10,
+	VHOST_GET_VRING_BASE = 11,
+	VHOST_SET_VRING_KICK = 12,
+	VHOST_SET_VRING_CALL = 13,
+	VHOST_GET_PROTOCOL_FEATURES = 15,
+	VHOST_SET_PROTOCOL_FEATURES = 16,
+	VHOST_GET_QUEUE_NUM = 17,
+	VHOST_SET_VRING_ENABLE = 18,
+	VHOST_NET_SET_MTU = 20,
+	VHOST_GET_CONFIG = 24,
+	VHOST_SET_STATUS = 39,
+	VHOST_GET_STATUS = 40,
+};
+
+#define VHOST_F_PROTOCOL_FEATURES (1ull << 30)
+
+#define VHOST_PROTOCOL_F_MQ        (1ull << 0)
+#define VHOST_PROTOCOL_F_REPLY_ACK (1ull << 3)
+#define VHOST_PROTOCOL_F_NET_MTU   (1ull << 4)
+#define VHOST_PROTOCOL_F_CONFIG    (1ull << 9)
+#define VHOST_PROTOCOL_F_STATUS    (1ull << 16)
+
+#define VHOST_VERSION    0x1u
+#define VHOST_REPLY      0x4u
+#define VHOST_NEED_REPLY 0x8u
+
+#define VHOST_MAX_REGIONS 8 /* what every backend takes: "Memory regions description" */
+#define VHOST_MAX_CONFIG  256
+
+struct vhost_region {
+	uint64_t guest_addr, size, user_addr, mmap_offset;
+};
+
+struct vhost_msg {
+	uint32_t request, flags, size;
+	union {
+		uint64_t u64;
+		struct {
+			uint32_t index, num;
+		} state;
+		struct {
+			uint32_t index, flags;
+			uint64_t desc, used, avail, log;
+		} addr;
+		struct {
+			uint32_t count, padding;
+			struct vhost_region regions[VHOST_MAX_REGIONS];
+		} memory;
+		struct {
+			uint32_t offset, size, flags;
+			uint8_t data[VHOST_MAX_CONFIG];
+		} __attribute__((packed)) config;
+	} __attribute__((packed)) p;
+} __attribute__((packed));
+
+#define VHOST_HDR_SIZE offsetof(struct vhost_msg, p)
+
+_Static_assert(VHOST_HDR_SIZE == 12, "vhost-user header");
+_Static_assert(sizeof(struct vhost_region) == 32, "vhost-user memory region");
+
+/**
+ * Send a message; with REPLY_ACK negotiated, wait for its acknowledgement.
+ *
+ * @fds: handed over with it. Return: 0; -ETIMEDOUT, -ECONNRESET, -EPROTO, and -EREMOTEIO when the
+ * backend says that it failed. After all but the last the connection is closed: it is out of step.
+ */
+int vhost_send(struct virtio_dev *vd, struct vhost_msg *msg, const int *fds, unsigned n_fds);
+
+/**
+ * Send a message and wait for its reply, which replaces @msg.
+ *
+ * @size: the only payload size that is right. Return: 0; -ETIMEDOUT, -ECONNRESET, -EPROTO.
+ */
+int vhost_call(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size);
+
+/** The backend is gone or cannot be trusted with another message. */
+void vhost_disconnect(struct virtio_dev *vd);
+
+#endif

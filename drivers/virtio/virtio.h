@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * virtio-net: a port, its split rings, and the transport that connects them to a device. The rings know
+ * nothing of the transport but virtio_notify(); the transport knows nothing of packets.
+ */
+#ifndef VIRTIO_VIRTIO_H
+#define VIRTIO_VIRTIO_H
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "port/driver.h"
+#include "regs.h"
+
+#define SHADOW_NONE 0xffffffffu
+
+/* A shadow entry: {pool:8, buf:24}. */
+#define SHADOW(pool, buf) ((uint32_t)(pool) << 24 | (buf))
+#define SHADOW_POOL(s)    ((s) >> 24)
+#define SHADOW_BUF(s)     ((s)&BATON_MAX_BUFS)
+
+#define TX_MAX_SEGS 32u
+#define RX_MAX_SEGS 64u
+
+/*
+ * A split ring (virtio 1.2, section 2.7). Completion key: the descriptor index.
+ *
+ * RX: a descriptor a buffer. Descriptor flags and lengths never change. While the device completes in the order
+ * given (`identity`), ring position p uses descriptor p & mask, and the available ring never changes either.
+ * TX: a packet's descriptors are consecutive ring positions, its key is the first of them.
+ */
+struct virtq {
+	struct baton_queue q;
+
+	struct vring_desc *desc;
+	struct vring_avail *avail;
+	struct vring_used *used;
+	uint32_t *shadow;   /* by descriptor: who is there; private */
+	uint16_t mask;
+	uint16_t used_idx;  /* completions consumed */
+	uint16_t avail_idx; /* entries published */
+	uint16_t batch_end; /* IN_ORDER: RX: last position of the open batch; TX: elements checked up to here */
+	uint8_t in_order;   /* VIRTIO_F_IN_ORDER was negotiated */
+
+	/* RX */
+	uint8_t mergeable;
+	uint8_t identity;
+	uint16_t *order;      /* by ring position: the descriptor last completed there */
+	uint32_t posted_len;  /* what the device may write into a buffer, header included */
+	uint16_t post_off;    /* where, from the start of the data room: headroom - NET_HDR_LEN */
+	uint16_t refill;      /* free descriptors before a refill pays */
+	uint8_t in_batch;     /* IN_ORDER: positions up to batch_end were completed by one element */
+	uint32_t batch_len;
+
+	/* TX; positions count descriptors and are not masked */
+	uint8_t *segs;      /* by first descriptor: descriptors of the packet in flight, | TX_DONE */
+	uint16_t head, tail;
+	uint16_t skew;      /* avail position p names descriptor (p + skew) & mask, */
+	uint32_t skew_run;  /* and has for this many positions */
+	uint64_t hdr_iova;  /* a header of zeros, for packets without headroom */
+
+	int kick_fd, call_fd;
+	uint16_t vring;     /* the transport's number of it */
+};
+
+#define TX_DONE 0x80
+
+struct virtio_dev;
+
+/* Control thread only. All return 0 or a negative errno with its sentence. */
+struct virtio_transport {
+	int (*open)(struct virtio_dev *vd, const struct port_arg *args, unsigned n);
+	void (*close)(struct virtio_dev *vd);
+	/* Fill port->views: the context's pools and the ring arena become visible to the device. */
+	int (*map)(struct virtio_dev *vd);
+	int (*start)(struct virtio_dev *vd, uint64_t features);
+	/* Return 0 only when the device has confirmed that it let go. */
+	int (*stop)(struct virtio_dev *vd);
+};
+
+extern const struct virtio_transport vhost_user_transport;
+
+/* The vhost-user transport's own. */
+struct vhost_user {
+	struct ctx_source src; /* src.fd: the socket, -1 once the backend has hung up */
+	int pidfd;             /* of the backend's process, -1 when unknown */
+	uint32_t timeout_ms;
+	uint64_t protocol;     /* negotiated protocol features */
+	uint8_t watched;
+	char path[108];
+};
+
+struct virtio_dev {
+	struct baton_port port;
+	const struct virtio_transport *tp;
+	uint64_t offered;
+	uint64_t features;      /* negotiated */
+	uint64_t forbidden;     /* features the user's arguments rule out */
+	uint8_t has_config;     /* the transport has a configuration space */
+	uint8_t unconfirmed;    /* a start failed, and the device did not confirm that it let go */
+	struct baton_arena *rings;
+	uint8_t *ring_base;
+	uint64_t ring_iova;
+	size_t ring_bytes;
+	struct vhost_user vu;
+};
+
+static inline struct virtq *
+virtq_of(struct baton_queue *q)
+{
+	return (struct virtq *)(void *)q;
+}
+
+static inline const struct virtq *
+virtq_of_const(const struct baton_queue *q)
+{
+	return (const struct virtq *)(const void *)q;
+}
+
+static inline struct virtio_dev *
+virtio_of(struct baton_port *port)
+{
+	return (struct virtio_dev *)(void *)port;
+}
+
+/* Relaxed: a counter only its worker writes. */
+static inline void
+count(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+/* The index is read against the flag below: store, then load (virtio 1.2, 2.7.13.4.1). */
+static inline void
+smp_mb(void)
+{
+#ifdef __SANITIZE_THREAD__
+	uint32_t dummy = 0;
+
+	__atomic_fetch_add(&dummy, 1, __ATOMIC_SEQ_CST); /* TSan does not know fences */
+#elif defined(__x86_64__)
+	__asm__ __volatile__("lock; addl $0, -128(%%rsp)" ::: "memory", "cc"); /* cheaper than mfence */
+#else
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
+BATON_COLD void virtq_kick(struct virtq *vq);
+
+/** Publish what has been made available, and notify unless the device said it polls. */
+static inline void
+virtq_publish(struct virtq *vq)
+{
+	__atomic_store_n(&vq->avail->idx, htole16(vq->avail_idx), __ATOMIC_RELEASE);
+	smp_mb();
+	if (baton_unlikely(!(shared_load16(&vq->used->flags) & VRING_USED_F_NO_NOTIFY)))
+		virtq_kick(vq);
+}
+
+/* Bytes of ring memory a queue takes, and giving it its part of the arena. */
+size_t virtq_ring_bytes(uint32_t size);
+void virtq_attach(struct virtq *vq, struct virtio_dev *vd, size_t offset);
+
+int virtq_setup(struct baton_port *port, struct baton_queue *q);
+void virtq_release(struct baton_port *port, struct baton_queue *q);
+/* Fill an RX ring from the control thread. */
+int virtq_fill(struct virtq *vq);
+/* Everything the ring holds goes home, or into quarantine. */
+void virtq_empty(struct virtq *vq, bool confirmed);
+uint32_t virtq_held(const struct baton_queue *q, const struct baton_pool *pool);
+unsigned virtq_in_flight(const struct baton_queue *q);
+
+int virtq_rx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n);
+int virtq_rx_burst_mergeable(struct baton_queue *q, struct baton_token *tokens, unsigned n);
+int virtq_tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n);
+int virtq_tx_clean(struct baton_queue *q, unsigned budget);
+
+/** Complete at most @budget packets. Return: tokens freed, or -EIO. The queue's thread. */
+int virtq_tx_reclaim(struct virtq *vq, unsigned budget);
+
+#endif
