@@ -105,7 +105,7 @@ configure()
 	dir=$BUILD_ROOT${name:+/$name}
 	log=$BUILD_ROOT/log/meson-${name:-release}.log
 	if [ -f "$dir/build.ninja" ]; then
-		quietly "$log" meson configure "$dir" "$@"
+		quietly "$log" meson setup --reconfigure "$dir" "$SRC" "$@"
 	else
 		quietly "$log" meson setup "$dir" "$SRC" "$@"
 	fi
@@ -166,7 +166,7 @@ peer_start()
 	fifo=$(mktemp -u)
 	mkfifo "$fifo"
 	# shellcheck disable=SC2046
-	dpdk-testpmd --lcores '0@0,1@0,2@0' --no-pci --no-telemetry $(peer_memory) "$@" <"$fifo" >"$log" 2>&1 &
+	stdbuf -oL dpdk-testpmd --lcores '0@0,1@0,2@0' --no-pci --no-telemetry $(peer_memory) "$@" <"$fifo" >"$log" 2>&1 &
 	PEER_PID=$!
 	exec 9>"$fifo"
 	rm -f "$fifo"
