@@ -219,7 +219,8 @@ unknown(const char *line, const char *first)
 		if (!any)
 			complain("cannot read \"%s\"; usage:", line);
 		any = true;
-		fprintf(stderr, "  %s %s\n", commands[i].words, commands[i].args);
+		fprintf(stderr, "  %s%s%s\n", commands[i].words, *commands[i].args ? " " : "",
+			commands[i].args);
 	}
 	list[N_COMMANDS] = NULL;
 	if (any)
@@ -250,7 +251,8 @@ command_run(struct app *app, const char *line)
 		if (!used)
 			continue;
 		if (!commands[i].run(app, n - used, words + used))
-			complain("usage: %s %s", commands[i].words, commands[i].args);
+			complain("usage: %s%s%s", commands[i].words, *commands[i].args ? " " : "",
+				 commands[i].args);
 		goto out;
 	}
 	unknown(line, words[0]);

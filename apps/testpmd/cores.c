@@ -57,7 +57,7 @@ range(const char **p, unsigned *first, unsigned *last)
 
 /* One item: RANGE, RANGE@CPU or (RANGE,...)@CPU. */
 static bool
-item(struct options *opt, const char *what, const char **p)
+item(struct options *opt, const char *what, const char *text, const char **p)
 {
 	struct {
 		unsigned first, last;
@@ -86,8 +86,7 @@ item(struct options *opt, const char *what, const char **p)
 				return false;
 	return true;
 bad:
-	complain("%s: cannot read the cores at \"%s\"; write 0,1 or 0-3, with --lcores also 0@2,1@3", what,
-		 *p);
+	complain("%s %s: cannot read it; write cores as 0,1 or 0-3 or, with --lcores, 0@2,1@3", what, text);
 	return false;
 }
 
@@ -98,12 +97,12 @@ cores_parse_list(struct options *opt, const char *what, const char *text)
 
 	opt->n_lcores = 0;
 	for (;;) {
-		if (!item(opt, what, &p))
+		if (!item(opt, what, text, &p))
 			return false;
 		if (!*p)
 			return true;
 		if (*p++ != ',') {
-			complain("%s: cannot read the cores at \"%s\"; write 0,1 or 0-3", what, p - 1);
+			complain("%s %s: cannot read \"%s\"; write cores as 0,1 or 0-3", what, text, p - 1);
 			return false;
 		}
 	}

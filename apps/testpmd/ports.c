@@ -19,12 +19,12 @@ open_one(struct app *app, const char *devargs)
 	struct app_port *p = &app->ports[app->n_ports];
 
 	if (baton_port_open(app->ctx, devargs, &p->port) < 0) {
-		complain("--vdev=%s: %s", devargs, baton_last_error());
+		complain("--vdev: %s", baton_last_error());
 		return false;
 	}
 	app->n_ports++;
 	if (baton_port_configure(p->port, &config) < 0) {
-		complain("port %u (%s): %s", app->n_ports - 1, devargs, baton_last_error());
+		complain("port %u: %s", app->n_ports - 1, baton_last_error());
 		return false;
 	}
 	baton_port_info(p->port, &p->info);
@@ -69,7 +69,7 @@ make_pool(struct app *app)
 		config.page_size = BATON_PAGE_4K;
 	config.hugetlbfs = app->opt.huge_dir;
 	if (baton_pool_create(app->ctx, &config, &app->pool) < 0) {
-		complain("a pool of %u buffers: %s", config.count, baton_last_error());
+		complain("%s", baton_last_error());
 		return false;
 	}
 	baton_pool_info(app->pool, &info);
@@ -138,8 +138,7 @@ setup_queue(struct app *app, struct stream *s, struct lcore *lc, bool tx)
 		       baton_rxq_setup(app->ports[port].port, (uint16_t)s->queue, &config, &s->rxq);
 
 	if (ret < 0)
-		complain("port %u %s queue %u: %s", port, tx ? "TX" : "RX", s->queue,
-			 baton_last_error());
+		complain("port %u: %s", port, baton_last_error());
 	return ret >= 0;
 }
 
@@ -184,7 +183,7 @@ start_ports(struct app *app)
 		struct baton_link link;
 
 		if (baton_port_start(p->port) < 0) {
-			complain("port %u (%s): %s", i, p->info.name, baton_last_error());
+			complain("port %u: %s", i, baton_last_error());
 			return false;
 		}
 		baton_port_info(p->port, &p->info);
