@@ -66,7 +66,7 @@ run_set_fwd(struct app *app, unsigned n, char **args)
 	return true;
 }
 
-/* "all", or a port's number. Return: false when it is neither; *first == *end when there is no such port. */
+/* "all", or a port's number. Return: false when it is neither; no such port is *first == *end. */
 static bool
 ports_named(const struct app *app, unsigned n, char **args, unsigned *first, unsigned *end)
 {
@@ -158,10 +158,11 @@ run_quit(struct app *app, unsigned n, char **args)
 static bool run_help(struct app *app, unsigned n, char **args);
 
 static const struct command commands[] = {
-	{ "start", "[tx_first [N]]", "begin to forward, with N bursts per port sent first", run_start },
+	{ "start", "[tx_first [N]]", "begin to forward, with N bursts per port sent first",
+	  run_start },
 	{ "stop", "", "end forwarding, and show its statistics", run_stop },
-	{ "set fwd", "io|macswap|rxonly|txonly [retry]", "forward mode, and whether to retry on a full ring",
-	  run_set_fwd },
+	{ "set fwd", "io|macswap|rxonly|txonly [retry]",
+	  "forward mode, and whether to retry on a full ring", run_set_fwd },
 	{ "show port stats", "N|all", "counters and rates since the last show", run_show_stats },
 	{ "show port info", "N|all", "address, limits, link", run_show_info },
 	{ "show config fwd", "", "which core forwards what", run_config },

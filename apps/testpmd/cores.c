@@ -86,7 +86,8 @@ item(struct options *opt, const char *what, const char *text, const char **p)
 				return false;
 	return true;
 bad:
-	complain("%s %s: cannot read it; write cores as 0,1 or 0-3 or, with --lcores, 0@2,1@3", what, text);
+	complain("%s %s: cannot read it; write cores as 0,1 or 0-3 or, with --lcores, 0@2,1@3",
+		 what, text);
 	return false;
 }
 
@@ -102,7 +103,8 @@ cores_parse_list(struct options *opt, const char *what, const char *text)
 		if (!*p)
 			return true;
 		if (*p++ != ',') {
-			complain("%s %s: cannot read \"%s\"; write cores as 0,1 or 0-3", what, text, p - 1);
+			complain("%s %s: cannot read \"%s\"; write cores as 0,1 or 0-3", what, text,
+				 p - 1);
 			return false;
 		}
 	}
@@ -163,8 +165,8 @@ cores_check(struct options *opt)
 	list_cpus(&set, have, sizeof(have));
 	for (unsigned i = 0; i < opt->n_lcores; i++)
 		if (!CPU_ISSET(opt->lcores[i].cpu, &set)) {
-			complain("core %u: CPU %u is not one this process may use (%s)", opt->lcores[i].id,
-				 opt->lcores[i].cpu, have);
+			complain("core %u: CPU %u is not one this process may use (%s)",
+				 opt->lcores[i].id, opt->lcores[i].cpu, have);
 			return false;
 		}
 	return true;

@@ -9,7 +9,7 @@
 
 #include "testpmd.h"
 
-#define load(p)     __atomic_load_n(p, __ATOMIC_RELAXED)
+#define load(p)	    __atomic_load_n(p, __ATOMIC_RELAXED)
 #define store(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
 
 static void
@@ -63,8 +63,8 @@ delay_us(unsigned us)
 }
 
 /*
- * The ring did not take all: find out whether it is full or a packet is bad, try again as often as --retry
- * says, drop what is left.
+ * The ring did not take all: find out whether it is full or a packet is bad, try again as often as
+ * --retry says, drop what is left.
  */
 static BATON_COLD int
 send_rest(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigned n, int ret)
@@ -200,7 +200,8 @@ loop(struct lcore *lc, enum fwd_mode mode)
 
 	while (!load(&lc->app->stop) && lc->n_live)
 		for (unsigned i = 0; i < lc->n_live; i++)
-			if (baton_unlikely(!forward_once(lc, lc->streams[i], mode, cycles, limit))) {
+			if (baton_unlikely(
+				    !forward_once(lc, lc->streams[i], mode, cycles, limit))) {
 				struct stream *ended = lc->streams[i];
 
 				lc->streams[i] = lc->streams[--lc->n_live];
@@ -380,8 +381,9 @@ forward_report(struct app *app)
 			continue;
 		s->reported = true;
 		app->failed = true;
-		complain("stream RX port %u -> TX port %u, queue %u, stopped: %s: %s (%s)", s->rx_port,
-			 s->tx_port, s->queue, what, s->error_text, strerror(-s->error));
+		complain("stream RX port %u -> TX port %u, queue %u, stopped: %s: %s (%s)",
+			 s->rx_port, s->tx_port, s->queue, what, s->error_text,
+			 strerror(-s->error));
 		prompt_redraw();
 	}
 }

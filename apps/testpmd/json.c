@@ -77,10 +77,10 @@ errors(const struct app *app)
 		const struct stream *s = &app->streams[i];
 
 		if (s->failed)
-			json_array_append_new(list, json_pack("{sisisiss*ss}", "rx_port", s->rx_port,
-							      "tx_port", s->tx_port, "queue",
-							      s->queue, "operation", s->failed,
-							      "error", s->error_text));
+			json_array_append_new(list, json_pack("{sisisiss*ss}", "rx_port",
+							      s->rx_port, "tx_port", s->tx_port,
+							      "queue", s->queue, "operation",
+							      s->failed, "error", s->error_text));
 	}
 	return list;
 }

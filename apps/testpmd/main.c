@@ -69,7 +69,7 @@ timeout_ms(const struct clock *c)
 	return next <= now ? 0 : (int)((next - now) / 1000000 + 1);
 }
 
-/* Without -i, Enter ends the program. The end of a script's empty input does not: it may be a service. */
+/* Without -i, Enter ends the program. The end of an empty input does not: it may be a service. */
 static void
 enter_pressed(struct app *app, struct clock *c)
 {
@@ -180,7 +180,11 @@ run(struct app *app)
 static bool
 set_up(struct app *app)
 {
-	struct baton_ctx_config config = { .size = sizeof(config), .log = log_line, .log_arg = app };
+	struct baton_ctx_config config = {
+		.size = sizeof(config),
+		.log = log_line,
+		.log_arg = app,
+	};
 
 	if (!cores_pin_self(&app->opt.lcores[0]))
 		return false;

@@ -15,7 +15,7 @@
 enum {
 	/* before "--"; short options are their letter */
 	O_IGNORED = 256, /* means something to DPDK, and nothing here */
-	O_SILENT,        /* asks for what is so anyway */
+	O_SILENT,	 /* asks for what is so anyway */
 	O_PCI,
 	O_HELP,
 	O_VERSION,
@@ -176,7 +176,8 @@ choose(const char *what, const char *name, const char *const *list)
 	if (i >= 0)
 		return i;
 	for (size_t k = 0; list[k]; k++)
-		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", k ? ", " : "", list[k]);
+		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", k ? ", " : "",
+			 list[k]);
 	if (near)
 		complain("%s=%s: did you mean %s? There are %s", what, name, near, all);
 	else
@@ -326,7 +327,8 @@ env_option(struct options *opt, int o, const char *arg)
 	case O_LCORES:
 		return cores_parse_list(opt, "--lcores", arg);
 	case 'm':
-		complain("-m has no meaning here and is ignored: memory is taken as the pool needs it");
+		complain(
+			"-m has no meaning here and is ignored: memory is taken as the pool needs it");
 		return set_uint("-m", arg, 1, 1u << 30, &ignored);
 	case 'n':
 		return set_uint("-n", arg, 1, 32, &ignored);
@@ -471,7 +473,8 @@ explain(const struct option *mine, bool env, const char *text, int letter, int w
 		if (why == ':')
 			complain("-%c wants an argument; see --help", letter);
 		else
-			complain("no option -%c %s \"--\"; see --help", letter, env ? "before" : "after");
+			complain("no option -%c %s \"--\"; see --help", letter,
+				 env ? "before" : "after");
 		return;
 	}
 	snprintf(word, sizeof(word), "%.*s", (int)strcspn(text + 2, "="), text + 2);
@@ -482,8 +485,9 @@ explain(const struct option *mine, bool env, const char *text, int letter, int w
 	else if (n_prefix)
 		complain("--%s could be one of %u options; write more of it", word, n_prefix);
 	else if (find(other, word, &n_other))
-		complain("--%s belongs %s the \"--\" that separates environment and application options",
-			 word, env ? "after" : "before");
+		complain(
+			"--%s belongs %s the \"--\" that separates environment and application options",
+			word, env ? "after" : "before");
 	else if ((near = baton_nearest(word, names(mine, list))))
 		complain("no option --%s; did you mean --%s?", word, near);
 	else if ((near = baton_nearest(word, names(other, list))))
@@ -502,7 +506,8 @@ parse_part(struct options *opt, int argc, char **argv, bool env)
 	optind = 0; /* glibc: start afresh */
 	opterr = 0;
 	while (at = optind ? optind : 1, index = -1,
-	       (o = getopt_long(argc, argv, env ? "+:hvl:c:m:n:a:b:" : "+:hvia", options, &index)) != -1) {
+	       (o = getopt_long(argc, argv, env ? "+:hvl:c:m:n:a:b:" : "+:hvia", options,
+				&index)) != -1) {
 		if (o == '?' || o == ':') {
 			explain(options, env, argv[at], optopt, o);
 			return PARSED_ERROR;
@@ -551,8 +556,9 @@ check(struct options *opt)
 	opt->queues = opt->rxq ? opt->rxq : opt->txq ? opt->txq : 1;
 	fwd = opt->n_lcores > 1 ? opt->n_lcores - 1 : 1;
 	if (opt->nb_cores > fwd) {
-		complain("--nb-cores=%u: %u core%s can forward; the first of -l is the main thread's",
-			 opt->nb_cores, fwd, fwd == 1 ? "" : "s");
+		complain(
+			"--nb-cores=%u: %u core%s can forward; the first of -l is the main thread's",
+			opt->nb_cores, fwd, fwd == 1 ? "" : "s");
 		return false;
 	}
 #ifndef TESTPMD_HAVE_JANSSON

@@ -47,8 +47,8 @@ buffers_needed(const struct app *app)
 	for (unsigned i = 0; i < app->n_ports; i++) {
 		uint32_t descs = app->ports[i].info.default_descs;
 
-		n += (uint64_t)opt->queues * ((opt->rxd ? opt->rxd : descs) +
-					      (opt->txd ? opt->txd : descs));
+		n += (uint64_t)opt->queues *
+		     ((opt->rxd ? opt->rxd : descs) + (opt->txd ? opt->txd : descs));
 	}
 	n = (n + 1023) / 1024 * 1024;
 	return n > BATON_MAX_BUFS ? BATON_MAX_BUFS : (uint32_t)n;
@@ -134,8 +134,8 @@ setup_queue(struct app *app, struct stream *s, struct lcore *lc, bool tx)
 		.worker = lc->worker,
 		.pool = tx ? NULL : app->pool,
 	};
-	int ret = tx ? baton_txq_setup(app->ports[port].port, (uint16_t)s->queue, &config, &s->txq) :
-		       baton_rxq_setup(app->ports[port].port, (uint16_t)s->queue, &config, &s->rxq);
+	int ret = tx ? baton_txq_setup(app->ports[port].port, (uint16_t)s->queue, &config, &s->txq)
+		     : baton_rxq_setup(app->ports[port].port, (uint16_t)s->queue, &config, &s->rxq);
 
 	if (ret < 0)
 		complain("port %u: %s", port, baton_last_error());

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Where commands come from: a terminal, edited by libedit, or plain lines of a script. The main loop polls standard
- * input and calls prompt_ready(), so that events are served while somebody types.
+ * Where commands come from: a terminal, edited by libedit, or plain lines of a script. The main
+ * loop polls standard input and calls prompt_ready(), so that events are served while somebody
+ * types.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,7 +18,7 @@
 
 #define PROMPT "testpmd> "
 
-/* The editor's callback has no argument to carry it, and libedit's own state is the process's too. */
+/* The editor's callback has no argument to carry it; libedit's own state is global, too. */
 static struct app *prompt_app;
 static bool editing;
 

@@ -76,7 +76,7 @@ stats_show(struct app *app, unsigned port)
 void
 stats_show_all(struct app *app, bool clear)
 {
-	/* As in dpdk-testpmd, the periodic tables stay in one place; a file gets them one after the other. */
+	/* As in dpdk-testpmd, the periodic tables stay in one place; a file gets one after another. */
 	if (clear && isatty(STDOUT_FILENO))
 		printf("\033[2J\033[1;1H");
 	if (clear)
@@ -105,10 +105,10 @@ struct totals {
 static void
 print_totals(const struct totals *t)
 {
-	printf("  RX-packets: %-14" PRIu64 " RX-dropped: %-14" PRIu64 "RX-total: %-" PRIu64 "\n", t->rx,
-	       t->missed, t->rx + t->missed);
-	printf("  TX-packets: %-14" PRIu64 " TX-dropped: %-14" PRIu64 "TX-total: %-" PRIu64 "\n", t->tx,
-	       t->dropped, t->tx + t->dropped);
+	printf("  RX-packets: %-14" PRIu64 " RX-dropped: %-14" PRIu64 "RX-total: %-" PRIu64 "\n",
+	       t->rx, t->missed, t->rx + t->missed);
+	printf("  TX-packets: %-14" PRIu64 " TX-dropped: %-14" PRIu64 "TX-total: %-" PRIu64 "\n",
+	       t->tx, t->dropped, t->tx + t->dropped);
 }
 
 /* A reset between two readings must not become a huge difference. */

@@ -3,8 +3,8 @@
  * baton-testpmd: forwards packets between ports, with the words, options and tables that users of
  * dpdk-testpmd know.
  *
- * The main thread is the context's control thread: it owns the ports, the prompt and the tables. Each
- * forwarding core is a thread that exists from `start` to `stop`.
+ * The main thread is the context's control thread: it owns the ports, the prompt and the tables.
+ * Each forwarding core is a thread that exists from `start` to `stop`.
  */
 #ifndef TESTPMD_H
 #define TESTPMD_H
@@ -56,7 +56,7 @@ struct options {
 	unsigned total_mbufs; /* 0: as many as rings, caches and bursts need */
 	unsigned mbuf_size;   /* 0: the library's default */
 	unsigned mbcache;     /* 0: the library's default */
-	unsigned mtu;         /* 0: the device's */
+	unsigned mtu;	      /* 0: the device's */
 	uint16_t txpkts[MAX_TXSEGS];
 	unsigned n_txpkts;
 	unsigned stats_period;
@@ -70,10 +70,10 @@ struct options {
 struct stream {
 	struct baton_queue *rxq, *txq;
 	unsigned rx_port, tx_port, queue;
-	uint64_t dropped;    /* packets the ring had no room for, or refused; relaxed */
-	uint64_t quota;      /* txonly: packets still to send under --stop-after */
-	const char *failed;  /* the burst that failed, "rx_burst" or "tx_burst"; release */
-	int error;           /* its errno, negative */
+	uint64_t dropped;   /* packets the ring had no room for, or refused; relaxed */
+	uint64_t quota;	    /* txonly: packets still to send under --stop-after */
+	const char *failed; /* the burst that failed, "rx_burst" or "tx_burst"; release */
+	int error;	    /* its errno, negative */
 	char error_text[192];
 	bool reported;
 	uint8_t frame[TXONLY_HDR + 6]; /* the headers txonly and tx_first send */
@@ -86,9 +86,9 @@ struct lcore {
 	struct app *app;
 	struct baton_worker *worker;
 	struct lcore_id id;
-	struct stream *streams[BATON_MAX_PORTS * BATON_MAX_QUEUES]; /* those that still run come first */
+	struct stream *streams[BATON_MAX_PORTS * BATON_MAX_QUEUES]; /* the live ones come first */
 	unsigned n_streams, n_live;
-	unsigned room; /* tokens of one rx_burst */
+	unsigned room;	   /* tokens of one rx_burst */
 	unsigned max_room; /* what the longest packet of any port may need */
 	uint64_t cycles;
 	pthread_t thread;
@@ -107,7 +107,7 @@ struct app_port {
 	struct port_snapshot shown;  /* what the last `show` said, for the rates */
 	struct baton_stats start;    /* at `start`, for the forward statistics */
 	uint64_t start_dropped;
-	struct baton_stats last;     /* taken before the port was closed */
+	struct baton_stats last; /* taken before the port was closed */
 	bool link_up;
 };
 
@@ -124,13 +124,13 @@ struct app {
 
 	bool forwarding;
 	bool started_once;
-	uint32_t stop;          /* relaxed atomic: the forwarding cores end their loops */
-	unsigned running;       /* relaxed atomic: cores still in their loops */
-	uint64_t received;      /* relaxed atomic: packets counted for --stop-after */
-	unsigned tx_first;      /* bursts to send before forwarding begins */
-	int wake_fd;            /* eventfd: a core has ended, or a signal came */
+	uint32_t stop;	   /* relaxed atomic: the forwarding cores end their loops */
+	unsigned running;  /* relaxed atomic: cores still in their loops */
+	uint64_t received; /* relaxed atomic: packets counted for --stop-after */
+	unsigned tx_first; /* bursts to send before forwarding begins */
+	int wake_fd;	   /* eventfd: a core has ended, or a signal came */
 	bool quit;
-	bool failed;            /* something was reported that the exit status must tell */
+	bool failed; /* something was reported that the exit status must tell */
 	uint64_t start_ns, start_tsc, forwarded_ns;
 };
 
@@ -171,7 +171,7 @@ void forward_stop(struct app *app);
 /** Say once what stopped a stream. */
 void forward_report(struct app *app);
 void forward_config(const struct app *app);
-/** Give tokens to the stream's TX queue. Return: packets dropped, or negative: the stream has failed. */
+/** Give tokens to the TX queue. Return: packets dropped; negative: the stream has failed. */
 int forward_send(struct lcore *lc, struct stream *s, struct baton_token *tokens, unsigned n);
 
 /* txonly.c */

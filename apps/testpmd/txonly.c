@@ -71,16 +71,17 @@ txonly_check(const struct app *app)
 	baton_pool_info(app->pool, &pool);
 	for (unsigned i = 0; i < app->opt.n_txpkts; i++)
 		if (app->opt.txpkts[i] > pool.data_len - pool.headroom) {
-			complain("--txpkts: a segment of %u bytes; a buffer has room for %u, see --mbuf-size",
-				 app->opt.txpkts[i], pool.data_len - pool.headroom);
+			complain(
+				"--txpkts: a segment of %u bytes; a buffer has room for %u, see --mbuf-size",
+				app->opt.txpkts[i], pool.data_len - pool.headroom);
 			return false;
 		}
 	for (unsigned i = 0; i < app->n_ports; i++) {
 		const struct baton_port_info *info = &app->ports[i].info;
 
 		if (len > (unsigned)info->mtu + ETHER_HDR) {
-			complain("--txpkts: packets of %u bytes; port %u takes %u, see --mtu", len, i,
-				 info->mtu + ETHER_HDR);
+			complain("--txpkts: packets of %u bytes; port %u takes %u, see --mtu", len,
+				 i, info->mtu + ETHER_HDR);
 			return false;
 		}
 		if (app->opt.n_txpkts > info->max_segs) {

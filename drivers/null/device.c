@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * net_null: a port without a device. RX makes packets of one size out of free buffers, TX frees what it is given. It
- * measures what the framework itself costs, and lets applications be tried without any device.
+ * net_null: a port without a device. RX makes packets of one size out of free buffers, TX frees
+ * what it is given. It measures what the framework itself costs, and lets applications be tried
+ * without any device.
  */
 #include <ctype.h>
 #include <string.h>
@@ -71,8 +72,9 @@ rx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 	unsigned done = 0, packets = 0;
 
 	if (baton_unlikely(n < q->max_segs))
-		return baton_err(EINVAL, "%s rxq %u: rx_burst with room for %u tokens, a packet may have %u",
-				 q->port->name, q->index, n, q->max_segs);
+		return baton_err(
+			EINVAL, "%s rxq %u: rx_burst with room for %u tokens, a packet may have %u",
+			q->port->name, q->index, n, q->max_segs);
 	while (n - done >= nq->segs) {
 		unsigned want = (n - done) / nq->segs * nq->segs;
 		unsigned max = DMA_BATCH / nq->segs * nq->segs, got;
@@ -95,7 +97,7 @@ rx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 
 /* ---- TX ---- */
 
-/* Check a packet and end the CPU's right to it. Return: its number of tokens; -errno, nothing changed. */
+/* Check a packet, end the CPU's right to it. Return: its tokens; -errno, and nothing changed. */
 static int
 give(struct baton_queue *q, const struct baton_token *tokens, unsigned n, uint32_t *bytes)
 {
@@ -104,16 +106,18 @@ give(struct baton_queue *q, const struct baton_token *tokens, unsigned n, uint32
 	*bytes = 0;
 	for (i = 0; i < segs; i++) {
 		if (!q->views[tokens[i].pool].count)
-			return baton_err(EFAULT, "%s: the packet's pool was made after the port was started",
-					 q->port->name);
+			return baton_err(
+				EFAULT, "%s: the packet's pool was made after the port was started",
+				q->port->name);
 		*bytes += tokens[i].len;
 	}
 	if (tokens[segs - 1].flags & BATON_TOKEN_CONT)
 		return baton_err(EINVAL, "%s: the burst ends inside a packet", q->port->name);
 	if (segs > q->max_segs || *bytes < MIN_FRAME || *bytes > q->max_len)
-		return baton_err(EMSGSIZE,
-				 "%s: a packet of %u bytes in %u buffers; %u to %u bytes in up to %u are possible",
-				 q->port->name, *bytes, segs, MIN_FRAME, q->max_len, q->max_segs);
+		return baton_err(
+			EMSGSIZE,
+			"%s: a packet of %u bytes in %u buffers; %u to %u bytes in up to %u are possible",
+			q->port->name, *bytes, segs, MIN_FRAME, q->max_len, q->max_segs);
 	for (i = 0; i < segs; i++)
 		if (baton_unlikely(!dma_give(&q->views[tokens[i].pool], tokens[i],
 					     BATON_OWNER_FREE << 16)))
@@ -210,7 +214,9 @@ null_open(struct baton_port *port, const struct port_arg *args, unsigned n)
 	port->info.default_descs = 512;
 	snprintf(port->info.detail, sizeof(port->info.detail), "%s%s%s",
 		 np->no_rx ? "receives nothing" : "receives packets of ",
-		 np->no_rx ? "" : port_arg(args, n, "size") ? port_arg(args, n, "size") : "64",
+		 np->no_rx		     ? ""
+		 : port_arg(args, n, "size") ? port_arg(args, n, "size")
+					     : "64",
 		 np->no_rx ? "" : " bytes");
 	return 0;
 }
@@ -234,8 +240,10 @@ null_queue_setup(struct baton_port *port, struct baton_queue *q)
 	nq->room = q->pool->view.data_len - q->pool->view.headroom;
 	nq->segs = (nq->size + nq->room - 1) / nq->room;
 	if (nq->segs > MAX_SEGS)
-		return baton_err(EINVAL, "packets of %u bytes take %u buffers with room for %u; at most %u are possible",
-				 nq->size, nq->segs, nq->room, MAX_SEGS);
+		return baton_err(
+			EINVAL,
+			"packets of %u bytes take %u buffers with room for %u; at most %u are possible",
+			nq->size, nq->segs, nq->room, MAX_SEGS);
 	q->max_segs = (uint16_t)nq->segs;
 	return 0;
 }

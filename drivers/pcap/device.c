@@ -107,7 +107,7 @@ pcap_queue_release(struct baton_port *port, struct baton_queue *q)
 {
 }
 
-/* The longest packet: what the MTU allows where one was asked for, and what max_segs buffers hold. */
+/* The longest packet: the MTU's, where one was asked for, and what max_segs buffers hold. */
 static uint32_t
 max_len(const struct baton_port *port, const struct baton_queue *q)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Sending into a file. When it cannot be written any more (a full disk), the file is cut back to its last whole burst,
- * one error says so, and every packet from then on is dropped and counted as a TX error.
+ * Sending into a file. When it cannot be written any more (a full disk), the file is cut back to
+ * its last whole burst, one error says so, and every packet from then on is dropped and counted as
+ * a TX error.
  */
 #include <stdio_ext.h>
 #include <string.h>
@@ -78,17 +79,18 @@ check(const struct baton_queue *q, const struct baton_token *tokens, unsigned n,
 	*bytes = 0;
 	for (unsigned i = 0; i < segs; i++) {
 		if (!q->views[tokens[i].pool].count)
-			return baton_err(EFAULT, "%s: the packet's pool was made after the port was started",
-					 q->port->name);
+			return baton_err(
+				EFAULT, "%s: the packet's pool was made after the port was started",
+				q->port->name);
 		*bytes += tokens[i].len;
 	}
 	if (tokens[segs - 1].flags & BATON_TOKEN_CONT)
 		return baton_err(EINVAL, "%s: the burst ends inside a packet", q->port->name);
 	if (segs > q->max_segs || *bytes < PCAP_MIN_FRAME || *bytes > q->max_len)
-		return baton_err(EMSGSIZE,
-				 "%s: a packet of %u bytes in %u buffers; %u to %u bytes in up to %u are possible",
-				 q->port->name, *bytes, segs, PCAP_MIN_FRAME, q->max_len,
-				 q->max_segs);
+		return baton_err(
+			EMSGSIZE,
+			"%s: a packet of %u bytes in %u buffers; %u to %u bytes in up to %u are possible",
+			q->port->name, *bytes, segs, PCAP_MIN_FRAME, q->max_len, q->max_segs);
 	for (unsigned i = 0; i < segs; i++)
 		if (baton_unlikely(!dma_held(&q->views[tokens[i].pool], tokens[i])))
 			return dma_refuse(q->port->ctx, tokens[i], "tx_burst");
