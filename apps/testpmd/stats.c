@@ -142,16 +142,15 @@ stats_mhz(const struct app *app)
 static void
 print_cycles(const struct app *app, const struct totals *all)
 {
-	bool tx = app->opt.mode == FWD_TXONLY;
-	uint64_t packets = tx ? all->tx : all->rx, cycles = 0;
+	uint64_t packets = app->opt.mode == FWD_TXONLY ? all->tx : all->rx, cycles = 0;
 
 	for (unsigned i = 0; i < app->n_lcores; i++)
 		cycles += app->lcores[i].cycles;
 	if (packets)
 		printf("\n  CPU cycles/packet=%.2F (total cycles=%" PRIu64
 		       " / total %s packets=%" PRIu64 ") at %.0f MHz Clock\n",
-		       (double)cycles / (double)packets, cycles, tx ? "TX" : "RX", packets,
-		       stats_mhz(app));
+		       (double)cycles / (double)packets, cycles, fwd_mode_name(app->opt.mode),
+		       packets, stats_mhz(app));
 }
 
 void
