@@ -35,11 +35,11 @@ quietly()
 
 # shellcheck disable=SC2034 # used by the scripts
 PKGS_BUILD=(meson ninja-build pkg-config gcc libc6-dev libnuma-dev libhugetlbfs-dev libpcap-dev
-	libedit-dev libjansson-dev)
+	libedit-dev libjansson-dev libcmocka-dev)
 # shellcheck disable=SC2034
 PKGS_PEER=(dpdk-dev python3)
 # shellcheck disable=SC2034
-PKGS_TEST=(libcmocka-dev g++ clang libclang-rt-14-dev binutils)
+PKGS_TEST=(g++ clang libclang-rt-14-dev binutils)
 
 # install_packages PACKAGE...: by apt-get, only what is missing.
 install_packages()
@@ -105,18 +105,19 @@ configure()
 	dir=$BUILD_ROOT${name:+/$name}
 	log=$BUILD_ROOT/log/meson-${name:-release}.log
 	if [ -f "$dir/build.ninja" ]; then
-		quietly "$log" meson setup --reconfigure "$dir" "$SRC" "$@"
+		quietly "$log" meson setup --reconfigure "$dir" "$SRC" -Dtests=true "$@"
 	else
 		quietly "$log" meson setup "$dir" "$SRC" "$@"
 	fi
 }
 
-# compile NAME
+# compile NAME [TARGET...]
 compile()
 {
 	local name=$1
+	shift
 	quietly "$BUILD_ROOT/log/build-${name:-release}.log" \
-		ninja -C "$BUILD_ROOT${name:+/$name}"
+		ninja -C "$BUILD_ROOT${name:+/$name}" "$@"
 }
 
 # ---- processes ----
