@@ -13,6 +13,7 @@
 
 #define DEFAULT_TIMEOUT_MS 800
 #define IOVA_BASE          (1ull << 32) /* guest addresses are ours to choose: not 0, and not our pointers */
+#define IOVA_TOP           (1ull << 46)
 #define IOVA_ALIGN         (1ull << 30)
 
 static int
@@ -220,6 +221,7 @@ vu_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 
 	vu->src.fd = vu->pidfd = -1;
 	vu->src.ready = on_socket;
+	vu->next_iova = IOVA_BASE;
 	if (!path || !*path)
 		return baton_err(EINVAL, "which socket? Give path=SOCKET");
 	if (strlen(path) >= sizeof(vu->path))
@@ -299,7 +301,11 @@ map_pool(struct virtio_dev *vd, struct table *t, struct baton_pool *p, bool need
 static int
 vu_map(struct virtio_dev *vd)
 {
-	struct table t = { .msg.request = VHOST_SET_MEM_TABLE, .next = IOVA_BASE };
+	/*
+	 * No guest address is used twice on a connection: a backend that compares tables by their numbers alone (DPDK
+	 * 22.11's does) would keep its mapping of memory that is gone when new memory has the old one's place.
+	 */
+	struct table t = { .msg.request = VHOST_SET_MEM_TABLE, .next = vd->vu.next_iova };
 	struct baton_port *port = &vd->port;
 	struct baton_ctx *ctx = port->ctx;
 	struct baton_arena_info rings;
@@ -315,6 +321,7 @@ vu_map(struct virtio_dev *vd)
 	for (unsigned i = 0; i < BATON_MAX_POOLS; i++)
 		if (ctx->pools[i])
 			map_pool(vd, &t, ctx->pools[i], false);
+	vd->vu.next_iova = t.next < IOVA_TOP ? t.next : IOVA_BASE;
 	t.msg.size = (uint32_t)(8 + t.msg.p.memory.count * sizeof(struct vhost_region));
 	return vhost_send(vd, &t.msg, t.fds, t.msg.p.memory.count);
 }

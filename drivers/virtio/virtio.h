@@ -86,6 +86,7 @@ struct vhost_user {
 	int pidfd;             /* of the backend's process, -1 when unknown */
 	uint32_t timeout_ms;
 	uint64_t protocol;     /* negotiated protocol features */
+	uint64_t next_iova;    /* guest addresses from here on were never used */
 	uint8_t watched;
 	char path[108];
 };
