@@ -47,7 +47,7 @@ log_line(void *arg, enum baton_log_level level, const char *line)
 	if (level > app->opt.log_level)
 		return;
 	fflush(stdout);
-	fprintf(stderr, "baton: %s%s\n", names[level], line);
+	fprintf(stderr, "%sbaton: %s%s\n", prompt_waits() ? "\n" : "", names[level], line);
 }
 
 /* What the main thread waits for, and until when. */
@@ -98,10 +98,10 @@ woken(struct app *app)
 	if (!app->forwarding || __atomic_load_n(&app->running, __ATOMIC_ACQUIRE))
 		return;
 	forward_stop(app);
-	if (!app->opt.interactive)
-		app->quit = true;
-	else
+	if (app->opt.interactive)
 		prompt_redraw();
+	else
+		app->quit = true;
 }
 
 static void

@@ -20,9 +20,28 @@
 
 /* The editor's callback has no argument to carry it; libedit's own state is global, too. */
 static struct app *prompt_app;
-static bool editing;
+static bool editing; /* a terminal, so lines are edited */
+static bool typing;  /* the prompt is shown, and waits; relaxed atomic, as any thread may log */
 
 #ifdef TESTPMD_HAVE_LIBEDIT
+static void line_typed(char *line);
+
+static void
+ask(void)
+{
+	rl_callback_handler_install(PROMPT, line_typed);
+	__atomic_store_n(&typing, true, __ATOMIC_RELAXED);
+}
+
+/* Back to the terminal's ordinary state, so that tables look as they should. */
+static void
+ask_no_more(void)
+{
+	if (typing)
+		rl_callback_handler_remove();
+	__atomic_store_n(&typing, false, __ATOMIC_RELAXED);
+}
+
 static void
 line_typed(char *line)
 {
@@ -34,12 +53,11 @@ line_typed(char *line)
 	} else {
 		if (*line)
 			add_history(line);
-		/* Back to the terminal's ordinary state, so that tables look as they should. */
-		rl_callback_handler_remove();
+		ask_no_more();
 		command_run(app, line);
 		free(line);
 		if (!app->quit)
-			rl_callback_handler_install(PROMPT, line_typed);
+			ask();
 	}
 	if (app->quit)
 		prompt_close();
@@ -55,17 +73,22 @@ prompt_open(struct app *app)
 		editing = true;
 		rl_readline_name = "baton-testpmd";
 		using_history();
-		rl_callback_handler_install(PROMPT, line_typed);
+		ask();
 	}
 #endif
+}
+
+bool
+prompt_waits(void)
+{
+	return __atomic_load_n(&typing, __ATOMIC_RELAXED);
 }
 
 void
 prompt_close(void)
 {
 #ifdef TESTPMD_HAVE_LIBEDIT
-	if (editing)
-		rl_callback_handler_remove();
+	ask_no_more();
 #endif
 	editing = false;
 }
@@ -75,7 +98,7 @@ prompt_redraw(void)
 {
 	fflush(stdout);
 #ifdef TESTPMD_HAVE_LIBEDIT
-	if (editing)
+	if (typing)
 		rl_forced_update_display();
 #endif
 }

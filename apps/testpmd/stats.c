@@ -76,7 +76,8 @@ stats_show(struct app *app, unsigned port)
 void
 stats_show_all(struct app *app, bool clear)
 {
-	/* As in dpdk-testpmd, the periodic tables stay in one place; a file gets one after another. */
+	/* As in dpdk-testpmd, the periodic tables stay in one place; a file gets one after another.
+	 */
 	if (clear && isatty(STDOUT_FILENO))
 		printf("\033[2J\033[1;1H");
 	if (clear)

@@ -202,6 +202,8 @@ void command_run(struct app *app, const char *line);
 void prompt_open(struct app *app);
 void prompt_ready(struct app *app);
 void prompt_close(void);
+/** Whether a line begun would be continued by other output. */
+bool prompt_waits(void);
 /** Around lines printed while the user may be typing. */
 void prompt_redraw(void);
 

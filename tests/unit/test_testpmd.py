@@ -8,14 +8,17 @@ One line a check: "ok NAME", "FAIL NAME: why" or "skip NAME: why". Exit status 1
 import glob
 import json
 import os
+import pty
 import random
 import re
 import resource
+import select
 import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 APP = ""
@@ -680,6 +683,51 @@ def prompt_end_of_input():
     p = subprocess.run(command(NULL2, "-i"), input=b"show config fwd", capture_output=True,
                        timeout=LIMIT)
     expect(p.returncode == 0 and b"RX P=0" in p.stdout and b"Bye" in p.stdout, p)
+
+
+@check
+def prompt_in_a_terminal():
+    """Editing keys, history, a signal; and the terminal is left as it was."""
+    pid, fd = pty.fork()
+    if not pid:
+        os.environ["TERM"] = "xterm"
+        os.execv(APP, command(NULL2, "-i"))
+    seen = b""
+
+    def until(text, limit=5):
+        nonlocal seen
+        end = time.monotonic() + limit
+        while text not in seen:
+            if not select.select([fd], [], [], max(0, end - time.monotonic()))[0]:
+                raise AssertionError("%r not in %r" % (text, seen[-800:]))
+            try:
+                seen += os.read(fd, 4096)
+            except OSError:
+                raise AssertionError("ended before %r: %r" % (text, seen[-800:])) from None
+        seen = seen[seen.index(text) + len(text):]
+
+    try:
+        until(b"testpmd> ")
+        os.write(fd, b"show confog\x08\x08ig fwd\n")
+        until(b"RX P=1/Q=0 -> TX P=0/Q=0\r\n")
+        until(b"testpmd> ")
+        os.write(fd, b"\x1b[A\n")
+        until(b"RX P=1/Q=0 -> TX P=0/Q=0\r\n")
+        until(b"testpmd> ")
+        os.write(fd, b"start\n")
+        until(b"testpmd> ")
+        time.sleep(0.2)
+        os.write(fd, b"\x03")
+        until(b"Accumulated")
+        until(b"Bye...")
+        expect(termios.tcgetattr(fd)[3] & termios.ICANON, "the terminal was left raw")
+        expect(os.waitpid(pid, 0)[1] == 0, "exit status")
+        pid = 0
+    finally:
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        os.close(fd)
 
 
 @check
