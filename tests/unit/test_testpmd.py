@@ -306,6 +306,18 @@ def pages():
 
 
 @check
+def huge_dir():
+    with open("/proc/mounts") as f:
+        mounts = [line.split()[1] for line in f if line.split()[2] == "hugetlbfs"]
+    if not mounts:
+        raise Skip("no hugetlbfs is mounted")
+    r = run("--huge-dir=%s %s" % (mounts[0], NULL2), SHORT)
+    if r.rc and ("no libhugetlbfs" in r.err or "free are" in r.err):
+        raise Skip(r.err.strip()[-150:])
+    expect("pages of 4 KiB" not in good(r).out, r)
+
+
+@check
 def log_level():
     cut = write_pcap("cut.pcap", packets(3), cut=5)
     env = "--vdev=net_pcap0,rx_pcap=%s" % cut
