@@ -62,6 +62,7 @@ struct baton_worker {
 	struct dma_cache *caches[BATON_MAX_POOLS]; /* made at first use */
 	uint32_t cache_size;
 	uint32_t n_queues; /* attached; control thread */
+	uint32_t acked;    /* the last epoch it has acknowledged; release, read by the control thread */
 	uint8_t index;
 	char name[32];
 } __attribute__((aligned(64)));

@@ -41,7 +41,6 @@ struct baton_queue {
 		uint64_t packets, bytes, errors, missed, nobuf, violations;
 	} stats __attribute__((aligned(64)));
 
-	uint32_t acked; /* the last state the worker has seen; release, read by the control thread */
 	uint32_t descs;
 	struct baton_port *port;
 	struct baton_pool *pool; /* RX only */

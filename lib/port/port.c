@@ -294,13 +294,18 @@ check_pool(const struct baton_port *port, const struct baton_pool *pool)
 			 (unsigned long long)(rings + caches + bursts));
 }
 
+/* RX queues first, then TX. */
+static struct baton_queue *
+any_queue(const struct baton_port *port, unsigned i)
+{
+	return i < port->info.rx_queues ? port->rxq[i] : port->txq[i - port->info.rx_queues];
+}
+
 static void
 set_state(struct baton_port *port, uint32_t running)
 {
 	for (unsigned i = 0; i < port->info.rx_queues + port->info.tx_queues; i++) {
-		struct baton_queue *q = i < port->info.rx_queues ?
-						port->rxq[i] :
-						port->txq[i - port->info.rx_queues];
+		struct baton_queue *q = any_queue(port, i);
 		uint32_t next = ((q->head.state | QUEUE_RUNNING) + 1) | running;
 
 		if (running)
@@ -363,25 +368,26 @@ now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-/* Wait until the queue's worker cannot be in a burst any more. */
+/* Wait until the worker cannot be in a burst that began before the states were published. */
 static int
-wait_out(const struct baton_queue *q, uint64_t deadline)
+wait_out(const struct baton_port *port, struct baton_worker *w, uint64_t deadline)
 {
 	const struct timespec pause = { .tv_nsec = 20000 };
+	uint32_t epoch = w->head.epoch + 1;
 
+	__atomic_store_n(&w->head.epoch, epoch, __ATOMIC_SEQ_CST);
 	for (;;) {
-		uintptr_t thread = __atomic_load_n(&q->worker->head.thread, __ATOMIC_SEQ_CST);
+		uintptr_t thread = __atomic_load_n(&w->head.thread, __ATOMIC_SEQ_CST);
 
-		/* Unbound: whoever binds next sees the state. Bound to us: we are not in a burst. */
+		/* Unbound: whoever binds next sees the states. Bound to us: we are not in a burst. */
 		if (!thread || thread == baton_thread_self() ||
-		    __atomic_load_n(&q->acked, __ATOMIC_ACQUIRE) == q->head.state)
+		    __atomic_load_n(&w->acked, __ATOMIC_ACQUIRE) == epoch)
 			return 0;
 		if (now_ms() > deadline)
 			return baton_err(ETIMEDOUT,
-					 "%s: worker %s did not leave %s %u: its thread must make one more "
+					 "%s: worker %s did not leave its queues: its thread must make one more "
 					 "burst, or call baton_worker_unbind()",
-					 q->port->name, q->worker->name, q->tx ? "txq" : "rxq",
-					 q->index);
+					 port->name, w->name);
 		nanosleep(&pause, NULL);
 	}
 }
@@ -395,13 +401,13 @@ baton_port_stop(struct baton_port *port)
 	if (!port->started)
 		return 0;
 	set_state(port, 0);
-	for (unsigned i = 0; i < port->info.rx_queues; i++) {
-		ret = wait_out(port->rxq[i], deadline);
-		if (ret < 0)
-			return ret;
-	}
-	for (unsigned i = 0; i < port->info.tx_queues; i++) {
-		ret = wait_out(port->txq[i], deadline);
+	for (unsigned i = 0; i < port->info.rx_queues + port->info.tx_queues; i++) {
+		struct baton_queue *q = any_queue(port, i);
+
+		for (unsigned k = 0; k < i && q; k++)
+			if (any_queue(port, k)->worker == q->worker)
+				q = NULL;
+		ret = q ? wait_out(port, q->worker, deadline) : 0;
 		if (ret < 0)
 			return ret;
 	}
@@ -472,9 +478,7 @@ each_stats(const struct baton_port *port, struct baton_stats *sum)
 	for (unsigned i = 0; i < port->info.rx_queues + port->info.tx_queues; i++) {
 		struct baton_stats s;
 
-		baton_queue_stats(i < port->info.rx_queues ? port->rxq[i] :
-							     port->txq[i - port->info.rx_queues],
-				  &s);
+		baton_queue_stats(any_queue(port, i), &s);
 		for (size_t f = 0; f < sizeof(s) / sizeof(uint64_t); f++)
 			((uint64_t *)sum)[f] += ((uint64_t *)&s)[f];
 	}

@@ -33,17 +33,22 @@ int
 baton_queue_enter_(struct baton_queue *q, const char *operation)
 {
 	int ret = dma_worker_ready(q->worker, operation);
-	uint32_t state;
+	uint32_t state, epoch;
 
 	if (ret < 0)
 		return ret;
+	/*
+	 * A thread that begins a burst is in no other: it acknowledges for all queues of its worker, also those it
+	 * will not touch any more. Release: what it did to them is visible to whoever waits for this.
+	 */
+	epoch = __atomic_load_n(&q->worker->head.epoch, __ATOMIC_ACQUIRE);
+	q->worker->head.seen = epoch;
+	__atomic_store_n(&q->worker->acked, epoch, __ATOMIC_RELEASE);
 	state = __atomic_load_n(&q->head.state, __ATOMIC_ACQUIRE);
 	if (state & QUEUE_RUNNING) {
 		q->head.ack = state;
 		return 0;
 	}
-	/* Release: what this thread did to the queue is visible to whoever waits for the acknowledgement. */
-	__atomic_store_n(&q->acked, state, __ATOMIC_RELEASE);
 	return baton_err(ENETDOWN, "%s %s %u is stopped: start its port", q->port->name,
 			 q->tx ? "txq" : "rxq", q->index);
 }

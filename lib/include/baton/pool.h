@@ -195,6 +195,8 @@ struct baton_pool_view {
 struct baton_worker_head {
 	uintptr_t thread;                    /* baton_thread_self() of its thread, 0 when unbound; relaxed atomic */
 	const struct baton_pool_view *views; /* 256 of them, indexed by the token's pool field */
+	uint32_t epoch; /* counts state changes of its queues; control thread; acquire */
+	uint32_t seen;  /* the epoch its last burst began in; the worker's own */
 };
 
 #ifdef __cplusplus

@@ -175,6 +175,7 @@ baton_queue_ready_(struct baton_queue *queue, const char *operation)
 	struct baton_queue_head *h = (struct baton_queue_head *)(void *)queue;
 
 	if (baton_unlikely(__atomic_load_n(&h->state, __ATOMIC_ACQUIRE) != h->ack ||
+			   __atomic_load_n(&h->worker->epoch, __ATOMIC_ACQUIRE) != h->worker->seen ||
 			   __atomic_load_n(&h->worker->thread, __ATOMIC_RELAXED) !=
 				   baton_thread_self()))
 		return baton_queue_enter_(queue, operation);
