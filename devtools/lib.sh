@@ -39,7 +39,7 @@ PKGS_BUILD=(meson ninja-build pkg-config gcc libc6-dev libnuma-dev libhugetlbfs-
 # shellcheck disable=SC2034
 PKGS_PEER=(dpdk-dev python3)
 # shellcheck disable=SC2034
-PKGS_TEST=(g++ clang libclang-rt-14-dev binutils)
+PKGS_TEST=(g++ clang libclang-rt-14-dev binutils libdpdk-dev)
 
 # install_packages PACKAGE...: by apt-get, only what is missing.
 install_packages()
