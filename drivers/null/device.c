@@ -97,56 +97,6 @@ rx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 
 /* ---- TX ---- */
 
-/* Check a packet, end the CPU's right to it. Return: its tokens; -errno, and nothing changed. */
-static int
-give(struct baton_queue *q, const struct baton_token *tokens, unsigned n, uint32_t *bytes)
-{
-	unsigned segs = baton_packet_segs(tokens, n), i;
-
-	*bytes = 0;
-	for (i = 0; i < segs; i++) {
-		if (!q->views[tokens[i].pool].count)
-			return baton_err(
-				EFAULT, "%s: the packet's pool was made after the port was started",
-				q->port->name);
-		*bytes += tokens[i].len;
-	}
-	if (tokens[segs - 1].flags & BATON_TOKEN_CONT)
-		return baton_err(EINVAL, "%s: the burst ends inside a packet", q->port->name);
-	if (segs > q->max_segs || *bytes < MIN_FRAME || *bytes > q->max_len)
-		return baton_err(
-			EMSGSIZE,
-			"%s: a packet of %u bytes in %u buffers; %u to %u bytes in up to %u are possible",
-			q->port->name, *bytes, segs, MIN_FRAME, q->max_len, q->max_segs);
-	for (i = 0; i < segs; i++)
-		if (baton_unlikely(!dma_give(&q->views[tokens[i].pool], tokens[i],
-					     BATON_OWNER_FREE << 16)))
-			break;
-	if (baton_likely(i == segs))
-		return (int)segs;
-	for (unsigned k = 0; k < i; k++)
-		dma_ungive(&q->views[tokens[k].pool], tokens[k]);
-	return dma_refuse(q->port->ctx, tokens[i], "tx_burst");
-}
-
-/* What a device would do after sending: the buffer goes back to the worker's cache. */
-static void
-send(struct null_queue *nq, struct baton_token t, uint32_t at)
-{
-	const struct dma_view *v = &nq->q.views[t.pool];
-	struct dma_cache *c = dma_cache(nq->q.worker, v->pool);
-
-	if (nq->bytes)
-		memcpy(nq->bytes + at, dma_data(v, t.buf) + t.off, t.len);
-	dma_poison(v, t.buf);
-	if (baton_unlikely(!c)) { /* no memory for a cache: the long way home */
-		dma_home(v->pool, &t.buf, 1);
-		return;
-	}
-	dma_cache_room(c, 1);
-	c->idx[c->n++] = t.buf;
-}
-
 static int
 tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 {
@@ -156,17 +106,22 @@ tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 
 	while (done < n) {
 		uint32_t bytes, at = 0;
-		int segs = give(q, tokens + done, n - done, &bytes);
+		int segs = soft_give(q, tokens + done, n - done, !done, &bytes);
 
 		if (baton_unlikely(segs < 0)) {
-			if (done)
-				break; /* the next call says so */
 			count(&q->stats.errors, 1);
 			return segs;
 		}
-		for (int i = 0; i < segs; i++) {
-			send(nq, tokens[done], at);
-			at += tokens[done++].len;
+		if (baton_unlikely(!segs))
+			break;
+		for (int i = 0; i < segs; i++, done++) {
+			const struct baton_token t = tokens[done];
+
+			if (nq->bytes)
+				memcpy(nq->bytes + at, dma_data(&q->views[t.pool], t.buf) + t.off,
+				       t.len);
+			soft_done(q, t);
+			at += t.len;
 		}
 		packets++;
 		sum += bytes;

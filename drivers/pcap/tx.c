@@ -70,33 +70,6 @@ pcap_tx_close(struct pcap_port *pp)
 	pp->dead = NULL;
 }
 
-/* Check a packet. Return: its number of tokens; -errno. */
-static int
-check(const struct baton_queue *q, const struct baton_token *tokens, unsigned n, uint32_t *bytes)
-{
-	unsigned segs = baton_packet_segs(tokens, n);
-
-	*bytes = 0;
-	for (unsigned i = 0; i < segs; i++) {
-		if (!q->views[tokens[i].pool].count)
-			return baton_err(
-				EFAULT, "%s: the packet's pool was made after the port was started",
-				q->port->name);
-		*bytes += tokens[i].len;
-	}
-	if (tokens[segs - 1].flags & BATON_TOKEN_CONT)
-		return baton_err(EINVAL, "%s: the burst ends inside a packet", q->port->name);
-	if (segs > q->max_segs || *bytes < PCAP_MIN_FRAME || *bytes > q->max_len)
-		return baton_err(
-			EMSGSIZE,
-			"%s: a packet of %u bytes in %u buffers; %u to %u bytes in up to %u are possible",
-			q->port->name, *bytes, segs, PCAP_MIN_FRAME, q->max_len, q->max_segs);
-	for (unsigned i = 0; i < segs; i++)
-		if (baton_unlikely(!dma_held(&q->views[tokens[i].pool], tokens[i])))
-			return dma_refuse(q->port->ctx, tokens[i], "tx_burst");
-	return (int)segs;
-}
-
 static void
 dump(struct pcap_port *pp, const struct baton_token *tokens, unsigned segs, uint32_t bytes,
      const struct timespec *ts)
@@ -130,29 +103,25 @@ pcap_tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 	unsigned done = 0, packets = 0;
 	uint64_t sum = 0;
 	struct timespec ts;
-	int ret;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
 	while (done < n) {
 		uint32_t bytes;
-		int segs = check(q, tokens + done, n - done, &bytes);
+		int segs = soft_give(q, tokens + done, n - done, !done, &bytes);
 
 		if (baton_unlikely(segs < 0)) {
-			if (done)
-				break; /* the next call says so */
 			pcap_count(&q->stats.errors, 1);
 			return segs;
 		}
+		if (baton_unlikely(!segs))
+			break;
 		if (pp->out && !pp->broken)
 			dump(pp, tokens + done, (unsigned)segs, bytes, &ts);
-		done += (unsigned)segs;
+		for (int i = 0; i < segs; i++)
+			soft_done(q, tokens[done++]);
 		packets++;
 		sum += bytes;
 	}
-	/* The file has a copy: the buffers are free at once. */
-	ret = baton_free(q->worker, tokens, done);
-	if (ret < 0)
-		return ret;
 	if (packets && pp->out && !flush(pp)) {
 		pcap_count(&q->stats.errors, packets);
 		return (int)done;

@@ -191,12 +191,7 @@ refuse(struct virtq *vq, struct baton_token t, bool first)
 	if (!first)
 		return 0;
 	count(&q->stats.errors, 1);
-	if (!q->views[t.pool].count && q->port->ctx->views[t.pool].count)
-		return baton_err(EFAULT,
-				 "%s txq %u: pool %s is not mapped for this port: create pools before the port is "
-				 "started, or stop and start it",
-				 q->port->name, q->index, q->port->ctx->pools[t.pool]->name);
-	return dma_refuse(q->port->ctx, t, "tx_burst");
+	return queue_refuse(q, t);
 }
 
 static BATON_COLD int

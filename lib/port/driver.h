@@ -116,4 +116,21 @@ int port_parse_mac(const char *text, uint8_t mac[6]);
 int queue_violation(struct baton_queue *q, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), cold));
 
+/** Why the driver cannot take @t in tx_burst. Return: -EFAULT when its pool is not mapped, else dma_refuse(). */
+BATON_COLD int queue_refuse(struct baton_queue *q, struct baton_token t);
+
+/* ---- ports without a device (soft.c) ---- */
+
+/**
+ * Check the packet at @tokens and end the CPU's right to it.
+ *
+ * @first: it is the first of its burst, so that errors are due now; any other just ends the burst.
+ * Return: its number of tokens; 0: not taken, the next call says why; a negative errno. Only what is taken has changed.
+ */
+int soft_give(struct baton_queue *q, const struct baton_token *tokens, unsigned n, bool first,
+	      uint32_t *bytes);
+
+/** The buffer of a token that soft_give() took goes to the worker's cache. */
+void soft_done(struct baton_queue *q, struct baton_token t);
+
 #endif

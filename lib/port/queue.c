@@ -216,3 +216,16 @@ baton_queue_stats(const struct baton_queue *q, struct baton_stats *s)
 	s->rx_nobuf = READ(nobuf);
 #undef READ
 }
+
+int
+queue_refuse(struct baton_queue *q, struct baton_token t)
+{
+	const struct baton_ctx *ctx = q->port->ctx;
+
+	if (!q->views[t.pool].count && ctx->views[t.pool].count)
+		return baton_err(EFAULT,
+				 "%s txq %u: pool %s is not mapped for this port: create pools before the port is "
+				 "started, or stop and start it",
+				 q->port->name, q->index, ctx->pools[t.pool]->name);
+	return dma_refuse(q->port->ctx, t, "tx_burst");
+}

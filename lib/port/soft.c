@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What ports without a device share: they are done with a packet as soon as it is given to them. */
+#include "port/driver.h"
+
+#define ETH_HLEN 14u
+
+int
+soft_give(struct baton_queue *q, const struct baton_token *tokens, unsigned n, bool first,
+	  uint32_t *bytes)
+{
+	unsigned segs = baton_packet_segs(tokens, n), given;
+
+	*bytes = 0;
+	for (unsigned i = 0; i < segs; i++)
+		*bytes += tokens[i].len;
+	if (tokens[segs - 1].flags & BATON_TOKEN_CONT)
+		return !first ? 0 :
+				baton_err(EINVAL, "%s txq %u: the burst ends inside a packet",
+					  q->port->name, q->index);
+	if (segs > q->max_segs || *bytes < ETH_HLEN || *bytes > q->max_len)
+		return !first ? 0 :
+				baton_err(EMSGSIZE,
+					  "%s txq %u: a packet of %u bytes in %u buffers; %u to %u bytes in up to %u are possible",
+					  q->port->name, q->index, *bytes, segs, ETH_HLEN,
+					  q->max_len, q->max_segs);
+	for (given = 0; given < segs; given++)
+		if (baton_unlikely(!dma_give(&q->views[tokens[given].pool], tokens[given],
+					     BATON_OWNER_FREE << 16)))
+			break;
+	if (baton_likely(given == segs))
+		return (int)segs;
+	for (unsigned i = given; i-- > 0;)
+		dma_ungive(&q->views[tokens[i].pool], tokens[i]);
+	return first ? queue_refuse(q, tokens[given]) : 0;
+}
+
+void
+soft_done(struct baton_queue *q, struct baton_token t)
+{
+	const struct dma_view *v = &q->views[t.pool];
+	struct dma_cache *c = dma_cache(q->worker, v->pool);
+
+	dma_poison(v, t.buf);
+	if (baton_unlikely(!c)) { /* no memory for a cache: the long way home */
+		dma_home(v->pool, &t.buf, 1);
+		return;
+	}
+	dma_cache_room(c, 1);
+	c->idx[c->n++] = t.buf;
+}
