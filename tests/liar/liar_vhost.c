@@ -96,7 +96,7 @@ send_part(struct liar *l, const void *bytes, size_t len, unsigned n_fds)
 static void
 drip(struct liar *l, const struct wire_message *m, size_t total, uint64_t ms)
 {
-	const uint8_t *p = (const void *)m;
+	const uint8_t *p = (const void *)&m->header;
 
 	for (size_t i = 0; i < total && !l->drop && !l->stopping; i++) {
 		send_part(l, p + i, 1, 0);
@@ -148,9 +148,9 @@ reply(struct liar *l, struct wire_message *m, unsigned request)
 	default:
 		break;
 	}
-	send_part(l, m, total, kind == LIAR_FDS ? (unsigned)value : 0);
+	send_part(l, &m->header, total, kind == LIAR_FDS ? (unsigned)value : 0);
 	if (kind == LIAR_TWICE)
-		send_part(l, m, total, 0);
+		send_part(l, &m->header, total, 0);
 	if (kind == LIAR_CLOSE)
 		l->drop = true;
 }
@@ -405,7 +405,7 @@ serve(struct liar *l)
 		n = take_fds(&h, fds);
 	if (got <= 0 || h.msg_flags & MSG_CTRUNC) {
 		l->drop = true;
-	} else if (!receive_rest(l->conn, (uint8_t *)&m + got, sizeof(m.header) - (size_t)got) ||
+	} else if (!receive_rest(l->conn, (uint8_t *)&m.header + got, sizeof(m.header) - (size_t)got) ||
 		   m.header.size > sizeof(m.u) ||
 		   !receive_rest(l->conn, &m.u, m.header.size)) {
 		liar_complain(l, "request %u of %u bytes cut short or too long", m.header.request,

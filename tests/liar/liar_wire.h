@@ -7,6 +7,7 @@
 #ifndef LIAR_WIRE_H
 #define LIAR_WIRE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum wire_request {
@@ -84,7 +85,9 @@ struct wire_config {
 	uint8_t bytes[WIRE_CONFIG_MAX];
 };
 
+/* The padding keeps the payload aligned and right behind the header; it is not sent. */
 struct wire_message {
+	uint32_t padding;
 	struct wire_header header;
 	union {
 		uint64_t u64;
@@ -138,6 +141,8 @@ struct wire_net_header {
 };
 
 _Static_assert(sizeof(struct wire_header) == 12, "vhost-user header");
+_Static_assert(offsetof(struct wire_message, u) ==
+	       offsetof(struct wire_message, header) + sizeof(struct wire_header), "no gap");
 _Static_assert(sizeof(struct wire_vring_addr) == 40, "vhost-user vring address");
 _Static_assert(sizeof(struct wire_region) == 32, "vhost-user memory region");
 _Static_assert(sizeof(struct wire_desc) == 16, "split ring descriptor");
