@@ -154,7 +154,7 @@ peer_memory()
 	if [ "$(cat /sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages 2>/dev/null || echo 0)" -ge 128 ]; then
 		echo --in-memory --single-file-segments -m 256
 	else
-		echo --in-memory --no-huge -m 256
+		echo --no-huge --no-shconf -m 256
 	fi
 }
 
@@ -178,7 +178,8 @@ $(tail -n 20 "$log")"
 }
 
 # peer_says PATTERN [SECONDS]: since the last command.
-peer_says() { wait_for "${2:-20}" peer_said "$1"; }
+peer_says() { wait_for "${2:-20}" peer_said_or_gone "$1" && peer_said "$1"; }
+peer_said_or_gone() { peer_said "$1" || peer_gone; }
 peer_said() { tail -n "+$PEER_SEEN" "$PEER_LOG" | grep -q "$1"; }
 
 # peer COMMAND [PATTERN]: and wait for the answer.
