@@ -39,6 +39,7 @@ struct rig {
 	struct baton_queue *rx, *tx;
 	uint32_t count;
 	unsigned violations; /* ownership reports */
+	uint32_t quarantined; /* after rig_discard() */
 	char dir[64], path[96];
 };
 

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a backend says on the socket, or does not: an error within a second, nothing lost. */
+#include "rig.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+struct lie {
+	enum wire_request request;
+	enum liar_lie kind;
+	uint64_t value;
+	bool may_work; /* harmless if the driver ignores it */
+};
+
+/* Open, start, stop, close under one lie; may fail anywhere, but quickly and with a sentence. */
+static void
+try_lie(const struct lie *lie)
+{
+	struct rig_config c = { .timeout_ms = 100, .liar.features = LIAR_FEATURES | LIAR_F_MQ };
+	unsigned before = rig_fds();
+	uint64_t begin;
+	struct rig r;
+	int ret;
+
+	rig_prepare(&r, &c);
+	liar_lie(r.liar, lie->request, lie->kind, lie->value);
+	begin = rig_now_ms();
+	ret = rig_open(&r);
+	if (ret == 0)
+		ret = rig_start(&r);
+	if (rig_now_ms() - begin > 1000)
+		fail_msg("request %u, lie %d: took too long", lie->request, lie->kind);
+	if (ret < 0)
+		assert_true(strlen(baton_last_error()) > 0);
+	else if (!lie->may_work && liar_requests(r.liar, lie->request))
+		fail_msg("request %u, lie %d, value %llu: believed", lie->request, lie->kind,
+			 (unsigned long long)lie->value);
+	rig_discard(&r);
+	if (!r.quarantined)
+		assert_int_equal(rig_fds(), before);
+}
+
+static void
+lying_replies(void **state)
+{
+	static const enum wire_request requests[] = { WIRE_GET_FEATURES, WIRE_GET_PROTOCOL_FEATURES,
+						      WIRE_GET_QUEUE_NUM, WIRE_SET_MEM_TABLE };
+	static const struct lie lies[] = {
+		{ .kind = LIAR_SIZE, .value = 0 },
+		{ .kind = LIAR_SIZE, .value = 4 },
+		{ .kind = LIAR_SIZE, .value = 500 },
+		{ .kind = LIAR_SIZE_ONLY, .value = 0xffffffff },
+		{ .kind = LIAR_REQUEST, .value = 99 },
+		{ .kind = LIAR_FLAGS, .value = 0 },
+		{ .kind = LIAR_TRUNCATE, .value = 5 },
+		{ .kind = LIAR_TRUNCATE, .value = 15 },
+		{ .kind = LIAR_CLOSE, .value = 0 },
+		{ .kind = LIAR_CLOSE, .value = 7 },
+		{ .kind = LIAR_CLOSE, .value = 14 },
+		{ .kind = LIAR_SILENT },
+		{ .kind = LIAR_DRIP, .value = 60 },
+		{ .kind = LIAR_FDS, .value = 8, .may_work = true },
+		{ .kind = LIAR_TWICE, .may_work = true },
+	};
+
+	for (unsigned k = 0; k < sizeof(requests) / sizeof(requests[0]); k++) {
+		for (unsigned i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+			struct lie lie = lies[i];
+
+			lie.request = requests[k];
+			try_lie(&lie);
+		}
+	}
+}
+
+static void
+lying_values(void **state)
+{
+	static const struct lie lies[] = {
+		{ WIRE_GET_FEATURES, LIAR_VALUE, 0, false },
+		{ WIRE_GET_FEATURES, LIAR_VALUE, LIAR_F_PROTOCOL | LIAR_F_MRG_RXBUF, false },
+		{ WIRE_GET_FEATURES, LIAR_VALUE, UINT64_MAX, true },
+		{ WIRE_GET_PROTOCOL_FEATURES, LIAR_VALUE, UINT64_MAX, true },
+		{ WIRE_GET_PROTOCOL_FEATURES, LIAR_VALUE, 0, true },
+		{ WIRE_GET_QUEUE_NUM, LIAR_VALUE, 0, true },
+		{ WIRE_GET_QUEUE_NUM, LIAR_VALUE, 65535, true },
+		{ WIRE_GET_QUEUE_NUM, LIAR_VALUE, UINT64_MAX, true },
+		{ WIRE_SET_MEM_TABLE, LIAR_VALUE, 1, false },
+	};
+
+	for (unsigned i = 0; i < sizeof(lies) / sizeof(lies[0]); i++)
+		try_lie(&lies[i]);
+}
+
+/* An absurd last index still confirms that the ring has stopped. */
+static void
+lying_vring_base(void **state)
+{
+	static const uint32_t values[] = { 1, 65535, 65536, 0xffffffff };
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct rig_config c = { .timeout_ms = 100 };
+		struct rig r;
+
+		rig_up(&r, &c);
+		liar_lie(r.liar, WIRE_GET_VRING_BASE, LIAR_NUM, values[i]);
+		baton_port_stop(r.port);
+		rig_check_sum(&r);
+		rig_discard(&r);
+	}
+}
+
+static void
+no_socket(void **state)
+{
+	struct rig_config c = { 0 };
+	unsigned before = rig_fds();
+	struct rig r;
+
+	rig_prepare(&r, &c);
+	liar_stop(r.liar);
+	assert_true(rig_open(&r) < 0);
+	assert_non_null(strstr(baton_last_error(), r.path));
+	assert_non_null(strstr(baton_last_error(), "start"));
+	r.liar = liar_start(&r.config.liar);
+	assert_non_null(r.liar);
+	rig_discard(&r);
+	assert_int_equal(rig_fds(), before);
+}
+
+static void
+nobody_answers(void **state)
+{
+	struct rig_config c = { .timeout_ms = 100, .liar.deaf = true };
+	unsigned before = rig_fds();
+	uint64_t begin;
+	struct rig r;
+
+	rig_prepare(&r, &c);
+	begin = rig_now_ms();
+	assert_true(rig_open(&r) < 0);
+	assert_in_range(rig_now_ms() - begin, 50, 1000);
+	assert_true(strlen(baton_last_error()) > 0);
+	rig_discard(&r);
+	assert_int_equal(rig_fds(), before);
+}
+
+/* The last limits are too small for a port: it says so and leaves nothing open. */
+static void
+few_descriptors(void **state)
+{
+	unsigned before = rig_fds();
+	struct rlimit old, low;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	for (unsigned limit = 32; limit >= 12; limit--) {
+		struct rig_config c = { .timeout_ms = 100 };
+		struct rig r;
+		int ret;
+
+		rig_prepare(&r, &c);
+		low = old;
+		low.rlim_cur = limit;
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+		ret = rig_open(&r);
+		if (ret == 0)
+			ret = rig_start(&r);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+		if (ret < 0)
+			assert_true(strlen(baton_last_error()) > 0);
+		if (limit == 32)
+			assert_int_equal(ret, 0);
+		rig_discard(&r);
+		if (r.quarantined)
+			before = rig_fds();
+		assert_int_equal(rig_fds(), before);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lying_replies),
+		cmocka_unit_test(lying_values),
+		cmocka_unit_test(lying_vring_base),
+		cmocka_unit_test(no_socket),
+		cmocka_unit_test(nobody_answers),
+		cmocka_unit_test(few_descriptors),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
