@@ -200,9 +200,13 @@ set_room(struct app *app)
 {
 	unsigned room = app->opt.burst;
 
-	for (unsigned i = 0; i < app->n_ports; i++)
-		if (app->ports[i].info.max_segs > room)
-			room = app->ports[i].info.max_segs;
+	for (unsigned i = 0; i < app->n_ports; i++) {
+		struct baton_port_info info;
+
+		baton_port_info(app->ports[i].port, &info);
+		if (info.rx_max_segs > room)
+			room = info.rx_max_segs;
+	}
 	for (unsigned i = 0; i < app->n_lcores; i++) {
 		app->lcores[i].room = app->opt.burst;
 		app->lcores[i].max_room = room;

@@ -56,7 +56,7 @@ setup_rx(struct baton_port *port, struct virtq *vq)
 	struct baton_queue *q = &vq->q;
 	const struct baton_pool_view *v = &q->pool->view;
 	const uint32_t frame = BATON_MAX_MTU + 18;
-	uint32_t segs;
+	uint32_t segs, least;
 
 	if (v->headroom < NET_HDR_LEN)
 		return baton_err(EINVAL,
@@ -74,13 +74,14 @@ setup_rx(struct baton_port *port, struct virtq *vq)
 				 frame, segs, vq->posted_len,
 				 q->descs < RX_MAX_SEGS ? q->descs : RX_MAX_SEGS);
 	/* Without mergeable buffers a frame that does not fit is lost in the device: virtio 1.2, 5.1.6.3.1. */
-	if (!vq->mergeable && vq->posted_len < 1526)
+	least = NET_HDR_LEN + 18u + (port->mtu_set ? port->info.mtu : 1500u);
+	if (!vq->mergeable && vq->posted_len < least)
 		return baton_err(EINVAL,
-				 "without mergeable buffers a buffer must take 1,526 bytes, pool %s offers %u",
-				 q->pool->name, vq->posted_len);
+				 "without mergeable buffers one must take %u bytes for MTU %u, those of pool %s take %u: "
+				 "give the pool a larger data room",
+				 least, port->mtu_set ? port->info.mtu : 1500u, q->pool->name,
+				 vq->posted_len);
 	q->max_segs = (uint16_t)segs;
-	if (port->info.max_segs < segs)
-		port->info.max_segs = (uint16_t)segs;
 	q->active_burst = vq->mergeable ? virtq_rx_burst_mergeable : virtq_rx_burst;
 	vq->refill = (uint16_t)(q->descs >= 128 ? 32 : (q->descs + 3) / 4);
 	vq->order = calloc(q->descs, sizeof(*vq->order));
@@ -168,14 +169,16 @@ virtq_fill(struct virtq *vq)
 	return 0;
 }
 
-/* Is descriptor i's shadow that of a buffer in the ring? */
+/* Is descriptor i's shadow that of a buffer in the ring? Positions say so, and marks where completions are out of order. */
 static bool
 in_ring(const struct virtq *vq, uint32_t i)
 {
-	if (vq->q.tx || !vq->identity)
+	if (vq->q.tx)
+		return ((i - vq->tail) & vq->mask) < (uint16_t)(vq->head - vq->tail) &&
+		       vq->shadow[i] != SHADOW_NONE;
+	if (!vq->identity)
 		return vq->shadow[i] != SHADOW_NONE;
-	/* RX in identity order keeps no marks: what is posted is positions used_idx .. avail_idx. */
-	return (uint16_t)((i - vq->used_idx) & vq->mask) < (uint16_t)(vq->avail_idx - vq->used_idx);
+	return ((i - vq->used_idx) & vq->mask) < (uint16_t)(vq->avail_idx - vq->used_idx);
 }
 
 void
@@ -185,10 +188,11 @@ virtq_empty(struct virtq *vq, bool confirmed)
 
 	for (uint32_t i = 0; i < q->descs; i++) {
 		struct baton_pool *pool;
-		uint32_t buf = SHADOW_BUF(vq->shadow[i]);
+		uint32_t buf;
 
 		if (!in_ring(vq, i))
 			continue;
+		buf = SHADOW_BUF(vq->shadow[i]);
 		pool = q->tx ? q->port->ctx->pools[SHADOW_POOL(vq->shadow[i])] : q->pool;
 		if (confirmed)
 			dma_home(pool, &buf, 1);

@@ -215,7 +215,7 @@ struct tally {
 /*
  * One packet at r->pos. Return: 0 or -EIO after a violation; r tells what was consumed and delivered.
  */
-static inline int
+static int __attribute__((noinline))
 receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, uint16_t used,
 	    bool mergeable, struct tally *r)
 {
@@ -266,7 +266,52 @@ receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *toke
 	return 0;
 }
 
-static inline int
+/*
+ * The plain case, with everything the loop needs in registers: packets of one buffer, completed in ring order. It ends
+ * before the first that is anything else; receive_one() then reads that one anew and decides on its own copy.
+ */
+static inline __attribute__((always_inline)) void
+receive_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned n,
+	      bool mergeable, struct tally *r)
+{
+	const shared64 *const ring = vq->used->ring;
+	const uint32_t *const shadow = vq->shadow;
+	const uint32_t mask = vq->mask, least = NET_HDR_LEN + ETH_HLEN;
+	const uint32_t span = vq->posted_len - least;
+	const uint8_t *const hdr = v->data + vq->post_off;
+	const uint32_t stride = v->stride;
+	/* A token's two halves: {buf:32, off:16, len:16} and {gen:16, pool:8, flags:8, hash:32}. */
+	const struct baton_token model = { .off = v->headroom, .pool = v->index };
+	uint64_t bytes = 0;
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		const uint32_t slot = (r->pos + i) & mask;
+		const uint64_t elem = shared_load64(&ring[slot]);
+		const uint32_t len = (uint32_t)(elem >> 32), buf = shadow[slot];
+		struct baton_token t = model;
+
+		if (mergeable)
+			__builtin_prefetch(hdr + (size_t)SHADOW_BUF(shadow[(slot + 4) & mask]) * stride);
+		if (baton_unlikely((uint32_t)elem != slot || len - least > span))
+			break;
+		if (mergeable &&
+		    baton_unlikely(shared_load16_at(hdr + (size_t)buf * stride +
+						    offsetof(struct virtio_net_hdr, num_buffers)) != 1))
+			break;
+		t.buf = buf;
+		t.len = (uint16_t)(len - NET_HDR_LEN);
+		t.gen = dma_take(v, buf);
+		tokens[i] = t;
+		bytes += len;
+	}
+	r->pos = (uint16_t)(r->pos + i);
+	r->tokens += i;
+	r->packets += i;
+	r->bytes += bytes - (uint64_t)i * NET_HDR_LEN;
+}
+
+static inline __attribute__((always_inline)) int
 receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, bool mergeable)
 {
 	struct virtq *vq = virtq_of(q);
@@ -282,12 +327,11 @@ receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, bool merg
 	if (baton_unlikely(published > (uint16_t)(vq->avail_idx - vq->used_idx)))
 		return queue_violation(q, "used index jumped by %u, with %u descriptors posted",
 				       published, (uint16_t)(vq->avail_idx - vq->used_idx));
-	while (r.pos != used && n - r.tokens >= q->max_segs) {
-		if (mergeable)
-			__builtin_prefetch(dma_data(v, SHADOW_BUF(vq->shadow[(r.pos + 4) & vq->mask])) +
-					   vq->post_off);
+	if (baton_likely(vq->identity && !vq->in_batch && vq->posted_len >= NET_HDR_LEN + ETH_HLEN))
+		receive_plain(vq, v, tokens, published < n ? published : n, mergeable, &r);
+	while (baton_unlikely(r.pos != used && n - r.tokens >= q->max_segs)) {
 		ret = receive_one(vq, v, tokens, used, mergeable, &r);
-		if (baton_unlikely(ret < 0))
+		if (ret < 0)
 			break;
 	}
 	vq->used_idx = r.pos;

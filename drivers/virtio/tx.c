@@ -39,23 +39,49 @@ release(struct virtq *vq, uint16_t id)
 	return freed;
 }
 
+/* Packets of one buffer at the tail, of one pool: their buffers go to the cache in a run. Return: how many. */
+static inline unsigned
+release_run(struct virtq *vq, unsigned n)
+{
+	const uint32_t *const shadow = vq->shadow;
+	const uint8_t *const segs = vq->segs;
+	const uint32_t mask = vq->mask, pool = SHADOW_POOL(shadow[vq->tail & mask]);
+	struct dma_cache *c = vq->q.worker->caches[pool % BATON_MAX_POOLS];
+	uint32_t *idx;
+	unsigned i;
+
+	if (n > DMA_BATCH)
+		n = DMA_BATCH;
+	if (baton_unlikely(!c))
+		return 0;
+	dma_cache_room(c, n);
+	idx = c->idx + c->n;
+	for (i = 0; i < n; i++) {
+		const uint32_t d = (vq->tail + i) & mask, s = shadow[d];
+
+		if (baton_unlikely(segs[d] != 1 || SHADOW_POOL(s) != pool || s == SHADOW_NONE))
+			break;
+		idx[i] = SHADOW_BUF(s);
+	}
+	c->n += i;
+	vq->tail = (uint16_t)(vq->tail + i);
+	return i;
+}
+
 /* Descriptors at the tail whose packets are complete become free. */
 static inline void
 advance(struct virtq *vq)
 {
-	while (vq->tail != vq->head && (vq->segs[vq->tail & vq->mask] & TX_DONE)) {
-		uint16_t id = vq->tail & vq->mask;
-
-		vq->tail = (uint16_t)(vq->tail + (vq->segs[id] & ~TX_DONE));
-		vq->segs[id] = 0;
-	}
+	while (vq->tail != vq->head && (vq->segs[vq->tail & vq->mask] & TX_DONE))
+		vq->tail = (uint16_t)(vq->tail + (vq->segs[vq->tail & vq->mask] & ~TX_DONE));
 }
 
 /* Is @id the first descriptor of a packet the device has? */
 static inline bool
 in_flight(const struct virtq *vq, uint32_t id)
 {
-	return id <= vq->mask && vq->segs[id] && !(vq->segs[id] & TX_DONE);
+	return id <= vq->mask && ((id - vq->tail) & vq->mask) < (uint16_t)(vq->head - vq->tail) &&
+	       vq->segs[id] && !(vq->segs[id] & TX_DONE);
 }
 
 static int
@@ -104,12 +130,32 @@ reclaim_in_order(struct virtq *vq, unsigned n, uint16_t published)
 	checked = (uint16_t)(vq->batch_end - vq->used_idx);
 	if (n > checked)
 		n = checked;
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < n;) {
+		unsigned run = release_run(vq, n - i);
+
+		i += run;
+		freed += run;
+		if (i == n)
+			break;
 		freed += release(vq, vq->tail & vq->mask);
 		advance(vq);
+		i++;
 	}
 	vq->used_idx = (uint16_t)(vq->used_idx + n);
 	return (int)freed;
+}
+
+/* Elements that name, one after the other, the packets at the tail. Return: how many of @n. */
+static inline unsigned
+in_turn(const struct virtq *vq, unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		if (baton_unlikely((uint32_t)shared_load64(&vq->used->ring[(vq->used_idx + i) & vq->mask]) !=
+				   (uint32_t)((vq->tail + i) & vq->mask)))
+			break;
+	return i;
 }
 
 int
@@ -126,7 +172,17 @@ virtq_tx_reclaim(struct virtq *vq, unsigned budget)
 				       published, (uint16_t)(vq->avail_idx - vq->used_idx));
 	if (vq->in_order)
 		return reclaim_in_order(vq, n, published);
-	for (unsigned i = 0; i < n; i++) {
+	while (freed < n && freed < (uint16_t)(vq->head - vq->tail)) {
+		/* Never past `head`: n packets are in flight, each of a descriptor or more. */
+		unsigned run = in_turn(vq, n - freed < DMA_BATCH ? n - freed : DMA_BATCH);
+
+		run = run ? release_run(vq, run) : 0;
+		if (!run)
+			break;
+		vq->used_idx = (uint16_t)(vq->used_idx + run);
+		freed += run;
+	}
+	for (unsigned i = freed; i < n; i++) {
 		uint32_t id = (uint32_t)shared_load64(&vq->used->ring[vq->used_idx & vq->mask]);
 
 		if (baton_unlikely(!in_flight(vq, id)))
@@ -256,6 +312,7 @@ send_chain(struct virtq *vq, const struct baton_token *t, unsigned n, bool first
 		put_desc(vq, d, iova_of(v, t[i]) - hdr, t[i].len + hdr,
 			 i + 1 < segs ? VRING_DESC_F_NEXT : 0);
 		vq->shadow[d] = SHADOW(t[i].pool, t[i].buf);
+		vq->segs[d] = 0; /* not a key */
 		dma_poison(v, t[i].buf);
 	}
 	vq->segs[key] = (uint8_t)(segs + extra);
@@ -265,31 +322,57 @@ send_chain(struct virtq *vq, const struct baton_token *t, unsigned n, bool first
 	return (int)segs;
 }
 
-/* Return: tokens taken; 0: the ring is full; a negative errno. */
-static inline int
-send_one(struct virtq *vq, const struct baton_token *tokens, unsigned n, bool first, uint64_t *bytes)
+/*
+ * The plain case: packets of one buffer with headroom, one descriptor each. It ends before the first that is anything
+ * else, or that is not the CPU's to give; send_chain() then says what is wrong with it.
+ *
+ * Return: packets taken.
+ */
+static inline unsigned
+send_plain(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *sum)
 {
-	const struct baton_token t = *tokens;
-	const struct dma_view *v = &vq->q.views[t.pool];
-	uint16_t d = vq->head & vq->mask;
+	const struct dma_view *const views = vq->q.views;
+	struct vring_desc *const desc = vq->desc;
+	uint32_t *const shadow = vq->shadow;
+	uint8_t *const segs = vq->segs;
+	const uint32_t mask = vq->mask, head = vq->head, owner = vq->q.owner;
+	const uint32_t max_len = vq->q.max_len;
+	const unsigned room = vq->q.descs - (uint16_t)(vq->head - vq->tail);
+	uint64_t bytes = 0;
+	unsigned i;
 
-	if (baton_unlikely((t.flags & BATON_TOKEN_CONT) || t.off < NET_HDR_LEN))
-		return send_chain(vq, tokens, n, first, bytes);
-	if (baton_unlikely((uint32_t)t.len - 1 >= vq->q.max_len))
-		return bad_packet(vq, first, "bytes", t.len, vq->q.max_len);
-	if (baton_unlikely((uint16_t)(vq->head - vq->tail) == vq->q.descs))
-		return 0;
-	if (baton_unlikely(!dma_give(v, t, vq->q.owner)))
-		return refuse(vq, t, first);
-	put_hdr(v, t);
-	put_desc(vq, d, iova_of(v, t) - NET_HDR_LEN, t.len + NET_HDR_LEN, 0);
-	vq->shadow[d] = SHADOW(t.pool, t.buf);
-	vq->segs[d] = 1;
-	vq->head++;
-	avail_put(vq, d);
-	dma_poison(v, t.buf);
-	*bytes += t.len;
-	return 1;
+	if (n > room)
+		n = room;
+	for (i = 0; i < n; i++) {
+		const struct baton_token t = tokens[i];
+		const struct dma_view *const v = &views[t.pool];
+		const uint32_t d = (head + i) & mask;
+
+		if (baton_unlikely((t.flags & BATON_TOKEN_CONT) || t.off < NET_HDR_LEN ||
+				   (uint32_t)t.len - 1 >= max_len || !dma_give(v, t, owner)))
+			break;
+		put_hdr(v, t);
+		desc[d] = (struct vring_desc){
+			.addr = htole64(iova_of(v, t) - NET_HDR_LEN),
+			.len = htole32(t.len + NET_HDR_LEN),
+		};
+		shadow[d] = SHADOW(t.pool, t.buf);
+		segs[d] = 1;
+		dma_poison(v, t.buf);
+		bytes += t.len;
+	}
+	for (unsigned k = 0; k < i; k++) {
+		if (baton_likely(vq->skew_run > mask &&
+				 vq->skew == ((head + k - vq->avail_idx) & mask))) {
+			/* All the entries of this burst are there already. */
+			vq->avail_idx = (uint16_t)(vq->avail_idx + i - k);
+			break;
+		}
+		avail_put(vq, (uint16_t)((head + k) & mask));
+	}
+	vq->head = (uint16_t)(head + i);
+	*sum += bytes;
+	return i;
 }
 
 int
@@ -303,8 +386,14 @@ virtq_tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 	if (baton_unlikely(ret < 0))
 		return ret;
 	while (done < n) {
-		ret = send_one(vq, tokens + done, n - done, !done, &bytes);
-		if (baton_unlikely(ret <= 0))
+		unsigned plain = send_plain(vq, tokens + done, n - done, &bytes);
+
+		done += plain;
+		packets += plain;
+		if (baton_likely(done == n))
+			break;
+		ret = send_chain(vq, tokens + done, n - done, !done, &bytes);
+		if (ret <= 0)
 			break;
 		done += (unsigned)ret;
 		packets++;

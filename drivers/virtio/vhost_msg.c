@@ -6,7 +6,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define MAX_FDS VHOST_MAX_REGIONS
+#define MAX_FDS     VHOST_MAX_REGIONS
+#define PATIENCE_MS 500 /* of silence before we say that we wait */
 
 static const char *
 name_of(uint32_t request)
@@ -80,8 +81,13 @@ wait_for(struct virtio_dev *vd, short events, int64_t deadline, uint32_t request
 
 	do {
 		left = deadline - now_ms();
-		n = left > 0 ? poll(&p, 1, (int)left) : 0;
-	} while (n < 0 && errno == EINTR);
+		n = poll(&p, 1, left < PATIENCE_MS ? (left > 0 ? (int)left : 0) : PATIENCE_MS);
+		if (n == 0 && left > PATIENCE_MS && !vd->vu.said_waiting) {
+			vd->vu.said_waiting = 1;
+			baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: waiting for the backend at %s to answer %s",
+				  vd->port.name, vd->vu.path, name_of(request));
+		}
+	} while ((n < 0 && errno == EINTR) || (n == 0 && left > PATIENCE_MS));
 	if (n > 0)
 		return 0;
 	vhost_disconnect(vd);

@@ -11,7 +11,7 @@
 
 #include "vhost_msg.h"
 
-#define DEFAULT_TIMEOUT_MS 800
+#define DEFAULT_TIMEOUT_MS 1500 /* DPDK 22.11's vhost looks for its first connection once a second */
 #define IOVA_BASE          (1ull << 32) /* guest addresses are ours to choose: not 0, and not our pointers */
 #define IOVA_TOP           (1ull << 46)
 #define IOVA_ALIGN         (1ull << 30)

@@ -191,7 +191,7 @@ free_queues(struct baton_port *port)
 	free(port->rxq);
 	free(port->txq);
 	port->rxq = port->txq = NULL;
-	port->info.rx_queues = port->info.tx_queues = 0;
+	port->info.rx_queues = port->info.tx_queues = port->info.rx_max_segs = 0;
 	port->configured = 0;
 }
 

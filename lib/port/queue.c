@@ -150,6 +150,8 @@ setup(struct baton_port *port, uint16_t index, const struct baton_queue_config *
 		port->ctx->holders[(q->owner >> 16) - BATON_OWNER_QUEUE] = NULL;
 		return baton_err_prefix(ret, "%s %s %u", port->name, tx ? "txq" : "rxq", index);
 	}
+	if (!tx && port->info.rx_max_segs < q->max_segs)
+		port->info.rx_max_segs = q->max_segs;
 	q->worker->n_queues++;
 	q->set_up = 1;
 	*out = q;

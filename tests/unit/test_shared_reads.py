@@ -9,9 +9,9 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ACCESSORS = ROOT / "drivers/virtio/shared.h"
 
-# A field of the used ring: only as the argument of an accessor.
+# A field of the used ring: only as the argument of an accessor, or as a pointer of the type that hides its value.
 USED = re.compile(r"->used->\w+")
-USED_READ = re.compile(r"shared_load\w+\(&\w+->used->\w+")
+USED_READ = re.compile(r"(?:shared_load\w+\(&|const shared64 \*const ring = )\w+->used->\w+")
 # A packet buffer as the device left it: written by memcpy, prefetched, or read by an accessor.
 BUFFER = re.compile(r"dma_data\(")
 BUFFER_USE = re.compile(r"(?:shared_load16_at|memcpy|__builtin_prefetch)\(dma_data\(")

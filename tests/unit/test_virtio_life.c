@@ -224,7 +224,7 @@ mtu_smallest(void **state)
 static void
 mtu_without_merging(void **state)
 {
-	struct rig_config c = { .data_len = 1000, .args = ",mrg_rxbuf=0" };
+	struct rig_config c = { .mtu = 9000, .args = ",mrg_rxbuf=0" };
 	struct rig r;
 
 	rig_prepare(&r, &c);

@@ -36,7 +36,7 @@ struct baton_port_config {
 	size_t size;
 	uint16_t rx_queues; /* 1 .. info.max_rx_queues */
 	uint16_t tx_queues;
-	uint16_t mtu;       /* 0: the device's own, or 1,500 */
+	uint16_t mtu;       /* 0: the device's own, or 1,500 that nobody is held to */
 	uint16_t reserved;
 	uint32_t stop_timeout_ms; /* for workers to let go and TX to drain; 0: 1,000 */
 };
@@ -93,7 +93,9 @@ struct baton_port_info {
 	const char *driver;
 	uint16_t max_rx_queues, max_tx_queues;
 	uint16_t rx_queues, tx_queues;
-	uint16_t max_segs;       /* tokens of one packet, at most */
+	uint16_t max_segs;       /* tokens of one packet given to tx_burst, at most */
+	uint16_t rx_max_segs;    /* the room rx_burst needs; known once the RX queues are set up */
+	uint16_t reserved2;
 	uint16_t min_descs, max_descs, default_descs;
 	uint16_t mtu, max_mtu;
 	uint8_t mac[6];
@@ -185,7 +187,7 @@ baton_queue_ready_(struct baton_queue *queue, const char *operation)
 /**
  * Receive up to @n tokens of whole packets. The CPU holds them afterwards.
  *
- * The queue's thread. Return: the number of tokens; -EINVAL when @n is less than the port's max_segs;
+ * The queue's thread. Return: the number of tokens; -EINVAL when @n is less than info.rx_max_segs;
  * -ENETDOWN when the queue is stopped; -EIO when a protocol violation has stopped it
  * (baton_queue_error() names it); -EPERM from a second thread.
  */
@@ -206,8 +208,8 @@ baton_rx_burst(struct baton_queue *queue, struct baton_token *tokens, unsigned n
  * or the packet at the returned position is bad, which the next call says.
  *
  * The queue's thread. Return: the number of tokens taken; when the first packet is bad: -EPERM (a token
- * was refused, the handler has the report), -EMSGSIZE (empty, longer than the MTU allows, or more than
- * max_segs), -EINVAL (CONT in the last token), -EFAULT (its pool is not mapped for this port);
+ * was refused, the handler has the report), -EMSGSIZE (empty, longer than the MTU that was set
+ * allows, or more than max_segs), -EINVAL (CONT in the last token), -EFAULT (its pool is not mapped for this port);
  * -ENETDOWN and -EIO as baton_rx_burst().
  */
 static inline int
