@@ -46,7 +46,7 @@ virtq_attach(struct virtq *vq, struct virtio_dev *vd, size_t offset)
 	if (vq->q.tx) {
 		vq->hdr_iova = vd->ring_iova + vd->ring_bytes - LINE;
 		memset(vd->ring_base + vd->ring_bytes - LINE, 0, LINE);
-		memset(vq->segs, 0, size);
+		vq->plain_run = 0;
 	}
 }
 
@@ -200,8 +200,6 @@ virtq_empty(struct virtq *vq, bool confirmed)
 			dma_quarantine(pool, buf);
 		vq->shadow[i] = SHADOW_NONE;
 	}
-	if (q->tx)
-		memset(vq->segs, 0, q->descs);
 	vq->used_idx = vq->avail_idx = vq->head = vq->tail = 0;
 }
 

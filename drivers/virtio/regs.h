@@ -15,9 +15,14 @@ typedef uint64_t le64;
 /* Section 2.7.5: the descriptor table. Written by the driver only, never read back. */
 struct vring_desc {
 	le64 addr;
-	le32 len;
-	le16 flags;
-	le16 next;
+	union {
+		struct {
+			le32 len;
+			le16 flags;
+			le16 next;
+		};
+		le64 len_flags_next; /* all three in one store */
+	};
 };
 
 #define VRING_DESC_F_NEXT  1

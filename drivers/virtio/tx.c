@@ -36,6 +36,7 @@ release(struct virtq *vq, uint16_t id)
 		c->idx[c->n++] = SHADOW_BUF(s);
 	}
 	vq->segs[id] |= TX_DONE;
+	vq->plain_run = 0;
 	return freed;
 }
 
@@ -172,8 +173,8 @@ virtq_tx_reclaim(struct virtq *vq, unsigned budget)
 				       published, (uint16_t)(vq->avail_idx - vq->used_idx));
 	if (vq->in_order)
 		return reclaim_in_order(vq, n, published);
-	while (freed < n && freed < (uint16_t)(vq->head - vq->tail)) {
-		/* Never past `head`: n packets are in flight, each of a descriptor or more. */
+	while (freed < n) {
+		/* Never past `head`: n - freed packets are in flight, each of a descriptor or more. */
 		unsigned run = in_turn(vq, n - freed < DMA_BATCH ? n - freed : DMA_BATCH);
 
 		run = run ? release_run(vq, run) : 0;
@@ -316,6 +317,7 @@ send_chain(struct virtq *vq, const struct baton_token *t, unsigned n, bool first
 		dma_poison(v, t[i].buf);
 	}
 	vq->segs[key] = (uint8_t)(segs + extra);
+	vq->plain_run = 0;
 	vq->head = (uint16_t)(vq->head + segs + extra);
 	avail_put(vq, key);
 	*bytes += len;
@@ -323,44 +325,54 @@ send_chain(struct virtq *vq, const struct baton_token *t, unsigned n, bool first
 }
 
 /*
- * The plain case: packets of one buffer with headroom, one descriptor each. It ends before the first that is anything
- * else, or that is not the CPU's to give; send_chain() then says what is wrong with it.
+ * The plain case: packets of one buffer with headroom, of one pool, one descriptor each. It ends before the first that is
+ * anything else, or that is not the CPU's to give. Not inlined: the loop wants every register.
  *
  * Return: packets taken.
  */
+static unsigned __attribute__((noinline))
+post_plain(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *sum)
+{
+	const uint32_t pool = n ? tokens->pool : 0, model = SHADOW(pool, 0);
+	const struct dma_view *const v = &vq->q.views[pool];
+	struct vring_desc *const desc = vq->desc;
+	uint32_t *const shadow = vq->shadow;
+	const uint32_t mask = vq->mask, owner = vq->q.owner, max_len = vq->q.max_len;
+	const struct baton_token *const end = tokens + n;
+	const struct baton_token *t;
+	uint32_t pos = vq->head;
+	uint64_t bytes = 0;
+
+	for (t = tokens; t != end; t++) {
+		const uint32_t d = pos++ & mask, buf = t->buf, off = t->off, len = t->len;
+		uint64_t at;
+
+		if (baton_unlikely(t->pool != pool || (t->flags & BATON_TOKEN_CONT) || off < NET_HDR_LEN ||
+				   len - 1 >= max_len ||
+				   !dma_give_raw(v, buf, off + len, t->gen, owner)))
+			break;
+		at = (uint64_t)buf * v->stride + off - NET_HDR_LEN;
+		memset(v->data + at, 0, NET_HDR_LEN);
+		desc[d].addr = htole64(v->iova + at);
+		desc[d].len_flags_next = htole64(len + NET_HDR_LEN);
+		shadow[d] = model | buf;
+		dma_poison(v, buf);
+		bytes += len;
+	}
+	*sum += bytes;
+	return (unsigned)(t - tokens);
+}
+
+/* Return: packets taken; send_chain() says what is wrong with the next, or sends it. */
 static inline unsigned
 send_plain(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *sum)
 {
-	const struct dma_view *const views = vq->q.views;
-	struct vring_desc *const desc = vq->desc;
-	uint32_t *const shadow = vq->shadow;
-	uint8_t *const segs = vq->segs;
-	const uint32_t mask = vq->mask, head = vq->head, owner = vq->q.owner;
-	const uint32_t max_len = vq->q.max_len;
+	const uint32_t mask = vq->mask, head = vq->head;
 	const unsigned room = vq->q.descs - (uint16_t)(vq->head - vq->tail);
-	uint64_t bytes = 0;
-	unsigned i;
+	const unsigned i = post_plain(vq, tokens, n < room ? n : room, sum);
 
-	if (n > room)
-		n = room;
-	for (i = 0; i < n; i++) {
-		const struct baton_token t = tokens[i];
-		const struct dma_view *const v = &views[t.pool];
-		const uint32_t d = (head + i) & mask;
-
-		if (baton_unlikely((t.flags & BATON_TOKEN_CONT) || t.off < NET_HDR_LEN ||
-				   (uint32_t)t.len - 1 >= max_len || !dma_give(v, t, owner)))
-			break;
-		put_hdr(v, t);
-		desc[d] = (struct vring_desc){
-			.addr = htole64(iova_of(v, t) - NET_HDR_LEN),
-			.len = htole32(t.len + NET_HDR_LEN),
-		};
-		shadow[d] = SHADOW(t.pool, t.buf);
-		segs[d] = 1;
-		dma_poison(v, t.buf);
-		bytes += t.len;
-	}
+	for (unsigned k = 0; vq->plain_run <= mask && k < i; k++, vq->plain_run++)
+		vq->segs[(head + k) & mask] = 1;
 	for (unsigned k = 0; k < i; k++) {
 		if (baton_likely(vq->skew_run > mask &&
 				 vq->skew == ((head + k - vq->avail_idx) & mask))) {
@@ -371,7 +383,6 @@ send_plain(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint6
 		avail_put(vq, (uint16_t)((head + k) & mask));
 	}
 	vq->head = (uint16_t)(head + i);
-	*sum += bytes;
 	return i;
 }
 
@@ -399,6 +410,8 @@ virtq_tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 		packets += plain;
 		if (baton_likely(done == n))
 			break;
+		if (plain && tokens[done].pool != tokens[done - 1].pool)
+			continue;
 		ret = send_chain(vq, tokens + done, n - done, !done, &bytes);
 		if (ret <= 0)
 			break;

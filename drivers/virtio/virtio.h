@@ -57,6 +57,7 @@ struct virtq {
 	uint16_t head, tail;
 	uint16_t skew;      /* avail position p names descriptor (p + skew) & mask, */
 	uint32_t skew_run;  /* and has for this many positions */
+	uint32_t plain_run; /* descriptors since segs[] last got anything but 1 */
 	uint64_t hdr_iova;  /* a header of zeros, for packets without headroom */
 
 	int kick_fd, call_fd;

@@ -152,9 +152,36 @@ dma_held(const struct dma_view *v, struct baton_token t)
 	return true;
 #else
 	return t.buf < v->count && (uint32_t)t.off + t.len <= v->data_len &&
-	       __atomic_load_n(&v->owner[t.buf], __ATOMIC_RELAXED) ==
-		       (BATON_OWNER_CPU << 16 | t.gen);
+	       (__atomic_load_n(&v->owner[t.buf], __ATOMIC_RELAXED) ^ t.gen) ==
+		       BATON_OWNER_CPU << 16;
 #endif
+}
+
+/*
+ * dma_give() with the token's fields in registers: @end is off + len. For loops that count instructions.
+ */
+static inline bool
+dma_give_raw(const struct dma_view *v, uint32_t buf, uint32_t end, uint32_t gen, uint32_t owner)
+{
+#ifndef BATON_OWNERSHIP_OFF
+	uint32_t *entry;
+
+	if (baton_unlikely(buf >= v->count || end > v->data_len))
+		return false;
+	entry = &v->owner[buf];
+#ifdef BATON_OWNERSHIP_STRICT
+	uint32_t held = BATON_OWNER_CPU << 16 | gen;
+
+	return __atomic_compare_exchange_n(entry, &held, owner | gen, false, __ATOMIC_RELAXED,
+					   __ATOMIC_RELAXED);
+#else
+	if (baton_unlikely((__atomic_load_n(entry, __ATOMIC_RELAXED) ^ gen) !=
+			   BATON_OWNER_CPU << 16))
+		return false;
+	__atomic_store_n(entry, owner | gen, __ATOMIC_RELAXED);
+#endif
+#endif
+	return true;
 }
 
 /**
@@ -165,20 +192,7 @@ dma_held(const struct dma_view *v, struct baton_token t)
 static inline bool
 dma_give(const struct dma_view *v, struct baton_token t, uint32_t owner)
 {
-#if defined(BATON_OWNERSHIP_OFF)
-	return true;
-#elif defined(BATON_OWNERSHIP_STRICT)
-	uint32_t held = BATON_OWNER_CPU << 16 | t.gen;
-
-	return t.buf < v->count && (uint32_t)t.off + t.len <= v->data_len &&
-	       __atomic_compare_exchange_n(&v->owner[t.buf], &held, owner | t.gen, false,
-					   __ATOMIC_RELAXED, __ATOMIC_RELAXED);
-#else
-	if (baton_unlikely(!dma_held(v, t)))
-		return false;
-	__atomic_store_n(&v->owner[t.buf], owner | t.gen, __ATOMIC_RELAXED);
-	return true;
-#endif
+	return dma_give_raw(v, t.buf, (uint32_t)t.off + t.len, t.gen, owner);
 }
 
 /** Undo a dma_give() of a packet that was refused at a later segment. */

@@ -700,7 +700,10 @@ def prompt_end_of_input():
 @check
 def prompt_in_a_terminal():
     """Editing keys, history, a signal; and the terminal is left as it was."""
-    pid, fd = pty.fork()
+    try:
+        pid, fd = pty.fork()
+    except OSError as e:
+        raise Skip("no pseudo-terminal to be had (is /dev/pts mounted?): %s" % e)
     if not pid:
         os.environ["TERM"] = "xterm"
         os.execv(APP, command(NULL2, "-i"))
