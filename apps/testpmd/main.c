@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <inttypes.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -204,6 +205,14 @@ set_up(struct app *app)
 static void
 tear_down(struct app *app)
 {
+	for (unsigned i = 0; i < app->n_ports; i++) {
+		uint64_t lost = stats_lost(app, i);
+
+		if (lost) {
+			complain("port %u took %" PRIu64 " packets that it could not send", i, lost);
+			app->failed = true;
+		}
+	}
 	ports_close(app);
 	if (!pool_check(app))
 		app->failed = true;

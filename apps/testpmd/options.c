@@ -77,6 +77,11 @@ static const struct option env_options[] = {
 	{ "match-allocations", NONE, 0, O_IGNORED },
 	{ "legacy-mem", NONE, 0, O_IGNORED },
 	{ "iova-mode", NEED, 0, O_IGNORED },
+	{ "main-lcore", NEED, 0, O_IGNORED },
+	{ "vfio-intr", NEED, 0, O_IGNORED },
+	{ "syslog", NEED, 0, O_IGNORED },
+	{ "base-virtaddr", NEED, 0, O_IGNORED },
+	{ "telemetry", NONE, 0, O_SILENT },
 	{ "proc-type", NEED, 0, O_IGNORED },
 	{ "force-max-simd-bitwidth", NEED, 0, O_IGNORED },
 	{ 0 },
@@ -240,12 +245,11 @@ static bool
 set_txpkts(struct options *opt, const char *text)
 {
 	unsigned total = 0;
-	char *copy = strdup(text), *save, *word;
+	char *copy = strdup(text), *rest = copy, *word;
 	bool ok = copy != NULL;
 
 	opt->n_txpkts = 0;
-	for (word = ok ? strtok_r(copy, ",", &save) : NULL; ok && word;
-	     word = strtok_r(NULL, ",", &save)) {
+	while (ok && (word = strsep(&rest, ","))) {
 		unsigned len;
 
 		if (opt->n_txpkts == MAX_TXSEGS) {
@@ -567,6 +571,17 @@ check(struct options *opt)
 		return false;
 	}
 #endif
+	/* Now, and not when an hour's numbers are there. */
+	if (opt->stats_json) {
+		FILE *f = fopen(opt->stats_json, "a");
+
+		if (!f) {
+			complain("--stats-json=%s cannot be written: %s", opt->stats_json,
+				 strerror(errno));
+			return false;
+		}
+		fclose(f);
+	}
 	if (opt->interactive && opt->stats_period)
 		complain("--stats-period has no effect with -i; type show port stats all");
 	return true;

@@ -29,6 +29,7 @@ static void line_typed(char *line);
 static void
 ask(void)
 {
+	rl_bind_key('\t', rl_insert); /* the names of files here are of no use */
 	rl_callback_handler_install(PROMPT, line_typed);
 	__atomic_store_n(&typing, true, __ATOMIC_RELAXED);
 }

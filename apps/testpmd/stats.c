@@ -40,6 +40,16 @@ stats_dropped(const struct app *app, unsigned port)
 	return n;
 }
 
+uint64_t
+stats_lost(const struct app *app, unsigned port)
+{
+	uint64_t dropped = stats_dropped(app, port);
+	struct baton_stats s;
+
+	stats_take(app, port, &s);
+	return s.tx_errors > dropped ? s.tx_errors - dropped : 0;
+}
+
 static uint64_t
 rate(uint64_t now, uint64_t before, uint64_t ns)
 {
@@ -93,7 +103,7 @@ stats_clear(struct app *app, unsigned port)
 
 	baton_port_stats_reset(p->port);
 	p->start = (struct baton_stats){ 0 };
-	p->start_dropped = stats_dropped(app, port);
+	p->start_dropped = stats_dropped(app, port) + stats_lost(app, port);
 	p->shown = (struct port_snapshot){ .ns = clock_ns() };
 	printf("\n  NIC statistics for port %u cleared\n", port);
 }
@@ -128,7 +138,7 @@ port_totals(const struct app *app, unsigned port, struct totals *t)
 	t->rx = since(s.rx_packets, p->start.rx_packets);
 	t->missed = since(s.rx_missed, p->start.rx_missed);
 	t->tx = since(s.tx_packets, p->start.tx_packets);
-	t->dropped = since(stats_dropped(app, port), p->start_dropped);
+	t->dropped = since(stats_dropped(app, port) + stats_lost(app, port), p->start_dropped);
 }
 
 double

@@ -185,6 +185,9 @@ bool txonly_check(const struct app *app);
 uint64_t clock_ns(void);
 void stats_take(const struct app *app, unsigned port, struct baton_stats *stats);
 uint64_t stats_dropped(const struct app *app, unsigned port);
+
+/* Packets a port took and could not send, such as into a full disk. */
+uint64_t stats_lost(const struct app *app, unsigned port);
 void stats_show(struct app *app, unsigned port);
 void stats_show_all(struct app *app, bool clear);
 void stats_clear(struct app *app, unsigned port);

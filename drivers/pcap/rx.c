@@ -102,7 +102,8 @@ pcap_rx_open(struct pcap_port *pp)
 	pp->store.next = 0;
 	pp->in = pcap_open_offline(pp->rx_path, err);
 	if (!pp->in)
-		return baton_err(EINVAL, "rx_pcap=%s cannot be read: %s", pp->rx_path, err);
+		return baton_err(EINVAL, "rx_pcap=%s cannot be read: %s%s", pp->rx_path, err,
+				 errno == EMFILE ? "; raise `ulimit -n`" : "");
 	type = pcap_datalink(pp->in);
 	if (type != DLT_EN10MB) {
 		const char *name = pcap_datalink_val_to_name(type);

@@ -152,6 +152,7 @@ make_rings(struct virtio_dev *vd)
 	ret = vd->tp->map(vd);
 	if (ret < 0) {
 		baton_arena_destroy(vd->rings);
+		vd->rings = NULL;
 		return ret;
 	}
 	for (unsigned i = 0; (vq = queue(vd, i)); i++) {

@@ -84,6 +84,8 @@ setup_rx(struct baton_port *port, struct virtq *vq)
 	q->max_segs = (uint16_t)segs;
 	q->active_burst = vq->mergeable ? virtq_rx_burst_mergeable : virtq_rx_burst;
 	vq->refill = (uint16_t)(q->descs >= 128 ? 32 : (q->descs + 3) / 4);
+	if (vq->refill > q->descs - segs + 1) /* the device must always find room for a whole packet */
+		vq->refill = (uint16_t)(q->descs - segs + 1);
 	vq->order = calloc(q->descs, sizeof(*vq->order));
 	return vq->order ? 0 : -ENOMEM;
 }

@@ -222,7 +222,7 @@ receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *toke
 	struct baton_token *t = tokens + r->tokens;
 	uint16_t published = (uint16_t)(used - r->pos);
 	unsigned segs = 1, done = 1;
-	uint32_t len, buf = next(vq, r->pos, published, &len);
+	uint32_t len, more = 0, buf = next(vq, r->pos, published, &len);
 	int ret = 0;
 
 	if (baton_unlikely(buf == SHADOW_NONE))
@@ -258,11 +258,16 @@ receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *toke
 			return ret;
 		}
 		for (unsigned i = 1; i < segs; i++)
-			r->bytes += t[i].len;
+			more += t[i].len;
+		if (baton_unlikely(!len || len + more < ETH_HLEN)) {
+			untake(vq, v, t, segs);
+			r->errors++;
+			return 0;
+		}
 	}
 	r->tokens += segs;
 	r->packets++;
-	r->bytes += len;
+	r->bytes += len + more;
 	return 0;
 }
 

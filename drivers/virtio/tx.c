@@ -182,6 +182,7 @@ virtq_tx_reclaim(struct virtq *vq, unsigned budget)
 			break;
 		vq->used_idx = (uint16_t)(vq->used_idx + run);
 		freed += run;
+		advance(vq); /* over packets that were completed before their turn */
 	}
 	for (unsigned i = freed; i < n; i++) {
 		uint32_t id = (uint32_t)shared_load64(&vq->used->ring[vq->used_idx & vq->mask]);

@@ -11,7 +11,7 @@
 
 #include "vhost_msg.h"
 
-#define DEFAULT_TIMEOUT_MS 1500 /* DPDK 22.11's vhost looks for its first connection once a second */
+#define DEFAULT_TIMEOUT_MS 1200 /* DPDK 22.11's vhost looks for its first connection once a second */
 #define IOVA_BASE          (1ull << 32) /* guest addresses are ours to choose: not 0, and not our pointers */
 #define IOVA_TOP           (1ull << 46)
 #define IOVA_ALIGN         (1ull << 30)
@@ -87,7 +87,10 @@ connect_to(struct virtio_dev *vd)
 		close(fd);
 		return connect_error(vd, err);
 	}
-	/* The process that listens, so that its end can be told from a mere hang-up. */
+	/*
+	 * The process that called listen(), so that its end can be told from a mere hang-up. A backend that was handed
+	 * its socket by another process must outlive that one: nothing tells them apart.
+	 */
 	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) && peer.pid > 0)
 		vd->vu.pidfd = (int)syscall(SYS_pidfd_open, peer.pid, 0);
 	vd->vu.src.fd = fd;
@@ -414,6 +417,7 @@ bring_up(struct virtio_dev *vd, uint64_t features)
 		ret = set_u64(vd, VHOST_NET_SET_MTU, vd->port.info.mtu);
 	if (ret < 0)
 		return ret;
+	vd->vu.knows_rings = 1;
 	EACH_QUEUE(vd, vq, i) {
 		ret = start_ring(vd, vq);
 		if (ret < 0)
@@ -455,9 +459,11 @@ vu_stop(struct virtio_dev *vd)
 
 		if (!ret)
 			ret = vhost_call(vd, &msg, sizeof(msg.p.state));
-		if (!ret && msg.p.state.index != vq->vring)
+		if (!ret && msg.p.state.index != vq->vring) {
+			vhost_disconnect(vd);
 			ret = baton_err(EPROTO, "the backend at %s answered for ring %u, not %u",
 					vd->vu.path, msg.p.state.index, vq->vring);
+		}
 		close_eventfds(vq);
 	}
 	if (!ret)
@@ -470,13 +476,16 @@ vu_stop(struct virtio_dev *vd)
 static int
 vu_start(struct virtio_dev *vd, uint64_t features)
 {
-	int ret = bring_up(vd, features);
+	int ret;
 
+	vd->vu.knows_rings = 0;
+	ret = bring_up(vd, features);
 	if (ret < 0) {
 		char why[512];
 
 		snprintf(why, sizeof(why), "%s", baton_last_error());
-		vd->unconfirmed = vu_stop(vd) < 0;
+		/* Before it was told of a ring it had nothing to let go of. */
+		vd->unconfirmed = vu_stop(vd) < 0 && vd->vu.knows_rings;
 		baton_err(-ret, "%s", why);
 	}
 	return ret;

@@ -88,7 +88,7 @@ struct vhost_user {
 	uint32_t timeout_ms;
 	uint64_t protocol;     /* negotiated protocol features */
 	uint64_t next_iova;    /* guest addresses from here on were never used */
-	uint8_t watched, said_waiting;
+	uint8_t watched, said_waiting, knows_rings;
 	char path[108];
 };
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "port/driver.h"
 
 #define LINE BATON_CACHE_LINE
 
@@ -42,8 +43,6 @@ check_outside(const struct baton_pool_config *c)
 		return baton_err(EINVAL,
 				 "pool: %u buffers of stride %u need %llu bytes, the memory supplied has %zu",
 				 c->count, c->stride, (unsigned long long)last, c->bytes);
-	if (c->backing && (!c->backing->get_bulk || !c->backing->put_bulk))
-		return baton_err(EINVAL, "pool: a backing needs both get_bulk and put_bulk");
 	return 0;
 }
 
@@ -67,6 +66,8 @@ check_config(struct baton_pool_config *c, const struct baton_pool_config *in)
 		return baton_err(EINVAL,
 				 "pool: a data room of %u bytes is not between the headroom (%u) and 65,535",
 				 c->data_len, c->headroom);
+	if (c->backing && (!c->backing->get_bulk || !c->backing->put_bulk))
+		return baton_err(EINVAL, "pool: a backing needs both get_bulk and put_bulk");
 	if (c->base)
 		return check_outside(c);
 	c->data_off = 0;
@@ -213,29 +214,68 @@ baton_pool_create(struct baton_ctx *ctx, const struct baton_pool_config *config,
 	return 0;
 }
 
-int
-baton_pool_destroy(struct baton_pool *pool)
+/* A queue set up on the pool, or a started port that has it mapped, would go on using what is freed. */
+static const struct baton_port *
+user_of(const struct baton_pool *pool)
 {
-	struct baton_holder h[64];
-	struct baton_ctx *ctx = pool->ctx;
-	char text[1024];
-	unsigned n = baton_pool_holders(pool, h, 64);
-	uint32_t out = 0;
+	const struct baton_ctx *ctx = pool->ctx;
+
+	for (unsigned i = 0; i < BATON_MAX_PORTS; i++) {
+		const struct baton_port *port = ctx->ports[i];
+
+		if (port && port->started && port->views[pool->view.index].count)
+			return port;
+		for (unsigned k = 0; port && k < port->info.rx_queues; k++)
+			if (port->rxq[k]->set_up && port->rxq[k]->pool == pool)
+				return port;
+	}
+	return NULL;
+}
+
+/* Are all buffers free, and nobody left who knows the pool? Return: 0 or -EBUSY, with a report of who holds what. */
+static int
+check_idle(struct baton_pool *pool)
+{
+	unsigned n = baton_pool_holders(pool, NULL, 0);
+	struct baton_holder *h = calloc(n, sizeof(*h));
+	const struct baton_port *port = user_of(pool);
+	uint32_t out = 0, quarantined = 0;
+	char text[1024] = "";
 	int len = 0;
 
-	for (unsigned i = 0; i < n && i < 64; i++) {
+	if (!h)
+		return baton_err(ENOMEM, "pool %s: no memory for the list of its holders", pool->name);
+	n = baton_pool_holders(pool, h, n);
+	for (unsigned i = 0; i < n; i++) {
 		if (h[i].kind == BATON_HOLDER_FREE || h[i].kind == BATON_HOLDER_CACHE)
 			continue;
 		out += h[i].count;
+		quarantined += h[i].kind == BATON_HOLDER_QUARANTINE ? h[i].count : 0;
 		if (h[i].count && len < (int)sizeof(text) - 80)
 			len += snprintf(text + len, sizeof(text) - (size_t)len, "%s%s holds %u",
 					len ? ", " : "", h[i].name, h[i].count);
 	}
-	if (out) {
-		dma_violation(ctx, BATON_RULE_POOL_BUSY, "pool_destroy", pool->name, text);
+	free(h);
+	/* What a device did not let go is no mistake of the application's. */
+	if (out > quarantined)
+		dma_violation(pool->ctx, BATON_RULE_POOL_BUSY, "pool_destroy", pool->name, text);
+	if (out)
 		return baton_err(EBUSY, "pool %s: %u of its %u buffers are out: %s", pool->name, out,
 				 pool->view.count, text);
-	}
+	if (port)
+		return baton_err(EBUSY, "pool %s is in use by port %s: close it, or stop it and set its queues up anew",
+				 pool->name, port->name);
+	return 0;
+}
+
+int
+baton_pool_destroy(struct baton_pool *pool)
+{
+	struct baton_ctx *ctx = pool->ctx;
+	int ret = check_idle(pool);
+
+	if (ret < 0)
+		return ret;
 	for (unsigned i = 0; i < BATON_MAX_WORKERS; i++) {
 		struct baton_worker *w = ctx->workers[i];
 

@@ -193,6 +193,7 @@ free_queues(struct baton_port *port)
 	port->rxq = port->txq = NULL;
 	port->info.rx_queues = port->info.tx_queues = port->info.rx_max_segs = 0;
 	port->configured = 0;
+	memset(&port->stats_base, 0, sizeof(port->stats_base));
 }
 
 static struct baton_queue **
@@ -424,7 +425,7 @@ baton_port_close(struct baton_port *port)
 	int ret = baton_port_stop(port);
 
 	if (port->started)
-		return ret;
+		return baton_err(EBUSY, "%s stays open: %s", port->name, baton_last_error());
 	free_queues(port);
 	port->driver->ops->close(port);
 	for (unsigned i = 0; i < BATON_MAX_PORTS; i++)

@@ -22,7 +22,8 @@ queue_violation(struct baton_queue *q, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(q->error, sizeof(q->error), fmt, ap);
 	va_end(ap);
-	__atomic_store_n(&q->stats.violations, q->stats.violations + 1, __ATOMIC_RELAXED);
+	/* Release: who sees the count may read the text. */
+	__atomic_store_n(&q->stats.violations, q->stats.violations + 1, __ATOMIC_RELEASE);
 	q->head.burst = burst_dead;
 	baton_log(q->port->ctx, BATON_LOG_ERR, "%s %s %u: protocol violation, queue stopped: %s",
 		  q->port->name, q->tx ? "txq" : "rxq", q->index, q->error);
@@ -196,7 +197,7 @@ baton_queue_in_flight(const struct baton_queue *q)
 const char *
 baton_queue_error(const struct baton_queue *q)
 {
-	return __atomic_load_n(&q->stats.violations, __ATOMIC_RELAXED) ? q->error : "";
+	return __atomic_load_n(&q->stats.violations, __ATOMIC_ACQUIRE) ? q->error : "";
 }
 
 void

@@ -218,7 +218,12 @@ pool_made_after_start(void **state)
 	must(baton_port_stop(r->port));
 	must(baton_port_start(r->port));
 	assert_int_equal(baton_tx_burst(r->txq, &t, 1), 1);
+	refused(baton_pool_destroy(late), EBUSY, "in use by port net_null0");
+	refused(baton_pool_destroy(r->pool), EBUSY, "in use by port net_null0");
+	must(baton_port_stop(r->port));
 	must(baton_pool_destroy(late));
+	refused(baton_pool_destroy(r->pool), EBUSY, "in use by port net_null0"); /* its RX queue */
+	assert_int_equal(r->violations, 0);
 }
 
 static void

@@ -84,8 +84,12 @@ BATON_API int baton_port_start(struct baton_port *port);
  */
 BATON_API int baton_port_stop(struct baton_port *port);
 
-/** Stop if need be, and release everything. Control thread. Return: as baton_port_stop(); it is closed in any case but
- * a worker that did not acknowledge. */
+/**
+ * Stop if need be, and release everything.
+ *
+ * Control thread. Return: 0; -EBUSY when a worker did not acknowledge: the port stays open; anything else
+ * baton_port_stop() returns: the port is closed all the same.
+ */
 BATON_API int baton_port_close(struct baton_port *port);
 
 struct baton_port_info {
