@@ -57,8 +57,9 @@ static const char text[] =
 	"  --stop-after=N       end after N packets received (txonly: sent), all ports together\n"
 	"  --run-time=S         end after S seconds\n"
 	"\n"
-	"SIGINT and SIGTERM end forwarding and print the final tables. Exit status: 0; 1 when a queue\n"
-	"stopped with an error or a buffer was lost; 2 for a command line that cannot be.\n";
+	"SIGINT and SIGTERM end forwarding and print the final tables. Exit status: 0; 1 when a port\n"
+	"cannot be set up, a queue stopped with an error, a packet could not be written or a buffer was\n"
+	"lost; 2 for a command line that cannot be.\n";
 
 void
 help_print(void)
