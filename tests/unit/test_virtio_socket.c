@@ -179,10 +179,34 @@ few_descriptors(void **state)
 	}
 }
 
+/* The control thread hears that the backend is gone; the port lives on with its link down. */
+static void
+hang_up_is_heard(void **state)
+{
+	struct rig_config c = { 0 };
+	struct baton_link link;
+	struct rig r;
+
+	rig_up(&r, &c);
+	assert_int_equal(baton_ctx_poll(r.ctx, 0), 0);
+	baton_port_link(r.port, &link);
+	assert_int_equal(link.up, 1);
+	liar_hang_up(r.liar);
+	assert_int_equal(baton_ctx_poll(r.ctx, 2000), 1);
+	baton_port_link(r.port, &link);
+	assert_int_equal(link.up, 0);
+	assert_int_equal(baton_ctx_poll(r.ctx, 0), 0);
+	/* Its process is ours and lives: nothing confirms that it let go. */
+	assert_int_equal(baton_port_stop(r.port), -ETIMEDOUT);
+	assert_int_equal(rig_held(&r, BATON_HOLDER_QUARANTINE), 256);
+	rig_discard(&r);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hang_up_is_heard),
 		cmocka_unit_test(lying_replies),
 		cmocka_unit_test(lying_values),
 		cmocka_unit_test(lying_vring_base),
