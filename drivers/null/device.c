@@ -31,12 +31,6 @@ struct null_queue {
 	uint8_t frame[MAX_FRAME];
 };
 
-static void
-count(uint64_t *counter, uint64_t n)
-{
-	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
-}
-
 /* ---- RX ---- */
 
 static int
@@ -86,12 +80,12 @@ rx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 				tokens[done++] = received(nq, v, c->idx[--c->n], k * nq->room);
 		packets += got / nq->segs;
 		if (baton_unlikely(got < want)) {
-			count(&q->stats.nobuf, 1);
+			queue_count(&q->stats.nobuf, 1);
 			break;
 		}
 	}
-	count(&q->stats.packets, packets);
-	count(&q->stats.bytes, (uint64_t)packets * nq->size);
+	queue_count(&q->stats.packets, packets);
+	queue_count(&q->stats.bytes, (uint64_t)packets * nq->size);
 	return (int)done;
 }
 
@@ -109,7 +103,7 @@ tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 		int segs = soft_give(q, tokens + done, n - done, !done, &bytes);
 
 		if (baton_unlikely(segs < 0)) {
-			count(&q->stats.errors, 1);
+			queue_count(&q->stats.errors, 1);
 			return segs;
 		}
 		if (baton_unlikely(!segs))
@@ -126,8 +120,8 @@ tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 		packets++;
 		sum += bytes;
 	}
-	count(&q->stats.packets, packets);
-	count(&q->stats.bytes, sum);
+	queue_count(&q->stats.packets, packets);
+	queue_count(&q->stats.bytes, sum);
 	return (int)done;
 }
 

@@ -48,12 +48,6 @@ struct pcap_port {
 	uint8_t scratch[PCAP_MAX_FRAME]; /* a packet of several buffers, in one piece */
 };
 
-static inline void
-pcap_count(uint64_t *counter, uint64_t n)
-{
-	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
-}
-
 /* rx.c */
 int pcap_rx_open(struct pcap_port *pp);
 void pcap_rx_close(struct pcap_port *pp);

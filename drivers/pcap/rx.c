@@ -159,7 +159,7 @@ fetch(struct pcap_port *pp, struct baton_queue *q)
 			pp->frame_len = len;
 			break;
 		}
-		pcap_count(&q->stats.errors, 1);
+		queue_count(&q->stats.errors, 1);
 		if (pp->infinite && !s->next)
 			break; /* once around is enough for one burst, were all of them bad */
 	}
@@ -211,7 +211,7 @@ pcap_rx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 		if (segs > n - done)
 			break;
 		if (dma_cache_reserve(q->cache, segs) < segs) {
-			pcap_count(&q->stats.nobuf, 1);
+			queue_count(&q->stats.nobuf, 1);
 			break;
 		}
 		packets++;
@@ -219,7 +219,7 @@ pcap_rx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 		deliver(pp, q, tokens + done, segs);
 		done += segs;
 	}
-	pcap_count(&q->stats.packets, packets);
-	pcap_count(&q->stats.bytes, bytes);
+	queue_count(&q->stats.packets, packets);
+	queue_count(&q->stats.bytes, bytes);
 	return (int)done;
 }

@@ -110,7 +110,7 @@ pcap_tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 		int segs = soft_give(q, tokens + done, n - done, !done, &bytes);
 
 		if (baton_unlikely(segs < 0)) {
-			pcap_count(&q->stats.errors, 1);
+			queue_count(&q->stats.errors, 1);
 			return segs;
 		}
 		if (baton_unlikely(!segs))
@@ -123,10 +123,10 @@ pcap_tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 		sum += bytes;
 	}
 	if (packets && pp->out && !flush(pp)) {
-		pcap_count(&q->stats.errors, packets);
+		queue_count(&q->stats.errors, packets);
 		return (int)done;
 	}
-	pcap_count(&q->stats.packets, packets);
-	pcap_count(&q->stats.bytes, sum);
+	queue_count(&q->stats.packets, packets);
+	queue_count(&q->stats.bytes, sum);
 	return (int)done;
 }

@@ -36,7 +36,7 @@ refill(struct virtq *vq)
 		vq->avail_idx = (uint16_t)(vq->avail_idx + n);
 		free_ -= n;
 		if (baton_unlikely(n < want)) {
-			count(&q->stats.nobuf, 1);
+			queue_count(&q->stats.nobuf, 1);
 			break;
 		}
 	}
@@ -341,11 +341,11 @@ receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, bool merg
 	}
 	vq->used_idx = r.pos;
 	if (r.packets) {
-		count(&q->stats.packets, r.packets);
-		count(&q->stats.bytes, r.bytes);
+		queue_count(&q->stats.packets, r.packets);
+		queue_count(&q->stats.bytes, r.bytes);
 	}
 	if (baton_unlikely(r.errors))
-		count(&q->stats.errors, r.errors);
+		queue_count(&q->stats.errors, r.errors);
 	if (baton_unlikely(ret < 0))
 		/* What was received before the violation is good; the next burst says -EIO. */
 		return r.tokens ? (int)r.tokens : ret;

@@ -248,7 +248,7 @@ refuse(struct virtq *vq, struct baton_token t, bool first)
 
 	if (!first)
 		return 0;
-	count(&q->stats.errors, 1);
+	queue_count(&q->stats.errors, 1);
 	return queue_refuse(q, t);
 }
 
@@ -257,7 +257,7 @@ bad_packet(struct virtq *vq, bool first, const char *what, uint32_t is, uint32_t
 {
 	if (!first)
 		return 0;
-	count(&vq->q.stats.errors, 1);
+	queue_count(&vq->q.stats.errors, 1);
 	return baton_err(EMSGSIZE, "%s txq %u: a packet of %u %s, at most %u are possible", vq->q.port->name,
 			 vq->q.index, is, what, limit);
 }
@@ -279,7 +279,7 @@ send_chain(struct virtq *vq, const struct baton_token *t, unsigned n, bool first
 		if (segs == n) {
 			if (!first)
 				return 0;
-			count(&q->stats.errors, 1);
+			queue_count(&q->stats.errors, 1);
 			return baton_err(EINVAL, "%s txq %u: the last token has CONT: a burst must not split a packet",
 					 q->port->name, q->index);
 		}
@@ -422,8 +422,8 @@ virtq_tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 	if (!done)
 		return ret < 0 ? ret : 0;
 	virtq_publish(vq);
-	count(&q->stats.packets, packets);
-	count(&q->stats.bytes, bytes);
+	queue_count(&q->stats.packets, packets);
+	queue_count(&q->stats.bytes, bytes);
 	return (int)done;
 }
 

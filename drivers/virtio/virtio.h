@@ -125,13 +125,6 @@ virtio_of(struct baton_port *port)
 	return (struct virtio_dev *)(void *)port;
 }
 
-/* Relaxed: a counter only its worker writes. */
-static inline void
-count(uint64_t *counter, uint64_t n)
-{
-	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
-}
-
 /* The index is read against the flag below: store, then load (virtio 1.2, 2.7.13.4.1). */
 static inline void
 smp_mb(void)

@@ -144,19 +144,6 @@ dma_unpoison(const struct dma_view *v, uint32_t buf)
 #endif
 }
 
-/** Is the token in range and held by the CPU? Reads the owner table, changes nothing. */
-static inline bool
-dma_held(const struct dma_view *v, struct baton_token t)
-{
-#ifdef BATON_OWNERSHIP_OFF
-	return true;
-#else
-	return t.buf < v->count && (uint32_t)t.off + t.len <= v->data_len &&
-	       (__atomic_load_n(&v->owner[t.buf], __ATOMIC_RELAXED) ^ t.gen) ==
-		       BATON_OWNER_CPU << 16;
-#endif
-}
-
 /*
  * dma_give() with the token's fields in registers: @end is off + len. For loops that count instructions.
  */

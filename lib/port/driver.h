@@ -116,6 +116,13 @@ int port_parse_mac(const char *text, uint8_t mac[6]);
 int queue_violation(struct baton_queue *q, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), cold));
 
+/** Add to one of a queue's counters. Its worker alone writes them, so a relaxed store does. */
+static inline void
+queue_count(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
 /** Why the driver cannot take @t in tx_burst. Return: -EFAULT when its pool is not mapped, else dma_refuse(). */
 BATON_COLD int queue_refuse(struct baton_queue *q, struct baton_token t);
 
