@@ -2,6 +2,7 @@
 /* The forwarding cores: one loop per mode, which neither prints nor enters the kernel. */
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -277,6 +278,7 @@ static int
 launch(struct lcore *lc)
 {
 	pthread_attr_t attr;
+	sigset_t all, before;
 	cpu_set_t set;
 	char name[16];
 	int err;
@@ -285,7 +287,11 @@ launch(struct lcore *lc)
 	CPU_SET(lc->id.cpu, &set);
 	pthread_attr_init(&attr);
 	pthread_attr_setaffinity_np(&attr, sizeof(set), &set);
+	/* Signals are the main thread's: a forwarding core must not be held up by a handler. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
 	err = pthread_create(&lc->thread, &attr, lcore_main, lc);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
 	if (err)
 		return err;

@@ -11,9 +11,11 @@
 
 #include "testpmd.h"
 
-/* All a signal handler may touch. */
-static volatile sig_atomic_t signalled;
+/* All a signal handler may touch. Any thread may run it, so these are lock-free atomics. */
+static int signalled;
 static int signal_fd = -1;
+
+#define load(p) __atomic_load_n(p, __ATOMIC_RELAXED)
 
 static void
 on_signal(int sig)
@@ -21,9 +23,9 @@ on_signal(int sig)
 	uint64_t one = 1;
 	int saved = errno;
 
-	signalled = sig;
-	if (write(signal_fd, &one, sizeof(one)) < 0)
-		signalled = sig; /* nothing more can be done here */
+	__atomic_store_n(&signalled, sig, __ATOMIC_RELAXED);
+	/* It can fail only when the counter is full, and then the main thread is awake anyway. */
+	(void)!write(signal_fd, &one, sizeof(one));
 	errno = saved;
 }
 
@@ -91,8 +93,8 @@ woken(struct app *app)
 	if (read(app->wake_fd, &count, sizeof(count)) < 0)
 		return;
 	forward_report(app);
-	if (signalled) {
-		printf("\nSignal %d received, preparing to exit...\n", (int)signalled);
+	if (load(&signalled)) {
+		printf("\nSignal %d received, preparing to exit...\n", load(&signalled));
 		app->quit = true;
 		return;
 	}
@@ -141,7 +143,7 @@ serve(struct app *app)
 			app->failed = true;
 			return;
 		}
-		if (fds[1].revents || signalled)
+		if (fds[1].revents || load(&signalled))
 			woken(app);
 		if (fds[0].revents && baton_ctx_poll(app->ctx, 0) < 0) {
 			complain("%s", baton_last_error());
