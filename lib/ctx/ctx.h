@@ -10,6 +10,19 @@
 
 struct baton_port;
 
+/* Something baton_ctx_poll() watches, and something it does at a time. Embedded in their owners. */
+struct ctx_source {
+	/* Control thread, with the epoll events; may remove the source. */
+	void (*ready)(struct ctx_source *src, uint32_t events);
+	int fd;
+};
+
+struct ctx_timer {
+	void (*due)(struct ctx_timer *timer); /* control thread; may set it again */
+	uint64_t at_ns;          /* CLOCK_MONOTONIC; 0: not set */
+	struct ctx_timer *next;
+};
+
 struct baton_ctx {
 	/* 256 entries so that a token's pool field needs no check; the absent ones have count 0. */
 	struct baton_pool_view *views;
@@ -26,23 +39,22 @@ struct baton_ctx {
 	void *violation_arg;
 
 	int epoll_fd;
+	struct ctx_source timer;   /* a timerfd, armed for the first of `timers` */
+	struct ctx_timer *timers;  /* by time */
 	uint32_t warned; /* CTX_WARNED_*: what is said once per context */
 	pthread_mutex_t lock; /* the tables above and `warned`; never taken in a burst */
 };
 
 #define CTX_WARNED_4K (1u << 0)
 
-/*
- * Something baton_ctx_poll() serves. Embedded in its owner. The callback runs on the control thread with the
- * epoll events; it may remove the source.
- */
-struct ctx_source {
-	void (*ready)(struct ctx_source *src, uint32_t events);
-	int fd;
-};
-
 /** Watch src->fd for @events (EPOLLIN, ...). Return: 0 or a negative errno. */
 int ctx_source_add(struct baton_ctx *ctx, struct ctx_source *src, uint32_t events);
 void ctx_source_del(struct baton_ctx *ctx, struct ctx_source *src);
+
+uint64_t ctx_now_ns(void);
+
+/** Call timer->due @ms from now, in place of when it was set for. */
+void ctx_timer_set(struct baton_ctx *ctx, struct ctx_timer *timer, unsigned ms);
+void ctx_timer_cancel(struct baton_ctx *ctx, struct ctx_timer *timer);
 
 #endif

@@ -36,6 +36,8 @@ struct baton_queue {
 	uint16_t index;
 	uint8_t tx;
 	uint8_t set_up;
+	uint8_t stopped; /* by baton_queue_stop(), while its port goes on */
+	uint8_t armed;   /* relaxed atomic: its worker may be asleep on wake_fd */
 
 	struct {
 		uint64_t packets, bytes, errors, missed, nobuf, violations;
@@ -44,11 +46,16 @@ struct baton_queue {
 	uint32_t descs;
 	struct baton_port *port;
 	struct baton_pool *pool; /* RX only */
+	int wake_fd;     /* an eventfd that wakes its worker, or -1; the driver's, from queue_setup on */
 	char error[128]; /* the protocol violation that stopped it, or "" */
 	int (*active_burst)(struct baton_queue *q, struct baton_token *tokens, unsigned n);
 };
 
 #define QUEUE_RUNNING 1u /* in head.state; the rest of it counts changes */
+
+enum port_rx_mode { PORT_RX_PROMISC, PORT_RX_ALLMULTI };
+
+struct port_xstats;
 
 struct port_ops {
 	size_t port_size; /* of the driver's port struct, which begins with struct baton_port */
@@ -71,7 +78,31 @@ struct port_ops {
 	unsigned (*in_flight)(const struct baton_queue *q);
 	/* Count the buffers of `pool` this queue's shadow holds. */
 	uint32_t (*held)(const struct baton_queue *q, const struct baton_pool *pool);
-	int (*set_mac)(struct baton_port *port, const uint8_t mac[6]); /* NULL: -ENOTSUP */
+	/*
+	 * One queue of a started port, its worker outside its bursts. Stop returns as `stop` does. NULL: the queue needs
+	 * nothing of the device.
+	 */
+	int (*queue_start)(struct baton_queue *q);
+	int (*queue_stop)(struct baton_queue *q);
+	/*
+	 * The device of a started port went away (the driver said so by port_lost()), and the workers are out: everything the
+	 * rings hold goes home, or into quarantine. Return: 0; -EAGAIN: not yet sure that the device is gone, ask again.
+	 */
+	int (*lost)(struct baton_port *port);
+	/* The port is stopped. Return: 0, or why the device cannot be had again. NULL: nothing to reset. */
+	int (*reset)(struct baton_port *port);
+	/*
+	 * The queue's thread. See baton_queue_arm(): make the device write to q->wake_fd, and write to it if there is something
+	 * already. q->wake_fd is made by queue_setup, -1 otherwise.
+	 */
+	int (*arm)(struct baton_queue *q);
+	void (*disarm)(struct baton_queue *q);
+	int (*set_mac)(struct baton_port *port, const uint8_t mac[6]); /* NULL: -ENOTSUP, as for those below */
+	int (*set_rx_mode)(struct baton_port *port, enum port_rx_mode mode, int on);
+	int (*set_macs)(struct baton_port *port, const uint8_t (*macs)[6], unsigned n);
+	int (*set_vlan)(struct baton_port *port, uint16_t vid, int on);
+	/* The driver's own counters, appended by port_xstat(). */
+	void (*xstats)(const struct baton_port *port, struct port_xstats *list);
 };
 
 struct baton_driver {
@@ -90,8 +121,16 @@ struct baton_port {
 	struct baton_queue **rxq, **txq; /* info.rx_queues, info.tx_queues; driver-sized elements */
 	struct baton_stats stats_base; /* the counters at the last reset */
 	uint32_t stop_timeout_ms;
+	uint32_t offloads;  /* BATON_OFFLOAD_* asked for */
 	uint8_t configured, started;
-	uint8_t mtu_set; /* somebody asked for info.mtu: hold TX to it */
+	uint8_t mtu_set;    /* somebody asked for info.mtu: hold TX to it */
+	uint8_t link_off;   /* baton_port_set_link(0) */
+	uint8_t device_up;  /* the link as the device has it */
+	uint8_t away;       /* LOST: 1: workers may still be in a burst; 2: ops->lost has emptied the rings */
+	baton_port_event_fn on_event;
+	void *event_arg;
+	struct ctx_timer quiesce;
+	uint64_t away_since;
 	struct dma_view views[256]; /* filled at start; a pool the device cannot reach has count 0 */
 };
 
@@ -115,6 +154,29 @@ int port_parse_mac(const char *text, uint8_t mac[6]);
  */
 int queue_violation(struct baton_queue *q, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), cold));
+
+/* ---- a device that goes and comes; control thread ---- */
+
+/**
+ * The device is away. Safe in any state and any number of times; the queues of a started port stop as their workers
+ * acknowledge, then ops->lost() is called, from baton_ctx_poll().
+ */
+void port_lost(struct baton_port *port);
+
+/** Have the workers left, and has ops->lost() emptied the rings, so that the driver may set them up anew? */
+bool port_is_empty(const struct baton_port *port);
+
+/** The device is back and the rings are filled and known to it: the queues run. */
+void port_back(struct baton_port *port);
+
+/** The device says its link is up or down. */
+void port_link(struct baton_port *port, bool up);
+
+void port_event(struct baton_port *port, enum baton_port_event event);
+
+/** Append a driver's counter. */
+void port_xstat(struct port_xstats *list, uint64_t value, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /** Add to one of a queue's counters. Its worker alone writes them, so a relaxed store does. */
 static inline void

@@ -216,7 +216,8 @@ struct baton_side {
 	uint16_t l3_len;
 	uint16_t l4_len;
 	uint16_t tso_segsz;
-	uint16_t reserved[3];
+	uint16_t csum_offset; /* of the L4 checksum from the end of l2_len + l3_len: 16 for TCP, 6 for UDP */
+	uint16_t reserved[2];
 	uint64_t reserved2[3];
 	uint8_t app[16];      /* the application's own */
 };

@@ -4,6 +4,10 @@
  *
  * The life of a port: open, configure, set up every queue, start, bursts, stop, close. All but the
  * bursts belong to the context's control thread; a burst belongs to the thread of the queue's worker.
+ *
+ * A started port may lose its device (a backend that ends, a NIC that is unplugged). Its bursts then say -ENETDOWN, and
+ * baton_ctx_poll() sees to the rest: buffers go home once the workers are out, the device is awaited, and when it is
+ * back the queues run again with no help from the application. baton_port_on_event() tells of it.
  */
 #ifndef BATON_PORT_H
 #define BATON_PORT_H
@@ -32,6 +36,14 @@ struct baton_queue;
  */
 BATON_API int baton_port_open(struct baton_ctx *ctx, const char *devargs, struct baton_port **out);
 
+/*
+ * Checksums in the device. RX: tokens carry verdicts (enum baton_csum). TX: a first token whose L4 verdict is
+ * BATON_CSUM_PARTIAL, with a side record that says l2_len, l3_len and csum_offset, has its checksum filled in: by the
+ * device when this is on, else by the driver.
+ */
+#define BATON_OFFLOAD_RX_CSUM (1u << 0)
+#define BATON_OFFLOAD_TX_CSUM (1u << 1)
+
 struct baton_port_config {
 	size_t size;
 	uint16_t rx_queues; /* 1 .. info.max_rx_queues */
@@ -39,9 +51,10 @@ struct baton_port_config {
 	uint16_t mtu;       /* 0: the device's own, or 1,500 that nobody is held to */
 	uint16_t reserved;
 	uint32_t stop_timeout_ms; /* for workers to let go and TX to drain; 0: 1,000 */
+	uint32_t offloads;  /* BATON_OFFLOAD_*, of info.offloads */
 };
 
-/** Decide queue numbers and MTU. A stopped port; forgets queues set up before. -EINVAL, -EBUSY. */
+/** Decide queue numbers, MTU and offloads. A stopped port; forgets queues set up before. -EINVAL, -EBUSY, -ENOTSUP. */
 BATON_API int baton_port_configure(struct baton_port *port, const struct baton_port_config *config);
 
 struct baton_queue_config {
@@ -92,6 +105,49 @@ BATON_API int baton_port_stop(struct baton_port *port);
  */
 BATON_API int baton_port_close(struct baton_port *port);
 
+/**
+ * Reset the device of a stopped or started port: it is stopped, forgets what it was told, and is connected anew. The
+ * configuration and the queues stay as they are set up; start the port again afterwards.
+ *
+ * Control thread. Return: 0; what baton_port_stop() returns; a driver's own errors.
+ */
+BATON_API int baton_port_reset(struct baton_port *port);
+
+/**
+ * Stop one queue of a started port while the others run on: no burst enters any more, the device lets go of the queue,
+ * its buffers go home.
+ *
+ * Control thread. Return: 0, also for a queue that is stopped already; -ETIMEDOUT when its worker did not acknowledge
+ * (the queue then stays as it was) or buffers were quarantined; -EINVAL when the port is not started.
+ */
+BATON_API int baton_queue_stop(struct baton_queue *queue);
+
+/** Start a queue that baton_queue_stop() stopped. Control thread. Return: 0; -EINVAL, -ENOBUFS, a driver's own errors. */
+BATON_API int baton_queue_start(struct baton_queue *queue);
+
+enum baton_port_state {
+	BATON_PORT_STOPPED,
+	BATON_PORT_STARTED,
+	BATON_PORT_LOST,    /* started, but its device is away: it comes back by itself */
+	BATON_PORT_REMOVED, /* its device is gone for good: close it */
+};
+
+enum baton_port_event {
+	BATON_EVENT_LINK,    /* baton_port_link() has changed */
+	BATON_EVENT_LOST,    /* the device went away */
+	BATON_EVENT_BACK,    /* it is back, and the queues run again */
+	BATON_EVENT_REMOVED,
+};
+
+/**
+ * Called on the control thread, from inside baton_ctx_poll() or a call on the port. It may read the port (info, link,
+ * stats); to stop or close it, let the call return first.
+ */
+typedef void (*baton_port_event_fn)(void *arg, struct baton_port *port, enum baton_port_event event);
+
+/** Be told of events; NULL: no more. One callback a port. Control thread. */
+BATON_API void baton_port_on_event(struct baton_port *port, baton_port_event_fn fn, void *arg);
+
 struct baton_port_info {
 	const char *name;
 	const char *driver;
@@ -104,7 +160,8 @@ struct baton_port_info {
 	uint16_t mtu, max_mtu;
 	uint8_t mac[6];
 	uint8_t started;
-	uint8_t reserved;
+	uint8_t state;           /* enum baton_port_state */
+	uint32_t offloads;       /* BATON_OFFLOAD_* the device can */
 	char detail[256];        /* a driver's own line: negotiated features, transport */
 };
 
@@ -122,6 +179,26 @@ BATON_API void baton_port_link(const struct baton_port *port, struct baton_link 
 
 /** Set the MTU of a stopped port, 68 .. info.max_mtu. -EINVAL with the range, -EBUSY. */
 BATON_API int baton_port_set_mtu(struct baton_port *port, uint16_t mtu);
+
+/**
+ * Take the link down, or up again, by hand: while down, the queues stand still and the link is reported down.
+ *
+ * Control thread. Return: 0; -ETIMEDOUT when a worker did not leave its queues in time.
+ */
+BATON_API int baton_port_set_link(struct baton_port *port, int up);
+
+/*
+ * Which packets a device passes on, where it filters at all; a vhost-user backend passes on everything. Control thread. Return: 0; -ENOTSUP
+ * when the device has no such filter; -ENETDOWN when the port is not started; -ETIMEDOUT, -EIO when the device did not answer or said no.
+ */
+BATON_API int baton_port_set_promisc(struct baton_port *port, int on);
+BATON_API int baton_port_set_allmulti(struct baton_port *port, int on);
+
+/** The further addresses to receive: replaces the table. -EINVAL for more than 64. */
+BATON_API int baton_port_set_macs(struct baton_port *port, const uint8_t (*macs)[6], unsigned n);
+
+/** Pass packets of VLAN @vid, 0 .. 4,095, or no more. */
+BATON_API int baton_port_set_vlan(struct baton_port *port, uint16_t vid, int on);
 
 /** Change the MAC address, where the device can. -ENOTSUP, -EINVAL for a multicast address. */
 BATON_API int baton_port_set_mac(struct baton_port *port, const uint8_t mac[6]);
@@ -144,6 +221,15 @@ BATON_API void baton_port_stats(const struct baton_port *port, struct baton_stat
 BATON_API void baton_queue_stats(const struct baton_queue *queue, struct baton_stats *stats);
 BATON_API void baton_port_stats_reset(struct baton_port *port);
 
+struct baton_xstat {
+	char name[48]; /* "rx_good_packets", "rx_q0_packets", "reconnects" */
+	uint64_t value;
+};
+
+/** All counters of a port by name, its driver's own among them. Return: how many there are; the first @n are written. */
+BATON_API unsigned baton_port_xstats(const struct baton_port *port, struct baton_xstat *out,
+				     unsigned n);
+
 /**
  * Why a queue was stopped by a protocol violation: a named error, such as "used id out of range: 300 of 256".
  * Empty when it was not. Any thread.
@@ -159,6 +245,25 @@ BATON_API unsigned baton_queue_in_flight(const struct baton_queue *queue);
  * @budget: completions at most. The queue's thread. Return: tokens freed; a negative errno as tx_burst.
  */
 BATON_API int baton_tx_clean(struct baton_queue *queue, unsigned budget);
+
+/**
+ * Ask for a wake-up: the descriptor that is returned polls readable as soon as an RX queue has packets (at once
+ * when it has some already), or when the control thread wants the queue's worker to look (stop, reset, a lost device).
+ *
+ *	fd = baton_queue_arm(rx);
+ *	poll() on fd;
+ *	baton_queue_disarm(rx);
+ *	baton_rx_burst(rx, ...);
+ *
+ * The descriptor is the queue's and the same each time until the queue is set up anew; do not read it.
+ *
+ * The queue's thread. Return: a descriptor; -ENOTSUP where the device cannot wake anybody; -ENETDOWN, -EIO, -EPERM as
+ * baton_rx_burst().
+ */
+BATON_API int baton_queue_arm(struct baton_queue *queue);
+
+/** No more wake-ups: back to polling. The queue's thread. */
+BATON_API void baton_queue_disarm(struct baton_queue *queue);
 
 /* The public head of a queue; the rest is private. */
 struct baton_queue_head {
