@@ -40,6 +40,8 @@ PKGS_BUILD=(meson ninja-build pkg-config gcc libc6-dev libnuma-dev libhugetlbfs-
 PKGS_PEER=(dpdk-dev python3)
 # shellcheck disable=SC2034
 PKGS_TEST=(g++ clang libclang-rt-14-dev binutils libdpdk-dev)
+# shellcheck disable=SC2034
+PKGS_BENCH=(g++ libdpdk-dev libbenchmark-dev libck-dev valgrind)
 
 # install_packages PACKAGE...: by apt-get, only what is missing.
 install_packages()

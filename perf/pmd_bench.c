@@ -5,11 +5,13 @@
  *
  *   open NAME baton|dpdk LEN [ARGS]   a port that runs; NAME is a number
  *   close NAME
- *   same NAME rx|tx|io MS             ok PACKETS SECONDS: the backend works between timed rounds, in the same thread
- *   cross NAME rx|tx|io MS            ok PACKETS SECONDS: the backend works on its own CPU all the time
+ *   same NAME rx|tx|io MS             ok PACKETS SECONDS CYCLES: the backend works between timed rounds, in the same thread
+ *   cross NAME rx|tx|io MS            the same with the backend at work on a CPU of its own all the time
  *   about                             ok COMPILER; how it was built
  *
  * pmd_bench --count STACK KIND ROUNDS [ARGS] makes so many rounds, for valgrind to count instructions in.
+ * pmd_bench --serve SOCKET is a free backend for another process; of each connection it prints when its first TX
+ * descriptor was seen: "first_tx NS", by CLOCK_MONOTONIC.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -335,7 +337,7 @@ window(struct bench *b, const char *how, const char *name, const char *kind_name
 	}
 	r = !strcmp(how, "same") ? window_same(b, p, (enum front_kind)kind, ms) :
 				   window_cross(b, p, (enum front_kind)kind, ms);
-	printf("ok %llu %.9f\n", (unsigned long long)r.packets, r.seconds);
+	printf("ok %llu %.9f %.0f\n", (unsigned long long)r.packets, r.seconds, r.seconds * b->hz);
 }
 
 static void
@@ -390,6 +392,41 @@ count(struct bench *b, char **argv)
 	return 0;
 }
 
+/* For ever. While a front-end's rings run they are polled, its socket now and then. */
+static int
+serve(const char *path)
+{
+	static struct backend b;
+	struct backend *const list[] = { &b };
+	int ret = backend_init(&b, path, 64, false);
+
+	if (ret < 0) {
+		fprintf(stderr, "error: cannot listen at %s: %s\n", path, strerror(-ret));
+		return 1;
+	}
+	printf("ready\n");
+	for (;;) {
+		bool told = false;
+
+		fflush(stdout);
+		b.first_tx_ns = 0;
+		while (!backend_running(&b))
+			backend_serve(list, 1, 1000);
+		while (backend_running(&b)) {
+			for (unsigned i = 0; i < 1000; i++) {
+				backend_transmit(&b);
+				backend_receive(&b, FRONT_BURST);
+			}
+			if (b.first_tx_ns && !told) {
+				told = true;
+				printf("first_tx %llu\n", (unsigned long long)b.first_tx_ns);
+				fflush(stdout);
+			}
+			backend_serve(list, 1, 0);
+		}
+	}
+}
+
 static int
 begin(struct bench *b)
 {
@@ -426,9 +463,12 @@ main(int argc, char **argv)
 	char line[1024];
 	int ret = 0;
 
+	if (argc == 3 && !strcmp(argv[1], "--serve"))
+		return serve(argv[2]);
 	if (argc != 1 && (argc < 5 || strcmp(argv[1], "--count"))) {
 		fprintf(stderr, "usage: pmd_bench, with commands on the standard input\n"
-				"       pmd_bench --count baton|dpdk rx|tx|io ROUNDS [ARGS]\n");
+				"       pmd_bench --count baton|dpdk rx|tx|io ROUNDS [ARGS]\n"
+				"       pmd_bench --serve SOCKET\n");
 		return 2;
 	}
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)

@@ -1,53 +1,46 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Baton against DPDK in front of the same vhost backend, in pairs taken in turn.
-
-usage: vhost_rows.py BATON-TESTPMD [--quick] [--json FILE] [PATTERN]
+"""Baton against DPDK in front of the same vhost backend, which copies every packet.
 
 One dpdk-testpmd process on core 0 serves two vhost sockets. baton-testpmd and dpdk-testpmd (net_virtio_user) sit on
 core 1, both connected all the time; one is stopped by a signal while the other's window runs. The backend counts for
-both. ratio = baton / peer; lo .. hi is its 95 % interval over the pairs. Rows named aa_* set DPDK against itself: what
-they differ from 1 is the instrument's error.
+both.
 """
-import argparse
-import fnmatch
-import json
-import math
 import os
 import re
 import select
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
+
+from benchlib import in_turn, row
 
 WINDOW = 0.2   # seconds
 SETTLE = 0.03  # after a change of turns
 BEST = {"rx": ",mrg_rxbuf=0,vectorized=1", "tx": ",mrg_rxbuf=0,in_order=1", "io": ",mrg_rxbuf=0,in_order=0,vectorized=1"}
-ROWS = {  # name: (backend's mode, frontend's mode, what the backend counts)
-    "virtio_split_rx_64": ("txonly", "rxonly", "TX-packets"),
-    "virtio_split_tx_64": ("rxonly", "txonly", "RX-packets"),
-    "virtio_split_io_64": ("io", "io", "RX-packets"),
+MODES = {  # kind: (backend's mode, frontend's mode, what the backend counts)
+    "rx": ("txonly", "rxonly", "TX-packets"),
+    "tx": ("rxonly", "txonly", "RX-packets"),
+    "io": ("io", "io", "RX-packets"),
 }
 
 
 class Backend:
     """Two vhost ports; in io mode each is paired with a port that makes and takes packets (net_null)."""
 
-    def __init__(self, mode, directory):
+    def __init__(self, mode, size, directory):
         self.paths = [os.path.join(directory, "s0"), os.path.join(directory, "s1")]
         self.ports = [0, 2] if mode == "io" else [0, 1]
         vdevs = []
         for i, path in enumerate(self.paths):
             vdevs.append(f"--vdev=net_vhost{i},iface={path},queues=1")
             if mode == "io":
-                vdevs.append(f"--vdev=net_null{i}")
+                vdevs.append(f"--vdev=net_null{i},size={size}")
         self.p = subprocess.Popen(
             ["stdbuf", "-oL", "dpdk-testpmd", "--lcores", "0@0,1@0", "--no-pci", "--in-memory", "-m", "512",
              "--single-file-segments", *vdevs, "--", "-i", "--nb-cores=1", "--total-num-mbufs=32768",
-             f"--forward-mode={mode}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+             f"--txpkts={min(size, 2048)}", f"--forward-mode={mode}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, bufsize=0)
         self.answer("")
         while not all(os.path.exists(p) for p in self.paths):
@@ -98,16 +91,16 @@ def window(backend, fronts, side, what):
     return (n1 - n0) / (t1 - t0) / 1e6
 
 
-def pairs(name, apps, n):
-    kind = name.split("_")[-2]
-    mode, front_mode, what = ROWS["virtio_split_" + kind + "_64"]
+def measure(opt, kind, size, apps):
+    mode, front_mode, what = MODES[kind]
     directory = tempfile.mkdtemp(prefix="baton-bench-")
     backend, fronts = None, []
     try:
-        backend = Backend(mode, directory)
+        backend = Backend(mode, size, directory)
         for i, app in enumerate(apps):
-            args = BEST[kind] if os.path.basename(app) == "dpdk-testpmd" else ",mrg_rxbuf=0,timeout=5000"
-            fronts.append(frontend(app, front_mode, backend.paths[i], args))
+            dpdk = os.path.basename(app) == "dpdk-testpmd"
+            args = "" if size > 2048 else BEST[kind] if dpdk else ",mrg_rxbuf=0"
+            fronts.append(frontend(app, front_mode, backend.paths[i], args + ("" if dpdk else ",timeout=5000")))
         time.sleep(2)
         backend.answer("start")
         time.sleep(0.5)
@@ -115,15 +108,8 @@ def pairs(name, apps, n):
             if f.poll() is not None:
                 raise RuntimeError(f"{f.args[0]} ended with {f.returncode}")
             f.send_signal(signal.SIGSTOP)
-        out = []
-        for i in range(n + 2):
-            order = (0, 1) if i % 2 == 0 else (1, 0)
-            rate = [0.0, 0.0]
-            for side in order:
-                rate[side] = window(backend, fronts, side, what)
-            if i >= 2 and min(rate) > 0:  # the first are warm-up
-                out.append(rate)
-        return out
+        return in_turn(opt.pairs(50, 12), lambda: window(backend, fronts, 0, what),
+                       lambda: window(backend, fronts, 1, what), 2)
     finally:
         for f in fronts:
             f.kill()
@@ -133,46 +119,14 @@ def pairs(name, apps, n):
         shutil.rmtree(directory)
 
 
-def row(name, measured):
-    logs = [math.log(a / b) for a, b in measured]
-    n = len(logs)
-    mean = sum(logs) / n
-    half = 1.96 * math.sqrt(sum((x - mean) ** 2 for x in logs) / (n - 1) / n)
-
-    def median(side):
-        return sorted(r[side] for r in measured)[n // 2]
-
-    return {"name": name, "baton": round(median(0), 3), "peer": round(median(1), 3),
-            "ratio": round(math.exp(mean), 3), "lo": round(math.exp(mean - half), 3),
-            "hi": round(math.exp(mean + half), 3), "unit": "Mpps", "better": "higher"}
+def vhost_row(opt, name):
+    kind, size = name.split("_")[-2], int(name.split("_")[-1])
+    apps = ["dpdk-testpmd" if name.startswith("aa_") else opt.app, "dpdk-testpmd"]
+    return row(name, measure(opt, kind, size, apps), "Mpps", "higher")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("app")
-    parser.add_argument("--quick", action="store_true", help="few pairs; never for claims")
-    parser.add_argument("--json", metavar="FILE")
-    parser.add_argument("pattern", nargs="?", default="*")
-    opt = parser.parse_intermixed_args()
-    rows = []
-    names = [n for kind in ROWS for n in (kind, "aa_" + kind[13:])]
-    wanted = [n for n in names if fnmatch.fnmatch(n, opt.pattern) or opt.pattern in n]
-    if not wanted:
-        sys.exit(f"bench: no row is like '{opt.pattern}'; there are: {', '.join(names)}")
-    print(f"{'row':24} {'baton':>9} {'peer':>9} {'ratio':>7}   95 % interval     (load {os.getloadavg()[0]:.1f})")
-    for name in wanted:
-        full = name if name.startswith("virtio") else "virtio_split_" + name[3:]
-        apps = ["dpdk-testpmd" if name.startswith("aa_") else opt.app, "dpdk-testpmd"]
-        r = row(name, pairs(full, apps, 16 if opt.quick else 50))
-        rows.append(r)
-        wide = "  inconclusive" if r["hi"] - r["lo"] > 0.1 * r["ratio"] else ""
-        print(f"{name:24} {r['baton']:9.3f} {r['peer']:9.3f} {r['ratio']:7.3f}   {r['lo']:.3f} - {r['hi']:.3f}{wide}"
-              f"  {r['unit']}", flush=True)
-    if opt.json:
-        with open(opt.json, "w") as f:
-            json.dump({"schema": 1, "rows": rows}, f, indent=1)
-            f.write("\n")
-
-
-if __name__ == "__main__":
-    main()
+ROWS = {}
+for _kind, _size in (("rx", 64), ("tx", 64), ("io", 64), ("io", 256), ("io", 1500), ("io", 9000)):
+    ROWS[f"virtio_split_{_kind}_{_size}"] = vhost_row
+    if _size == 64:
+        ROWS[f"aa_virtio_split_{_kind}_{_size}"] = vhost_row
