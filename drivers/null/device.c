@@ -213,14 +213,16 @@ null_start(struct baton_port *port)
 	}
 	for (unsigned i = 0; i < port->info.tx_queues; i++)
 		port->txq[i]->max_len = port->mtu_set ? port->info.mtu + 18u : MAX_FRAME;
-	port->link = (struct baton_link){ .up = 1, .full_duplex = 1, .speed_mbps = 10000 };
+	port->link.full_duplex = 1;
+	port->link.speed_mbps = 10000;
+	port_link(port, true);
 	return 0;
 }
 
 static int
 null_stop(struct baton_port *port)
 {
-	__atomic_store_n(&port->link.up, 0, __ATOMIC_RELAXED);
+	port_link(port, false);
 	return 0;
 }
 

@@ -142,7 +142,9 @@ pcap_port_start(struct baton_port *port)
 		port->rxq[i]->max_len = max_len(port, port->rxq[i]);
 	for (unsigned i = 0; i < port->info.tx_queues; i++)
 		port->txq[i]->max_len = max_len(port, port->txq[i]);
-	port->link = (struct baton_link){ .up = 1, .full_duplex = 1, .speed_mbps = 10000 };
+	port->link.full_duplex = 1;
+	port->link.speed_mbps = 10000;
+	port_link(port, true);
 	return 0;
 }
 
@@ -150,7 +152,7 @@ static int
 pcap_port_stop(struct baton_port *port)
 {
 	pcap_tx_flush((struct pcap_port *)port);
-	__atomic_store_n(&port->link.up, 0, __ATOMIC_RELAXED);
+	port_link(port, false);
 	return 0;
 }
 

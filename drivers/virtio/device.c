@@ -16,8 +16,10 @@ static const char *const arg_names[] = {
 	"queue_size", /* default ring size */
 	"queues",     /* queue pairs */
 	"timeout",    /* ms to wait for a reply */
-	"packed_vq",  /* DPDK's names, which have one right value here */
-	"server",
+	"server",     /* 1: listen at path, and let the backend connect */
+	"wait",	      /* server=1: ms to wait for the first backend */
+	"reconnect",  /* 0: a backend that goes away is gone for good */
+	"packed_vq",  /* DPDK's names: split rings only */
 	"vectorized",
 	NULL,
 };
@@ -32,21 +34,16 @@ arg_switch(const struct port_arg *args, unsigned n, const char *key, uint64_t *v
 static int
 parse_features(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 {
-	uint64_t mrg = 1, in_order = 1, packed = 0, server = 0, vectorized = 0;
+	uint64_t mrg = 1, in_order = 1, packed = 0, vectorized = 0;
 	int ret;
 
 	if ((ret = arg_switch(args, n, "mrg_rxbuf", &mrg)) < 0 ||
 	    (ret = arg_switch(args, n, "in_order", &in_order)) < 0 ||
 	    (ret = arg_switch(args, n, "packed_vq", &packed)) < 0 ||
-	    (ret = arg_switch(args, n, "server", &server)) < 0 ||
 	    (ret = arg_switch(args, n, "vectorized", &vectorized)) < 0)
 		return ret;
 	if (packed)
 		return baton_err(ENOTSUP, "packed_vq=1: this driver has split rings only; leave packed_vq out");
-	if (server)
-		return baton_err(ENOTSUP,
-				 "server=1: this driver connects to the backend's socket; let the backend listen "
-				 "and leave server out");
 	vd->forbidden = (mrg ? 0 : VIRTIO_NET_F_MRG_RXBUF) | (in_order ? 0 : VIRTIO_F_IN_ORDER);
 	return 0;
 }
@@ -55,12 +52,11 @@ static int
 parse_args(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 {
 	struct baton_port_info *info = &vd->port.info;
-	uint64_t size = 256, queues = 1;
+	uint64_t size = 256;
 	const char *mac = port_arg(args, n, "mac");
 	int ret = parse_features(vd, args, n);
 
-	if (ret < 0 || (ret = port_arg_uint(args, n, "queue_size", 2, VRING_MAX_SIZE, &size)) < 0 ||
-	    (ret = port_arg_uint(args, n, "queues", 1, 1, &queues)) < 0)
+	if (ret < 0 || (ret = port_arg_uint(args, n, "queue_size", 2, VRING_MAX_SIZE, &size)) < 0)
 		return ret;
 	if (size & (size - 1))
 		return baton_err(EINVAL, "queue_size=%llu: a power of two is needed",
@@ -80,19 +76,59 @@ static void
 describe(struct virtio_dev *vd)
 {
 	snprintf(vd->port.info.detail, sizeof(vd->port.info.detail),
-		 "vhost-user at %s, split ring, VERSION_1%s%s%s%s%s", vd->vu.path,
-		 vd->features & VIRTIO_NET_F_MRG_RXBUF ? " MRG_RXBUF" : "",
-		 vd->features & VIRTIO_F_IN_ORDER ? " IN_ORDER" : "",
-		 vd->features & VIRTIO_NET_F_STATUS ? " STATUS" : "",
-		 vd->features & VIRTIO_NET_F_MAC ? " MAC" : "",
-		 vd->features & VIRTIO_NET_F_MTU ? " MTU" : "");
+		 "vhost-user at %s%s, split ring, %llu queue pairs, VERSION_1%s%s%s%s%s%s%s%s", vd->vu.path,
+		 vd->vu.server ? " (server)" : "", (unsigned long long)vd->vu.max_pairs,
+		 vd->first & VIRTIO_NET_F_MRG_RXBUF ? " MRG_RXBUF" : "",
+		 vd->first & VIRTIO_F_IN_ORDER ? " IN_ORDER" : "",
+		 vd->first & VIRTIO_NET_F_STATUS ? " STATUS" : "",
+		 vd->first & VIRTIO_NET_F_MAC ? " MAC" : "",
+		 vd->first & VIRTIO_NET_F_MTU ? " MTU" : "",
+		 vd->first & VIRTIO_NET_F_MQ ? " MQ" : "",
+		 vd->first & VIRTIO_NET_F_CSUM ? " CSUM" : "",
+		 vd->first & VIRTIO_NET_F_GUEST_CSUM ? " GUEST_CSUM" : "");
+}
+
+/* What of the features agreed on is of use to the port as it is configured. */
+static uint64_t
+negotiate(const struct virtio_dev *vd)
+{
+	const struct baton_port *port = &vd->port;
+	uint64_t features = vd->first & vd->offered;
+
+	if (!(port->offloads & BATON_OFFLOAD_TX_CSUM))
+		features &= ~VIRTIO_NET_F_CSUM;
+	if (!(port->offloads & BATON_OFFLOAD_RX_CSUM))
+		features &= ~VIRTIO_NET_F_GUEST_CSUM;
+	if (port->info.rx_queues < 2 && port->info.tx_queues < 2)
+		features &= ~VIRTIO_NET_F_MQ;
+	return features;
+}
+
+static int
+limit_queues(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
+{
+	struct baton_port_info *info = &vd->port.info;
+	uint64_t pairs = vd->offered & VIRTIO_NET_F_MQ ? vd->vu.max_pairs : 1, queues = 0;
+	int ret = port_arg_uint(args, n, "queues", 1, BATON_MAX_QUEUES, &queues);
+
+	if (ret < 0)
+		return ret;
+	if (queues > pairs)
+		return baton_err(EINVAL, "queues=%llu: the backend at %s has %llu queue pairs%s: start it with more",
+				 (unsigned long long)queues, vd->vu.path, (unsigned long long)pairs,
+				 vd->offered & VIRTIO_NET_F_MQ ? "" : " (it does not offer VIRTIO_NET_F_MQ)");
+	if (queues)
+		pairs = queues;
+	info->max_rx_queues = info->max_tx_queues = (uint16_t)(pairs < BATON_MAX_QUEUES ? pairs : BATON_MAX_QUEUES);
+	return 0;
 }
 
 static int
 device_open(struct baton_port *port, const struct port_arg *args, unsigned n)
 {
 	struct virtio_dev *vd = virtio_of(port);
-	uint64_t wanted = VIRTIO_F_VERSION_1 | VIRTIO_F_IN_ORDER | VIRTIO_NET_F_MRG_RXBUF;
+	uint64_t wanted = VIRTIO_F_VERSION_1 | VIRTIO_F_IN_ORDER | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_MQ |
+			  VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM;
 	int ret = parse_args(vd, args, n);
 
 	if (ret < 0)
@@ -104,7 +140,17 @@ device_open(struct baton_port *port, const struct port_arg *args, unsigned n)
 	/* What the configuration space says counts only where the transport has one. */
 	if (vd->has_config)
 		wanted |= VIRTIO_NET_F_MAC | VIRTIO_NET_F_MTU | VIRTIO_NET_F_STATUS;
-	vd->features = vd->offered & wanted & ~vd->forbidden;
+	vd->first = vd->offered & wanted & ~vd->forbidden;
+	vd->features = negotiate(vd);
+	ret = limit_queues(vd, args, n);
+	if (ret < 0) {
+		vd->tp->close(vd);
+		return ret;
+	}
+	if (vd->first & VIRTIO_NET_F_CSUM)
+		port->info.offloads |= BATON_OFFLOAD_TX_CSUM;
+	if (vd->first & VIRTIO_NET_F_GUEST_CSUM)
+		port->info.offloads |= BATON_OFFLOAD_RX_CSUM;
 	port->link.full_duplex = 1;
 	describe(vd);
 	return 0;
@@ -156,38 +202,62 @@ make_rings(struct virtio_dev *vd)
 		return ret;
 	}
 	for (unsigned i = 0; (vq = queue(vd, i)); i++) {
+		vq->offset = (uint32_t)offset;
 		virtq_attach(vq, vd, offset);
 		offset += virtq_ring_bytes(vq->q.descs);
 	}
 	return 0;
 }
 
-static void
+/* Return: how many buffers went into quarantine. */
+static unsigned
 empty_all(struct virtio_dev *vd, bool confirmed)
 {
+	struct dma_ward *ward = confirmed ? NULL : dma_ward_open(vd->port.ctx, vd->tp->holder(vd));
 	struct virtq *vq;
+	unsigned held = 0;
 
-	for (unsigned i = 0; (vq = queue(vd, i)); i++)
-		virtq_empty(vq, confirmed);
+	for (unsigned i = 0; (vq = queue(vd, i)); i++) {
+		held += virtq_in_flight(&vq->q);
+		virtq_empty(vq, confirmed, ward);
+	}
+	dma_ward_close(ward);
 	/* Our mapping only: a vhost-user backend has its own, and nothing of ours is in the rings. */
-	baton_arena_destroy(vd->rings);
+	if (vd->rings)
+		baton_arena_destroy(vd->rings);
 	vd->rings = NULL;
+	return confirmed ? 0 : held;
 }
 
 static int
-device_start(struct baton_port *port)
+quarantined(struct virtio_dev *vd, unsigned n)
 {
-	struct virtio_dev *vd = virtio_of(port);
-	struct virtq *vq;
-	int ret = make_rings(vd);
+	char why[512];
 
+	snprintf(why, sizeof(why), "%s", baton_last_error());
+	return baton_err(ETIMEDOUT, "%u buffers are quarantined, since the device did not confirm that it let go: %s",
+			 n, why);
+}
+
+static int
+prepare(struct baton_port *port, struct virtq *vq)
+{
+	vq->q.max_len = (port->mtu_set ? port->info.mtu : port->info.max_mtu) + 18u;
+	return vq->q.tx || vq->q.stopped ? 0 : virtq_fill(vq);
+}
+
+int
+virtio_bring_up(struct virtio_dev *vd)
+{
+	struct virtq *vq;
+	int ret;
+
+	vd->features = negotiate(vd);
+	ret = make_rings(vd);
 	if (ret < 0)
 		return ret;
-	for (unsigned i = 0; !ret && (vq = queue(vd, i)); i++) {
-		vq->q.max_len = (port->mtu_set ? port->info.mtu : port->info.max_mtu) + 18u;
-		if (!vq->q.tx)
-			ret = virtq_fill(vq);
-	}
+	for (unsigned i = 0; !ret && (vq = queue(vd, i)); i++)
+		ret = prepare(&vd->port, vq);
 	if (ret < 0) {
 		empty_all(vd, true); /* the device has not been told of the rings */
 		return ret;
@@ -202,23 +272,39 @@ device_start(struct baton_port *port)
 	return 0;
 }
 
-/* Let the device send what it has, for a while. The workers are out; only indexes are looked at. */
+static int
+device_start(struct baton_port *port)
+{
+	struct virtio_dev *vd = virtio_of(port);
+	int ret = vd->tp->ready(vd);
+
+	return ret < 0 ? ret : virtio_bring_up(vd);
+}
+
+static bool
+tx_busy(const struct virtq *vq)
+{
+	return vq->q.tx && !vq->q.stopped && !vq->q.error[0] &&
+	       shared_load16_acquire(&vq->used->idx) != vq->avail_idx;
+}
+
+/*
+ * Let the device send what it has, for a while. The workers are out; only indexes are looked at.
+ *
+ * @only: this queue; NULL: all.
+ */
 static void
-drain(struct virtio_dev *vd)
+drain(struct virtio_dev *vd, const struct virtq *only)
 {
 	const struct timespec pause = { .tv_nsec = 50000 };
 	unsigned ms = vd->port.stop_timeout_ms < DRAIN_MS ? vd->port.stop_timeout_ms : DRAIN_MS;
 
 	for (unsigned tries = ms * 20; tries; tries--) {
-		bool busy = false;
+		bool busy = only && tx_busy(only);
 
-		for (unsigned i = 0; i < vd->port.info.tx_queues; i++) {
-			const struct virtq *vq = virtq_of_const(vd->port.txq[i]);
-
-			busy |= !vq->q.error[0] &&
-				shared_load16_acquire(&vq->used->idx) != vq->avail_idx;
-		}
-		if (!busy || !__atomic_load_n(&vd->port.link.up, __ATOMIC_RELAXED))
+		for (unsigned i = 0; !only && i < vd->port.info.tx_queues; i++)
+			busy |= tx_busy(virtq_of_const(vd->port.txq[i]));
+		if (!busy || !vd->port.device_up)
 			return;
 		nanosleep(&pause, NULL);
 	}
@@ -228,19 +314,90 @@ static int
 device_stop(struct baton_port *port)
 {
 	struct virtio_dev *vd = virtio_of(port);
-	unsigned held = 0;
-	struct virtq *vq;
+	unsigned held;
 	int ret;
 
-	drain(vd);
+	drain(vd, NULL);
 	ret = vd->tp->stop(vd);
-	for (unsigned i = 0; (vq = queue(vd, i)); i++)
-		held += virtq_in_flight(&vq->q);
-	empty_all(vd, ret == 0);
-	if (ret == 0)
+	held = empty_all(vd, ret == 0);
+	return held ? quarantined(vd, held) : 0;
+}
+
+static int
+device_lost(struct baton_port *port)
+{
+	struct virtio_dev *vd = virtio_of(port);
+	int ret = vd->tp->gone(vd);
+	unsigned held;
+
+	if (ret == -EAGAIN)
+		return ret;
+	held = empty_all(vd, ret == 0);
+	if (!held)
 		return 0;
-	return baton_err(ETIMEDOUT, "%u buffers are quarantined, since the device did not confirm that it let go: %s",
-			 held, baton_last_error());
+	ret = quarantined(vd, held);
+	baton_log(port->ctx, BATON_LOG_WARN, "%s: %s", port->name, baton_last_error());
+	return ret;
+}
+
+static int
+device_reset(struct baton_port *port)
+{
+	struct virtio_dev *vd = virtio_of(port);
+
+	return vd->tp->reset(vd);
+}
+
+static int
+device_queue_start(struct baton_queue *q)
+{
+	struct virtio_dev *vd = virtio_of(q->port);
+	struct virtq *vq = virtq_of(q);
+	int ret;
+
+	virtq_attach(vq, vd, vq->offset);
+	q->stopped = 0; /* for prepare() */
+	ret = prepare(q->port, vq);
+	q->stopped = 1;
+	if (ret < 0)
+		return ret;
+	ret = vd->tp->ring_start(vd, vq);
+	if (ret < 0) {
+		/* It may know the ring already. If it cannot be asked, it is away, and device_lost() sees to the ring. */
+		if (vd->tp->ring_stop(vd, vq) == 0)
+			virtq_empty(vq, true, NULL);
+		return ret;
+	}
+	virtq_kick(vq);
+	return 0;
+}
+
+static int
+device_queue_stop(struct baton_queue *q)
+{
+	struct virtio_dev *vd = virtio_of(q->port);
+	struct virtq *vq = virtq_of(q);
+	int ret;
+
+	q->stopped = 0;
+	drain(vd, vq);
+	q->stopped = 1;
+	ret = vd->tp->ring_stop(vd, vq);
+	if (ret == 0)
+		virtq_empty(vq, true, NULL);
+	return ret;
+}
+
+static void
+device_xstats(const struct baton_port *port, struct port_xstats *list)
+{
+	const struct virtio_dev *vd = (const struct virtio_dev *)(const void *)port;
+
+	port_xstat(list, vd->vu.reconnects, "reconnects");
+	for (unsigned i = 0; i < port->info.tx_queues; i++)
+		port_xstat(list, __atomic_load_n(&virtq_of_const(port->txq[i])->kicks, __ATOMIC_RELAXED), "tx_q%u_kicks", i);
+	for (unsigned i = 0; i < port->info.rx_queues; i++)
+		port_xstat(list, __atomic_load_n(&virtq_of_const(port->rxq[i])->kicks, __ATOMIC_RELAXED), "rx_q%u_kicks", i);
 }
 
 static const struct port_ops ops = {
@@ -253,6 +410,13 @@ static const struct port_ops ops = {
 	.queue_release = virtq_release,
 	.start = device_start,
 	.stop = device_stop,
+	.queue_start = device_queue_start,
+	.queue_stop = device_queue_stop,
+	.lost = device_lost,
+	.reset = device_reset,
+	.arm = virtq_arm,
+	.disarm = virtq_disarm,
+	.xstats = device_xstats,
 	.tx_clean = virtq_tx_clean,
 	.in_flight = virtq_in_flight,
 	.held = virtq_held,
@@ -261,6 +425,6 @@ static const struct port_ops ops = {
 const struct baton_driver virtio_user_driver = {
 	.name = "net_virtio_user",
 	.args = arg_names,
-	.summary = "virtio-net over vhost-user: path=SOCKET[,mac=..][,mrg_rxbuf=0][,in_order=0][,queue_size=N]",
+	.summary = "virtio-net over vhost-user: path=SOCKET[,server=1][,queues=N][,mac=..][,mrg_rxbuf=0][,in_order=0][,queue_size=N]",
 	.ops = &ops,
 };

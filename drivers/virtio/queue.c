@@ -99,12 +99,22 @@ virtq_setup(struct baton_port *port, struct baton_queue *q)
 	vq->mergeable = !!(virtio_of(port)->features & VIRTIO_NET_F_MRG_RXBUF);
 	vq->mask = (uint16_t)(q->descs - 1);
 	vq->vring = (uint16_t)(q->index * 2 + (q->tx ? 1 : 0)); /* virtio 1.2, 5.1.2 */
+	vq->shadow = NULL;
 	vq->order = NULL;
 	vq->segs = NULL;
-	vq->kick_fd = vq->call_fd = -1;
+	vq->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	q->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (vq->kick_fd < 0 || q->wake_fd < 0) {
+		ret = baton_err(errno, "no eventfd for the ring: %s; if descriptors ran out, raise `ulimit -n`",
+				strerror(errno));
+		virtq_release(port, q);
+		return ret;
+	}
 	vq->shadow = malloc(q->descs * sizeof(*vq->shadow));
-	if (!vq->shadow)
+	if (!vq->shadow) {
+		virtq_release(port, q);
 		return baton_err(ENOMEM, "no memory for the shadow of %u descriptors", q->descs);
+	}
 	memset(vq->shadow, 0xff, q->descs * sizeof(*vq->shadow));
 	if (q->tx) {
 		q->max_segs = (uint16_t)(q->descs / 2 < TX_MAX_SEGS ? q->descs / 2 : TX_MAX_SEGS);
@@ -133,6 +143,11 @@ virtq_release(struct baton_port *port, struct baton_queue *q)
 	vq->shadow = NULL;
 	vq->order = NULL;
 	vq->segs = NULL;
+	if (vq->kick_fd >= 0)
+		close(vq->kick_fd);
+	if (q->wake_fd >= 0)
+		close(q->wake_fd);
+	vq->kick_fd = q->wake_fd = -1;
 }
 
 int
@@ -184,7 +199,7 @@ in_ring(const struct virtq *vq, uint32_t i)
 }
 
 void
-virtq_empty(struct virtq *vq, bool confirmed)
+virtq_empty(struct virtq *vq, bool confirmed, struct dma_ward *ward)
 {
 	struct baton_queue *q = &vq->q;
 
@@ -199,7 +214,7 @@ virtq_empty(struct virtq *vq, bool confirmed)
 		if (confirmed)
 			dma_home(pool, &buf, 1);
 		else
-			dma_quarantine(pool, buf);
+			dma_quarantine(ward, pool, buf);
 		vq->shadow[i] = SHADOW_NONE;
 	}
 	vq->used_idx = vq->avail_idx = vq->head = vq->tail = 0;
@@ -228,10 +243,30 @@ virtq_in_flight(const struct baton_queue *q)
 	return (uint16_t)(vq->avail_idx - vq->used_idx);
 }
 
+/* The flag is written before the index is read, as the device writes the index before it reads the flag (2.7.7.2). */
+int
+virtq_arm(struct baton_queue *q)
+{
+	struct virtq *vq = virtq_of(q);
+
+	__atomic_store_n(&vq->avail->flags, 0, __ATOMIC_RELAXED);
+	smp_mb();
+	/* A ring with nothing posted, for want of buffers, is filled by polling only. */
+	if (shared_load16(&vq->used->idx) != vq->used_idx || !virtq_in_flight(q))
+		(void)!eventfd_write(q->wake_fd, 1);
+	return 0;
+}
+
+void
+virtq_disarm(struct baton_queue *q)
+{
+	__atomic_store_n(&virtq_of(q)->avail->flags, htole16(VRING_AVAIL_F_NO_INTERRUPT), __ATOMIC_RELAXED);
+}
+
 void
 virtq_kick(struct virtq *vq)
 {
 	/* The device asked for it; a full eventfd counter has the notification already. */
-	if (vq->kick_fd >= 0)
-		(void)!eventfd_write(vq->kick_fd, 1);
+	(void)!eventfd_write(vq->kick_fd, 1);
+	queue_count(&vq->kicks, 1);
 }

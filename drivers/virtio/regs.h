@@ -70,10 +70,13 @@ _Static_assert(offsetof(struct virtio_net_hdr, num_buffers) == 10, "virtio 1.2, 
 #define NET_HDR_LEN 12u
 
 /* Feature bits: sections 5.1.3 and 6. */
+#define VIRTIO_NET_F_CSUM       (1ull << 0)
+#define VIRTIO_NET_F_GUEST_CSUM (1ull << 1)
 #define VIRTIO_NET_F_MTU       (1ull << 3)
 #define VIRTIO_NET_F_MAC       (1ull << 5)
 #define VIRTIO_NET_F_MRG_RXBUF (1ull << 15)
 #define VIRTIO_NET_F_STATUS    (1ull << 16)
+#define VIRTIO_NET_F_MQ        (1ull << 22)
 #define VIRTIO_F_VERSION_1     (1ull << 32)
 #define VIRTIO_F_IN_ORDER      (1ull << 35)
 

@@ -4,7 +4,6 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #define MAX_FDS     VHOST_MAX_REGIONS
 #define PATIENCE_MS 500 /* of silence before we say that we wait */
@@ -41,25 +40,7 @@ name_of(uint32_t request)
 static int64_t
 now_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-void
-vhost_disconnect(struct virtio_dev *vd)
-{
-	struct vhost_user *vu = &vd->vu;
-
-	if (vu->src.fd < 0)
-		return;
-	if (vu->watched)
-		ctx_source_del(vd->port.ctx, &vu->src);
-	vu->watched = 0;
-	close(vu->src.fd);
-	vu->src.fd = -1;
-	__atomic_store_n(&vd->port.link.up, 0, __ATOMIC_RELAXED);
+	return (int64_t)(ctx_now_ns() / 1000000);
 }
 
 static int
@@ -214,14 +195,24 @@ get_reply(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size, int64_t d
 }
 
 int
+vhost_ask(struct virtio_dev *vd, struct vhost_msg *msg)
+{
+	msg->flags = VHOST_VERSION;
+	return transmit(vd, msg, NULL, 0, now_ms() + vd->vu.timeout_ms);
+}
+
+int
+vhost_answer(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size)
+{
+	return get_reply(vd, msg, size, now_ms() + vd->vu.timeout_ms);
+}
+
+int
 vhost_call(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size)
 {
-	int64_t deadline = now_ms() + vd->vu.timeout_ms;
-	int ret;
+	int ret = vhost_ask(vd, msg);
 
-	msg->flags = VHOST_VERSION;
-	ret = transmit(vd, msg, NULL, 0, deadline);
-	return ret < 0 ? ret : get_reply(vd, msg, size, deadline);
+	return ret < 0 ? ret : vhost_answer(vd, msg, size);
 }
 
 int

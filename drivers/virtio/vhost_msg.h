@@ -90,7 +90,35 @@ int vhost_send(struct virtio_dev *vd, struct vhost_msg *msg, const int *fds, uns
  */
 int vhost_call(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size);
 
+/** The two halves of vhost_call(). */
+int vhost_ask(struct virtio_dev *vd, struct vhost_msg *msg);
+int vhost_answer(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size);
+
+/* ---- vhost_conn.c ---- */
+
+#define VHOST_TIMEOUT_MS 1200  /* for a reply: DPDK 22.11's vhost looks for its first connection only once a second */
+#define VHOST_WAIT_MS    30000 /* server=1: for a backend to connect */
+#define VHOST_IOVA_BASE  (1ull << 32) /* guest addresses are ours to choose: not 0, and not our pointers */
+
+int vhost_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n);
+void vhost_close(struct virtio_dev *vd);
+int vhost_reset(struct virtio_dev *vd);
+
+/** Have a connection and an agreement, waiting for both as long as the arguments say. Return: 0, also when there is one. */
+int vhost_connect(struct virtio_dev *vd);
+
 /** The backend is gone or cannot be trusted with another message. */
 void vhost_disconnect(struct virtio_dev *vd);
+
+void vhost_tick(struct ctx_timer *timer);
+bool vhost_process_gone(int pidfd, int wait_ms);
+
+/* ---- vhost_user.c: what is said ---- */
+
+/** The first question. Return: 0 when it was sent. */
+int vhost_greet(struct virtio_dev *vd);
+
+/** Hear its answer, and agree on features. Return: 0; why not. */
+int vhost_handshake(struct virtio_dev *vd);
 
 #endif

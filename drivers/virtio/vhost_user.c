@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The vhost-user transport: a virtio device served by another process over a UNIX socket. This end is the front-end and
- * the client. Section names are those of "Vhost-user Protocol".
+ * the driver's. Section names are those of "Vhost-user Protocol".
  */
-#include <poll.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/un.h>
+#include <fcntl.h>
 
 #include "vhost_msg.h"
 
-#define DEFAULT_TIMEOUT_MS 1200 /* DPDK 22.11's vhost looks for its first connection once a second */
-#define IOVA_BASE          (1ull << 32) /* guest addresses are ours to choose: not 0, and not our pointers */
 #define IOVA_TOP           (1ull << 46)
+#define PROCESS_END_NS     50000000ull
 #define IOVA_ALIGN         (1ull << 30)
 
 static int
@@ -51,66 +46,7 @@ set_fd(struct virtio_dev *vd, uint32_t request, uint32_t index, int fd)
 	return vhost_send(vd, &msg, &fd, 1);
 }
 
-/* ---- the connection ---- */
-
-static int
-connect_error(struct virtio_dev *vd, int err)
-{
-	const char *path = vd->vu.path;
-
-	if (err == ENOENT)
-		return baton_err(err, "no socket at %s: start the vhost-user backend first (with DPDK: dpdk-testpmd "
-				      "--vdev=net_vhost0,iface=%s)", path, path);
-	if (err == ECONNREFUSED)
-		return baton_err(err, "nobody listens at %s: its backend has ended; start it again", path);
-	if (err == EAGAIN)
-		return baton_err(ETIMEDOUT, "the backend at %s accepts no connection: its queue of them is full",
-				 path);
-	return baton_err(err, "cannot connect to %s: %s", path, strerror(err));
-}
-
-static int
-connect_to(struct virtio_dev *vd)
-{
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-	int fd, err;
-
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return baton_err(errno, "no socket for %s: %s; if descriptors ran out, raise `ulimit -n`",
-				 vd->vu.path, strerror(errno));
-	memcpy(sa.sun_path, vd->vu.path, sizeof(sa.sun_path));
-	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0) {
-		err = errno;
-		close(fd);
-		return connect_error(vd, err);
-	}
-	/*
-	 * The process that called listen(), so that its end can be told from a mere hang-up. A backend that was handed
-	 * its socket by another process must outlive that one: nothing tells them apart.
-	 */
-	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) && peer.pid > 0)
-		vd->vu.pidfd = (int)syscall(SYS_pidfd_open, peer.pid, 0);
-	vd->vu.src.fd = fd;
-	return 0;
-}
-
-/* The socket is readable outside of any request: the backend hung up, or speaks out of turn. */
-static void
-on_socket(struct ctx_source *src, uint32_t events)
-{
-	struct virtio_dev *vd = (struct virtio_dev *)(void *)((char *)src - offsetof(struct virtio_dev, vu.src));
-	char byte;
-	ssize_t n = recv(src->fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK);
-
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	vhost_disconnect(vd);
-	baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: the backend at %s %s: link down", vd->port.name,
-		  vd->vu.path, n > 0 ? "sent a message nobody asked for" : "hung up");
-}
+/* ---- the agreement ---- */
 
 /* Protocol features, "Protocol features". */
 static int
@@ -133,6 +69,7 @@ negotiate_protocol(struct virtio_dev *vd)
 	ret = get_u64(vd, VHOST_GET_QUEUE_NUM, &queues);
 	if (ret < 0)
 		return ret;
+	vd->vu.max_pairs = queues;
 	if (queues < 1 || queues > 0x8000) {
 		vhost_disconnect(vd);
 		return baton_err(EPROTO, "the backend at %s says it has %llu queue pairs; 1 to 32,768 are possible",
@@ -174,79 +111,70 @@ read_config(struct virtio_dev *vd)
 		port->info.mtu = port->info.max_mtu;
 	}
 	if (vd->offered & VIRTIO_NET_F_STATUS)
-		port->link.up = le16toh(config.status) & VIRTIO_NET_S_LINK_UP;
+		vd->vu.link = !!(le16toh(config.status) & VIRTIO_NET_S_LINK_UP);
 	return 0;
 }
 
+/* Is a backend that came after the first one fit for the queues that were set up for that? */
 static int
-handshake(struct virtio_dev *vd)
+check_fit(struct virtio_dev *vd)
 {
-	int ret = get_u64(vd, VHOST_GET_FEATURES, &vd->offered);
+	const uint64_t must = VIRTIO_F_VERSION_1 | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_CSUM |
+			      VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_MQ;
+	const uint64_t missing = vd->features & must & ~vd->offered;
+	const struct baton_port_info *info = &vd->port.info;
+	unsigned pairs = info->rx_queues > info->tx_queues ? info->rx_queues : info->tx_queues;
+
+	if (missing)
+		return baton_err(ENOTSUP, "the backend at %s offers features %#llx, without %#llx that the one before it "
+					  "had: start the same again, or close the port and open it anew",
+				 vd->vu.path, (unsigned long long)vd->offered, (unsigned long long)missing);
+	if (pairs > vd->vu.max_pairs)
+		return baton_err(ENOTSUP, "the backend at %s has %llu queue pairs, %u are in use: start it with as many",
+				 vd->vu.path, (unsigned long long)vd->vu.max_pairs, pairs);
+	return 0;
+}
+
+int
+vhost_greet(struct virtio_dev *vd)
+{
+	struct vhost_msg msg = { .request = VHOST_GET_FEATURES };
+
+	return vhost_ask(vd, &msg);
+}
+
+int
+vhost_handshake(struct virtio_dev *vd)
+{
+	struct vhost_msg msg = { .request = VHOST_GET_FEATURES };
+	int ret = vhost_answer(vd, &msg, sizeof(msg.p.u64));
 
 	if (ret < 0)
 		return ret;
-	if (!(vd->offered & VIRTIO_F_VERSION_1)) {
-		vhost_disconnect(vd);
+	vd->offered = msg.p.u64;
+	vd->vu.max_pairs = 1;
+	vd->has_config = 0;
+	if (!(vd->offered & VIRTIO_F_VERSION_1))
 		return baton_err(ENOTSUP, "the backend at %s offers features %#llx, without VIRTIO_F_VERSION_1 (bit 32): "
 					  "legacy virtio is not supported",
 				 vd->vu.path, (unsigned long long)vd->offered);
-	}
 	if (vd->offered & VHOST_F_PROTOCOL_FEATURES) {
 		ret = negotiate_protocol(vd);
 		if (ret < 0)
 			return ret;
 	}
-	struct vhost_msg msg = { .request = VHOST_SET_OWNER };
-
+	msg = (struct vhost_msg){ .request = VHOST_SET_OWNER };
 	ret = vhost_send(vd, &msg, NULL, 0);
 	if (ret < 0)
 		return ret;
-	vd->port.link.up = 1;
-	return read_config(vd);
-}
-
-static void
-vu_close(struct virtio_dev *vd)
-{
-	vhost_disconnect(vd);
-	if (vd->vu.pidfd >= 0)
-		close(vd->vu.pidfd);
-	vd->vu.pidfd = -1;
-}
-
-static int
-vu_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
-{
-	struct vhost_user *vu = &vd->vu;
-	const char *path = port_arg(args, n, "path");
-	uint64_t timeout = DEFAULT_TIMEOUT_MS;
-	int ret;
-
-	vu->src.fd = vu->pidfd = -1;
-	vu->src.ready = on_socket;
-	vu->next_iova = IOVA_BASE;
-	if (!path || !*path)
-		return baton_err(EINVAL, "which socket? Give path=SOCKET");
-	if (strlen(path) >= sizeof(vu->path))
-		return baton_err(EINVAL, "path of %zu characters: a socket's path has at most %zu",
-				 strlen(path), sizeof(vu->path) - 1);
-	snprintf(vu->path, sizeof(vu->path), "%s", path);
-	ret = port_arg_uint(args, n, "timeout", 1, 600000, &timeout);
-	if (ret < 0)
+	vd->vu.link = 1;
+	ret = read_config(vd);
+	if (ret < 0 || !vd->vu.open)
 		return ret;
-	vu->timeout_ms = (uint32_t)timeout;
-	ret = connect_to(vd);
-	if (ret < 0)
-		return ret;
-	ret = handshake(vd);
+	ret = check_fit(vd);
 	if (!ret)
-		ret = ctx_source_add(vd->port.ctx, &vu->src, EPOLLIN | EPOLLRDHUP);
-	if (ret < 0) {
-		vu_close(vd);
-		return ret;
-	}
-	vu->watched = 1;
-	return 0;
+		vd->features = vd->first & vd->offered;
+	return ret;
 }
 
 /* ---- memory ---- */
@@ -314,6 +242,10 @@ vu_map(struct virtio_dev *vd)
 	struct baton_arena_info rings;
 	int ret;
 
+	/* Whatever the backend before this one held is accounted for. */
+	if (vd->vu.old_pidfd >= 0)
+		close(vd->vu.old_pidfd);
+	vd->vu.old_pidfd = -1;
 	baton_arena_info(vd->rings, &rings);
 	vd->ring_iova = add_region(&t, rings.base, rings.bytes, rings.fd, 0);
 	for (unsigned i = 0; i < port->info.rx_queues; i++) {
@@ -324,33 +256,12 @@ vu_map(struct virtio_dev *vd)
 	for (unsigned i = 0; i < BATON_MAX_POOLS; i++)
 		if (ctx->pools[i])
 			map_pool(vd, &t, ctx->pools[i], false);
-	vd->vu.next_iova = t.next < IOVA_TOP ? t.next : IOVA_BASE;
+	vd->vu.next_iova = t.next < IOVA_TOP ? t.next : VHOST_IOVA_BASE;
 	t.msg.size = (uint32_t)(8 + t.msg.p.memory.count * sizeof(struct vhost_region));
 	return vhost_send(vd, &t.msg, t.fds, t.msg.p.memory.count);
 }
 
 /* ---- rings ---- */
-
-static int
-make_eventfds(struct virtq *vq)
-{
-	vq->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	vq->call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (vq->kick_fd < 0 || vq->call_fd < 0)
-		return baton_err(errno, "no eventfd for a ring: %s; if descriptors ran out, raise `ulimit -n`",
-				 strerror(errno));
-	return 0;
-}
-
-static void
-close_eventfds(struct virtq *vq)
-{
-	if (vq->kick_fd >= 0)
-		close(vq->kick_fd);
-	if (vq->call_fd >= 0)
-		close(vq->call_fd);
-	vq->kick_fd = vq->call_fd = -1;
-}
 
 static int
 start_ring(struct virtio_dev *vd, struct virtq *vq)
@@ -360,16 +271,14 @@ start_ring(struct virtio_dev *vd, struct virtq *vq)
 					     .desc = (uintptr_t)vq->desc,
 					     .used = (uintptr_t)vq->used,
 					     .avail = (uintptr_t)vq->avail } };
-	int ret = make_eventfds(vq);
+	int ret = set_state(vd, VHOST_SET_VRING_NUM, vq->vring, vq->q.descs);
 
-	if (!ret)
-		ret = set_state(vd, VHOST_SET_VRING_NUM, vq->vring, vq->q.descs);
 	if (!ret)
 		ret = set_state(vd, VHOST_SET_VRING_BASE, vq->vring, 0);
 	if (!ret)
 		ret = vhost_send(vd, &msg, NULL, 0);
 	if (!ret)
-		ret = set_fd(vd, VHOST_SET_VRING_CALL, vq->vring, vq->call_fd);
+		ret = set_fd(vd, VHOST_SET_VRING_CALL, vq->vring, vq->q.wake_fd);
 	if (!ret)
 		ret = set_fd(vd, VHOST_SET_VRING_KICK, vq->vring, vq->kick_fd);
 	return ret;
@@ -401,6 +310,15 @@ set_status(struct virtio_dev *vd, uint64_t status)
 			 vd->vu.path, (unsigned long long)vd->features, (unsigned long long)vd->offered);
 }
 
+/* Without protocol features a ring is enabled from its start on ("Ring states"). */
+static int
+enable(struct virtio_dev *vd, const struct virtq *vq, uint32_t on)
+{
+	if (!(vd->offered & VHOST_F_PROTOCOL_FEATURES))
+		return 0;
+	return set_state(vd, VHOST_SET_VRING_ENABLE, vq->vring, on);
+}
+
 static int
 bring_up(struct virtio_dev *vd, uint64_t features)
 {
@@ -419,33 +337,36 @@ bring_up(struct virtio_dev *vd, uint64_t features)
 		return ret;
 	vd->vu.knows_rings = 1;
 	EACH_QUEUE(vd, vq, i) {
-		ret = start_ring(vd, vq);
+		ret = vq->q.stopped ? 0 : start_ring(vd, vq);
 		if (ret < 0)
 			return ret;
 	}
-	if (vd->offered & VHOST_F_PROTOCOL_FEATURES) {
-		EACH_QUEUE(vd, vq, i) {
-			ret = set_state(vd, VHOST_SET_VRING_ENABLE, vq->vring, 1);
-			if (ret < 0)
-				return ret;
-		}
+	EACH_QUEUE(vd, vq, i) {
+		ret = vq->q.stopped ? 0 : enable(vd, vq, 1);
+		if (ret < 0)
+			return ret;
 	}
 	return set_status(vd, ok | VIRTIO_STATUS_DRIVER_OK);
 }
 
-/* Has the backend's process ended? Then nobody writes to our memory any more. */
-static bool
-process_gone(const struct vhost_user *vu, int wait_ms)
+/*
+ * GET_VRING_BASE stops a ring and is answered when the backend has let go of it ("Starting and stopping rings").
+ */
+static int
+let_go(struct virtio_dev *vd, const struct virtq *vq)
 {
-	struct pollfd p = { .fd = vu->pidfd, .events = POLLIN };
+	struct vhost_msg msg = { .request = VHOST_GET_VRING_BASE, .size = sizeof(msg.p.state),
+				 .p.state.index = vq->vring };
+	int ret = vhost_call(vd, &msg, sizeof(msg.p.state));
 
-	return vu->pidfd >= 0 && poll(&p, 1, wait_ms) == 1;
+	if (ret < 0 || msg.p.state.index == vq->vring)
+		return ret;
+	vhost_disconnect(vd);
+	return baton_err(EPROTO, "the backend at %s answered for ring %u, not %u", vd->vu.path,
+			 msg.p.state.index, vq->vring);
 }
 
-/*
- * GET_VRING_BASE stops a ring and is answered when the backend has let go of it ("Starting and stopping rings"). Failing
- * that, only the end of its process is as good.
- */
+/* Failing an answer, only the end of the backend's process is as good. */
 static int
 vu_stop(struct virtio_dev *vd)
 {
@@ -453,24 +374,50 @@ vu_stop(struct virtio_dev *vd)
 	unsigned i;
 	int ret = 0;
 
-	EACH_QUEUE(vd, vq, i) {
-		struct vhost_msg msg = { .request = VHOST_GET_VRING_BASE, .size = sizeof(msg.p.state),
-					 .p.state.index = vq->vring };
-
-		if (!ret)
-			ret = vhost_call(vd, &msg, sizeof(msg.p.state));
-		if (!ret && msg.p.state.index != vq->vring) {
-			vhost_disconnect(vd);
-			ret = baton_err(EPROTO, "the backend at %s answered for ring %u, not %u",
-					vd->vu.path, msg.p.state.index, vq->vring);
-		}
-		close_eventfds(vq);
-	}
+	EACH_QUEUE(vd, vq, i)
+		if (!ret && !vq->q.stopped)
+			ret = let_go(vd, vq);
 	if (!ret)
 		set_status(vd, 0);
-	if (ret < 0 && process_gone(&vd->vu, 100))
+	if (ret < 0 && vhost_process_gone(vd->vu.old_pidfd >= 0 ? vd->vu.old_pidfd : vd->vu.pidfd, 100))
 		ret = 0;
 	return ret;
+}
+
+static int
+vu_ring_start(struct virtio_dev *vd, struct virtq *vq)
+{
+	int ret = start_ring(vd, vq);
+
+	return ret < 0 ? ret : enable(vd, vq, 1);
+}
+
+static int
+vu_ring_stop(struct virtio_dev *vd, struct virtq *vq)
+{
+	int ret = enable(vd, vq, 0);
+
+	return ret < 0 && ret != -EREMOTEIO ? ret : let_go(vd, vq);
+}
+
+/* A process that was killed closes its sockets some moments before it is gone. */
+static int
+vu_gone(struct virtio_dev *vd)
+{
+	if (vhost_process_gone(vd->vu.old_pidfd, 0))
+		return 0;
+	if (vd->vu.old_pidfd >= 0 && ctx_now_ns() - vd->port.away_since < PROCESS_END_NS)
+		return -EAGAIN;
+	return baton_err(ETIMEDOUT, "the backend at %s hung up without letting go, and its process lives on",
+			 vd->vu.path);
+}
+
+static int
+vu_holder(const struct virtio_dev *vd)
+{
+	int fd = vd->vu.old_pidfd >= 0 ? vd->vu.old_pidfd : vd->vu.pidfd;
+
+	return fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
 }
 
 static int
@@ -492,8 +439,14 @@ vu_start(struct virtio_dev *vd, uint64_t features)
 }
 
 const struct virtio_transport vhost_user_transport = {
-	.open = vu_open,
-	.close = vu_close,
+	.open = vhost_open,
+	.close = vhost_close,
+	.reset = vhost_reset,
+	.ready = vhost_connect,
+	.gone = vu_gone,
+	.holder = vu_holder,
+	.ring_start = vu_ring_start,
+	.ring_stop = vu_ring_stop,
 	.map = vu_map,
 	.start = vu_start,
 	.stop = vu_stop,

@@ -60,8 +60,10 @@ struct virtq {
 	uint32_t plain_run; /* descriptors since segs[] last got anything but 1 */
 	uint64_t hdr_iova;  /* a header of zeros, for packets without headroom */
 
-	int kick_fd, call_fd;
+	int kick_fd;        /* the other way, q.wake_fd */
 	uint16_t vring;     /* the transport's number of it */
+	uint64_t kicks;     /* notifications sent to the device; relaxed atomic */
+	uint32_t offset;    /* of its rings in the port's ring memory */
 };
 
 #define TX_DONE 0x80
@@ -72,23 +74,51 @@ struct virtio_dev;
 struct virtio_transport {
 	int (*open)(struct virtio_dev *vd, const struct port_arg *args, unsigned n);
 	void (*close)(struct virtio_dev *vd);
+	/* Make sure that the device is there and is the one the queues were set up for. */
+	int (*ready)(struct virtio_dev *vd);
 	/* Fill port->views: the context's pools and the ring arena become visible to the device. */
 	int (*map)(struct virtio_dev *vd);
 	int (*start)(struct virtio_dev *vd, uint64_t features);
 	/* Return 0 only when the device has confirmed that it let go. */
 	int (*stop)(struct virtio_dev *vd);
+	/* One ring of a started device; stop returns as `stop`. */
+	int (*ring_start)(struct virtio_dev *vd, struct virtq *vq);
+	int (*ring_stop)(struct virtio_dev *vd, struct virtq *vq);
+	/* A device that went away: 0: it can write to nothing any more; -EAGAIN: not yet known; -ETIMEDOUT: not to be known. */
+	int (*gone)(struct virtio_dev *vd);
+	/* The process that may still write to what was not confirmed: a pidfd of the caller's own, or -1. */
+	int (*holder)(const struct virtio_dev *vd);
+	/* Drop the device and have it anew. */
+	int (*reset)(struct virtio_dev *vd);
 };
 
 extern const struct virtio_transport vhost_user_transport;
 
 /* The vhost-user transport's own. */
+enum vhost_state {
+	VHOST_AWAY,     /* no connection */
+	VHOST_GREETING, /* connected, and asked for its features; nothing was answered yet */
+	VHOST_THERE,    /* features agreed on */
+};
+
 struct vhost_user {
-	struct ctx_source src; /* src.fd: the socket, -1 once the backend has hung up */
+	struct ctx_source src;      /* src.fd: the socket, -1 in VHOST_AWAY */
+	struct ctx_source listener; /* server=1; else fd -1 */
+	struct ctx_timer tick;      /* what is to be done next about the connection */
+	enum vhost_state state;
+	int lock_fd;           /* says to other programs that the path is in use */
 	int pidfd;             /* of the backend's process, -1 when unknown */
-	uint32_t timeout_ms;
+	int old_pidfd;         /* of the backend before, until its buffers are accounted for */
+	uint32_t timeout_ms;   /* for a reply */
+	uint32_t wait_ms;      /* server=1: for a backend to connect */
+	uint64_t deadline_ns;  /* VHOST_GREETING */
 	uint64_t protocol;     /* negotiated protocol features */
-	uint64_t next_iova;    /* guest addresses from here on were never used */
-	uint8_t watched, said_waiting, knows_rings;
+	uint64_t next_iova;    /* guest addresses from here on were never used on this connection */
+	uint64_t max_pairs;    /* queue pairs the backend has */
+	uint64_t reconnects;
+	uint32_t failures;     /* to come back, one after the other */
+	uint8_t link;          /* as the backend has it */
+	uint8_t server, reconnect, open, watched, said_waiting, said_unfit, knows_rings;
 	char path[108];
 };
 
@@ -97,6 +127,7 @@ struct virtio_dev {
 	const struct virtio_transport *tp;
 	uint64_t offered;
 	uint64_t features;      /* negotiated */
+	uint64_t first;         /* what the first device agreed to: one that comes after it gets no more */
 	uint64_t forbidden;     /* features the user's arguments rule out */
 	uint8_t has_config;     /* the transport has a configuration space */
 	uint8_t unconfirmed;    /* a start failed, and the device did not confirm that it let go */
@@ -160,10 +191,14 @@ int virtq_setup(struct baton_port *port, struct baton_queue *q);
 void virtq_release(struct baton_port *port, struct baton_queue *q);
 /* Fill an RX ring from the control thread. */
 int virtq_fill(struct virtq *vq);
-/* Everything the ring holds goes home, or into quarantine. */
-void virtq_empty(struct virtq *vq, bool confirmed);
+/* Everything the ring holds goes home, or, unless @confirmed, into quarantine. */
+void virtq_empty(struct virtq *vq, bool confirmed, struct dma_ward *ward);
 uint32_t virtq_held(const struct baton_queue *q, const struct baton_pool *pool);
 unsigned virtq_in_flight(const struct baton_queue *q);
+int virtq_arm(struct baton_queue *q);
+void virtq_disarm(struct baton_queue *q);
+/* The device's side of device_start(), for a device that came back. */
+int virtio_bring_up(struct virtio_dev *vd);
 
 int virtq_rx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n);
 int virtq_rx_burst_mergeable(struct baton_queue *q, struct baton_token *tokens, unsigned n);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -24,13 +25,19 @@ baton_ctx_create(const struct baton_ctx_config *config, struct baton_ctx **out)
 		return baton_err(ENOMEM, "context: out of memory");
 	ctx->views = aligned_alloc(64, 256 * sizeof(*ctx->views));
 	ctx->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (!ctx->views || ctx->epoll_fd < 0) {
+	ctx->timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	ctx->timer.ready = ctx_timers_due;
+	if (!ctx->views || ctx->epoll_fd < 0 || ctx->timer.fd < 0 ||
+	    ctx_source_add(ctx, &ctx->timer, EPOLLIN) < 0) {
 		err = ctx->views ? errno : ENOMEM;
+		if (ctx->timer.fd >= 0)
+			close(ctx->timer.fd);
 		if (ctx->epoll_fd >= 0)
 			close(ctx->epoll_fd);
 		free(ctx->views);
 		free(ctx);
-		return baton_err(err, "context: epoll_create1: %s; if descriptors ran out, raise `ulimit -n`",
+		return baton_err(err, "context: no descriptor for events and timers: %s; if descriptors ran out, "
+				      "raise `ulimit -n`",
 				 strerror(err));
 	}
 	memset(ctx->views, 0, 256 * sizeof(*ctx->views));
@@ -59,6 +66,7 @@ baton_ctx_destroy(struct baton_ctx *ctx)
 	for (unsigned i = 0; i < BATON_MAX_POOLS; i++)
 		if (ctx->pools[i])
 			return baton_err(EBUSY, "context: pool %s still exists", ctx->pools[i]->name);
+	close(ctx->timer.fd);
 	close(ctx->epoll_fd);
 	pthread_mutex_destroy(&ctx->lock);
 	free(ctx->views);

@@ -51,6 +51,9 @@ struct baton_ctx {
 int ctx_source_add(struct baton_ctx *ctx, struct ctx_source *src, uint32_t events);
 void ctx_source_del(struct baton_ctx *ctx, struct ctx_source *src);
 
+/* ctx->timer's callback. */
+void ctx_timers_due(struct ctx_source *src, uint32_t events);
+
 uint64_t ctx_now_ns(void);
 
 /** Call timer->due @ms from now, in place of when it was set for. */

@@ -95,12 +95,3 @@ baton_pool_holders(const struct baton_pool *pool, struct baton_holder *out, unsi
 	}
 	return l.n;
 }
-
-void
-dma_quarantine(struct baton_pool *pool, uint32_t buf)
-{
-	uint32_t gen = __atomic_load_n(&pool->view.owner[buf], __ATOMIC_RELAXED) & 0xffff;
-
-	__atomic_store_n(&pool->view.owner[buf], BATON_OWNER_QUARANTINE << 16 | gen,
-			 __ATOMIC_RELAXED);
-}

@@ -117,8 +117,20 @@ void dma_home(struct baton_pool *pool, const uint32_t *bufs, unsigned n);
 /** Free buffers for a ring that the control thread fills. Return: how many of @n there were. */
 unsigned dma_fetch(struct baton_pool *pool, uint32_t *bufs, unsigned n);
 
-/** A device will not say that it has let go: the buffer stays out of use. Control thread. */
-void dma_quarantine(struct baton_pool *pool, uint32_t buf);
+/*
+ * A ward: buffers of a device that did not say that it has let go. They stay out of use, and show as in quarantine, until the
+ * device's process has ended; then baton_ctx_poll() sends them home. Control thread.
+ */
+struct dma_ward;
+
+/** @pidfd: of the process that can still write to them, owned from now on; -1: they stay for ever. Return: NULL when out of memory. */
+struct dma_ward *dma_ward_open(struct baton_ctx *ctx, int pidfd);
+
+/** @ward: NULL: for ever. */
+void dma_quarantine(struct dma_ward *ward, struct baton_pool *pool, uint32_t buf);
+
+/** All are in: watch for the end of the process. An empty ward is gone with this. */
+void dma_ward_close(struct dma_ward *ward);
 
 /* ---- the owner table ---- */
 

@@ -44,6 +44,7 @@ struct baton_queue {
 	} stats __attribute__((aligned(64)));
 
 	uint32_t descs;
+	uint32_t asked;  /* the worker's epoch that acknowledges the last state */
 	struct baton_port *port;
 	struct baton_pool *pool; /* RX only */
 	int wake_fd;     /* an eventfd that wakes its worker, or -1; the driver's, from queue_setup on */
@@ -112,6 +113,9 @@ struct baton_driver {
 	const struct port_ops *ops;
 };
 
+#define PORT_AWAY       1 /* workers may still be in a burst */
+#define PORT_AWAY_EMPTY 2 /* ops->lost() has emptied the rings */
+
 struct baton_port {
 	const struct baton_driver *driver;
 	struct baton_ctx *ctx;
@@ -126,7 +130,9 @@ struct baton_port {
 	uint8_t mtu_set;    /* somebody asked for info.mtu: hold TX to it */
 	uint8_t link_off;   /* baton_port_set_link(0) */
 	uint8_t device_up;  /* the link as the device has it */
-	uint8_t away;       /* LOST: 1: workers may still be in a burst; 2: ops->lost has emptied the rings */
+	uint8_t leaving;    /* baton_port_stop() was called and has not succeeded yet */
+	uint8_t away;       /* PORT_AWAY*; 0: the device is there */
+	uint8_t away_said;  /* the log has what holds it up */
 	baton_port_event_fn on_event;
 	void *event_arg;
 	struct ctx_timer quiesce;
@@ -158,10 +164,10 @@ int queue_violation(struct baton_queue *q, const char *fmt, ...)
 /* ---- a device that goes and comes; control thread ---- */
 
 /**
- * The device is away. Safe in any state and any number of times; the queues of a started port stop as their workers
- * acknowledge, then ops->lost() is called, from baton_ctx_poll().
+ * The device is away, or was removed and will not be back. Safe in any state and any number of times; the queues of a started
+ * port stop as their workers acknowledge, then ops->lost() is called, from baton_ctx_poll().
  */
-void port_lost(struct baton_port *port);
+void port_lost(struct baton_port *port, bool for_good);
 
 /** Have the workers left, and has ops->lost() emptied the rings, so that the driver may set them up anew? */
 bool port_is_empty(const struct baton_port *port);

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The life of a port. */
+/* Opening, configuring and closing ports. */
 #include "port/port.h"
 
 #include <ctype.h>
 #include <stdlib.h>
-#include <time.h>
 
-#include "port/driver.h"
 
 #define MAX_ARGS        32
 #define STOP_TIMEOUT_MS 1000
@@ -231,6 +229,9 @@ baton_port_configure(struct baton_port *port, const struct baton_port_config *c)
 				 "%s: %u RX and %u TX queues were asked for, 1 to %u and 1 to %u are possible",
 				 port->name, c->rx_queues, c->tx_queues, i->max_rx_queues,
 				 i->max_tx_queues);
+	if (c->offloads & ~i->offloads)
+		return baton_err(ENOTSUP, "%s: offloads %#x were asked for, the device has %#x", port->name, c->offloads,
+				 i->offloads);
 	if (c->mtu) {
 		ret = baton_port_set_mtu(port, c->mtu);
 		if (ret < 0)
@@ -245,6 +246,7 @@ baton_port_configure(struct baton_port *port, const struct baton_port_config *c)
 		free_queues(port);
 		return baton_err(ENOMEM, "%s: no memory for the queues", port->name);
 	}
+	port->offloads = c->offloads;
 	port->stop_timeout_ms = c->stop_timeout_ms ? c->stop_timeout_ms : STOP_TIMEOUT_MS;
 	port->configured = 1;
 	return 0;
@@ -295,40 +297,9 @@ check_pool(const struct baton_port *port, const struct baton_pool *pool)
 			 (unsigned long long)(rings + caches + bursts));
 }
 
-/* RX queues first, then TX. */
-static struct baton_queue *
-any_queue(const struct baton_port *port, unsigned i)
+int
+port_check_pools(const struct baton_port *port)
 {
-	return i < port->info.rx_queues ? port->rxq[i] : port->txq[i - port->info.rx_queues];
-}
-
-static void
-set_state(struct baton_port *port, uint32_t running)
-{
-	for (unsigned i = 0; i < port->info.rx_queues + port->info.tx_queues; i++) {
-		struct baton_queue *q = any_queue(port, i);
-		uint32_t next = ((q->head.state | QUEUE_RUNNING) + 1) | running;
-
-		if (running)
-			q->head.burst = q->active_burst;
-		/* Sequentially consistent against baton_worker_bind(), see there. */
-		__atomic_store_n(&q->head.state, next, __ATOMIC_SEQ_CST);
-	}
-}
-
-static int
-check_start(struct baton_port *port)
-{
-	if (port->started)
-		return baton_err(EBUSY, "%s is already started", port->name);
-	if (!port->configured)
-		return baton_err(EINVAL, "%s is not configured", port->name);
-	for (unsigned i = 0; i < port->info.rx_queues; i++)
-		if (!port->rxq[i]->set_up)
-			return baton_err(EINVAL, "%s: rxq %u is not set up", port->name, i);
-	for (unsigned i = 0; i < port->info.tx_queues; i++)
-		if (!port->txq[i]->set_up)
-			return baton_err(EINVAL, "%s: txq %u is not set up", port->name, i);
 	for (unsigned i = 0; i < port->info.rx_queues; i++) {
 		int ret = check_pool(port, port->rxq[i]->pool);
 
@@ -339,86 +310,6 @@ check_start(struct baton_port *port)
 }
 
 int
-baton_port_start(struct baton_port *port)
-{
-	int ret = check_start(port);
-
-	if (ret < 0)
-		return ret;
-	for (unsigned i = 0; i < port->info.rx_queues; i++)
-		port->rxq[i]->error[0] = '\0';
-	for (unsigned i = 0; i < port->info.tx_queues; i++)
-		port->txq[i]->error[0] = '\0';
-	memset(port->views, 0, sizeof(port->views));
-	ret = port->driver->ops->start(port);
-	if (ret < 0) {
-		memset(port->views, 0, sizeof(port->views));
-		return baton_err_prefix(ret, "%s", port->name);
-	}
-	port->started = port->info.started = 1;
-	set_state(port, QUEUE_RUNNING);
-	return 0;
-}
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
-/* Wait until the worker cannot be in a burst that began before the states were published. */
-static int
-wait_out(const struct baton_port *port, struct baton_worker *w, uint64_t deadline)
-{
-	const struct timespec pause = { .tv_nsec = 20000 };
-	uint32_t epoch = w->head.epoch + 1;
-
-	__atomic_store_n(&w->head.epoch, epoch, __ATOMIC_SEQ_CST);
-	for (;;) {
-		uintptr_t thread = __atomic_load_n(&w->head.thread, __ATOMIC_SEQ_CST);
-
-		/* Unbound: whoever binds next sees the states. Bound to us: we are not in a burst. */
-		if (!thread || thread == baton_thread_self() ||
-		    __atomic_load_n(&w->acked, __ATOMIC_ACQUIRE) == epoch)
-			return 0;
-		if (now_ms() > deadline)
-			return baton_err(ETIMEDOUT,
-					 "%s: worker %s did not leave its queues: its thread must make one more "
-					 "burst, or call baton_worker_unbind()",
-					 port->name, w->name);
-		nanosleep(&pause, NULL);
-	}
-}
-
-int
-baton_port_stop(struct baton_port *port)
-{
-	uint64_t deadline = now_ms() + port->stop_timeout_ms;
-	int ret;
-
-	if (!port->started)
-		return 0;
-	set_state(port, 0);
-	for (unsigned i = 0; i < port->info.rx_queues + port->info.tx_queues; i++) {
-		struct baton_queue *q = any_queue(port, i);
-
-		for (unsigned k = 0; k < i && q; k++)
-			if (any_queue(port, k)->worker == q->worker)
-				q = NULL;
-		ret = q ? wait_out(port, q->worker, deadline) : 0;
-		if (ret < 0)
-			return ret;
-	}
-	ret = port->driver->ops->stop(port);
-	port->started = port->info.started = 0;
-	memset(port->views, 0, sizeof(port->views));
-	return ret < 0 ? baton_err_prefix(ret, "%s", port->name) : 0;
-}
-
-int
 baton_port_close(struct baton_port *port)
 {
 	struct baton_ctx *ctx = port->ctx;
@@ -426,6 +317,7 @@ baton_port_close(struct baton_port *port)
 
 	if (port->started)
 		return baton_err(EBUSY, "%s stays open: %s", port->name, baton_last_error());
+	ctx_timer_cancel(ctx, &port->quiesce);
 	free_queues(port);
 	port->driver->ops->close(port);
 	for (unsigned i = 0; i < BATON_MAX_PORTS; i++)
@@ -433,71 +325,4 @@ baton_port_close(struct baton_port *port)
 			ctx->ports[i] = NULL;
 	free(port);
 	return ret;
-}
-
-void
-baton_port_info(const struct baton_port *port, struct baton_port_info *info)
-{
-	*info = port->info;
-}
-
-void
-baton_port_link(const struct baton_port *port, struct baton_link *link)
-{
-	link->up = __atomic_load_n(&port->link.up, __ATOMIC_RELAXED);
-	link->full_duplex = __atomic_load_n(&port->link.full_duplex, __ATOMIC_RELAXED);
-	link->reserved = 0;
-	link->speed_mbps = __atomic_load_n(&port->link.speed_mbps, __ATOMIC_RELAXED);
-}
-
-int
-baton_port_set_mtu(struct baton_port *port, uint16_t mtu)
-{
-	if (port->started)
-		return baton_err(EBUSY, "%s is started: stop it before changing its MTU", port->name);
-	if (mtu < BATON_MIN_MTU || mtu > port->info.max_mtu)
-		return baton_err(EINVAL, "%s: MTU %u is not between %u and %u", port->name, mtu,
-				 BATON_MIN_MTU, port->info.max_mtu);
-	port->info.mtu = mtu;
-	port->mtu_set = 1;
-	return 0;
-}
-
-int
-baton_port_set_mac(struct baton_port *port, const uint8_t mac[6])
-{
-	if (mac[0] & 1)
-		return baton_err(EINVAL, "%s: %02x:... is a multicast address", port->name, mac[0]);
-	if (!port->driver->ops->set_mac)
-		return baton_err(ENOTSUP, "%s: the device cannot change its MAC address", port->name);
-	return port->driver->ops->set_mac(port, mac);
-}
-
-static void
-each_stats(const struct baton_port *port, struct baton_stats *sum)
-{
-	for (unsigned i = 0; i < port->info.rx_queues + port->info.tx_queues; i++) {
-		struct baton_stats s;
-
-		baton_queue_stats(any_queue(port, i), &s);
-		for (size_t f = 0; f < sizeof(s) / sizeof(uint64_t); f++)
-			((uint64_t *)sum)[f] += ((uint64_t *)&s)[f];
-	}
-}
-
-void
-baton_port_stats(const struct baton_port *port, struct baton_stats *stats)
-{
-	memset(stats, 0, sizeof(*stats));
-	each_stats(port, stats);
-	for (size_t f = 0; f < sizeof(*stats) / sizeof(uint64_t); f++)
-		((uint64_t *)stats)[f] -= ((const uint64_t *)&port->stats_base)[f];
-}
-
-void
-baton_port_stats_reset(struct baton_port *port)
-{
-	/* The counters belong to the workers: remember where they stood. */
-	memset(&port->stats_base, 0, sizeof(port->stats_base));
-	each_stats(port, &port->stats_base);
 }

@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-#include "port/driver.h"
 #include "port/port.h"
 
 /* The burst of a queue that a protocol violation has stopped. */
@@ -112,6 +111,7 @@ queue_teardown(struct baton_queue *q)
 	q->port->ctx->holders[(q->owner >> 16) - BATON_OWNER_QUEUE] = NULL;
 	q->worker->n_queues--;
 	q->set_up = 0;
+	q->wake_fd = -1;
 }
 
 static int
@@ -135,6 +135,8 @@ setup(struct baton_port *port, uint16_t index, const struct baton_queue_config *
 	q->worker = c->worker;
 	q->head.worker = &c->worker->head;
 	q->head.burst = burst_dead;
+	q->wake_fd = -1;
+	q->stopped = q->armed = 0;
 	q->pool = tx ? NULL : c->pool;
 	q->views = port->views;
 	q->max_segs = port->info.max_segs;

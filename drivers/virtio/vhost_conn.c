@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The connection to a vhost-user backend: made as client or accepted as server, watched, lost, and had again.
+ *
+ * The first connection is made while the port is opened, and waited for. Later ones are made by the control thread in
+ * baton_ctx_poll(): a backend that came back is sent one question, and only when it answers the rest is asked, so a backend that
+ * accepts and says nothing holds nobody up.
+ */
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+
+#include "vhost_msg.h"
+
+#define RETRY_MS      5    /* between attempts to connect, at first */
+#define RETRY_SLOW_MS 50   /* and after FAST_TRIES of them */
+#define FAST_TRIES    1000
+#define UNFIT_MS      250  /* after a backend that will not do */
+#define MS            1000000ull
+
+static struct virtio_dev *
+dev_of_source(struct ctx_source *src)
+{
+	return (struct virtio_dev *)(void *)((char *)src - offsetof(struct virtio_dev, vu.src));
+}
+
+static int
+no_socket(const struct virtio_dev *vd, const char *what)
+{
+	return baton_err(errno, "%s for %s: %s; if descriptors ran out, raise `ulimit -n`", what, vd->vu.path,
+			 strerror(errno));
+}
+
+static void
+close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/*
+ * One user a path: an abstract socket is bound for as long as we have the port, and is gone with the process. Its name
+ * is made of the directory and the file's name, which stay the same when a backend makes its socket anew.
+ */
+static int
+lock_path(struct virtio_dev *vd)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	const char *slash = strrchr(vd->vu.path, '/'), *base = slash ? slash + 1 : vd->vu.path;
+	uint64_t hash = 0xcbf29ce484222325ull; /* FNV-1a */
+	char dir[sizeof(vd->vu.path)] = ".";
+	struct stat st;
+	int len;
+
+	if (slash)
+		snprintf(dir, sizeof(dir), "%.*s", (int)(slash - vd->vu.path), vd->vu.path);
+	if (stat(slash == vd->vu.path ? "/" : dir, &st) < 0)
+		return baton_err(errno, "no directory %s for the socket: %s", dir, strerror(errno));
+	for (const char *c = base; *c; c++)
+		hash = (hash ^ (uint8_t)*c) * 0x100000001b3ull;
+	len = snprintf(sa.sun_path + 1, sizeof(sa.sun_path) - 1, "baton-vhost-user-%llx-%llx-%llx",
+		       (unsigned long long)st.st_dev, (unsigned long long)st.st_ino, (unsigned long long)hash);
+	vd->vu.lock_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (vd->vu.lock_fd < 0)
+		return no_socket(vd, "no socket");
+	if (!bind(vd->vu.lock_fd, (struct sockaddr *)&sa,
+		  (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len)))
+		return 0;
+	if (errno == EADDRINUSE)
+		return baton_err(EBUSY, "%s is in use by another port, of this program or another: give this one a "
+					"socket of its own", vd->vu.path);
+	return no_socket(vd, "no lock");
+}
+
+/* ---- connecting ---- */
+
+static int
+connect_error(struct virtio_dev *vd, int err)
+{
+	const char *path = vd->vu.path;
+
+	if (err == ENOENT)
+		return baton_err(err, "no socket at %s: start the vhost-user backend first (with DPDK: dpdk-testpmd "
+				      "--vdev=net_vhost0,iface=%s), or let it connect to us with server=1", path, path);
+	if (err == ECONNREFUSED)
+		return baton_err(err, "nobody listens at %s: its backend has ended; start it again", path);
+	if (err == EAGAIN)
+		return baton_err(ETIMEDOUT, "the backend at %s accepts no connection: its queue of them is full",
+				 path);
+	return baton_err(err, "cannot connect to %s: %s", path, strerror(err));
+}
+
+/*
+ * The process at the other end (for a listening one: that called listen()), so that its end can be told from a mere hang-up. A
+ * backend that was handed its socket by another process must outlive that one: nothing tells them apart.
+ */
+static void
+connected(struct virtio_dev *vd, int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	vd->vu.src.fd = fd;
+	close_fd(&vd->vu.pidfd);
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) && peer.pid > 0)
+		vd->vu.pidfd = (int)syscall(SYS_pidfd_open, peer.pid, 0);
+	vd->vu.next_iova = VHOST_IOVA_BASE;
+	vd->vu.protocol = 0;
+	vd->vu.said_waiting = 0;
+}
+
+static int
+client_connect(struct virtio_dev *vd)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int fd, err;
+
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return no_socket(vd, "no socket");
+	memcpy(sa.sun_path, vd->vu.path, sizeof(sa.sun_path));
+	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0) {
+		err = errno;
+		close(fd);
+		return connect_error(vd, err);
+	}
+	connected(vd, fd);
+	return 0;
+}
+
+/* A socket file that nobody listens at is what a program that was killed left behind. */
+static int
+clear_path(struct virtio_dev *vd, const struct sockaddr_un *sa)
+{
+	struct stat st;
+	int fd, ret;
+
+	if (lstat(vd->vu.path, &st) < 0)
+		return errno == ENOENT ? 0 : baton_err(errno, "%s: %s", vd->vu.path, strerror(errno));
+	if (!S_ISSOCK(st.st_mode))
+		return baton_err(EEXIST, "%s exists and is no socket: give another path, or remove it", vd->vu.path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return no_socket(vd, "no socket");
+	ret = connect(fd, (const struct sockaddr *)sa, sizeof(*sa));
+	close(fd);
+	if (!ret || errno != ECONNREFUSED)
+		return baton_err(EADDRINUSE, "another program listens at %s: leave server=1 out to connect to it, or "
+					     "give another path", vd->vu.path);
+	unlink(vd->vu.path);
+	return 0;
+}
+
+static int
+server_listen(struct virtio_dev *vd)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int fd, ret;
+
+	memcpy(sa.sun_path, vd->vu.path, sizeof(sa.sun_path));
+	ret = clear_path(vd, &sa);
+	if (ret < 0)
+		return ret;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return no_socket(vd, "no socket");
+	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 4) < 0) {
+		ret = baton_err(errno, "cannot listen at %s: %s", vd->vu.path, strerror(errno));
+		close(fd);
+		return ret;
+	}
+	vd->vu.listener.fd = fd;
+	return 0;
+}
+
+static int
+server_accept(struct virtio_dev *vd)
+{
+	int fd = accept4(vd->vu.listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ? -EAGAIN : no_socket(vd, "no connection");
+	connected(vd, fd);
+	return 0;
+}
+
+/* A backend connects to us: wait for it, or for a signal. */
+static int
+server_wait(struct virtio_dev *vd)
+{
+	uint64_t deadline = ctx_now_ns() + vd->vu.wait_ms * MS, now;
+	struct pollfd p = { .fd = vd->vu.listener.fd, .events = POLLIN };
+	int ret = -EAGAIN, said = 0;
+
+	while ((ret = server_accept(vd)) == -EAGAIN) {
+		now = ctx_now_ns();
+		if (now >= deadline)
+			return baton_err(ETIMEDOUT, "no backend connected to %s within %u ms (argument wait=MS waits "
+						    "longer)", vd->vu.path, vd->vu.wait_ms);
+		if (poll(&p, 1, said ? (int)((deadline - now) / MS + 1) : 200) < 0 && errno == EINTR)
+			return baton_err(EINTR, "interrupted while waiting for a backend to connect to %s",
+					 vd->vu.path);
+		if (!p.revents && !said)
+			baton_log(vd->port.ctx, BATON_LOG_INFO, "%s: waiting for a backend to connect to %s",
+				  vd->port.name, vd->vu.path);
+		said = 1;
+	}
+	return ret;
+}
+
+/* ---- the control thread's part ---- */
+
+static void
+on_socket(struct ctx_source *src, uint32_t events);
+
+static int
+watch(struct virtio_dev *vd)
+{
+	int ret = ctx_source_add(vd->port.ctx, &vd->vu.src, EPOLLIN | EPOLLRDHUP);
+
+	if (!ret)
+		vd->vu.watched = 1;
+	return ret;
+}
+
+int
+vhost_connect(struct virtio_dev *vd)
+{
+	struct vhost_user *vu = &vd->vu;
+	int ret;
+
+	if (vu->state == VHOST_THERE)
+		return 0;
+	vhost_disconnect(vd);
+	ret = vu->server ? server_wait(vd) : client_connect(vd);
+	if (!ret)
+		ret = vhost_greet(vd);
+	if (!ret)
+		ret = vhost_handshake(vd);
+	if (!ret)
+		ret = watch(vd);
+	if (ret < 0) {
+		vhost_disconnect(vd);
+		return ret;
+	}
+	vu->state = VHOST_THERE;
+	port_link(&vd->port, vu->link);
+	return 0;
+}
+
+void
+vhost_disconnect(struct virtio_dev *vd)
+{
+	struct vhost_user *vu = &vd->vu;
+
+	if (vu->src.fd >= 0) {
+		if (vu->watched)
+			ctx_source_del(vd->port.ctx, &vu->src);
+		close_fd(&vu->src.fd);
+		if (vu->state == VHOST_THERE && vd->port.started) {
+			close_fd(&vu->old_pidfd);
+			vu->old_pidfd = vu->pidfd;
+			vu->pidfd = -1;
+		}
+	}
+	vu->watched = 0;
+	vu->state = VHOST_AWAY;
+	/* The rest is not for the middle of whatever call found out. */
+	if (vu->open)
+		ctx_timer_set(vd->port.ctx, &vu->tick, 0);
+}
+
+static unsigned
+pause_ms(const struct vhost_user *vu)
+{
+	return vu->said_unfit ? UNFIT_MS : vu->failures < FAST_TRIES ? RETRY_MS : RETRY_SLOW_MS;
+}
+
+/* It came back, but not so that we could use it. Said once; the attempts go on. */
+static void
+unfit(struct virtio_dev *vd)
+{
+	if (!vd->vu.said_unfit)
+		baton_log(vd->port.ctx, BATON_LOG_ERR, "%s: the backend came back, but: %s; trying on", vd->port.name,
+			  baton_last_error());
+	vd->vu.said_unfit = 1;
+	vd->vu.failures++;
+}
+
+/* The backend is there and agreed: give it the rings again, once the old ones are empty. */
+static void
+come_back(struct virtio_dev *vd)
+{
+	struct baton_port *port = &vd->port;
+	struct vhost_user *vu = &vd->vu;
+
+	if (!port->away || port->leaving) {
+		port_link(port, vu->link);
+		return;
+	}
+	if (!port_is_empty(port)) {
+		ctx_timer_set(port->ctx, &vu->tick, 1);
+		return;
+	}
+	if (virtio_bring_up(vd) < 0) {
+		unfit(vd);
+		vhost_disconnect(vd);
+		ctx_timer_set(port->ctx, &vu->tick, UNFIT_MS);
+		return;
+	}
+	vu->reconnects++;
+	vu->failures = vu->said_unfit = 0;
+	baton_log(port->ctx, BATON_LOG_INFO, "%s: the backend at %s is back", port->name, vu->path);
+	port_link(port, vu->link);
+	port_back(port);
+}
+
+/* Ask it one thing; on_socket() hears the answer. */
+static void
+greet(struct virtio_dev *vd)
+{
+	struct vhost_user *vu = &vd->vu;
+
+	if (vhost_greet(vd) < 0 || watch(vd) < 0) {
+		vhost_disconnect(vd);
+		return;
+	}
+	vu->state = VHOST_GREETING;
+	vu->deadline_ns = ctx_now_ns() + vu->timeout_ms * MS;
+	ctx_timer_set(vd->port.ctx, &vu->tick, vu->timeout_ms + 1);
+}
+
+void
+vhost_tick(struct ctx_timer *timer)
+{
+	struct virtio_dev *vd = (struct virtio_dev *)(void *)((char *)timer - offsetof(struct virtio_dev, vu.tick));
+	struct vhost_user *vu = &vd->vu;
+
+	switch (vu->state) {
+	case VHOST_AWAY:
+		port_lost(&vd->port, !vu->reconnect);
+		if (!vu->reconnect || vu->server)
+			return; /* on_listener() goes on */
+		if (!client_connect(vd)) {
+			greet(vd);
+			return;
+		}
+		vu->failures++;
+		ctx_timer_set(vd->port.ctx, timer, pause_ms(vu));
+		return;
+	case VHOST_GREETING:
+		if (ctx_now_ns() < vu->deadline_ns) {
+			ctx_timer_set(vd->port.ctx, timer, 10);
+			return;
+		}
+		baton_err(ETIMEDOUT, "it says nothing for %u ms", vu->timeout_ms);
+		unfit(vd);
+		vhost_disconnect(vd);
+		return;
+	case VHOST_THERE:
+		come_back(vd);
+		return;
+	}
+}
+
+/* Its first answer: ask the rest. */
+static void
+greeted(struct virtio_dev *vd)
+{
+	struct vhost_user *vu = &vd->vu;
+
+	int ret = vhost_handshake(vd);
+
+	if (ret < 0) {
+		/* One that hangs up at once is on its way out, or not quite there. */
+		if (ret == -ECONNRESET)
+			vu->failures++;
+		else
+			unfit(vd);
+		vhost_disconnect(vd);
+		ctx_timer_set(vd->port.ctx, &vu->tick, pause_ms(vu));
+		return;
+	}
+	vu->state = VHOST_THERE;
+	ctx_timer_cancel(vd->port.ctx, &vu->tick);
+	come_back(vd);
+}
+
+/* The socket is readable outside of any request: an answer to the greeting; a hang-up; or the backend speaks out of turn. */
+static void
+on_socket(struct ctx_source *src, uint32_t events)
+{
+	struct virtio_dev *vd = dev_of_source(src);
+	char byte;
+	ssize_t n = recv(src->fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n > 0 && vd->vu.state == VHOST_GREETING) {
+		greeted(vd);
+		return;
+	}
+	if (vd->vu.state == VHOST_THERE)
+		baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: the backend at %s %s: link down", vd->port.name,
+			  vd->vu.path, n > 0 ? "sent a message nobody asked for" : "hung up");
+	else
+		vd->vu.failures++;
+	vhost_disconnect(vd);
+	if (vd->vu.failures)
+		ctx_timer_set(vd->port.ctx, &vd->vu.tick, pause_ms(&vd->vu));
+}
+
+static void
+on_listener(struct ctx_source *src, uint32_t events)
+{
+	struct virtio_dev *vd =
+		(struct virtio_dev *)(void *)((char *)src - offsetof(struct virtio_dev, vu.listener));
+	char byte;
+	int fd;
+
+	/* A backend that was restarted may be heard before the end of the one before it. */
+	if (vd->vu.src.fd >= 0 && recv(vd->vu.src.fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0)
+		on_socket(&vd->vu.src, EPOLLIN);
+	if (vd->vu.state == VHOST_AWAY && (vd->vu.reconnect || !vd->vu.open)) {
+		if (vd->vu.open)
+			port_lost(&vd->port, false);
+		if (!server_accept(vd))
+			greet(vd);
+		return;
+	}
+	fd = accept4(src->fd, NULL, NULL, SOCK_CLOEXEC);
+	if (fd < 0)
+		return;
+	close(fd);
+	baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: a second backend connected to %s: refused", vd->port.name,
+		  vd->vu.path);
+}
+
+/* ---- the transport's life ---- */
+
+void
+vhost_close(struct virtio_dev *vd)
+{
+	struct vhost_user *vu = &vd->vu;
+
+	vu->open = 0;
+	vhost_disconnect(vd);
+	ctx_timer_cancel(vd->port.ctx, &vu->tick);
+	if (vu->listener.fd >= 0) {
+		ctx_source_del(vd->port.ctx, &vu->listener);
+		close_fd(&vu->listener.fd);
+		unlink(vu->path);
+	}
+	close_fd(&vu->pidfd);
+	close_fd(&vu->old_pidfd);
+	close_fd(&vu->lock_fd);
+}
+
+static int
+parse_args(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
+{
+	struct vhost_user *vu = &vd->vu;
+	const char *path = port_arg(args, n, "path");
+	uint64_t timeout = VHOST_TIMEOUT_MS, wait = VHOST_WAIT_MS, server = 0, reconnect = 1;
+	int ret;
+
+	if (!path || !*path)
+		return baton_err(EINVAL, "which socket? Give path=SOCKET");
+	if (strlen(path) >= sizeof(vu->path))
+		return baton_err(EINVAL, "path of %zu characters: a socket's path has at most %zu",
+				 strlen(path), sizeof(vu->path) - 1);
+	snprintf(vu->path, sizeof(vu->path), "%s", path);
+	if ((ret = port_arg_uint(args, n, "timeout", 1, 600000, &timeout)) < 0 ||
+	    (ret = port_arg_uint(args, n, "wait", 1, 86400000, &wait)) < 0 ||
+	    (ret = port_arg_uint(args, n, "server", 0, 1, &server)) < 0 ||
+	    (ret = port_arg_uint(args, n, "reconnect", 0, 1, &reconnect)) < 0)
+		return ret;
+	vu->timeout_ms = (uint32_t)timeout;
+	vu->wait_ms = (uint32_t)wait;
+	vu->server = (uint8_t)server;
+	vu->reconnect = (uint8_t)reconnect;
+	return 0;
+}
+
+int
+vhost_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
+{
+	struct vhost_user *vu = &vd->vu;
+	int ret;
+
+	vu->src.fd = vu->listener.fd = vu->pidfd = vu->old_pidfd = vu->lock_fd = -1;
+	vu->src.ready = on_socket;
+	vu->listener.ready = on_listener;
+	vu->tick.due = vhost_tick;
+	ret = parse_args(vd, args, n);
+	if (!ret)
+		ret = lock_path(vd);
+	if (!ret && vu->server)
+		ret = server_listen(vd);
+	if (!ret)
+		ret = vhost_connect(vd);
+	if (!ret && vu->server)
+		ret = ctx_source_add(vd->port.ctx, &vu->listener, EPOLLIN);
+	if (ret < 0) {
+		vhost_close(vd);
+		return ret;
+	}
+	vu->open = 1;
+	return 0;
+}
+
+int
+vhost_reset(struct virtio_dev *vd)
+{
+	vhost_disconnect(vd);
+	vd->vu.failures = vd->vu.said_unfit = 0;
+	return vhost_connect(vd);
+}
+
+/* Has the process of a pidfd ended? Then nobody there writes to our memory any more. */
+bool
+vhost_process_gone(int pidfd, int wait_ms)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+
+	return pidfd >= 0 && poll(&p, 1, wait_ms) == 1;
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a port tells and can be told besides its life: addresses, filters, statistics, wake-ups. */
+#include <stdarg.h>
+#include <unistd.h>
+
+#include "port/port.h"
+
+void
+baton_port_info(const struct baton_port *port, struct baton_port_info *info)
+{
+	*info = port->info;
+}
+
+void
+baton_port_link(const struct baton_port *port, struct baton_link *link)
+{
+	link->up = __atomic_load_n(&port->link.up, __ATOMIC_RELAXED);
+	link->full_duplex = __atomic_load_n(&port->link.full_duplex, __ATOMIC_RELAXED);
+	link->reserved = 0;
+	link->speed_mbps = __atomic_load_n(&port->link.speed_mbps, __ATOMIC_RELAXED);
+}
+
+int
+baton_port_set_mtu(struct baton_port *port, uint16_t mtu)
+{
+	if (port->started)
+		return baton_err(EBUSY, "%s is started: stop it before changing its MTU", port->name);
+	if (mtu < BATON_MIN_MTU || mtu > port->info.max_mtu)
+		return baton_err(EINVAL, "%s: MTU %u is not between %u and %u", port->name, mtu,
+				 BATON_MIN_MTU, port->info.max_mtu);
+	port->info.mtu = mtu;
+	port->mtu_set = 1;
+	return 0;
+}
+
+int
+baton_port_set_mac(struct baton_port *port, const uint8_t mac[6])
+{
+	if (mac[0] & 1)
+		return baton_err(EINVAL, "%s: %02x:... is a multicast address", port->name, mac[0]);
+	if (!port->driver->ops->set_mac)
+		return baton_err(ENOTSUP, "%s: the device cannot change its MAC address", port->name);
+	return port->driver->ops->set_mac(port, mac);
+}
+
+static void
+each_stats(const struct baton_port *port, struct baton_stats *sum)
+{
+	for (unsigned i = 0; i < port_n_queues(port); i++) {
+		struct baton_stats s;
+
+		baton_queue_stats(port_queue(port, i), &s);
+		for (size_t f = 0; f < sizeof(s) / sizeof(uint64_t); f++)
+			((uint64_t *)sum)[f] += ((uint64_t *)&s)[f];
+	}
+}
+
+void
+baton_port_stats(const struct baton_port *port, struct baton_stats *stats)
+{
+	memset(stats, 0, sizeof(*stats));
+	each_stats(port, stats);
+	for (size_t f = 0; f < sizeof(*stats) / sizeof(uint64_t); f++)
+		((uint64_t *)stats)[f] -= ((const uint64_t *)&port->stats_base)[f];
+}
+
+void
+baton_port_stats_reset(struct baton_port *port)
+{
+	/* The counters belong to the workers: remember where they stood. */
+	memset(&port->stats_base, 0, sizeof(port->stats_base));
+	each_stats(port, &port->stats_base);
+}
+
+/* ---- filters ---- */
+
+#define MAX_MACS 64
+
+static int
+can_filter(const struct baton_port *port, bool can, const char *what)
+{
+	if (!can)
+		return baton_err(ENOTSUP, "%s: a %s port has no %s", port->name, port->driver->name, what);
+	if (!port->started || port->away)
+		return baton_err(ENETDOWN, "%s is %s: its device takes no commands now", port->name,
+				 port->away ? "without its device" : "not started");
+	return 0;
+}
+
+static int
+set_rx_mode(struct baton_port *port, enum port_rx_mode mode, int on, const char *what)
+{
+	int ret = can_filter(port, port->driver->ops->set_rx_mode, what);
+
+	if (!ret)
+		ret = port->driver->ops->set_rx_mode(port, mode, on);
+	return ret;
+}
+
+int
+baton_port_set_promisc(struct baton_port *port, int on)
+{
+	return set_rx_mode(port, PORT_RX_PROMISC, on, "promiscuous mode to switch");
+}
+
+int
+baton_port_set_allmulti(struct baton_port *port, int on)
+{
+	return set_rx_mode(port, PORT_RX_ALLMULTI, on, "filter for multicast to switch");
+}
+
+int
+baton_port_set_macs(struct baton_port *port, const uint8_t (*macs)[6], unsigned n)
+{
+	int ret = can_filter(port, port->driver->ops->set_macs, "table of addresses");
+
+	if (ret < 0)
+		return ret;
+	if (n > MAX_MACS)
+		return baton_err(EINVAL, "%s: %u addresses, at most %u are possible", port->name, n, MAX_MACS);
+	return port->driver->ops->set_macs(port, macs, n);
+}
+
+int
+baton_port_set_vlan(struct baton_port *port, uint16_t vid, int on)
+{
+	int ret = can_filter(port, port->driver->ops->set_vlan, "VLAN filter");
+
+	if (ret < 0)
+		return ret;
+	if (vid > 4095)
+		return baton_err(EINVAL, "%s: VLAN %u is not between 0 and 4,095", port->name, vid);
+	return port->driver->ops->set_vlan(port, vid, on);
+}
+
+/* ---- statistics by name ---- */
+
+struct port_xstats {
+	struct baton_xstat *out;
+	unsigned n, room;
+};
+
+void
+port_xstat(struct port_xstats *l, uint64_t value, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (l->n < l->room) {
+		va_start(ap, fmt);
+		vsnprintf(l->out[l->n].name, sizeof(l->out[l->n].name), fmt, ap);
+		va_end(ap);
+		l->out[l->n].value = value;
+	}
+	l->n++;
+}
+
+static void
+queue_xstats(const struct baton_queue *q, struct port_xstats *l)
+{
+	const char *way = q->tx ? "tx" : "rx";
+	struct baton_stats s;
+
+	baton_queue_stats(q, &s);
+	port_xstat(l, q->tx ? s.tx_packets : s.rx_packets, "%s_q%u_packets", way, q->index);
+	port_xstat(l, q->tx ? s.tx_bytes : s.rx_bytes, "%s_q%u_bytes", way, q->index);
+	port_xstat(l, q->tx ? s.tx_errors : s.rx_errors, "%s_q%u_errors", way, q->index);
+	if (!q->tx)
+		port_xstat(l, s.rx_nobuf, "rx_q%u_nobuf", q->index);
+	port_xstat(l, s.violations, "%s_q%u_violations", way, q->index);
+}
+
+unsigned
+baton_port_xstats(const struct baton_port *port, struct baton_xstat *out, unsigned n)
+{
+	struct port_xstats l = { .out = out, .room = n };
+	struct baton_stats s;
+
+	baton_port_stats(port, &s);
+	port_xstat(&l, s.rx_packets, "rx_good_packets");
+	port_xstat(&l, s.tx_packets, "tx_good_packets");
+	port_xstat(&l, s.rx_bytes, "rx_good_bytes");
+	port_xstat(&l, s.tx_bytes, "tx_good_bytes");
+	port_xstat(&l, s.rx_missed, "rx_missed_errors");
+	port_xstat(&l, s.rx_errors, "rx_errors");
+	port_xstat(&l, s.tx_errors, "tx_errors");
+	port_xstat(&l, s.rx_nobuf, "rx_mbuf_allocation_errors");
+	port_xstat(&l, s.violations, "violations");
+	for (unsigned i = 0; i < port_n_queues(port); i++)
+		queue_xstats(port_queue(port, i), &l);
+	if (port->driver->ops->xstats)
+		port->driver->ops->xstats(port, &l);
+	return l.n;
+}
+
+/* ---- wake-ups ---- */
+
+int
+baton_queue_arm(struct baton_queue *q)
+{
+	int ret;
+
+	if (q->tx || !q->port->driver->ops->arm || q->wake_fd < 0)
+		return baton_err(ENOTSUP, "%s %s %u: nothing there wakes a sleeping worker", q->port->name,
+				 q->tx ? "txq" : "rxq", q->index);
+	ret = dma_worker_ready(q->worker, "queue_arm");
+	if (ret < 0)
+		return ret;
+	/* Before the states are looked at: whoever changes one after that finds the queue armed, and writes. */
+	__atomic_store_n(&q->armed, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&q->worker->head.epoch, __ATOMIC_SEQ_CST) != q->worker->head.seen ||
+	    __atomic_load_n(&q->head.state, __ATOMIC_SEQ_CST) != q->head.ack) {
+		ret = baton_queue_enter_(q, "queue_arm");
+		if (ret == -ENETDOWN)
+			return q->wake_fd; /* it tells when the queue is started */
+	}
+	if (!ret)
+		ret = baton_queue_error(q)[0] ? -EIO : q->port->driver->ops->arm(q);
+	if (ret < 0) {
+		__atomic_store_n(&q->armed, 0, __ATOMIC_RELAXED);
+		return ret == -EIO ? baton_err(EIO, "%s rxq %u: stopped by a protocol violation of the device: %s",
+					       q->port->name, q->index, q->error) :
+				     ret;
+	}
+	return q->wake_fd;
+}
+
+void
+baton_queue_disarm(struct baton_queue *q)
+{
+	uint64_t wakes;
+
+	if (!__atomic_load_n(&q->armed, __ATOMIC_RELAXED))
+		return;
+	__atomic_store_n(&q->armed, 0, __ATOMIC_RELAXED);
+	q->port->driver->ops->disarm(q);
+	(void)!read(q->wake_fd, &wakes, sizeof(wakes));
+}

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Start, stop, and a device that goes away and comes back.
+ *
+ * A queue's state is a number that the control thread publishes; odd means running. Before anything is taken from under a
+ * queue its worker must be out of every burst that began before that: the control thread counts up the worker's epoch and waits until
+ * the worker, at its next burst of any queue, has acknowledged it, or is unbound. A worker asleep on an armed queue is woken for
+ * that. Each pair of a store here and a load there (state, epoch, thread, armed) is sequentially consistent, so that one side sees the other.
+ */
+#include <sys/eventfd.h>
+#include <time.h>
+
+#include "port/port.h"
+
+#define NS_PER_MS 1000000ull
+#define POLL_NS   20000
+#define SLOW_NS   (1000 * NS_PER_MS) /* a worker that takes longer is named in the log */
+
+/* ---- states ---- */
+
+static bool
+runs(const struct baton_queue *q)
+{
+	const struct baton_port *port = q->port;
+
+	return port->started && !port->leaving && !port->away && !port->link_off && !q->stopped;
+}
+
+/* Any worker asleep on one of its queues shall look. */
+static void
+wake_worker(const struct baton_worker *w)
+{
+	for (unsigned p = 0; p < BATON_MAX_PORTS; p++) {
+		const struct baton_port *port = w->ctx->ports[p];
+
+		for (unsigned i = 0; port && i < port->info.rx_queues; i++) {
+			const struct baton_queue *q = port->rxq[i];
+
+			if (q->set_up && q->worker == w && __atomic_load_n(&q->armed, __ATOMIC_SEQ_CST))
+				(void)!eventfd_write(q->wake_fd, 1);
+		}
+	}
+}
+
+/* Make the queue's state what the flags say. */
+static void
+publish(struct baton_queue *q)
+{
+	uint32_t running = runs(q) ? QUEUE_RUNNING : 0;
+
+	if ((q->head.state & QUEUE_RUNNING) == running)
+		return;
+	if (running) {
+		q->error[0] = '\0';
+		q->head.burst = q->active_burst;
+	}
+	__atomic_store_n(&q->head.state, ((q->head.state | QUEUE_RUNNING) + 1) | running, __ATOMIC_SEQ_CST);
+	if (running)
+		wake_worker(q->worker);
+}
+
+static void
+publish_all(struct baton_port *port)
+{
+	for (unsigned i = 0; i < port_n_queues(port); i++)
+		publish(port_queue(port, i));
+}
+
+/* Ask the queue's worker to acknowledge what was published. */
+static void
+ask(struct baton_queue *q)
+{
+	struct baton_worker *w = q->worker;
+
+	q->asked = w->head.epoch + 1;
+	__atomic_store_n(&w->head.epoch, q->asked, __ATOMIC_SEQ_CST);
+	wake_worker(w);
+}
+
+/* Can the worker be in no burst of the queue that began before it was asked? */
+static bool
+is_out(const struct baton_queue *q)
+{
+	const struct baton_worker *w = q->worker;
+	uintptr_t thread = __atomic_load_n(&w->head.thread, __ATOMIC_SEQ_CST);
+
+	/* Unbound: whoever binds next sees the states. Bound to us: we are not in a burst. */
+	return !thread || thread == baton_thread_self() ||
+	       (int32_t)(__atomic_load_n(&w->acked, __ATOMIC_ACQUIRE) - q->asked) >= 0;
+}
+
+static int
+wait_out(const struct baton_queue *q, uint64_t deadline)
+{
+	const struct timespec pause = { .tv_nsec = POLL_NS };
+
+	while (!is_out(q)) {
+		if (ctx_now_ns() > deadline)
+			return baton_err(ETIMEDOUT,
+					 "%s: worker %s did not leave its queues: its thread must make one more "
+					 "burst, or call baton_worker_unbind()",
+					 q->port->name, q->worker->name);
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+static int
+all_out(struct baton_port *port, uint64_t deadline)
+{
+	for (unsigned i = 0; i < port_n_queues(port); i++)
+		ask(port_queue(port, i));
+	for (unsigned i = 0; i < port_n_queues(port); i++) {
+		int ret = wait_out(port_queue(port, i), deadline);
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+static uint64_t
+deadline_of(const struct baton_port *port)
+{
+	return ctx_now_ns() + port->stop_timeout_ms * NS_PER_MS;
+}
+
+/* ---- start and stop ---- */
+
+static int
+check_start(struct baton_port *port)
+{
+	if (port->info.state == BATON_PORT_REMOVED)
+		return baton_err(ENODEV, "%s: its device is gone for good: close it", port->name);
+	if (port->started)
+		return baton_err(EBUSY, "%s is already started", port->name);
+	if (!port->configured)
+		return baton_err(EINVAL, "%s is not configured", port->name);
+	for (unsigned i = 0; i < port_n_queues(port); i++) {
+		bool rx = i < port->info.rx_queues;
+
+		if (!port_queue(port, i)->set_up)
+			return baton_err(EINVAL, "%s: %s %u is not set up", port->name, rx ? "rxq" : "txq",
+					 rx ? i : i - port->info.rx_queues);
+	}
+	return port_check_pools(port);
+}
+
+static void
+set_started(struct baton_port *port, bool started)
+{
+	port->started = port->info.started = started;
+	if (port->info.state != BATON_PORT_REMOVED)
+		port->info.state = started ? BATON_PORT_STARTED : BATON_PORT_STOPPED;
+	port->away = port->leaving = 0;
+	for (unsigned i = 0; i < port_n_queues(port); i++)
+		port_queue(port, i)->stopped = 0;
+}
+
+int
+baton_port_start(struct baton_port *port)
+{
+	int ret = check_start(port);
+
+	if (ret < 0)
+		return ret;
+	memset(port->views, 0, sizeof(port->views));
+	ret = port->driver->ops->start(port);
+	if (ret < 0) {
+		memset(port->views, 0, sizeof(port->views));
+		return baton_err_prefix(ret, "%s", port->name);
+	}
+	set_started(port, true);
+	publish_all(port);
+	return 0;
+}
+
+/* The device went away, and nobody has emptied its rings yet. */
+static int
+empty_lost(struct baton_port *port, uint64_t deadline)
+{
+	const struct timespec pause = { .tv_nsec = POLL_NS };
+	int ret;
+
+	while ((ret = port->driver->ops->lost(port)) == -EAGAIN && ctx_now_ns() < deadline)
+		nanosleep(&pause, NULL);
+	return ret;
+}
+
+int
+baton_port_stop(struct baton_port *port)
+{
+	uint64_t deadline = deadline_of(port);
+	int ret;
+
+	if (!port->started)
+		return 0;
+	port->leaving = 1;
+	publish_all(port);
+	ret = all_out(port, deadline);
+	if (ret < 0)
+		return ret;
+	ctx_timer_cancel(port->ctx, &port->quiesce);
+	if (port->away == PORT_AWAY_EMPTY)
+		ret = 0;
+	else if (port->away)
+		ret = empty_lost(port, deadline);
+	else
+		ret = port->driver->ops->stop(port);
+	set_started(port, false);
+	memset(port->views, 0, sizeof(port->views));
+	return ret < 0 ? baton_err_prefix(ret, "%s", port->name) : 0;
+}
+
+int
+baton_port_reset(struct baton_port *port)
+{
+	int ret = baton_port_stop(port);
+
+	if (port->started)
+		return ret;
+	if (port->driver->ops->reset) {
+		int r = port->driver->ops->reset(port);
+
+		if (r < 0)
+			return baton_err_prefix(r, "%s", port->name);
+		port->info.state = BATON_PORT_STOPPED;
+	}
+	return ret;
+}
+
+int
+baton_queue_stop(struct baton_queue *q)
+{
+	struct baton_port *port = q->port;
+	int ret;
+
+	if (!port || !port->started || port->leaving)
+		return baton_err(EINVAL, "%s is not started: none of its queues runs", port ? port->name : "the port");
+	if (q->stopped)
+		return 0;
+	q->stopped = 1;
+	publish(q);
+	ask(q);
+	ret = wait_out(q, deadline_of(port));
+	if (ret < 0) {
+		q->stopped = 0;
+		publish(q);
+		return ret;
+	}
+	if (port->away || !port->driver->ops->queue_stop)
+		return 0;
+	ret = port->driver->ops->queue_stop(q);
+	return ret < 0 ? baton_err_prefix(ret, "%s %s %u", port->name, q->tx ? "txq" : "rxq", q->index) : 0;
+}
+
+int
+baton_queue_start(struct baton_queue *q)
+{
+	struct baton_port *port = q->port;
+	int ret = 0;
+
+	if (!port || !port->started || port->leaving)
+		return baton_err(EINVAL, "%s is not started: start it, and all its queues run",
+				 port ? port->name : "the port");
+	if (!q->stopped)
+		return 0;
+	/* A device that is away starts it with the others, when it is back. */
+	if (!port->away && port->driver->ops->queue_start)
+		ret = port->driver->ops->queue_start(q);
+	if (ret < 0)
+		return baton_err_prefix(ret, "%s %s %u", port->name, q->tx ? "txq" : "rxq", q->index);
+	q->stopped = 0;
+	publish(q);
+	return 0;
+}
+
+/* ---- a device that goes and comes ---- */
+
+void
+baton_port_on_event(struct baton_port *port, baton_port_event_fn fn, void *arg)
+{
+	port->on_event = fn;
+	port->event_arg = arg;
+}
+
+void
+port_event(struct baton_port *port, enum baton_port_event event)
+{
+	if (port->on_event)
+		port->on_event(port->event_arg, port, event);
+}
+
+static void
+report_link(struct baton_port *port)
+{
+	uint8_t up = port->device_up && !port->link_off;
+
+	if (port->link.up == up)
+		return;
+	__atomic_store_n(&port->link.up, up, __ATOMIC_RELAXED);
+	port_event(port, BATON_EVENT_LINK);
+}
+
+void
+port_link(struct baton_port *port, bool up)
+{
+	port->device_up = up;
+	report_link(port);
+}
+
+int
+baton_port_set_link(struct baton_port *port, int up)
+{
+	int ret = 0;
+
+	port->link_off = !up;
+	publish_all(port);
+	if (!up && port->started)
+		ret = all_out(port, deadline_of(port));
+	report_link(port);
+	return ret;
+}
+
+void
+port_lost(struct baton_port *port, bool for_good)
+{
+	bool running = port->started && !port->leaving && !port->away;
+
+	if (for_good && port->info.state != BATON_PORT_REMOVED) {
+		port->info.state = BATON_PORT_REMOVED;
+		port_event(port, BATON_EVENT_REMOVED);
+	} else if (running) {
+		port->info.state = BATON_PORT_LOST;
+	}
+	if (running) {
+		port->away = PORT_AWAY;
+		port->away_since = ctx_now_ns();
+		port->away_said = 0;
+		publish_all(port);
+		for (unsigned i = 0; i < port_n_queues(port); i++)
+			ask(port_queue(port, i));
+		port->quiesce.due = port_quiesce;
+		ctx_timer_set(port->ctx, &port->quiesce, 0);
+		if (!for_good)
+			port_event(port, BATON_EVENT_LOST);
+	}
+	port_link(port, false);
+}
+
+void
+port_quiesce(struct ctx_timer *timer)
+{
+	struct baton_port *port = (struct baton_port *)(void *)((char *)timer - offsetof(struct baton_port, quiesce));
+
+	if (port->away != PORT_AWAY || port->leaving)
+		return;
+	for (unsigned i = 0; i < port_n_queues(port); i++) {
+		const struct baton_queue *q = port_queue(port, i);
+
+		if (is_out(q))
+			continue;
+		if (!port->away_said && ctx_now_ns() - port->away_since > SLOW_NS) {
+			port->away_said = 1;
+			baton_log(port->ctx, BATON_LOG_WARN,
+				  "%s: its device is away, but worker %s has not left its queues: its thread must make "
+				  "one more burst, or call baton_worker_unbind()",
+				  port->name, q->worker->name);
+		}
+		ctx_timer_set(port->ctx, timer, 1);
+		return;
+	}
+	if (port->driver->ops->lost(port) == -EAGAIN) {
+		ctx_timer_set(port->ctx, timer, 1);
+		return;
+	}
+	memset(port->views, 0, sizeof(port->views));
+	port->away = PORT_AWAY_EMPTY;
+}
+
+bool
+port_is_empty(const struct baton_port *port)
+{
+	return port->away == PORT_AWAY_EMPTY;
+}
+
+void
+port_back(struct baton_port *port)
+{
+	port->away = 0;
+	port->info.state = BATON_PORT_STARTED;
+	publish_all(port);
+	port_event(port, BATON_EVENT_BACK);
+}
