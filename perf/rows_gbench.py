@@ -1,1 +1,55 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Rows of what needs no device, driven by Google Benchmark (perf/gbench.cc): ns an item."""
+import json
+import os
+import subprocess
+
+from benchlib import Skip, exact, median, row
+
+PEERS = {
+    "token_handover": None,
+    "pool_cache_32": "rte_mempool_get_bulk and put_bulk, cache of 512; Baton's is a driver's use of the cache",
+    "pool_mempool_32": "rte_mempool_get_bulk and put_bulk, cache of 512; Baton's makes and checks tokens",
+    "pool_mbuf_32": "rte_pktmbuf_alloc_bulk and free_bulk, cache of 512",
+    "stack_rte_ring": "rte_ring MP/MC, 62 in bulk",
+    "stack_ck_ring": "ck_ring MPMC, one by one, as it has no bulk",
+    "stack_rte_ring_2t": "two threads; rte_ring MP/MC, 62 in bulk",
+    "stack_ck_ring_2t": "two threads; ck_ring MPMC, one by one",
+}
+
+
+def repetitions(opt, base):
+    """{variant: {repetition: ns an item}}; repetitions of all variants are interleaved at random."""
+    program = os.path.join(opt.build, "perf/gbench")
+    if not os.path.exists(program):
+        raise Skip(f"{program} is not built: it needs libbenchmark, libck and libdpdk")
+    pin = [] if base.endswith("_2t") else ["taskset", "-c", str(os.cpu_count() - 1)]
+    done = subprocess.run(
+        [*pin, program, f"--benchmark_filter=^{base}/", "--benchmark_format=json",
+         f"--benchmark_repetitions={opt.pairs(60, 20)}", "--benchmark_min_time=0.01",
+         "--benchmark_enable_random_interleaving=true"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Skip(done.stderr.strip() or f"gbench ended with {done.returncode}")
+    out = {}
+    for b in json.loads(done.stdout)["benchmarks"]:
+        if b["run_type"] == "iteration":
+            variant = b["name"].split("/")[1]
+            out.setdefault(variant, {})[b["repetition_index"]] = 1e9 / b["items_per_second"]
+    return out
+
+
+def gbench_row(opt, name):
+    base = name.removeprefix("aa_")
+    got = repetitions(opt, base)
+    if PEERS[base] is None:
+        return exact(name, median(got["baton"].values()), None, "ns", "lower")
+    opt.notes[name] = f"peer: {PEERS[base]}"
+    ours = got["again" if name.startswith("aa_") else "baton"]
+    return row(name, [(ours[i], got["peer"][i]) for i in sorted(ours)], "ns", "lower")
+
+
 ROWS = {}
+for _name, _peer in PEERS.items():
+    ROWS[_name] = gbench_row
+    if _peer:
+        ROWS["aa_" + _name] = gbench_row

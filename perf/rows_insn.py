@@ -1,1 +1,43 @@
-ROWS = {}
+# SPDX-License-Identifier: BSD-3-Clause
+"""Rows of instructions a packet, counted exactly by callgrind inside the rounds of perf/pmd_bench."""
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+
+from benchlib import Skip, exact
+
+ROUNDS = 500
+PEERS = ["mrg_rxbuf=0,in_order=0,vectorized=1", "mrg_rxbuf=0,in_order=1"]
+PEERS_MRG = ["mrg_rxbuf=1,in_order=1", "mrg_rxbuf=1,in_order=0"]
+
+
+def count(program, stack, kind, args):
+    """Instructions a packet. Valgrind shows a CPU without AVX-512."""
+    if not shutil.which("valgrind"):
+        raise Skip("valgrind is not there")
+    if not os.path.exists(program):
+        raise Skip(f"{program} is not built")
+    with tempfile.TemporaryDirectory() as directory:
+        done = subprocess.run(
+            ["valgrind", "--tool=callgrind", f"--callgrind-out-file={directory}/out",
+             f"--toggle-collect=round_{stack}_{kind}", program, "--count", stack, kind, str(ROUNDS), args],
+            capture_output=True, text=True, check=False)
+    packets = re.search(r"^(\d+) packets", done.stdout, re.M)
+    collected = re.search(r"Collected : (\d+)", done.stderr)
+    if done.returncode or not packets or not collected or not int(packets[1]):
+        raise Skip(f"pmd_bench under valgrind: {(done.stdout + done.stderr)[-300:].strip()}")
+    return int(collected[1]) / int(packets[1])
+
+
+def insn_row(opt, name):
+    kind, mergeable = name.split("_")[1], name.endswith("_mrg")
+    settings = PEERS_MRG if mergeable else PEERS
+    peer, args = min((count(opt.pmd_bench, "dpdk", kind, a), a) for a in settings)
+    opt.notes[name] = f"peer: {args}; exact, no interval"
+    return exact(name, count(opt.pmd_bench, "baton", kind, f"mrg_rxbuf={int(mergeable)}"), peer,
+                 "instructions/packet", "lower")
+
+
+ROWS = {f"insn_{_kind}_64{_suffix}": insn_row for _kind in ("rx", "tx", "io") for _suffix in ("", "_mrg")}

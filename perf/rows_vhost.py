@@ -37,9 +37,10 @@ class Backend:
             vdevs.append(f"--vdev=net_vhost{i},iface={path},queues=1")
             if mode == "io":
                 vdevs.append(f"--vdev=net_null{i},size={size}")
+        buffers = ["--total-num-mbufs=32768"] if size <= 2048 else ["--total-num-mbufs=8192", "--mbuf-size=9856"]
         self.p = subprocess.Popen(
             ["stdbuf", "-oL", "dpdk-testpmd", "--lcores", "0@0,1@0", "--no-pci", "--in-memory", "-m", "512",
-             "--single-file-segments", *vdevs, "--", "-i", "--nb-cores=1", "--total-num-mbufs=32768",
+             "--single-file-segments", *vdevs, "--", "-i", "--nb-cores=1", *buffers,
              f"--txpkts={min(size, 2048)}", f"--forward-mode={mode}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, bufsize=0)
         self.answer("")

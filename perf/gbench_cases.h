@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What Google Benchmark drives: cases in C, the loop around them in gbench.cc. */
+#ifndef PERF_GBENCH_CASES_H
+#define PERF_GBENCH_CASES_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct gbench_case {
+	const char *name;             /* ROW/baton, ROW/peer, and ROW/again: the peer once more, for the A/A row */
+	unsigned threads;
+	unsigned items;               /* of one run */
+	void *(*begin)(unsigned thread); /* in the thread, before its runs */
+	void (*run)(void *self);
+	void (*end)(void *self);      /* or NULL */
+};
+
+/** Return: the cases, ended by one without a name; NULL when they could not be set up. */
+const struct gbench_case *gbench_cases(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Instructions a packet must not grow: counted by callgrind, held against perf/insn_budget.json.
+
+usage: test_insn.py PMD_BENCH FLAVOUR [--update]
+
+FLAVOUR says how it was built, such as "-O3 ownership=on"; with the compiler's version it is the budget's key. --update stores
+what is counted now as the budget.
+"""
+import json
+import os
+import platform
+import subprocess
+import sys
+
+from benchlib import Skip
+from rows_insn import count
+
+BUDGET = os.path.join(os.path.dirname(os.path.abspath(__file__)), "insn_budget.json")
+TOLERANCE = 1.02
+ROWS = [("rx", 0), ("tx", 0), ("io", 0), ("rx", 1), ("tx", 1), ("io", 1)]
+
+
+def row_name(kind, mergeable):
+    return f"insn_{kind}_64" + ("_mrg" if mergeable else "")
+
+
+def compiler(program):
+    out = subprocess.run([program], input="about\n", capture_output=True, text=True, check=True).stdout
+    return out.strip().removeprefix("ok ")
+
+
+def update(budgets, key, program):
+    budgets[key] = {row_name(k, m): round(count(program, "baton", k, f"mrg_rxbuf={m}"), 1) for k, m in ROWS}
+    with open(BUDGET, "w", encoding="utf-8") as f:
+        json.dump(budgets, f, indent=1, sort_keys=True)
+        f.write("\n")
+    print(f"{key}: {budgets[key]}")
+
+
+def check(budget, program):
+    failed = False
+    for kind, mergeable in ROWS:
+        name = row_name(kind, mergeable)
+        now, most = count(program, "baton", kind, f"mrg_rxbuf={mergeable}"), budget[name] * TOLERANCE
+        bad = now > most
+        failed |= bad
+        print(f"{'not ok' if bad else 'ok'} {name}: {now:.1f} instructions a packet, {budget[name]} in the budget")
+        if now * TOLERANCE < budget[name]:
+            print(f"# {name} got better: lower its budget with --update")
+    if failed:
+        print("# more instructions than the budget and 2 %: mend it, or, if they are worth it, say why in the commit that "
+              "raises the budget (--update)")
+    return 1 if failed else 0
+
+
+def main():
+    program, flavour = sys.argv[1:3]
+    key = f"{compiler(program)} {platform.machine()} {flavour}"
+    with open(BUDGET, encoding="utf-8") as f:
+        budgets = json.load(f)
+    try:
+        if "--update" in sys.argv:
+            update(budgets, key, program)
+            return 0
+        if "sanitize=none" not in flavour or key not in budgets:
+            raise Skip(f"no budget for '{key}'; perf/test_insn.py PMD_BENCH FLAVOUR --update would store one")
+        return check(budgets[key], program)
+    except Skip as e:
+        print(f"skipped: {e}")
+        return 77
+
+
+if __name__ == "__main__":
+    sys.exit(main())
