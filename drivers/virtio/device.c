@@ -19,8 +19,8 @@ static const char *const arg_names[] = {
 	"server",     /* 1: listen at path, and let the backend connect */
 	"wait",	      /* server=1: ms to wait for the first backend */
 	"reconnect",  /* 0: a backend that goes away is gone for good */
-	"packed_vq",  /* DPDK's names: split rings only */
-	"vectorized",
+	"vectorized", /* 0: one packet at a time, whatever the CPU has */
+	"packed_vq",  /* DPDK's name: split rings only */
 	NULL,
 };
 
@@ -34,7 +34,7 @@ arg_switch(const struct port_arg *args, unsigned n, const char *key, uint64_t *v
 static int
 parse_features(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 {
-	uint64_t mrg = 1, in_order = 1, packed = 0, vectorized = 0;
+	uint64_t mrg = 1, in_order = 1, packed = 0, vectorized = 1;
 	int ret;
 
 	if ((ret = arg_switch(args, n, "mrg_rxbuf", &mrg)) < 0 ||
@@ -44,6 +44,7 @@ parse_features(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 		return ret;
 	if (packed)
 		return baton_err(ENOTSUP, "packed_vq=1: this driver has split rings only; leave packed_vq out");
+	vd->scalar = !vectorized;
 	vd->forbidden = (mrg ? 0 : VIRTIO_NET_F_MRG_RXBUF) | (in_order ? 0 : VIRTIO_F_IN_ORDER);
 	return 0;
 }

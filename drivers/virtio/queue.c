@@ -36,6 +36,7 @@ virtq_attach(struct virtq *vq, struct virtio_dev *vd, size_t offset)
 
 	vq->in_order = !!(vd->features & VIRTIO_F_IN_ORDER);
 	vq->mergeable = !!(vd->features & VIRTIO_NET_F_MRG_RXBUF);
+	virtq_choose(vq, vd);
 	vq->used_idx = vq->avail_idx = vq->head = vq->tail = vq->skew = 0;
 	vq->in_batch = 0;
 	vq->batch_end = 0;
@@ -82,7 +83,6 @@ setup_rx(struct baton_port *port, struct virtq *vq)
 				 least, port->mtu_set ? port->info.mtu : 1500u, q->pool->name,
 				 vq->posted_len);
 	q->max_segs = (uint16_t)segs;
-	q->active_burst = vq->mergeable ? virtq_rx_burst_mergeable : virtq_rx_burst;
 	vq->refill = (uint16_t)(q->descs >= 128 ? 32 : (q->descs + 3) / 4);
 	if (vq->refill > q->descs - segs + 1) /* the device must always find room for a whole packet */
 		vq->refill = (uint16_t)(q->descs - segs + 1);
@@ -118,7 +118,6 @@ virtq_setup(struct baton_port *port, struct baton_queue *q)
 	memset(vq->shadow, 0xff, q->descs * sizeof(*vq->shadow));
 	if (q->tx) {
 		q->max_segs = (uint16_t)(q->descs / 2 < TX_MAX_SEGS ? q->descs / 2 : TX_MAX_SEGS);
-		q->active_burst = virtq_tx_burst;
 		vq->segs = calloc(q->descs, 1);
 		ret = vq->segs ? 0 : -ENOMEM;
 	} else {

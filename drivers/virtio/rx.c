@@ -7,13 +7,10 @@
  * buffers of a packet) and at most what was posted; a packet has 1 .. min(published, max_segs) buffers. Any other is a
  * protocol violation and stops the queue. A frame too short for an Ethernet header is the sender's doing: dropped.
  */
-#include "virtio.h"
+#include "rx.h"
 
-#define ETH_HLEN 14u
-
-/* Post buffers from the worker's cache into all free descriptors, in ring order. */
-static void __attribute__((noinline))
-refill(struct virtq *vq)
+void
+virtq_refill(struct virtq *vq)
 {
 	struct baton_queue *q = &vq->q;
 	const struct dma_view *v = &q->views[q->pool->view.index];
@@ -41,15 +38,6 @@ refill(struct virtq *vq)
 		}
 	}
 	virtq_publish(vq);
-}
-
-static inline void
-refill_if_due(struct virtq *vq)
-{
-	unsigned free_ = vq->q.descs - (uint16_t)(vq->avail_idx - vq->used_idx);
-
-	if (free_ >= vq->refill)
-		refill(vq);
 }
 
 static inline struct baton_token
@@ -206,12 +194,6 @@ untake(struct virtq *vq, const struct dma_view *v, const struct baton_token *tok
 	}
 }
 
-struct tally {
-	unsigned tokens, packets;
-	uint64_t bytes, errors;
-	uint16_t pos;
-};
-
 /*
  * One packet at r->pos. Return: 0 or -EIO after a violation; r tells what was consumed and delivered.
  */
@@ -272,10 +254,9 @@ receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *toke
 }
 
 /*
- * The plain case, with everything the loop needs in registers: packets of one buffer, completed in ring order. It ends
- * before the first that is anything else; receive_one() then reads that one anew and decides on its own copy.
+ * With everything the loop needs in registers. What it leaves, receive_one() reads anew and decides on its own copy.
  */
-static inline __attribute__((always_inline)) void
+static inline __attribute__((always_inline)) unsigned
 receive_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned n,
 	      bool mergeable, struct tally *r)
 {
@@ -314,53 +295,50 @@ receive_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *to
 	r->tokens += i;
 	r->packets += i;
 	r->bytes += bytes - (uint64_t)i * NET_HDR_LEN;
+	return i;
 }
 
-static inline __attribute__((always_inline)) int
-receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, bool mergeable)
+unsigned
+virtq_rx_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned n,
+	       bool mergeable, struct tally *r)
 {
-	struct virtq *vq = virtq_of(q);
-	const struct dma_view *v = &q->views[q->pool->view.index];
-	const uint16_t used = shared_load16_acquire(&vq->used->idx);
-	uint16_t published = (uint16_t)(used - vq->used_idx);
-	struct tally r = { .pos = vq->used_idx };
+	return mergeable ? receive_plain(vq, v, tokens, n, true, r) :
+			   receive_plain(vq, v, tokens, n, false, r);
+}
+
+int
+virtq_rx_rest(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned n,
+	      uint16_t used, bool mergeable, struct tally *r)
+{
 	int ret = 0;
 
-	if (baton_unlikely(n < q->max_segs))
-		return baton_err(EINVAL, "%s rxq %u: room for %u tokens, but a packet may need %u",
-				 q->port->name, q->index, n, q->max_segs);
-	if (baton_unlikely(published > (uint16_t)(vq->avail_idx - vq->used_idx)))
-		return queue_violation(q, "used index jumped by %u, with %u descriptors posted",
-				       published, (uint16_t)(vq->avail_idx - vq->used_idx));
-	if (baton_likely(vq->identity && !vq->in_batch && vq->posted_len >= NET_HDR_LEN + ETH_HLEN))
-		receive_plain(vq, v, tokens, published < n ? published : n, mergeable, &r);
-	while (baton_unlikely(r.pos != used && n - r.tokens >= q->max_segs)) {
-		ret = receive_one(vq, v, tokens, used, mergeable, &r);
-		if (ret < 0)
-			break;
-	}
-	vq->used_idx = r.pos;
-	if (r.packets) {
-		queue_count(&q->stats.packets, r.packets);
-		queue_count(&q->stats.bytes, r.bytes);
-	}
-	if (baton_unlikely(r.errors))
-		queue_count(&q->stats.errors, r.errors);
-	if (baton_unlikely(ret < 0))
-		/* What was received before the violation is good; the next burst says -EIO. */
-		return r.tokens ? (int)r.tokens : ret;
-	refill_if_due(vq);
-	return (int)r.tokens;
+	while (!ret && r->pos != used && n - r->tokens >= vq->q.max_segs)
+		ret = receive_one(vq, v, tokens, used, mergeable, r);
+	return ret;
+}
+
+int
+virtq_rx_no_room(const struct virtq *vq, unsigned n)
+{
+	return baton_err(EINVAL, "%s rxq %u: room for %u tokens, but a packet may need %u",
+			 vq->q.port->name, vq->q.index, n, vq->q.max_segs);
+}
+
+int
+virtq_rx_jumped(struct virtq *vq, uint16_t published)
+{
+	return queue_violation(&vq->q, "used index jumped by %u, with %u descriptors posted", published,
+			       (uint16_t)(vq->avail_idx - vq->used_idx));
 }
 
 int
 virtq_rx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 {
-	return receive(q, tokens, n, false);
+	return virtq_receive(q, tokens, n, false, NULL, virtq_refill);
 }
 
 int
 virtq_rx_burst_mergeable(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 {
-	return receive(q, tokens, n, true);
+	return virtq_receive(q, tokens, n, true, NULL, virtq_refill);
 }

@@ -49,6 +49,15 @@ shared_load64(const shared64 *p)
 	return le64toh(*(const volatile u64 *)p->raw_);
 }
 
+#ifdef SIMD_LANES
+/* Eight of them. Each word of four bytes is read once; the two halves of one may come from different moments. */
+SIMD_INLINE q8
+shared_load8(const shared64 *p)
+{
+	return q8_load_once(p);
+}
+#endif
+
 /*
  * A 16-bit field somewhere in a packet buffer the device has completed, such as a header's. ASan builds poison what a
  * device holds until it is taken, and this is read to decide whether to take it.

@@ -6,7 +6,7 @@
  * headroom it takes one more, for a header of zeros. Descriptors are used in ring order. Buffers go to the worker's
  * cache as soon as their completion is validated; descriptors become free in ring order.
  */
-#include "virtio.h"
+#include "tx.h"
 
 /* Buffers of the completed packet whose first descriptor is @id. */
 static unsigned
@@ -40,9 +40,8 @@ release(struct virtq *vq, uint16_t id)
 	return freed;
 }
 
-/* Packets of one buffer at the tail, of one pool: their buffers go to the cache in a run. Return: how many. */
-static inline unsigned
-release_run(struct virtq *vq, unsigned n)
+unsigned
+virtq_tx_release(struct virtq *vq, unsigned n)
 {
 	const uint32_t *const shadow = vq->shadow;
 	const uint8_t *const segs = vq->segs;
@@ -69,12 +68,14 @@ release_run(struct virtq *vq, unsigned n)
 	return i;
 }
 
-/* Descriptors at the tail whose packets are complete become free. */
-static inline void
-advance(struct virtq *vq)
+/* The packet at the tail, whatever it is. */
+unsigned
+virtq_tx_release_tail(struct virtq *vq)
 {
-	while (vq->tail != vq->head && (vq->segs[vq->tail & vq->mask] & TX_DONE))
-		vq->tail = (uint16_t)(vq->tail + (vq->segs[vq->tail & vq->mask] & ~TX_DONE));
+	unsigned freed = release(vq, vq->tail & vq->mask);
+
+	virtq_tx_advance(vq);
+	return freed;
 }
 
 /* Is @id the first descriptor of a packet the device has? */
@@ -106,49 +107,23 @@ among_next(const struct virtq *vq, uint32_t id, uint16_t packets)
 	return ahead < span;
 }
 
-/*
- * IN_ORDER: the distance of the index says which packets are complete; the one element that is surely not stale is the
- * first of what was published, and it must name one of them (virtio 1.2, 2.7.9). batch_end is how far that is done.
- */
-static int
-reclaim_in_order(struct virtq *vq, unsigned n, uint16_t published)
+/* The first element of what was published, under IN_ORDER. */
+int
+virtq_tx_check_batch(struct virtq *vq, uint16_t published)
 {
-	unsigned freed = 0;
-	uint16_t checked;
+	uint32_t id = (uint32_t)shared_load64(&vq->used->ring[vq->used_idx & vq->mask]);
 
-	if (vq->batch_end == vq->used_idx) {
-		uint32_t id = (uint32_t)shared_load64(&vq->used->ring[vq->used_idx & vq->mask]);
-
-		if (baton_unlikely(!in_flight(vq, id)))
-			return bad_id(vq, id);
-		if (baton_unlikely(((id - vq->tail) & vq->mask) >= published &&
-				   !among_next(vq, id, published)))
-			return queue_violation(&vq->q,
-					       "in-order id %u is outside the %u completions published", id,
-					       published);
-		vq->batch_end = (uint16_t)(vq->used_idx + published);
-	}
-	checked = (uint16_t)(vq->batch_end - vq->used_idx);
-	if (n > checked)
-		n = checked;
-	for (unsigned i = 0; i < n;) {
-		unsigned run = release_run(vq, n - i);
-
-		i += run;
-		freed += run;
-		if (i == n)
-			break;
-		freed += release(vq, vq->tail & vq->mask);
-		advance(vq);
-		i++;
-	}
-	vq->used_idx = (uint16_t)(vq->used_idx + n);
-	return (int)freed;
+	if (baton_unlikely(!in_flight(vq, id)))
+		return bad_id(vq, id);
+	if (baton_unlikely(((id - vq->tail) & vq->mask) >= published && !among_next(vq, id, published)))
+		return queue_violation(&vq->q, "in-order id %u is outside the %u completions published",
+				       id, published);
+	vq->batch_end = (uint16_t)(vq->used_idx + published);
+	return 0;
 }
 
-/* Elements that name, one after the other, the packets at the tail. Return: how many of @n. */
-static inline unsigned
-in_turn(const struct virtq *vq, unsigned n)
+unsigned
+virtq_tx_in_turn(const struct virtq *vq, unsigned n)
 {
 	unsigned i;
 
@@ -160,30 +135,16 @@ in_turn(const struct virtq *vq, unsigned n)
 }
 
 int
-virtq_tx_reclaim(struct virtq *vq, unsigned budget)
+virtq_tx_jumped(struct virtq *vq, uint16_t published)
 {
-	uint16_t published = (uint16_t)(shared_load16_acquire(&vq->used->idx) - vq->used_idx);
-	unsigned n = published < budget ? published : budget;
-	unsigned freed = 0;
+	return queue_violation(&vq->q, "used index jumped by %u, with %u packets in flight", published,
+			       (uint16_t)(vq->avail_idx - vq->used_idx));
+}
 
-	if (!n)
-		return 0;
-	if (baton_unlikely(published > (uint16_t)(vq->avail_idx - vq->used_idx)))
-		return queue_violation(&vq->q, "used index jumped by %u, with %u packets in flight",
-				       published, (uint16_t)(vq->avail_idx - vq->used_idx));
-	if (vq->in_order)
-		return reclaim_in_order(vq, n, published);
-	while (freed < n) {
-		/* Never past `head`: n - freed packets are in flight, each of a descriptor or more. */
-		unsigned run = in_turn(vq, n - freed < DMA_BATCH ? n - freed : DMA_BATCH);
-
-		run = run ? release_run(vq, run) : 0;
-		if (!run)
-			break;
-		vq->used_idx = (uint16_t)(vq->used_idx + run);
-		freed += run;
-		advance(vq); /* over packets that were completed before their turn */
-	}
+/* Completions one by one, by all rules. */
+int
+virtq_tx_any_order(struct virtq *vq, unsigned n, unsigned freed)
+{
 	for (unsigned i = freed; i < n; i++) {
 		uint32_t id = (uint32_t)shared_load64(&vq->used->ring[vq->used_idx & vq->mask]);
 
@@ -192,7 +153,7 @@ virtq_tx_reclaim(struct virtq *vq, unsigned budget)
 		freed += release(vq, (uint16_t)id);
 		vq->used_idx++;
 		if (id == (uint32_t)(vq->tail & vq->mask))
-			advance(vq);
+			virtq_tx_advance(vq);
 	}
 	return (int)freed;
 }
@@ -212,6 +173,14 @@ avail_put(struct virtq *vq, uint16_t id)
 		vq->skew_run++;
 	}
 	vq->avail_idx++;
+}
+
+/* The @n descriptors from the head on, a packet each. */
+void
+virtq_tx_avail_put(struct virtq *vq, unsigned n)
+{
+	for (unsigned k = 0; k < n; k++)
+		avail_put(vq, (uint16_t)((vq->head + k) & vq->mask));
 }
 
 static inline void
@@ -267,8 +236,9 @@ bad_packet(struct virtq *vq, bool first, const char *what, uint32_t is, uint32_t
  *
  * Return: its number of tokens; 0: the ring is full; a negative errno.
  */
-static int __attribute__((noinline))
-send_chain(struct virtq *vq, const struct baton_token *t, unsigned n, bool first, uint64_t *bytes)
+int
+virtq_tx_send_chain(struct virtq *vq, const struct baton_token *t, unsigned n, bool first,
+		    uint64_t *bytes)
 {
 	struct baton_queue *q = &vq->q;
 	unsigned segs = 0, extra = t[0].off < NET_HDR_LEN, given = 0;
@@ -331,8 +301,8 @@ send_chain(struct virtq *vq, const struct baton_token *t, unsigned n, bool first
  *
  * Return: packets taken.
  */
-static unsigned __attribute__((noinline))
-post_plain(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *sum)
+unsigned __attribute__((noinline))
+virtq_tx_post(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *sum)
 {
 	const uint32_t pool = n ? tokens->pool : 0, model = SHADOW(pool, 0);
 	const struct dma_view *const v = &vq->q.views[pool];
@@ -364,67 +334,22 @@ post_plain(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint6
 	return (unsigned)(t - tokens);
 }
 
-/* Return: packets taken; send_chain() says what is wrong with the next, or sends it. */
-static inline unsigned
-send_plain(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *sum)
-{
-	const uint32_t mask = vq->mask, head = vq->head;
-	const unsigned room = vq->q.descs - (uint16_t)(vq->head - vq->tail);
-	const unsigned i = post_plain(vq, tokens, n < room ? n : room, sum);
+static const struct tx_loops one_by_one = {
+	.in_turn = virtq_tx_in_turn,
+	.release = virtq_tx_release,
+	.post = virtq_tx_post,
+};
 
-	for (unsigned k = 0; vq->plain_run <= mask && k < i; k++, vq->plain_run++)
-		vq->segs[(head + k) & mask] = 1;
-	for (unsigned k = 0; k < i; k++) {
-		if (baton_likely(vq->skew_run > mask &&
-				 vq->skew == ((head + k - vq->avail_idx) & mask))) {
-			/* All the entries of this burst are there already. */
-			vq->avail_idx = (uint16_t)(vq->avail_idx + i - k);
-			break;
-		}
-		avail_put(vq, (uint16_t)((head + k) & mask));
-	}
-	vq->head = (uint16_t)(head + i);
-	return i;
+int
+virtq_tx_reclaim(struct virtq *vq, unsigned budget)
+{
+	return virtq_tx_reclaim_by(vq, budget, &one_by_one);
 }
 
 int
 virtq_tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 {
-	struct virtq *vq = virtq_of(q);
-	unsigned done = 0, packets = 0;
-	uint64_t bytes = 0;
-	int ret = 0;
-
-	/*
-	 * Not at every burst: the used index shares its line with what the device writes, and completions are cheaper by
-	 * the dozen. Half a ring is left to the device, and buffers come home before the cache needs them.
-	 */
-	if ((uint16_t)(vq->head - vq->tail) + n > q->descs / 2) {
-		ret = virtq_tx_reclaim(vq, UINT16_MAX);
-		if (baton_unlikely(ret < 0))
-			return ret;
-	}
-	while (done < n) {
-		unsigned plain = send_plain(vq, tokens + done, n - done, &bytes);
-
-		done += plain;
-		packets += plain;
-		if (baton_likely(done == n))
-			break;
-		if (plain && tokens[done].pool != tokens[done - 1].pool)
-			continue;
-		ret = send_chain(vq, tokens + done, n - done, !done, &bytes);
-		if (ret <= 0)
-			break;
-		done += (unsigned)ret;
-		packets++;
-	}
-	if (!done)
-		return ret < 0 ? ret : 0;
-	virtq_publish(vq);
-	queue_count(&q->stats.packets, packets);
-	queue_count(&q->stats.bytes, bytes);
-	return (int)done;
+	return virtq_send(q, tokens, n, &one_by_one);
 }
 
 int

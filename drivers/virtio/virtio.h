@@ -66,8 +66,6 @@ struct virtq {
 	uint32_t offset;    /* of its rings in the port's ring memory */
 };
 
-#define TX_DONE 0x80
-
 struct virtio_dev;
 
 /* Control thread only. All return 0 or a negative errno with its sentence. */
@@ -129,6 +127,7 @@ struct virtio_dev {
 	uint64_t features;      /* negotiated */
 	uint64_t first;         /* what the first device agreed to: one that comes after it gets no more */
 	uint64_t forbidden;     /* features the user's arguments rule out */
+	uint8_t scalar;         /* vectorized=0 */
 	uint8_t has_config;     /* the transport has a configuration space */
 	uint8_t unconfirmed;    /* a start failed, and the device did not confirm that it let go */
 	struct baton_arena *rings;
@@ -183,6 +182,9 @@ virtq_publish(struct virtq *vq)
 		virtq_kick(vq);
 }
 
+/** Which bursts fit the CPU and the features negotiated: sets q->active_burst. Control thread. */
+void virtq_choose(struct virtq *vq, const struct virtio_dev *vd);
+
 /* Bytes of ring memory a queue takes, and giving it its part of the arena. */
 size_t virtq_ring_bytes(uint32_t size);
 void virtq_attach(struct virtq *vq, struct virtio_dev *vd, size_t offset);
@@ -202,7 +204,13 @@ int virtio_bring_up(struct virtio_dev *vd);
 
 int virtq_rx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n);
 int virtq_rx_burst_mergeable(struct baton_queue *q, struct baton_token *tokens, unsigned n);
+int virtq_rx_burst_avx2(struct baton_queue *q, struct baton_token *tokens, unsigned n);
+int virtq_rx_burst_mergeable_avx2(struct baton_queue *q, struct baton_token *tokens, unsigned n);
+int virtq_rx_burst_avx512(struct baton_queue *q, struct baton_token *tokens, unsigned n);
+int virtq_rx_burst_mergeable_avx512(struct baton_queue *q, struct baton_token *tokens, unsigned n);
 int virtq_tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n);
+int virtq_tx_burst_avx2(struct baton_queue *q, struct baton_token *tokens, unsigned n);
+int virtq_tx_burst_avx512(struct baton_queue *q, struct baton_token *tokens, unsigned n);
 int virtq_tx_clean(struct baton_queue *q, unsigned budget);
 
 /** Complete at most @budget packets. Return: tokens freed, or -EIO. The queue's thread. */

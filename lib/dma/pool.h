@@ -15,6 +15,7 @@
 
 #include <baton/pool.h>
 
+#include "base/simd.h"
 #include "base/stack.h"
 #include "ctx/ctx.h"
 
@@ -64,6 +65,7 @@ struct baton_worker {
 	uint32_t n_queues; /* attached; control thread */
 	uint32_t acked;    /* the last epoch it has acknowledged; release, read by the control thread */
 	uint8_t index;
+	uint8_t simd;      /* enum simd_level: what its bursts may use */
 	char name[32];
 } __attribute__((aligned(64)));
 

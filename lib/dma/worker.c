@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "dma/burst.h"
 
 int
 baton_worker_create(struct baton_ctx *ctx, const struct baton_worker_config *config,
@@ -35,6 +36,7 @@ baton_worker_create(struct baton_ctx *ctx, const struct baton_worker_config *con
 	w->ctx = ctx;
 	w->cache_size = cache_size;
 	w->index = (uint8_t)i;
+	w->simd = (uint8_t)simd_best();
 	if (config && config->name)
 		snprintf(w->name, sizeof(w->name), "%s", config->name);
 	else
@@ -96,13 +98,26 @@ dma_worker_enter(struct baton_worker *worker, const char *operation)
 	return dma_violation(worker->ctx, BATON_RULE_THREAD, operation, "", text);
 }
 
+static inline unsigned
+alloc8(const struct baton_worker *worker, const struct baton_pool_view *v, const uint32_t *idx,
+       struct baton_token *tokens, unsigned n)
+{
+#ifdef __x86_64__
+	if (baton_likely(worker->simd == SIMD_LEVEL_AVX512))
+		return dma_alloc8_avx512(v, idx, tokens, n);
+	if (worker->simd == SIMD_LEVEL_AVX2)
+		return dma_alloc8_avx2(v, idx, tokens, n);
+#endif
+	return 0;
+}
+
 unsigned
 baton_alloc(struct baton_worker *worker, struct baton_pool *pool, struct baton_token *tokens,
 	    unsigned n)
 {
 	const struct baton_pool_view *v = &pool->view;
+	const struct dma_view dv = dma_view_of(v);
 	struct dma_cache *c;
-	struct dma_view dv;
 	unsigned done = 0;
 
 	if (baton_unlikely(dma_worker_ready(worker, "alloc") < 0))
@@ -110,26 +125,65 @@ baton_alloc(struct baton_worker *worker, struct baton_pool *pool, struct baton_t
 	c = dma_cache(worker, pool);
 	if (baton_unlikely(!c))
 		return 0;
-	dv = (struct dma_view){ .data = v->data, .owner = v->owner, .stride = v->stride,
-				.data_len = v->data_len };
 	while (done < n) {
 		unsigned want = n - done < DMA_BATCH ? n - done : DMA_BATCH;
 		unsigned got = dma_cache_reserve(c, want);
+		const uint32_t *idx = c->idx + c->n - got;
 
-		for (unsigned i = 0; i < got; i++) {
-			uint32_t buf = c->idx[--c->n];
-
-			tokens[done++] = (struct baton_token){
-				.buf = buf,
+		c->n -= got;
+		for (unsigned i = alloc8(worker, v, idx, tokens + done, got); i < got; i++)
+			tokens[done + i] = (struct baton_token){
+				.buf = idx[i],
 				.off = v->headroom,
-				.gen = dma_take(&dv, buf),
+				.gen = dma_take(&dv, idx[i]),
 				.pool = v->index,
 			};
-		}
+		done += got;
 		if (got < want)
 			break;
 	}
 	return done;
+}
+
+static inline unsigned
+free8(const struct baton_worker *worker, const struct baton_token *tokens, unsigned n)
+{
+#ifdef __x86_64__
+	const struct baton_pool_view *v = &worker->head.views[tokens->pool];
+	struct dma_cache *c = v->count ? worker->caches[tokens->pool] : NULL;
+
+	if (baton_unlikely(!c))
+		return 0;
+	if (baton_likely(worker->simd == SIMD_LEVEL_AVX512))
+		return dma_free8_avx512(v, c, tokens, n);
+	if (worker->simd == SIMD_LEVEL_AVX2)
+		return dma_free8_avx2(v, c, tokens, n);
+#endif
+	return 0;
+}
+
+/* The next token, by all rules. */
+static inline int
+free_one(struct baton_worker *worker, struct baton_token t)
+{
+	const struct baton_pool_view *v = &worker->head.views[t.pool];
+	const struct dma_view dv = dma_view_of(v);
+	struct dma_cache *c;
+
+	if (baton_unlikely(!dma_give(&dv, t, BATON_OWNER_FREE << 16)))
+		return dma_refuse(worker->ctx, t, "free");
+	dma_poison(&dv, t.buf);
+	c = worker->caches[t.pool];
+	if (baton_unlikely(!c)) {
+		c = dma_cache(worker, v->pool);
+		if (!c) { /* no memory for a cache: the long way home */
+			dma_home(v->pool, &t.buf, 1);
+			return 0;
+		}
+	}
+	dma_cache_room(c, 1);
+	c->idx[c->n++] = t.buf;
+	return 0;
 }
 
 int
@@ -139,27 +193,17 @@ baton_free(struct baton_worker *worker, const struct baton_token *tokens, unsign
 
 	if (baton_unlikely(ret < 0))
 		return ret;
-	for (unsigned i = 0; i < n; i++) {
-		struct baton_token t = tokens[i];
-		const struct baton_pool_view *v = &worker->head.views[t.pool];
-		const struct dma_view dv = { .data = v->data, .owner = v->owner,
-					     .stride = v->stride, .count = v->count,
-					     .data_len = v->data_len };
-		struct dma_cache *c;
+	for (unsigned i = 0; i < n;) {
+		/* What ends a run of eights is one by one; after as many, it is tried again. */
+		unsigned end;
 
-		if (baton_unlikely(!dma_give(&dv, t, BATON_OWNER_FREE << 16)))
-			return dma_refuse(worker->ctx, t, "free");
-		dma_poison(&dv, t.buf);
-		c = worker->caches[t.pool];
-		if (baton_unlikely(!c)) {
-			c = dma_cache(worker, v->pool);
-			if (!c) { /* no memory for a cache: the long way home */
-				dma_home(v->pool, &t.buf, 1);
-				continue;
-			}
+		if (n - i >= 8)
+			i += free8(worker, tokens + i, n - i);
+		for (end = n - i < 8 ? n : i + 8; i < end; i++) {
+			ret = free_one(worker, tokens[i]);
+			if (baton_unlikely(ret < 0))
+				return ret;
 		}
-		dma_cache_room(c, 1);
-		c->idx[c->n++] = t.buf;
 	}
 	return 0;
 }

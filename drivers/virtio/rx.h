@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A receive burst: a loop for plain packets, which ends before the first that is anything else, and what does the rest.
+ * The loop comes one packet at a time (rx.c) and eight at a time (rx_vec.h); all else is the same code for all of them.
+ */
+#ifndef VIRTIO_RX_H
+#define VIRTIO_RX_H
+
+#include "virtio.h"
+
+#define ETH_HLEN 14u
+
+/* What a burst has done. */
+struct tally {
+	unsigned tokens, packets;
+	uint64_t bytes, errors;
+	uint16_t pos;
+};
+
+/** Plain packets one by one: of one buffer, completed in ring order. Return: how many of @n. */
+unsigned virtq_rx_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens,
+			unsigned n, bool mergeable, struct tally *r);
+
+/** Whatever comes, up to @used. Return: 0 or -EIO after a violation. */
+int virtq_rx_rest(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned n,
+		  uint16_t used, bool mergeable, struct tally *r);
+
+/** Post buffers from the worker's cache into all free descriptors, in ring order. */
+void virtq_refill(struct virtq *vq);
+
+BATON_COLD int virtq_rx_no_room(const struct virtq *vq, unsigned n);
+BATON_COLD int virtq_rx_jumped(struct virtq *vq, uint16_t published);
+
+/* A burst of plain packets: eight at a time, or not at all. It stops at the end of the ring. */
+typedef unsigned virtq_rx_lanes(struct virtq *vq, const struct dma_view *v,
+				struct baton_token *tokens, unsigned n, bool mergeable,
+				struct tally *r);
+
+static inline __attribute__((always_inline)) int
+virtq_receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, bool mergeable,
+	      virtq_rx_lanes *lanes, void (*refill)(struct virtq *vq))
+{
+	struct virtq *vq = virtq_of(q);
+	const struct dma_view *v = &q->views[q->pool->view.index];
+	const uint16_t used = shared_load16_acquire(&vq->used->idx);
+	const uint16_t published = (uint16_t)(used - vq->used_idx);
+	const unsigned most = published < n ? published : n;
+	struct tally r = { .pos = vq->used_idx };
+	int ret = 0;
+
+	if (baton_unlikely(n < q->max_segs))
+		return virtq_rx_no_room(vq, n);
+	if (baton_unlikely(published > (uint16_t)(vq->avail_idx - vq->used_idx)))
+		return virtq_rx_jumped(vq, published);
+	if (baton_likely(vq->identity && !vq->in_batch && vq->posted_len >= NET_HDR_LEN + ETH_HLEN)) {
+		/* Between two runs of eights lies the end of the ring, or what is left of the burst. */
+		while (r.tokens < most) {
+			unsigned want = most - r.tokens, got;
+
+			if (lanes && want >= 8) {
+				lanes(vq, v, tokens + r.tokens, want, mergeable, &r);
+				want = most - r.tokens < 8 ? most - r.tokens : 8;
+				if (!want)
+					break;
+			}
+			got = virtq_rx_plain(vq, v, tokens + r.tokens, want, mergeable, &r);
+			if (got < want)
+				break;
+		}
+	}
+	if (baton_unlikely(r.pos != used && n - r.tokens >= q->max_segs))
+		ret = virtq_rx_rest(vq, v, tokens, n, used, mergeable, &r);
+	vq->used_idx = r.pos;
+	if (r.packets) {
+		queue_count(&q->stats.packets, r.packets);
+		queue_count(&q->stats.bytes, r.bytes);
+	}
+	if (baton_unlikely(r.errors))
+		queue_count(&q->stats.errors, r.errors);
+	if (baton_unlikely(ret < 0))
+		/* What was received before the violation is good; the next burst says -EIO. */
+		return r.tokens ? (int)r.tokens : ret;
+	if (q->descs - (uint16_t)(vq->avail_idx - vq->used_idx) >= vq->refill)
+		refill(vq);
+	return (int)r.tokens;
+}
+
+#endif

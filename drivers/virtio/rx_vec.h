@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Receiving and refilling, eight at a time. Included by rx_avx2.c and rx_avx512.c.
+ *
+ * Eight used elements are read once, into registers, and believed when all eight are what virtq_rx_plain() takes for plain;
+ * else that decides.
+ */
+#include "dma/lanes.h"
+#include "rx.h"
+
+#ifdef SIMD_TARGET
+
+/* Eight num_buffers fields; the next eight are on their way into the cache meanwhile. */
+SIMD_INLINE bool
+all_single(const uint8_t *hdr, const uint32_t *bufs, const uint32_t *ahead, uint32_t stride)
+{
+	uint32_t differ = 0;
+
+	for (unsigned k = 0; k < LANES; k++) {
+		__builtin_prefetch(hdr + (size_t)SHADOW_BUF(ahead[k]) * stride);
+		differ |= shared_load16_at(hdr + (size_t)bufs[k] * stride +
+					   offsetof(struct virtio_net_hdr, num_buffers)) ^ 1u;
+	}
+	return !differ;
+}
+
+SIMD_INLINE unsigned
+receive8(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned n,
+	 bool mergeable, struct tally *r)
+{
+	const shared64 *const ring = vq->used->ring;
+	const uint32_t start = r->pos & vq->mask, size = vq->mask + 1u;
+	const uint32_t least = NET_HDR_LEN + ETH_HLEN, end = size - start < n ? size : start + n;
+	/* A token's two halves: {buf:32, off:16, len:16} and {gen:16, pool:8, flags:8, hash:32}. */
+	const q8 off = q8_set((uint64_t)v->headroom << 32), pool = q8_set((uint64_t)v->index << 16);
+	const d8 span = d8_set(vq->posted_len - least);
+	d8 ids = d8_iota(start), sum = d8_set(0);
+	uint32_t slot;
+
+	for (slot = start; slot + LANES <= end; slot += LANES, tokens += LANES) {
+		const uint32_t *const bufs = vq->shadow + slot;
+		const uint32_t *const ahead = slot + 2 * LANES <= size ? bufs + LANES : vq->shadow;
+		const q8 elem = shared_load8(&ring[slot]);
+		const d8 len = q8_high(elem);
+		q8 first;
+
+		if (baton_unlikely(!d8_all(_mm256_and_si256(
+			    _mm256_cmpeq_epi32(q8_low(elem), ids),
+			    d8_at_most(_mm256_sub_epi32(len, d8_set(least)), span)))))
+			break;
+		if (mergeable &&
+		    baton_unlikely(!all_single(v->data + vq->post_off, bufs, ahead, v->stride)))
+			break;
+		first = q8_shl(q8_of(_mm256_sub_epi32(len, d8_set(NET_HDR_LEN))), 48);
+		first = q8_or(q8_or(first, off), q8_of(d8_load(bufs)));
+		q8_zip(tokens, first, q8_or(q8_of(dma_take8(v, bufs)), pool));
+		sum = _mm256_add_epi32(sum, len);
+		ids = _mm256_add_epi32(ids, d8_set(LANES));
+	}
+	n = slot - start;
+	r->pos = (uint16_t)(r->pos + n);
+	r->tokens += n;
+	r->packets += n;
+	r->bytes += d8_sum(sum) - (uint64_t)n * NET_HDR_LEN;
+	return n;
+}
+
+/*
+ * The cache's topmost @n into descriptors that lie together; their flags and lengths are there already, and are written again
+ * with the address.
+ */
+SIMD_INLINE void
+post8(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, unsigned n)
+{
+	const q8 base = q8_set(v->iova + vq->post_off), stride = q8_set(v->stride);
+	const q8 rest = q8_set(vq->posted_len | (uint64_t)VRING_DESC_F_WRITE << 32);
+	const uint32_t start = vq->avail_idx & vq->mask;
+	const uint32_t *idx = c->idx + c->n;
+
+	c->n -= n;
+	for (unsigned i = 0; i < n; i += LANES) {
+		const d8 bufs = d8_reverse(d8_load(idx -= LANES));
+
+		d8_store(vq->shadow + start + i, bufs);
+		q8_zip(vq->desc + start + i, q8_add(q8_mul(q8_of(bufs), stride), base), rest);
+	}
+}
+
+static SIMD_TARGET void
+SIMD_NAME(refill)(struct virtq *vq)
+{
+	const struct baton_queue *q = &vq->q;
+	const struct dma_view *v = &q->views[q->pool->view.index];
+	struct dma_cache *c = q->cache;
+
+	while (baton_likely(vq->identity)) {
+		const unsigned free_ = q->descs - (uint16_t)(vq->avail_idx - vq->used_idx);
+		const unsigned lie = vq->mask + 1u - (vq->avail_idx & vq->mask);
+		unsigned n = (free_ < lie ? free_ : lie) & ~(LANES - 1);
+
+		n = n < DMA_BATCH ? n : DMA_BATCH;
+		if (!n)
+			break;
+		if (baton_unlikely(dma_cache_reserve(c, n) < n))
+			break;
+		post8(vq, v, c, n);
+		vq->avail_idx = (uint16_t)(vq->avail_idx + n);
+		if (baton_likely(n == free_)) {
+			virtq_publish(vq);
+			return;
+		}
+	}
+	virtq_refill(vq);
+}
+
+SIMD_TARGET int
+SIMD_NAME(virtq_rx_burst)(struct baton_queue *q, struct baton_token *tokens, unsigned n)
+{
+	return virtq_receive(q, tokens, n, false, receive8, SIMD_NAME(refill));
+}
+
+SIMD_TARGET int
+SIMD_NAME(virtq_rx_burst_mergeable)(struct baton_queue *q, struct baton_token *tokens, unsigned n)
+{
+	return virtq_receive(q, tokens, n, true, receive8, SIMD_NAME(refill));
+}
+
+#endif

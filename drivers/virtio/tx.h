@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A send burst: reclaim, then a loop for plain packets, which ends before the first that is anything else, then what does the
+ * rest. The loops come one packet at a time (tx.c) and eight at a time (tx_vec.h); all else is the same code.
+ */
+#ifndef VIRTIO_TX_H
+#define VIRTIO_TX_H
+
+#include "virtio.h"
+
+#define TX_DONE 0x80
+
+/* Each does some of @n, from the queue's tail or head on, and returns how many. All are constants to the compiler. */
+struct tx_loops {
+	/* Elements that name, one after the other, the packets at the tail. */
+	unsigned (*in_turn)(const struct virtq *vq, unsigned n);
+	/* Packets of one buffer at the tail, of one pool, whose buffers go to the cache. */
+	unsigned (*release)(struct virtq *vq, unsigned n);
+	/* Packets of one buffer with headroom, of one pool, into descriptors. */
+	unsigned (*post)(struct virtq *vq, const struct baton_token *tokens, unsigned n,
+			 uint64_t *bytes);
+};
+
+unsigned virtq_tx_in_turn(const struct virtq *vq, unsigned n);
+unsigned virtq_tx_release(struct virtq *vq, unsigned n);
+unsigned virtq_tx_post(struct virtq *vq, const struct baton_token *tokens, unsigned n,
+		       uint64_t *bytes);
+
+/* What is rare. */
+int virtq_tx_check_batch(struct virtq *vq, uint16_t published);
+unsigned virtq_tx_release_tail(struct virtq *vq);
+int virtq_tx_any_order(struct virtq *vq, unsigned n, unsigned freed);
+BATON_COLD int virtq_tx_jumped(struct virtq *vq, uint16_t published);
+int virtq_tx_send_chain(struct virtq *vq, const struct baton_token *t, unsigned n, bool first,
+			uint64_t *bytes);
+void virtq_tx_avail_put(struct virtq *vq, unsigned n);
+
+/* Descriptors at the tail whose packets are complete become free. */
+static inline void
+virtq_tx_advance(struct virtq *vq)
+{
+	while (vq->tail != vq->head && (vq->segs[vq->tail & vq->mask] & TX_DONE))
+		vq->tail = (uint16_t)(vq->tail + (vq->segs[vq->tail & vq->mask] & ~TX_DONE));
+}
+
+/*
+ * IN_ORDER: the distance of the index says which packets are complete; the one element that is surely not stale is the
+ * first of what was published, and it must name one of them (virtio 1.2, 2.7.9). batch_end is how far that is done.
+ */
+static inline __attribute__((always_inline)) int
+reclaim_in_order(struct virtq *vq, unsigned n, uint16_t published, const struct tx_loops *loops)
+{
+	unsigned freed = 0;
+	uint16_t checked;
+	int ret;
+
+	if (vq->batch_end == vq->used_idx) {
+		ret = virtq_tx_check_batch(vq, published);
+		if (baton_unlikely(ret < 0))
+			return ret;
+	}
+	checked = (uint16_t)(vq->batch_end - vq->used_idx);
+	if (n > checked)
+		n = checked;
+	for (unsigned i = 0; i < n;) {
+		unsigned run = loops->release(vq, n - i);
+
+		i += run;
+		freed += run;
+		if (run || i == n)
+			continue;
+		freed += virtq_tx_release_tail(vq);
+		i++;
+	}
+	vq->used_idx = (uint16_t)(vq->used_idx + n);
+	return (int)freed;
+}
+
+static inline __attribute__((always_inline)) int
+virtq_tx_reclaim_by(struct virtq *vq, unsigned budget, const struct tx_loops *loops)
+{
+	uint16_t published = (uint16_t)(shared_load16_acquire(&vq->used->idx) - vq->used_idx);
+	unsigned n = published < budget ? published : budget;
+	unsigned freed = 0;
+
+	if (!n)
+		return 0;
+	if (baton_unlikely(published > (uint16_t)(vq->avail_idx - vq->used_idx)))
+		return virtq_tx_jumped(vq, published);
+	if (vq->in_order)
+		return reclaim_in_order(vq, n, published, loops);
+	while (freed < n) {
+		/* Never past `head`: n - freed packets are in flight, each of a descriptor or more. */
+		unsigned run = loops->in_turn(vq, n - freed < DMA_BATCH ? n - freed : DMA_BATCH);
+
+		run = run ? loops->release(vq, run) : 0;
+		if (!run)
+			break;
+		vq->used_idx = (uint16_t)(vq->used_idx + run);
+		freed += run;
+		virtq_tx_advance(vq); /* over packets that were completed before their turn */
+	}
+	return baton_likely(freed == n) ? (int)freed : virtq_tx_any_order(vq, n, freed);
+}
+
+/* Return: packets taken; virtq_tx_send_chain() says what is wrong with the next, or sends it. */
+static inline __attribute__((always_inline)) unsigned
+send_plain(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *bytes,
+	   const struct tx_loops *loops)
+{
+	const unsigned room = vq->q.descs - (uint16_t)(vq->head - vq->tail);
+	const unsigned i = loops->post(vq, tokens, n < room ? n : room, bytes);
+
+	for (unsigned k = 0; vq->plain_run <= vq->mask && k < i; k++, vq->plain_run++)
+		vq->segs[(vq->head + k) & vq->mask] = 1;
+	if (baton_likely(vq->skew_run > vq->mask &&
+			 vq->skew == ((vq->head - vq->avail_idx) & vq->mask)))
+		vq->avail_idx = (uint16_t)(vq->avail_idx + i); /* the entries are there already */
+	else
+		virtq_tx_avail_put(vq, i);
+	vq->head = (uint16_t)(vq->head + i);
+	return i;
+}
+
+static inline __attribute__((always_inline)) int
+virtq_send(struct baton_queue *q, const struct baton_token *tokens, unsigned n,
+	   const struct tx_loops *loops)
+{
+	struct virtq *vq = virtq_of(q);
+	unsigned done = 0, packets = 0;
+	uint64_t bytes = 0;
+	int ret = 0;
+
+	/*
+	 * Not at every burst: the used index shares its line with what the device writes, and completions are cheaper by
+	 * the dozen. Half a ring is left to the device, and buffers come home before the cache needs them.
+	 */
+	if ((uint16_t)(vq->head - vq->tail) + n > q->descs / 2) {
+		ret = virtq_tx_reclaim_by(vq, UINT16_MAX, loops);
+		if (baton_unlikely(ret < 0))
+			return ret;
+	}
+	while (done < n) {
+		unsigned plain = send_plain(vq, tokens + done, n - done, &bytes, loops);
+
+		done += plain;
+		packets += plain;
+		if (baton_likely(done == n))
+			break;
+		if (plain)
+			continue; /* another pool, the end of the ring, or the next call finds nothing plain */
+		ret = virtq_tx_send_chain(vq, tokens + done, n - done, !done, &bytes);
+		if (ret <= 0)
+			break;
+		done += (unsigned)ret;
+		packets++;
+	}
+	if (!done)
+		return ret < 0 ? ret : 0;
+	virtq_publish(vq);
+	queue_count(&q->stats.packets, packets);
+	queue_count(&q->stats.bytes, bytes);
+	return (int)done;
+}
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Sending and reclaiming, eight at a time. Included by tx_avx2.c and tx_avx512.c. */
+#include "dma/lanes.h"
+#include "tx.h"
+
+#ifdef SIMD_TARGET
+
+/* Room in front of a packet for its header to be written in one store. */
+#define HDR_STORE 16u
+
+SIMD_INLINE unsigned
+in_turn8(const struct virtq *vq, unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; i + LANES <= n; i += LANES) {
+		const uint32_t slot = (vq->used_idx + i) & vq->mask, d = (vq->tail + i) & vq->mask;
+
+		if (baton_unlikely(slot + LANES > vq->mask + 1u || d + LANES > vq->mask + 1u))
+			break;
+		if (baton_unlikely(!d8_all(_mm256_cmpeq_epi32(q8_low(shared_load8(&vq->used->ring[slot])),
+							      d8_iota(d)))))
+			break;
+	}
+	return i ? i : virtq_tx_in_turn(vq, n < LANES ? n : LANES);
+}
+
+SIMD_INLINE unsigned
+release8(struct virtq *vq, unsigned n)
+{
+	const uint32_t start = vq->tail & vq->mask, size = vq->mask + 1u;
+	const uint32_t pool = SHADOW_POOL(vq->shadow[start]);
+	struct dma_cache *c = vq->q.worker->caches[pool % BATON_MAX_POOLS];
+	const d8 model = d8_set(SHADOW(pool, 0));
+	unsigned i = 0;
+
+	n = n < size - start ? n : size - start;
+	n = n < DMA_BATCH ? n : DMA_BATCH;
+	if (baton_likely(c && n >= LANES)) {
+		dma_cache_room(c, n);
+		for (; i + LANES <= n; i += LANES) {
+			const d8 s = d8_load(vq->shadow + start + i);
+			const d8 bufs = _mm256_xor_si256(s, model);
+			uint64_t segs;
+
+			memcpy(&segs, vq->segs + start + i, sizeof(segs));
+			/* Of another pool, or SHADOW_NONE: a bit of the upper eight is left. */
+			if (baton_unlikely(segs != 0x0101010101010101 ||
+					   !d8_all(d8_at_most(bufs, d8_set(BATON_MAX_BUFS - 1)))))
+				break;
+			d8_store(c->idx + c->n, bufs);
+			c->n += LANES;
+		}
+		vq->tail = (uint16_t)(vq->tail + i);
+	}
+	return i ? i : virtq_tx_release(vq, n < LANES ? n : LANES);
+}
+
+SIMD_INLINE void
+put_headers8(const struct dma_view *v, q8 at)
+{
+	uint64_t offset[LANES] __attribute__((aligned(64)));
+
+	q8_store(offset, at);
+	for (unsigned k = 0; k < LANES; k++)
+		memset(v->data + offset[k], 0, HDR_STORE);
+}
+
+SIMD_INLINE unsigned
+post8(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *sum)
+{
+	const uint32_t pool = n ? tokens->pool : 0;
+	const struct dma_view *const v = &vq->q.views[pool];
+	const uint32_t start = vq->head & vq->mask, size = vq->mask + 1u;
+	const unsigned lie = n < size - start ? n : size - start;
+	const d8 model = d8_set(SHADOW(pool, 0)), longest = d8_set(vq->q.max_len - 1);
+	const q8 stride = q8_set(v->stride), iova = q8_set(v->iova + HDR_STORE - NET_HDR_LEN);
+	d8 bytes = d8_set(0);
+	unsigned i;
+
+	for (i = 0; i + LANES <= lie; i += LANES) {
+		const struct tokens8 t = tokens8_load(tokens + i);
+		uint32_t *const shadow = vq->shadow + start + i;
+		uint32_t bufs[LANES] __attribute__((aligned(32)));
+		q8 at;
+
+		if (baton_unlikely(!d8_all(_mm256_and_si256(
+			    tokens8_inside(&t, v, pool, BATON_TOKEN_CONT),
+			    _mm256_and_si256(d8_at_most(_mm256_sub_epi32(t.len, d8_set(1)), longest),
+					     d8_at_most(d8_set(HDR_STORE), t.off))))))
+			break;
+		d8_store(bufs, t.bufs);
+		if (baton_unlikely(!dma_give8(v, bufs, tokens8_gens(&t), vq->q.owner)))
+			break;
+		at = q8_add(q8_mul(t.first, stride), q8_of(_mm256_sub_epi32(t.off, d8_set(HDR_STORE))));
+		put_headers8(v, at);
+		q8_zip(vq->desc + start + i, q8_add(at, iova),
+		       q8_of(_mm256_add_epi32(t.len, d8_set(NET_HDR_LEN))));
+		d8_store(shadow, _mm256_or_si256(t.bufs, model));
+		dma_poison8(v, bufs);
+		bytes = _mm256_add_epi32(bytes, t.len);
+	}
+	*sum += d8_sum(bytes);
+	return i;
+}
+
+/* Eights, then what they leave one by one: to the end of the ring, or to what is not plain. */
+SIMD_INLINE unsigned
+post(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *sum)
+{
+	const unsigned i = post8(vq, tokens, n, sum);
+
+	return i ? i : virtq_tx_post(vq, tokens, n < LANES ? n : LANES, sum);
+}
+
+SIMD_TARGET int
+SIMD_NAME(virtq_tx_burst)(struct baton_queue *q, struct baton_token *tokens, unsigned n)
+{
+	static const struct tx_loops loops = { in_turn8, release8, post };
+
+	return virtq_send(q, tokens, n, &loops);
+}
+
+#endif

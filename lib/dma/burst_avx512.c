@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#define SIMD_AVX512
+#include "dma/burst_vec.h"
