@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The free backend: its sockets (QEMU docs/interop/vhost-user.rst) and its two data path functions. */
+/* The free backend: its sockets (QEMU docs/interop/vhost-user.rst) and its two data path functions.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -13,13 +14,13 @@
 
 #include "backend.h"
 
-#define F_MRG_RXBUF         (1ull << 15)
+#define F_MRG_RXBUF	    (1ull << 15)
 #define F_PROTOCOL_FEATURES (1ull << 30)
-#define F_VERSION_1         (1ull << 32)
-#define F_IN_ORDER          (1ull << 35)
-#define FEATURES            (F_MRG_RXBUF | F_PROTOCOL_FEATURES | F_VERSION_1 | F_IN_ORDER)
+#define F_VERSION_1	    (1ull << 32)
+#define F_IN_ORDER	    (1ull << 35)
+#define FEATURES	    (F_MRG_RXBUF | F_PROTOCOL_FEATURES | F_VERSION_1 | F_IN_ORDER)
 
-#define PROTOCOL_MQ        (1ull << 0)
+#define PROTOCOL_MQ	   (1ull << 0)
 #define PROTOCOL_REPLY_ACK (1ull << 3)
 
 #define NET_HDR_LEN    12u
@@ -146,7 +147,8 @@ set_mem_table(struct backend *b, const struct wire_mem_table *t, const int *fds,
 	for (unsigned i = 0; i < t->n; i++) {
 		struct backend_region *r = &b->region[i];
 
-		*r = (struct backend_region){ .guest = t->region[i].guest, .size = t->region[i].size,
+		*r = (struct backend_region){ .guest = t->region[i].guest,
+					      .size = t->region[i].size,
 					      .user = t->region[i].user };
 		r->base = (uint8_t *)(uintptr_t)r->user;
 		if (!b->direct) {
@@ -171,7 +173,8 @@ ours(const struct backend *b, uint64_t user)
 	return NULL;
 }
 
-/* A ring is up with its kick descriptor; the port runs when both are ("Starting and stopping rings"). */
+/* A ring is up with its kick descriptor; the port runs when both are ("Starting and stopping
+ * rings"). */
 static void
 start_ring(struct backend *b, unsigned index)
 {
@@ -204,8 +207,9 @@ send_reply(struct backend *b, const struct wire_message *m, uint32_t size)
 static bool
 serve_ring(struct backend *b, struct wire_message *m)
 {
-	const unsigned index = m->header.request == WIRE_SET_VRING_KICK ?
-				       (unsigned)(m->u.u64 & WIRE_VRING_INDEX) : m->u.state.index;
+	const unsigned index = m->header.request == WIRE_SET_VRING_KICK
+				       ? (unsigned)(m->u.u64 & WIRE_VRING_INDEX)
+				       : m->u.state.index;
 	struct backend_ring *r = &b->ring[index % BACKEND_RINGS];
 
 	if (index >= BACKEND_RINGS)
@@ -321,7 +325,9 @@ serve_socket(struct backend *b)
 	} control;
 	struct wire_message m = { 0 };
 	struct iovec iov = { .iov_base = &m.header, .iov_len = sizeof(m.header) };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+	struct msghdr mh = { .msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = &control,
 			     .msg_controllen = sizeof(control) };
 	int fds[WIRE_MAX_REGIONS];
 	unsigned n_fds;
@@ -332,7 +338,8 @@ serve_socket(struct backend *b)
 	}
 	n_fds = take_fds(&mh, fds);
 	if (m.header.size > sizeof(m.u) ||
-	    (m.header.size && recv(b->fd, &m.u, m.header.size, MSG_WAITALL) != (ssize_t)m.header.size))
+	    (m.header.size &&
+	     recv(b->fd, &m.u, m.header.size, MSG_WAITALL) != (ssize_t)m.header.size))
 		hang_up(b);
 	else
 		serve_message(b, &m, fds, n_fds);
@@ -358,7 +365,8 @@ backend_init(struct backend *b, const char *path, uint32_t len, bool direct)
 	if (b->listen_fd < 0)
 		return -errno;
 	unlink(path);
-	if (bind(b->listen_fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(b->listen_fd, 1) < 0) {
+	if (bind(b->listen_fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
+	    listen(b->listen_fd, 1) < 0) {
 		err = errno;
 		close(b->listen_fd);
 		b->listen_fd = -1;
@@ -384,7 +392,8 @@ backend_serve(struct backend *const *backends, unsigned n, int timeout_ms)
 		n = MAX_BACKENDS;
 	for (unsigned i = 0; i < n; i++)
 		p[i] = (struct pollfd){ .events = POLLIN,
-					.fd = backends[i]->fd >= 0 ? backends[i]->fd : backends[i]->listen_fd };
+					.fd = backends[i]->fd >= 0 ? backends[i]->fd
+								   : backends[i]->listen_fd };
 	if (poll(p, n, timeout_ms) <= 0)
 		return;
 	for (unsigned i = 0; i < n; i++) {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A vhost-user device that costs next to nothing: it hands every descriptor back with a preset length and looks
- * at no packet. What is measured in front of it is the driver. It trusts its front-end; never use it as a device.
+ * A vhost-user device that costs next to nothing: it hands every descriptor back with a preset
+ * length and looks at no packet. What is measured in front of it is the driver. It trusts its
+ * front-end; never use it as a device.
  *
- * Split rings (virtio 1.2, section 2.7), one queue pair, completions in the order given, every used element
- * written. The one write to a buffer is num_buffers = 1, where mergeable buffers were negotiated (5.1.6.4).
+ * Split rings (virtio 1.2, section 2.7), one queue pair, completions in the order given, every used
+ * element written. The one write to a buffer is num_buffers = 1, where mergeable buffers were
+ * negotiated (5.1.6.4).
  */
 #ifndef PERF_BACKEND_H
 #define PERF_BACKEND_H
@@ -28,7 +30,7 @@ struct backend_ring {
 	struct wire_avail *avail;
 	struct wire_used *used;
 	uint32_t mask;
-	uint16_t next; /* entries of the available ring consumed */
+	uint16_t next;				   /* entries of the available ring consumed */
 	uint64_t desc_user, avail_user, used_user; /* as the front-end named them */
 	bool kick, up;
 	uint64_t packets;
@@ -38,9 +40,12 @@ struct backend {
 	struct backend_ring ring[BACKEND_RINGS];
 	uint32_t rx_len; /* preset used length, header included */
 	bool mergeable;
-	bool direct;     /* the front-end is in this process: its addresses are ours, nothing is mapped twice */
-	bool running;    /* both rings are up; release by the control thread, acquire by the data path */
-	uint64_t first_tx_tsc, first_tx_ns; /* of the first TX descriptor seen; ns of CLOCK_MONOTONIC */
+	bool direct;  /* the front-end is in this process: its addresses are ours, nothing is mapped
+			 twice */
+	bool running; /* both rings are up; release by the control thread, acquire by the data path
+		       */
+	uint64_t first_tx_tsc,
+		first_tx_ns; /* of the first TX descriptor seen; ns of CLOCK_MONOTONIC */
 
 	int listen_fd, fd;
 	uint64_t features, protocol;

@@ -84,8 +84,9 @@ def print_row(r, note=""):
         text = f"{r['name']:28} {r['baton']:10.5g} {'-':>10} {'-':>7}   {'-':15}"
     else:
         wide = "  inconclusive" if r["hi"] - r["lo"] > 0.1 * r["ratio"] else ""
-        span = f"{r['lo']:.3f} - {r['hi']:.3f}"
-        text = f"{r['name']:28} {r['baton']:10.5g} {r['peer']:10.5g} {r['ratio']:7.3f}   {span:15}{wide}"
+        digits = ".3f" if r["ratio"] >= 0.01 else ".2g"
+        span = f"{r['lo']:{digits}} - {r['hi']:{digits}}"
+        text = f"{r['name']:28} {r['baton']:10.5g} {r['peer']:10.5g} {r['ratio']:7{digits}}   {span:15}{wide}"
     print(f"{text}  {r['unit']}, {r['better']} is better" + (f"\n{'':28} {note}" if note else ""), flush=True)
 
 

@@ -8,24 +8,25 @@
 #include <stdint.h>
 
 #define FRONT_BURST   32u
-#define FRONT_BURSTS  4u    /* of one round: half a ring */
+#define FRONT_BURSTS  4u /* of one round: half a ring */
 #define FRONT_RING    256u
 #define FRONT_BUFFERS 4096u
-#define FRONT_CACHE   512u  /* buffers, per worker: the most that DPDK's mempool can have */
+#define FRONT_CACHE   512u /* buffers, per worker: the most that DPDK's mempool can have */
 
 enum front_kind { FRONT_RX, FRONT_TX, FRONT_IO, FRONT_KINDS };
 
 struct front;
 
 /*
- * A round is FRONT_BURSTS bursts. RX: rx_burst, free. TX: allocate, set the length, tx_burst. IO: rx_burst, tx_burst of what
- * came. What does not fit is freed. Return: packets received, or sent.
+ * A round is FRONT_BURSTS bursts. RX: rx_burst, free. TX: allocate, set the length, tx_burst. IO:
+ * rx_burst, tx_burst of what came. What does not fit is freed. Return: packets received, or sent.
  */
 typedef unsigned (*front_round)(struct front *f);
 
 struct front_ops {
 	const char *stack;
-	/* Return: the port, running, or NULL with @text saying why. With the port @text says how it runs. */
+	/* Return: the port, running, or NULL with @text saying why. With the port @text says how it
+	 * runs. */
 	struct front *(*open)(const char *name, const char *path, const char *args, uint16_t len,
 			      char *text, size_t size);
 	void (*close)(struct front *f);

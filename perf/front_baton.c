@@ -22,8 +22,7 @@ of(struct front *f)
 	return (struct baton_front *)(void *)f;
 }
 
-static unsigned __attribute__((noinline))
-round_baton_rx(struct front *f)
+static unsigned __attribute__((noinline)) round_baton_rx(struct front *f)
 {
 	const struct baton_front *p = of(f);
 	struct baton_token t[FRONT_BURST];
@@ -40,8 +39,7 @@ round_baton_rx(struct front *f)
 	return sum;
 }
 
-static unsigned __attribute__((noinline))
-round_baton_tx(struct front *f)
+static unsigned __attribute__((noinline)) round_baton_tx(struct front *f)
 {
 	const struct baton_front *p = of(f);
 	struct baton_token t[FRONT_BURST];
@@ -64,8 +62,7 @@ round_baton_tx(struct front *f)
 	return sum;
 }
 
-static unsigned __attribute__((noinline))
-round_baton_io(struct front *f)
+static unsigned __attribute__((noinline)) round_baton_io(struct front *f)
 {
 	const struct baton_front *p = of(f);
 	struct baton_token t[FRONT_BURST];
@@ -123,10 +120,15 @@ memory(struct baton_front *p)
 static int
 port(struct baton_front *p, const char *devargs)
 {
-	struct baton_port_config config = { .size = sizeof(config), .rx_queues = 1, .tx_queues = 1 };
-	struct baton_queue_config rx = { .size = sizeof(rx), .descs = FRONT_RING,
-					 .worker = p->worker, .pool = p->pool };
-	struct baton_queue_config tx = { .size = sizeof(tx), .descs = FRONT_RING, .worker = p->worker };
+	struct baton_port_config config = { .size = sizeof(config),
+					    .rx_queues = 1,
+					    .tx_queues = 1 };
+	struct baton_queue_config rx = {
+		.size = sizeof(rx), .descs = FRONT_RING, .worker = p->worker, .pool = p->pool
+	};
+	struct baton_queue_config tx = { .size = sizeof(tx),
+					 .descs = FRONT_RING,
+					 .worker = p->worker };
 	int ret = baton_port_open(p->ctx, devargs, &p->port);
 
 	if (ret < 0 || (ret = baton_port_configure(p->port, &config)) < 0 ||
@@ -137,7 +139,8 @@ port(struct baton_front *p, const char *devargs)
 }
 
 static struct front *
-open_baton(const char *name, const char *path, const char *args, uint16_t len, char *text, size_t size)
+open_baton(const char *name, const char *path, const char *args, uint16_t len, char *text,
+	   size_t size)
 {
 	struct baton_front *p = calloc(1, sizeof(*p));
 	struct baton_port_info info;
@@ -162,5 +165,7 @@ const struct front_ops front_baton = {
 	.stack = "baton",
 	.open = open_baton,
 	.close = close_baton,
-	.round = { [FRONT_RX] = round_baton_rx, [FRONT_TX] = round_baton_tx, [FRONT_IO] = round_baton_io },
+	.round = { [FRONT_RX] = round_baton_rx,
+		   [FRONT_TX] = round_baton_tx,
+		   [FRONT_IO] = round_baton_io },
 };

@@ -26,8 +26,7 @@ of(struct front *f)
 	return (struct dpdk_front *)(void *)f;
 }
 
-static unsigned __attribute__((noinline))
-round_dpdk_rx(struct front *f)
+static unsigned __attribute__((noinline)) round_dpdk_rx(struct front *f)
 {
 	const struct dpdk_front *p = of(f);
 	struct rte_mbuf *m[FRONT_BURST];
@@ -44,8 +43,7 @@ round_dpdk_rx(struct front *f)
 	return sum;
 }
 
-static unsigned __attribute__((noinline))
-round_dpdk_tx(struct front *f)
+static unsigned __attribute__((noinline)) round_dpdk_tx(struct front *f)
 {
 	const struct dpdk_front *p = of(f);
 	struct rte_mbuf *m[FRONT_BURST];
@@ -69,8 +67,7 @@ round_dpdk_tx(struct front *f)
 	return sum;
 }
 
-static unsigned __attribute__((noinline))
-round_dpdk_io(struct front *f)
+static unsigned __attribute__((noinline)) round_dpdk_io(struct front *f)
 {
 	const struct dpdk_front *p = of(f);
 	struct rte_mbuf *m[FRONT_BURST];
@@ -99,10 +96,26 @@ static int
 eal(char *text, size_t size)
 {
 	char lcores[32];
-	char *huge[] = { "perf", "--lcores", lcores, "--no-pci", "--no-telemetry", "--in-memory",
-			 "--single-file-segments", "-m", "128", "--log-level=pmd.net.virtio.init:info" };
-	char *small[] = { "perf", "--lcores", lcores, "--no-pci", "--no-telemetry", "--no-huge",
-			  "--no-shconf", "-m", "256", "--force-max-simd-bitwidth=256",
+	char *huge[] = { "perf",
+			 "--lcores",
+			 lcores,
+			 "--no-pci",
+			 "--no-telemetry",
+			 "--in-memory",
+			 "--single-file-segments",
+			 "-m",
+			 "128",
+			 "--log-level=pmd.net.virtio.init:info" };
+	char *small[] = { "perf",
+			  "--lcores",
+			  lcores,
+			  "--no-pci",
+			  "--no-telemetry",
+			  "--no-huge",
+			  "--no-shconf",
+			  "-m",
+			  "256",
+			  "--force-max-simd-bitwidth=256",
 			  "--log-level=pmd.net.virtio.init:info" };
 	int ret;
 
@@ -113,12 +126,12 @@ eal(char *text, size_t size)
 		return -1;
 	rte_openlog_stream(log_file);
 	snprintf(lcores, sizeof(lcores), "0@%u", front_options.cpu);
-	ret = front_options.no_huge ? rte_eal_init(RTE_DIM(small), small) :
-				      rte_eal_init(RTE_DIM(huge), huge);
+	ret = front_options.no_huge ? rte_eal_init(RTE_DIM(small), small)
+				    : rte_eal_init(RTE_DIM(huge), huge);
 	fflush(log_file);
 	if (ret < 0)
-		snprintf(text, size, "DPDK does not start: %s; it says: %s", rte_strerror(rte_errno),
-			 log_text);
+		snprintf(text, size, "DPDK does not start: %s; it says: %s",
+			 rte_strerror(rte_errno), log_text);
 	return ret < 0 ? -1 : 0;
 }
 
@@ -149,7 +162,8 @@ start(struct dpdk_front *p)
 	return ret ? ret : rte_eth_dev_start(p->port);
 }
 
-/* The burst functions it chose, as it has logged them: "virtio: using vectorized Rx path on port 0". */
+/* The burst functions it chose, as it has logged them: "virtio: using vectorized Rx path on port
+ * 0". */
 static void
 describe(const char *log, char *text, size_t size)
 {
@@ -160,13 +174,15 @@ describe(const char *log, char *text, size_t size)
 
 		if (sscanf(at, "virtio: using %31s %7s path", what, way) != 2)
 			continue;
-		snprintf(way[0] == 'T' ? tx : rx, sizeof(rx), "%s", what); /* "mergeable buffer Rx" */
+		snprintf(way[0] == 'T' ? tx : rx, sizeof(rx), "%s",
+			 what); /* "mergeable buffer Rx" */
 	}
 	snprintf(text, size, "DPDK, RX: %s, TX: %s", rx, tx);
 }
 
 static struct front *
-open_dpdk(const char *name, const char *path, const char *args, uint16_t len, char *text, size_t size)
+open_dpdk(const char *name, const char *path, const char *args, uint16_t len, char *text,
+	  size_t size)
 {
 	struct dpdk_front *p;
 	char devargs[512];
@@ -203,5 +219,7 @@ const struct front_ops front_dpdk = {
 	.stack = "dpdk",
 	.open = open_dpdk,
 	.close = close_dpdk,
-	.round = { [FRONT_RX] = round_dpdk_rx, [FRONT_TX] = round_dpdk_tx, [FRONT_IO] = round_dpdk_io },
+	.round = { [FRONT_RX] = round_dpdk_rx,
+		   [FRONT_TX] = round_dpdk_tx,
+		   [FRONT_IO] = round_dpdk_io },
 };

@@ -12,9 +12,9 @@
 #include "dma/pool.h"
 #include "gbench_cases.h"
 
-#define BURST   32u
+#define BURST	32u
 #define BUFFERS 8192u
-#define CACHE   512u
+#define CACHE	512u
 #define ENTRIES 4096u
 #define THREADS 2u
 
@@ -197,15 +197,15 @@ set_up_baton(void)
 static int
 set_up_dpdk(void)
 {
-	char *args[] = { "gbench", "--lcores", "0@(0-1)", "--no-pci", "--no-telemetry", "--in-memory", "-m", "64",
-			 "--log-level=error" };
+	char *args[] = { "gbench",	"--lcores", "0@(0-1)", "--no-pci",	   "--no-telemetry",
+			 "--in-memory", "-m",	    "64",      "--log-level=error" };
 
 	if (rte_eal_init(RTE_DIM(args), args) < 0) {
 		fprintf(stderr, "error: DPDK does not start\n");
 		return -1;
 	}
-	g.mempool = rte_pktmbuf_pool_create("peer", BUFFERS - 1, CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
-					    SOCKET_ID_ANY);
+	g.mempool = rte_pktmbuf_pool_create("peer", BUFFERS - 1, CACHE, 0,
+					    RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	g.rte = rte_ring_create_elem("peer", sizeof(uint32_t), 2 * ENTRIES, SOCKET_ID_ANY, 0);
 	return g.mempool && g.rte ? 0 : -1;
 }
@@ -234,9 +234,13 @@ set_up_shared(void)
 	return 0;
 }
 
-#define CASE(name, threads, items, begin, run, end) { name, threads, items, begin, run, end }
-#define PEER(row, threads, items, begin, run) \
-	CASE(row "/peer", threads, items, begin, run, NULL), CASE(row "/again", threads, items, begin, run, NULL)
+#define CASE(name, threads, items, begin, run, end)                                                \
+	{                                                                                          \
+		name, threads, items, begin, run, end                                              \
+	}
+#define PEER(row, threads, items, begin, run)                                                      \
+	CASE(row "/peer", threads, items, begin, run, NULL),                                       \
+		CASE(row "/again", threads, items, begin, run, NULL)
 
 const struct gbench_case *
 gbench_cases(void)

@@ -8,12 +8,13 @@ extern "C" {
 #endif
 
 struct gbench_case {
-	const char *name;             /* ROW/baton, ROW/peer, and ROW/again: the peer once more, for the A/A row */
+	const char
+		*name; /* ROW/baton, ROW/peer, and ROW/again: the peer once more, for the A/A row */
 	unsigned threads;
-	unsigned items;               /* of one run */
+	unsigned items;			 /* of one run */
 	void *(*begin)(unsigned thread); /* in the thread, before its runs */
 	void (*run)(void *self);
-	void (*end)(void *self);      /* or NULL */
+	void (*end)(void *self); /* or NULL */
 };
 
 /** Return: the cases, ended by one without a name; NULL when they could not be set up. */

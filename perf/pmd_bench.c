@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Ports of Baton and of DPDK in front of free backends, in one process and on one CPU, measured in windows on
- * command. It reads a command a line and answers a line, which begins with "ok" or "error":
+ * Ports of Baton and of DPDK in front of free backends, in one process and on one CPU, measured in
+ * windows on command. It reads a command a line and answers a line, which begins with "ok" or
+ * "error":
  *
  *   open NAME baton|dpdk LEN [ARGS]   a port that runs; NAME is a number
  *   close NAME
- *   same NAME rx|tx|io MS             ok PACKETS SECONDS CYCLES: the backend works between timed rounds, in the same thread
- *   cross NAME rx|tx|io MS            the same with the backend at work on a CPU of its own all the time
- *   about                             ok COMPILER; how it was built
+ *   same NAME rx|tx|io MS             ok PACKETS SECONDS CYCLES: the backend works between timed
+ * rounds, in the same thread cross NAME rx|tx|io MS            the same with the backend at work on
+ * a CPU of its own all the time about                             ok COMPILER; how it was built
  *
- * pmd_bench --count STACK KIND ROUNDS [ARGS] makes so many rounds, for valgrind to count instructions in.
- * pmd_bench --serve SOCKET is a free backend for another process; of each connection it prints when its first TX
- * descriptor was seen: "first_tx NS", by CLOCK_MONOTONIC.
+ * pmd_bench --count STACK KIND ROUNDS [ARGS] makes so many rounds, for valgrind to count
+ * instructions in. pmd_bench --serve SOCKET is a free backend for another process; of each
+ * connection it prints when its first TX descriptor was seen: "first_tx NS", by CLOCK_MONOTONIC.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -26,8 +27,8 @@
 #include "front.h"
 
 #define MAX_PORTS  24
-#define ROUND      (FRONT_BURST * FRONT_BURSTS)
-#define WARM_UP    200    /* rounds after a change of turns */
+#define ROUND	   (FRONT_BURST * FRONT_BURSTS)
+#define WARM_UP	   200	  /* rounds after a change of turns */
 #define MAX_ROUNDS 20000u /* of a window */
 
 struct bench_port {
@@ -40,9 +41,9 @@ struct bench {
 	struct bench_port *port[MAX_PORTS];
 	struct backend *served[MAX_PORTS];
 	unsigned n;
-	pthread_mutex_t lock;     /* of served[] and n */
-	struct backend *polled;   /* by the second thread; release, acquire */
-	struct backend *polling;  /* what it has seen of that */
+	pthread_mutex_t lock;	 /* of served[] and n */
+	struct backend *polled;	 /* by the second thread; release, acquire */
+	struct backend *polling; /* what it has seen of that */
 	bool ending;
 	unsigned backend_cpu;
 	pthread_t control, poller;
@@ -155,7 +156,8 @@ window_same(struct bench *b, struct bench_port *p, enum front_kind kind, unsigne
 		uint64_t t0, t1;
 
 		serve_round(&p->backend, kind);
-		/* A device's writes do not lie in our store buffer, where wide loads would wait for them. */
+		/* A device's writes do not lie in our store buffer, where wide loads would wait for
+		 * them. */
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		t0 = cycles_now();
 		packets[n] = round(p->front);
@@ -335,8 +337,8 @@ window(struct bench *b, const char *how, const char *name, const char *kind_name
 		printf("error no such port, or none of rx, tx and io\n");
 		return;
 	}
-	r = !strcmp(how, "same") ? window_same(b, p, (enum front_kind)kind, ms) :
-				   window_cross(b, p, (enum front_kind)kind, ms);
+	r = !strcmp(how, "same") ? window_same(b, p, (enum front_kind)kind, ms)
+				 : window_cross(b, p, (enum front_kind)kind, ms);
 	printf("ok %llu %.9f %.0f\n", (unsigned long long)r.packets, r.seconds, r.seconds * b->hz);
 }
 
@@ -348,8 +350,8 @@ command(struct bench *b, const char *line)
 	unsigned i;
 
 	if (n >= 4 && !strcmp(word[0], "open")) {
-		struct bench_port *p = open_port(b, word[1], word[2], (unsigned)atoi(word[3]), args, text,
-						 sizeof(text));
+		struct bench_port *p = open_port(b, word[1], word[2], (unsigned)atoi(word[3]), args,
+						 text, sizeof(text));
 
 		for (char *c = text; *c; c++)
 			if (*c == '\n')
@@ -379,7 +381,8 @@ count(struct bench *b, char **argv)
 	uint64_t packets = 0;
 
 	front_options.no_huge = true;
-	p = kind < 0 ? NULL : open_port(b, "0", argv[0], 64, argv[3] ? argv[3] : "", text, sizeof(text));
+	p = kind < 0 ? NULL
+		     : open_port(b, "0", argv[0], 64, argv[3] ? argv[3] : "", text, sizeof(text));
 	if (!p) {
 		fprintf(stderr, "error: %s\n", kind < 0 ? "rx, tx or io?" : text);
 		return 1;
@@ -436,7 +439,8 @@ begin(struct bench *b)
 	if (!b->cycles || !b->sorted || !mkdtemp(b->dir))
 		return -1;
 	pthread_mutex_init(&b->lock, NULL);
-	if (pthread_create(&b->control, NULL, control, b) || pthread_create(&b->poller, NULL, poller, b))
+	if (pthread_create(&b->control, NULL, control, b) ||
+	    pthread_create(&b->poller, NULL, poller, b))
 		return -1;
 	pin(front_options.cpu);
 	b->hz = cycles_hz();
