@@ -2,7 +2,11 @@
 /* The device side of the split ring (virtio 1.2 section 2.7), and the memory table behind it. */
 #include "liar_private.h"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -11,8 +15,10 @@
 void
 liar_mem_clear(struct liar *l)
 {
-	for (unsigned i = 0; i < l->n_regions; i++)
+	for (unsigned i = 0; i < l->n_regions; i++) {
 		munmap(l->region[i].map, l->region[i].map_len);
+		liar_close_fd(&l->region[i].fd);
+	}
 	l->n_regions = 0;
 	for (unsigned i = 0; i < LIAR_QUEUES; i++)
 		l->queue[i].mapped = false;
@@ -48,7 +54,7 @@ region_add(struct liar *l, const struct wire_region *r, int fd)
 		return;
 	}
 	*n = (struct liar_region){ r->guest, r->size, r->user, (uint8_t *)map + r->mmap_offset,
-				   map, len };
+				   map, len, l->config.keep_memory ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1 };
 	l->n_regions++;
 }
 
@@ -78,16 +84,38 @@ translate(const struct liar *l, uint64_t addr, uint64_t len, bool user)
 	return NULL;
 }
 
+void
+liar_unmap(struct liar *l)
+{
+	pthread_mutex_lock(&l->lock);
+	liar_mem_clear(l);
+	pthread_mutex_unlock(&l->lock);
+}
+
+unsigned
+liar_truncate(struct liar *l)
+{
+	unsigned n = 0;
+
+	pthread_mutex_lock(&l->lock);
+	for (unsigned i = 0; i < l->n_regions; i++)
+		n += l->region[i].fd >= 0 && !ftruncate(l->region[i].fd, 0);
+	pthread_mutex_unlock(&l->lock);
+	return n;
+}
+
 /* ---- rings ---- */
 
 /* The queue if it can be used now, its addresses translated; else NULL. */
-static struct liar_queue *
-ring(struct liar *l, unsigned index)
+struct liar_queue *
+liar_ring_(struct liar *l, unsigned index)
 {
 	struct liar_queue *q = &l->queue[index];
 	uint16_t used;
 
-	if (!q->enabled || !q->has_addr || !q->num)
+	bool enabled = q->enabled || !(l->features & LIAR_F_PROTOCOL); /* "Ring states" */
+
+	if (!enabled || !q->has_addr || !q->has_base || !q->num || q->kick < 0)
 		return NULL;
 	if (q->mapped)
 		return q;
@@ -104,23 +132,16 @@ ring(struct liar *l, unsigned index)
 		liar_complain(l, "queue %u: base %u, but the used index in the ring is %u", index,
 			      q->base, used);
 	q->next_avail = q->next_used = q->base;
+	if (l->config.polls)
+		__atomic_store_n(&q->used->flags, WIRE_USED_NO_NOTIFY, __ATOMIC_RELAXED);
 	q->mapped = true;
 	return q;
 }
 
-struct span {
-	uint8_t *at;
-	uint32_t len;
-	bool write;
-};
-
-#define SPANS_MAX 64
-
-/* The chain as host addresses. Return: spans; 0 for a chain that is against the rules. */
-static unsigned
-walk(struct liar *l, unsigned index, unsigned head, struct span *out)
+unsigned
+liar_walk_(struct liar *l, unsigned index, unsigned head, struct liar_span *out)
 {
-	const struct liar_queue *q = ring(l, index);
+	const struct liar_queue *q = liar_ring_(l, index);
 	unsigned n = 0;
 
 	if (!q || head >= q->num)
@@ -128,7 +149,7 @@ walk(struct liar *l, unsigned index, unsigned head, struct span *out)
 	for (;;) {
 		struct wire_desc d = q->desc[head];
 
-		if (n == SPANS_MAX || d.flags & WIRE_DESC_INDIRECT || d.len == 0) {
+		if (n == LIAR_SPANS || d.flags & WIRE_DESC_INDIRECT || d.len == 0) {
 			liar_complain(l, "queue %u: descriptor %u: flags %#x, %u bytes, chain of %u",
 				      index, head, d.flags, d.len, n);
 			return 0;
@@ -136,7 +157,9 @@ walk(struct liar *l, unsigned index, unsigned head, struct span *out)
 		out[n].at = translate(l, d.addr, d.len, false);
 		out[n].len = d.len;
 		out[n].write = d.flags & WIRE_DESC_WRITE;
-		if (!out[n].at || out[n].write != !(index & 1)) {
+		/* Read before written (2.7.4.2); a receive queue only writes, a transmit queue only reads. */
+		if (!out[n].at || (n && out[n - 1].write && !out[n].write) ||
+		    (index != liar_control_queue(l) && out[n].write != !(index & 1))) {
 			liar_complain(l, "queue %u: descriptor %u: %#llx + %u is not in the table, "
 				      "or its direction (%d) is wrong", index, head,
 				      (unsigned long long)d.addr, d.len, out[n].write);
@@ -164,10 +187,10 @@ available(struct liar *l, unsigned index, const struct liar_queue *q)
 	return 0;
 }
 
-static int
-pop(struct liar *l, unsigned index)
+int
+liar_pop_(struct liar *l, unsigned index)
 {
-	struct liar_queue *q = ring(l, index);
+	struct liar_queue *q = liar_ring_(l, index);
 	uint16_t head;
 
 	if (!q || !available(l, index, q))
@@ -185,8 +208,8 @@ static size_t
 copy(struct liar *l, unsigned index, unsigned head, size_t off, uint8_t *bytes, size_t len,
      bool write)
 {
-	struct span s[SPANS_MAX];
-	unsigned n = walk(l, index, head, s);
+	struct liar_span s[LIAR_SPANS];
+	unsigned n = liar_walk_(l, index, head, s);
 	size_t done = 0;
 
 	for (unsigned i = 0; i < n && done < len; i++) {
@@ -210,8 +233,8 @@ copy(struct liar *l, unsigned index, unsigned head, size_t off, uint8_t *bytes, 
 static size_t
 room(struct liar *l, unsigned index, unsigned head)
 {
-	struct span s[SPANS_MAX];
-	unsigned n = walk(l, index, head, s);
+	struct liar_span s[LIAR_SPANS];
+	unsigned n = liar_walk_(l, index, head, s);
 	size_t sum = 0;
 
 	for (unsigned i = 0; i < n; i++)
@@ -219,25 +242,39 @@ room(struct liar *l, unsigned index, unsigned head)
 	return sum;
 }
 
-static void
-put(struct liar *l, unsigned index, unsigned ahead, uint32_t id, uint32_t len)
+void
+liar_put_(struct liar *l, unsigned index, unsigned ahead, uint32_t id, uint32_t len)
 {
-	struct liar_queue *q = ring(l, index);
+	struct liar_queue *q = liar_ring_(l, index);
 
 	if (q)
 		q->used->ring[(q->next_used + ahead) & (q->num - 1)] =
 			(struct wire_used_elem){ id, len };
 }
 
+/* Wake the driver unless it asked not to be: the index is written before the flag is read (2.7.7.2). */
 static void
-publish(struct liar *l, unsigned index, unsigned n)
+call(struct liar *l, unsigned index, const struct liar_queue *q)
 {
-	struct liar_queue *q = ring(l, index);
+	uint16_t fence = 0;
+
+	__atomic_fetch_add(&fence, 1, __ATOMIC_SEQ_CST);
+	if (q->call < 0 || (__atomic_load_n(&q->avail->flags, __ATOMIC_ACQUIRE) & WIRE_AVAIL_NO_INTERRUPT))
+		return;
+	l->calls[index]++;
+	(void)!eventfd_write(q->call, 1);
+}
+
+void
+liar_publish_(struct liar *l, unsigned index, unsigned n)
+{
+	struct liar_queue *q = liar_ring_(l, index);
 
 	if (!q)
 		return;
 	q->next_used = (uint16_t)(q->next_used + n);
 	__atomic_store_n(&q->used->idx, q->next_used, __ATOMIC_RELEASE);
+	call(l, index, q);
 }
 
 /* ---- what tests call: the same, locked ---- */
@@ -255,7 +292,36 @@ publish(struct liar *l, unsigned index, unsigned n)
 bool
 liar_ready(struct liar *l, unsigned q)
 {
-	LOCKED(l, bool, ring(l, q) != NULL);
+	LOCKED(l, bool, liar_ring_(l, q) != NULL);
+}
+
+bool
+liar_runs(struct liar *l, unsigned q)
+{
+	LOCKED(l, bool, l->queue[q].kick >= 0);
+}
+
+static uint64_t
+kicks(struct liar *l, unsigned index)
+{
+	struct pollfd p = { .fd = l->queue[index].kick, .events = POLLIN };
+	uint64_t n;
+
+	if (p.fd >= 0 && poll(&p, 1, 0) == 1 && read(p.fd, &n, sizeof(n)) == sizeof(n))
+		l->kicks[index] += n;
+	return l->kicks[index];
+}
+
+uint64_t
+liar_kicks(struct liar *l, unsigned q)
+{
+	LOCKED(l, uint64_t, kicks(l, q));
+}
+
+uint64_t
+liar_calls(struct liar *l, unsigned q)
+{
+	LOCKED(l, uint64_t, l->calls[q]);
 }
 
 unsigned
@@ -267,13 +333,13 @@ liar_queue_size(struct liar *l, unsigned q)
 unsigned
 liar_available(struct liar *l, unsigned q)
 {
-	LOCKED(l, unsigned, ring(l, q) ? available(l, q, ring(l, q)) : 0);
+	LOCKED(l, unsigned, liar_ring_(l, q) ? available(l, q, liar_ring_(l, q)) : 0);
 }
 
 int
 liar_pop(struct liar *l, unsigned q)
 {
-	LOCKED(l, int, pop(l, q));
+	LOCKED(l, int, liar_pop_(l, q));
 }
 
 size_t
@@ -298,7 +364,7 @@ void
 liar_put(struct liar *l, unsigned q, unsigned ahead, uint32_t id, uint32_t len)
 {
 	pthread_mutex_lock(&l->lock);
-	put(l, q, ahead, id, len);
+	liar_put_(l, q, ahead, id, len);
 	pthread_mutex_unlock(&l->lock);
 }
 
@@ -306,7 +372,7 @@ void
 liar_publish(struct liar *l, unsigned q, unsigned n)
 {
 	pthread_mutex_lock(&l->lock);
-	publish(l, q, n);
+	liar_publish_(l, q, n);
 	pthread_mutex_unlock(&l->lock);
 }
 
@@ -320,9 +386,9 @@ void
 liar_set_used_idx(struct liar *l, unsigned q, uint16_t idx)
 {
 	pthread_mutex_lock(&l->lock);
-	if (ring(l, q)) {
+	if (liar_ring_(l, q)) {
 		l->queue[q].next_used = idx;
-		publish(l, q, 0);
+		liar_publish_(l, q, 0);
 	}
 	pthread_mutex_unlock(&l->lock);
 }
@@ -331,8 +397,8 @@ void
 liar_complete(struct liar *l, unsigned q, uint32_t id, uint32_t len)
 {
 	pthread_mutex_lock(&l->lock);
-	put(l, q, 0, id, len);
-	publish(l, q, 1);
+	liar_put_(l, q, 0, id, len);
+	liar_publish_(l, q, 1);
 	pthread_mutex_unlock(&l->lock);
 }
 
@@ -342,7 +408,7 @@ static int
 rx_write(struct liar *l, unsigned q, const void *frame, size_t len, uint16_t num_buffers)
 {
 	struct wire_net_header h = { .num_buffers = num_buffers };
-	int head = pop(l, q);
+	int head = liar_pop_(l, q);
 
 	if (head < 0)
 		return -1;
@@ -360,7 +426,7 @@ liar_rx_write(struct liar *l, unsigned q, const void *frame, size_t len, uint16_
 static int
 rx_inject(struct liar *l, unsigned index, const uint8_t *frame, size_t len)
 {
-	struct liar_queue *q = ring(l, index);
+	struct liar_queue *q = liar_ring_(l, index);
 	struct wire_net_header h = { .num_buffers = 1 };
 	size_t done = 0, skip = sizeof(h);
 	unsigned n = 0, most;
@@ -372,7 +438,7 @@ rx_inject(struct liar *l, unsigned index, const uint8_t *frame, size_t len)
 	for (; done < len; n++, skip = 0) {
 		size_t part;
 
-		head = n < most ? pop(l, index) : -1;
+		head = n < most ? liar_pop_(l, index) : -1;
 		if (head < 0) /* the buffers stay popped: a test that gets here has failed */
 			return -1;
 		if (first < 0)
@@ -382,11 +448,11 @@ rx_inject(struct liar *l, unsigned index, const uint8_t *frame, size_t len)
 		if (!part)
 			return -1;
 		done += part;
-		put(l, index, n, (uint32_t)head, (uint32_t)(skip + part));
+		liar_put_(l, index, n, (uint32_t)head, (uint32_t)(skip + part));
 	}
 	h.num_buffers = (uint16_t)n;
 	copy(l, index, (unsigned)first, 0, (uint8_t *)&h, sizeof(h), true);
-	publish(l, index, n);
+	liar_publish_(l, index, n);
 	return (int)n;
 }
 
@@ -399,7 +465,7 @@ liar_rx_inject(struct liar *l, unsigned q, const void *frame, size_t len)
 static int
 tx_collect(struct liar *l, unsigned q, struct wire_net_header *header, void *frame, size_t *len)
 {
-	int head = pop(l, q);
+	int head = liar_pop_(l, q);
 	size_t total;
 
 	if (head < 0)
@@ -420,4 +486,45 @@ liar_tx_collect(struct liar *l, unsigned q, struct wire_net_header *header, void
 		size_t *len)
 {
 	LOCKED(l, int, tx_collect(l, q, header, frame, len));
+}
+
+/* ---- echo ---- */
+
+#define LARGEST 8 /* buffers of one frame */
+
+static unsigned
+echo(struct liar *l, unsigned pair, unsigned n, bool keep)
+{
+	unsigned rx = LIAR_RXQ(pair), tx = LIAR_TXQ(pair), done = 0;
+	struct wire_net_header header;
+	size_t len;
+	int head;
+
+	if (!liar_ring_(l, tx))
+		return 0;
+	for (; done < n; done++) {
+		const struct liar_queue *to = liar_ring_(l, rx);
+		bool room = to && available(l, rx, to) >= LARGEST;
+
+		if (keep && !room)
+			break;
+		len = sizeof(l->frame);
+		head = tx_collect(l, tx, &header, l->frame, &len);
+		if (head < 0)
+			break;
+		if (len && room)
+			rx_inject(l, rx, l->frame, len);
+		liar_put_(l, tx, done, (uint32_t)head, 0);
+	}
+	if (done)
+		liar_publish_(l, tx, done);
+	return done;
+}
+
+unsigned
+liar_echo(struct liar *l, unsigned pair, unsigned n, bool keep)
+{
+	while (__atomic_load_n(&l->wants, __ATOMIC_RELAXED))
+		sched_yield();
+	LOCKED(l, unsigned, echo(l, pair, n, keep));
 }

@@ -101,6 +101,9 @@ struct wire_message {
 
 /* ---- split ring, little-endian as the hosts this runs on ---- */
 
+#define WIRE_AVAIL_NO_INTERRUPT 1u
+#define WIRE_USED_NO_NOTIFY     1u
+
 #define WIRE_DESC_NEXT     1u
 #define WIRE_DESC_WRITE    2u
 #define WIRE_DESC_INDIRECT 4u
