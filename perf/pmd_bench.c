@@ -136,36 +136,59 @@ struct result {
 	double seconds;
 };
 
+/*
+ * Do both sides agree on the packets since @before? What the backend completed may still lie in the
+ * RX ring; nothing can have come or gone that it did not complete.
+ */
+static bool
+agrees(struct backend *b, enum front_kind kind, const uint64_t *before, uint64_t packets)
+{
+	uint64_t received = b->ring[BACKEND_RX].packets - before[BACKEND_RX], sent;
+
+	backend_transmit(b);
+	sent = b->ring[BACKEND_TX].packets - before[BACKEND_TX];
+	if (kind != FRONT_RX && sent != packets)
+		return false;
+	return kind == FRONT_TX ||
+	       (packets <= received + FRONT_RING && received <= packets + FRONT_RING);
+}
+
 /* Timed rounds. One that took eight times the median was interrupted, and does not count. */
 static struct result
 window_same(struct bench *b, struct bench_port *p, enum front_kind kind, unsigned ms)
 {
 	const uint64_t ticks = (uint64_t)(b->hz * ms / 1000);
 	front_round round = p->front->ops->round[kind];
-	uint64_t end, limit, cycles = 0;
+	uint64_t end, limit, before[BACKEND_RINGS], cycles = 0, all = 0;
 	uint64_t *packets = b->sorted + MAX_ROUNDS;
 	struct result r = { 0 };
 	unsigned n;
 
+	serve_round(&p->backend, kind);
+	for (unsigned i = 0; i < BACKEND_RINGS; i++)
+		before[i] = p->backend.ring[i].packets;
 	for (unsigned i = 0; i < WARM_UP; i++) {
 		serve_round(&p->backend, kind);
-		round(p->front);
+		all += round(p->front);
 	}
 	end = cycles_now() + ticks;
 	for (n = 0; n < MAX_ROUNDS; n++) {
 		uint64_t t0, t1;
 
 		serve_round(&p->backend, kind);
-		/* A device's writes do not lie in our store buffer, where wide loads would wait for
-		 * them. */
+		/* Not in our store buffer, where a device's writes never are: wide loads wait
+		 * there. */
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		t0 = cycles_now();
 		packets[n] = round(p->front);
 		t1 = cycles_now();
 		b->cycles[n] = t1 - t0;
+		all += packets[n];
 		if (t1 >= end)
 			break;
 	}
+	if (!agrees(&p->backend, kind, before, all))
+		return r;
 	memcpy(b->sorted, b->cycles, n * sizeof(*b->sorted));
 	qsort(b->sorted, n, sizeof(*b->sorted), by_size);
 	limit = n ? b->sorted[n / 2] * 8 : 0;
@@ -339,6 +362,10 @@ window(struct bench *b, const char *how, const char *name, const char *kind_name
 	}
 	r = !strcmp(how, "same") ? window_same(b, p, (enum front_kind)kind, ms)
 				 : window_cross(b, p, (enum front_kind)kind, ms);
+	if (!r.packets) {
+		printf("error no packet moved, or the port and its backend count differently\n");
+		return;
+	}
 	printf("ok %llu %.9f %.0f\n", (unsigned long long)r.packets, r.seconds, r.seconds * b->hz);
 }
 
