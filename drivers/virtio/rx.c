@@ -10,34 +10,19 @@
 #include "rx.h"
 
 void
-virtq_refill(struct virtq *vq)
+virtq_rx_post(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, unsigned n)
 {
-	struct baton_queue *q = &vq->q;
-	const struct dma_view *v = &q->views[q->pool->view.index];
-	struct dma_cache *c = q->cache;
 	const uint64_t base = v->iova + vq->post_off;
-	unsigned free_ = q->descs - (uint16_t)(vq->avail_idx - vq->used_idx);
 
-	while (free_) {
-		unsigned want = free_ < DMA_BATCH ? free_ : DMA_BATCH;
-		unsigned n = dma_cache_reserve(c, want);
+	for (unsigned i = 0; i < n; i++) {
+		uint16_t pos = (uint16_t)(vq->avail_idx + i) & vq->mask;
+		uint16_t id = vq->identity ? pos : vq->order[pos];
+		uint32_t buf = c->idx[--c->n];
 
-		for (unsigned i = 0; i < n; i++) {
-			uint16_t pos = (uint16_t)(vq->avail_idx + i) & vq->mask;
-			uint16_t id = vq->identity ? pos : vq->order[pos];
-			uint32_t buf = c->idx[--c->n];
-
-			vq->shadow[id] = buf;
-			vq->desc[id].addr = htole64(base + (uint64_t)buf * v->stride);
-		}
-		vq->avail_idx = (uint16_t)(vq->avail_idx + n);
-		free_ -= n;
-		if (baton_unlikely(n < want)) {
-			queue_count(&q->stats.nobuf, 1);
-			break;
-		}
+		vq->shadow[id] = buf;
+		vq->desc[id].addr = htole64(base + (uint64_t)buf * v->stride);
 	}
-	virtq_publish(vq);
+	vq->avail_idx = (uint16_t)(vq->avail_idx + n);
 }
 
 static inline struct baton_token
@@ -331,14 +316,16 @@ virtq_rx_jumped(struct virtq *vq, uint16_t published)
 			       (uint16_t)(vq->avail_idx - vq->used_idx));
 }
 
+static const struct rx_loops one_by_one = { NULL, virtq_rx_post };
+
 int
 virtq_rx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 {
-	return virtq_receive(q, tokens, n, false, NULL, virtq_refill);
+	return virtq_receive(q, tokens, n, false, &one_by_one);
 }
 
 int
 virtq_rx_burst_mergeable(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 {
-	return virtq_receive(q, tokens, n, true, NULL, virtq_refill);
+	return virtq_receive(q, tokens, n, true, &one_by_one);
 }

@@ -25,20 +25,45 @@ unsigned virtq_rx_plain(struct virtq *vq, const struct dma_view *v, struct baton
 int virtq_rx_rest(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned n,
 		  uint16_t used, bool mergeable, struct tally *r);
 
-/** Post buffers from the worker's cache into all free descriptors, in ring order. */
-void virtq_refill(struct virtq *vq);
+/** Post the cache's topmost @n buffers, in ring order. */
+void virtq_rx_post(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, unsigned n);
 
 BATON_COLD int virtq_rx_no_room(const struct virtq *vq, unsigned n);
 BATON_COLD int virtq_rx_jumped(struct virtq *vq, uint16_t published);
 
-/* A burst of plain packets: eight at a time, or not at all. It stops at the end of the ring. */
-typedef unsigned virtq_rx_lanes(struct virtq *vq, const struct dma_view *v,
-				struct baton_token *tokens, unsigned n, bool mergeable,
-				struct tally *r);
+/* The loops of a burst. All are constants to the compiler. */
+struct rx_loops {
+	/* Plain packets eight at a time, up to the end of the ring at most. NULL: none. */
+	unsigned (*receive)(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens,
+			    unsigned n, bool mergeable, struct tally *r);
+	/* See virtq_rx_post(). */
+	void (*post)(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, unsigned n);
+};
+
+/* Buffers from the worker's cache into all free descriptors. */
+static inline __attribute__((always_inline)) void
+refill(struct virtq *vq, const struct dma_view *v, const struct rx_loops *loops)
+{
+	struct baton_queue *q = &vq->q;
+	unsigned free_ = q->descs - (uint16_t)(vq->avail_idx - vq->used_idx);
+
+	while (free_) {
+		unsigned want = free_ < DMA_BATCH ? free_ : DMA_BATCH;
+		unsigned n = dma_cache_reserve(q->cache, want);
+
+		loops->post(vq, v, q->cache, n);
+		free_ -= n;
+		if (baton_unlikely(n < want)) {
+			queue_count(&q->stats.nobuf, 1);
+			break;
+		}
+	}
+	virtq_publish(vq);
+}
 
 static inline __attribute__((always_inline)) int
 virtq_receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, bool mergeable,
-	      virtq_rx_lanes *lanes, void (*refill)(struct virtq *vq))
+	      const struct rx_loops *loops)
 {
 	struct virtq *vq = virtq_of(q);
 	const struct dma_view *v = &q->views[q->pool->view.index];
@@ -57,8 +82,8 @@ virtq_receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, boo
 		while (r.tokens < most) {
 			unsigned want = most - r.tokens, got;
 
-			if (lanes && want >= 8) {
-				lanes(vq, v, tokens + r.tokens, want, mergeable, &r);
+			if (loops->receive && want >= 8) {
+				loops->receive(vq, v, tokens + r.tokens, want, mergeable, &r);
 				want = most - r.tokens < 8 ? most - r.tokens : 8;
 				if (!want)
 					break;
@@ -81,7 +106,7 @@ virtq_receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, boo
 		/* What was received before the violation is good; the next burst says -EIO. */
 		return r.tokens ? (int)r.tokens : ret;
 	if (q->descs - (uint16_t)(vq->avail_idx - vq->used_idx) >= vq->refill)
-		refill(vq);
+		refill(vq, v, loops);
 	return (int)r.tokens;
 }
 

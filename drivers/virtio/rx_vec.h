@@ -65,64 +65,47 @@ receive8(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens,
 	return n;
 }
 
-/*
- * The cache's topmost @n into descriptors that lie together; their flags and lengths are there already, and are written again
- * with the address.
- */
+/* Flags and lengths of the descriptors are there already, and are written again with the address. */
 SIMD_INLINE void
 post8(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, unsigned n)
 {
 	const q8 base = q8_set(v->iova + vq->post_off), stride = q8_set(v->stride);
 	const q8 rest = q8_set(vq->posted_len | (uint64_t)VRING_DESC_F_WRITE << 32);
-	const uint32_t start = vq->avail_idx & vq->mask;
-	const uint32_t *idx = c->idx + c->n;
 
-	c->n -= n;
-	for (unsigned i = 0; i < n; i += LANES) {
-		const d8 bufs = d8_reverse(d8_load(idx -= LANES));
+	while (n) {
+		const uint32_t start = vq->avail_idx & vq->mask, lie = vq->mask + 1u - start;
+		unsigned k = n < lie ? n : lie, i;
 
-		d8_store(vq->shadow + start + i, bufs);
-		q8_zip(vq->desc + start + i, q8_add(q8_mul(q8_of(bufs), stride), base), rest);
-	}
-}
+		k = vq->identity ? k & ~(LANES - 1) : 0;
+		if (baton_unlikely(!k)) { /* as far as the ring's end, or what is left */
+			k = n < LANES ? n : LANES;
+			virtq_rx_post(vq, v, c, k);
+		} else {
+			for (i = 0; i < k; i += LANES) {
+				const d8 bufs = d8_reverse(d8_load(c->idx + (c->n -= LANES)));
 
-static SIMD_TARGET void
-SIMD_NAME(refill)(struct virtq *vq)
-{
-	const struct baton_queue *q = &vq->q;
-	const struct dma_view *v = &q->views[q->pool->view.index];
-	struct dma_cache *c = q->cache;
-
-	while (baton_likely(vq->identity)) {
-		const unsigned free_ = q->descs - (uint16_t)(vq->avail_idx - vq->used_idx);
-		const unsigned lie = vq->mask + 1u - (vq->avail_idx & vq->mask);
-		unsigned n = (free_ < lie ? free_ : lie) & ~(LANES - 1);
-
-		n = n < DMA_BATCH ? n : DMA_BATCH;
-		if (!n)
-			break;
-		if (baton_unlikely(dma_cache_reserve(c, n) < n))
-			break;
-		post8(vq, v, c, n);
-		vq->avail_idx = (uint16_t)(vq->avail_idx + n);
-		if (baton_likely(n == free_)) {
-			virtq_publish(vq);
-			return;
+				d8_store(vq->shadow + start + i, bufs);
+				q8_zip(vq->desc + start + i,
+				       q8_add(q8_mul(q8_of(bufs), stride), base), rest);
+			}
+			vq->avail_idx = (uint16_t)(vq->avail_idx + k);
 		}
+		n -= k;
 	}
-	virtq_refill(vq);
 }
+
+static const struct rx_loops by_eight = { receive8, post8 };
 
 SIMD_TARGET int
 SIMD_NAME(virtq_rx_burst)(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 {
-	return virtq_receive(q, tokens, n, false, receive8, SIMD_NAME(refill));
+	return virtq_receive(q, tokens, n, false, &by_eight);
 }
 
 SIMD_TARGET int
 SIMD_NAME(virtq_rx_burst_mergeable)(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 {
-	return virtq_receive(q, tokens, n, true, receive8, SIMD_NAME(refill));
+	return virtq_receive(q, tokens, n, true, &by_eight);
 }
 
 #endif
