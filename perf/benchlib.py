@@ -20,6 +20,7 @@ class Options:
         self.build, self.build_off, self.quick = build, build_off, quick
         self.app = os.path.join(build, "apps/testpmd/baton-testpmd")
         self.pmd_bench = os.path.join(build, "perf/pmd_bench")
+        self.peers = {}  # DPDK's fastest settings, as rows_pmd has found them
         self.notes = {}  # row: how it was measured, in words
 
     def pairs(self, full, quick):

@@ -55,17 +55,22 @@ class Bench:
             self.p.wait()
 
 
-def best_peer(bench, how, kind, settings):
-    """The fastest of DPDK's settings for this row: (arguments, how it runs)."""
+def best_peer(opt, bench, how, kind, mergeable):
+    """The fastest of DPDK's settings for a row, found once: (arguments, how it runs)."""
+    key = (how, kind, mergeable)
+    if key in opt.peers:
+        return opt.peers[key]
+    settings = PEERS_MRG if mergeable else PEERS
     ports = {args: bench.open("dpdk", args) for args in settings}
     rates = {args: [] for args in settings}
-    for _ in range(7):
+    for _ in range(opt.pairs(25, 9)):
         for args, (name, _) in ports.items():
             rates[args].append(bench.mpps(how, name, kind))
     for name, _ in ports.values():
         bench.ask(f"close {name}")
     args = max(settings, key=lambda a: median(rates[a]))
-    return args, ports[args][1]
+    opt.peers[key] = args, ports[args][1]
+    return opt.peers[key]
 
 
 def parse(name):
@@ -79,7 +84,7 @@ def pmd_row(opt, name):
     kind, how, mergeable, self_test = parse(name)
     bench = Bench(opt.pmd_bench)
     try:
-        args, runs = best_peer(bench, how, kind, PEERS_MRG if mergeable else PEERS)
+        args, runs = best_peer(opt, bench, how, kind, mergeable)
         ours = ("dpdk", args) if self_test else ("baton", "mrg_rxbuf=1" if mergeable else BATON)
         a, b = bench.open(*ours)[0], bench.open("dpdk", args)[0]
         opt.notes[name] = f"peer: {args} ({runs})"

@@ -4,8 +4,8 @@
 
 usage: test_insn.py PMD_BENCH FLAVOUR [--update]
 
-FLAVOUR says how it was built, such as "-O3 ownership=on"; with the compiler's version it is the budget's key. --update stores
-what is counted now as the budget.
+FLAVOUR says how it was built, such as "-O3 ownership=on"; with the compiler's version and the CPU's widest instructions that
+valgrind knows it is the budget's key. --update stores what is counted now as the budget.
 """
 import json
 import os
@@ -13,7 +13,7 @@ import platform
 import subprocess
 import sys
 
-from benchlib import Skip
+from benchlib import Skip, read
 from rows_insn import count
 
 BUDGET = os.path.join(os.path.dirname(os.path.abspath(__file__)), "insn_budget.json")
@@ -25,9 +25,10 @@ def row_name(kind, mergeable):
     return f"insn_{kind}_64" + ("_mrg" if mergeable else "")
 
 
-def compiler(program):
+def budget_key(program, flavour):
     out = subprocess.run([program], input="about\n", capture_output=True, text=True, check=True).stdout
-    return out.strip().removeprefix("ok ")
+    wide = "+avx2" if " avx2 " in read("/proc/cpuinfo") else ""
+    return f"{out.strip().removeprefix('ok ')} {platform.machine()}{wide} {flavour}"
 
 
 def update(budgets, key, program):
@@ -56,7 +57,7 @@ def check(budget, program):
 
 def main():
     program, flavour = sys.argv[1:3]
-    key = f"{compiler(program)} {platform.machine()} {flavour}"
+    key = budget_key(program, flavour)
     with open(BUDGET, encoding="utf-8") as f:
         budgets = json.load(f)
     try:
