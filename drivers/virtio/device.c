@@ -4,7 +4,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "virtio.h"
+#include "ctrl.h"
 
 #define DRAIN_MS 100 /* for TX at stop; less when the port's deadline is shorter */
 
@@ -77,7 +77,7 @@ static void
 describe(struct virtio_dev *vd)
 {
 	snprintf(vd->port.info.detail, sizeof(vd->port.info.detail),
-		 "vhost-user at %s%s, split ring, %llu queue pairs, VERSION_1%s%s%s%s%s%s%s%s", vd->vu.path,
+		 "vhost-user at %s%s, split ring, %llu queue pairs, VERSION_1%s%s%s%s%s%s%s%s%s", vd->vu.path,
 		 vd->vu.server ? " (server)" : "", (unsigned long long)vd->vu.max_pairs,
 		 vd->first & VIRTIO_NET_F_MRG_RXBUF ? " MRG_RXBUF" : "",
 		 vd->first & VIRTIO_F_IN_ORDER ? " IN_ORDER" : "",
@@ -85,6 +85,7 @@ describe(struct virtio_dev *vd)
 		 vd->first & VIRTIO_NET_F_MAC ? " MAC" : "",
 		 vd->first & VIRTIO_NET_F_MTU ? " MTU" : "",
 		 vd->first & VIRTIO_NET_F_MQ ? " MQ" : "",
+		 vd->first & VIRTIO_NET_F_CTRL_VQ ? " CTRL_VQ" : "",
 		 vd->first & VIRTIO_NET_F_CSUM ? " CSUM" : "",
 		 vd->first & VIRTIO_NET_F_GUEST_CSUM ? " GUEST_CSUM" : "");
 }
@@ -102,6 +103,8 @@ negotiate(const struct virtio_dev *vd)
 		features &= ~VIRTIO_NET_F_GUEST_CSUM;
 	if (port->info.rx_queues < 2 && port->info.tx_queues < 2)
 		features &= ~VIRTIO_NET_F_MQ;
+	if (!(features & VIRTIO_NET_F_CTRL_VQ)) /* the others build on it: virtio 1.2, 5.1.3.1 */
+		features &= ~CTRL_FEATURES;
 	return features;
 }
 
@@ -129,7 +132,7 @@ device_open(struct baton_port *port, const struct port_arg *args, unsigned n)
 {
 	struct virtio_dev *vd = virtio_of(port);
 	uint64_t wanted = VIRTIO_F_VERSION_1 | VIRTIO_F_IN_ORDER | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_MQ |
-			  VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM;
+			  VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM | CTRL_FEATURES;
 	int ret = parse_args(vd, args, n);
 
 	if (ret < 0)
@@ -163,6 +166,7 @@ device_close(struct baton_port *port)
 	struct virtio_dev *vd = virtio_of(port);
 
 	vd->tp->close(vd);
+	virtio_ctrl_release(vd);
 }
 
 static struct virtq *
@@ -176,13 +180,13 @@ queue(struct virtio_dev *vd, unsigned i)
 	return i < port->info.tx_queues ? virtq_of(port->txq[i]) : NULL;
 }
 
-/* One arena holds the rings of all queues and, at its end, a header of zeros. */
+/* One arena holds the rings of all queues, the control queue and, at its end, a header of zeros. */
 static int
 make_rings(struct virtio_dev *vd)
 {
 	struct baton_mem_config mem = { .size = sizeof(mem), .name = "virtio-rings",
 					.page_size = BATON_PAGE_4K, .node = BATON_NODE_ANY,
-					.bytes = BATON_CACHE_LINE };
+					.bytes = BATON_CACHE_LINE + virtio_ctrl_bytes() };
 	struct baton_arena_info info;
 	struct virtq *vq;
 	size_t offset = 0;
@@ -207,6 +211,7 @@ make_rings(struct virtio_dev *vd)
 		virtq_attach(vq, vd, offset);
 		offset += virtq_ring_bytes(vq->q.descs);
 	}
+	virtio_ctrl_attach(vd, offset);
 	return 0;
 }
 
@@ -268,6 +273,7 @@ virtio_bring_up(struct virtio_dev *vd)
 		empty_all(vd, !vd->unconfirmed);
 		return ret;
 	}
+	virtio_ctrl_replay(vd);
 	for (unsigned i = 0; (vq = queue(vd, i)); i++)
 		virtq_kick(vq);
 	return 0;
@@ -319,6 +325,7 @@ device_stop(struct baton_port *port)
 	int ret;
 
 	drain(vd, NULL);
+	virtio_ctrl_stop(vd);
 	ret = vd->tp->stop(vd);
 	held = empty_all(vd, ret == 0);
 	return held ? quarantined(vd, held) : 0;
@@ -415,6 +422,10 @@ static const struct port_ops ops = {
 	.queue_stop = device_queue_stop,
 	.lost = device_lost,
 	.reset = device_reset,
+	.set_rx_mode = virtio_ctrl_rx_mode,
+	.set_macs = virtio_ctrl_macs,
+	.set_vlan = virtio_ctrl_vlan,
+	.set_mac = virtio_ctrl_mac,
 	.arm = virtq_arm,
 	.disarm = virtq_disarm,
 	.xstats = device_xstats,

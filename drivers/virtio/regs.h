@@ -76,7 +76,11 @@ _Static_assert(offsetof(struct virtio_net_hdr, num_buffers) == 10, "virtio 1.2, 
 #define VIRTIO_NET_F_MAC       (1ull << 5)
 #define VIRTIO_NET_F_MRG_RXBUF (1ull << 15)
 #define VIRTIO_NET_F_STATUS    (1ull << 16)
+#define VIRTIO_NET_F_CTRL_VQ   (1ull << 17)
+#define VIRTIO_NET_F_CTRL_RX   (1ull << 18)
+#define VIRTIO_NET_F_CTRL_VLAN (1ull << 19)
 #define VIRTIO_NET_F_MQ        (1ull << 22)
+#define VIRTIO_NET_F_CTRL_MAC_ADDR (1ull << 23)
 #define VIRTIO_F_VERSION_1     (1ull << 32)
 #define VIRTIO_F_IN_ORDER      (1ull << 35)
 

@@ -20,6 +20,10 @@
 #endif
 
 typedef struct {
+	uint8_t raw_;
+} shared8;
+
+typedef struct {
 	uint16_t raw_;
 } shared16;
 
@@ -39,6 +43,18 @@ static inline uint16_t
 shared_load16(const shared16 *p)
 {
 	return le16toh(__atomic_load_n(&p->raw_, __ATOMIC_RELAXED));
+}
+
+static inline uint8_t
+shared_load_byte(const shared8 *p)
+{
+	return __atomic_load_n(&p->raw_, __ATOMIC_RELAXED);
+}
+
+static inline void
+shared_store_byte(shared8 *p, uint8_t value)
+{
+	__atomic_store_n(&p->raw_, value, __ATOMIC_RELAXED);
 }
 
 static inline uint64_t

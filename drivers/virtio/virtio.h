@@ -120,6 +120,28 @@ struct vhost_user {
 	char path[108];
 };
 
+#define CTRL_MACS 64
+
+enum { CTRL_UNSAID, CTRL_OFF, CTRL_ON }; /* of rx_mode */
+
+/* The control queue (ctrl.c), and what the user asked for through it. */
+struct virtio_ctrl {
+	struct virtq vq;
+	struct virtio_ctrl_block *block; /* in the ring memory, at offset + its ring */
+	uint32_t offset;
+	enum {
+		CTRL_UNUSED, /* the device does not know its ring */
+		CTRL_RUNS,
+		CTRL_DEAD, /* not answered, or not as it should be: not asked again */
+	} state;
+	uint8_t has_fds;
+	uint8_t rx_mode[2]; /* by enum port_rx_mode */
+	uint8_t n_macs;
+	uint8_t mac[6]; /* zeros: not changed */
+	uint8_t macs[CTRL_MACS][6];
+	uint32_t vlans[4096 / 32];
+};
+
 struct virtio_dev {
 	struct baton_port port;
 	const struct virtio_transport *tp;
@@ -134,6 +156,7 @@ struct virtio_dev {
 	uint8_t *ring_base;
 	uint64_t ring_iova;
 	size_t ring_bytes;
+	struct virtio_ctrl ctrl;
 	struct vhost_user vu;
 };
 

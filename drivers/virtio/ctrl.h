@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The control queue (virtio 1.2, section 5.1.6.5): receive modes, addresses, VLANs. Control thread only.
+ *
+ * Some backends offer a control queue and serve none (DPDK 22.11's vhost). So its ring is made known to the device with the first
+ * command only, and a command that is not answered ends the queue's use until the port is started again.
+ */
+#ifndef VIRTIO_CTRL_H
+#define VIRTIO_CTRL_H
+
+#include "virtio.h"
+
+#define CTRL_FEATURES                                                                              \
+	(VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_CTRL_VLAN | VIRTIO_NET_F_CTRL_MAC_ADDR)
+
+/** Bytes of the ring memory it takes, and giving it its part of that: the device knows nothing of it yet. */
+size_t virtio_ctrl_bytes(void);
+void virtio_ctrl_attach(struct virtio_dev *vd, size_t offset);
+
+/** Make the device let go, before the port's other rings are stopped or after the device is gone. */
+void virtio_ctrl_stop(struct virtio_dev *vd);
+
+/** Forget what the user asked for, close the descriptors. */
+void virtio_ctrl_release(struct virtio_dev *vd);
+
+/** Tell a device that was just started what the user asked for before. What it refuses is logged. */
+void virtio_ctrl_replay(struct virtio_dev *vd);
+
+/* Of struct port_ops. */
+int virtio_ctrl_rx_mode(struct baton_port *port, enum port_rx_mode mode, int on);
+int virtio_ctrl_macs(struct baton_port *port, const uint8_t (*macs)[6], unsigned n);
+int virtio_ctrl_vlan(struct baton_port *port, uint16_t vid, int on);
+int virtio_ctrl_mac(struct baton_port *port, const uint8_t mac[6]);
+
+#endif
