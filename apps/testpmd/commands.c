@@ -1,262 +1,169 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the prompt understands. */
+/* The commands of the prompt. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/err.h"
-#include "testpmd.h"
+#include "command.h"
 
-#define MAX_WORDS 8
+const char *const section_names[] = { "control", "display", "config", "ports", NULL };
 
-struct command {
-	const char *words; /* that name it */
-	const char *args;
-	const char *help;
-	/* Return: false when the arguments are not as the usage says; then nothing has changed. */
-	bool (*run)(struct app *app, unsigned n, char **args);
-};
-
-static bool
-run_start(struct app *app, unsigned n, char **args)
-{
-	uint64_t bursts = 0;
-
-	if (n > 2 || (n && strcmp(args[0], "tx_first")))
-		return false;
-	if (n)
-		bursts = 1;
-	if (n == 2 && !parse_uint("tx_first", args[1], 1, 1000, &bursts))
-		return true;
-	forward_start(app, (unsigned)bursts);
-	return true;
-}
-
-static bool
-run_stop(struct app *app, unsigned n, char **args)
-{
-	if (n)
-		return false;
-	forward_stop(app);
-	return true;
-}
-
-static bool
-run_set_fwd(struct app *app, unsigned n, char **args)
-{
-	int mode;
-
-	if (n < 1 || n > 2 || (n == 2 && strcmp(args[1], "retry")))
-		return false;
-	mode = fwd_mode_parse(args[0]);
-	if (mode < 0) {
-		const char *near = baton_nearest(args[0], fwd_mode_names);
-
-		if (near)
-			complain("no forward mode %s; did you mean %s?", args[0], near);
-		return false;
-	}
-	if (app->forwarding) {
-		complain("packet forwarding is running; stop it first");
-		return true;
-	}
-	app->opt.mode = (enum fwd_mode)mode;
-	app->opt.retry = n == 2;
-	printf("Set %s packet forwarding mode%s\n", args[0], n == 2 ? " with retry" : "");
-	return true;
-}
-
-/* "all", or a port's number. Return: false when it is neither; no such port is *first == *end. */
-static bool
-ports_named(const struct app *app, unsigned n, char **args, unsigned *first, unsigned *end)
-{
-	char *rest;
-	unsigned long port;
-
-	*first = 0;
-	*end = app->n_ports;
-	if (n != 1)
-		return false;
-	if (!strcmp(args[0], "all"))
-		return true;
-	port = strtoul(args[0], &rest, 10);
-	if (args[0][0] < '0' || args[0][0] > '9' || *rest)
-		return false;
-	if (port >= app->n_ports) {
-		complain("no port %s; there are 0 to %u", args[0], app->n_ports - 1);
-		*end = 0;
-		return true;
-	}
-	*first = (unsigned)port;
-	*end = *first + 1;
-	return true;
-}
-
-static bool
-run_show_stats(struct app *app, unsigned n, char **args)
-{
-	unsigned i, end;
-
-	if (!ports_named(app, n, args, &i, &end))
-		return false;
-	for (; i < end; i++)
-		stats_show(app, i);
-	return true;
-}
-
-static bool
-run_show_info(struct app *app, unsigned n, char **args)
-{
-	unsigned i, end;
-
-	if (!ports_named(app, n, args, &i, &end))
-		return false;
-	for (; i < end; i++)
-		port_info(app, i);
-	return true;
-}
-
-static bool
-run_clear(struct app *app, unsigned n, char **args)
-{
-	unsigned i, end;
-
-	if (!ports_named(app, n, args, &i, &end))
-		return false;
-	for (; i < end; i++)
-		stats_clear(app, i);
-	return true;
-}
-
-static bool
-run_config(struct app *app, unsigned n, char **args)
-{
-	if (n)
-		return false;
-	forward_config(app);
-	return true;
-}
-
-static bool
-run_holders(struct app *app, unsigned n, char **args)
-{
-	if (n)
-		return false;
-	stats_holders(app);
-	return true;
-}
-
-static bool
-run_quit(struct app *app, unsigned n, char **args)
-{
-	if (n)
-		return false;
-	app->quit = true;
-	return true;
-}
-
-static bool run_help(struct app *app, unsigned n, char **args);
-
-static const struct command commands[] = {
-	{ "start", "[tx_first [N]]", "begin to forward, with N bursts per port sent first",
-	  run_start },
-	{ "stop", "", "end forwarding, and show its statistics", run_stop },
-	{ "set fwd", "io|macswap|rxonly|txonly [retry]",
-	  "forward mode, and whether to retry on a full ring", run_set_fwd },
-	{ "show port stats", "N|all", "counters and rates since the last show", run_show_stats },
-	{ "show port info", "N|all", "address, limits, link", run_show_info },
-	{ "show config fwd", "", "which core forwards what", run_config },
-	{ "show holders", "", "who holds how many buffers", run_holders },
-	{ "clear port stats", "N|all", "set the counters to 0", run_clear },
-	{ "help", "", "this list", run_help },
-	{ "quit", "", "end", run_quit },
-};
-
-#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
-
-static bool
-run_help(struct app *app, unsigned n, char **args)
-{
-	for (unsigned i = 0; i < N_COMMANDS; i++) {
-		char usage[64];
-
-		snprintf(usage, sizeof(usage), "%s %s", commands[i].words, commands[i].args);
-		printf("  %-42s %s\n", usage, commands[i].help);
-	}
-	return true;
-}
-
-/* How many words of the line begin the command: all of its name, or 0. */
-static unsigned
-matches(const struct command *c, unsigned n, char **words)
-{
-	const char *p = c->words;
-	unsigned i;
-
-	for (i = 0; *p; i++) {
-		size_t len = strcspn(p, " ");
-
-		if (i == n || strlen(words[i]) != len || memcmp(words[i], p, len))
-			return 0;
-		p += len + (p[len] == ' ');
-	}
-	return i;
-}
-
-/* The line names no command: show those that begin with its first word, else the nearest. */
 static void
-unknown(const char *line, const char *first)
+run_start(struct app *app, const struct value *v)
 {
-	const char *list[N_COMMANDS + 1], *near;
-	char names[N_COMMANDS][16];
-	bool any = false;
+	unsigned bursts = v[1].text ? 1 : 0;
 
-	for (unsigned i = 0; i < N_COMMANDS; i++) {
-		snprintf(names[i], sizeof(names[i]), "%.*s", (int)strcspn(commands[i].words, " "),
-			 commands[i].words);
-		list[i] = names[i];
-		if (strcmp(names[i], first))
-			continue;
-		if (!any)
-			complain("cannot read \"%s\"; usage:", line);
-		any = true;
-		fprintf(stderr, "  %s%s%s\n", commands[i].words, *commands[i].args ? " " : "",
-			commands[i].args);
-	}
-	list[N_COMMANDS] = NULL;
-	if (any)
+	forward_start(app, v[2].text ? (unsigned)v[2].number : bursts);
+}
+
+static void
+run_stop(struct app *app, const struct value *v)
+{
+	forward_stop(app);
+}
+
+static void
+run_quit(struct app *app, const struct value *v)
+{
+	app->quit = true;
+}
+
+/* For each port named that is not closed. */
+#define for_ports(app, v, i)                             \
+	for (unsigned i = (v)->first; i < (v)->end; i++) \
+		if (app->ports[i].port)
+
+static void
+run_port(struct app *app, const struct value *v)
+{
+	static void (*const acts[])(struct app *, unsigned) = { port_command_start, port_command_stop,
+								port_command_close, port_command_reset };
+	static const char *const names[] = { "Starting", "Stopping", "Closing", "Resetting" };
+
+	printf("%s ports...\n", names[v[1].choice]);
+	for_ports(app, &v[2], i)
+		acts[v[1].choice](app, i);
+	printf("Done\n");
+}
+
+static void
+run_port_queue(struct app *app, const struct value *v)
+{
+	bool tx = v[2].choice, start = !v[4].choice;
+	unsigned n = tx ? app->opt.txq : app->opt.rxq;
+
+	if (v[3].number >= n) {
+		complain("Invalid %s queue %u (must be < nb_%s=%u)", tx ? "TX" : "RX", (unsigned)v[3].number,
+			 tx ? "txq" : "rxq", n);
 		return;
-	near = baton_nearest(first, list);
-	if (near)
-		complain("no command \"%s\"; did you mean %s? \"help\" lists all", first, near);
+	}
+	port_command_queue(app, v[1].first, tx, (unsigned)v[3].number, start);
+}
+
+static void
+run_link(struct app *app, const struct value *v)
+{
+	port_command_link(app, v[3].first, !v[1].choice);
+}
+
+static void
+run_show_port(struct app *app, const struct value *v)
+{
+	for_ports(app, &v[3], i) {
+		if (v[2].choice == 0)
+			show_info(app, i);
+		else if (v[2].choice == 1)
+			stats_show(app, i);
+		else
+			show_xstats(app, i);
+	}
+}
+
+static void
+run_clear(struct app *app, const struct value *v)
+{
+	for_ports(app, &v[3], i) {
+		if (v[2].choice == 0)
+			stats_clear(app, i);
+		else
+			show_clear_xstats(app, i);
+	}
+}
+
+static void
+run_config(struct app *app, const struct value *v)
+{
+	if (v[2].choice == 0)
+		streams_config(app);
+	else if (v[2].choice == 1)
+		show_cores(app);
 	else
-		complain("no command \"%s\"; \"help\" lists all", first);
+		show_rxtx(app);
 }
 
-void
-command_run(struct app *app, const char *line)
+static void
+run_holders(struct app *app, const struct value *v)
 {
-	char *copy = strdup(line), *words[MAX_WORDS + 1], *save, *word;
-	unsigned n = 0;
-
-	if (!copy)
-		return;
-	for (word = strtok_r(copy, " \t\r\n", &save); word && n < MAX_WORDS;
-	     word = strtok_r(NULL, " \t\r\n", &save))
-		words[n++] = word;
-	if (!n || words[0][0] == '#') /* an empty line, or a script's comment */
-		goto out;
-	for (unsigned i = 0; i < N_COMMANDS; i++) {
-		unsigned used = matches(&commands[i], n, words);
-
-		if (!used)
-			continue;
-		if (!commands[i].run(app, n - used, words + used))
-			complain("usage: %s%s%s", commands[i].words, *commands[i].args ? " " : "",
-				 commands[i].args);
-		goto out;
-	}
-	unknown(line, words[0]);
-out:
-	free(copy);
+	show_holders(app);
 }
+
+static void
+run_csum_show(struct app *app, const struct value *v)
+{
+	show_csum(app, v[2].first);
+}
+
+static void
+print_command(const struct command *c)
+{
+	if (strlen(c->usage) > 45)
+		printf("  %s\n  %-45s %s\n", c->usage, "", c->help);
+	else
+		printf("  %-45s %s\n", c->usage, c->help);
+}
+
+static void
+run_help(struct app *app, const struct value *v)
+{
+	for (unsigned s = 0; s < SECTIONS; s++) {
+		if (v[1].text && v[1].choice != (int)s && v[1].choice != SECTIONS)
+			continue;
+		printf("\n%c%s:\n", section_names[s][0] - 'a' + 'A', section_names[s] + 1);
+		for (const struct command *c = commands; c->usage; c++)
+			if (c->section == s)
+				print_command(c);
+	}
+	printf("\n");
+}
+
+const struct command commands[] = {
+	{ CONTROL, "start [tx_first [BURSTS]]", "begin to forward, with bursts sent by every stream first",
+	  run_start },
+	{ CONTROL, "stop", "end forwarding, and show its statistics", run_stop },
+	{ CONTROL, "help [control|display|config|ports|all]", "this list, or a part of it", run_help },
+	{ CONTROL, "quit", "end", run_quit },
+
+	{ DISPLAY, "show port info|stats|xstats N|all", "state and limits; counters and rates; all counters",
+	  run_show_port },
+	{ DISPLAY, "clear port stats|xstats N|all", "set the counters to 0", run_clear },
+	{ DISPLAY, "show config fwd|cores|rxtx", "which core forwards what; cores; queues", run_config },
+	{ DISPLAY, "show holders", "who holds how many buffers", run_holders },
+	{ DISPLAY, "csum show N", "where mode csum computes checksums", run_csum_show },
+
+	{ CONFIG, "set fwd io|macswap|rxonly|txonly|csum|icmpecho [retry]",
+	  "forward mode, and whether to retry on a full ring", command_set_fwd },
+	{ CONFIG, "set burst BURST", "buffers a burst", command_set_burst },
+	{ CONFIG, "set burst tx delay US retry RETRIES", "microseconds between retries, and how many of them",
+	  command_set_delay },
+	{ CONFIG, "set promisc N|all on|off", "receive packets for all addresses", command_set_promisc },
+	{ CONFIG, "set allmulti N|all on|off", "receive packets for all groups", command_set_allmulti },
+	{ CONFIG, "mac_addr add|remove|set N MAC", "further addresses to receive; the port's own",
+	  command_mac_addr },
+	{ CONFIG, "rx_vlan add|rm VID N", "receive packets of a VLAN, or no more", command_rx_vlan },
+	{ CONFIG, "csum set ip|udp|tcp hw|sw N", "mode csum: who computes it on a stopped port's TX",
+	  command_csum_set },
+
+	{ PORTS, "port start|stop|close|reset N|all", "also while forwarding", run_port },
+	{ PORTS, "port N rxq|txq Q start|stop", "one queue, also while forwarding", run_port_queue },
+	{ PORTS, "set link-up|link-down port N", "while down, a port's queues stand still", run_link },
+	{ 0 },
+};

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which CPUs the threads run on: -l, -c and --lcores. */
+/* Which CPUs the threads run on: -l, -c, --lcores and --main-lcore. */
 #include <ctype.h>
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +9,7 @@
 #include "testpmd.h"
 
 static bool
-add(struct options *opt, const char *what, unsigned id, unsigned cpu)
+add(struct options *opt, const char *what, unsigned id, const cpu_set_t *cpus)
 {
 	for (unsigned i = 0; i < opt->n_lcores; i++)
 		if (opt->lcores[i].id == id) {
@@ -21,8 +20,15 @@ add(struct options *opt, const char *what, unsigned id, unsigned cpu)
 		complain("%s names more than %u cores", what, MAX_LCORES);
 		return false;
 	}
-	opt->lcores[opt->n_lcores++] = (struct lcore_id){ id, cpu };
+	opt->lcores[opt->n_lcores++] = (struct lcore_id){ id, *cpus };
 	return true;
+}
+
+static void
+skip_spaces(const char **p)
+{
+	while (**p == ' ')
+		(*p)++;
 }
 
 static bool
@@ -31,6 +37,7 @@ number(const char **p, unsigned *value)
 	char *end;
 	unsigned long v;
 
+	skip_spaces(p);
 	if (!isdigit((unsigned char)**p))
 		return false;
 	errno = 0;
@@ -39,54 +46,80 @@ number(const char **p, unsigned *value)
 		return false;
 	*p = end;
 	*value = (unsigned)v;
+	skip_spaces(p);
 	return true;
 }
 
 /* FIRST or FIRST-LAST */
 static bool
-range(const char **p, unsigned *first, unsigned *last)
+range(const char **p, cpu_set_t *set)
 {
-	if (!number(p, first))
+	unsigned first, last;
+
+	if (!number(p, &first))
 		return false;
-	*last = *first;
-	if (**p != '-')
-		return true;
-	(*p)++;
-	return number(p, last) && *last >= *first;
+	last = first;
+	if (**p == '-') {
+		(*p)++;
+		if (!number(p, &last) || last < first)
+			return false;
+	}
+	while (first <= last)
+		CPU_SET(first++, set);
+	return true;
 }
 
-/* One item: RANGE, RANGE@CPU or (RANGE,...)@CPU. */
+/* RANGE, or (RANGE,...) */
+static bool
+set_of(const char **p, cpu_set_t *set, bool *group)
+{
+	CPU_ZERO(set);
+	skip_spaces(p);
+	*group = **p == '(';
+	if (!*group)
+		return range(p, set);
+	do {
+		(*p)++;
+		if (!range(p, set))
+			return false;
+	} while (**p == ',');
+	if (*(*p)++ != ')')
+		return false;
+	skip_spaces(p);
+	return true;
+}
+
+/*
+ * One item: IDS or IDS@CPUS. Without CPUS a core runs on the CPU of its own number, those of a group on
+ * any of the group's.
+ */
 static bool
 item(struct options *opt, const char *what, const char *text, const char **p)
 {
-	struct {
-		unsigned first, last;
-	} set[MAX_LCORES];
-	unsigned n = 0, cpu = 0;
-	bool group = **p == '(', at;
+	cpu_set_t ids, cpus, own;
+	bool group, at, ignored;
 
-	if (group)
-		(*p)++;
-	do {
-		if (n == MAX_LCORES || !range(p, &set[n].first, &set[n].last))
-			goto bad;
-		n++;
-	} while (group && **p == ',' && (*p)++);
-	if (group && *(*p)++ != ')')
+	if (!set_of(p, &ids, &group))
 		goto bad;
+	cpus = ids;
 	at = **p == '@';
 	if (at) {
 		(*p)++;
-		if (!number(p, &cpu))
+		if (!set_of(p, &cpus, &ignored))
 			goto bad;
 	}
-	for (unsigned i = 0; i < n; i++)
-		for (unsigned id = set[i].first; id <= set[i].last; id++)
-			if (!add(opt, what, id, at ? cpu : id))
-				return false;
+	for (unsigned id = 0; id < CPU_SETSIZE; id++) {
+		if (!CPU_ISSET(id, &ids))
+			continue;
+		CPU_ZERO(&own);
+		CPU_SET(id, &own);
+		if (!add(opt, what, id, at || group ? &cpus : &own))
+			return false;
+	}
 	return true;
 bad:
-	complain("%s %s: cannot read it; write cores as 0,1 or 0-3 or, with --lcores, 0@2,1@3",
+	complain("%s %s: cannot read it; write cores as 0,1 or 0-3 or, with --lcores, 0@2,1@3 or "
+		 "(0-2)@(4,5)",
 		 what, text);
 	return false;
 }
@@ -113,6 +146,7 @@ cores_parse_list(struct options *opt, const char *what, const char *text)
 bool
 cores_parse_mask(struct options *opt, const char *text)
 {
+	cpu_set_t own;
 	char *end;
 	uint64_t mask;
 
@@ -123,14 +157,17 @@ cores_parse_mask(struct options *opt, const char *text)
 		return false;
 	}
 	opt->n_lcores = 0;
-	for (unsigned i = 0; i < 64; i++)
-		if (mask >> i & 1 && !add(opt, "-c", i, i))
+	for (unsigned i = 0; i < 64; i++) {
+		CPU_ZERO(&own);
+		CPU_SET(i, &own);
+		if (mask >> i & 1 && !add(opt, "-c", i, &own))
 			return false;
+	}
 	return true;
 }
 
-static void
-list_cpus(const cpu_set_t *set, char *buf, size_t size)
+void
+cores_name(const cpu_set_t *set, char *buf, size_t size)
 {
 	size_t len = 0;
 
@@ -148,40 +185,81 @@ list_cpus(const cpu_set_t *set, char *buf, size_t size)
 	}
 }
 
+static int
+by_id(const void *a, const void *b)
+{
+	const struct lcore_id *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* As in dpdk-testpmd the main thread's is the one with the lowest number, however they are written. */
+static bool
+order(struct options *opt)
+{
+	struct lcore_id main_id;
+	unsigned i = 0;
+
+	qsort(opt->lcores, opt->n_lcores, sizeof(opt->lcores[0]), by_id);
+	if (opt->main_lcore < 0)
+		return true;
+	while (i < opt->n_lcores && opt->lcores[i].id != (unsigned)opt->main_lcore)
+		i++;
+	if (i == opt->n_lcores) {
+		complain("--main-lcore=%d is not one of the cores", opt->main_lcore);
+		return false;
+	}
+	main_id = opt->lcores[i];
+	memmove(&opt->lcores[1], &opt->lcores[0], i * sizeof(opt->lcores[0]));
+	opt->lcores[0] = main_id;
+	return true;
+}
+
+static void
+take_all(struct options *opt, const cpu_set_t *set)
+{
+	for (unsigned i = 0; i < CPU_SETSIZE && opt->n_lcores < MAX_LCORES; i++)
+		if (CPU_ISSET(i, set)) {
+			opt->lcores[opt->n_lcores].id = i;
+			CPU_SET(i, &opt->lcores[opt->n_lcores++].cpus);
+		}
+}
+
 bool
 cores_check(struct options *opt)
 {
-	cpu_set_t set;
-	char have[128];
+	cpu_set_t set, both;
+	char have[128], want[128];
 
 	if (sched_getaffinity(0, sizeof(set), &set) < 0) {
 		complain("cannot read which CPUs this process may use: %s", strerror(errno));
 		return false;
 	}
 	if (!opt->n_lcores)
-		for (unsigned i = 0; i < CPU_SETSIZE && opt->n_lcores < MAX_LCORES; i++)
-			if (CPU_ISSET(i, &set))
-				opt->lcores[opt->n_lcores++] = (struct lcore_id){ i, i };
-	list_cpus(&set, have, sizeof(have));
-	for (unsigned i = 0; i < opt->n_lcores; i++)
-		if (!CPU_ISSET(opt->lcores[i].cpu, &set)) {
-			complain("core %u: CPU %u is not one this process may use (%s)",
-				 opt->lcores[i].id, opt->lcores[i].cpu, have);
-			return false;
-		}
-	return true;
+		take_all(opt, &set);
+	cores_name(&set, have, sizeof(have));
+	for (unsigned i = 0; i < opt->n_lcores; i++) {
+		const struct lcore_id *lc = &opt->lcores[i];
+
+		CPU_AND(&both, &lc->cpus, &set);
+		if (CPU_EQUAL(&both, &lc->cpus))
+			continue;
+		CPU_XOR(&both, &both, &lc->cpus);
+		cores_name(&both, want, sizeof(want));
+		complain("core %u: CPU %s is not one this process may use (%s)", lc->id, want, have);
+		return false;
+	}
+	return order(opt);
 }
 
 bool
 cores_pin_self(const struct lcore_id *id)
 {
-	cpu_set_t set;
-	int err;
+	char cpus[128];
+	int err = pthread_setaffinity_np(pthread_self(), sizeof(id->cpus), &id->cpus);
 
-	CPU_ZERO(&set);
-	CPU_SET(id->cpu, &set);
-	err = pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+	cores_name(&id->cpus, cpus, sizeof(cpus));
 	if (err)
-		complain("cannot run on CPU %u: %s", id->cpu, strerror(err));
+		complain("cannot run on CPU %s: %s", cpus, strerror(err));
 	return !err;
 }

@@ -17,7 +17,7 @@ set(json_t *object, const char *key, uint64_t value)
 }
 
 static json_t *
-counters(const struct baton_stats *s, uint64_t dropped)
+counters(const struct baton_stats *s, const struct stream_counts *c)
 {
 	json_t *o = json_object();
 
@@ -29,30 +29,35 @@ counters(const struct baton_stats *s, uint64_t dropped)
 	set(o, "tx_packets", s->tx_packets);
 	set(o, "tx_bytes", s->tx_bytes);
 	set(o, "tx_errors", s->tx_errors);
-	set(o, "tx_dropped", dropped);
+	set(o, "tx_dropped", c->dropped);
+	set(o, "bad_ipcsum", c->bad_ip);
+	set(o, "bad_l4csum", c->bad_l4);
 	set(o, "violations", s->violations);
 	return o;
 }
 
 static json_t *
-ports(const struct app *app, struct baton_stats *sum, uint64_t *sum_dropped)
+ports(const struct app *app, struct baton_stats *sum, struct stream_counts *sum_counts)
 {
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < app->n_ports; i++) {
 		const struct baton_port_info *info = &app->ports[i].info;
 		const uint8_t *m = info->mac;
+		struct stream_counts c;
 		struct baton_stats s;
 		json_t *o = json_object();
 
 		stats_take(app, i, &s);
+		streams_counts(app, i, &c);
 		set(o, "port", i);
 		json_object_set_new(o, "device", json_string(app->opt.vdevs[i]));
 		json_object_set_new(o, "mac",
 				    json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2],
 						 m[3], m[4], m[5]));
 		set(o, "mtu", info->mtu);
-		json_object_update_new(o, counters(&s, stats_dropped(app, i)));
+		set(o, "times_lost", app->ports[i].lost);
+		json_object_update_new(o, counters(&s, &c));
 		json_array_append_new(list, o);
 		sum->rx_packets += s.rx_packets;
 		sum->rx_bytes += s.rx_bytes;
@@ -63,7 +68,9 @@ ports(const struct app *app, struct baton_stats *sum, uint64_t *sum_dropped)
 		sum->tx_bytes += s.tx_bytes;
 		sum->tx_errors += s.tx_errors;
 		sum->violations += s.violations;
-		*sum_dropped += stats_dropped(app, i);
+		sum_counts->dropped += c.dropped;
+		sum_counts->bad_ip += c.bad_ip;
+		sum_counts->bad_l4 += c.bad_l4;
 	}
 	return list;
 }
@@ -88,11 +95,11 @@ errors(const struct app *app)
 static json_t *
 holders(const struct app *app)
 {
-	struct baton_holder list[64];
-	unsigned n = baton_pool_holders(app->pool, list, 64);
+	struct baton_holder list[MAX_HOLDERS];
+	unsigned n = baton_pool_holders(app->pool, list, MAX_HOLDERS);
 	json_t *o = json_object();
 
-	for (unsigned i = 0; i < n && i < 64; i++)
+	for (unsigned i = 0; i < n && i < MAX_HOLDERS; i++)
 		set(o, list[i].name, list[i].count);
 	return o;
 }
@@ -102,23 +109,28 @@ json_write(const struct app *app)
 {
 	json_t *root = json_object(), *list;
 	struct baton_stats sum = { 0 };
-	uint64_t dropped = 0, cycles = 0;
+	struct stream_counts counts = { 0 };
+	uint64_t cycles = 0, sleeps = 0;
 	bool ok;
 
-	for (unsigned i = 0; i < app->n_lcores; i++)
+	for (unsigned i = 0; i < app->n_lcores; i++) {
 		cycles += app->lcores[i].cycles;
+		sleeps += app->lcores[i].sleeps;
+	}
 	json_object_set_new(root, "version", json_string(baton_version()));
 	json_object_set_new(root, "forward_mode", json_string(fwd_mode_name(app->opt.mode)));
 	set(root, "cores", app->n_lcores);
 	set(root, "burst", app->opt.burst);
 	json_object_set_new(root, "seconds", json_real((double)app->forwarded_ns / 1e9));
-	list = ports(app, &sum, &dropped);
+	list = ports(app, &sum, &counts);
 	json_object_set_new(root, "ports", list);
-	json_object_set_new(root, "total", counters(&sum, dropped));
+	json_object_set_new(root, "total", counters(&sum, &counts));
 	if (app->opt.record_cycles) {
 		set(root, "cycles", cycles);
 		json_object_set_new(root, "cycles_mhz", json_real(stats_mhz(app)));
 	}
+	if (app->opt.sleep_idle)
+		set(root, "sleeps", sleeps);
 	json_object_set_new(root, "errors", errors(app));
 	json_object_set_new(root, "buffers", holders(app));
 	errno = 0;

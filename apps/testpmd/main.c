@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <inttypes.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,7 +16,14 @@
 static int signalled;
 static int signal_fd = -1;
 
-#define load(p) __atomic_load_n(p, __ATOMIC_RELAXED)
+void
+main_wake(struct app *app)
+{
+	uint64_t one = 1;
+
+	/* It can fail only when the counter is full, and then the main thread is awake anyway. */
+	(void)!write(app->wake_fd, &one, sizeof(one));
+}
 
 static void
 on_signal(int sig)
@@ -93,8 +101,8 @@ woken(struct app *app)
 	if (read(app->wake_fd, &count, sizeof(count)) < 0)
 		return;
 	forward_report(app);
-	if (load(&signalled)) {
-		printf("\nSignal %d received, preparing to exit...\n", load(&signalled));
+	if (load_relaxed(&signalled)) {
+		printf("\nSignal %d received, preparing to exit...\n", load_relaxed(&signalled));
 		app->quit = true;
 		return;
 	}
@@ -143,14 +151,13 @@ serve(struct app *app)
 			app->failed = true;
 			return;
 		}
-		if (fds[1].revents || load(&signalled))
+		if (fds[1].revents || load_relaxed(&signalled))
 			woken(app);
 		if (fds[0].revents && baton_ctx_poll(app->ctx, 0) < 0) {
 			complain("%s", baton_last_error());
 			app->failed = true;
 			return;
 		}
-		links_check(app);
 		if (fds[2].revents && !app->quit && opt->interactive)
 			prompt_ready(app);
 		else if (fds[2].revents && !app->quit)
@@ -197,6 +204,8 @@ set_up(struct app *app)
 		return false;
 	}
 	catch_signals(app->wake_fd);
+	pthread_mutex_init(&app->lock, NULL);
+	pthread_cond_init(&app->changed, NULL);
 	if (baton_ctx_create(&config, &app->ctx) < 0) {
 		complain("%s", baton_last_error());
 		return false;
@@ -215,6 +224,7 @@ tear_down(struct app *app)
 			app->failed = true;
 		}
 	}
+	ports_summary(app);
 	ports_close(app);
 	if (!pool_check(app))
 		app->failed = true;
@@ -239,6 +249,7 @@ main(int argc, char **argv)
 
 	if (parsed != PARSED_RUN)
 		return parsed == PARSED_EXIT ? 0 : 2;
+	mallopt(M_ARENA_MAX, 1); /* no thread allocates often enough for 64 MiB of addresses of its own */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	up = set_up(&app);
 	if (up)

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The command line: options for the environment, "--", options for the application. */
-#include <ctype.h>
+/* The command line: options for the environment, "--", options for the application. Their values: values.c. */
 #include <errno.h>
 #include <getopt.h>
-#include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +21,7 @@ enum {
 	O_HUGE_DIR,
 	O_VDEV,
 	O_LOG_LEVEL,
+	O_MAIN_LCORE,
 	/* after it */
 	O_MODE,
 	O_RXD,
@@ -48,6 +46,8 @@ enum {
 	O_TOPOLOGY,
 	O_STOP_AFTER,
 	O_RUN_TIME,
+	O_SLEEP_IDLE,
+	O_RX_CSUM,
 };
 
 #define NONE no_argument
@@ -77,7 +77,7 @@ static const struct option env_options[] = {
 	{ "match-allocations", NONE, 0, O_IGNORED },
 	{ "legacy-mem", NONE, 0, O_IGNORED },
 	{ "iova-mode", NEED, 0, O_IGNORED },
-	{ "main-lcore", NEED, 0, O_IGNORED },
+	{ "main-lcore", NEED, 0, O_MAIN_LCORE },
 	{ "vfio-intr", NEED, 0, O_IGNORED },
 	{ "syslog", NEED, 0, O_IGNORED },
 	{ "base-virtaddr", NEED, 0, O_IGNORED },
@@ -114,6 +114,8 @@ static const struct option app_options[] = {
 	{ "port-topology", NEED, 0, O_TOPOLOGY },
 	{ "stop-after", NEED, 0, O_STOP_AFTER },
 	{ "run-time", NEED, 0, O_RUN_TIME },
+	{ "sleep-idle", NONE, 0, O_SLEEP_IDLE },
+	{ "enable-rx-cksum", NONE, 0, O_RX_CSUM },
 	{ "no-flush-rx", NONE, 0, O_SILENT },
 	{ "no-lsc-interrupt", NONE, 0, O_IGNORED },
 	{ "no-rmv-interrupt", NONE, 0, O_IGNORED },
@@ -133,180 +135,6 @@ static const struct option app_options[] = {
 _Static_assert(sizeof(env_options) / sizeof(env_options[0]) <= MAX_NAMES, "names() has room");
 _Static_assert(sizeof(app_options) / sizeof(app_options[0]) <= MAX_NAMES, "names() has room");
 
-const char *const fwd_mode_names[] = { "io", "macswap", "rxonly", "txonly", NULL };
-static const char *const topology_names[] = { "paired", "chained", "loop", NULL };
-static const char *const level_names[] = { "error", "warning", "info", "debug", NULL };
-
-void
-complain(const char *fmt, ...)
-{
-	va_list ap;
-
-	fflush(stdout);
-	fputs("baton-testpmd: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-}
-
-const char *
-fwd_mode_name(enum fwd_mode mode)
-{
-	return fwd_mode_names[mode];
-}
-
-static int
-index_of(const char *name, const char *const *list)
-{
-	for (int i = 0; list[i]; i++)
-		if (!strcmp(name, list[i]))
-			return i;
-	return -1;
-}
-
-int
-fwd_mode_parse(const char *name)
-{
-	return index_of(name, fwd_mode_names);
-}
-
-static int
-choose(const char *what, const char *name, const char *const *list)
-{
-	const char *near = baton_nearest(name, list);
-	char all[128] = "";
-	int i = index_of(name, list);
-
-	if (i >= 0)
-		return i;
-	for (size_t k = 0; list[k]; k++)
-		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", k ? ", " : "",
-			 list[k]);
-	if (near)
-		complain("%s=%s: did you mean %s? There are %s", what, name, near, all);
-	else
-		complain("%s=%s: there are %s", what, name, all);
-	return -1;
-}
-
-bool
-parse_uint(const char *what, const char *text, uint64_t min, uint64_t max, uint64_t *value)
-{
-	unsigned long long v;
-	char *end;
-
-	errno = 0;
-	v = strtoull(text, &end, 10);
-	if (!isdigit((unsigned char)*text) || *end) {
-		complain("%s=%s is not a number; %llu to %llu is possible", what, text,
-			 (unsigned long long)min, (unsigned long long)max);
-		return false;
-	}
-	if (errno || v < min || v > max) {
-		complain("%s=%s is out of range; %llu to %llu is possible", what, text,
-			 (unsigned long long)min, (unsigned long long)max);
-		return false;
-	}
-	*value = v;
-	return true;
-}
-
-static bool
-set_uint(const char *what, const char *text, unsigned min, unsigned max, unsigned *value)
-{
-	uint64_t v;
-
-	if (!parse_uint(what, text, min, max, &v))
-		return false;
-	*value = (unsigned)v;
-	return true;
-}
-
-/* Rings are powers of two in every driver; the port's own limits are checked when it is known. */
-static bool
-set_descs(const char *what, const char *text, unsigned *value)
-{
-	if (!set_uint(what, text, 2, 32768, value))
-		return false;
-	if (*value & (*value - 1)) {
-		unsigned above = 2;
-
-		while (above < *value)
-			above *= 2;
-		complain("%s=%u is not a power of two; the nearest are %u and %u", what, *value,
-			 above / 2, above);
-		return false;
-	}
-	return true;
-}
-
-static bool
-set_txpkts(struct options *opt, const char *text)
-{
-	unsigned total = 0;
-	char *copy = strdup(text), *rest = copy, *word;
-	bool ok = copy != NULL;
-
-	opt->n_txpkts = 0;
-	while (ok && (word = strsep(&rest, ","))) {
-		unsigned len;
-
-		if (opt->n_txpkts == MAX_TXSEGS) {
-			complain("--txpkts: at most %u segments", MAX_TXSEGS);
-			ok = false;
-			break;
-		}
-		ok = set_uint("--txpkts", word, opt->n_txpkts ? 1 : TXONLY_HDR,
-			      BATON_MAX_MTU + ETHER_HDR + ETHER_CRC, &len);
-		if (ok)
-			opt->txpkts[opt->n_txpkts++] = (uint16_t)len;
-		total += ok ? len : 0;
-	}
-	free(copy);
-	if (ok && !total) {
-		complain("--txpkts wants lengths, such as 64 or 128,512");
-		return false;
-	}
-	return ok;
-}
-
-static bool
-set_run_time(struct options *opt, const char *text)
-{
-	char *end;
-
-	errno = 0;
-	opt->run_time = strtod(text, &end);
-	if (errno || end == text || *end || !(opt->run_time > 0) || opt->run_time > 1e9) {
-		complain("--run-time=%s is not a number of seconds above 0", text);
-		return false;
-	}
-	return true;
-}
-
-static bool
-set_max_pkt_len(struct options *opt, const char *text)
-{
-	unsigned extra = ETHER_HDR + ETHER_CRC, len;
-
-	if (!set_uint("--max-pkt-len", text, BATON_MIN_MTU + extra, BATON_MAX_MTU + extra, &len))
-		return false;
-	opt->mtu = len - extra;
-	return true;
-}
-
-static bool
-set_log_level(struct options *opt, const char *text)
-{
-	const char *colon = strrchr(text, ':'); /* DPDK's COMPONENT:LEVEL */
-	int level = choose("--log-level", colon ? colon + 1 : text, level_names);
-
-	if (level >= 0)
-		opt->log_level = (enum baton_log_level)level;
-	return level >= 0;
-}
-
 static bool
 set_vdev(struct options *opt, const char *text)
 {
@@ -315,6 +143,17 @@ set_vdev(struct options *opt, const char *text)
 		return false;
 	}
 	opt->vdevs[opt->n_vdevs++] = text;
+	return true;
+}
+
+static bool
+set_main_lcore(struct options *opt, const char *arg)
+{
+	unsigned id;
+
+	if (!set_uint("--main-lcore", arg, 0, CPU_SETSIZE - 1, &id))
+		return false;
+	opt->main_lcore = (int)id;
 	return true;
 }
 
@@ -348,6 +187,8 @@ env_option(struct options *opt, int o, const char *arg)
 		return true;
 	case O_VDEV:
 		return set_vdev(opt, arg);
+	case O_MAIN_LCORE:
+		return set_main_lcore(opt, arg);
 	case O_LOG_LEVEL:
 		return set_log_level(opt, arg);
 	default:
@@ -359,7 +200,7 @@ static bool
 set_retry(struct options *opt, const char *arg)
 {
 	opt->retry = true;
-	return !arg || set_uint("--retry", arg, 1, 1000000, &opt->retries);
+	return !arg || set_uint("--retry", arg, 1, MAX_RETRIES, &opt->retries);
 }
 
 static bool
@@ -379,6 +220,12 @@ app_switch(struct options *opt, int o)
 		break;
 	case O_CYCLES:
 		opt->record_cycles = true;
+		break;
+	case O_SLEEP_IDLE:
+		opt->sleep_idle = true;
+		break;
+	case O_RX_CSUM:
+		opt->rx_csum = true;
 		break;
 	default:
 		break;
@@ -536,6 +383,23 @@ parse_part(struct options *opt, int argc, char **argv, bool env)
 	return PARSED_RUN;
 }
 
+/*
+ * As in dpdk-testpmd: a number for one direction is not one for the other, and there are as many streams as both have
+ * queues. Only that a number for one alone is taken for both, since queues without partner are of no use.
+ */
+static void
+count_queues(struct options *opt)
+{
+	if (!opt->rxq)
+		opt->rxq = opt->txq ? opt->txq : 1;
+	if (!opt->txq)
+		opt->txq = opt->rxq;
+	opt->queues = opt->rxq < opt->txq ? opt->rxq : opt->txq;
+	if (opt->rxq > opt->txq)
+		complain("--rxq=%u --txq=%u: nobody forwards what arrives in RX queues %u and up", opt->rxq,
+			 opt->txq, opt->txq);
+}
+
 /* What only the whole command line can tell. */
 static bool
 check(struct options *opt)
@@ -552,17 +416,16 @@ check(struct options *opt)
 	}
 	if (!cores_check(opt))
 		return false;
-	if (opt->rxq && opt->txq && opt->rxq != opt->txq) {
-		complain("--rxq=%u --txq=%u: a stream joins one of each, so they must be equal",
-			 opt->rxq, opt->txq);
-		return false;
-	}
-	opt->queues = opt->rxq ? opt->rxq : opt->txq ? opt->txq : 1;
+	count_queues(opt);
 	fwd = opt->n_lcores > 1 ? opt->n_lcores - 1 : 1;
 	if (opt->nb_cores > fwd) {
 		complain(
 			"--nb-cores=%u: %u core%s can forward; the first of -l is the main thread's",
 			opt->nb_cores, fwd, fwd == 1 ? "" : "s");
+		return false;
+	}
+	if (opt->sleep_idle && opt->mode == FWD_TXONLY) {
+		complain("--sleep-idle: in mode txonly there is always something to send");
 		return false;
 	}
 #ifndef TESTPMD_HAVE_JANSSON
@@ -595,7 +458,9 @@ options_parse(struct options *opt, int argc, char **argv)
 
 	*opt = (struct options){
 		.log_level = BATON_LOG_INFO,
+		.main_lcore = -1,
 		.retries = DEF_RETRIES,
+		.retry_us = DEF_RETRY_US,
 		.burst = 32,
 		.nb_cores = 1,
 		.txpkts = { 64 },

@@ -4,35 +4,58 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "testpmd.h"
 
 static bool
-open_one(struct app *app, const char *devargs)
+configure(struct app *app, unsigned port)
 {
+	struct app_port *p = &app->ports[port];
 	struct baton_port_config config = {
 		.size = sizeof(config),
-		.rx_queues = (uint16_t)app->opt.queues,
-		.tx_queues = (uint16_t)app->opt.queues,
+		.rx_queues = (uint16_t)app->opt.rxq,
+		.tx_queues = (uint16_t)app->opt.txq,
 		.mtu = (uint16_t)app->opt.mtu,
 	};
-	struct app_port *p = &app->ports[app->n_ports];
+
+	if (app->opt.rx_csum)
+		config.offloads |= BATON_OFFLOAD_RX_CSUM;
+	if (p->tcp_hw || p->udp_hw)
+		config.offloads |= BATON_OFFLOAD_TX_CSUM;
+	if (app->opt.rx_csum && !(p->info.offloads & BATON_OFFLOAD_RX_CSUM)) {
+		complain("--enable-rx-cksum: port %u (%s) cannot check checksums", port, p->info.name);
+		return false;
+	}
+	if (baton_port_configure(p->port, &config) < 0) {
+		complain("port %u: %s", port, baton_last_error());
+		return false;
+	}
+	p->reconfigure = false;
+	return true;
+}
+
+static bool
+open_one(struct app *app, const char *devargs)
+{
+	unsigned port = app->n_ports;
+	struct app_port *p = &app->ports[port];
 
 	if (baton_port_open(app->ctx, devargs, &p->port) < 0) {
 		complain("--vdev: %s", baton_last_error());
 		return false;
 	}
 	app->n_ports++;
-	if (baton_port_configure(p->port, &config) < 0) {
-		complain("port %u: %s", app->n_ports - 1, baton_last_error());
+	baton_port_info(p->port, &p->info);
+	if (!configure(app, port))
 		return false;
-	}
 	baton_port_info(p->port, &p->info);
 	if (p->info.max_segs > MAX_TOKENS) {
-		complain("port %u (%s): packets of up to %u buffers; at most %u are handled",
-			 app->n_ports - 1, devargs, p->info.max_segs, MAX_TOKENS);
+		complain("port %u (%s): packets of up to %u buffers; at most %u are handled", port,
+			 devargs, p->info.max_segs, MAX_TOKENS);
 		return false;
 	}
+	port_watch(app, port);
 	return true;
 }
 
@@ -42,15 +65,17 @@ buffers_needed(const struct app *app)
 {
 	const struct options *opt = &app->opt;
 	uint64_t cache = opt->mbcache ? opt->mbcache : BATON_DEFAULT_CACHE;
-	uint64_t n = app->n_lcores * (2 * cache + MAX_TOKENS) + 1024;
+	uint64_t n = 0, burst = MAX_BURST;
 
 	for (unsigned i = 0; i < app->n_ports; i++) {
-		uint32_t descs = app->ports[i].info.default_descs;
+		const struct baton_port_info *info = &app->ports[i].info;
 
-		n += (uint64_t)opt->queues *
-		     ((opt->rxd ? opt->rxd : descs) + (opt->txd ? opt->txd : descs));
+		n += (uint64_t)opt->rxq * (opt->rxd ? opt->rxd : info->default_descs);
+		n += (uint64_t)opt->txq * (opt->txd ? opt->txd : info->default_descs);
+		burst = info->max_segs > burst ? info->max_segs : burst;
 	}
-	n = (n + 1023) / 1024 * 1024;
+	n += app->n_lcores * (2 * cache + burst);
+	n = (n + 255) / 256 * 256;
 	return n > BATON_MAX_BUFS ? BATON_MAX_BUFS : (uint32_t)n;
 }
 
@@ -79,95 +104,95 @@ make_pool(struct app *app)
 }
 
 static bool
+make_worker(struct app *app, struct lcore *lc, const struct lcore_id *id)
+{
+	char name[32];
+	struct baton_worker_config config = {
+		.size = sizeof(config),
+		.name = name,
+		.cache_size = app->opt.mbcache,
+	};
+
+	lc->app = app;
+	lc->id = *id;
+	lc->wake_fd = -1;
+	snprintf(name, sizeof(name), "core %u", id->id);
+	if (baton_worker_create(app->ctx, &config, &lc->worker) < 0) {
+		complain("core %u: %s", id->id, baton_last_error());
+		return false;
+	}
+	return !app->opt.sleep_idle || sleep_set_up(lc);
+}
+
+static bool
 make_workers(struct app *app)
 {
-	struct options *opt = &app->opt;
-	unsigned first = opt->n_lcores > 1;
+	unsigned first = app->opt.n_lcores > 1; /* one core alone is the main thread's, and forwards */
 
 	app->lcores = aligned_alloc(64, app->n_lcores * sizeof(*app->lcores));
 	if (!app->lcores) {
 		complain("out of memory");
+		app->n_lcores = 0;
 		return false;
 	}
 	memset(app->lcores, 0, app->n_lcores * sizeof(*app->lcores));
-	for (unsigned i = 0; i < app->n_lcores; i++) {
-		struct lcore *lc = &app->lcores[i];
-		char name[32];
-		struct baton_worker_config config = {
-			.size = sizeof(config),
-			.name = name,
-			.cache_size = opt->mbcache,
-		};
-
-		lc->app = app;
-		lc->id = opt->lcores[first + i];
-		snprintf(name, sizeof(name), "core %u", lc->id.id);
-		if (baton_worker_create(app->ctx, &config, &lc->worker) < 0) {
-			complain("core %u: %s", lc->id.id, baton_last_error());
+	for (unsigned i = 0; i < app->n_lcores; i++)
+		app->lcores[i].wake_fd = -1;
+	for (unsigned i = 0; i < app->n_lcores; i++)
+		if (!make_worker(app, &app->lcores[i], &app->opt.lcores[first + i]))
 			return false;
-		}
-	}
 	return true;
 }
 
-/* The port that packets received on @port leave by. */
-static unsigned
-peer_of(const struct app *app, unsigned port)
-{
-	switch (app->opt.topology) {
-	case TOPOLOGY_LOOP:
-		return port;
-	case TOPOLOGY_CHAINED:
-		return (port + 1) % app->n_ports;
-	default:
-		return (port ^ 1) < app->n_ports ? port ^ 1 : port;
-	}
-}
-
 static bool
-setup_queue(struct app *app, struct stream *s, struct lcore *lc, bool tx)
+set_up_queue(struct app *app, unsigned port, unsigned index, bool tx)
 {
-	unsigned port = tx ? s->tx_port : s->rx_port;
+	struct app_port *p = &app->ports[port];
+	struct app_queue *q = tx ? &p->tx[index] : &p->rx[index];
 	struct baton_queue_config config = {
 		.size = sizeof(config),
 		.descs = tx ? app->opt.txd : app->opt.rxd,
-		.worker = lc->worker,
+		.worker = q->want->worker,
 		.pool = tx ? NULL : app->pool,
 	};
-	int ret = tx ? baton_txq_setup(app->ports[port].port, (uint16_t)s->queue, &config, &s->txq)
-		     : baton_rxq_setup(app->ports[port].port, (uint16_t)s->queue, &config, &s->rxq);
+	int ret;
 
-	if (ret < 0)
+	if (q->queue && q->lcore == q->want)
+		return true;
+	q->queue = NULL;
+	q->stopped = false;
+	ret = tx ? baton_txq_setup(p->port, (uint16_t)index, &config, &q->queue) :
+		   baton_rxq_setup(p->port, (uint16_t)index, &config, &q->queue);
+	if (ret < 0) {
 		complain("port %u: %s", port, baton_last_error());
-	return ret >= 0;
-}
-
-/* A stream's two queues belong to one core: nothing is handed between threads. */
-static bool
-make_streams(struct app *app)
-{
-	app->streams = calloc(app->n_streams, sizeof(*app->streams));
-	if (!app->streams) {
-		complain("out of memory");
 		return false;
 	}
-	for (unsigned i = 0; i < app->n_streams; i++) {
-		struct stream *s = &app->streams[i];
-		struct lcore *lc = &app->lcores[i % app->n_lcores];
-
-		s->rx_port = i / app->opt.queues;
-		s->queue = i % app->opt.queues;
-		s->tx_port = peer_of(app, s->rx_port);
-		txonly_frame(app, s);
-		lc->streams[lc->n_streams++] = s;
-		if (!setup_queue(app, s, lc, false) || !setup_queue(app, s, lc, true))
-			return false;
-	}
+	q->lcore = q->want;
 	return true;
 }
 
-static void
-print_port(const struct app_port *p, unsigned i)
+bool
+port_set_up(struct app *app, unsigned port)
+{
+	struct app_port *p = &app->ports[port];
+	bool ok = true;
+
+	if (p->reconfigure) {
+		for (unsigned i = 0; i < app->opt.rxq; i++)
+			p->rx[i].queue = NULL;
+		for (unsigned i = 0; i < app->opt.txq; i++)
+			p->tx[i].queue = NULL;
+		ok = configure(app, port);
+	}
+	for (unsigned i = 0; ok && i < app->opt.rxq; i++)
+		ok = set_up_queue(app, port, i, false);
+	for (unsigned i = 0; ok && i < app->opt.txq; i++)
+		ok = set_up_queue(app, port, i, true);
+	return ok;
+}
+
+void
+port_print(const struct app_port *p, unsigned i)
 {
 	const uint8_t *m = p->info.mac;
 
@@ -175,34 +200,52 @@ print_port(const struct app_port *p, unsigned i)
 	       m[5], p->info.name, p->info.detail[0] ? ": " : "", p->info.detail);
 }
 
-static bool
-start_ports(struct app *app)
+bool
+port_bring_up(struct app *app, unsigned port)
 {
-	for (unsigned i = 0; i < app->n_ports; i++) {
-		struct app_port *p = &app->ports[i];
-		struct baton_link link;
+	struct app_port *p = &app->ports[port];
+	int ret;
 
-		if (baton_port_start(p->port) < 0) {
-			complain("port %u: %s", i, baton_last_error());
-			return false;
-		}
-		baton_port_info(p->port, &p->info);
-		baton_port_link(p->port, &link);
-		p->link_up = link.up;
-		print_port(p, i);
+	p->quiet = true;
+	ret = baton_port_start(p->port);
+	p->quiet = false;
+	if (ret < 0) {
+		complain("port %u: %s", port, baton_last_error());
+		return false;
 	}
+	baton_port_info(p->port, &p->info);
+	for (unsigned i = 0; i < app->opt.rxq; i++)
+		p->rx[i].stopped = false;
+	for (unsigned i = 0; i < app->opt.txq; i++)
+		p->tx[i].stopped = false;
 	return true;
 }
 
-/* rx_burst wants room for the longest packet; see forward_once() for bursts smaller than that. */
-static void
-set_room(struct app *app)
+void
+port_take_down(struct app *app, unsigned port)
+{
+	struct app_port *p = &app->ports[port];
+
+	p->quiet = true;
+	if (baton_port_stop(p->port) < 0) {
+		complain("stopping port %u: %s", port, baton_last_error());
+		app->failed = true;
+	}
+	p->quiet = false;
+	baton_port_info(p->port, &p->info);
+}
+
+/* rx_burst wants room for the longest packet; see not_received() for bursts smaller than that. */
+void
+ports_set_room(struct app *app)
 {
 	unsigned room = app->opt.burst;
 
 	for (unsigned i = 0; i < app->n_ports; i++) {
 		struct baton_port_info info;
 
+		if (!app->ports[i].port)
+			continue;
 		baton_port_info(app->ports[i].port, &info);
 		if (info.rx_max_segs > room)
 			room = info.rx_max_segs;
@@ -227,25 +270,30 @@ ports_open(struct app *app)
 	if (app->n_lcores < app->opt.nb_cores)
 		complain("--nb-cores=%u: %u are used, as there are as many streams",
 			 app->opt.nb_cores, app->n_lcores);
-	if (!make_pool(app) || !txonly_check(app) || !make_workers(app) || !make_streams(app))
+	if (!make_pool(app) || !txonly_check(app) || !make_workers(app) || !streams_make(app))
 		return false;
-	set_room(app);
-	return start_ports(app);
+	ports_set_room(app);
+	for (unsigned i = 0; i < app->n_ports; i++) {
+		if (!port_bring_up(app, i))
+			return false;
+		port_print(&app->ports[i], i);
+	}
+	streams_attach(app); /* an address may be known only now */
+	return !app->opt.sleep_idle || sleep_check(app);
 }
 
-void
-links_check(struct app *app)
+static void
+close_lcores(struct app *app)
 {
-	for (unsigned i = 0; i < app->n_ports; i++) {
-		struct baton_link link;
+	for (unsigned i = 0; app->lcores && i < app->n_lcores; i++) {
+		struct lcore *lc = &app->lcores[i];
 
-		baton_port_link(app->ports[i].port, &link);
-		if (link.up == app->ports[i].link_up)
-			continue;
-		app->ports[i].link_up = link.up;
-		printf("\nPort %u: link state change event: link is %s\n", i,
-		       link.up ? "up" : "down");
-		prompt_redraw();
+		if (lc->worker)
+			baton_worker_destroy(lc->worker);
+		if (lc->wake_fd >= 0)
+			close(lc->wake_fd);
+		free(lc->fds);
+		free(lc->streams);
 	}
 }
 
@@ -255,30 +303,35 @@ ports_close(struct app *app)
 	for (unsigned i = 0; i < app->n_ports; i++) {
 		struct app_port *p = &app->ports[i];
 
+		if (!p->port)
+			continue;
+		baton_port_on_event(p->port, NULL, NULL);
 		printf("Stopping port %u...\n", i);
-		if (p->info.started && baton_port_stop(p->port) < 0) {
-			complain("stopping port %u: %s", i, baton_last_error());
-			app->failed = true;
-		}
+		port_take_down(app, i);
 		baton_port_stats(p->port, &p->last);
 	}
 	for (unsigned i = 0; i < app->n_ports; i++) {
+		struct app_port *p = &app->ports[i];
+
+		free(p->rx);
+		free(p->tx);
+		free(p->cleared);
+		if (!p->port)
+			continue;
 		printf("Closing port %u...\n", i);
-		if (baton_port_close(app->ports[i].port) < 0) {
+		if (baton_port_close(p->port) < 0) {
 			complain("closing port %u: %s", i, baton_last_error());
 			app->failed = true;
 		}
-		app->ports[i].port = NULL;
+		p->port = NULL;
 	}
-	for (unsigned i = 0; app->lcores && i < app->n_lcores; i++)
-		if (app->lcores[i].worker)
-			baton_worker_destroy(app->lcores[i].worker);
+	close_lcores(app);
 }
 
 bool
 pool_check(struct app *app)
 {
-	struct baton_holder holders[64];
+	struct baton_holder holders[MAX_HOLDERS];
 	struct baton_pool_info info;
 	unsigned n;
 	uint32_t home = 0;
@@ -286,47 +339,15 @@ pool_check(struct app *app)
 	if (!app->pool)
 		return true;
 	baton_pool_info(app->pool, &info);
-	n = baton_pool_holders(app->pool, holders, 64);
-	for (unsigned i = 0; i < n && i < 64; i++)
+	n = baton_pool_holders(app->pool, holders, MAX_HOLDERS);
+	for (unsigned i = 0; i < n && i < MAX_HOLDERS; i++)
 		if (holders[i].kind == BATON_HOLDER_FREE || holders[i].kind == BATON_HOLDER_CACHE)
 			home += holders[i].count;
 	if (home == info.count)
 		return true;
 	complain("LOST BUFFERS: %u of %u of %s are home; their holders:", home, info.count,
 		 info.name);
-	for (unsigned i = 0; i < n && i < 64; i++)
+	for (unsigned i = 0; i < n && i < MAX_HOLDERS; i++)
 		complain("  %8u %s", holders[i].count, holders[i].name);
 	return false;
-}
-
-void
-port_info(const struct app *app, unsigned i)
-{
-	struct baton_port_info info;
-	struct baton_link link;
-	const uint8_t *m = info.mac;
-
-	baton_port_info(app->ports[i].port, &info);
-	baton_port_link(app->ports[i].port, &link);
-	printf("\n********************* Infos for port %-2u *********************\n", i);
-	printf("MAC address: %02X:%02X:%02X:%02X:%02X:%02X\n", m[0], m[1], m[2], m[3], m[4], m[5]);
-	printf("Device name: %s\nDriver name: %s\n", info.name, info.driver);
-	if (info.detail[0])
-		printf("Device info: %s\n", info.detail);
-	printf("Link status: %s\n", link.up ? "up" : "down");
-	if (link.speed_mbps)
-		printf("Link speed: %u Mbps\n", link.speed_mbps);
-	else
-		printf("Link speed: unknown\n");
-	printf("Link duplex: %s\n", link.full_duplex ? "full-duplex" : "half-duplex");
-	printf("MTU: %u\nMaximum possible MTU: %u\n", info.mtu, info.max_mtu);
-	printf("Current number of RX queues: %u\nMax possible RX queues: %u\n", info.rx_queues,
-	       info.max_rx_queues);
-	printf("Current number of TX queues: %u\nMax possible TX queues: %u\n", info.tx_queues,
-	       info.max_tx_queues);
-	printf("Min possible number of descriptors: %u\nMax possible number of descriptors: %u\n",
-	       info.min_descs, info.max_descs);
-	printf("Default number of descriptors: %u\n", info.default_descs);
-	printf("Max segment number per packet: %u\n", info.max_segs);
-	printf("Started: %s\n", info.started ? "yes" : "no");
 }

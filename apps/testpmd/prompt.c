@@ -14,9 +14,10 @@
 #include <editline/readline.h>
 #endif
 
-#include "testpmd.h"
+#include "command.h"
 
-#define PROMPT "testpmd> "
+#define PROMPT		"testpmd> "
+#define MAX_COMPLETIONS 64
 
 /* The editor's callback has no argument to carry it; libedit's own state is global, too. */
 static struct app *prompt_app;
@@ -26,10 +27,33 @@ static bool typing;  /* the prompt is shown, and waits; relaxed atomic, as any t
 #ifdef TESTPMD_HAVE_LIBEDIT
 static void line_typed(char *line);
 
+/* One after the other, the words that may stand here; the editor frees them. */
+static char *
+next_word(const char *text, int state)
+{
+	static char words[MAX_COMPLETIONS][32];
+	static unsigned n, i;
+	char line[1024];
+
+	if (!state) {
+		snprintf(line, sizeof(line), "%.*s", rl_point, rl_line_buffer);
+		n = command_complete(line, words, MAX_COMPLETIONS);
+		i = 0;
+	}
+	return i < n ? strdup(words[i++]) : NULL;
+}
+
+static char **
+complete(const char *text, int start, int end)
+{
+	rl_attempted_completion_over = 1; /* the names of files here are of no use */
+	return rl_completion_matches(text, next_word);
+}
+
 static void
 ask(void)
 {
-	rl_bind_key('\t', rl_insert); /* the names of files here are of no use */
+	rl_attempted_completion_function = complete;
 	rl_callback_handler_install(PROMPT, line_typed);
 	__atomic_store_n(&typing, true, __ATOMIC_RELAXED);
 }

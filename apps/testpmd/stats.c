@@ -30,24 +30,14 @@ stats_take(const struct app *app, unsigned port, struct baton_stats *stats)
 }
 
 uint64_t
-stats_dropped(const struct app *app, unsigned port)
-{
-	uint64_t n = 0;
-
-	for (unsigned i = 0; app->streams && i < app->n_streams; i++)
-		if (app->streams[i].tx_port == port)
-			n += __atomic_load_n(&app->streams[i].dropped, __ATOMIC_RELAXED);
-	return n;
-}
-
-uint64_t
 stats_lost(const struct app *app, unsigned port)
 {
-	uint64_t dropped = stats_dropped(app, port);
+	struct stream_counts counts;
 	struct baton_stats s;
 
+	streams_counts(app, port, &counts);
 	stats_take(app, port, &s);
-	return s.tx_errors > dropped ? s.tx_errors - dropped : 0;
+	return s.tx_errors > counts.dropped ? s.tx_errors - counts.dropped : 0;
 }
 
 static uint64_t
@@ -103,20 +93,27 @@ stats_clear(struct app *app, unsigned port)
 
 	baton_port_stats_reset(p->port);
 	p->start = (struct baton_stats){ 0 };
-	p->start_dropped = stats_dropped(app, port) + stats_lost(app, port);
+	streams_counts(app, port, &p->start_counts);
+	p->start_counts.dropped += stats_lost(app, port);
 	p->shown = (struct port_snapshot){ .ns = clock_ns() };
 	printf("\n  NIC statistics for port %u cleared\n", port);
 }
 
 struct totals {
-	uint64_t rx, missed, tx, dropped;
+	uint64_t rx, missed, tx, dropped, bad_ip, bad_l4;
 };
 
 static void
-print_totals(const struct totals *t)
+print_totals(const struct totals *t, bool sums)
 {
 	printf("  RX-packets: %-14" PRIu64 " RX-dropped: %-14" PRIu64 "RX-total: %-" PRIu64 "\n",
 	       t->rx, t->missed, t->rx + t->missed);
+	if (sums) {
+		printf("  Bad-ipcsum: %-14" PRIu64 " Bad-l4csum: %-14" PRIu64
+		       "Bad-outer-l4csum: %-14d\n",
+		       t->bad_ip, t->bad_l4, 0);
+		printf("  Bad-outer-ipcsum: %-14d\n", 0);
+	}
 	printf("  TX-packets: %-14" PRIu64 " TX-dropped: %-14" PRIu64 "TX-total: %-" PRIu64 "\n",
 	       t->tx, t->dropped, t->tx + t->dropped);
 }
@@ -132,13 +129,17 @@ static void
 port_totals(const struct app *app, unsigned port, struct totals *t)
 {
 	const struct app_port *p = &app->ports[port];
+	struct stream_counts c;
 	struct baton_stats s;
 
 	stats_take(app, port, &s);
+	streams_counts(app, port, &c);
 	t->rx = since(s.rx_packets, p->start.rx_packets);
 	t->missed = since(s.rx_missed, p->start.rx_missed);
 	t->tx = since(s.tx_packets, p->start.tx_packets);
-	t->dropped = since(stats_dropped(app, port) + stats_lost(app, port), p->start_dropped);
+	t->dropped = since(c.dropped + stats_lost(app, port), p->start_counts.dropped);
+	t->bad_ip = since(c.bad_ip, p->start_counts.bad_ip);
+	t->bad_l4 = since(c.bad_l4, p->start_counts.bad_l4);
 }
 
 double
@@ -163,6 +164,22 @@ print_cycles(const struct app *app, const struct totals *all)
 		       packets, stats_mhz(app));
 }
 
+static void
+print_sleeps(const struct app *app)
+{
+	uint64_t ns = clock_ns() - app->start_ns;
+
+	printf("\n");
+	for (unsigned i = 0; i < app->n_lcores; i++) {
+		const struct lcore *lc = &app->lcores[i];
+
+		printf("  Core %u: sleeps: %" PRIu64 "  woken by packets: %" PRIu64
+		       "  asleep: %.1f %% of the time\n",
+		       lc->id.id, lc->sleeps, lc->woken,
+		       ns ? 100.0 * (double)lc->slept_ns / (double)ns : 0);
+	}
+}
+
 void
 stats_forward(struct app *app)
 {
@@ -173,7 +190,7 @@ stats_forward(struct app *app)
 
 		port_totals(app, i, &t);
 		printf("\n  " FWD_BORDER " Forward statistics for port %-2u " FWD_BORDER "\n", i);
-		print_totals(&t);
+		print_totals(&t, app->opt.mode == FWD_CSUM);
 		printf("  " FWD_BORDER "--------------------------------" FWD_BORDER "\n");
 		all.rx += t.rx;
 		all.missed += t.missed;
@@ -181,28 +198,10 @@ stats_forward(struct app *app)
 		all.dropped += t.dropped;
 	}
 	printf("\n  " ACC_BORDER " Accumulated forward statistics for all ports" ACC_BORDER "\n");
-	print_totals(&all);
+	print_totals(&all, false);
 	printf("  " ACC_BORDER "++++++++++++++++++++++++++++++++++++++++++++++" ACC_BORDER "\n");
 	if (app->opt.record_cycles)
 		print_cycles(app, &all);
-}
-
-void
-stats_holders(const struct app *app)
-{
-	struct baton_holder holders[64];
-	struct baton_pool_info info;
-	unsigned n = baton_pool_holders(app->pool, holders, 64);
-	uint64_t sum = 0;
-
-	baton_pool_info(app->pool, &info);
-	printf("\nPool %s: %u buffers\n", info.name, info.count);
-	for (unsigned i = 0; i < n && i < 64; i++) {
-		sum += holders[i].count;
-		printf("  %10u  %s\n", holders[i].count, holders[i].name);
-	}
-	if (n > 64)
-		printf("  and %u holders more\n", n - 64);
-	printf("  %10" PRIu64 "  in all%s\n", sum,
-	       app->forwarding ? "; approximate while forwarding" : "");
+	if (app->opt.sleep_idle)
+		print_sleeps(app);
 }

@@ -4,12 +4,14 @@
  * dpdk-testpmd know.
  *
  * The main thread is the context's control thread: it owns the ports, the prompt and the tables.
- * Each forwarding core is a thread that exists from `start` to `stop`.
+ * Each forwarding core is a thread that exists from `start` to `stop`. Ports and queues may be stopped and
+ * started under it; what else the main thread changes of what a core uses, it changes while the cores are paused.
  */
 #ifndef TESTPMD_H
 #define TESTPMD_H
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,26 +21,31 @@
 #define MAX_BURST   512
 #define MAX_TOKENS  1024 /* room of a forwarding core: a burst, or one packet of many segments */
 #define MAX_TXSEGS  64
+#define MAX_MACS    64
+#define MAX_HOLDERS 256
 #define DEF_RETRIES 64
-#define RETRY_US    1
+#define DEF_RETRY_US 1
+#define MAX_RETRIES 1000000
+#define MAX_RETRY_US 1000000
 
 #define ETHER_HDR  14
 #define ETHER_CRC  4
 #define TXONLY_HDR 42 /* Ethernet, IPv4, UDP */
 
-enum fwd_mode { FWD_IO, FWD_MACSWAP, FWD_RXONLY, FWD_TXONLY, FWD_MODES };
+enum fwd_mode { FWD_IO, FWD_MACSWAP, FWD_RXONLY, FWD_TXONLY, FWD_CSUM, FWD_ICMPECHO, FWD_MODES };
 
 enum topology { TOPOLOGY_PAIRED, TOPOLOGY_CHAINED, TOPOLOGY_LOOP };
 
 struct lcore_id {
 	unsigned id;
-	unsigned cpu;
+	cpu_set_t cpus;
 };
 
 struct options {
 	/* before "--" */
 	struct lcore_id lcores[MAX_LCORES]; /* the first is the main thread's */
 	unsigned n_lcores;
+	int main_lcore; /* -1: the one with the lowest number */
 	bool no_huge;
 	const char *huge_dir;
 	const char *vdevs[BATON_MAX_PORTS];
@@ -49,8 +56,9 @@ struct options {
 	enum fwd_mode mode;
 	enum topology topology;
 	bool retry;
-	unsigned retries;
-	unsigned rxd, txd, rxq, txq, queues; /* 0 descriptors: the driver's default */
+	unsigned retries, retry_us;
+	unsigned rxd, txd, rxq, txq; /* 0 descriptors: the driver's default */
+	unsigned queues;	     /* streams of a port: what both directions have */
 	unsigned burst;
 	unsigned nb_cores;
 	unsigned total_mbufs; /* 0: as many as rings, caches and bursts need */
@@ -60,23 +68,33 @@ struct options {
 	uint16_t txpkts[MAX_TXSEGS];
 	unsigned n_txpkts;
 	unsigned stats_period;
-	bool tx_first, auto_start, interactive, record_cycles;
+	bool tx_first, auto_start, interactive, record_cycles, sleep_idle, rx_csum;
 	const char *stats_json;
 	uint64_t stop_after;
 	double run_time;
 };
 
+/* Counted by a stream's core alone: relaxed stores, relaxed loads elsewhere. */
+struct stream_counts {
+	uint64_t dropped; /* packets the ring had no room for, or refused */
+	uint64_t bad_ip;  /* mode csum: received with a wrong checksum */
+	uint64_t bad_l4;
+};
+
 /* One receive queue, and the transmit queue its packets leave by. Served by one forwarding core. */
 struct stream {
-	struct baton_queue *rxq, *txq;
+	struct baton_queue *rxq, *txq; /* NULL: the port is closed */
+	unsigned rest;		       /* rounds to leave out, as its RX queue is stopped */
 	unsigned rx_port, tx_port, queue;
-	uint64_t dropped;   /* packets the ring had no room for, or refused; relaxed */
+	bool tcp_hw, udp_hw; /* mode csum: leave the checksum to the device */
+	struct stream_counts counts;
 	uint64_t quota;	    /* txonly: packets still to send under --stop-after */
 	const char *failed; /* the burst that failed, "rx_burst" or "tx_burst"; release */
 	int error;	    /* its errno, negative */
 	char error_text[192];
 	bool reported;
-	uint8_t frame[TXONLY_HDR + 6]; /* the headers txonly and tx_first send */
+	/* The headers that txonly and tx_first send; csum uses its Ethernet addresses. */
+	uint8_t frame[TXONLY_HDR + 6];
 };
 
 struct app;
@@ -86,11 +104,14 @@ struct lcore {
 	struct app *app;
 	struct baton_worker *worker;
 	struct lcore_id id;
-	struct stream *streams[BATON_MAX_PORTS * BATON_MAX_QUEUES]; /* the live ones come first */
+	struct stream **streams; /* the live ones come first */
 	unsigned n_streams, n_live;
 	unsigned room;	   /* tokens of one rx_burst */
 	unsigned max_room; /* what the longest packet of any port may need */
 	uint64_t cycles;
+	uint64_t sleeps, woken, slept_ns; /* --sleep-idle; relaxed */
+	struct pollfd *fds;		  /* --sleep-idle: one a stream, and wake_fd */
+	int wake_fd;			  /* --sleep-idle: an eventfd for the main thread; else -1 */
 	pthread_t thread;
 	bool running;
 	struct baton_token tokens[MAX_TOKENS] __attribute__((aligned(64)));
@@ -101,15 +122,36 @@ struct port_snapshot {
 	uint64_t ns;
 };
 
-struct app_port {
-	struct baton_port *port;
-	struct baton_port_info info; /* after start */
-	struct port_snapshot shown;  /* what the last `show` said, for the rates */
-	struct baton_stats start;    /* at `start`, for the forward statistics */
-	uint64_t start_dropped;
-	struct baton_stats last; /* taken before the port was closed */
-	bool link_up;
+struct app_queue {
+	struct baton_queue *queue;
+	struct lcore *lcore; /* whose worker it is set up for */
+	struct lcore *want;  /* and whose it should be */
+	bool stopped;	     /* by hand */
 };
+
+struct app_port {
+	struct baton_port *port;	/* NULL: closed */
+	struct app_queue *rx, *tx;	/* opt.rxq and opt.txq of them */
+	struct baton_port_info info;	/* as of the last start or stop */
+	struct port_snapshot shown;	/* what the last `show` said, for the rates */
+	struct baton_stats start;	/* at `start`, for the forward statistics */
+	struct stream_counts start_counts;
+	struct stream_counts counts;	/* of streams that are no more */
+	struct baton_stats last;	/* taken before the port was closed */
+	struct baton_xstat *cleared;	/* what `clear port xstats` found */
+	unsigned n_cleared;
+	uint8_t macs[MAX_MACS][6]; /* mac_addr add */
+	unsigned n_macs;
+	bool tcp_hw, udp_hw; /* csum set */
+	bool quiet;	     /* we change its state: no need to be told */
+	bool reconfigure;    /* the offloads it was configured with are others by now */
+	bool promisc, allmulti, promisc_set, allmulti_set;
+	unsigned lost; /* times its device went away */
+	uint64_t lost_since, lost_ns;
+};
+
+#define HALT_STOP  1u
+#define HALT_PAUSE 2u
 
 struct app {
 	struct options opt;
@@ -124,8 +166,11 @@ struct app {
 
 	bool forwarding;
 	bool started_once;
-	uint32_t stop;	   /* relaxed atomic: the forwarding cores end their loops */
-	unsigned running;  /* relaxed atomic: cores still in their loops */
+	uint32_t halt;	   /* relaxed atomic: HALT_*, the forwarding cores leave their loops */
+	pthread_mutex_t lock; /* for the three that follow */
+	pthread_cond_t changed;
+	unsigned running; /* cores that have not ended */
+	unsigned paused;
 	uint64_t received; /* relaxed atomic: packets counted for --stop-after */
 	unsigned tx_first; /* bursts to send before forwarding begins */
 	int wake_fd;	   /* eventfd: a core has ended, or a signal came */
@@ -134,72 +179,140 @@ struct app {
 	uint64_t start_ns, start_tsc, forwarded_ns;
 };
 
+/* main.c */
+/** A core has something to tell the main thread. Any thread. */
+void main_wake(struct app *app);
+
 /* options.c */
 enum parsed { PARSED_RUN, PARSED_EXIT, PARSED_ERROR };
 enum parsed options_parse(struct options *opt, int argc, char **argv);
-const char *fwd_mode_name(enum fwd_mode mode);
-/** Return: the mode, or -1. */
-int fwd_mode_parse(const char *name);
-extern const char *const fwd_mode_names[];
 
+/* values.c */
+void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+const char *fwd_mode_name(enum fwd_mode mode);
 /** A decimal number in min .. max, or a sentence on stderr that names @what. */
 bool parse_uint(const char *what, const char *text, uint64_t min, uint64_t max, uint64_t *value);
-void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/** Six hexadecimal bytes. */
+bool parse_mac(const char *text, uint8_t mac[6]);
+/** One of the list's names: its index, or -1 and a sentence on stderr. */
+int choose(const char *what, const char *name, const char *const *list);
+extern const char *const fwd_mode_names[];
+extern const char *const topology_names[];
+extern const char *const level_names[];
+bool set_uint(const char *what, const char *text, unsigned min, unsigned max, unsigned *value);
+bool set_descs(const char *what, const char *text, unsigned *value);
+bool set_txpkts(struct options *opt, const char *text);
+bool set_run_time(struct options *opt, const char *text);
+bool set_max_pkt_len(struct options *opt, const char *text);
+bool set_log_level(struct options *opt, const char *text);
 
 /* cores.c */
 bool cores_parse_list(struct options *opt, const char *what, const char *text);
 bool cores_parse_mask(struct options *opt, const char *text);
-/** The process's own CPUs, when none were asked for; and that those asked for are there. */
+/** The process's own CPUs, when none were asked for; that those asked for are there; the main one first. */
 bool cores_check(struct options *opt);
 bool cores_pin_self(const struct lcore_id *id);
+/** Such as "0-2,5". */
+void cores_name(const cpu_set_t *set, char *buf, size_t size);
 
 /* help.c */
 void help_print(void);
 
-/* ports.c */
+/* ports.c: from the options to running ports, and back */
 bool ports_open(struct app *app);
-void port_info(const struct app *app, unsigned port);
+/** Configure, if its offloads changed, and set up what queues have another worker by now. A stopped port, or its cores paused. */
+bool port_set_up(struct app *app, unsigned port);
+bool port_bring_up(struct app *app, unsigned port);
+void port_take_down(struct app *app, unsigned port);
+void port_print(const struct app_port *p, unsigned port);
 /** Stop and close all; keeps the last statistics. */
 void ports_close(struct app *app);
+/** Room for bursts and for the longest packet of any port. */
+void ports_set_room(struct app *app);
 /** Whether every buffer is home. Says who holds the others. */
 bool pool_check(struct app *app);
-void links_check(struct app *app);
 
-/* forward.c */
-bool forward_start(struct app *app, unsigned tx_first);
-void forward_stop(struct app *app);
-/** Say once what stopped a stream. */
-void forward_report(struct app *app);
-void forward_config(const struct app *app);
+/* life.c: what befalls a port while others forward; all print what they do */
+void port_watch(struct app *app, unsigned port);
+void port_command_start(struct app *app, unsigned port);
+void port_command_stop(struct app *app, unsigned port);
+void port_command_close(struct app *app, unsigned port);
+void port_command_reset(struct app *app, unsigned port);
+void port_command_queue(struct app *app, unsigned port, bool tx, unsigned queue, bool start);
+void port_command_link(struct app *app, unsigned port, bool up);
+bool port_is_started(const struct app_port *p);
+/** How long ports were without their devices, at the end. */
+void ports_summary(const struct app *app);
+
+/* streams.c */
+bool streams_make(struct app *app);
+/** Give every queue the core of its stream; ports that must change for it are stopped and started. */
+bool streams_arrange(struct app *app);
+/** Point the streams to the queues as they are now. */
+void streams_attach(struct app *app);
+void streams_config(const struct app *app);
+/** Sums over the streams: what the port did not send, and what it received badly. */
+void streams_counts(const struct app *app, unsigned port, struct stream_counts *counts);
+
+/* forward.c: on a forwarding core */
+/** Serve the core's streams until app->halt, or none is left. */
+void forward_loop(struct lcore *lc);
+/** Keep what went wrong for the main thread to print. The stream is served no more. Return: @error. */
+int stream_fail(struct stream *s, int error, const char *what, const struct baton_queue *q);
 /** Give tokens to the TX queue. Return: packets dropped; negative: the stream has failed. */
 int forward_send(struct lcore *lc, struct stream *s, struct baton_token *tokens, unsigned n);
 
-/* txonly.c */
+/* launch.c: forwarding cores as the main thread sees them */
+bool forward_start(struct app *app, unsigned tx_first);
+void forward_stop(struct app *app);
+/** Between these two no core touches anything. Nothing to do when not forwarding. */
+void forward_pause(struct app *app);
+void forward_resume(struct app *app);
+/** Let the cores look at app->halt, also those that sleep. Any thread. */
+void forward_halt(struct app *app, uint32_t why);
+/** Say once what stopped a stream. */
+void forward_report(struct app *app);
+
+/* txonly.c, csum.c, icmpecho.c: modes. All on a forwarding core, but for the first two. */
 void txonly_frame(const struct app *app, struct stream *s);
-/** Send one burst of at most @packets. Return: packets sent; negative: the stream has failed. */
-int txonly_burst(struct lcore *lc, struct stream *s, unsigned packets);
 /** Check --txpkts against pool and ports. */
 bool txonly_check(const struct app *app);
+/** Send one burst of at most @packets. Return: packets sent; negative: the stream has failed. */
+int txonly_burst(struct lcore *lc, struct stream *s, unsigned packets);
+void csum_burst(struct lcore *lc, struct stream *s, struct baton_token *tokens, unsigned n);
+/** Turn requests into replies, free all else. Return: tokens of the replies; negative: the stream has failed. */
+int icmpecho_burst(struct lcore *lc, struct stream *s, struct baton_token *tokens, unsigned n);
+
+/* sleep.c: --sleep-idle */
+/** Can every RX queue wake a core? Says which cannot. */
+bool sleep_check(struct app *app);
+bool sleep_set_up(struct lcore *lc);
+/** Sleep until a queue has packets or wake_fd is written to. On a forwarding core. */
+void sleep_until_woken(struct lcore *lc);
+void sleep_wake(const struct lcore *lc);
 
 /* stats.c */
 uint64_t clock_ns(void);
 void stats_take(const struct app *app, unsigned port, struct baton_stats *stats);
-uint64_t stats_dropped(const struct app *app, unsigned port);
-
 /* Packets a port took and could not send, such as into a full disk. */
 uint64_t stats_lost(const struct app *app, unsigned port);
 void stats_show(struct app *app, unsigned port);
 void stats_show_all(struct app *app, bool clear);
 void stats_clear(struct app *app, unsigned port);
 void stats_forward(struct app *app);
-void stats_holders(const struct app *app);
 double stats_mhz(const struct app *app);
+
+/* show.c */
+void show_info(const struct app *app, unsigned port);
+void show_xstats(const struct app *app, unsigned port);
+void show_clear_xstats(struct app *app, unsigned port);
+void show_holders(const struct app *app);
+void show_cores(const struct app *app);
+void show_rxtx(const struct app *app);
+void show_csum(const struct app *app, unsigned port);
 
 /* json.c */
 bool json_write(const struct app *app);
-
-/* commands.c */
-void command_run(struct app *app, const char *line);
 
 /* prompt.c */
 void prompt_open(struct app *app);
@@ -207,8 +320,11 @@ void prompt_ready(struct app *app);
 void prompt_close(void);
 /** Whether a line begun would be continued by other output. */
 bool prompt_waits(void);
-/** Around lines printed while the user may be typing. */
+/** After lines printed while the user may be typing. */
 void prompt_redraw(void);
+
+#define load_relaxed(p)	    __atomic_load_n(p, __ATOMIC_RELAXED)
+#define store_relaxed(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
 
 /* The cycle counter the statistics count in. */
 static inline uint64_t

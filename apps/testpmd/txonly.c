@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Made packets: for the mode txonly, and for tx_first. */
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "packet.h"
 #include "testpmd.h"
 
 static unsigned
@@ -14,25 +14,6 @@ packet_len(const struct app *app)
 	for (unsigned i = 0; i < app->opt.n_txpkts; i++)
 		len += app->opt.txpkts[i];
 	return len;
-}
-
-static void
-put16(uint8_t *p, unsigned v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static unsigned
-ip_checksum(const uint8_t *p)
-{
-	unsigned sum = 0;
-
-	for (unsigned i = 0; i < 20; i += 2)
-		sum += (unsigned)p[i] << 8 | p[i + 1];
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum += sum >> 16;
-	return ~sum & 0xffff;
 }
 
 /* From 198.18.0.1 to 198.18.0.2 (RFC 2544's range for benchmarks), UDP port 9 (discard). */
@@ -53,7 +34,7 @@ txonly_frame(const struct app *app, struct stream *s)
 	ip[8] = 64;
 	ip[9] = 17;
 	memcpy(ip + 12, addresses, 8);
-	put16(ip + 10, ip_checksum(ip));
+	put16(ip + 10, ip_checksum(ip, 20));
 	put16(udp, 9);
 	put16(udp + 2, 9);
 	put16(udp + 4, len - ETHER_HDR - 20); /* no UDP checksum: RFC 768 allows it */

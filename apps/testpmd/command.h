@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A command is a line of a table: its usage, which is also its grammar, a line of help, and what it does.
+ *
+ * Words of the usage are literal (`a|b` is either), but for those in capitals: N is a port, `N|all` ports, MAC an address,
+ * the others numbers (grammar.c has their ranges). From the first `[` on words may be left out.
+ */
+#ifndef TESTPMD_COMMAND_H
+#define TESTPMD_COMMAND_H
+
+#include "testpmd.h"
+
+#define MAX_WORDS 12
+
+/* A word as it was read. */
+struct value {
+	const char *text; /* NULL: left out */
+	int choice;	  /* which of a|b */
+	uint64_t number;
+	uint8_t mac[6];
+	unsigned first, end; /* ports; closed ones may be among them only for `all` */
+};
+
+enum section { CONTROL, DISPLAY, CONFIG, PORTS, SECTIONS };
+extern const char *const section_names[];
+
+struct command {
+	enum section section;
+	const char *usage;
+	const char *help;
+	void (*run)(struct app *app, const struct value *v);
+};
+
+extern const struct command commands[]; /* commands.c; one without usage ends it */
+
+/* Read a line and run its command, or say what is wrong with it and how it is used. */
+void command_run(struct app *app, const char *line);
+
+/* What the last word of @line may go on as. Return: how many there are, at most @max. */
+unsigned command_complete(const char *line, char (*words)[32], unsigned max);
+
+/* set.c */
+void command_set_fwd(struct app *app, const struct value *v);
+void command_set_burst(struct app *app, const struct value *v);
+void command_set_delay(struct app *app, const struct value *v);
+void command_set_promisc(struct app *app, const struct value *v);
+void command_set_allmulti(struct app *app, const struct value *v);
+void command_csum_set(struct app *app, const struct value *v);
+void command_mac_addr(struct app *app, const struct value *v);
+void command_rx_vlan(struct app *app, const struct value *v);
+
+#endif

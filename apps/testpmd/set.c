@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Commands that change how packets are treated. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+
+void
+command_set_fwd(struct app *app, const struct value *v)
+{
+	enum fwd_mode mode = (enum fwd_mode)v[2].choice;
+
+	if (app->forwarding) {
+		complain("packet forwarding is running; stop it first");
+		return;
+	}
+	if (mode == FWD_TXONLY && app->opt.sleep_idle) {
+		complain("--sleep-idle: in mode txonly there is always something to send");
+		return;
+	}
+	app->opt.mode = mode;
+	app->opt.retry = v[3].text;
+	printf("Set %s packet forwarding mode%s\n", v[2].text, v[3].text ? " with retry" : "");
+}
+
+void
+command_set_burst(struct app *app, const struct value *v)
+{
+	forward_pause(app);
+	app->opt.burst = (unsigned)v[2].number;
+	ports_set_room(app);
+	forward_resume(app);
+	printf("Number of packets per burst set to %u\n", app->opt.burst);
+}
+
+void
+command_set_delay(struct app *app, const struct value *v)
+{
+	forward_pause(app);
+	app->opt.retry_us = (unsigned)v[4].number;
+	app->opt.retries = (unsigned)v[6].number;
+	forward_resume(app);
+}
+
+/* Each port on its own: one that cannot must not keep the others from it. */
+static void
+switch_filter(struct app *app, const struct value *v, bool multi)
+{
+	bool on = !v[3].choice;
+
+	for (unsigned i = v[2].first; i < v[2].end; i++) {
+		struct app_port *p = &app->ports[i];
+		int ret;
+
+		if (!p->port)
+			continue;
+		ret = multi ? baton_port_set_allmulti(p->port, on) : baton_port_set_promisc(p->port, on);
+		if (ret < 0) {
+			complain("port %u: %s", i, baton_last_error());
+		} else if (multi) {
+			p->allmulti_set = true;
+			p->allmulti = on;
+		} else {
+			p->promisc_set = true;
+			p->promisc = on;
+		}
+	}
+}
+
+void
+command_set_promisc(struct app *app, const struct value *v)
+{
+	switch_filter(app, v, false);
+}
+
+void
+command_set_allmulti(struct app *app, const struct value *v)
+{
+	switch_filter(app, v, true);
+}
+
+void
+command_csum_set(struct app *app, const struct value *v)
+{
+	static const char *const names[] = { "IP", "UDP", "TCP" };
+	struct app_port *p = &app->ports[v[4].first];
+	bool hw = !v[3].choice;
+
+	if (port_is_started(p)) {
+		complain("Please stop port %u first", v[4].first);
+		return;
+	}
+	/* No device here computes the IPv4 header's. */
+	if (hw && (!v[2].choice || !(p->info.offloads & BATON_OFFLOAD_TX_CSUM))) {
+		complain("%s checksum offload is not supported by port %u", names[v[2].choice], v[4].first);
+		return;
+	}
+	if (v[2].choice == 1)
+		p->udp_hw = hw;
+	else if (v[2].choice == 2)
+		p->tcp_hw = hw;
+	p->reconfigure = true;
+	show_csum(app, v[4].first);
+}
+
+static void
+set_own_mac(struct app *app, unsigned port, const uint8_t mac[6])
+{
+	struct app_port *p = &app->ports[port];
+
+	if (baton_port_set_mac(p->port, mac) < 0) {
+		complain("port %u: %s", port, baton_last_error());
+		return;
+	}
+	baton_port_info(p->port, &p->info);
+	/* Frames that are made carry it. */
+	forward_pause(app);
+	streams_attach(app);
+	forward_resume(app);
+}
+
+void
+command_mac_addr(struct app *app, const struct value *v)
+{
+	enum { ADD, REMOVE, SET } what = (unsigned)v[1].choice;
+	unsigned port = v[2].first, n, i;
+	struct app_port *p = &app->ports[port];
+	uint8_t macs[MAX_MACS + 1][6];
+
+	if (what == SET) {
+		set_own_mac(app, port, v[3].mac);
+		return;
+	}
+	n = p->n_macs;
+	memcpy(macs, p->macs, n * 6);
+	for (i = 0; i < n && memcmp(macs[i], v[3].mac, 6) != 0; i++)
+		;
+	if (what == ADD && i < n)
+		return;
+	if (what == REMOVE && i == n) {
+		complain("port %u has no further address %s", port, v[3].text);
+		return;
+	}
+	if (what == ADD && n == MAX_MACS) {
+		complain("port %u has %u further addresses, and no room for more", port, n);
+		return;
+	}
+	if (what == ADD)
+		memcpy(macs[n++], v[3].mac, 6);
+	else
+		memmove(macs[i], macs[i + 1], (--n - i) * 6);
+	if (baton_port_set_macs(p->port, (const uint8_t(*)[6])macs, n) < 0) {
+		complain("port %u: %s", port, baton_last_error());
+		return;
+	}
+	p->n_macs = n;
+	memcpy(p->macs, macs, n * 6);
+}
+
+void
+command_rx_vlan(struct app *app, const struct value *v)
+{
+	unsigned port = v[3].first;
+
+	if (baton_port_set_vlan(app->ports[port].port, (uint16_t)v[2].number, !v[1].choice) < 0)
+		complain("port %u: %s", port, baton_last_error());
+}

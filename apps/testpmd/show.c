@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What `show` shows besides statistics, laid out as dpdk-testpmd does where it has the same. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "testpmd.h"
+
+static const char *
+state_text(const struct baton_port_info *info)
+{
+	switch (info->state) {
+	case BATON_PORT_STARTED:
+		return "started";
+	case BATON_PORT_LOST:
+		return "lost: its device is away and waited for";
+	case BATON_PORT_REMOVED:
+		return "removed: its device will not be back";
+	default:
+		return "stopped";
+	}
+}
+
+static void
+link_speed(const struct baton_link *link)
+{
+	if (!link->speed_mbps)
+		printf("Link speed: Unknown\n");
+	else if (link->speed_mbps % 1000)
+		printf("Link speed: %u Mbps\n", link->speed_mbps);
+	else
+		printf("Link speed: %u Gbps\n", link->speed_mbps / 1000);
+}
+
+void
+show_info(const struct app *app, unsigned i)
+{
+	const struct app_port *p = &app->ports[i];
+	struct baton_port_info info;
+	struct baton_link link;
+	const uint8_t *m = info.mac;
+
+	baton_port_info(p->port, &info);
+	baton_port_link(p->port, &link);
+	printf("\n********************* Infos for port %-2u *********************\n", i);
+	printf("MAC address: %02X:%02X:%02X:%02X:%02X:%02X\n", m[0], m[1], m[2], m[3], m[4], m[5]);
+	printf("Device name: %s\nDriver name: %s\n", info.name, info.driver);
+	if (info.detail[0])
+		printf("Device info: %s\n", info.detail);
+	printf("Port state: %s\n", state_text(&info));
+	if (p->lost)
+		printf("Times without its device: %u\n", p->lost);
+	printf("Link status: %s\n", link.up ? "up" : "down");
+	link_speed(&link);
+	printf("Link duplex: %s\n", link.full_duplex ? "full-duplex" : "half-duplex");
+	printf("MTU: %u\nMaximum possible MTU: %u\n", info.mtu, info.max_mtu);
+	if (p->promisc_set)
+		printf("Promiscuous mode: %s\n", p->promisc ? "enabled" : "disabled");
+	if (p->allmulti_set)
+		printf("Allmulticast mode: %s\n", p->allmulti ? "enabled" : "disabled");
+	printf("Checksum offload: RX %s, TX %s\n",
+	       info.offloads & BATON_OFFLOAD_RX_CSUM ? "possible" : "none",
+	       info.offloads & BATON_OFFLOAD_TX_CSUM ? "possible" : "none");
+	printf("Current number of RX queues: %u\nMax possible RX queues: %u\n", info.rx_queues,
+	       info.max_rx_queues);
+	printf("Current number of TX queues: %u\nMax possible TX queues: %u\n", info.tx_queues,
+	       info.max_tx_queues);
+	printf("Min possible number of descriptors: %u\nMax possible number of descriptors: %u\n",
+	       info.min_descs, info.max_descs);
+	printf("Default number of descriptors: %u\n", info.default_descs);
+	printf("Max segment number per packet: %u\n", info.max_segs);
+}
+
+/* Queues may be stopped and set up anew between two readings, but what there is and in which order stays. */
+static struct baton_xstat *
+take_xstats(const struct app_port *p, unsigned *n)
+{
+	unsigned room = baton_port_xstats(p->port, NULL, 0);
+	struct baton_xstat *list = calloc(room ? room : 1, sizeof(*list));
+
+	*n = 0;
+	if (!list) {
+		complain("out of memory");
+		return NULL;
+	}
+	*n = baton_port_xstats(p->port, list, room);
+	*n = *n < room ? *n : room;
+	return list;
+}
+
+void
+show_xstats(const struct app *app, unsigned port)
+{
+	const struct app_port *p = &app->ports[port];
+	struct baton_xstat *list;
+	unsigned n;
+
+	list = take_xstats(p, &n);
+	printf("###### NIC extended statistics for port %-2u\n", port);
+	for (unsigned i = 0; i < n; i++) {
+		const struct baton_xstat *old = i < p->n_cleared ? &p->cleared[i] : NULL;
+		uint64_t value = list[i].value;
+
+		/* The library counts on; a driver's counters may begin anew. */
+		if (old && !strcmp(old->name, list[i].name) && old->value <= value)
+			value -= old->value;
+		printf("%s: %" PRIu64 "\n", list[i].name, value);
+	}
+	free(list);
+}
+
+void
+show_clear_xstats(struct app *app, unsigned port)
+{
+	struct app_port *p = &app->ports[port];
+
+	stats_clear(app, port);
+	free(p->cleared);
+	p->cleared = take_xstats(p, &p->n_cleared);
+}
+
+void
+show_holders(const struct app *app)
+{
+	struct baton_holder holders[MAX_HOLDERS];
+	struct baton_pool_info info;
+	unsigned n = baton_pool_holders(app->pool, holders, MAX_HOLDERS);
+	uint64_t sum = 0;
+
+	baton_pool_info(app->pool, &info);
+	printf("\nPool %s: %u buffers\n", info.name, info.count);
+	for (unsigned i = 0; i < n && i < MAX_HOLDERS; i++) {
+		sum += holders[i].count;
+		printf("  %10u  %s\n", holders[i].count, holders[i].name);
+	}
+	if (n > MAX_HOLDERS)
+		printf("  and %u holders more\n", n - MAX_HOLDERS);
+	printf("  %10" PRIu64 "  in all%s\n", sum,
+	       app->forwarding ? "; approximate while forwarding" : "");
+}
+
+void
+show_cores(const struct app *app)
+{
+	printf("List of forwarding lcores:");
+	for (unsigned i = 0; i < app->n_lcores; i++)
+		printf(" %2u", app->lcores[i].id.id);
+	printf("\n");
+}
+
+static void
+queue_line(const struct app_queue *q, const char *way, unsigned i, unsigned descs)
+{
+	printf("    %s queue: %u\n      %s desc=%u - core=%u%s\n", way, i, way, descs,
+	       q->lcore ? q->lcore->id.id : 0, q->stopped ? " - stopped" : "");
+}
+
+void
+show_rxtx(const struct app *app)
+{
+	const struct options *opt = &app->opt;
+
+	printf("  %s packet forwarding%s packets/burst=%u\n", fwd_mode_name(opt->mode),
+	       opt->retry ? " with retry" : "", opt->burst);
+	printf("  nb forwarding cores=%u - nb forwarding ports=%u\n", app->n_lcores, app->n_ports);
+	for (unsigned i = 0; i < app->n_ports; i++) {
+		const struct app_port *p = &app->ports[i];
+		unsigned descs = p->info.default_descs;
+
+		if (!p->port) {
+			printf("  port %u: closed\n", i);
+			continue;
+		}
+		printf("  port %u: RX queue number: %u Tx queue number: %u\n", i, opt->rxq, opt->txq);
+		for (unsigned q = 0; q < opt->rxq; q++)
+			queue_line(&p->rx[q], "RX", q, opt->rxd ? opt->rxd : descs);
+		for (unsigned q = 0; q < opt->txq; q++)
+			queue_line(&p->tx[q], "TX", q, opt->txd ? opt->txd : descs);
+	}
+}
+
+void
+show_csum(const struct app *app, unsigned port)
+{
+	const struct app_port *p = &app->ports[port];
+
+	printf("Parse tunnel is off\nIP checksum offload is sw\n");
+	printf("UDP checksum offload is %s\n", p->udp_hw ? "hw" : "sw");
+	printf("TCP checksum offload is %s\n", p->tcp_hw ? "hw" : "sw");
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Which stream joins which queues, and which core serves it: as in dpdk-testpmd. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "testpmd.h"
+
+/* The ports that are not closed, in their order. */
+struct open_ports {
+	unsigned n, port[BATON_MAX_PORTS];
+};
+
+static void
+list_open(const struct app *app, struct open_ports *open)
+{
+	open->n = 0;
+	for (unsigned i = 0; i < app->n_ports; i++)
+		if (app->ports[i].port)
+			open->port[open->n++] = i;
+}
+
+/* Which of @n ports packets received on the @i-th leave by. */
+static unsigned
+peer_of(const struct app *app, unsigned i, unsigned n)
+{
+	if (app->opt.mode == FWD_ICMPECHO) /* replies go back */
+		return i;
+	switch (app->opt.topology) {
+	case TOPOLOGY_LOOP:
+		return i;
+	case TOPOLOGY_CHAINED:
+		return (i + 1) % n;
+	default:
+		return (i ^ 1) < n ? i ^ 1 : i;
+	}
+}
+
+/* Consecutive streams go to a core; the last cores take the extra ones. */
+static struct lcore *
+lcore_of(const struct app *app, unsigned stream)
+{
+	unsigned each = app->n_streams / app->n_lcores, extra = app->n_streams % app->n_lcores;
+	unsigned plain = (app->n_lcores - extra) * each;
+
+	return &app->lcores[stream < plain ? stream / each :
+					     app->n_lcores - extra + (stream - plain) / (each + 1)];
+}
+
+/* Queue by queue through all ports; icmpecho port by port. */
+static void
+number_stream(const struct app *app, const struct open_ports *open, unsigned i, struct stream *s)
+{
+	bool by_port = app->opt.mode == FWD_ICMPECHO;
+	unsigned rx = by_port ? i / app->opt.queues : i % open->n;
+
+	s->rx_port = open->port[rx];
+	s->queue = by_port ? i % app->opt.queues : i / open->n;
+	s->tx_port = open->port[peer_of(app, rx, open->n)];
+}
+
+static void
+add_counts(struct stream_counts *sum, const struct stream_counts *c)
+{
+	sum->dropped += load_relaxed(&c->dropped);
+	sum->bad_ip += load_relaxed(&c->bad_ip);
+	sum->bad_l4 += load_relaxed(&c->bad_l4);
+}
+
+void
+streams_counts(const struct app *app, unsigned port, struct stream_counts *counts)
+{
+	*counts = app->ports[port].counts;
+	for (unsigned i = 0; app->streams && i < app->n_streams; i++) {
+		const struct stream *s = &app->streams[i];
+		struct stream_counts one = { 0 };
+
+		add_counts(&one, &s->counts);
+		if (s->tx_port == port)
+			counts->dropped += one.dropped;
+		if (s->rx_port == port) {
+			counts->bad_ip += one.bad_ip;
+			counts->bad_l4 += one.bad_l4;
+		}
+	}
+}
+
+/* A stream that is another from now on leaves its counts with its ports. */
+static void
+renew(struct app *app, struct stream *s)
+{
+	app->ports[s->tx_port].counts.dropped += s->counts.dropped;
+	app->ports[s->rx_port].counts.bad_ip += s->counts.bad_ip;
+	app->ports[s->rx_port].counts.bad_l4 += s->counts.bad_l4;
+	memset(s, 0, sizeof(*s));
+}
+
+/* Queues that no stream uses belong to some core all the same. */
+static void
+spare_queues(struct app *app)
+{
+	for (unsigned p = 0; p < app->n_ports; p++) {
+		for (unsigned q = app->opt.queues; q < app->opt.rxq; q++)
+			app->ports[p].rx[q].want = &app->lcores[q % app->n_lcores];
+		for (unsigned q = app->opt.queues; q < app->opt.txq; q++)
+			app->ports[p].tx[q].want = &app->lcores[q % app->n_lcores];
+	}
+}
+
+static void
+lay_out(struct app *app)
+{
+	unsigned n = app->n_streams;
+	struct open_ports open;
+
+	list_open(app, &open);
+	app->n_streams = open.n * app->opt.queues;
+	while (n > app->n_streams)
+		renew(app, &app->streams[--n]);
+	for (unsigned i = 0; i < app->n_lcores; i++)
+		app->lcores[i].n_streams = 0;
+	for (unsigned i = 0; i < app->n_streams; i++) {
+		struct stream *s = &app->streams[i];
+		struct lcore *lc = lcore_of(app, i);
+		struct stream now = *s;
+
+		number_stream(app, &open, i, &now);
+		if (now.rx_port != s->rx_port || now.tx_port != s->tx_port || now.queue != s->queue) {
+			renew(app, s);
+			number_stream(app, &open, i, s);
+		}
+		lc->streams[lc->n_streams++] = s;
+		app->ports[s->rx_port].rx[s->queue].want = lc;
+		app->ports[s->tx_port].tx[s->queue].want = lc;
+	}
+	spare_queues(app);
+}
+
+bool
+streams_make(struct app *app)
+{
+	app->streams = calloc(app->n_streams, sizeof(*app->streams));
+	for (unsigned i = 0; i < app->n_lcores; i++)
+		app->lcores[i].streams = calloc(app->n_streams, sizeof(app->lcores[i].streams[0]));
+	for (unsigned i = 0; i < app->n_ports; i++) {
+		app->ports[i].rx = calloc(app->opt.rxq, sizeof(app->ports[i].rx[0]));
+		app->ports[i].tx = calloc(app->opt.txq, sizeof(app->ports[i].tx[0]));
+		if (!app->ports[i].rx || !app->ports[i].tx)
+			goto no_memory;
+	}
+	if (!app->streams || !app->lcores[app->n_lcores - 1].streams)
+		goto no_memory;
+	lay_out(app);
+	for (unsigned i = 0; i < app->n_ports; i++)
+		if (!port_set_up(app, i))
+			return false;
+	streams_attach(app);
+	return true;
+no_memory:
+	complain("out of memory");
+	return false;
+}
+
+void
+streams_attach(struct app *app)
+{
+	for (unsigned i = 0; i < app->n_streams; i++) {
+		struct stream *s = &app->streams[i];
+		const struct app_port *rx = &app->ports[s->rx_port], *tx = &app->ports[s->tx_port];
+
+		s->rxq = rx->port ? rx->rx[s->queue].queue : NULL;
+		s->txq = tx->port ? tx->tx[s->queue].queue : NULL;
+		s->tcp_hw = tx->tcp_hw;
+		s->udp_hw = tx->udp_hw;
+		s->rest = 0;
+		txonly_frame(app, s);
+	}
+}
+
+static bool
+must_change(const struct app *app, const struct app_port *p)
+{
+	for (unsigned i = 0; i < app->opt.rxq; i++)
+		if (p->rx[i].lcore != p->rx[i].want)
+			return true;
+	for (unsigned i = 0; i < app->opt.txq; i++)
+		if (p->tx[i].lcore != p->tx[i].want)
+			return true;
+	return false;
+}
+
+bool
+streams_arrange(struct app *app)
+{
+	bool ok = true;
+
+	lay_out(app);
+	for (unsigned i = 0; i < app->n_ports; i++) {
+		struct app_port *p = &app->ports[i];
+		bool started = port_is_started(p);
+
+		if (!p->port || !must_change(app, p))
+			continue;
+		printf("Port %u: its queues change cores\n", i);
+		if (started)
+			port_take_down(app, i);
+		ok = ok && port_set_up(app, i) && (!started || port_bring_up(app, i));
+	}
+	streams_attach(app);
+	return ok;
+}
+
+void
+streams_config(const struct app *app)
+{
+	const struct options *opt = &app->opt;
+	struct open_ports open;
+	char cpus[128];
+
+	list_open(app, &open);
+	printf("%s packet forwarding%s - ports=%u - cores=%u - streams=%u\n", fwd_mode_name(opt->mode),
+	       opt->retry ? " with retry" : "", open.n, app->n_lcores, app->n_streams);
+	if (opt->retry)
+		printf("TX retry num: %u, delay between TX retries: %uus\n", opt->retries,
+		       opt->retry_us);
+	for (unsigned i = 0; i < app->n_lcores; i++) {
+		const struct lcore *lc = &app->lcores[i];
+
+		cores_name(&lc->id.cpus, cpus, sizeof(cpus));
+		printf("Logical Core %u (CPU %s) forwards packets on %u streams:\n", lc->id.id, cpus,
+		       lc->n_streams);
+		for (unsigned k = 0; k < app->n_streams; k++) {
+			const struct stream *s = &app->streams[k];
+
+			if (lcore_of(app, k) == lc)
+				printf("  RX P=%u/Q=%u -> TX P=%u/Q=%u\n", s->rx_port, s->queue,
+				       s->tx_port, s->queue);
+		}
+	}
+	printf("\n");
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The values of options and commands: what they may be, and what to say when they are not. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "testpmd.h"
+
+const char *const fwd_mode_names[] = { "io",   "macswap",  "rxonly", "txonly",
+				       "csum", "icmpecho", NULL };
+const char *const topology_names[] = { "paired", "chained", "loop", NULL };
+const char *const level_names[] = { "error", "warning", "info", "debug", NULL };
+
+void
+complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	fputs("baton-testpmd: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+const char *
+fwd_mode_name(enum fwd_mode mode)
+{
+	return fwd_mode_names[mode];
+}
+
+static int
+index_of(const char *name, const char *const *list)
+{
+	for (int i = 0; list[i]; i++)
+		if (!strcmp(name, list[i]))
+			return i;
+	return -1;
+}
+
+int
+choose(const char *what, const char *name, const char *const *list)
+{
+	const char *near = baton_nearest(name, list);
+	char all[128] = "";
+	int i = index_of(name, list);
+
+	if (i >= 0)
+		return i;
+	for (size_t k = 0; list[k]; k++)
+		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", k ? ", " : "",
+			 list[k]);
+	if (near)
+		complain("%s=%s: did you mean %s? There are %s", what, name, near, all);
+	else
+		complain("%s=%s: there are %s", what, name, all);
+	return -1;
+}
+
+bool
+parse_uint(const char *what, const char *text, uint64_t min, uint64_t max, uint64_t *value)
+{
+	unsigned long long v;
+	char *end;
+
+	errno = 0;
+	v = strtoull(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || *end) {
+		complain("%s=%s is not a number; %llu to %llu is possible", what, text,
+			 (unsigned long long)min, (unsigned long long)max);
+		return false;
+	}
+	if (errno || v < min || v > max) {
+		complain("%s=%s is out of range; %llu to %llu is possible", what, text,
+			 (unsigned long long)min, (unsigned long long)max);
+		return false;
+	}
+	*value = v;
+	return true;
+}
+
+bool
+parse_mac(const char *text, uint8_t mac[6])
+{
+	for (unsigned i = 0; i < 6; i++) {
+		if (!isxdigit((unsigned char)text[0]) || !isxdigit((unsigned char)text[1]) ||
+		    text[2] != (i < 5 ? ':' : '\0'))
+			return false;
+		mac[i] = (uint8_t)strtoul((char[]){ text[0], text[1], '\0' }, NULL, 16);
+		text += 3;
+	}
+	return true;
+}
+
+bool
+set_uint(const char *what, const char *text, unsigned min, unsigned max, unsigned *value)
+{
+	uint64_t v;
+
+	if (!parse_uint(what, text, min, max, &v))
+		return false;
+	*value = (unsigned)v;
+	return true;
+}
+
+/* Rings are powers of two in every driver; the port's own limits are checked when it is known. */
+bool
+set_descs(const char *what, const char *text, unsigned *value)
+{
+	if (!set_uint(what, text, 2, 32768, value))
+		return false;
+	if (*value & (*value - 1)) {
+		unsigned above = 2;
+
+		while (above < *value)
+			above *= 2;
+		complain("%s=%u is not a power of two; the nearest are %u and %u", what, *value,
+			 above / 2, above);
+		return false;
+	}
+	return true;
+}
+
+bool
+set_txpkts(struct options *opt, const char *text)
+{
+	unsigned total = 0;
+	char *copy = strdup(text), *rest = copy, *word;
+	bool ok = copy != NULL;
+
+	opt->n_txpkts = 0;
+	while (ok && (word = strsep(&rest, ","))) {
+		unsigned len;
+
+		if (opt->n_txpkts == MAX_TXSEGS) {
+			complain("--txpkts: at most %u segments", MAX_TXSEGS);
+			ok = false;
+			break;
+		}
+		ok = set_uint("--txpkts", word, opt->n_txpkts ? 1 : TXONLY_HDR,
+			      BATON_MAX_MTU + ETHER_HDR + ETHER_CRC, &len);
+		if (ok)
+			opt->txpkts[opt->n_txpkts++] = (uint16_t)len;
+		total += ok ? len : 0;
+	}
+	free(copy);
+	if (ok && !total) {
+		complain("--txpkts wants lengths, such as 64 or 128,512");
+		return false;
+	}
+	return ok;
+}
+
+bool
+set_run_time(struct options *opt, const char *text)
+{
+	char *end;
+
+	errno = 0;
+	opt->run_time = strtod(text, &end);
+	if (errno || end == text || *end || !(opt->run_time > 0) || opt->run_time > 1e9) {
+		complain("--run-time=%s is not a number of seconds above 0", text);
+		return false;
+	}
+	return true;
+}
+
+bool
+set_max_pkt_len(struct options *opt, const char *text)
+{
+	unsigned extra = ETHER_HDR + ETHER_CRC, len;
+
+	if (!set_uint("--max-pkt-len", text, BATON_MIN_MTU + extra, BATON_MAX_MTU + extra, &len))
+		return false;
+	opt->mtu = len - extra;
+	return true;
+}
+
+bool
+set_log_level(struct options *opt, const char *text)
+{
+	const char *colon = strrchr(text, ':'); /* DPDK's COMPONENT:LEVEL */
+	int level = choose("--log-level", colon ? colon + 1 : text, level_names);
+
+	if (level >= 0)
+		opt->log_level = (enum baton_log_level)level;
+	return level >= 0;
+}

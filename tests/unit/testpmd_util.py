@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the tests of baton-testpmd share: they run it, read its tables and captures, and are run one by one.
+
+Usage of such a test: PATH-OF-baton-testpmd [NAME-PART]
+One line a check: "ok NAME", "not ok NAME: why" or "skip NAME: why". Exit status 1 when any failed.
+"""
+import json
+import os
+import random
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+APP = ""
+TMP = ""
+LIMIT = 20  # seconds that no run may take
+
+
+class Skip(Exception):
+    pass
+
+
+class Run:
+    def __init__(self, rc, out, err, seconds):
+        self.rc, self.out, self.err, self.seconds = rc, out, err, seconds
+        self.all = out + err
+
+    def __str__(self):
+        return "rc=%s err=%r out=%r" % (self.rc, self.err[-600:], self.out[-600:])
+
+
+def command(env, app=None):
+    return [APP] + env.split() + (["--"] + app.split() if app is not None else [])
+
+
+def run(env, app=None, stdin="", preexec=None):
+    begin = time.monotonic()
+    p = subprocess.run(command(env, app), input=stdin.encode(), capture_output=True, timeout=LIMIT,
+                       preexec_fn=preexec)
+    return Run(p.returncode, p.stdout.decode(errors="replace"), p.stderr.decode(errors="replace"),
+               time.monotonic() - begin)
+
+
+def script(env, app, *commands):
+    """Run a list of commands through the prompt; a number is a pause in seconds."""
+    p = subprocess.Popen(command(env, "-i " + app), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT)
+    try:
+        for c in commands:
+            if isinstance(c, (int, float)):
+                time.sleep(c)
+            else:
+                p.stdin.write(c.encode() + b"\n")
+                p.stdin.flush()
+        out = p.communicate(timeout=LIMIT)[0].decode()
+    except BrokenPipeError:
+        out = p.communicate(timeout=LIMIT)[0].decode()
+    finally:
+        p.kill()
+    return Run(p.returncode, out, "", 0)
+
+
+def expect(condition, what):
+    if not condition:
+        raise AssertionError(str(what))
+
+
+def good(r):
+    expect(r.rc == 0, r)
+    return r
+
+
+def refused(r, *words):
+    """A clear error, within a second, that says each of the words."""
+    expect(r.rc > 0, r)
+    for w in words:
+        expect(w in r.err, "%r not in %s" % (w, r))
+    expect(r.seconds < 1, "took %.1f s" % r.seconds)
+    expect(r.err.count("\n") <= 2, "more than two lines: %s" % r)
+
+
+def path(name):
+    return os.path.join(TMP, name)
+
+
+def write_pcap(name, packets, link=1, cut=0):
+    data = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, link)
+    for i, p in enumerate(packets):
+        data += struct.pack("<IIII", i, 0, len(p), len(p)) + p
+    with open(path(name), "wb") as f:
+        f.write(data[:len(data) - cut])
+    return path(name)
+
+
+def read_pcap(name):
+    with open(path(name), "rb") as f:
+        data = f.read()
+    magic, _, _, _, _, _, link = struct.unpack_from("<IHHiIII", data)
+    expect(magic == 0xA1B2C3D4 and link == 1, "not an Ethernet capture")
+    at, packets = 24, []
+    while at < len(data):
+        _, _, caplen, length = struct.unpack_from("<IIII", data, at)
+        expect(caplen == length and at + 16 + caplen <= len(data), "%s is cut inside a packet" % name)
+        packets.append(data[at + 16:at + 16 + caplen])
+        at += 16 + caplen
+    return packets
+
+
+def packet(length, seed=0):
+    rng = random.Random(seed * 100000 + length)
+    return bytes([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0]) + rng.randbytes(length - 14)
+
+
+def packets(n=100, lengths=(60, 64, 300, 1500, 1514)):
+    return [packet(lengths[i % len(lengths)], i) for i in range(n)]
+
+
+def totals(out):
+    """The last accumulated table: RX-packets, RX-dropped, TX-packets, TX-dropped."""
+    part = out.rsplit("Accumulated forward statistics for all ports", 1)
+    expect(len(part) == 2, "no accumulated statistics in %r" % out[-500:])
+    rx = re.search(r"RX-packets: (\d+) +RX-dropped: (\d+) +RX-total: (\d+)", part[1])
+    tx = re.search(r"TX-packets: (\d+) +TX-dropped: (\d+) +TX-total: (\d+)", part[1])
+    return int(rx[1]), int(rx[2]), int(tx[1]), int(tx[2])
+
+
+def forward(env, app):
+    name = path("stats.json")
+    r = good(run(env, app + " --stats-json=" + name))
+    with open(name) as f:
+        return json.load(f), r
+
+
+NULL2 = "--vdev=net_null0 --vdev=net_null1"
+SHORT = "--run-time=0.1"
+
+CHECKS = []
+
+
+def check(f):
+    CHECKS.append(f)
+    return f
+
+
+def main():
+    global APP, TMP
+    if len(sys.argv) < 2:
+        sys.exit("usage: %s PATH-OF-baton-testpmd [NAME-PART]" % sys.argv[0])
+    APP = os.path.abspath(sys.argv[1])
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix="testpmd.") as tmp:
+        TMP = tmp
+        for f in CHECKS:
+            if len(sys.argv) > 2 and sys.argv[2] not in f.__name__:
+                continue
+            try:
+                f()
+                print("ok", f.__name__, flush=True)
+            except Skip as e:
+                print("skip %s: %s" % (f.__name__, e), flush=True)
+            except (AssertionError, subprocess.TimeoutExpired, OSError, ValueError, KeyError,
+                    TypeError, struct.error) as e:
+                failed += 1
+                print("not ok %s: %s: %s" % (f.__name__, type(e).__name__, str(e)[:1500]), flush=True)
+    sys.exit(1 if failed else 0)
