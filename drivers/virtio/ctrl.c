@@ -15,23 +15,28 @@ enum { MAC_TABLE_SET, MAC_ADDR_SET };
 enum { VLAN_ADD, VLAN_DEL };
 enum { ACK_OK, ACK_ERR, ACK_NONE = 0xff };
 
-/* What the device sees besides the ring: a command, and where it puts the status. */
+/* What the device sees: a ring, a command, and where it puts the status. The device may write to the last two lines. */
 struct virtio_ctrl_block {
+	struct vring_desc desc[RING_SIZE];
+	union {
+		struct vring_avail avail;
+		uint8_t avail_room[6 + 2 * RING_SIZE];
+	};
 	uint8_t class, command;
 	uint8_t data[DATA_MAX];
-	shared8 ack __attribute__((aligned(64))); /* the only line the device may write */
+	union {
+		struct vring_used used;
+		uint8_t used_room[6 + 8 * RING_SIZE];
+	} __attribute__((aligned(64)));
+	shared8 ack __attribute__((aligned(64)));
 };
 
-static size_t
-ring_bytes(void)
-{
-	return virtq_ring_bytes(RING_SIZE);
-}
+_Static_assert(sizeof(struct virtio_ctrl_block) % 64 == 0, "lines of its own");
 
 size_t
 virtio_ctrl_bytes(void)
 {
-	return ring_bytes() + sizeof(struct virtio_ctrl_block);
+	return sizeof(struct virtio_ctrl_block);
 }
 
 void
@@ -40,7 +45,7 @@ virtio_ctrl_attach(struct virtio_dev *vd, size_t offset)
 	struct virtio_ctrl *c = &vd->ctrl;
 
 	c->offset = (uint32_t)offset;
-	c->block = (struct virtio_ctrl_block *)(void *)(vd->ring_base + offset + ring_bytes());
+	c->block = (struct virtio_ctrl_block *)(void *)(vd->ring_base + offset);
 	c->state = CTRL_UNUSED;
 }
 
@@ -90,11 +95,14 @@ ring_start(struct virtio_dev *vd)
 	ret = make_fds(c);
 	if (ret < 0)
 		return ret;
+	memset(c->block, 0, sizeof(*c->block)); /* avail.flags: wake us */
+	c->vq.desc = c->block->desc;
+	c->vq.avail = &c->block->avail;
+	c->vq.used = &c->block->used;
+	c->vq.used_idx = c->vq.avail_idx = 0;
 	c->vq.q.descs = RING_SIZE;
 	c->vq.mask = RING_SIZE - 1;
 	c->vq.vring = (uint16_t)vring;
-	virtq_attach(&c->vq, vd, c->offset);
-	c->vq.avail->flags = 0; /* wake us */
 	ret = vd->tp->ring_start(vd, &c->vq);
 	c->state = ret < 0 ? CTRL_DEAD : CTRL_RUNS;
 	return ret;
@@ -122,7 +130,7 @@ post(struct virtio_dev *vd, uint32_t len)
 {
 	struct virtio_ctrl *c = &vd->ctrl;
 	struct virtq *vq = &c->vq;
-	uint64_t iova = vd->ring_iova + c->offset + ring_bytes();
+	uint64_t iova = vd->ring_iova + c->offset;
 
 	vq->desc[0] = (struct vring_desc){ .addr = htole64(iova + offsetof(struct virtio_ctrl_block, class)),
 					   .len = htole32(2),
@@ -181,7 +189,7 @@ check_used(struct virtio_dev *vd)
 	return 0;
 }
 
-/* Send what c->block has. Return: 0; -ETIMEDOUT, -ENOTSUP, -EIO. */
+/* Send what c->block has. Return: 0; -ETIMEDOUT, -EIO. */
 static int
 transact(struct virtio_dev *vd, const char *what, uint32_t len)
 {
@@ -189,15 +197,6 @@ transact(struct virtio_dev *vd, const char *what, uint32_t len)
 	uint8_t ack;
 	int ret;
 
-	if (c->state == CTRL_DEAD)
-		return baton_err(ENOTSUP, "%s: the backend at %s offers a control queue but does not serve it: it is asked "
-					  "again when the port was stopped and started",
-				 what, vd->vu.path);
-	if (c->state == CTRL_UNUSED) {
-		ret = ring_start(vd);
-		if (ret < 0)
-			return ret;
-	}
 	post(vd, len);
 	if (!wait_used(vd)) {
 		ret = baton_err(ETIMEDOUT, "%s: the backend at %s offers a control queue but does not serve it: no answer "
@@ -232,11 +231,18 @@ can(const struct virtio_dev *vd, uint64_t feature, const char *what)
 static int
 command(struct virtio_dev *vd, const char *what, uint8_t class, uint8_t command, const void *data, uint32_t len)
 {
-	struct virtio_ctrl_block *b = vd->ctrl.block;
+	struct virtio_ctrl *c = &vd->ctrl;
+	int ret;
 
-	b->class = class;
-	b->command = command;
-	memcpy(b->data, data, len);
+	if (c->state == CTRL_DEAD)
+		return baton_err(ENOTSUP, "%s: the backend at %s offers a control queue but does not serve it: it is asked "
+					  "again when the port was stopped and started",
+				 what, vd->vu.path);
+	if (c->state == CTRL_UNUSED && (ret = ring_start(vd)) < 0)
+		return ret;
+	c->block->class = class;
+	c->block->command = command;
+	memcpy(c->block->data, data, len);
 	return transact(vd, what, len);
 }
 

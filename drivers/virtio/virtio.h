@@ -127,7 +127,7 @@ enum { CTRL_UNSAID, CTRL_OFF, CTRL_ON }; /* of rx_mode */
 /* The control queue (ctrl.c), and what the user asked for through it. */
 struct virtio_ctrl {
 	struct virtq vq;
-	struct virtio_ctrl_block *block; /* in the ring memory, at offset + its ring */
+	struct virtio_ctrl_block *block; /* in the ring memory, at offset */
 	uint32_t offset;
 	enum {
 		CTRL_UNUSED, /* the device does not know its ring */

@@ -8,9 +8,58 @@
 #include <time.h>
 #include <unistd.h>
 
+/* A test that fails leaves its functions by longjmp: its directory goes with the process. */
+static char dirs[8][sizeof("/tmp/baton-liar-XXXXXX")];
+
+static void
+remove_dirs(void)
+{
+	for (unsigned i = 0; i < 8; i++) {
+		char path[sizeof(dirs[0]) + 2];
+
+		if (!dirs[i][0])
+			continue;
+		snprintf(path, sizeof(path), "%.22s/s", dirs[i]);
+		unlink(path);
+		rmdir(dirs[i]);
+	}
+}
+
+static void
+make_dir(struct rig *r)
+{
+	static bool registered;
+
+	if (!registered)
+		atexit(remove_dirs);
+	registered = true;
+	snprintf(r->dir, sizeof(r->dir), "/tmp/baton-liar-XXXXXX");
+	assert_non_null(mkdtemp(r->dir));
+	for (unsigned i = 0; i < 8; i++) {
+		if (!dirs[i][0]) {
+			memcpy(dirs[i], r->dir, sizeof(dirs[i]));
+			break;
+		}
+	}
+	snprintf(r->path, sizeof(r->path), "%s/s", r->dir);
+}
+
+static void
+drop_dir(const struct rig *r)
+{
+	rmdir(r->dir);
+	for (unsigned i = 0; i < 8; i++)
+		if (!strcmp(dirs[i], r->dir))
+			dirs[i][0] = '\0';
+}
+
 static void
 on_log(void *arg, enum baton_log_level level, const char *line)
 {
+	struct rig *r = arg;
+
+	if (level <= BATON_LOG_WARN)
+		snprintf(r->logged, sizeof(r->logged), "%s", line);
 	if (getenv("LIAR_LOG"))
 		fprintf(stderr, "log %d: %s\n", level, line);
 }
@@ -46,20 +95,27 @@ make_pool(struct rig *r)
 void
 rig_prepare(struct rig *r, const struct rig_config *config)
 {
-	struct baton_ctx_config c = { .size = sizeof(c), .log = on_log,
+	struct baton_ctx_config c = { .size = sizeof(c), .log = on_log, .log_arg = r,
 				      .on_violation = on_violation, .violation_arg = r };
 
 	memset(r, 0, sizeof(*r));
 	r->config = *config;
 	r->count = config->pool_count ? config->pool_count : 1024;
-	snprintf(r->dir, sizeof(r->dir), "/tmp/baton-liar-XXXXXX");
-	assert_non_null(mkdtemp(r->dir));
-	snprintf(r->path, sizeof(r->path), "%s/s", r->dir);
+	make_dir(r);
 	r->config.liar.path = r->path;
+	r->config.liar.connect = config->server;
 	r->liar = liar_start(&r->config.liar);
 	assert_non_null(r->liar);
 	assert_int_equal(baton_ctx_create(&c, &r->ctx), 0);
 	make_pool(r);
+}
+
+static void
+on_event(void *arg, struct baton_port *port, enum baton_port_event event)
+{
+	struct rig *r = arg;
+
+	r->events[event]++;
 }
 
 int
@@ -69,12 +125,33 @@ rig_open(struct rig *r)
 	char args[256];
 	int ret;
 
-	snprintf(args, sizeof(args), "net_virtio_user%u,path=%s,timeout=%u%s", r->config.number,
-		 r->path, timeout, r->config.args ? r->config.args : "");
+	snprintf(args, sizeof(args), "net_virtio_user%u,path=%s,timeout=%u%s%s", r->config.number,
+		 r->path, timeout, r->config.server ? ",server=1,wait=5000" : "", r->config.args ? r->config.args : "");
 	ret = baton_port_open(r->ctx, args, &r->port);
 	if (ret < 0)
 		r->port = NULL;
+	else
+		baton_port_on_event(r->port, on_event, r);
 	return ret;
+}
+
+bool
+rig_wait_event(struct rig *r, enum baton_port_event event, unsigned n, unsigned ms)
+{
+	uint64_t end = rig_now_ms() + ms;
+
+	while (r->events[event] < n && rig_now_ms() < end)
+		baton_ctx_poll(r->ctx, 10);
+	return r->events[event] >= n;
+}
+
+void
+rig_poll(struct rig *r, unsigned ms)
+{
+	uint64_t end = rig_now_ms() + ms;
+
+	while (rig_now_ms() < end)
+		baton_ctx_poll(r->ctx, 5);
 }
 
 int
@@ -129,7 +206,7 @@ take_down(struct rig *r)
 	}
 	if (r->quarantined) { /* never reused: pool and context stay for good */
 		liar_stop(r->liar);
-		rmdir(r->dir);
+		drop_dir(r);
 		return;
 	}
 	rig_check_home(r);
@@ -139,7 +216,7 @@ take_down(struct rig *r)
 	assert_int_equal(r->violations, 0);
 	assert_true(liar_wait_disconnected(r->liar));
 	liar_stop(r->liar);
-	rmdir(r->dir);
+	drop_dir(r);
 }
 
 void

@@ -27,6 +27,7 @@ struct rig_config {
 	uint16_t headroom;       /* 0: the default */
 	uint16_t mtu;            /* 0: the port's own */
 	unsigned number;         /* of the port's name */
+	bool server;             /* the port listens, the liar connects */
 };
 
 struct rig {
@@ -40,6 +41,8 @@ struct rig {
 	uint32_t count;
 	unsigned violations; /* ownership reports */
 	uint32_t quarantined; /* after rig_discard() */
+	unsigned events[4];   /* by enum baton_port_event */
+	char logged[512];     /* the last line of a warning or an error */
 	char dir[64], path[96];
 };
 
@@ -60,6 +63,12 @@ void rig_down(struct rig *r);
 
 /** The same without a port that runs: whatever is there is taken down, nothing may be lost. */
 void rig_discard(struct rig *r);
+
+/** Serve the control thread until there were @n events of a kind. Return: whether that came within @ms. */
+bool rig_wait_event(struct rig *r, enum baton_port_event event, unsigned n, unsigned ms);
+
+/** Serve the control thread for @ms. */
+void rig_poll(struct rig *r, unsigned ms);
 
 /** The holders' counts must add up to the pool. */
 void rig_check_sum(const struct rig *r);
