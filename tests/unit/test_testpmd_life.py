@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Ports and queues that are stopped, started, closed and reset by commands, also while others forward."""
+import os
+import re
+
+from testpmd_util import (NULL2, SHORT, check, expect, forward, good, main, packets, path, read_pcap, refused, run,
+                          script, totals, write_pcap)
+
+TWO = "--lcores=(0-2)@%d " % min(os.sched_getaffinity(0))
+
+
+def rates(out, port):
+    """RX and TX packets of every `show port stats` of a port."""
+    return [(int(a), int(b)) for a, b in re.findall(
+        r"NIC statistics for port %d .*\n  RX-packets: (\d+) .*\n.*\n.*\n  TX-packets: (\d+)" % port, out)]
+
+
+def home(r):
+    """It ended well, with all buffers at home."""
+    expect("LOST BUFFERS" not in r.out and "Bye" in r.out, r)
+    return good(r)
+
+
+@check
+def port_stop_and_start():
+    r = home(script(NULL2, "-a", 0.2, "port stop 0", 0.1, "show port stats all", 0.2, "show port stats all",
+                    "port start 0", 0.3, "show port stats all", "stop", "quit"))
+    zero, one = rates(r.out, 0), rates(r.out, 1)
+    expect(zero[0] == zero[1] and zero[2][0] > zero[1][0] and zero[2][1] > zero[1][1], r)
+    expect(one[0][0] < one[1][0] < one[2][0] and one[0][1] == one[1][1], "port 1 goes on receiving: %s" % r)
+    rx, _, tx, dropped = totals(r.out)
+    expect(rx == tx + dropped and dropped > 0, "what port 0 could not send is dropped: %s" % r)
+
+
+@check
+def port_stop_all_and_again():
+    r = home(script(NULL2, "-a", 0.1, *["port stop all", "port start all"] * 5, "stop", "port stop all", "start",
+                    "port stop 1", "port start all", "port start 0", "start", 0.1, "stop", "quit"))
+    expect("Not all ports were started: type port start 0" in r.out, r)
+    expect("port 1 is stopped already" in r.out and "port 0 is started already" in r.out, r)
+    expect(r.out.count("Accumulated") == 2 and totals(r.out)[0] > 0, r)
+
+
+@check
+def port_stop_while_sending():
+    for mode in ("txonly", "rxonly", "csum", "icmpecho", "macswap"):
+        r = home(script(NULL2, "-a --forward-mode=" + mode, 0.1, "port stop 0", 0.05, "port start 0", 0.1, "stop", "quit"))
+        expect(max(totals(r.out)) > 0, r)
+
+
+@check
+def port_close():
+    r = home(script(NULL2, "-a", 0.2, "port close 1", 0.1, "show port stats all", "show port info 1",
+                    "port start 1", "port 1 rxq 0 stop", "stop", "start", 0.1, "show port stats all", "stop",
+                    "show config rxtx", "quit"))
+    expect("Port 1 is closed" in r.out and r.out.count("port 1 is closed\n") == 3, r)
+    expect(len(rates(r.out, 1)) == 0 and len(rates(r.out, 0)) == 2, r)
+    expect("RX P=0/Q=0 -> TX P=0/Q=0" in r.out, "alone it forwards to itself: %s" % r)
+    expect(totals(r.out)[0] > 0 and totals(r.out)[1] == 0, r)
+    expect("Closing port 1" not in r.out and "port 1: closed" in r.out, r)
+    r = home(script(NULL2, "", "port close all", "start", "show port stats all", "port close 0", "quit"))
+    expect("all ports are closed" in r.out and "NIC statistics" not in r.out, r)
+    r = home(script(NULL2, "-a", 0.1, "port close all", 0.2, "quit"))
+    expect("Accumulated" in r.out, r)
+
+
+@check
+def port_close_keeps_the_other_file():
+    sent = packets(50)
+    env = "--vdev=net_pcap0,rx_pcap=%s --vdev=net_pcap1,tx_pcap=%s" % (write_pcap("in.pcap", sent), path("out.pcap"))
+    home(script(env, "-a", 0.3, "port close 0", "port close 1", "quit"))
+    expect(read_pcap("out.pcap") == sent, "packets differ")
+
+
+@check
+def port_reset():
+    r = home(script(NULL2, "-a", 0.1, "port reset 0", "show port info 0", "port start 0", 0.2, "show port info 0",
+                    "stop", "port reset all", "port start all", "start", 0.1, "stop", "quit"))
+    expect(r.out.count("Port 0 is reset, and stopped") == 2, r)
+    expect(re.findall(r"Port state: (\w+)", r.out) == ["stopped", "started"], r)
+    expect(totals(r.out)[0] > 0, r)
+
+
+@check
+def queue_stop_and_start():
+    r = home(script(TWO + NULL2, "-a --rxq=2 --txq=2 --nb-cores=2", 0.1, "port 0 rxq 1 stop", "show port xstats 0", 0.2,
+                    "show config rxtx", "show port xstats 0", "port 0 rxq 1 start", 0.2, "show port xstats 0",
+                    "port 1 txq 0 stop", "show port xstats 1", 0.2, "show port xstats 1", "stop", "quit"))
+    q0 = [int(n) for n in re.findall(r"rx_q0_packets: (\d+)", r.out)]
+    q1 = [int(n) for n in re.findall(r"rx_q1_packets: (\d+)", r.out)]
+    expect(q1[0] == q1[1] < q1[2] and q0[0] < q0[1] < q0[2], "%s %s" % (q0, q1))
+    tx = [int(n) for n in re.findall(r"tx_q0_packets: (\d+)", r.out)]
+    expect(tx[-2] == tx[-1], tx)
+    expect(r.out.count("- stopped") == 1, r)
+    expect(totals(r.out)[3] > 0, "dropped at the stopped TX queue: %s" % r)
+    r = home(script(NULL2, "", "port 0 rxq 1 stop", "port 0 txq 7 start", "port stop 0", "port 0 rxq 0 stop", "quit"))
+    expect("Invalid RX queue 1 (must be < nb_rxq=1)" in r.out and "Invalid TX queue 7 (must be < nb_txq=1)" in r.out, r)
+    expect("not started" in r.out, r)
+
+
+@check
+def link_down_and_up():
+    r = home(script(NULL2, "-a", 0.1, "set link-down port 0", "show port info 0", "show port stats 0", 0.2,
+                    "show port stats 0", "set link-up port 0", 0.2, "show port stats 0", "show port info 0", "stop",
+                    "quit"))
+    zero = rates(r.out, 0)
+    expect(zero[0] == zero[1] and zero[2][0] > zero[1][0], zero)
+    expect(re.findall(r"Link status: (\w+)", r.out) == ["down", "up"], r)
+    expect(re.findall(r"Port 0: link state change event: link is (\w+)", r.out) == ["down", "up"], r)
+
+
+@check
+def wrong_arguments_change_nothing():
+    """The usage is shown, what is near is named, and the state stays as it was."""
+    bad = {
+        "port start|stop|close|reset N|all": ("port", "port stop", "port stop 0 1", "port stop -1", "port stop x"),
+        "port N rxq|txq Q start|stop": ("port 0", "port 0 rxq", "port 0 rxq 0", "port 0 rxq x stop", "port 0 rxq 0 off",
+                                        "port 0 rxq 0 stop now"),
+        "set link-up|link-down port N": ("set link-down", "set link-down 0", "set link-down port x",
+                                         "set link-down port all"),
+        "set burst BURST": ("set burst", "set burst 0", "set burst 513", "set burst -1", "set burst 3x",
+                            "set burst 16 16"),
+        "set burst tx delay US retry RETRIES": ("set burst tx", "set burst tx delay 5", "set burst tx delay 5 retry",
+                                                "set burst tx delay x retry 3", "set burst tx delay 1000001 retry 3",
+                                                "set burst tx delay 5 retry 3 4"),
+        "set promisc N|all on|off": ("set promisc", "set promisc 0", "set promisc 0 maybe", "set promisc x on"),
+        "set allmulti N|all on|off": ("set allmulti", "set allmulti all", "set allmulti 0 1"),
+        "mac_addr add|remove|set N MAC": ("mac_addr", "mac_addr set 0", "mac_addr set 0 1:2:3:4:5:6",
+                                          "mac_addr set 0 02:00:00:00:00:0g", "mac_addr set 02:00:00:00:00:99",
+                                          "mac_addr set 0 02:00:00:00:00:99:11"),
+        "rx_vlan add|rm VID N": ("rx_vlan", "rx_vlan add", "rx_vlan add 5", "rx_vlan add 4096 0", "rx_vlan add x 0"),
+        "show port info|stats|xstats N|all": ("show port", "show port info", "show port info x", "show port all 0"),
+        "clear port stats|xstats N|all": ("clear", "clear port", "clear port stats", "clear port xstats x",
+                                          "clear port info 0"),
+        "show config fwd|cores|rxtx": ("show config", "show config x", "show config fwd x"),
+        "show holders": ("show holders x", "show"),
+        "help [control|display|config|ports|all]": ("help me", "help all all"),
+    }
+    for usage, lines in bad.items():
+        r = home(script(NULL2, "", *lines, "show port info all", "show config rxtx", "set fwd io retry", "show config fwd",
+                        "quit"))
+        expect(r.out.count(usage) >= len(lines), "%s: %s" % (usage, r.out))
+        expect(r.out.count("Port state: started") == 2 and r.out.count("Link status: up") == 2, r)
+        expect("packets/burst=32" in r.out and "- stopped" not in r.out and "retry num: 64, delay between TX retries: 1us" in r.out, r)
+        expect("MAC address: 02:00:00:00:00:00" in r.out, r)
+    r = script(NULL2, "", "show prt info 0", "prot stop 0", "set brust 3", "port stpo 0", "set promisc al on", "quit")
+    for near in ("port", "port", "burst", "stop", "all"):
+        expect("did you mean %s?" % near in r.out, "%s: %s" % (near, r))
+    r = script(NULL2, "", "port stop 2", "show port info 2", "set promisc 2 on", "quit")
+    expect(r.out.count("Invalid port 2; there are 0 to 1") == 3, r)
+
+
+@check
+def settings_take_effect():
+    r = home(script("--vdev=net_pcap0,tx_pcap=" + path("o"), "", "set burst 7", "start tx_first", 0.1, "stop", "quit"))
+    expect(len(read_pcap("o")) == 7, r)
+    r = home(script(NULL2, "-a", "set burst 1", 0.05, "set burst 512", 0.05, "set burst tx delay 3 retry 5", 0.05, "stop",
+                    "set fwd io retry", "show config fwd", "quit"))
+    expect("TX retry num: 5, delay between TX retries: 3us" in r.out, r)
+    sent = packets(3)
+    env = "--vdev=net_pcap0,rx_pcap=%s --vdev=net_null1,no-rx=1" % write_pcap("in.pcap", sent)
+    home(script(env, "-a", "set burst 1", 0.2, "quit"))
+    r = home(script(NULL2, "--forward-mode=txonly", "mac_addr set 0 02:00:00:00:00:77", "show port info 0",
+                    "mac_addr set 0 03:00:00:00:00:77", "mac_addr add 0 02:00:00:00:00:78",
+                    "mac_addr remove 0 02:00:00:00:00:78", "set promisc all on", "set allmulti 1 off", "rx_vlan add 5 0",
+                    "show port info 0", "quit"))
+    expect(r.out.count("MAC address: 02:00:00:00:00:77") == 2 and "multicast" in r.out, r)
+    expect(r.out.count("has no promiscuous mode") == 2 and "no VLAN filter" in r.out, r)
+    expect("no table of addresses" in r.out and "no further address 02:00:00:00:00:78" in r.out, r)
+
+
+@check
+def show_and_clear_xstats():
+    r = home(script("--vdev=net_pcap0,tx_pcap=" + path("o"), "", "start tx_first", 0.2, "stop", "show port xstats 0",
+                    "clear port xstats 0", "show port xstats all", "start tx_first 2", 0.2, "stop", "show port xstats 0",
+                    "quit"))
+    for name in ("tx_good_packets", "tx_q0_packets"):
+        expect(re.findall(r"\n%s: (\d+)" % name, r.out) == ["32", "0", "64"], "%s: %s" % (name, r))
+    expect("###### NIC extended statistics for port 0" in r.out, r)
+
+
+@check
+def streams_of_queues():
+    """Streams go to cores in blocks, queue by queue, as dpdk-testpmd has it; icmpecho port by port."""
+    def lines(app):
+        r = home(script("--lcores=(0-4)@%d " % min(os.sched_getaffinity(0)) + NULL2, app, "start", 0.1, "stop",
+                        "show config cores", "quit"))
+        return [re.findall(r"RX P=(\d)/Q=(\d) -> TX P=(\d)/Q=(\d)", part)
+                for part in r.out.split("forwards packets on ")[1:]], r
+
+    got, r = lines("--rxq=2 --txq=2 --nb-cores=2")
+    expect(got == [[("0", "0", "1", "0"), ("1", "0", "0", "0")], [("0", "1", "1", "1"), ("1", "1", "0", "1")]], got)
+    expect("List of forwarding lcores:  1  2\n" in r.out, r)
+    got, _ = lines("--rxq=2 --txq=2 --nb-cores=3")
+    expect([len(g) for g in got] == [1, 1, 2], got)
+    got, _ = lines("--rxq=2 --txq=2 --nb-cores=2 --forward-mode=icmpecho")
+    expect(got == [[("0", "0", "0", "0"), ("0", "1", "0", "1")], [("1", "0", "1", "0"), ("1", "1", "1", "1")]], got)
+    got, r = lines("--rxq=3 --txq=2")
+    expect(len(got[0]) == 4 and "nobody forwards what arrives in RX queues 2 and up" in r.out, r)
+    got, r = lines("--rxq=1 --txq=4")
+    expect(len(got[0]) == 2, r)
+
+
+@check
+def mode_changes_cores():
+    """A mode that joins other queues gives them other cores, with whatever was started."""
+    r = home(script(TWO + NULL2, "--nb-cores=2", "start", 0.1, "stop", "set fwd icmpecho", "start", 0.1, "stop",
+                    "show config rxtx", "set fwd io", "start", 0.2, "stop", "quit"))
+    expect(r.out.count("Port 0: its queues change cores") == 2, r)
+    rx, _, tx, _ = totals(r.out)
+    expect(rx == tx > 0, r)
+
+
+@check
+def sleep_needs_ports_that_wake():
+    refused(run(NULL2, "--sleep-idle"), "--sleep-idle", "port 0 (net_null0) cannot wake")
+    refused(run(NULL2, "--sleep-idle --forward-mode=txonly"), "--sleep-idle", "txonly")
+
+
+@check
+def memory_is_modest():
+    """Address space besides the pool; no DPDK-like reservations, no thread stacks of 8 MiB."""
+    r = script("--lcores=(0-8)@%d --no-huge " % min(os.sched_getaffinity(0)) + NULL2,
+               "--rxq=4 --txq=4 --nb-cores=8 --total-num-mbufs=16384 --rxd=128 --txd=128 -a", 0.3, "quit")
+    home(r)
+    stats, _ = forward("--no-huge " + NULL2, "--rxq=4 --txq=4 " + SHORT)
+    expect(stats["total"]["rx_packets"] > 0, stats)
+
+
+if __name__ == "__main__":
+    main()
