@@ -22,14 +22,19 @@ forward_halt(struct app *app, uint32_t why)
 static void
 clean(struct lcore *lc)
 {
-	for (unsigned i = 0; i < lc->n_streams; i++)
-		for (unsigned try = 0; try < 20; try++) {
+	for (unsigned try = 0; try < 20; try++) {
+		bool any = false;
+
+		for (unsigned i = 0; i < lc->n_streams; i++) {
 			const struct stream *s = lc->streams[i];
 
-			if (s->failed || !s->txq || baton_tx_clean(s->txq, MAX_BURST) < 0)
-				break;
-			usleep(50);
+			if (!s->failed && s->txq && baton_tx_clean(s->txq, UINT32_MAX) >= 0)
+				any = true;
 		}
+		if (!any)
+			return;
+		usleep(50);
+	}
 }
 
 /* A paused core holds nothing, so that the main thread may do with its queues and worker what it likes. */
