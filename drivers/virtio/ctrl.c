@@ -86,7 +86,7 @@ static int
 ring_start(struct virtio_dev *vd)
 {
 	struct virtio_ctrl *c = &vd->ctrl;
-	uint64_t vring = vd->features & VIRTIO_NET_F_MQ ? 2 * vd->vu.max_pairs : 2;
+	uint64_t vring = vd->features & VIRTIO_NET_F_MQ ? 2 * vd->max_pairs : 2;
 	int ret;
 
 	if (vring > LAST_CALLABLE)
@@ -154,7 +154,7 @@ static bool
 wait_used(struct virtio_dev *vd)
 {
 	struct virtq *vq = &vd->ctrl.vq;
-	unsigned ms = vd->vu.timeout_ms < TIMEOUT_MS ? vd->vu.timeout_ms : TIMEOUT_MS;
+	unsigned ms = vd->timeout_ms < TIMEOUT_MS ? vd->timeout_ms : TIMEOUT_MS;
 	uint64_t deadline = ctx_now_ns() + ms * 1000000ull, now, wakes;
 	struct pollfd p = { .fd = vq->q.wake_fd, .events = POLLIN };
 
@@ -199,9 +199,9 @@ transact(struct virtio_dev *vd, const char *what, uint32_t len)
 
 	post(vd, len);
 	if (!wait_used(vd)) {
-		ret = baton_err(ETIMEDOUT, "%s: the backend at %s offers a control queue but does not serve it: no answer "
+		ret = baton_err(ETIMEDOUT, "%s: %s offers a control queue but does not serve it: no answer "
 					   "within %u ms",
-				what, vd->vu.path, vd->vu.timeout_ms < TIMEOUT_MS ? vd->vu.timeout_ms : TIMEOUT_MS);
+				what, vd->where, vd->timeout_ms < TIMEOUT_MS ? vd->timeout_ms : TIMEOUT_MS);
 		virtio_ctrl_stop(vd);
 		return ret;
 	}
@@ -224,8 +224,8 @@ can(const struct virtio_dev *vd, uint64_t feature, const char *what)
 {
 	if ((vd->features & VIRTIO_NET_F_CTRL_VQ) && (vd->features & feature))
 		return 0;
-	return baton_err(ENOTSUP, "%s: the backend at %s has no control queue for that; it passes on everything", what,
-			 vd->vu.path);
+	return baton_err(ENOTSUP, "%s: %s has no control queue for that; it passes on everything", what,
+			 vd->where);
 }
 
 static int
@@ -235,9 +235,9 @@ command(struct virtio_dev *vd, const char *what, uint8_t class, uint8_t command,
 	int ret;
 
 	if (c->state == CTRL_DEAD)
-		return baton_err(ENOTSUP, "%s: the backend at %s offers a control queue but does not serve it: it is asked "
+		return baton_err(ENOTSUP, "%s: %s offers a control queue but does not serve it: it is asked "
 					  "again when the port was stopped and started",
-				 what, vd->vu.path);
+				 what, vd->where);
 	if (c->state == CTRL_UNUSED && (ret = ring_start(vd)) < 0)
 		return ret;
 	c->block->class = class;

@@ -78,7 +78,7 @@ describe(struct virtio_dev *vd)
 {
 	snprintf(vd->port.info.detail, sizeof(vd->port.info.detail),
 		 "vhost-user at %s%s, split ring, %llu queue pairs, VERSION_1%s%s%s%s%s%s%s%s%s", vd->vu.path,
-		 vd->vu.server ? " (server)" : "", (unsigned long long)vd->vu.max_pairs,
+		 vd->vu.server ? " (server)" : "", (unsigned long long)vd->max_pairs,
 		 vd->first & VIRTIO_NET_F_MRG_RXBUF ? " MRG_RXBUF" : "",
 		 vd->first & VIRTIO_F_IN_ORDER ? " IN_ORDER" : "",
 		 vd->first & VIRTIO_NET_F_STATUS ? " STATUS" : "",
@@ -112,14 +112,14 @@ static int
 limit_queues(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 {
 	struct baton_port_info *info = &vd->port.info;
-	uint64_t pairs = vd->offered & VIRTIO_NET_F_MQ ? vd->vu.max_pairs : 1, queues = 0;
+	uint64_t pairs = vd->offered & VIRTIO_NET_F_MQ ? vd->max_pairs : 1, queues = 0;
 	int ret = port_arg_uint(args, n, "queues", 1, BATON_MAX_QUEUES, &queues);
 
 	if (ret < 0)
 		return ret;
 	if (queues > pairs)
-		return baton_err(EINVAL, "queues=%llu: the backend at %s has %llu queue pairs%s: start it with more",
-				 (unsigned long long)queues, vd->vu.path, (unsigned long long)pairs,
+		return baton_err(EINVAL, "queues=%llu: %s has %llu queue pairs%s: start it with more",
+				 (unsigned long long)queues, vd->where, (unsigned long long)pairs,
 				 vd->offered & VIRTIO_NET_F_MQ ? "" : " (it does not offer VIRTIO_NET_F_MQ)");
 	if (queues)
 		pairs = queues;

@@ -248,7 +248,7 @@ vhost_connect(struct virtio_dev *vd)
 		return ret;
 	}
 	vu->state = VHOST_THERE;
-	port_link(&vd->port, vu->link);
+	port_link(&vd->port, vd->link);
 	return 0;
 }
 
@@ -299,7 +299,7 @@ come_back(struct virtio_dev *vd)
 	struct vhost_user *vu = &vd->vu;
 
 	if (!port->away || port->leaving) {
-		port_link(port, vu->link);
+		port_link(port, vd->link);
 		return;
 	}
 	if (!port_is_empty(port)) {
@@ -315,7 +315,7 @@ come_back(struct virtio_dev *vd)
 	vu->reconnects++;
 	vu->failures = vu->said_unfit = 0;
 	baton_log(port->ctx, BATON_LOG_INFO, "%s: the backend at %s is back", port->name, vu->path);
-	port_link(port, vu->link);
+	port_link(port, vd->link);
 	port_back(port);
 }
 
@@ -330,8 +330,8 @@ greet(struct virtio_dev *vd)
 		return;
 	}
 	vu->state = VHOST_GREETING;
-	vu->deadline_ns = ctx_now_ns() + vu->timeout_ms * MS;
-	ctx_timer_set(vd->port.ctx, &vu->tick, vu->timeout_ms + 1);
+	vu->deadline_ns = ctx_now_ns() + vd->timeout_ms * MS;
+	ctx_timer_set(vd->port.ctx, &vu->tick, vd->timeout_ms + 1);
 }
 
 void
@@ -357,7 +357,7 @@ vhost_tick(struct ctx_timer *timer)
 			ctx_timer_set(vd->port.ctx, timer, 10);
 			return;
 		}
-		baton_err(ETIMEDOUT, "it says nothing for %u ms", vu->timeout_ms);
+		baton_err(ETIMEDOUT, "it says nothing for %u ms", vd->timeout_ms);
 		unfit(vd);
 		vhost_disconnect(vd);
 		return;
@@ -474,12 +474,13 @@ parse_args(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 		return baton_err(EINVAL, "path of %zu characters: a socket's path has at most %zu",
 				 strlen(path), sizeof(vu->path) - 1);
 	snprintf(vu->path, sizeof(vu->path), "%s", path);
+	snprintf(vd->where, sizeof(vd->where), "the backend at %.108s", path);
 	if ((ret = port_arg_uint(args, n, "timeout", 1, 600000, &timeout)) < 0 ||
 	    (ret = port_arg_uint(args, n, "wait", 1, 86400000, &wait)) < 0 ||
 	    (ret = port_arg_uint(args, n, "server", 0, 1, &server)) < 0 ||
 	    (ret = port_arg_uint(args, n, "reconnect", 0, 1, &reconnect)) < 0)
 		return ret;
-	vu->timeout_ms = (uint32_t)timeout;
+	vd->timeout_ms = (uint32_t)timeout;
 	vu->wait_ms = (uint32_t)wait;
 	vu->server = (uint8_t)server;
 	vu->reconnect = (uint8_t)reconnect;

@@ -76,7 +76,7 @@ wait_for(struct virtio_dev *vd, short events, int64_t deadline, uint32_t request
 			 "the backend at %s did not %s %s within %u ms: is it stuck? (argument timeout=MS "
 			 "waits longer)",
 			 vd->vu.path, events & POLLIN ? "answer" : "take", name_of(request),
-			 vd->vu.timeout_ms);
+			 vd->timeout_ms);
 }
 
 static int
@@ -198,13 +198,13 @@ int
 vhost_ask(struct virtio_dev *vd, struct vhost_msg *msg)
 {
 	msg->flags = VHOST_VERSION;
-	return transmit(vd, msg, NULL, 0, now_ms() + vd->vu.timeout_ms);
+	return transmit(vd, msg, NULL, 0, now_ms() + vd->timeout_ms);
 }
 
 int
 vhost_answer(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size)
 {
-	return get_reply(vd, msg, size, now_ms() + vd->vu.timeout_ms);
+	return get_reply(vd, msg, size, now_ms() + vd->timeout_ms);
 }
 
 int
@@ -218,7 +218,7 @@ vhost_call(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size)
 int
 vhost_send(struct virtio_dev *vd, struct vhost_msg *msg, const int *fds, unsigned n_fds)
 {
-	int64_t deadline = now_ms() + vd->vu.timeout_ms;
+	int64_t deadline = now_ms() + vd->timeout_ms;
 	bool ack = vd->vu.protocol & VHOST_PROTOCOL_F_REPLY_ACK;
 	uint32_t request = msg->request;
 	int ret;

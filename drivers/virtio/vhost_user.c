@@ -69,7 +69,7 @@ negotiate_protocol(struct virtio_dev *vd)
 	ret = get_u64(vd, VHOST_GET_QUEUE_NUM, &queues);
 	if (ret < 0)
 		return ret;
-	vd->vu.max_pairs = queues;
+	vd->max_pairs = queues;
 	if (queues < 1 || queues > 0x8000) {
 		vhost_disconnect(vd);
 		return baton_err(EPROTO, "the backend at %s says it has %llu queue pairs; 1 to 32,768 are possible",
@@ -111,7 +111,7 @@ read_config(struct virtio_dev *vd)
 		port->info.mtu = port->info.max_mtu;
 	}
 	if (vd->offered & VIRTIO_NET_F_STATUS)
-		vd->vu.link = !!(le16toh(config.status) & VIRTIO_NET_S_LINK_UP);
+		vd->link = !!(le16toh(config.status) & VIRTIO_NET_S_LINK_UP);
 	return 0;
 }
 
@@ -129,9 +129,9 @@ check_fit(struct virtio_dev *vd)
 		return baton_err(ENOTSUP, "the backend at %s offers features %#llx, without %#llx that the one before it "
 					  "had: start the same again, or close the port and open it anew",
 				 vd->vu.path, (unsigned long long)vd->offered, (unsigned long long)missing);
-	if (pairs > vd->vu.max_pairs)
+	if (pairs > vd->max_pairs)
 		return baton_err(ENOTSUP, "the backend at %s has %llu queue pairs, %u are in use: start it with as many",
-				 vd->vu.path, (unsigned long long)vd->vu.max_pairs, pairs);
+				 vd->vu.path, (unsigned long long)vd->max_pairs, pairs);
 	return 0;
 }
 
@@ -152,7 +152,7 @@ vhost_handshake(struct virtio_dev *vd)
 	if (ret < 0)
 		return ret;
 	vd->offered = msg.p.u64;
-	vd->vu.max_pairs = 1;
+	vd->max_pairs = 1;
 	vd->has_config = 0;
 	if (!(vd->offered & VIRTIO_F_VERSION_1))
 		return baton_err(ENOTSUP, "the backend at %s offers features %#llx, without VIRTIO_F_VERSION_1 (bit 32): "
@@ -167,7 +167,7 @@ vhost_handshake(struct virtio_dev *vd)
 	ret = vhost_send(vd, &msg, NULL, 0);
 	if (ret < 0)
 		return ret;
-	vd->vu.link = 1;
+	vd->link = 1;
 	ret = read_config(vd);
 	if (ret < 0 || !vd->vu.open)
 		return ret;

@@ -107,15 +107,12 @@ struct vhost_user {
 	int lock_fd;           /* says to other programs that the path is in use */
 	int pidfd;             /* of the backend's process, -1 when unknown */
 	int old_pidfd;         /* of the backend before, until its buffers are accounted for */
-	uint32_t timeout_ms;   /* for a reply */
 	uint32_t wait_ms;      /* server=1: for a backend to connect */
 	uint64_t deadline_ns;  /* VHOST_GREETING */
 	uint64_t protocol;     /* negotiated protocol features */
 	uint64_t next_iova;    /* guest addresses from here on were never used on this connection */
-	uint64_t max_pairs;    /* queue pairs the backend has */
 	uint64_t reconnects;
 	uint32_t failures;     /* to come back, one after the other */
-	uint8_t link;          /* as the backend has it */
 	uint8_t server, reconnect, open, watched, said_waiting, said_unfit, knows_rings;
 	char path[108];
 };
@@ -152,6 +149,10 @@ struct virtio_dev {
 	uint8_t scalar;         /* vectorized=0 */
 	uint8_t has_config;     /* the transport has a configuration space */
 	uint8_t unconfirmed;    /* a start failed, and the device did not confirm that it let go */
+	uint8_t link;           /* as the device has it */
+	uint32_t timeout_ms;    /* for a reply */
+	uint64_t max_pairs;     /* queue pairs the device has */
+	char where[128];        /* for people: "the backend at /tmp/s0" */
 	struct baton_arena *rings;
 	uint8_t *ring_base;
 	uint64_t ring_iova;
