@@ -69,6 +69,11 @@ _Static_assert(offsetof(struct virtio_net_hdr, num_buffers) == 10, "virtio 1.2, 
 
 #define NET_HDR_LEN 12u
 
+#define VIRTIO_NET_HDR_F_NEEDS_CSUM 1
+#define VIRTIO_NET_HDR_F_DATA_VALID 2
+#define VIRTIO_NET_HDR_F_RSC_INFO   4
+#define VIRTIO_NET_HDR_GSO_NONE     0
+
 /* Feature bits: sections 5.1.3 and 6. */
 #define VIRTIO_NET_F_CSUM       (1ull << 0)
 #define VIRTIO_NET_F_GUEST_CSUM (1ull << 1)

@@ -179,45 +179,117 @@ untake(struct virtq *vq, const struct dma_view *v, const struct baton_token *tok
 	}
 }
 
+/* The header's word on checksums and segmentation. */
+struct meta {
+	uint8_t flags, gso_type;
+	uint16_t csum_start, csum_offset;
+};
+
+static struct meta
+read_meta(const struct virtq *vq, const struct dma_view *v, uint32_t buf)
+{
+	const uint32_t at = vq->post_off;
+	const uint16_t both = shared_load16_at(dma_data(v, buf) + at);
+
+	return (struct meta){
+		.flags = (uint8_t)both,
+		.gso_type = (uint8_t)(both >> 8),
+		.csum_start = shared_load16_at(dma_data(v, buf) + at +
+					       offsetof(struct virtio_net_hdr, csum_start)),
+		.csum_offset = shared_load16_at(dma_data(v, buf) + at +
+						offsetof(struct virtio_net_hdr, csum_offset)),
+	};
+}
+
+/*
+ * What the device found out about the packet's checksum (virtio 1.2, 5.1.6.4), into its first token. Flags that are not
+ * known are ignored. Return: false for what cannot be: a segmentation nobody asked for, a checksum outside of the packet.
+ */
+static bool
+verdict(const struct virtq *vq, const struct meta *m, struct baton_token *t, uint32_t len)
+{
+	const struct baton_pool_view *pool = &vq->q.pool->view;
+	struct baton_side side = { .l2_len = ETH_HLEN, .csum_offset = m->csum_offset };
+
+	if (m->gso_type != VIRTIO_NET_HDR_GSO_NONE)
+		return false;
+	if (!(m->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)) {
+		if (m->flags & VIRTIO_NET_HDR_F_DATA_VALID)
+			t->flags |= BATON_CSUM_GOOD << BATON_TOKEN_L4_SHIFT;
+		return true;
+	}
+	/* With RSC_INFO the two fields are something else. */
+	if (m->flags & VIRTIO_NET_HDR_F_RSC_INFO || m->csum_start < ETH_HLEN ||
+	    (uint32_t)m->csum_start + m->csum_offset + 2 > len)
+		return false;
+	side.l3_len = (uint16_t)(m->csum_start - ETH_HLEN); /* with VLAN tags, if any */
+	memcpy(pool->side + (size_t)t->buf * BATON_SIDE_SIZE, &side, sizeof(side));
+	t->flags |= BATON_TOKEN_SIDE | BATON_CSUM_PARTIAL << BATON_TOKEN_L4_SHIFT;
+	return true;
+}
+
+/*
+ * The first buffer of the packet at r->pos, and how many it has. Nothing is taken yet.
+ *
+ * Return: the buffer, its length without the header in @len; SHADOW_NONE after a violation.
+ */
+static uint32_t
+first_seg(struct virtq *vq, const struct dma_view *v, uint16_t published, unsigned mode,
+	  struct tally *r, uint32_t *len, unsigned *segs)
+{
+	uint32_t buf = next(vq, r->pos, published, len);
+
+	if (baton_unlikely(buf == SHADOW_NONE))
+		return buf;
+	r->pos++;
+	if (baton_unlikely(*len < NET_HDR_LEN)) {
+		drop(vq, buf);
+		queue_violation(&vq->q, "used length %u is less than the %u bytes of the header", *len,
+				NET_HDR_LEN);
+		return SHADOW_NONE;
+	}
+	*len -= NET_HDR_LEN;
+	*segs = 1;
+	if (!(mode & RX_MERGEABLE))
+		return buf;
+	*segs = shared_load16_at(dma_data(v, buf) + vq->post_off +
+				 offsetof(struct virtio_net_hdr, num_buffers));
+	if (baton_unlikely(*segs - 1 >= vq->q.max_segs || *segs > published)) {
+		drop(vq, buf);
+		queue_violation(&vq->q,
+				"num_buffers %u: not between 1 and %u, with %u completions published",
+				*segs, vq->q.max_segs, published);
+		return SHADOW_NONE;
+	}
+	return buf;
+}
+
 /*
  * One packet at r->pos. Return: 0 or -EIO after a violation; r tells what was consumed and delivered.
  */
 static int __attribute__((noinline))
 receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, uint16_t used,
-	    bool mergeable, struct tally *r)
+	    unsigned mode, struct tally *r)
 {
 	struct baton_token *t = tokens + r->tokens;
 	uint16_t published = (uint16_t)(used - r->pos);
-	unsigned segs = 1, done = 1;
-	uint32_t len, more = 0, buf = next(vq, r->pos, published, &len);
-	int ret = 0;
+	unsigned segs, done = 1;
+	uint32_t len, buf = first_seg(vq, v, published, mode, r, &len, &segs);
+	bool good = len || segs == 1;
+	struct meta meta = { 0 };
+	int ret;
 
 	if (baton_unlikely(buf == SHADOW_NONE))
 		return -EIO;
-	r->pos++;
-	if (baton_unlikely(len < NET_HDR_LEN)) {
-		drop(vq, buf);
-		return queue_violation(&vq->q, "used length %u is less than the %u bytes of the header",
-				       len, NET_HDR_LEN);
-	}
-	if (mergeable) {
-		segs = shared_load16_at(dma_data(v, buf) + vq->post_off +
-					offsetof(struct virtio_net_hdr, num_buffers));
-		if (baton_unlikely(segs - 1 >= vq->q.max_segs || segs > published)) {
-			drop(vq, buf);
-			return queue_violation(&vq->q,
-					       "num_buffers %u: not between 1 and %u, with %u completions published",
-					       segs, vq->q.max_segs, published);
-		}
-	}
-	len -= NET_HDR_LEN;
 	if (baton_unlikely(len < ETH_HLEN && segs == 1)) {
 		drop(vq, buf);
 		r->errors++;
 		return 0;
 	}
+	if (mode & RX_CSUM)
+		meta = read_meta(vq, v, buf);
 	t[0] = token(v, buf, v->headroom, len, 0);
-	if (mergeable && baton_unlikely(segs > 1)) {
+	if (baton_unlikely(segs > 1)) {
 		ret = more_segs(vq, v, t, segs, r->pos, (uint16_t)(published - 1), &done);
 		r->pos = (uint16_t)(r->pos + done - 1);
 		if (ret < 0) {
@@ -225,16 +297,19 @@ receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *toke
 			return ret;
 		}
 		for (unsigned i = 1; i < segs; i++)
-			more += t[i].len;
-		if (baton_unlikely(!len || len + more < ETH_HLEN)) {
-			untake(vq, v, t, segs);
-			r->errors++;
-			return 0;
-		}
+			len += t[i].len;
+		good = t[0].len && len >= ETH_HLEN;
+	}
+	if (mode & RX_CSUM)
+		good = good && verdict(vq, &meta, t, len);
+	if (baton_unlikely(!good)) {
+		untake(vq, v, t, segs);
+		r->errors++;
+		return 0;
 	}
 	r->tokens += segs;
 	r->packets++;
-	r->bytes += len + more;
+	r->bytes += len;
 	return 0;
 }
 
@@ -243,7 +318,7 @@ receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *toke
  */
 static inline __attribute__((always_inline)) unsigned
 receive_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned n,
-	      bool mergeable, struct tally *r)
+	      unsigned mode, struct tally *r)
 {
 	const shared64 *const ring = vq->used->ring;
 	const uint32_t *const shadow = vq->shadow;
@@ -261,18 +336,26 @@ receive_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *to
 		const uint64_t elem = shared_load64(&ring[slot]);
 		const uint32_t len = (uint32_t)(elem >> 32), buf = shadow[slot];
 		struct baton_token t = model;
+		unsigned meta = 0; /* {flags:8, gso_type:8} */
 
-		if (mergeable)
+		if (mode)
 			__builtin_prefetch(hdr + (size_t)SHADOW_BUF(shadow[(slot + 4) & mask]) * stride);
 		if (baton_unlikely((uint32_t)elem != slot || len - least > span))
 			break;
-		if (mergeable &&
+		if ((mode & RX_CSUM) &&
+		    baton_unlikely((meta = shared_load16_at(hdr + (size_t)buf * stride)) &
+				   ~VIRTIO_NET_HDR_F_DATA_VALID))
+			break;
+		if ((mode & RX_MERGEABLE) &&
 		    baton_unlikely(shared_load16_at(hdr + (size_t)buf * stride +
 						    offsetof(struct virtio_net_hdr, num_buffers)) != 1))
 			break;
 		t.buf = buf;
 		t.len = (uint16_t)(len - NET_HDR_LEN);
 		t.gen = dma_take(v, buf);
+		if (mode & RX_CSUM)
+			t.flags = (uint8_t)(meta / VIRTIO_NET_HDR_F_DATA_VALID * BATON_CSUM_GOOD
+					    << BATON_TOKEN_L4_SHIFT);
 		tokens[i] = t;
 		bytes += len;
 	}
@@ -285,20 +368,28 @@ receive_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *to
 
 unsigned
 virtq_rx_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned n,
-	       bool mergeable, struct tally *r)
+	       unsigned mode, struct tally *r)
 {
-	return mergeable ? receive_plain(vq, v, tokens, n, true, r) :
-			   receive_plain(vq, v, tokens, n, false, r);
+	switch (mode) {
+	case 0:
+		return receive_plain(vq, v, tokens, n, 0, r);
+	case RX_MERGEABLE:
+		return receive_plain(vq, v, tokens, n, RX_MERGEABLE, r);
+	case RX_CSUM:
+		return receive_plain(vq, v, tokens, n, RX_CSUM, r);
+	default:
+		return receive_plain(vq, v, tokens, n, RX_CSUM | RX_MERGEABLE, r);
+	}
 }
 
 int
 virtq_rx_rest(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned n,
-	      uint16_t used, bool mergeable, struct tally *r)
+	      uint16_t used, unsigned mode, struct tally *r)
 {
 	int ret = 0;
 
 	while (!ret && r->pos != used && n - r->tokens >= vq->q.max_segs)
-		ret = receive_one(vq, v, tokens, used, mergeable, r);
+		ret = receive_one(vq, v, tokens, used, mode, r);
 	return ret;
 }
 
@@ -321,11 +412,23 @@ static const struct rx_loops one_by_one = { NULL, virtq_rx_post };
 int
 virtq_rx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 {
-	return virtq_receive(q, tokens, n, false, &one_by_one);
+	return virtq_receive(q, tokens, n, 0, &one_by_one);
 }
 
 int
 virtq_rx_burst_mergeable(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 {
-	return virtq_receive(q, tokens, n, true, &one_by_one);
+	return virtq_receive(q, tokens, n, RX_MERGEABLE, &one_by_one);
+}
+
+int
+virtq_rx_burst_csum(struct baton_queue *q, struct baton_token *tokens, unsigned n)
+{
+	return virtq_receive(q, tokens, n, RX_CSUM, &one_by_one);
+}
+
+int
+virtq_rx_burst_mergeable_csum(struct baton_queue *q, struct baton_token *tokens, unsigned n)
+{
+	return virtq_receive(q, tokens, n, RX_CSUM | RX_MERGEABLE, &one_by_one);
 }

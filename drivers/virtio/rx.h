@@ -10,6 +10,10 @@
 
 #define ETH_HLEN 14u
 
+/* What of a packet's header is looked at: a constant to the compiler in every burst. */
+#define RX_MERGEABLE 1u /* num_buffers */
+#define RX_CSUM      2u /* flags and gso_type, and where a checksum is missing */
+
 /* What a burst has done. */
 struct tally {
 	unsigned tokens, packets;
@@ -19,11 +23,11 @@ struct tally {
 
 /** Plain packets one by one: of one buffer, completed in ring order. Return: how many of @n. */
 unsigned virtq_rx_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens,
-			unsigned n, bool mergeable, struct tally *r);
+			unsigned n, unsigned mode, struct tally *r);
 
 /** Whatever comes, up to @used. Return: 0 or -EIO after a violation. */
 int virtq_rx_rest(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned n,
-		  uint16_t used, bool mergeable, struct tally *r);
+		  uint16_t used, unsigned mode, struct tally *r);
 
 /** Post the cache's topmost @n buffers, in ring order. */
 void virtq_rx_post(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, unsigned n);
@@ -35,7 +39,7 @@ BATON_COLD int virtq_rx_jumped(struct virtq *vq, uint16_t published);
 struct rx_loops {
 	/* Plain packets eight at a time, up to the end of the ring at most. NULL: none. */
 	unsigned (*receive)(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens,
-			    unsigned n, bool mergeable, struct tally *r);
+			    unsigned n, unsigned mode, struct tally *r);
 	/* See virtq_rx_post(). */
 	void (*post)(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, unsigned n);
 };
@@ -62,7 +66,7 @@ refill(struct virtq *vq, const struct dma_view *v, const struct rx_loops *loops)
 }
 
 static inline __attribute__((always_inline)) int
-virtq_receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, bool mergeable,
+virtq_receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, unsigned mode,
 	      const struct rx_loops *loops)
 {
 	struct virtq *vq = virtq_of(q);
@@ -83,18 +87,18 @@ virtq_receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, boo
 			unsigned want = most - r.tokens, got;
 
 			if (loops->receive && want >= 8) {
-				loops->receive(vq, v, tokens + r.tokens, want, mergeable, &r);
+				loops->receive(vq, v, tokens + r.tokens, want, mode, &r);
 				want = most - r.tokens < 8 ? most - r.tokens : 8;
 				if (!want)
 					break;
 			}
-			got = virtq_rx_plain(vq, v, tokens + r.tokens, want, mergeable, &r);
+			got = virtq_rx_plain(vq, v, tokens + r.tokens, want, mode, &r);
 			if (got < want)
 				break;
 		}
 	}
 	if (baton_unlikely(r.pos != used && n - r.tokens >= q->max_segs))
-		ret = virtq_rx_rest(vq, v, tokens, n, used, mergeable, &r);
+		ret = virtq_rx_rest(vq, v, tokens, n, used, mode, &r);
 	vq->used_idx = r.pos;
 	if (r.packets) {
 		queue_count(&q->stats.packets, r.packets);

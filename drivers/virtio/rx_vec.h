@@ -10,23 +10,38 @@
 
 #ifdef SIMD_TARGET
 
-/* Eight num_buffers fields; the next eight are on their way into the cache meanwhile. */
+/*
+ * Eight headers: are they plain? The next eight are on their way into the cache meanwhile.
+ *
+ * @rest: gets the verdicts on checksums, into the tokens' flags.
+ */
 SIMD_INLINE bool
-all_single(const uint8_t *hdr, const uint32_t *bufs, const uint32_t *ahead, uint32_t stride)
+plain_headers(const uint8_t *hdr, const uint32_t *bufs, const uint32_t *ahead, uint32_t stride,
+	      unsigned mode, d8 *rest)
 {
-	uint32_t differ = 0;
+	uint32_t meta[LANES] __attribute__((aligned(32))), differ = 0;
 
 	for (unsigned k = 0; k < LANES; k++) {
+		const uint8_t *h = hdr + (size_t)bufs[k] * stride;
+
 		__builtin_prefetch(hdr + (size_t)SHADOW_BUF(ahead[k]) * stride);
-		differ |= shared_load16_at(hdr + (size_t)bufs[k] * stride +
-					   offsetof(struct virtio_net_hdr, num_buffers)) ^ 1u;
+		if (mode & RX_CSUM) {
+			meta[k] = shared_load16_at(h);
+			differ |= meta[k] & ~(uint32_t)VIRTIO_NET_HDR_F_DATA_VALID;
+		}
+		if (mode & RX_MERGEABLE)
+			differ |= shared_load16_at(h + offsetof(struct virtio_net_hdr, num_buffers)) ^ 1u;
 	}
+	if (mode & RX_CSUM) /* bit 1 to the L4 verdict's lower bit, in the uppermost byte */
+		*rest = _mm256_slli_epi32(d8_load(meta), 24 + BATON_TOKEN_L4_SHIFT - 1);
 	return !differ;
 }
 
+_Static_assert(VIRTIO_NET_HDR_F_DATA_VALID == 2 && BATON_CSUM_GOOD == 1, "a shift moves one to the other");
+
 SIMD_INLINE unsigned
 receive8(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned n,
-	 bool mergeable, struct tally *r)
+	 unsigned mode, struct tally *r)
 {
 	const shared64 *const ring = vq->used->ring;
 	const uint32_t start = r->pos & vq->mask, size = vq->mask + 1u;
@@ -42,18 +57,20 @@ receive8(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens,
 		const uint32_t *const ahead = slot + 2 * LANES <= size ? bufs + LANES : vq->shadow;
 		const q8 elem = shared_load8(&ring[slot]);
 		const d8 len = q8_high(elem);
+		d8 rest = d8_set(0); /* {gen:16, 0:8, flags:8} */
 		q8 first;
 
 		if (baton_unlikely(!d8_all(_mm256_and_si256(
 			    _mm256_cmpeq_epi32(q8_low(elem), ids),
 			    d8_at_most(_mm256_sub_epi32(len, d8_set(least)), span)))))
 			break;
-		if (mergeable &&
-		    baton_unlikely(!all_single(v->data + vq->post_off, bufs, ahead, v->stride)))
+		if (mode && baton_unlikely(!plain_headers(v->data + vq->post_off, bufs, ahead, v->stride,
+							  mode, &rest)))
 			break;
 		first = q8_shl(q8_of(_mm256_sub_epi32(len, d8_set(NET_HDR_LEN))), 48);
 		first = q8_or(q8_or(first, off), q8_of(d8_load(bufs)));
-		q8_zip(tokens, first, q8_or(q8_of(dma_take8(v, bufs)), pool));
+		rest = _mm256_or_si256(rest, dma_take8(v, bufs));
+		q8_zip(tokens, first, q8_or(q8_of(rest), pool));
 		sum = _mm256_add_epi32(sum, len);
 		ids = _mm256_add_epi32(ids, d8_set(LANES));
 	}
@@ -99,13 +116,25 @@ static const struct rx_loops by_eight = { receive8, post8 };
 SIMD_TARGET int
 SIMD_NAME(virtq_rx_burst)(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 {
-	return virtq_receive(q, tokens, n, false, &by_eight);
+	return virtq_receive(q, tokens, n, 0, &by_eight);
 }
 
 SIMD_TARGET int
 SIMD_NAME(virtq_rx_burst_mergeable)(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 {
-	return virtq_receive(q, tokens, n, true, &by_eight);
+	return virtq_receive(q, tokens, n, RX_MERGEABLE, &by_eight);
+}
+
+SIMD_TARGET int
+SIMD_NAME(virtq_rx_burst_csum)(struct baton_queue *q, struct baton_token *tokens, unsigned n)
+{
+	return virtq_receive(q, tokens, n, RX_CSUM, &by_eight);
+}
+
+SIMD_TARGET int
+SIMD_NAME(virtq_rx_burst_mergeable_csum)(struct baton_queue *q, struct baton_token *tokens, unsigned n)
+{
+	return virtq_receive(q, tokens, n, RX_CSUM | RX_MERGEABLE, &by_eight);
 }
 
 #endif

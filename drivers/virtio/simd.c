@@ -2,8 +2,6 @@
 /* Which variant of the bursts a queue runs: decided at start, by the CPU, the features and vectorized=0. */
 #include "virtio.h"
 
-typedef int burst_fn(struct baton_queue *q, struct baton_token *tokens, unsigned n);
-
 #ifdef __x86_64__
 #define VARIANTS(name) { name, name##_avx2, name##_avx512 }
 #else
@@ -13,10 +11,15 @@ typedef int burst_fn(struct baton_queue *q, struct baton_token *tokens, unsigned
 void
 virtq_choose(struct virtq *vq, const struct virtio_dev *vd)
 {
-	static burst_fn *const rx[] = VARIANTS(virtq_rx_burst);
-	static burst_fn *const rx_mergeable[] = VARIANTS(virtq_rx_burst_mergeable);
-	static burst_fn *const tx[] = VARIANTS(virtq_tx_burst);
+	static virtq_burst *const rx[][3] = {
+		VARIANTS(virtq_rx_burst),
+		VARIANTS(virtq_rx_burst_mergeable),
+		VARIANTS(virtq_rx_burst_csum),
+		VARIANTS(virtq_rx_burst_mergeable_csum),
+	};
+	static virtq_burst *const tx[] = VARIANTS(virtq_tx_burst);
 	const enum simd_level level = vd->scalar ? SIMD_NONE : vq->q.worker->simd;
 
-	vq->q.active_burst = (vq->q.tx ? tx : vq->mergeable ? rx_mergeable : rx)[level];
+	vq->csum = !!(vd->features & (vq->q.tx ? VIRTIO_NET_F_CSUM : VIRTIO_NET_F_GUEST_CSUM));
+	vq->q.active_burst = vq->q.tx ? tx[level] : rx[vq->csum * 2 + vq->mergeable][level];
 }

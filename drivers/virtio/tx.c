@@ -6,6 +6,7 @@
  * headroom it takes one more, for a header of zeros. Descriptors are used in ring order. Buffers go to the worker's
  * cache as soon as their completion is validated; descriptors become free in ring order.
  */
+#include "port/csum.h"
 #include "tx.h"
 
 /* Buffers of the completed packet whose first descriptor is @id. */
@@ -183,118 +184,6 @@ virtq_tx_avail_put(struct virtq *vq, unsigned n)
 		avail_put(vq, (uint16_t)((vq->head + k) & vq->mask));
 }
 
-static inline void
-put_desc(struct virtq *vq, uint16_t d, uint64_t addr, uint32_t len, uint16_t flags)
-{
-	vq->desc[d] = (struct vring_desc){
-		.addr = htole64(addr),
-		.len = htole32(len),
-		.flags = htole16(flags),
-		.next = htole16((uint16_t)(d + 1) & vq->mask),
-	};
-}
-
-static inline uint64_t
-iova_of(const struct dma_view *v, struct baton_token t)
-{
-	return v->iova + (uint64_t)t.buf * v->stride + t.off;
-}
-
-/* A header that asks for nothing, before the packet's first byte. The caller holds the buffer. */
-static inline void
-put_hdr(const struct dma_view *v, struct baton_token t)
-{
-	static const struct virtio_net_hdr zero;
-
-	memcpy(dma_data(v, t.buf) + t.off - NET_HDR_LEN, &zero, NET_HDR_LEN);
-}
-
-/* Why a token cannot be sent: said when its packet is the first of a burst, before that the burst just ends. */
-static BATON_COLD int
-refuse(struct virtq *vq, struct baton_token t, bool first)
-{
-	struct baton_queue *q = &vq->q;
-
-	if (!first)
-		return 0;
-	queue_count(&q->stats.errors, 1);
-	return queue_refuse(q, t);
-}
-
-static BATON_COLD int
-bad_packet(struct virtq *vq, bool first, const char *what, uint32_t is, uint32_t limit)
-{
-	if (!first)
-		return 0;
-	queue_count(&vq->q.stats.errors, 1);
-	return baton_err(EMSGSIZE, "%s txq %u: a packet of %u %s, at most %u are possible", vq->q.port->name,
-			 vq->q.index, is, what, limit);
-}
-
-/*
- * A packet of several buffers, or without headroom. Nothing has changed unless it is sent.
- *
- * Return: its number of tokens; 0: the ring is full; a negative errno.
- */
-int
-virtq_tx_send_chain(struct virtq *vq, const struct baton_token *t, unsigned n, bool first,
-		    uint64_t *bytes)
-{
-	struct baton_queue *q = &vq->q;
-	unsigned segs = 0, extra = t[0].off < NET_HDR_LEN, given = 0;
-	uint16_t d = vq->head & vq->mask, key = d;
-	uint32_t len = 0;
-
-	do {
-		if (segs == n) {
-			if (!first)
-				return 0;
-			queue_count(&q->stats.errors, 1);
-			return baton_err(EINVAL, "%s txq %u: the last token has CONT: a burst must not split a packet",
-					 q->port->name, q->index);
-		}
-		len += t[segs].len;
-		if (!t[segs].len)
-			return bad_packet(vq, first, "bytes in a buffer", 0, q->max_len);
-	} while (t[segs++].flags & BATON_TOKEN_CONT);
-	if (segs + extra > q->max_segs)
-		return bad_packet(vq, first, "buffers", segs, q->max_segs - extra);
-	if (len > q->max_len)
-		return bad_packet(vq, first, "bytes", len, q->max_len);
-	if (segs + extra > q->descs - (uint16_t)(vq->head - vq->tail))
-		return 0;
-	for (; given < segs; given++) {
-		if (!dma_give(&q->views[t[given].pool], t[given], q->owner)) {
-			for (unsigned i = given; i-- > 0;)
-				dma_ungive(&q->views[t[i].pool], t[i]);
-			return refuse(vq, t[given], first);
-		}
-	}
-	if (extra) {
-		put_desc(vq, d, vq->hdr_iova, NET_HDR_LEN, VRING_DESC_F_NEXT);
-		vq->shadow[d] = SHADOW_NONE;
-		d = (uint16_t)(d + 1) & vq->mask;
-	} else {
-		put_hdr(&q->views[t[0].pool], t[0]);
-	}
-	for (unsigned i = 0; i < segs; i++, d = (uint16_t)(d + 1) & vq->mask) {
-		const struct dma_view *v = &q->views[t[i].pool];
-		uint32_t hdr = i == 0 && !extra ? NET_HDR_LEN : 0;
-
-		put_desc(vq, d, iova_of(v, t[i]) - hdr, t[i].len + hdr,
-			 i + 1 < segs ? VRING_DESC_F_NEXT : 0);
-		vq->shadow[d] = SHADOW(t[i].pool, t[i].buf);
-		vq->segs[d] = 0; /* not a key */
-		dma_poison(v, t[i].buf);
-	}
-	vq->segs[key] = (uint8_t)(segs + extra);
-	vq->plain_run = 0;
-	vq->head = (uint16_t)(vq->head + segs + extra);
-	avail_put(vq, key);
-	*bytes += len;
-	return (int)segs;
-}
-
 /*
  * The plain case: packets of one buffer with headroom, of one pool, one descriptor each. It ends before the first that is
  * anything else, or that is not the CPU's to give. Not inlined: the loop wants every register.
@@ -318,8 +207,8 @@ virtq_tx_post(struct virtq *vq, const struct baton_token *tokens, unsigned n, ui
 		const uint32_t d = pos++ & mask, buf = t->buf, off = t->off, len = t->len;
 		uint64_t at;
 
-		if (baton_unlikely(t->pool != pool || (t->flags & BATON_TOKEN_CONT) || off < NET_HDR_LEN ||
-				   len - 1 >= max_len ||
+		if (baton_unlikely(t->pool != pool || (t->flags & BATON_TOKEN_CONT) || csum_wanted(*t) ||
+				   off < NET_HDR_LEN || len - 1 >= max_len ||
 				   !dma_give_raw(v, buf, off + len, t->gen, owner)))
 			break;
 		at = (uint64_t)buf * v->stride + off - NET_HDR_LEN;

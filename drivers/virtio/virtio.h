@@ -41,6 +41,7 @@ struct virtq {
 	uint16_t avail_idx; /* entries published */
 	uint16_t batch_end; /* IN_ORDER: RX: last position of the open batch; TX: elements checked up to here */
 	uint8_t in_order;   /* VIRTIO_F_IN_ORDER was negotiated */
+	uint8_t csum;       /* VIRTIO_NET_F_GUEST_CSUM (RX) or VIRTIO_NET_F_CSUM (TX) was */
 
 	/* RX */
 	uint8_t mergeable;
@@ -226,15 +227,14 @@ void virtq_disarm(struct baton_queue *q);
 /* The device's side of device_start(), for a device that came back. */
 int virtio_bring_up(struct virtio_dev *vd);
 
-int virtq_rx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n);
-int virtq_rx_burst_mergeable(struct baton_queue *q, struct baton_token *tokens, unsigned n);
-int virtq_rx_burst_avx2(struct baton_queue *q, struct baton_token *tokens, unsigned n);
-int virtq_rx_burst_mergeable_avx2(struct baton_queue *q, struct baton_token *tokens, unsigned n);
-int virtq_rx_burst_avx512(struct baton_queue *q, struct baton_token *tokens, unsigned n);
-int virtq_rx_burst_mergeable_avx512(struct baton_queue *q, struct baton_token *tokens, unsigned n);
-int virtq_tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n);
-int virtq_tx_burst_avx2(struct baton_queue *q, struct baton_token *tokens, unsigned n);
-int virtq_tx_burst_avx512(struct baton_queue *q, struct baton_token *tokens, unsigned n);
+typedef int virtq_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n);
+
+#define VIRTQ_BURSTS(name) virtq_burst name, name##_avx2, name##_avx512
+VIRTQ_BURSTS(virtq_rx_burst);
+VIRTQ_BURSTS(virtq_rx_burst_mergeable);
+VIRTQ_BURSTS(virtq_rx_burst_csum);
+VIRTQ_BURSTS(virtq_rx_burst_mergeable_csum);
+VIRTQ_BURSTS(virtq_tx_burst);
 int virtq_tx_clean(struct baton_queue *q, unsigned budget);
 
 /** Complete at most @budget packets. Return: tokens freed, or -EIO. The queue's thread. */

@@ -15,6 +15,8 @@
 
 #include "liar_wire.h"
 
+#define LIAR_F_CSUM      (1ull << 0)
+#define LIAR_F_GUEST_CSUM (1ull << 1)
 #define LIAR_F_NET_MTU   (1ull << 3)
 #define LIAR_F_NET_MAC   (1ull << 5)
 #define LIAR_F_MRG_RXBUF (1ull << 15)

@@ -158,7 +158,8 @@ int
 rig_start(struct rig *r)
 {
 	struct baton_port_config c = { .size = sizeof(c), .rx_queues = 1, .tx_queues = 1,
-				       .mtu = r->config.mtu, .stop_timeout_ms = 50 };
+				       .mtu = r->config.mtu, .stop_timeout_ms = 50,
+				       .offloads = r->config.offloads };
 	struct baton_queue_config q = { .size = sizeof(q),
 					.descs = r->config.descs ? r->config.descs : 256,
 					.worker = r->worker, .pool = r->pool };

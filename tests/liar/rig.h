@@ -27,6 +27,7 @@ struct rig_config {
 	uint16_t headroom;       /* 0: the default */
 	uint16_t mtu;            /* 0: the port's own */
 	unsigned number;         /* of the port's name */
+	uint32_t offloads;       /* BATON_OFFLOAD_* */
 	bool server;             /* the port listens, the liar connects */
 };
 

@@ -97,6 +97,10 @@ same(const struct pair *p)
 	assert_string_equal(liar_driver_error(b->r.liar), "");
 	same_ring(virtq_of_const(a->r.rx), virtq_of_const(b->r.rx));
 	same_ring(virtq_of_const(a->r.tx), virtq_of_const(b->r.tx));
+	for (unsigned i = 0; i < a->n; i++)
+		if (a->held[i].flags & BATON_TOKEN_SIDE)
+			assert_memory_equal(baton_side(a->r.worker, a->held[i]),
+					    baton_side(b->r.worker, b->held[i]), BATON_SIDE_SIZE);
 	assert_memory_equal(a->r.pool->view.owner, b->r.pool->view.owner, count * sizeof(uint32_t));
 }
 
@@ -129,6 +133,14 @@ static void
 complete_oddly(struct pair *p, bool shuffle, bool lie)
 {
 	const unsigned n = 1 + rnd(p, 40), wrong = rnd(p, n), what = rnd(p, 6);
+	const struct wire_net_header odd = {
+		.flags = (uint8_t)rnd(p, 9),
+		.gso_type = rnd(p, 4) ? 0 : (uint8_t)rnd(p, 256),
+		.csum_start = (uint16_t)(10 + rnd(p, 60)),
+		.csum_offset = (uint16_t)rnd(p, 30),
+		.num_buffers = 1,
+	};
+	const unsigned marked = rnd(p, 3) ? 0 : rnd(p, UINT32_MAX); /* which get that header */
 	const uint32_t value = rnd(p, 3) ? rnd(p, 300) : rnd(p, UINT32_MAX);
 	uint32_t order[40];
 
@@ -148,6 +160,9 @@ complete_oddly(struct pair *p, bool shuffle, bool lie)
 		for (unsigned i = 0; i < n; i++)
 			head[i] = liar_rx_write(s->r.liar, LIAR_RX, frame, sizeof(frame),
 						(uint16_t)(lie && i == wrong && what == 0 ? value : 1));
+		for (unsigned i = 0; i < n && i < 32; i++)
+			if (marked >> i & 1)
+				liar_write(s->r.liar, LIAR_RX, (unsigned)head[i], 0, &odd, sizeof(odd));
 		for (unsigned i = 0; i < n; i++) {
 			uint32_t id = (uint32_t)head[order[i]], len = LIAR_HEADER + 60;
 
@@ -248,8 +263,10 @@ allocate(struct pair *p)
 
 /* Something about a token that is not as in all the others; not all of it is wrong. */
 static void
-spoil(struct pair *p, struct baton_token *t, const struct baton_token *other)
+spoil(struct pair *p, struct rig *r, struct baton_token *t, const struct baton_token *other)
 {
+	struct baton_side *side;
+
 	switch (rnd(p, 10)) {
 	case 0:
 		t->gen++;
@@ -271,6 +288,12 @@ spoil(struct pair *p, struct baton_token *t, const struct baton_token *other)
 		break;
 	case 6:
 		*t = *other; /* twice in the burst */
+		break;
+	case 7: /* a checksum to fill in, perhaps nowhere */
+		side = baton_side(r->worker, *t);
+		*side = (struct baton_side){ .l2_len = 14, .l3_len = 20,
+					     .csum_offset = (uint16_t)rnd(p, 100) };
+		t->flags |= BATON_TOKEN_SIDE | BATON_CSUM_PARTIAL << BATON_TOKEN_L4_SHIFT;
 		break;
 	default:
 		t->hash = rnd(p, 1000);
@@ -315,7 +338,7 @@ hand_over(struct pair *p, bool send)
 		memcpy(burst, s->held, n * sizeof(burst[0]));
 		p->random = state;
 		if (bad && n)
-			spoil(p, &burst[at], &burst[twin]);
+			spoil(p, &s->r, &burst[at], &burst[twin]);
 		r = send ? baton_tx_burst(s->r.tx, burst, n) : baton_free(s->r.worker, burst, n);
 		forget(s, r < 0 ? 0 : send ? (unsigned)r : n);
 		ret[s - p->s] = r;
@@ -405,6 +428,10 @@ episodes(enum simd_level level, unsigned n)
 		struct pair *p = calloc(1, sizeof(*p));
 
 		assert_non_null(p);
+		if (seed & 32) {
+			c.liar.features |= LIAR_F_CSUM | LIAR_F_GUEST_CSUM;
+			c.offloads = BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_TX_CSUM;
+		}
 		if (seed & 2)
 			c.liar.features |= LIAR_F_IN_ORDER;
 		p->random = seed * 2654435761u;

@@ -39,7 +39,8 @@ BATON_API int baton_port_open(struct baton_ctx *ctx, const char *devargs, struct
 /*
  * Checksums in the device. RX: tokens carry verdicts (enum baton_csum). TX: a first token whose L4 verdict is
  * BATON_CSUM_PARTIAL, with a side record that says l2_len, l3_len and csum_offset, has its checksum filled in: by the
- * device when this is on, else by the driver.
+ * device when this is on, else by the driver. Received tokens come with such a record too where the verdict is
+ * BATON_CSUM_PARTIAL, so that they can be sent on as they are; l3_len then contains VLAN tags, if any.
  */
 #define BATON_OFFLOAD_RX_CSUM (1u << 0)
 #define BATON_OFFLOAD_TX_CSUM (1u << 1)
@@ -318,7 +319,8 @@ baton_rx_burst(struct baton_queue *queue, struct baton_token *tokens, unsigned n
  *
  * The queue's thread. Return: the number of tokens taken; when the first packet is bad: -EPERM (a token
  * was refused, the handler has the report), -EMSGSIZE (empty, longer than the MTU that was set
- * allows, or more than max_segs), -EINVAL (CONT in the last token), -EFAULT (its pool is not mapped for this port);
+ * allows, or more than max_segs), -EINVAL (CONT in the last token; or its checksum is to be filled in, but it has no side
+ * record, or one that points outside of the packet), -EFAULT (its pool is not mapped for this port);
  * -ENETDOWN and -EIO as baton_rx_burst().
  */
 static inline int

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Sending what is not plain: packets of several buffers, without headroom, or whose checksum is to be filled in. */
+#include "port/csum.h"
+#include "tx.h"
+
+static inline void
+put_desc(struct virtq *vq, uint16_t d, uint64_t addr, uint32_t len, uint16_t flags)
+{
+	vq->desc[d] = (struct vring_desc){
+		.addr = htole64(addr),
+		.len = htole32(len),
+		.flags = htole16(flags),
+		.next = htole16((uint16_t)(d + 1) & vq->mask),
+	};
+}
+
+static inline uint64_t
+iova_of(const struct dma_view *v, struct baton_token t)
+{
+	return v->iova + (uint64_t)t.buf * v->stride + t.off;
+}
+
+/* The header before the packet's first byte. The caller holds the buffer. */
+static inline void
+put_hdr(const struct dma_view *v, struct baton_token t, const struct virtio_net_hdr *hdr)
+{
+	memcpy(dma_data(v, t.buf) + t.off - NET_HDR_LEN, hdr, NET_HDR_LEN);
+}
+
+/* Why a token cannot be sent: said when its packet is the first of a burst, before that the burst just ends. */
+static BATON_COLD int
+refuse(struct virtq *vq, struct baton_token t, bool first)
+{
+	struct baton_queue *q = &vq->q;
+
+	if (!first)
+		return 0;
+	queue_count(&q->stats.errors, 1);
+	return queue_refuse(q, t);
+}
+
+static BATON_COLD int
+bad_packet(struct virtq *vq, bool first, const char *what, uint32_t is, uint32_t limit)
+{
+	if (!first)
+		return 0;
+	queue_count(&vq->q.stats.errors, 1);
+	return baton_err(EMSGSIZE, "%s txq %u: a packet of %u %s, at most %u are possible", vq->q.port->name,
+			 vq->q.index, is, what, limit);
+}
+
+/* A packet, and what sending it takes. */
+struct chain {
+	const struct baton_token *t;
+	unsigned segs;
+	unsigned extra; /* 1: no headroom, the header takes a descriptor of its own */
+	uint32_t len;
+	struct virtio_net_hdr hdr;
+};
+
+/* Return: 1; 0 for an error that is not due yet; a negative errno. */
+static int
+measure(struct virtq *vq, struct chain *c, unsigned n, bool first)
+{
+	struct baton_queue *q = &vq->q;
+
+	do {
+		if (c->segs == n) {
+			if (!first)
+				return 0;
+			queue_count(&q->stats.errors, 1);
+			return baton_err(EINVAL, "%s txq %u: the last token has CONT: a burst must not split a packet",
+					 q->port->name, q->index);
+		}
+		c->len += c->t[c->segs].len;
+		if (!c->t[c->segs].len)
+			return bad_packet(vq, first, "bytes in a buffer", 0, q->max_len);
+	} while (c->t[c->segs++].flags & BATON_TOKEN_CONT);
+	if (c->segs + c->extra > q->max_segs)
+		return bad_packet(vq, first, "buffers", c->segs, q->max_segs - c->extra);
+	if (c->len > q->max_len)
+		return bad_packet(vq, first, "bytes", c->len, q->max_len);
+	return 1;
+}
+
+static void
+ungive(struct baton_queue *q, const struct baton_token *t, unsigned n)
+{
+	while (n-- > 0)
+		dma_ungive(&q->views[t[n].pool], t[n]);
+}
+
+/* The checksum asked for: by the device where it can, and the header is the packet's own (virtio 1.2, 5.1.6.2). */
+static bool
+request_csum(struct virtq *vq, struct chain *c)
+{
+	struct csum_request at;
+
+	if (!csum_read(&vq->q, c->t[0], c->len, &at))
+		return false;
+	if (vq->csum && !c->extra) {
+		c->hdr.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+		c->hdr.csum_start = htole16(at.start);
+		c->hdr.csum_offset = htole16(at.offset);
+	} else {
+		csum_fill(&vq->q, c->t, c->segs, at);
+	}
+	return true;
+}
+
+/* Return: as measure(); nothing has changed unless it is 1. */
+static int
+give(struct virtq *vq, struct chain *c, bool first)
+{
+	struct baton_queue *q = &vq->q;
+
+	for (unsigned i = 0; i < c->segs; i++) {
+		if (!dma_give(&q->views[c->t[i].pool], c->t[i], q->owner)) {
+			ungive(q, c->t, i);
+			return refuse(vq, c->t[i], first);
+		}
+	}
+	if (!csum_wanted(c->t[0]) || request_csum(vq, c))
+		return 1;
+	ungive(q, c->t, c->segs);
+	if (!first)
+		return 0;
+	queue_count(&q->stats.errors, 1);
+	return baton_err(EINVAL,
+			 "%s txq %u: a checksum to fill in, but the token has no side record, or one whose l2_len + "
+			 "l3_len + csum_offset lies outside of the packet's %u bytes",
+			 q->port->name, q->index, c->len);
+}
+
+static void
+put_chain(struct virtq *vq, const struct chain *c)
+{
+	struct baton_queue *q = &vq->q;
+	uint16_t d = vq->head & vq->mask;
+
+	if (c->extra) {
+		put_desc(vq, d, vq->hdr_iova, NET_HDR_LEN, VRING_DESC_F_NEXT);
+		vq->shadow[d] = SHADOW_NONE;
+		d = (uint16_t)(d + 1) & vq->mask;
+	} else {
+		put_hdr(&q->views[c->t[0].pool], c->t[0], &c->hdr);
+	}
+	for (unsigned i = 0; i < c->segs; i++, d = (uint16_t)(d + 1) & vq->mask) {
+		const struct baton_token t = c->t[i];
+		const struct dma_view *v = &q->views[t.pool];
+		uint32_t hdr = i == 0 && !c->extra ? NET_HDR_LEN : 0;
+
+		put_desc(vq, d, iova_of(v, t) - hdr, t.len + hdr,
+			 i + 1 < c->segs ? VRING_DESC_F_NEXT : 0);
+		vq->shadow[d] = SHADOW(t.pool, t.buf);
+		vq->segs[d] = 0; /* not a key */
+		dma_poison(v, t.buf);
+	}
+}
+
+/* Nothing has changed unless it is sent. Return: its number of tokens; 0: the ring is full; a negative errno. */
+int
+virtq_tx_send_chain(struct virtq *vq, const struct baton_token *t, unsigned n, bool first,
+		    uint64_t *bytes)
+{
+	struct chain c = { .t = t, .extra = t[0].off < NET_HDR_LEN };
+	int ret = measure(vq, &c, n, first);
+	unsigned descs = c.segs + c.extra;
+
+	if (ret <= 0)
+		return ret;
+	if (descs > vq->q.descs - (uint16_t)(vq->head - vq->tail))
+		return 0;
+	ret = give(vq, &c, first);
+	if (ret <= 0)
+		return ret;
+	put_chain(vq, &c);
+	vq->segs[vq->head & vq->mask] = (uint8_t)descs;
+	if (descs > 1)
+		vq->plain_run = 0;
+	else if (vq->plain_run <= vq->mask)
+		vq->plain_run++;
+	virtq_tx_avail_put(vq, 1);
+	vq->head = (uint16_t)(vq->head + descs);
+	*bytes += c.len;
+	return (int)c.segs;
+}

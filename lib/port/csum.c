@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "port/csum.h"
+
+bool
+csum_read(const struct baton_queue *q, struct baton_token first, uint32_t len, struct csum_request *out)
+{
+	const struct baton_pool_view *v = &q->head.worker->views[first.pool];
+	struct baton_side side;
+	uint32_t start;
+
+	if (!(first.flags & BATON_TOKEN_SIDE))
+		return false;
+	memcpy(&side, v->side + (size_t)first.buf * BATON_SIDE_SIZE, sizeof(side));
+	start = (uint32_t)side.l2_len + side.l3_len;
+	if (start > UINT16_MAX || start + side.csum_offset + 2 > len)
+		return false;
+	*out = (struct csum_request){ .start = (uint16_t)start, .offset = side.csum_offset };
+	return true;
+}
+
+/* The ones' complement sum of 16-bit words in this machine's order (RFC 1071, section 2), folded. */
+static uint32_t
+sum_of(const uint8_t *p, uint32_t n)
+{
+	uint64_t sum = 0;
+	uint32_t word;
+	uint16_t half;
+
+	for (; n >= sizeof(word); n -= sizeof(word), p += sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
+		sum += word;
+	}
+	for (; n >= sizeof(half); n -= sizeof(half), p += sizeof(half)) {
+		memcpy(&half, p, sizeof(half));
+		sum += half;
+	}
+	if (n) {
+		half = 0;
+		memcpy(&half, p, 1);
+		sum += half;
+	}
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint32_t)sum;
+}
+
+static uint8_t *
+bytes_of(const struct baton_queue *q, struct baton_token t)
+{
+	return dma_data(&q->views[t.pool], t.buf) + t.off;
+}
+
+/* Store byte @pos of the packet. */
+static void
+put_byte(const struct baton_queue *q, const struct baton_token *t, uint32_t pos, uint8_t byte)
+{
+	for (; pos >= t->len; t++)
+		pos -= t->len;
+	bytes_of(q, *t)[pos] = byte;
+}
+
+void
+csum_fill(const struct baton_queue *q, const struct baton_token *t, unsigned segs, struct csum_request at)
+{
+	uint32_t skip = at.start, sum = 0, summed = 0;
+	uint8_t out[2];
+	uint16_t value;
+
+	for (unsigned i = 0; i < segs; i++) {
+		uint32_t part, from = skip < t[i].len ? skip : t[i].len;
+
+		skip -= from;
+		part = sum_of(bytes_of(q, t[i]) + from, t[i].len - from);
+		/* At an odd place the bytes are in the other halves of their words. */
+		sum += summed & 1 ? (part << 8 & 0xff00) | part >> 8 : part;
+		summed += t[i].len - from;
+	}
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	value = (uint16_t)~sum;
+	if (!value)
+		value = 0xffff; /* the same number; to UDP a zero means that there is none (RFC 768) */
+	memcpy(out, &value, sizeof(out));
+	put_byte(q, t, (uint32_t)at.start + at.offset, out[0]);
+	put_byte(q, t, (uint32_t)at.start + at.offset + 1, out[1]);
+}
