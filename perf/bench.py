@@ -38,6 +38,11 @@ def main():
     except OSError:
         pass
     opt, machine, rows = Options(args.build, args.build_off, args.quick), Machine(), []
+
+    def save():
+        if args.json:
+            write_json(args.json, rows, {**machine.facts(), "quick": args.quick, "notes": opt.notes})
+
     print_header()
     for name in wanted:
         try:
@@ -47,12 +52,11 @@ def main():
             continue
         rows.append(r)
         print_row(r, opt.notes.get(name, ""))
-    facts = machine.facts()
-    print_machine(facts)
+        save()  # whoever interrupts it keeps what there is
+    save()
+    print_machine(machine.facts())
     if args.quick:
         print("--quick: too few pairs for any claim")
-    if args.json:
-        write_json(args.json, rows, {**facts, "quick": args.quick, "notes": opt.notes})
 
 
 if __name__ == "__main__":
