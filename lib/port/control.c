@@ -194,6 +194,10 @@ baton_port_xstats(const struct baton_port *port, struct baton_xstat *out, unsign
 
 /* ---- wake-ups ---- */
 
+/* Values of q->armed: who may write to wake_fd. */
+#define ARMED_CONTROL 1 /* the control thread */
+#define ARMED_DEVICE  2 /* and the device */
+
 int
 baton_queue_arm(struct baton_queue *q)
 {
@@ -206,7 +210,7 @@ baton_queue_arm(struct baton_queue *q)
 	if (ret < 0)
 		return ret;
 	/* Before the states are looked at: whoever changes one after that finds the queue armed, and writes. */
-	__atomic_store_n(&q->armed, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&q->armed, ARMED_CONTROL, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&q->worker->head.epoch, __ATOMIC_SEQ_CST) != q->worker->head.seen ||
 	    __atomic_load_n(&q->head.state, __ATOMIC_SEQ_CST) != q->head.ack) {
 		ret = baton_queue_enter_(q, "queue_arm");
@@ -215,6 +219,8 @@ baton_queue_arm(struct baton_queue *q)
 	}
 	if (!ret)
 		ret = baton_queue_error(q)[0] ? -EIO : q->port->driver->ops->arm(q);
+	if (ret >= 0)
+		__atomic_store_n(&q->armed, ARMED_DEVICE, __ATOMIC_RELAXED);
 	if (ret < 0) {
 		__atomic_store_n(&q->armed, 0, __ATOMIC_RELAXED);
 		return ret == -EIO ? baton_err(EIO, "%s rxq %u: stopped by a protocol violation of the device: %s",
@@ -227,11 +233,14 @@ baton_queue_arm(struct baton_queue *q)
 void
 baton_queue_disarm(struct baton_queue *q)
 {
+	uint8_t armed = __atomic_load_n(&q->armed, __ATOMIC_RELAXED);
 	uint64_t wakes;
 
-	if (!__atomic_load_n(&q->armed, __ATOMIC_RELAXED))
+	if (!armed)
 		return;
 	__atomic_store_n(&q->armed, 0, __ATOMIC_RELAXED);
-	q->port->driver->ops->disarm(q);
+	/* A stopped queue was armed for the control thread alone: its rings may not even be there. */
+	if (armed == ARMED_DEVICE)
+		q->port->driver->ops->disarm(q);
 	(void)!read(q->wake_fd, &wakes, sizeof(wakes));
 }
