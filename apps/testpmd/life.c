@@ -82,7 +82,9 @@ ports_summary(const struct app *app)
 		if (p->lost)
 			printf("\nPort %u was without its device %u time%s, %.1f ms in all, and is %s\n", i,
 			       p->lost, p->lost == 1 ? "" : "s", (double)ns / 1e6,
-			       p->lost_since ? "still without it" : "forwarding again");
+			       p->lost_since	       ? "still without it" :
+			       port_is_started(p) ? "forwarding again" :
+						    "stopped");
 	}
 }
 

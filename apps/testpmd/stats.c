@@ -173,7 +173,7 @@ print_sleeps(const struct app *app)
 	for (unsigned i = 0; i < app->n_lcores; i++) {
 		const struct lcore *lc = &app->lcores[i];
 
-		printf("  Core %u: sleeps: %" PRIu64 "  woken by packets: %" PRIu64
+		printf("  Core %u: sleeps: %" PRIu64 "  wake-ups by queues: %" PRIu64
 		       "  asleep: %.1f %% of the time\n",
 		       lc->id.id, lc->sleeps, lc->woken,
 		       ns ? 100.0 * (double)lc->slept_ns / (double)ns : 0);

@@ -17,15 +17,16 @@ LIMIT = 120  # seconds that no program may take, unless a test says otherwise
 class Peer:
     """dpdk-testpmd serving one vhost socket; a context manager that leaves nothing behind."""
 
-    def __init__(self, mode="io", *extra, vhost="", port=None):
+    def __init__(self, mode="io", *extra, vhost="", port=None, queues=1, vdevs=()):
         self.dir = tempfile.mkdtemp(prefix="baton-vhost-")
         self.path = os.path.join(self.dir, "s0")
         self.log = open(os.path.join(self.dir, "peer.log"), "w+")
         self.args = ["dpdk-testpmd", "--lcores", "0@0,1@0", "--no-pci", "--in-memory", "-m", "256",
                      "--single-file-segments",
-                     f"--vdev=net_vhost0,iface={self.path},queues=1{vhost}", "--", "--nb-cores=1",
+                     f"--vdev=net_vhost0,iface={self.path},queues={queues}{vhost}",
+                     *(f"--vdev={v.replace('DIR', self.dir)}" for v in vdevs), "--", "--nb-cores=1",
                      "--total-num-mbufs=16384", f"--forward-mode={mode}", "--auto-start",
-                     "--stats-period=1", *extra]
+                     "--stats-period=1", *([f"--rxq={queues}", f"--txq={queues}"] if queues > 1 else ()), *extra]
         self.process = None
 
     def start(self):
