@@ -65,14 +65,17 @@ pin(unsigned cpu)
 	(void)sched_setaffinity(0, sizeof(set), &set);
 }
 
-/* Ahead of what else runs there, where we may: a window lasts for milliseconds. */
+/*
+ * Ahead of what else runs there, where we may, for the milliseconds of a window. Never for longer:
+ * DPDK's set-up waits in loops for threads that it has put on the same CPU.
+ */
 static void
-get_ahead(void)
+get_ahead(bool yes)
 {
-	const struct sched_param first = { .sched_priority = 1 };
+	const struct sched_param param = { .sched_priority = yes ? 1 : 0 };
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
-		(void)sched_setscheduler(0, SCHED_FIFO, &first);
+		(void)sched_setscheduler(0, yes ? SCHED_FIFO : SCHED_OTHER, &param);
 }
 
 static void *
@@ -98,11 +101,13 @@ poller(void *arg)
 	struct bench *b = arg;
 
 	pin(b->backend_cpu);
-	get_ahead();
 	while (!__atomic_load_n(&b->ending, __ATOMIC_ACQUIRE)) {
 		struct backend *p = __atomic_load_n(&b->polled, __ATOMIC_ACQUIRE);
 
-		__atomic_store_n(&b->polling, p, __ATOMIC_RELEASE);
+		if (p != b->polling) {
+			get_ahead(p);
+			__atomic_store_n(&b->polling, p, __ATOMIC_RELEASE);
+		}
 		if (!p) {
 			nanosleep(&pause, NULL);
 			continue;
@@ -371,8 +376,10 @@ window(struct bench *b, const char *how, const char *name, const char *kind_name
 		printf("error no such port, or none of rx, tx and io\n");
 		return;
 	}
+	get_ahead(true);
 	r = !strcmp(how, "same") ? window_same(b, p, (enum front_kind)kind, ms)
 				 : window_cross(b, p, (enum front_kind)kind, ms);
+	get_ahead(false);
 	/* Across cores the backend's thread may have been kept from its CPU all the time. */
 	if (!r.packets && !strcmp(how, "same")) {
 		printf("error no packet moved, or the port and its backend count differently\n");
@@ -523,7 +530,6 @@ main(int argc, char **argv)
 	if (argc > 1) {
 		ret = count(&b, argv + 2);
 	} else {
-		get_ahead();
 		while (fgets(line, sizeof(line), stdin))
 			command(&b, line);
 	}
