@@ -132,6 +132,16 @@ def cores():
     expect(("forward-7", str(first)) in at, at)
     group = threads_of("--lcores=(0-2)@%d " % first + NULL2, "--nb-cores=2")
     expect([t[0] for t in group if t[0].startswith("f")] == ["forward-1", "forward-2"], group)
+    for form in ("0@%d,(1,2)@%d" % (first, first), "(0,1,2)@(%d)" % first, "0-2@%d" % first,
+                 "( 0-1 , 2 ) @ ( %d )".replace(" ", "") % first):
+        got = threads_of("--lcores=%s " % form + NULL2, "--nb-cores=2")
+        expect([t for t in got if t[0].startswith("f")] == [("forward-1", str(first)), ("forward-2", str(first))],
+               "%s: %s" % (form, got))
+    order = threads_of("--lcores=5@%d,3@%d " % (first, first) + NULL2, "")
+    expect(("forward-5", str(first)) in order, "the lowest is the main thread's: %s" % order)
+    main_one = threads_of("--lcores=(3-5)@%d --main-lcore=4 " % first + NULL2, "--nb-cores=2")
+    expect([t[0] for t in main_one if t[0].startswith("f")] == ["forward-3", "forward-5"], main_one)
+    refused(run("--lcores=3@%d --main-lcore=1 " % first + NULL2), "--main-lcore=1")
     refused(run("-l 99 " + NULL2), "99")
     for bad in ("-l x", "-l 1-", "-l 3-1", "-l ,", "-l 0,0", "-l 0-400", "--lcores=0@", "--lcores=(0,1",
                 "-c 0", "-c zz"):
@@ -142,6 +152,8 @@ def cores():
     two = threads_of("-l %d,%d " % (cpus[0], cpus[1]) + NULL2, "")
     expect(("forward-%d" % cpus[1], str(cpus[1])) in two, two)
     expect(any(t[1] == str(cpus[0]) for t in two), two)
+    both = threads_of("--lcores=(0-1)@(%d,%d) " % (cpus[0], cpus[1]) + NULL2, "")
+    expect(both[-1][1] in ("%d-%d" % tuple(cpus[:2]), "%d,%d" % tuple(cpus[:2])), both)
     mask = threads_of("-c %x " % (1 << cpus[0] | 1 << cpus[1]) + NULL2, "")
     expect(("forward-%d" % cpus[1], str(cpus[1])) in mask, mask)
 

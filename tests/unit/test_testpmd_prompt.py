@@ -115,7 +115,7 @@ def prompt_end_of_input():
 
 @check
 def prompt_in_a_terminal():
-    """Editing keys, history, a signal; and the terminal is left as it was."""
+    """Editing keys, history, completion, a signal; and the terminal is left as it was."""
     try:
         pid, fd = pty.fork()
     except OSError as e:
@@ -144,6 +144,14 @@ def prompt_in_a_terminal():
         until(b"testpmd> ")
         os.write(fd, b"\x1b[A\n")
         until(b"RX P=1/Q=0 -> TX P=0/Q=0\r\n")
+        until(b"testpmd> ")
+        os.write(fd, b"sho\tcon\tf\t\n")
+        until(b"RX P=1/Q=0 -> TX P=0/Q=0\r\n")
+        until(b"testpmd> ")
+        os.write(fd, b"set fwd \t\t")
+        until(b"macswap")
+        os.write(fd, b"macs\t\n")
+        until(b"Set macswap packet forwarding mode")
         until(b"testpmd> ")
         os.write(fd, b"start\n")
         until(b"testpmd> ")

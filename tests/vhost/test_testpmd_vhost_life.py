@@ -79,7 +79,7 @@ class Prompt:
 
 
 def virtio(path, n=0, args=""):
-    return f"--vdev=net_virtio_user{n},path={path}{args}"
+    return f"--vdev=net_virtio_user{n},path={path},timeout=20000{args}"
 
 
 class Queues(unittest.TestCase):
