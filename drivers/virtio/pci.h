@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* virtio over PCI (virtio 1.2, section 4.1), modern devices only. */
+#ifndef VIRTIO_PCI_H
+#define VIRTIO_PCI_H
+
+#include <baton/ioas.h>
+
+#include "pci/pci.h"
+
+struct virtio_dev;
+struct virtq;
+struct dma_map;
+
+/* Section 4.1.4.3: the common configuration structure. Read and written with the natural width of each field, 64 bits in two halves. */
+struct virtio_pci_common {
+	uint32_t device_feature_select;
+	uint32_t device_feature;
+	uint32_t driver_feature_select;
+	uint32_t driver_feature;
+	uint16_t config_msix_vector;
+	uint16_t num_queues;
+	uint8_t device_status;
+	uint8_t config_generation;
+	uint16_t queue_select;
+	uint16_t queue_size;
+	uint16_t queue_msix_vector;
+	uint16_t queue_enable;
+	uint16_t queue_notify_off;
+	uint32_t queue_desc[2];
+	uint32_t queue_driver[2];
+	uint32_t queue_device[2];
+	uint16_t queue_notify_data;
+	uint16_t queue_reset;
+};
+
+#define VIRTIO_PCI_COMMON_LEAST 56 /* without the last two, which are new in virtio 1.2 */
+#define VIRTIO_PCI_NO_VECTOR    0xffff
+
+_Static_assert(offsetof(struct virtio_pci_common, device_status) == 0x14, "virtio 1.2, 4.1.4.3");
+_Static_assert(offsetof(struct virtio_pci_common, queue_desc) == 0x20, "virtio 1.2, 4.1.4.3");
+_Static_assert(offsetof(struct virtio_pci_common, queue_notify_data) == VIRTIO_PCI_COMMON_LEAST, "virtio 1.2, 4.1.4.3");
+_Static_assert(offsetof(struct virtio_pci_common, queue_reset) == 0x3a, "virtio 1.2, 4.1.4.3");
+
+struct virtio_pci {
+	struct pci_device *dev; /* NULL: given back to the kernel */
+	struct baton_ioas *ioas;
+	struct pci_reg common, notify, config;
+	uint32_t notify_multiplier;
+	struct ctx_source change; /* the vector for changes of the configuration; fd -1: none */
+	struct ctx_timer tick;    /* what is to be done about a device that failed */
+	uint64_t failed_ns;       /* when it last did */
+	uint64_t recoveries;
+	uint8_t behind_iommu;
+	uint8_t leaving;          /* the kernel wants it back */
+	uint8_t owns_ioas;
+	char bdf[PCI_BDF_SIZE];
+	char space[32];           /* the address space's backend, for people */
+	struct baton_mapping *rings;
+	struct dma_map *maps[BATON_MAX_POOLS]; /* by pool */
+};
+
+/** Find the device's structures by its capabilities. Return: 0; -EPROTO, -ENOTSUP with what is wrong. */
+int virtio_pci_find(struct virtio_pci *vp);
+
+/** Write 0 to the device's status, and wait until it reads back. Return: 0: it let go of everything; -ETIMEDOUT; -ENODEV. */
+int virtio_pci_reset(struct virtio_pci *vp);
+
+/** Tell the device which features are used. Return: 0; -ENOTSUP when it does not accept them. */
+int virtio_pci_agree(struct virtio_dev *vd, uint64_t features);
+
+/** Close the device, for good or until it is had again. No worker is in its queues. */
+void virtio_pci_give_back(struct virtio_dev *vd);
+
+/* Of struct virtio_transport. */
+int virtio_pci_map(struct virtio_dev *vd);
+int virtio_pci_unmap(struct virtio_dev *vd);
+int virtio_pci_start(struct virtio_dev *vd, uint64_t features);
+int virtio_pci_stop(struct virtio_dev *vd);
+int virtio_pci_ring_start(struct virtio_dev *vd, struct virtq *vq);
+int virtio_pci_ring_stop(struct virtio_dev *vd, struct virtq *vq);
+
+#define COMMON_READ8(vp, f)      pci_read8(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f))
+#define COMMON_READ16(vp, f)     pci_read16(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f))
+#define COMMON_READ32(vp, f)     pci_read32(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f))
+#define COMMON_WRITE8(vp, f, v)  pci_write8(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f), v)
+#define COMMON_WRITE16(vp, f, v) pci_write16(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f), v)
+#define COMMON_WRITE32(vp, f, v) pci_write32(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f), v)
+
+#endif

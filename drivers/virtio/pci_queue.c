@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The PCI transport's queues: memory, start and stop (virtio 1.2, sections 2.6, 4.1.4.3, 4.1.5). */
+#include <time.h>
+
+#include "ctrl.h"
+#include "dma/map.h"
+
+#define RESET_MS  1000
+#define PAUSE_NS  100000
+
+/* ---- memory ---- */
+
+static int
+map_rings(struct virtio_dev *vd)
+{
+	struct virtio_pci *vp = &vd->vp;
+	struct baton_mapping_info info;
+	uint64_t iova;
+	int ret = baton_ioas_map_arena(vp->ioas, vd->rings, 0, &vp->rings);
+
+	if (ret < 0)
+		return ret;
+	/* Without an IOMMU, more than one page need not be one run. */
+	baton_mapping_info(vp->rings, &info);
+	ret = baton_mapping_iova(vp->rings, vd->ring_base, vd->ring_bytes, &iova);
+	if (ret < 0) {
+		virtio_pci_unmap(vd);
+		return baton_err_prefix(ret, "the rings");
+	}
+	vd->ring_iova = iova;
+	return 0;
+}
+
+static int
+map_pool(struct virtio_dev *vd, struct baton_pool *pool)
+{
+	struct dma_map **m = &vd->vp.maps[pool->view.index];
+
+	return *m ? 0 : dma_map_pool(pool, vd->vp.ioas, &vd->port.views[pool->view.index], m);
+}
+
+int
+virtio_pci_map(struct virtio_dev *vd)
+{
+	struct baton_port *port = &vd->port;
+	int ret = map_rings(vd);
+
+	for (unsigned i = 0; !ret && i < port->info.rx_queues; i++)
+		ret = map_pool(vd, port->rxq[i]->pool);
+	if (ret < 0) {
+		virtio_pci_unmap(vd);
+		return ret;
+	}
+	/* The others are not needed to start: tx_burst refuses their tokens. */
+	for (unsigned i = 0; i < BATON_MAX_POOLS; i++)
+		if (port->ctx->pools[i] && map_pool(vd, port->ctx->pools[i]) < 0)
+			baton_log(port->ctx, BATON_LOG_WARN, "%s cannot send from pool %s: %s", port->name,
+				  port->ctx->pools[i]->name, baton_last_error());
+	return 0;
+}
+
+int
+virtio_pci_unmap(struct virtio_dev *vd)
+{
+	struct virtio_pci *vp = &vd->vp;
+	int ret = vp->rings ? baton_ioas_unmap(vp->rings) : 0;
+
+	vp->rings = NULL;
+	for (unsigned i = 0; i < BATON_MAX_POOLS; i++) {
+		if (vp->maps[i])
+			dma_map_put(vp->maps[i]);
+		vp->maps[i] = NULL;
+	}
+	return ret;
+}
+
+/* ---- one queue ---- */
+
+static void
+write64(const struct virtio_pci *vp, size_t field, uint64_t value)
+{
+	pci_write32(&vp->common, (uint32_t)field, (uint32_t)value);
+	pci_write32(&vp->common, (uint32_t)field + 4, (uint32_t)(value >> 32));
+}
+
+static uint64_t
+iova_of(const struct virtio_dev *vd, const void *at)
+{
+	return vd->ring_iova + (uint64_t)((const uint8_t *)at - vd->ring_base);
+}
+
+/* The doorbell of the selected queue: 4.1.4.4. */
+static int
+find_doorbell(struct virtio_dev *vd, struct virtq *vq)
+{
+	const struct pci_reg *n = &vd->vp.notify;
+	uint64_t off = (uint64_t)COMMON_READ16(&vd->vp, queue_notify_off) * vd->vp.notify_multiplier;
+
+	if (off + 2 > n->len || off % 2)
+		return baton_err(EPROTO, "%s: the doorbell of queue %u is at byte %llu of a structure of %u: it is broken or lies",
+				 vd->where, vq->vring, (unsigned long long)off, n->len);
+	vq->bell = (struct pci_reg){ .dev = n->dev, .at = n->at ? n->at + off : NULL, .offset = n->offset + off, .len = 2 };
+	return 0;
+}
+
+/* A vector of its own for each RX queue, where there are enough; the first is for changes of the configuration. */
+static uint16_t
+vector_of(const struct virtio_dev *vd, const struct virtq *vq)
+{
+	unsigned v = vq->q.index + 1u;
+
+	if (vq == &vd->ctrl.vq || vq->q.tx || v >= vd->vp.dev->enabled)
+		return VIRTIO_PCI_NO_VECTOR;
+	return (uint16_t)v;
+}
+
+static int
+set_vector(struct virtio_dev *vd, struct virtq *vq)
+{
+	uint16_t vector = vector_of(vd, vq), is;
+
+	vq->no_wake = vector == VIRTIO_PCI_NO_VECTOR;
+	COMMON_WRITE16(&vd->vp, queue_msix_vector, vector);
+	is = COMMON_READ16(&vd->vp, queue_msix_vector);
+	if (is == vector)
+		return 0;
+	return baton_err(EIO, "%s: queue %u does not take interrupt vector %u, it reads %u", vd->where, vq->vring, vector, is);
+}
+
+static int
+check_size(struct virtio_dev *vd, const struct virtq *vq)
+{
+	uint16_t most = COMMON_READ16(&vd->vp, queue_size);
+
+	if (!most)
+		return baton_err(EPROTO, "%s has no queue %u, though it says it has %llu queue pairs", vd->where, vq->vring,
+				 (unsigned long long)vd->max_pairs);
+	if (vq->q.descs > most)
+		return baton_err(EINVAL, "%s: queue %u takes %u descriptors at most, not %u", vd->where, vq->vring, most,
+				 vq->q.descs);
+	if (COMMON_READ16(&vd->vp, queue_enable))
+		return baton_err(EIO, "%s: queue %u is enabled after a reset: it is broken or lies", vd->where, vq->vring);
+	return 0;
+}
+
+int
+virtio_pci_ring_start(struct virtio_dev *vd, struct virtq *vq)
+{
+	const struct virtio_pci *vp = &vd->vp;
+	int ret;
+
+	COMMON_WRITE16(vp, queue_select, vq->vring);
+	if ((ret = check_size(vd, vq)) < 0)
+		return ret;
+	COMMON_WRITE16(vp, queue_size, (uint16_t)vq->q.descs);
+	if ((ret = set_vector(vd, vq)) < 0 || (ret = find_doorbell(vd, vq)) < 0)
+		return ret;
+	write64(vp, offsetof(struct virtio_pci_common, queue_desc), iova_of(vd, vq->desc));
+	write64(vp, offsetof(struct virtio_pci_common, queue_driver), iova_of(vd, vq->avail));
+	write64(vp, offsetof(struct virtio_pci_common, queue_device), iova_of(vd, vq->used));
+	COMMON_WRITE16(vp, queue_enable, 1);
+	if (COMMON_READ16(vp, queue_enable) == 1)
+		return 0;
+	return baton_err(EIO, "%s: queue %u does not get enabled", vd->where, vq->vring);
+}
+
+/* 2.6.1: until it reads 0, the device may still use the queue. */
+int
+virtio_pci_ring_stop(struct virtio_dev *vd, struct virtq *vq)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_NS };
+	const struct virtio_pci *vp = &vd->vp;
+	uint64_t deadline = ctx_now_ns() + RESET_MS * 1000000ull;
+	uint16_t v;
+
+	if (vq == &vd->ctrl.vq) /* nobody's buffers are in there, and the device is reset before the ring goes */
+		return 0;
+	if (!(vd->features & VIRTIO_F_RING_RESET))
+		return baton_err(ENOTSUP, "%s does not offer VIRTIO_F_RING_RESET, so one queue cannot be stopped alone: stop the port",
+				 vd->where);
+	COMMON_WRITE16(vp, queue_select, vq->vring);
+	COMMON_WRITE16(vp, queue_reset, 1);
+	while ((v = COMMON_READ16(vp, queue_reset)) != 0) {
+		if (ctx_now_ns() > deadline)
+			return baton_err(ETIMEDOUT, "%s: queue %u is not reset within %u ms (it reads %#x)", vd->where, vq->vring,
+					 RESET_MS, v);
+		nanosleep(&pause, NULL);
+	}
+	if (COMMON_READ16(vp, queue_enable))
+		return baton_err(EIO, "%s: queue %u is still enabled after its reset", vd->where, vq->vring);
+	vq->bell.len = 0;
+	return 0;
+}
+
+/* ---- all of them ---- */
+
+static struct virtq *
+queue(struct virtio_dev *vd, unsigned i)
+{
+	const struct baton_port_info *info = &vd->port.info;
+
+	if (i < info->rx_queues)
+		return virtq_of(vd->port.rxq[i]);
+	i -= info->rx_queues;
+	return i < info->tx_queues ? virtq_of(vd->port.txq[i]) : NULL;
+}
+
+static int
+enable_vectors(struct virtio_dev *vd)
+{
+	const struct virtio_pci *vp = &vd->vp;
+	int fds[1 + BATON_MAX_QUEUES];
+	unsigned n = 1;
+
+	if (vp->change.fd < 0)
+		return 0;
+	fds[0] = vp->change.fd;
+	for (; n <= vd->port.info.rx_queues && n < vp->dev->n_vectors; n++)
+		fds[n] = vd->port.rxq[n - 1]->wake_fd;
+	return pci_msix_enable(vp->dev, fds, n);
+}
+
+static int
+set_change_vector(struct virtio_dev *vd)
+{
+	if (vd->vp.change.fd < 0)
+		return 0;
+	COMMON_WRITE16(&vd->vp, config_msix_vector, 0);
+	if (COMMON_READ16(&vd->vp, config_msix_vector) == 0)
+		return 0;
+	return baton_err(EIO, "%s does not take an interrupt vector for changes of its configuration", vd->where);
+}
+
+/* Packets for queues that nobody set up would be lost. */
+static int
+check_pairs(const struct virtio_dev *vd)
+{
+	const struct baton_port_info *info = &vd->port.info;
+
+	if (info->tx_queues <= info->rx_queues)
+		return 0;
+	return baton_err(ENOTSUP, "%s: %u RX and %u TX queues: over PCI a virtio device receives on as many queues as it sends from; "
+				  "configure at least as many RX queues", vd->where, info->rx_queues, info->tx_queues);
+}
+
+static int
+bring_up(struct virtio_dev *vd, uint64_t features)
+{
+	const struct virtio_pci *vp = &vd->vp;
+	struct virtq *vq;
+	int ret;
+
+	if ((ret = check_pairs(vd)) < 0 || (ret = virtio_pci_reset(&vd->vp)) < 0 ||
+	    (ret = pci_bus_master(vp->dev, true)) < 0 || (ret = virtio_pci_agree(vd, features)) < 0 ||
+	    (ret = enable_vectors(vd)) < 0 || (ret = set_change_vector(vd)) < 0)
+		return ret;
+	for (unsigned i = 0; (vq = queue(vd, i)); i++) {
+		vq->bell.len = 0;
+		ret = vq->q.stopped ? 0 : virtio_pci_ring_start(vd, vq);
+		if (ret < 0)
+			return ret;
+	}
+	/* Queues are set up before the device is live: 3.1.1. */
+	if ((features & VIRTIO_NET_F_CTRL_VQ) && (ret = virtio_ctrl_start(vd)) < 0)
+		return ret;
+	COMMON_WRITE8(vp, device_status, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK |
+						 VIRTIO_STATUS_DRIVER_OK);
+	return features & VIRTIO_NET_F_MQ ? virtio_ctrl_pairs(vd, vd->port.info.rx_queues) : 0;
+}
+
+int
+virtio_pci_start(struct virtio_dev *vd, uint64_t features)
+{
+	int ret = bring_up(vd, features);
+	char why[512];
+
+	if (ret == 0)
+		return 0;
+	snprintf(why, sizeof(why), "%s", baton_last_error());
+	vd->unconfirmed = virtio_pci_stop(vd) < 0;
+	return baton_err(-ret, "%s", why);
+}
+
+/*
+ * That the device let go is known when its status reads 0 again; or its function was reset; or it may not write to memory any
+ * more, which a read after that confirms, since it pushes what was written before.
+ */
+static int
+let_go(struct virtio_dev *vd)
+{
+	struct pci_device *dev = vd->vp.dev;
+	int ret = virtio_pci_reset(&vd->vp), off;
+	char why[512];
+
+	if (ret < 0)
+		snprintf(why, sizeof(why), "%s", baton_last_error());
+	off = pci_bus_master(dev, false);
+	if (ret < 0 && pci_reset(dev) == 0)
+		ret = 0;
+	if (ret < 0 && off == 0)
+		ret = 0;
+	return ret < 0 ? baton_err(-ret, "%s", why) : 0;
+}
+
+int
+virtio_pci_stop(struct virtio_dev *vd)
+{
+	struct virtio_pci *vp = &vd->vp;
+	struct virtq *vq;
+	bool gone;
+	int ret;
+
+	for (unsigned i = 0; (vq = queue(vd, i)); i++)
+		vq->bell.len = 0;
+	vd->ctrl.vq.bell.len = 0;
+	if (!vp->dev)
+		return 0;
+	ret = let_go(vd);
+	pci_msix_disable(vp->dev);
+	gone = ret < 0 && pci_is_gone(vp->dev);
+	if (vp->leaving || gone)
+		virtio_pci_give_back(vd);
+	/* A device that is not on the bus writes nothing; if it lies, the IOMMU stops it, now that it is in no address space. */
+	return gone && vp->behind_iommu ? 0 : ret;
+}

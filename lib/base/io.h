@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Device registers: little-endian loads and stores of one size, done once, and the barriers between them and memory
+ * that the device reads or writes.
+ *
+ * x86 keeps stores in order, those to registers after those to memory too, and a register's load waits for none of
+ * them but is not passed by later loads: only the compiler has to be told.
+ */
+#ifndef BATON_BASE_IO_H
+#define BATON_BASE_IO_H
+
+#include <endian.h>
+#include <stdint.h>
+
+#if defined(__x86_64__) || defined(__i386__)
+#define IO_BARRIER(arm, ppc) __asm__ __volatile__("" ::: "memory")
+#elif defined(__aarch64__)
+#define IO_BARRIER(arm, ppc) __asm__ __volatile__(arm ::: "memory")
+#elif defined(__powerpc64__)
+#define IO_BARRIER(arm, ppc) __asm__ __volatile__(ppc ::: "memory")
+#else
+#define IO_BARRIER(arm, ppc) __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#endif
+
+/** What was written to memory is there before the register that is written next. */
+static inline void
+io_wmb(void)
+{
+	IO_BARRIER("dmb oshst", "sync");
+}
+
+/** The register read before this is older than the memory that is read next. */
+static inline void
+io_rmb(void)
+{
+	IO_BARRIER("dmb oshld", "sync");
+}
+
+/** Between two writes to memory that a cache-coherent device reads. */
+static inline void
+dma_wmb(void)
+{
+	IO_BARRIER("dmb oshst", "lwsync");
+}
+
+/** Between two reads of memory that a cache-coherent device writes. */
+static inline void
+dma_rmb(void)
+{
+	IO_BARRIER("dmb oshld", "lwsync");
+}
+
+static inline uint8_t
+io_read8(const volatile void *at)
+{
+	uint8_t v = *(const volatile uint8_t *)at;
+
+	io_rmb();
+	return v;
+}
+
+static inline uint16_t
+io_read16(const volatile void *at)
+{
+	uint16_t v = le16toh(*(const volatile uint16_t *)at);
+
+	io_rmb();
+	return v;
+}
+
+static inline uint32_t
+io_read32(const volatile void *at)
+{
+	uint32_t v = le32toh(*(const volatile uint32_t *)at);
+
+	io_rmb();
+	return v;
+}
+
+static inline void
+io_write8(volatile void *at, uint8_t v)
+{
+	io_wmb();
+	*(volatile uint8_t *)at = v;
+}
+
+static inline void
+io_write16(volatile void *at, uint16_t v)
+{
+	io_wmb();
+	*(volatile uint16_t *)at = htole16(v);
+}
+
+static inline void
+io_write32(volatile void *at, uint32_t v)
+{
+	io_wmb();
+	*(volatile uint32_t *)at = htole32(v);
+}
+
+#endif

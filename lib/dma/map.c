@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdlib.h>
+
+#include <baton/ioas.h>
+
+#include "base/err.h"
+#include "dma/map.h"
+
+struct dma_map {
+	struct dma_map *next;
+	struct baton_ctx *ctx;
+	struct baton_ioas *ioas;
+	struct baton_pool *pool; /* NULL: gone */
+	struct baton_mapping *mapping;
+	unsigned users;
+};
+
+/* Pools use one IOVA for all of their buffers. */
+static int
+check_run(const struct baton_pool *pool, const struct baton_mapping_info *info)
+{
+	size_t n = info->pages ? info->bytes >> info->page_shift : 0;
+
+	for (size_t i = 1; i < n; i++)
+		if (info->pages[i] != info->pages[i - 1] + (1ull << info->page_shift))
+			return baton_err(ENOTSUP, "pool %s lies in %zu pages of %llu KiB that do not follow one another in physical "
+						  "memory, which a device without an IOMMU cannot use: make it smaller, or use pages of 1 GiB",
+					 pool->name, n, 1ull << (info->page_shift - 10));
+	return 0;
+}
+
+static int
+make(struct baton_pool *pool, struct baton_ioas *ioas, struct dma_map **out)
+{
+	struct baton_map_config c;
+	struct baton_mapping_info info;
+	struct dma_map *m = calloc(1, sizeof(*m));
+	int ret;
+
+	if (!m)
+		return baton_err(ENOMEM, "no memory to map pool %s", pool->name);
+	baton_map_config_init(&c);
+	c.name = pool->name;
+	c.va = pool->base;
+	c.bytes = pool->bytes;
+	c.page_size = pool->page_size;
+	ret = baton_ioas_map(ioas, &c, &m->mapping);
+	if (ret < 0) {
+		free(m);
+		return ret;
+	}
+	baton_mapping_info(m->mapping, &info);
+	ret = check_run(pool, &info);
+	if (ret < 0) {
+		baton_ioas_unmap(m->mapping);
+		free(m);
+		return ret;
+	}
+	m->ctx = pool->ctx;
+	m->ioas = ioas;
+	m->pool = pool;
+	m->next = pool->ctx->maps;
+	pool->ctx->maps = m;
+	*out = m;
+	return 0;
+}
+
+int
+dma_map_pool(struct baton_pool *pool, struct baton_ioas *ioas, struct dma_view *view, struct dma_map **out)
+{
+	struct baton_mapping_info info;
+	struct dma_map *m = pool->ctx->maps;
+	int ret = 0;
+
+	while (m && (m->pool != pool || m->ioas != ioas))
+		m = m->next;
+	if (!m)
+		ret = make(pool, ioas, &m);
+	if (ret < 0)
+		return ret;
+	m->users++;
+	baton_mapping_info(m->mapping, &info);
+	dma_view_init(view, pool, info.iova + (uint64_t)(pool->view.data - pool->base));
+	*out = m;
+	return 0;
+}
+
+/* The kernel has its own hold on the pages, so what it does not unmap is lost to us, but to nobody else. */
+static void
+unmap(struct dma_map *m)
+{
+	if (m->mapping && baton_ioas_unmap(m->mapping) < 0)
+		baton_log(m->ctx, BATON_LOG_WARN, "a pool stays mapped: %s", baton_last_error());
+	m->mapping = NULL;
+	m->pool = NULL;
+}
+
+void
+dma_map_put(struct dma_map *m)
+{
+	struct dma_map **at = &m->ctx->maps;
+
+	if (--m->users)
+		return;
+	unmap(m);
+	while (*at != m)
+		at = &(*at)->next;
+	*at = m->next;
+	free(m);
+}
+
+void
+dma_map_forget(struct baton_pool *pool)
+{
+	for (struct dma_map *m = pool->ctx->maps; m; m = m->next)
+		if (m->pool == pool)
+			unmap(m);
+}

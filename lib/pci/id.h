@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Which PCI devices a driver is for. */
+#ifndef BATON_PCI_ID_H
+#define BATON_PCI_ID_H
+
+#include <stdint.h>
+
+/* A driver's table ends with {0, 0}. */
+struct pci_id {
+	uint16_t vendor, device;
+};
+
+#endif

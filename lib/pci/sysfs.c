@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Who is there, by sysfs. */
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "pci/pci.h"
+
+#define CLASS_NETWORK 0x02
+
+/* @n hexadecimal digits. */
+static bool
+hex(const char **text, unsigned n, unsigned *value)
+{
+	*value = 0;
+	for (; n; n--, (*text)++) {
+		char c = (char)tolower((unsigned char)**text);
+
+		if (!isxdigit((unsigned char)c))
+			return false;
+		*value = *value << 4 | (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
+	}
+	return true;
+}
+
+bool
+pci_parse_bdf(const char *text, char bdf[PCI_BDF_SIZE])
+{
+	unsigned domain = 0, bus, dev, fn;
+
+	if (strlen(text) > 7) {
+		if (!hex(&text, 4, &domain) || *text++ != ':')
+			return false;
+	}
+	if (!hex(&text, 2, &bus) || *text++ != ':' || !hex(&text, 2, &dev) || *text++ != '.' || !hex(&text, 1, &fn) ||
+	    *text || dev > 31 || fn > 7)
+		return false;
+	snprintf(bdf, PCI_BDF_SIZE, "%04x:%02x:%02x.%x", domain & 0xffff, bus & 0xff, dev & 0x1f, fn & 7);
+	return true;
+}
+
+/* A file of one number. Return: 0 or a negative errno. */
+static int
+read_number(const struct pci_os *os, const char *bdf, const char *name, long *value)
+{
+	char path[256], text[32], *end;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/%s", os->sys, bdf, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return -EIO;
+	text[n] = '\0';
+	*value = strtol(text, &end, 0);
+	return end == text ? -EIO : 0;
+}
+
+static int
+read_info(const struct pci_os *os, const char *bdf, struct pci_info *info)
+{
+	long vendor, device, class = 0, node = -1;
+	char path[256], target[256];
+	const char *name;
+	ssize_t n;
+	int ret;
+
+	if ((ret = read_number(os, bdf, "vendor", &vendor)) < 0 || (ret = read_number(os, bdf, "device", &device)) < 0)
+		return ret;
+	read_number(os, bdf, "class", &class);
+	read_number(os, bdf, "numa_node", &node);
+	memset(info, 0, sizeof(*info));
+	snprintf(info->bdf, sizeof(info->bdf), "%s", bdf);
+	info->vendor = (uint16_t)vendor;
+	info->device = (uint16_t)device;
+	info->class = (uint32_t)class & 0xffffff;
+	info->node = node < 0 ? -1 : (int)node;
+	snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/driver", os->sys, bdf);
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n > 0) {
+		target[n] = '\0';
+		name = strrchr(target, '/');
+		snprintf(info->driver, sizeof(info->driver), "%.31s", name ? name + 1 : target);
+	}
+	return 0;
+}
+
+int
+pci_each(const struct pci_os *os, int (*fn)(void *arg, const struct pci_info *info), void *arg)
+{
+	struct dirent **list;
+	char path[256];
+	int n, ret = 0;
+
+	snprintf(path, sizeof(path), "%s/bus/pci/devices", os->sys);
+	n = scandir(path, &list, NULL, alphasort);
+	if (n < 0)
+		return baton_err(errno == ENOMEM ? ENOMEM : ENODEV, "there is no PCI bus here: /sys/bus/pci/devices: %s",
+				 strerror(errno));
+	for (int i = 0; i < n; i++) {
+		struct pci_info info;
+		char bdf[PCI_BDF_SIZE];
+
+		if (!ret && pci_parse_bdf(list[i]->d_name, bdf) && read_info(os, bdf, &info) == 0)
+			ret = fn(arg, &info);
+		free(list[i]);
+	}
+	free(list);
+	return ret;
+}
+
+struct name_list {
+	char text[256];
+};
+
+static int
+add_name(void *arg, const struct pci_info *info)
+{
+	struct name_list *l = arg;
+	size_t len = strlen(l->text);
+
+	if (info->class >> 16 == CLASS_NETWORK)
+		snprintf(l->text + len, sizeof(l->text) - len, "%s%s (%04x:%04x, %s)", len ? ", " : "", info->bdf,
+			 info->vendor, info->device, info->driver[0] ? info->driver : "no driver");
+	return 0;
+}
+
+int
+pci_find(const struct pci_os *os, const char *bdf, struct pci_info *info)
+{
+	struct name_list l = { "" };
+	int ret = read_info(os, bdf, info);
+
+	if (!ret)
+		return 0;
+	if (ret != -ENOENT)
+		return baton_err(-ret, "/sys/bus/pci/devices/%s cannot be read: %s", bdf, strerror(-ret));
+	ret = pci_each(os, add_name, &l);
+	if (ret < 0)
+		return ret;
+	return baton_err(ENODEV, "there is no PCI device %s; network devices here: %s", bdf, l.text[0] ? l.text : "none");
+}
