@@ -43,6 +43,10 @@ PKGS_TEST=(g++ clang libclang-rt-14-dev binutils libdpdk-dev valgrind)
 # shellcheck disable=SC2034
 PKGS_BENCH=(g++ libdpdk-dev libbenchmark-dev libck-dev valgrind)
 
+# shellcheck disable=SC2034 # the last ones build the kernel
+PKGS_VM=(python3 qemu-system-x86 seabios ipxe-qemu busybox-static kmod xz-utils lz4 make flex bison bc libelf-dev
+	dpdk-dev)
+
 # install_packages PACKAGE...: by apt-get, only what is missing.
 install_packages()
 {

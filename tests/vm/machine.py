@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One guest: QEMU's command line from a scenario, its control line, its end."""
+import json
+import os
+import select
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import image
+import wire
+
+UNSAFE = "vfio_iommu_type1.allow_unsafe_interrupts=1 iommufd.allow_unsafe_interrupts=1"
+# The IOMMU models: QEMU's options and the kernel's.
+IOMMUS = {
+    "none": ("", ""),
+    "intel48": ("-device intel-iommu,intremap=on,aw-bits=48", "intel_iommu=on"),
+    "intel39": ("-device intel-iommu,intremap=on,aw-bits=39", "intel_iommu=on"),
+    "virtio": ("-device virtio-iommu-pci", UNSAFE),
+    "amd": ("-device amd-iommu,intremap=on", ""),
+}
+# What a scenario file may say, and what holds where it says nothing.
+DEFAULTS = {
+    "what": "",                # a sentence
+    "guest": "forward",        # tests/vm/guest/NAME.sh runs in the guest
+    "iommu": "intel48",
+    "ioas": "iommufd",         # baton-testpmd's argument of that name
+    "app": "",                 # baton or dpdk; empty: as --app says
+    "apps": "baton dpdk",      # those it can be run with
+    "fault": "log",            # edu's fault is logged by the kernel; data: only memory is looked at; none: no edu
+    "qemu": "new",             # new: of backports; distribution
+    "kernel": "kernel",        # kernel: ours; stock: Debian's
+    "modules": "",             # of the stock kernel
+    "memory": "768M",
+    "cpus": "2",
+    "pages": "2M:160",         # hugepages; none
+    "nic": "",                 # more properties of the NIC
+    "nics": "1",
+    "net": "dgram",            # dgram: one host socket a NIC; hub: NICs see each other; tap: as many queues as `queues`
+    "queues": "1",
+    "flows": "1",
+    "frames": "2000",
+    "args": "",                # more of QEMU's options
+    "nic_bus": "",             # where it is not on the root bus
+    "append": "",              # more of the kernel's
+    "devargs": "",             # more for the port, after commas
+    "env": "",                 # the application's environment options
+    "options": "",             # the application's options
+    "timeout": "60",          # seconds, after which the guest is ended
+    "needs": "",               # tun
+}
+
+
+def qemu_command(which, paths):
+    """The program, its environment, and where its firmware is."""
+    if which == "distribution" or not paths.get("qemu_new"):
+        return ["qemu-system-x86_64"], dict(os.environ)
+    root = paths["qemu_new"]
+    lib = f"{root}/usr/lib/x86_64-linux-gnu"
+    env = dict(os.environ, LD_LIBRARY_PATH=f"{lib}:{root}/lib/x86_64-linux-gnu", QEMU_MODULE_DIR=f"{lib}/qemu")
+    return [f"{root}/usr/bin/qemu-system-x86_64", "-L", f"{root}/usr/share/qemu", "-L", f"{root}/usr/share/seabios",
+            "-L", f"{root}/usr/lib/ipxe/qemu"], env
+
+
+def mac(number):
+    return bytes((0x52, 0x54, 0, 0, 0, 0x10 + number))
+
+
+class Guest:
+    """A scenario in its guest; run() gives the verdict."""
+
+    def __init__(self, name, spec, app, paths, base, extra, folder, logs, slow=1):
+        self.name, self.spec, self.app, self.paths, self.slow = name, spec, app, paths, slow
+        self.base, self.extra, self.folder = base, extra, folder
+        self.log = {kind: os.path.join(logs, f"{name}.{kind}") for kind in ("console", "control", "qemu")}
+        self.wires, self.traffic, self.notes, self.failed, self.passed = [], [], [], [], 0
+        self.process = None
+
+    # ---- the command line ----
+
+    def kernel(self):
+        return self.paths["stock" if self.spec["kernel"] == "stock" else "kernel"]
+
+    def initrd(self):
+        """The parts of the image one behind another."""
+        s = self.spec
+        path = os.path.join(self.folder, "initrd")
+        own = image.Image()
+        names = {"SCENARIO": self.name, "APP": self.app, "GUEST": s["guest"], "FRAMES": s["frames"], "FAULT": s["fault"],
+                 "SLOW": str(self.slow)}
+        for key in ("ioas", "pages", "devargs", "env", "options", "queues", "iommu"):
+            names[key.upper()] = s[key]
+        own.data("/scenario", "".join(f"{k}={shlex.quote(v)}\n" for k, v in names.items()).encode())
+        with open(path, "wb") as out:
+            for part in [self.base, *self.extra]:
+                with open(part, "rb") as f:
+                    shutil.copyfileobj(f, out, 1 << 20)
+            own.write(out)
+            if s["modules"]:
+                image.modules(self.kernel(), s["modules"].split()).write(out)
+        return path
+
+    def nic_options(self):
+        s, out = self.spec, []
+        for n in range(int(s["nics"])):
+            if s["net"] == "hub":
+                out += ["-netdev", f"hubport,id=net{n},hubid=0"]
+            else:
+                w = wire.Tap(int(s["queues"])) if s["net"] == "tap" else wire.Datagrams(self.folder, n)
+                self.wires.append(w)
+                self.traffic.append(wire.Traffic(w, mac(n), int(s["flows"])))
+                out += ["-netdev", w.netdev(f"net{n}")]
+            queues = f",mq=on,vectors={2 * int(s['queues']) + 2}" if int(s["queues"]) > 1 else ""
+            place = f",bus={s['nic_bus']}" if s["nic_bus"] else f",addr={3 + n}"
+            out += ["-device", f"virtio-net-pci,id=nic{n},netdev=net{n},mac={mac(n).hex(':')},romfile=,disable-legacy=on,"
+                    f"iommu_platform={'on' if s['iommu'] != 'none' else 'off'}{queues}{place}"
+                    + (f",{s['nic']}" if s["nic"] else "")]
+        return out
+
+    def command(self):
+        s = self.spec
+        program, env = qemu_command(s["qemu"], self.paths)
+        iommu, kernel_args = IOMMUS[s["iommu"]]
+        edu = [] if s["fault"] == "none" else ["-device", "edu,dma_mask=0xffffffffffffffff,addr=6"]
+        append = (f"console=ttyS0 panic=-1 quiet loglevel=4 no_timer_check {kernel_args} {s['append']} "
+                  + (f"hugepagesz=1G hugepages={s['pages'][3:]}" if s["pages"].startswith("1G") else ""))
+        cpu = s["cpus"] if "," in s["cpus"] else f"cpus={s['cpus']}"
+        return [*program, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+                "-M", "q35,kernel-irqchip=split", "-accel", "tcg,thread=multi", "-cpu", "max",
+                "-m", s["memory"], "-smp", cpu, *shlex.split(iommu), *shlex.split(s["args"]), *edu, *self.nic_options(),
+                "-serial", f"file:{self.log['console']}", "-serial", "stdio",
+                "-qmp", f"unix:{self.folder}/qmp,server=on,wait=off",
+                "-kernel", self.kernel(), "-initrd", self.initrd(), "-append", append], env
+
+    # ---- its life ----
+
+    def run(self):
+        """(passed, sentence)."""
+        reason = None
+        try:
+            command, env = self.command()
+            with open(self.log["qemu"], "wb") as err, open(self.log["control"], "w") as control:
+                err.write((" ".join(shlex.quote(c) for c in command) + "\n").encode())
+                err.flush()
+                fds = [fd for w in self.wires for fd in w.fds]
+                self.process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                                stderr=err, pass_fds=fds, start_new_session=True)
+                reason = self.converse(control)
+        except (OSError, RuntimeError) as e:
+            reason = str(e)
+        finally:
+            self.end()
+        if reason is None and not self.failed and not self.passed:
+            reason = "it checked nothing"
+        sentences = self.failed + ([reason] if reason else [])
+        return not sentences, "; ".join(sentences or self.notes)
+
+    def converse(self, control):
+        """Until the guest has said @end and is gone. None, or what went wrong."""
+        limit = float(self.spec["timeout"]) * self.slow
+        deadline = time.monotonic() + limit
+        out, buffer, ended = self.process.stdout.fileno(), b"", False
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return f"ended after {limit:.0f} s"
+            if not select.select([out], [], [], left)[0]:
+                continue
+            data = os.read(out, 65536)
+            if not data:
+                break
+            *lines, buffer = (buffer + data).split(b"\n")
+            for line in lines:
+                text = line.decode(errors="replace").strip()
+                control.write(f"{text}\n")
+                control.flush()
+                ended |= text == "@end"
+                self.hear(text, control)
+        self.process.wait(10)
+        return None if ended else "the guest stopped before its end"
+
+    def hear(self, text, control):
+        kind, _, rest = text.partition(" ")
+        if kind == "@ok":
+            self.passed += 1
+        elif kind == "@not":
+            self.failed.append(rest)
+        elif kind == "@note":
+            self.notes.append(rest)
+        elif kind == "@host":
+            try:
+                answer = self.serve(*rest.split())
+            except (RuntimeError, OSError, ValueError) as e:
+                answer = f"error {e}"
+            control.write(f"-> {answer}\n")
+            try:
+                self.process.stdin.write(f"{answer}\n".encode())
+                self.process.stdin.flush()
+            except BrokenPipeError:
+                pass
+
+    def serve(self, verb, *args):
+        """What a guest asks of the host; the answer begins with ok or error."""
+        if verb == "probe":  # probe NIC
+            return f"ok {self.traffic[int(args[0])].probe(25 * self.slow):.0f}"
+        if verb == "exchange":  # exchange NIC COUNT
+            count, size, seconds = self.traffic[int(args[0])].exchange(int(args[1]), self.slow)
+            return f"ok {count} frames, {size} bytes, {seconds:.2f} s"
+        if verb == "stream":  # stream NIC
+            self.traffic[int(args[0])].start()
+            return "ok"
+        if verb == "streamed":  # streamed NIC: how much so far
+            return "ok {} {}".format(*self.traffic[int(args[0])].counts)
+        if verb == "quiet":  # quiet NIC
+            return "ok {} {}".format(*self.traffic[int(args[0])].finish())
+        if verb == "qmp":  # qmp COMMAND [JSON]
+            return "ok " + self.qmp(args[0], " ".join(args[1:]) or "{}")
+        if verb == "clock":
+            return f"ok {time.monotonic() * 1000:.0f}"
+        return f"error there is no {verb}"
+
+    def qmp(self, command, arguments):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(5)
+            s.connect(f"{self.folder}/qmp")
+            f = s.makefile("rw")
+            f.readline()
+            for execute, values in (("qmp_capabilities", {}), (command, json.loads(arguments))):
+                f.write(json.dumps({"execute": execute, "arguments": values}) + "\n")
+                f.flush()
+                while True:
+                    answer = json.loads(f.readline())
+                    if "error" in answer:
+                        raise RuntimeError(f"{execute}: {answer['error']['desc']}")
+                    if "return" in answer:
+                        break
+            return json.dumps(answer["return"])
+
+    def end(self):
+        for t in self.traffic:
+            t.finish()
+        if self.process and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        if self.process:
+            self.process.stdin.close()
+            self.process.stdout.close()
+        for w in self.wires:
+            w.close()
