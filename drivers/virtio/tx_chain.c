@@ -126,10 +126,7 @@ give(struct virtq *vq, struct chain *c, bool first)
 	if (!first)
 		return 0;
 	queue_count(&q->stats.errors, 1);
-	return baton_err(EINVAL,
-			 "%s txq %u: a checksum to fill in, but the token has no side record, or one whose l2_len + "
-			 "l3_len + csum_offset lies outside of the packet's %u bytes",
-			 q->port->name, q->index, c->len);
+	return csum_refuse(q, c->len);
 }
 
 static void

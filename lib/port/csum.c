@@ -18,6 +18,15 @@ csum_read(const struct baton_queue *q, struct baton_token first, uint32_t len, s
 	return true;
 }
 
+int
+csum_refuse(const struct baton_queue *q, uint32_t len)
+{
+	return baton_err(EINVAL,
+			 "%s txq %u: a checksum to fill in, but the token has no side record, or one whose l2_len + "
+			 "l3_len + csum_offset lies outside of the packet's %u bytes",
+			 q->port->name, q->index, len);
+}
+
 /* The ones' complement sum of 16-bit words in this machine's order (RFC 1071, section 2), folded. */
 static uint32_t
 sum_of(const uint8_t *p, uint32_t n)

@@ -27,6 +27,9 @@ csum_wanted(struct baton_token first)
 bool csum_read(const struct baton_queue *q, struct baton_token first, uint32_t len,
 	       struct csum_request *out);
 
+/** Return: -EINVAL, with what csum_read() found missing or wrong. */
+BATON_COLD int csum_refuse(const struct baton_queue *q, uint32_t len);
+
 /** Sum up and store. The packet's buffers are the caller's, and not the device's yet. */
 void csum_fill(const struct baton_queue *q, const struct baton_token *t, unsigned segs,
 	       struct csum_request at);

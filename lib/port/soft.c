@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What ports without a device share: they are done with a packet as soon as it is given to them. */
-#include "port/driver.h"
+#include "port/csum.h"
 
 #define ETH_HLEN 14u
 
@@ -27,11 +27,21 @@ soft_give(struct baton_queue *q, const struct baton_token *tokens, unsigned n, b
 		if (baton_unlikely(!dma_give(&q->views[tokens[given].pool], tokens[given],
 					     BATON_OWNER_FREE << 16)))
 			break;
-	if (baton_likely(given == segs))
-		return (int)segs;
+	if (baton_likely(given == segs)) {
+		struct csum_request at;
+
+		if (baton_likely(!csum_wanted(tokens[0])))
+			return (int)segs;
+		if (csum_read(q, tokens[0], *bytes, &at)) {
+			csum_fill(q, tokens, segs, at);
+			return (int)segs;
+		}
+	}
 	for (unsigned i = given; i-- > 0;)
 		dma_ungive(&q->views[tokens[i].pool], tokens[i]);
-	return first ? queue_refuse(q, tokens[given]) : 0;
+	if (!first)
+		return 0;
+	return given == segs ? csum_refuse(q, *bytes) : queue_refuse(q, tokens[given]);
 }
 
 void

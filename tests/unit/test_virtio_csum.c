@@ -8,27 +8,32 @@
 
 #define CSUM_FEATURES (LIAR_FEATURES | LIAR_F_CSUM | LIAR_F_GUEST_CSUM)
 
+#define PATIENCE 5000 /* ms: nothing here is about a late answer */
+
 #define NEEDS_CSUM 1
 #define DATA_VALID 2
 #define RSC_INFO   4
 
 static const struct rig_config offloaded = {
 	.mtu = 4000,
+	.timeout_ms = PATIENCE,
 	.liar.features = CSUM_FEATURES,
 	.offloads = BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_TX_CSUM,
 };
 static const struct rig_config single = {
 	.args = ",mrg_rxbuf=0",
+	.timeout_ms = PATIENCE,
 	.liar.features = CSUM_FEATURES,
 	.offloads = BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_TX_CSUM,
 };
 static const struct rig_config scalar = {
 	.args = ",vectorized=0",
 	.mtu = 4000,
+	.timeout_ms = PATIENCE,
 	.liar.features = CSUM_FEATURES,
 	.offloads = BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_TX_CSUM,
 };
-static const struct rig_config software = { .mtu = 4000, .liar.features = CSUM_FEATURES };
+static const struct rig_config software = { .mtu = 4000, .timeout_ms = PATIENCE, .liar.features = CSUM_FEATURES };
 
 static enum baton_csum
 l4(struct baton_token t)
@@ -407,7 +412,7 @@ forwarded(void **state)
 static void
 not_offered(void **state)
 {
-	struct rig_config c = { .liar.features = LIAR_FEATURES | LIAR_F_CSUM,
+	struct rig_config c = { .timeout_ms = PATIENCE, .liar.features = LIAR_FEATURES | LIAR_F_CSUM,
 				.offloads = BATON_OFFLOAD_RX_CSUM };
 	struct baton_port_info info;
 	struct rig r;

@@ -14,6 +14,7 @@
 
 #define HELD  512u
 #define STEPS 250u
+#define PATIENCE 5000 /* ms: nothing here is about a late answer */
 #define POOL  2048u
 #define CACHE 1024u /* never spills: which buffer is next does not depend on when room is made */
 
@@ -424,7 +425,7 @@ episodes(enum simd_level level, unsigned n)
 	for (unsigned seed = 0; seed < n; seed++) {
 		struct rig_config c = { .args = args[seed & 1], .mtu = seed & 1 ? 4000 : 1500,
 					.descs = descs[seed / 4 & 3],
-					.pool_count = POOL, .liar.features = LIAR_FEATURES };
+					.pool_count = POOL, .timeout_ms = PATIENCE, .liar.features = LIAR_FEATURES };
 		struct pair *p = calloc(1, sizeof(*p));
 
 		assert_non_null(p);
@@ -462,7 +463,7 @@ avx512(void **state)
 static void
 choice(void **state)
 {
-	struct rig_config c = { .args = ",vectorized=0" };
+	struct rig_config c = { .args = ",vectorized=0", .timeout_ms = PATIENCE };
 	struct rig r;
 
 	rig_up(&r, &c);
