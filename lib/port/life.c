@@ -42,6 +42,18 @@ wake_worker(const struct baton_worker *w)
 	}
 }
 
+/* Can the worker be in no burst of the queue that began before it was asked? */
+static bool
+is_out(const struct baton_queue *q)
+{
+	const struct baton_worker *w = q->worker;
+	uintptr_t thread = __atomic_load_n(&w->head.thread, __ATOMIC_SEQ_CST);
+
+	/* Unbound: whoever binds next sees the states. Bound to us: we are not in a burst. */
+	return !thread || thread == baton_thread_self() ||
+	       (int32_t)(__atomic_load_n(&w->acked, __ATOMIC_ACQUIRE) - q->asked) >= 0;
+}
+
 /* Make the queue's state what the flags say. */
 static void
 publish(struct baton_queue *q)
@@ -50,7 +62,8 @@ publish(struct baton_queue *q)
 
 	if ((q->head.state & QUEUE_RUNNING) == running)
 		return;
-	if (running) {
+	/* A worker that did not leave in time may be in a burst still: for it the queue never stopped. */
+	if (running && is_out(q)) {
 		q->error[0] = '\0';
 		q->head.burst = q->active_burst;
 	}
@@ -75,18 +88,6 @@ ask(struct baton_queue *q)
 	q->asked = w->head.epoch + 1;
 	__atomic_store_n(&w->head.epoch, q->asked, __ATOMIC_SEQ_CST);
 	wake_worker(w);
-}
-
-/* Can the worker be in no burst of the queue that began before it was asked? */
-static bool
-is_out(const struct baton_queue *q)
-{
-	const struct baton_worker *w = q->worker;
-	uintptr_t thread = __atomic_load_n(&w->head.thread, __ATOMIC_SEQ_CST);
-
-	/* Unbound: whoever binds next sees the states. Bound to us: we are not in a burst. */
-	return !thread || thread == baton_thread_self() ||
-	       (int32_t)(__atomic_load_n(&w->acked, __ATOMIC_ACQUIRE) - q->asked) >= 0;
 }
 
 static int
@@ -251,6 +252,10 @@ baton_queue_stop(struct baton_queue *q)
 	if (port->away || !port->driver->ops->queue_stop)
 		return 0;
 	ret = port->driver->ops->queue_stop(q);
+	if (ret == -ENOTSUP) { /* not alone: it runs on */
+		q->stopped = 0;
+		publish(q);
+	}
 	return ret < 0 ? baton_err_prefix(ret, "%s %s %u", port->name, q->tx ? "txq" : "rxq", q->index) : 0;
 }
 

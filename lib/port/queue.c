@@ -32,25 +32,27 @@ queue_violation(struct baton_queue *q, const char *fmt, ...)
 int
 baton_queue_enter_(struct baton_queue *q, const char *operation)
 {
-	int ret = dma_worker_ready(q->worker, operation);
+	struct baton_worker *worker = q->worker;
+	int ret = dma_worker_ready(worker, operation);
 	uint32_t state, epoch;
 
 	if (ret < 0)
 		return ret;
+	epoch = __atomic_load_n(&worker->head.epoch, __ATOMIC_ACQUIRE);
+	state = __atomic_load_n(&q->head.state, __ATOMIC_ACQUIRE);
+	if (state & QUEUE_RUNNING)
+		q->head.ack = state;
+	else
+		ret = baton_err(ENETDOWN, "%s %s %u is stopped: start its port", q->port->name,
+				q->tx ? "txq" : "rxq", q->index);
+	worker->head.seen = epoch;
 	/*
 	 * A thread that begins a burst is in no other: it acknowledges for all queues of its worker, also those it
-	 * will not touch any more. Release: what it did to them is visible to whoever waits for this.
+	 * will not touch any more. Release: what it did to them is visible to whoever waits for this, and who does may
+	 * free a stopped queue at once: nothing of it is read from here on.
 	 */
-	epoch = __atomic_load_n(&q->worker->head.epoch, __ATOMIC_ACQUIRE);
-	q->worker->head.seen = epoch;
-	__atomic_store_n(&q->worker->acked, epoch, __ATOMIC_RELEASE);
-	state = __atomic_load_n(&q->head.state, __ATOMIC_ACQUIRE);
-	if (state & QUEUE_RUNNING) {
-		q->head.ack = state;
-		return 0;
-	}
-	return baton_err(ENETDOWN, "%s %s %u is stopped: start its port", q->port->name,
-			 q->tx ? "txq" : "rxq", q->index);
+	__atomic_store_n(&worker->acked, epoch, __ATOMIC_RELEASE);
+	return ret;
 }
 
 static int

@@ -103,6 +103,10 @@ rig_prepare(struct rig *r, const struct rig_config *config)
 	r->count = config->pool_count ? config->pool_count : 1024;
 	make_dir(r);
 	r->config.liar.path = r->path;
+	if (config->pairs > 1) {
+		r->config.liar.features = (config->liar.features ? config->liar.features : LIAR_FEATURES) | LIAR_F_MQ;
+		r->config.liar.max_queues = config->liar.max_queues ? config->liar.max_queues : config->pairs;
+	}
 	r->config.liar.connect = config->server;
 	r->liar = liar_start(&r->config.liar);
 	assert_non_null(r->liar);
@@ -157,19 +161,25 @@ rig_poll(struct rig *r, unsigned ms)
 int
 rig_start(struct rig *r)
 {
-	struct baton_port_config c = { .size = sizeof(c), .rx_queues = 1, .tx_queues = 1,
-				       .mtu = r->config.mtu, .stop_timeout_ms = 50,
+	uint16_t pairs = r->config.pairs ? r->config.pairs : 1;
+	struct baton_port_config c = { .size = sizeof(c), .rx_queues = pairs, .tx_queues = pairs,
+				       .mtu = r->config.mtu, .stop_timeout_ms = r->config.stop_timeout_ms ?
+									  r->config.stop_timeout_ms : 50,
 				       .offloads = r->config.offloads };
 	struct baton_queue_config q = { .size = sizeof(q),
 					.descs = r->config.descs ? r->config.descs : 256,
 					.worker = r->worker, .pool = r->pool };
 	int ret = baton_port_configure(r->port, &c);
 
-	if (ret == 0)
-		ret = baton_rxq_setup(r->port, 0, &q, &r->rx);
-	q.pool = NULL;
-	if (ret == 0)
-		ret = baton_txq_setup(r->port, 0, &q, &r->tx);
+	for (uint16_t i = 0; i < pairs && ret == 0; i++) {
+		q.pool = r->pool;
+		ret = baton_rxq_setup(r->port, i, &q, &r->rxq[i]);
+		q.pool = NULL;
+		if (ret == 0)
+			ret = baton_txq_setup(r->port, i, &q, &r->txq[i]);
+	}
+	r->rx = r->rxq[0];
+	r->tx = r->txq[0];
 	if (ret == 0)
 		ret = baton_port_start(r->port);
 	return ret;

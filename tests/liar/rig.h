@@ -26,9 +26,11 @@ struct rig_config {
 	uint32_t data_len;       /* 0: the default */
 	uint16_t headroom;       /* 0: the default */
 	uint16_t mtu;            /* 0: the port's own */
+	unsigned stop_timeout_ms; /* 0: 50 */
 	unsigned number;         /* of the port's name */
 	uint32_t offloads;       /* BATON_OFFLOAD_* */
 	bool server;             /* the port listens, the liar connects */
+	uint16_t pairs;          /* of queues; 0: 1 */
 };
 
 struct rig {
@@ -38,7 +40,8 @@ struct rig {
 	struct baton_pool *pool;
 	struct baton_worker *worker;
 	struct baton_port *port;
-	struct baton_queue *rx, *tx;
+	struct baton_queue *rx, *tx; /* the first pair */
+	struct baton_queue *rxq[LIAR_PAIRS], *txq[LIAR_PAIRS];
 	uint32_t count;
 	unsigned violations; /* ownership reports */
 	uint32_t quarantined; /* after rig_discard() */
@@ -53,7 +56,7 @@ void rig_prepare(struct rig *r, const struct rig_config *config);
 /** Open the port. Return: what baton_port_open() said. */
 int rig_open(struct rig *r);
 
-/** Configure, set up one queue each way, start. Return: the first error. */
+/** Configure, set up the queues, start. Return: the first error. */
 int rig_start(struct rig *r);
 
 /** All of it; must succeed. */
