@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "dma/pool.h"
+#include "ioas/ioas.h"
 #include "port/driver.h"
 
 int
@@ -55,6 +56,8 @@ baton_ctx_create(const struct baton_ctx_config *config, struct baton_ctx **out)
 int
 baton_ctx_destroy(struct baton_ctx *ctx)
 {
+	int ret;
+
 	for (unsigned i = 0; i < BATON_MAX_PORTS; i++)
 		if (ctx->ports[i])
 			return baton_err(EBUSY, "context: port %s is still open",
@@ -66,6 +69,9 @@ baton_ctx_destroy(struct baton_ctx *ctx)
 	for (unsigned i = 0; i < BATON_MAX_POOLS; i++)
 		if (ctx->pools[i])
 			return baton_err(EBUSY, "context: pool %s still exists", ctx->pools[i]->name);
+	ret = ioas_destroy_all(ctx);
+	if (ret)
+		return ret;
 	close(ctx->timer.fd);
 	close(ctx->epoll_fd);
 	pthread_mutex_destroy(&ctx->lock);

@@ -8,6 +8,7 @@
 #include <baton/context.h>
 #include <baton/port.h>
 
+struct baton_ioas;
 struct baton_port;
 
 /* Something baton_ctx_poll() watches, and something it does at a time. Embedded in their owners. */
@@ -32,6 +33,9 @@ struct baton_ctx {
 
 	/* Holder ids of queues: holders[id - BATON_OWNER_QUEUE]; fixed size, so readers need no lock. */
 	struct baton_queue *holders[BATON_MAX_PORTS * 2 * BATON_MAX_QUEUES];
+
+	struct baton_ioas *ioases; /* all of them */
+	struct baton_ioas *ioas;   /* the one that devices share, or NULL */
 
 	baton_log_fn log;
 	void *log_arg;

@@ -5,6 +5,7 @@
 
 #include <baton/base.h>
 #include <baton/context.h>
+#include <baton/ioas.h>
 #include <baton/mem.h>
 #include <baton/pool.h>
 #include <baton/port.h>

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The iommufd backend: /dev/iommu holds the address space, devices are opened by their own nodes. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "ioas/find.h"
+#include "ioas/space.h"
+#include "ioas/type1.h"
+#include "ioas/uapi.h"
+
+#define NODE "/dev/iommu"
+
+static int
+ask(const struct baton_ioas *ioas, unsigned long request, void *arg)
+{
+	return ioas->os.ioctl(&ioas->os, ioas->fd, request, arg);
+}
+
+/* Linux charges the user, unless somebody privileged changed that for this descriptor; it can say. */
+enum baton_ioas_accounting
+ioas_iommufd_accounting(const struct baton_ioas *ioas, enum baton_ioas_accounting otherwise)
+{
+	struct uapi_iommu_option option = {
+		.size = sizeof(option),
+		.option_id = UAPI_IOMMU_OPTION_RLIMIT_MODE,
+		.op = UAPI_IOMMU_OPTION_OP_GET,
+	};
+
+	if (ask(ioas, UAPI_IOMMU_OPTION, &option) < 0)
+		return otherwise;
+	return option.val64 ? BATON_IOAS_ACCOUNT_PROCESS : BATON_IOAS_ACCOUNT_USER;
+}
+
+static int
+iommufd_open(struct baton_ioas *ioas)
+{
+	static const struct ioas_fix fixes[] = {
+		{ ENOTTY, "this is not the iommufd Baton knows; ask for the backend type1" },
+		{ EOPNOTSUPP, "this is not the iommufd Baton knows; ask for the backend type1" },
+		{ ENOMEM, "the kernel is out of memory, or the control group is at its limit; raise memory.max" },
+		{ 0, "look at dmesg, or ask for the backend type1" },
+	};
+	struct uapi_iommu_ioas_alloc alloc = { .size = sizeof(alloc) };
+	int fd = ioas->os.open(&ioas->os, NODE, O_RDWR), ret;
+
+	if (fd < 0)
+		return ioas_open_failed(ioas, fd, NODE, ioas->name);
+	ioas->fd = fd;
+	ret = ask(ioas, UAPI_IOMMU_IOAS_ALLOC, &alloc);
+	if (ret < 0) {
+		ioas->os.close(&ioas->os, fd);
+		ioas->fd = -1;
+		return ioas_failed(ret, ioas->name, "IOMMU_IOAS_ALLOC", fixes);
+	}
+	ioas->id = alloc.out_ioas_id;
+	ioas->accounting = ioas_iommufd_accounting(ioas, BATON_IOAS_ACCOUNT_USER);
+	return 0;
+}
+
+static void
+iommufd_close(struct baton_ioas *ioas)
+{
+	struct uapi_iommu_destroy destroy = { .size = sizeof(destroy), .id = ioas->id };
+
+	/* Closing would do; what fails here is gone with the descriptor. */
+	ask(ioas, UAPI_IOMMU_DESTROY, &destroy);
+	ioas->os.close(&ioas->os, ioas->fd);
+	ioas->fd = -1;
+}
+
+static int
+bind_failed(struct baton_ioas *ioas, int ret, const struct ioas_found *found, const char *node)
+{
+	static const struct ioas_fix fixes[] = {
+		{ EPERM, "the IOMMU does not isolate interrupts (no interrupt remapping), so a device could raise any; switch "
+			 "interrupt remapping on in the firmware (a virtual machine: intel-iommu,intremap=on), or accept it: "
+			 "echo Y > /sys/module/iommufd/parameters/allow_unsafe_interrupts" },
+		{ ENODEV, "the device has no IOMMU, or was just unbound; look at dmesg" },
+		{ EBADF, "the device's node and /dev/iommu do not go together; load the modules of one kernel" },
+		{ ENOTTY, "the kernel's VFIO knows no iommufd; ask for the backend type1" },
+		{ ENOMEM, "the kernel is out of memory; free some" },
+		{ ETIMEDOUT, "the device did not come out of its reset; power-cycle it" },
+		{ EIO, "the device does not answer; power-cycle it" },
+		{ EINVAL, "either the device's DMA is not cache-coherent, which Baton needs, or the device is open already; look at "
+			  "fuser -v on its node" },
+		{ 0, "look at dmesg" },
+	};
+	struct ioas_text who = { 0 }, others = { 0 };
+
+	ioas_say_holders(&ioas->os, node, who.text, sizeof(who.text));
+	ioas_say_group(&ioas->os, found, true, others.text, sizeof(others.text));
+	/* Our own descriptor of the node is closed by now, so whoever has one has the device. */
+	if ((ret == -EINVAL || ret == -EBUSY) && who.text[0])
+		return baton_err(EBUSY, "%s: VFIO_DEVICE_BIND_IOMMUFD: %s: the device is in use by %s; stop that first",
+				 found->bdf, strerror(-ret), who.text);
+	if (ret == -EBUSY && others.text[0])
+		return baton_err(EBUSY, "%s: VFIO_DEVICE_BIND_IOMMUFD: %s: its IOMMU group %d also holds %s; give these to "
+				 "vfio-pci or to no driver (dpdk-devbind.py -u)", found->bdf, strerror(-ret), found->group,
+				 others.text);
+	if (ret == -EBUSY)
+		return baton_err(EBUSY, "%s: VFIO_DEVICE_BIND_IOMMUFD: %s: the device, or another one of its IOMMU group %d, is in "
+				 "use by another address space or process (fuser -v /dev/vfio/%d %s); stop that first",
+				 found->bdf, strerror(-ret), found->group, found->group, node);
+	return ioas_failed(ret, found->bdf, "VFIO_DEVICE_BIND_IOMMUFD", fixes);
+}
+
+static int
+attach_failed(int ret, const struct ioas_found *found)
+{
+	static const struct ioas_fix fixes[] = {
+		{ EADDRINUSE, "what is mapped in this address space lies where this device can have nothing (reserved addresses, or "
+			      "beyond what its IOMMU translates); open this device first, or give it an address space of its own" },
+		{ EINVAL, "this device's IOMMU cannot share the address space, or its group is attached to another; give it an "
+			  "address space of its own" },
+		{ EBUSY, "another device of its IOMMU group is attached elsewhere; use one address space for both" },
+		{ ENOMEM, "the kernel is out of memory, or what is mapped exceeds RLIMIT_MEMLOCK; see ulimit -l" },
+		{ ENODEV, "the device was just unbound; look at dmesg" },
+		{ 0, "look at dmesg" },
+	};
+
+	return ioas_failed(ret, found->bdf, "VFIO_DEVICE_ATTACH_IOMMUFD_PT", fixes);
+}
+
+static int
+iommufd_attach(struct baton_ioas *ioas, const struct ioas_found *found, struct ioas_device *dev)
+{
+	struct uapi_vfio_bind_iommufd bind = { .argsz = sizeof(bind), .iommufd = ioas->fd };
+	struct uapi_vfio_attach_iommufd_pt attach = { .argsz = sizeof(attach), .pt_id = ioas->id };
+	char node[2 * IOAS_ROOM];
+	int ret;
+
+	if (!found->cdev[0]) {
+		ioas->absent = true;
+		return baton_err(ENOENT, "%s: the kernel has no device nodes for iommufd (CONFIG_VFIO_DEVICE_CDEV, Linux 6.6); ask for "
+				 "the backend type1", found->bdf);
+	}
+	snprintf(node, sizeof(node), "/dev/vfio/devices/%s", found->cdev);
+	dev->fd = ioas->os.open(&ioas->os, node, O_RDWR);
+	if (dev->fd < 0)
+		return ioas_open_failed(ioas, dev->fd, node, found->bdf);
+	ret = ioas->os.ioctl(&ioas->os, dev->fd, UAPI_VFIO_DEVICE_BIND_IOMMUFD, &bind);
+	if (ret < 0) {
+		ioas->os.close(&ioas->os, dev->fd);
+		return bind_failed(ioas, ret, found, node);
+	}
+	ret = ioas->os.ioctl(&ioas->os, dev->fd, UAPI_VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);
+	if (ret < 0) {
+		ioas->os.close(&ioas->os, dev->fd);
+		return attach_failed(ret, found);
+	}
+	return 0;
+}
+
+static void
+iommufd_detach(struct baton_ioas *ioas, struct ioas_device *dev)
+{
+	ioas->os.close(&ioas->os, dev->fd); /* detaches and unbinds */
+}
+
+static int
+iommufd_limits(struct baton_ioas *ioas, struct ioas_limits *out)
+{
+	static const struct ioas_fix fixes[] = { { 0, "the addresses this device can have are unknown; look at dmesg" } };
+	struct uapi_iommu_ioas_iova_ranges ask_ranges;
+	uint32_t room = 16;
+	int ret;
+
+	/* Devices may come and go meanwhile, but not for ever. */
+	for (int tries = 0;; tries++) {
+		struct uapi_iommu_iova_range *ranges = ioas->os.alloc(&ioas->os, room * sizeof(*ranges));
+
+		_Static_assert(sizeof(*ranges) == sizeof(*out->ranges), "one layout");
+		if (!ranges)
+			return baton_err(ENOMEM, "%s: no memory for %u address ranges; free some", ioas->name, room);
+		ask_ranges = (struct uapi_iommu_ioas_iova_ranges){
+			.size = sizeof(ask_ranges),
+			.ioas_id = ioas->id,
+			.num_iovas = room,
+			.allowed_iovas = (uintptr_t)ranges,
+		};
+		ret = ask(ioas, UAPI_IOMMU_IOAS_IOVA_RANGES, &ask_ranges);
+		if (ret >= 0 && ask_ranges.num_iovas <= room) {
+			out->ranges = (struct baton_iova_range *)(void *)ranges;
+			break;
+		}
+		free(ranges);
+		if (ret != -EMSGSIZE || tries == 8 || ask_ranges.num_iovas > 65536)
+			return ioas_failed(ret < 0 ? ret : -EIO, ioas->name, "IOMMU_IOAS_IOVA_RANGES", fixes);
+		room = ask_ranges.num_iovas;
+	}
+	out->n_ranges = ask_ranges.num_iovas;
+	out->page_sizes = ask_ranges.out_iova_alignment;
+	out->mappings_left = UINT64_MAX;
+	return 0;
+}
+
+static int
+iommufd_map(struct baton_ioas *ioas, const struct baton_mapping *m)
+{
+	struct uapi_iommu_ioas_map map = {
+		.size = sizeof(map),
+		.flags = UAPI_IOMMU_MAP_FIXED_IOVA,
+		.ioas_id = ioas->id,
+		.user_va = (uintptr_t)m->info.va,
+		.length = m->info.bytes,
+		.iova = m->info.iova,
+	};
+
+	if (m->flags & BATON_MAP_READ)
+		map.flags |= UAPI_IOMMU_MAP_READABLE;
+	if (m->flags & BATON_MAP_WRITE)
+		map.flags |= UAPI_IOMMU_MAP_WRITEABLE;
+	return ask(ioas, UAPI_IOMMU_IOAS_MAP, &map);
+}
+
+static int
+iommufd_unmap(struct baton_ioas *ioas, const struct baton_mapping *m)
+{
+	struct uapi_iommu_ioas_unmap unmap = {
+		.size = sizeof(unmap),
+		.ioas_id = ioas->id,
+		.iova = m->info.iova,
+		.length = m->info.bytes,
+	};
+	int ret = ask(ioas, UAPI_IOMMU_IOAS_UNMAP, &unmap);
+
+	if (ret == -ENOENT)
+		return 0;
+	if (ret < 0)
+		return ret;
+	return unmap.length == m->info.bytes ? 0 : -EIO;
+}
+
+const struct ioas_ops ioas_iommufd = {
+	.name = "iommufd",
+	.map_call = "IOMMU_IOAS_MAP",
+	.unmap_call = "IOMMU_IOAS_UNMAP",
+	.backend = BATON_IOAS_IOMMUFD,
+	.open = iommufd_open,
+	.close = iommufd_close,
+	.attach = iommufd_attach,
+	.detach = iommufd_detach,
+	.limits = iommufd_limits,
+	.map = iommufd_map,
+	.unmap = iommufd_unmap,
+};

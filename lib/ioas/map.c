@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Mapping memory: what is checked before the kernel is asked, and the address it gets. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "ioas/space.h"
+
+void
+baton_map_config_init(struct baton_map_config *config)
+{
+	*config = (struct baton_map_config){ .size = sizeof(*config) };
+}
+
+static uint64_t
+smallest(const struct baton_ioas *ioas)
+{
+	return ioas->page_sizes & -ioas->page_sizes;
+}
+
+static uint64_t
+last_of(const struct baton_mapping *m)
+{
+	return m->info.iova + (m->info.bytes - 1);
+}
+
+static int
+check_config(const struct baton_ioas *ioas, const struct baton_map_config *c, const char *name)
+{
+	uint64_t page;
+
+	if (c->size != sizeof(*c))
+		return baton_err(EINVAL, "baton_map_config.size is %zu, this library's is %zu; set it to sizeof(struct baton_map_config) "
+				 "and build against its header", c->size, sizeof(*c));
+	if (!ioas->ops)
+		return baton_err(ENODEV, "%s: the address space %s has no device yet, so which addresses there are is not known; open the "
+				 "device first", name, ioas->name);
+	page = smallest(ioas);
+	if (!c->va || !c->bytes || c->bytes - 1 > UINTPTR_MAX - (uintptr_t)c->va)
+		return baton_err(EINVAL, "%s: %zu bytes at %p are no memory", name, c->bytes, c->va);
+	if (((uintptr_t)c->va | c->bytes) % page)
+		return baton_err(EINVAL, "%s: %zu bytes at %p cannot be mapped exactly: both must be multiples of the %" PRIu64 " bytes of the "
+				 "IOMMU's smallest page", name, c->bytes, c->va, page);
+	if (c->flags & ~(BATON_MAP_READ | BATON_MAP_WRITE | BATON_MAP_FIXED))
+		return baton_err(EINVAL, "%s: flags 0x%x are not all BATON_MAP_*", name, c->flags);
+	if (c->page_size & (c->page_size - 1))
+		return baton_err(EINVAL, "%s: page_size %" PRIu64 " is no power of two; give that of the memory, or 0", name, c->page_size);
+	if (!(c->flags & BATON_MAP_FIXED))
+		return 0;
+	if (ioas->ops->place)
+		return baton_err(EINVAL, "%s: addresses cannot be chosen in the address space %s (%s); leave BATON_MAP_FIXED out", name,
+				 ioas->name, ioas->ops->name);
+	if (c->iova % page || c->bytes - 1 > UINT64_MAX - c->iova)
+		return baton_err(EINVAL, "%s: no %zu bytes can be mapped at 0x%" PRIx64 ": a multiple of %" PRIu64 " is needed, and room below "
+				 "2^64", name, c->bytes, c->iova, page);
+	return 0;
+}
+
+/* ---- addresses ---- */
+
+static int
+no_room(const struct baton_ioas *ioas, const struct baton_mapping *m, uint64_t limit)
+{
+	uint64_t largest = iova_largest(&ioas->space, limit);
+	struct ioas_text windows = { 0 }, under = { 0 };
+	char size[32], most[32];
+
+	ioas_say_ranges(&windows, ioas->space.windows, ioas->space.n_windows);
+	if (limit != UINT64_MAX)
+		ioas_say(&under, " at or below 0x%" PRIx64, limit);
+	if (!largest && ioas->space.n_windows && ioas->space.windows[0].start > limit)
+		return baton_err(ENOSPC, "%s: %s are needed%s, which is the highest address the device can use, but the IOMMU offers %s "
+				 "only: no address satisfies both; use another device or IOMMU", m->name,
+				 ioas_size(size, m->info.bytes), under.text, windows.text);
+	return baton_err(ENOSPC, "%s: %s are needed in one run of addresses%s, but the largest that is free there has %s; the windows are "
+			 "%s, with %u mappings of %" PRIu64 " bytes in them; use less memory, or an address space a port", m->name,
+			 ioas_size(size, m->info.bytes), under.text, ioas_size(most, largest), windows.text, ioas->n_mappings,
+			 ioas->mapped_bytes);
+}
+
+/* The largest page both the memory and the IOMMU have comes first; where no run is left for it, smaller ones will do. */
+static int
+choose(const struct baton_ioas *ioas, struct baton_mapping *m, uint64_t limit)
+{
+	struct iova_want want = { .bytes = m->info.bytes, .limit = limit };
+	uint64_t va = (uintptr_t)m->info.va;
+
+	for (uint64_t page = m->page_size; page > smallest(ioas); page >>= 1) {
+		/* iommufd tells its smallest page only, and all larger ones are tried. */
+		bool shared = (ioas->page_sizes & page) || ioas->page_sizes == smallest(ioas);
+
+		if (!shared || va % page || page > m->info.bytes)
+			continue;
+		want.align = page;
+		if (!iova_choose(&ioas->space, &want, &m->info.iova))
+			return 0;
+	}
+	want.align = smallest(ioas);
+	if (!iova_choose(&ioas->space, &want, &m->info.iova))
+		return 0;
+	return no_room(ioas, m, limit);
+}
+
+static int
+beyond_limit(const struct baton_ioas *ioas, const struct baton_mapping *m, uint64_t address, uint64_t limit)
+{
+	return baton_err(ENOSPC, "%s: it lies at 0x%" PRIx64 " and the device reaches up to 0x%" PRIx64 " only; %s", m->name, address, limit,
+			 ioas->ops->backend == BATON_IOAS_NOIOMMU ? "without an IOMMU that cannot be changed: use one" :
+								    "use memory nearer to flat_base");
+}
+
+static int
+check_pages(const struct baton_ioas *ioas, const struct baton_mapping *m, uint64_t limit)
+{
+	uint64_t page = 1ull << m->info.page_shift;
+
+	for (size_t i = 0; i << m->info.page_shift < m->info.bytes; i++)
+		if (m->pages[i] > limit || page - 1 > limit - m->pages[i])
+			return beyond_limit(ioas, m, m->pages[i], limit);
+	return 0;
+}
+
+static int
+take(struct baton_ioas *ioas, struct baton_mapping *m)
+{
+	int ret = iova_take(&ioas->space, m->info.iova, last_of(m));
+	struct ioas_text windows = { 0 };
+
+	if (!ret)
+		return 0;
+	if (ret == -EADDRINUSE)
+		return baton_err(EADDRINUSE, "%s: something is mapped at 0x%" PRIx64 "-0x%" PRIx64 " already; unmap it, or let Baton choose",
+				 m->name, m->info.iova, last_of(m));
+	if (ret == -ENOMEM)
+		return baton_err(ENOMEM, "%s: no memory to note its addresses; free some", m->name);
+	ioas_say_ranges(&windows, ioas->space.windows, ioas->space.n_windows);
+	return baton_err(ERANGE, "%s: 0x%" PRIx64 "-0x%" PRIx64 " is not among the addresses there are: %s; let Baton choose", m->name,
+			 m->info.iova, last_of(m), windows.text);
+}
+
+/* Decide on m's address and take it. */
+static int
+place(struct baton_ioas *ioas, const struct baton_map_config *c, struct baton_mapping *m)
+{
+	uint64_t limit = c->limit ? c->limit : UINT64_MAX;
+	int ret = 0;
+
+	m->info.limit = limit;
+	if (c->flags & BATON_MAP_FIXED)
+		m->info.iova = c->iova;
+	else if (ioas->ops->place)
+		ret = ioas->ops->place(ioas, m);
+	else
+		ret = choose(ioas, m, limit);
+	if (ret)
+		return ret;
+	if (m->pages)
+		ret = check_pages(ioas, m, limit);
+	else if (m->info.bytes - 1 > limit || m->info.iova > limit - (m->info.bytes - 1))
+		ret = c->flags & BATON_MAP_FIXED ?
+			      baton_err(EINVAL, "%s: 0x%" PRIx64 " was asked for, and a limit of 0x%" PRIx64 "; leave one of them out", m->name,
+					c->iova, limit) :
+			      beyond_limit(ioas, m, last_of(m), limit);
+	else
+		ret = take(ioas, m);
+	if (ret && ioas->ops->place && ioas->ops->unmap)
+		ioas->ops->unmap(ioas, m);
+	return ret;
+}
+
+/* ---- the kernel's answer ---- */
+
+static int
+map_failed(const struct baton_ioas *ioas, const struct baton_mapping *m, int ret)
+{
+	struct ioas_text help = { 0 };
+	struct ioas_fix fixes[] = {
+		{ ENOMEM, help.text },
+		{ EFAULT, "the kernel cannot pin this memory: it is not mapped for as long, or it is a device's; map an arena of Baton's" },
+		{ EINVAL, "the kernel refuses these addresses; look at the ranges of the address space and at dmesg" },
+		{ EEXIST, "something else is mapped at these addresses; look who else uses this address space" },
+		{ EADDRINUSE, "something else is mapped at these addresses; look who else uses this address space" },
+		{ ENOSPC, "the kernel takes no more mappings; map fewer, larger arenas, or load vfio_iommu_type1 with a higher "
+			  "dma_entry_limit" },
+		{ EPERM, "the memory cannot be written, but the device shall write it; map it for reading only" },
+		{ EBUSY, "the kernel is busy with another change of this address space; try again" },
+		{ EOVERFLOW, "the range does not fit the kernel's integers; map less at once" },
+		{ ENODEV, "the address space has no device any more; open one" },
+		{ 0, "look at dmesg" },
+	};
+
+	if (ret == -ENOMEM)
+		ioas_say_memlock(ioas, &help);
+	return ioas_failed(ret, m->name, ioas->ops->map_call, fixes);
+}
+
+static int
+check_entries(const struct baton_ioas *ioas, const char *name)
+{
+	if (ioas->n_mappings < ioas->mappings_limit)
+		return 0;
+	return baton_err(ENOSPC, "%s: %s allows %" PRIu64 " mappings and %u are there; map fewer, larger arenas, or raise it: "
+			 "echo N > /sys/module/vfio_iommu_type1/parameters/dma_entry_limit, before the device is opened",
+			 name, ioas->ops->name, ioas->mappings_limit, ioas->n_mappings);
+}
+
+static int
+ask_kernel(struct baton_ioas *ioas, struct baton_mapping *m)
+{
+	int ret;
+
+	if (!ioas->ops->map)
+		return 0;
+	ioas->map_calls++;
+	ret = ioas->ops->map(ioas, m);
+	return ret < 0 ? map_failed(ioas, m, ret) : 0;
+}
+
+/* Everything that can fail, in this order: what needs no undoing first. */
+static int
+map(struct baton_ioas *ioas, const struct baton_map_config *c, struct baton_mapping *m)
+{
+	int ret = check_entries(ioas, m->name);
+
+	if (!ret && ioas->ops->map)
+		ret = ioas_check_memlock(ioas, m->name, m->info.bytes);
+	if (!ret)
+		ret = place(ioas, c, m);
+	if (ret)
+		return ret;
+	ret = ask_kernel(ioas, m);
+	if (ret && !m->pages)
+		iova_give(&ioas->space, m->info.iova);
+	return ret;
+}
+
+int
+baton_ioas_map(struct baton_ioas *ioas, const struct baton_map_config *c, struct baton_mapping **out)
+{
+	struct baton_mapping *m;
+	const char *name;
+	int ret;
+
+	if (!ioas || !c || !out)
+		return baton_err(EINVAL, "baton_ioas_map() needs an address space, a config and an out");
+	name = c->name ? c->name : "memory";
+	ret = check_config(ioas, c, name);
+	if (ret)
+		return ret;
+	m = ioas->os.alloc(&ioas->os, sizeof(*m));
+	if (!m)
+		return baton_err(ENOMEM, "%s: no memory for a mapping's %zu bytes; free some", name, sizeof(*m));
+	snprintf(m->name, sizeof(m->name), "%s", name);
+	m->info = (struct baton_mapping_info){ .va = c->va, .bytes = c->bytes, .ioas = ioas };
+	m->page_size = c->page_size > ioas->os.page ? c->page_size : ioas->os.page;
+	m->flags = c->flags & (BATON_MAP_READ | BATON_MAP_WRITE);
+	if (!m->flags)
+		m->flags = BATON_MAP_READ | BATON_MAP_WRITE;
+	ret = map(ioas, c, m);
+	if (ret) {
+		free(m->pages);
+		free(m);
+		return ret;
+	}
+	m->next = ioas->mappings;
+	ioas->mappings = m;
+	ioas->n_mappings++;
+	ioas->mapped_bytes += m->info.bytes;
+	*out = m;
+	return 0;
+}
+
+int
+baton_ioas_map_arena(struct baton_ioas *ioas, const struct baton_arena *arena, uint64_t limit, struct baton_mapping **out)
+{
+	struct baton_arena_info info;
+	struct baton_map_config c;
+
+	if (!arena)
+		return baton_err(EINVAL, "baton_ioas_map_arena() needs an arena");
+	baton_arena_info(arena, &info);
+	baton_map_config_init(&c);
+	c.name = "arena";
+	c.va = info.base;
+	c.bytes = info.bytes;
+	c.page_size = info.page_size;
+	c.limit = limit;
+	return baton_ioas_map(ioas, &c, out);
+}
+
+int
+baton_ioas_unmap(struct baton_mapping *m)
+{
+	static const struct ioas_fix fixes[] = { { 0, "devices may still reach this memory: keep it, close the devices and try again" } };
+	struct baton_mapping **at;
+	struct baton_ioas *ioas;
+	int ret = 0;
+
+	if (!m)
+		return 0;
+	ioas = m->info.ioas;
+	if (ioas->ops->unmap)
+		ret = ioas->ops->unmap(ioas, m);
+	if (ret)
+		return ioas_failed(ret, m->name, ioas->ops->unmap_call, fixes);
+	if (!m->pages)
+		iova_give(&ioas->space, m->info.iova);
+	for (at = &ioas->mappings; *at != m; at = &(*at)->next)
+		;
+	*at = m->next;
+	ioas->n_mappings--;
+	ioas->mapped_bytes -= m->info.bytes;
+	free(m->pages);
+	free(m);
+	ioas_idle(ioas);
+	return 0;
+}
+
+void
+baton_mapping_info(const struct baton_mapping *m, struct baton_mapping_info *info)
+{
+	*info = m->info;
+}
+
+int
+baton_mapping_iova(const struct baton_mapping *m, const void *va, size_t bytes, uint64_t *iova)
+{
+	uint64_t at = (uintptr_t)va - (uintptr_t)m->info.va;
+	uint64_t first, last;
+
+	if ((uintptr_t)va < (uintptr_t)m->info.va || at > m->info.bytes || bytes > m->info.bytes - at)
+		return baton_err(EFAULT, "%s: %zu bytes at %p are not inside the %zu mapped at %p", m->name, bytes, va, m->info.bytes,
+				 m->info.va);
+	if (!m->pages) {
+		*iova = m->info.iova + at;
+		return 0;
+	}
+	first = at >> m->info.page_shift;
+	last = bytes ? (at + bytes - 1) >> m->info.page_shift : first;
+	for (uint64_t i = first; i < last; i++)
+		if (m->pages[i + 1] != m->pages[i] + (1ull << m->info.page_shift))
+			return baton_err(EXDEV, "%s: %zu bytes at %p straddle pages that do not follow one another in physical memory; place "
+					 "them inside one page", m->name, bytes, va);
+	if (first << m->info.page_shift >= m->info.bytes) /* nothing, at the very end */
+		first--;
+	*iova = m->pages[first] + (at - (first << m->info.page_shift));
+	return 0;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Pinned memory. The kernel charges it against RLIMIT_MEMLOCK: type1 the process, with what it locked otherwise (VmLck); iommufd
+ * the user, with what all of his processes pinned (VmPin). It says no more than ENOMEM, so we look first.
+ */
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "ioas/space.h"
+
+/* The kB behind @key in a /proc/PID/status. */
+static uint64_t
+field(const char *status, const char *key)
+{
+	const char *at = strstr(status, key);
+
+	return at ? strtoull(at + strlen(key), NULL, 10) : 0;
+}
+
+struct sum {
+	const struct ioas_os *os;
+	unsigned uid;
+	uint64_t kb;
+};
+
+static int
+one_process(void *arg, const char *name)
+{
+	struct sum *sum = arg;
+	char path[IOAS_ROOM + 16], status[4096];
+
+	if (!isdigit((unsigned char)name[0]))
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%s/status", name);
+	if (sum->os->read(sum->os, path, status, sizeof(status)) > 0 && field(status, "\nUid:") == sum->uid)
+		sum->kb += field(status, "\nVmPin:");
+	return 0;
+}
+
+static uint64_t
+used_bytes(const struct baton_ioas *ioas)
+{
+	struct sum sum = { .os = &ioas->os };
+	char status[4096];
+
+	if (ioas->accounting == BATON_IOAS_ACCOUNT_PROCESS) {
+		if (ioas->os.read(&ioas->os, "/proc/self/status", status, sizeof(status)) > 0)
+			sum.kb = field(status, "\nVmLck:");
+	} else {
+		sum.uid = ioas->os.uid(&ioas->os);
+		ioas->os.list(&ioas->os, "/proc", one_process, &sum);
+	}
+	return sum.kb * 1024;
+}
+
+static const char *
+whose(const struct baton_ioas *ioas, char to[64])
+{
+	if (ioas->accounting == BATON_IOAS_ACCOUNT_PROCESS)
+		return "this process";
+	snprintf(to, 64, "all processes of user %u together", ioas->os.uid(&ioas->os));
+	return to;
+}
+
+/* The limit, if there is one for us. */
+static bool
+limit_of(const struct baton_ioas *ioas, uint64_t *soft, uint64_t *hard)
+{
+	return ioas->accounting != BATON_IOAS_ACCOUNT_NONE && !ioas->os.ipc_lock(&ioas->os) &&
+	       !ioas->os.memlock(&ioas->os, soft, hard) && *soft != UINT64_MAX;
+}
+
+void
+ioas_say_memlock(const struct baton_ioas *ioas, struct ioas_text *to)
+{
+	char limit[32], used[32], who[64];
+	uint64_t soft, hard;
+
+	if (!limit_of(ioas, &soft, &hard)) {
+		ioas_say(to, "no RLIMIT_MEMLOCK applies, so memory itself, or the control group's, is short");
+		return;
+	}
+	ioas_say(to, "RLIMIT_MEMLOCK is %s, and %s is seen to use %s of it; raise it, say with ulimit -l, or free memory",
+		 ioas_size(limit, soft), whose(ioas, who), ioas_size(used, used_bytes(ioas)));
+}
+
+int
+ioas_check_memlock(const struct baton_ioas *ioas, const char *name, uint64_t bytes)
+{
+	char needed[32], limit[32], used[32], who[64];
+	struct ioas_text how = { 0 };
+	uint64_t soft, hard, in_use, want;
+
+	if (!limit_of(ioas, &soft, &hard))
+		return 0;
+	in_use = used_bytes(ioas);
+	soft -= soft % ioas->os.page;
+	if (bytes <= soft && in_use <= soft - bytes)
+		return 0;
+	want = (in_use + bytes + 1023) / 1024;
+	if (hard / 1024 < want)
+		ioas_say(&how, "raise it: LimitMEMLOCK=infinity in the systemd unit, \"* - memlock unlimited\" in "
+			       "/etc/security/limits.conf and log in again, docker run --ulimit memlock=-1, or CAP_IPC_LOCK");
+	else
+		ioas_say(&how, "raise it: ulimit -l %" PRIu64, want);
+	return baton_err(ENOMEM, "%s: mapping pins its memory: needed %s, limit %s (RLIMIT_MEMLOCK), used %s, counted for %s, as "
+			 "%s does it; %s", name, ioas_size(needed, bytes), ioas_size(limit, soft), ioas_size(used, in_use),
+			 whose(ioas, who), ioas->ops->name, how.text);
+}
