@@ -9,7 +9,7 @@
 #define DATA_MAX    (8 + CTRL_MACS * 6)
 #define LAST_CALLABLE 255 /* SET_VRING_KICK has 8 bits for a ring's number */
 
-enum { CLASS_RX, CLASS_MAC, CLASS_VLAN };
+enum { CLASS_RX, CLASS_MAC, CLASS_VLAN, CLASS_MQ = 4 };
 enum { RX_PROMISC, RX_ALLMULTI };
 enum { MAC_TABLE_SET, MAC_ADDR_SET };
 enum { VLAN_ADD, VLAN_DEL };
@@ -18,16 +18,10 @@ enum { ACK_OK, ACK_ERR, ACK_NONE = 0xff };
 /* What the device sees: a ring, a command, and where it puts the status. The device may write to the last two lines. */
 struct virtio_ctrl_block {
 	struct vring_desc desc[RING_SIZE];
-	union {
-		struct vring_avail avail;
-		uint8_t avail_room[6 + 2 * RING_SIZE];
-	};
+	uint8_t avail[6 + 2 * RING_SIZE] __attribute__((aligned(16)));
 	uint8_t class, command;
 	uint8_t data[DATA_MAX];
-	union {
-		struct vring_used used;
-		uint8_t used_room[6 + 8 * RING_SIZE];
-	} __attribute__((aligned(64)));
+	uint8_t used[6 + 8 * RING_SIZE] __attribute__((aligned(64)));
 	shared8 ack __attribute__((aligned(64)));
 };
 
@@ -89,7 +83,7 @@ ring_start(struct virtio_dev *vd)
 	uint64_t vring = vd->features & VIRTIO_NET_F_MQ ? 2 * vd->max_pairs : 2;
 	int ret;
 
-	if (vring > LAST_CALLABLE)
+	if (vring > LAST_CALLABLE && vd->tp == &vhost_user_transport)
 		return baton_err(ENOTSUP, "the control queue would be ring %llu, which vhost-user has no number for",
 				 (unsigned long long)vring);
 	ret = make_fds(c);
@@ -97,8 +91,8 @@ ring_start(struct virtio_dev *vd)
 		return ret;
 	memset(c->block, 0, sizeof(*c->block)); /* avail.flags: wake us */
 	c->vq.desc = c->block->desc;
-	c->vq.avail = &c->block->avail;
-	c->vq.used = &c->block->used;
+	c->vq.avail = (struct vring_avail *)(void *)c->block->avail;
+	c->vq.used = (struct vring_used *)(void *)c->block->used;
 	c->vq.used_idx = c->vq.avail_idx = 0;
 	c->vq.q.descs = RING_SIZE;
 	c->vq.mask = RING_SIZE - 1;
@@ -106,6 +100,12 @@ ring_start(struct virtio_dev *vd)
 	ret = vd->tp->ring_start(vd, &c->vq);
 	c->state = ret < 0 ? CTRL_DEAD : CTRL_RUNS;
 	return ret;
+}
+
+int
+virtio_ctrl_start(struct virtio_dev *vd)
+{
+	return vd->ctrl.state == CTRL_UNUSED ? ring_start(vd) : 0;
 }
 
 void
@@ -285,6 +285,14 @@ send_vlan(struct virtio_dev *vd, uint16_t vid, bool on)
 	le16 data = htole16(vid);
 
 	return command(vd, "VLAN filter", CLASS_VLAN, on ? VLAN_ADD : VLAN_DEL, &data, sizeof(data));
+}
+
+int
+virtio_ctrl_pairs(struct virtio_dev *vd, uint16_t n)
+{
+	le16 data = htole16(n);
+
+	return command(vd, "number of queue pairs", CLASS_MQ, 0, &data, sizeof(data));
 }
 
 int
