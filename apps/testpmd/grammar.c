@@ -9,7 +9,7 @@
 #include "command.h"
 
 #define MAX_NAMES 64
-#define WORD_MAX  80
+#define WORD_MAX  160 /* the longest usage, of which a word is cut */
 
 static const struct {
 	const char *name;
@@ -33,11 +33,14 @@ cut(const char *usage, struct grammar *g)
 	g->n = g->needed = 0;
 	while (*usage && g->n < MAX_WORDS) {
 		size_t len = strcspn(usage, " ");
-		size_t skip = *usage == '[', closed = strcspn(usage + skip, " ]");
+		bool may = *usage == '[';
+		const char *word = may ? usage + 1 : usage;
 
-		if (!skip && g->needed == g->n)
+		if (!may && g->needed == g->n)
 			g->needed++;
-		snprintf(g->words[g->n++], WORD_MAX, "%.*s", (int)closed, usage + skip);
+		snprintf(g->words[g->n], WORD_MAX, "%s", word);
+		g->words[g->n][strcspn(g->words[g->n], " ]")] = '\0';
+		g->n++;
 		usage += len;
 		usage += strspn(usage, " ");
 	}

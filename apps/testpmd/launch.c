@@ -245,6 +245,17 @@ forward_start(struct app *app, unsigned tx_first)
 	return true;
 }
 
+bool
+forward_ended(struct app *app)
+{
+	bool ended;
+
+	pthread_mutex_lock(&app->lock);
+	ended = !app->running;
+	pthread_mutex_unlock(&app->lock);
+	return ended;
+}
+
 void
 forward_stop(struct app *app)
 {

@@ -106,7 +106,7 @@ woken(struct app *app)
 		app->quit = true;
 		return;
 	}
-	if (!app->forwarding || __atomic_load_n(&app->running, __ATOMIC_ACQUIRE))
+	if (!app->forwarding || !forward_ended(app))
 		return;
 	forward_stop(app);
 	if (app->opt.interactive)

@@ -265,6 +265,8 @@ int forward_send(struct lcore *lc, struct stream *s, struct baton_token *tokens,
 /* launch.c: forwarding cores as the main thread sees them */
 bool forward_start(struct app *app, unsigned tx_first);
 void forward_stop(struct app *app);
+/** Have all cores ended by themselves? */
+bool forward_ended(struct app *app);
 /** Between these two no core touches anything. Nothing to do when not forwarding. */
 void forward_pause(struct app *app);
 void forward_resume(struct app *app);

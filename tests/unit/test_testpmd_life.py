@@ -6,7 +6,7 @@ import re
 import subprocess
 import time
 
-from testpmd_util import (LIMIT, NULL2, Skip, check, command, expect, good, main, packets, path, read_pcap, refused,
+from testpmd_util import (LIMIT, NULL2, Prompt, Skip, check, command, expect, good, main, packets, path, read_pcap, refused,
                           run, script, totals, write_pcap)
 
 TWO = "--lcores=(0-2)@%d " % min(os.sched_getaffinity(0))
@@ -26,19 +26,23 @@ def home(r):
 
 @check
 def port_stop_and_start():
-    r = home(script(NULL2, "-a", 0.2, "port stop 0", 0.1, "show port stats all", 0.2, "show port stats all",
-                    "port start 0", 0.3, "show port stats all", "stop", "quit"))
-    zero, one = rates(r.out, 0), rates(r.out, 1)
-    expect(zero[0] == zero[1] and zero[2][0] > zero[1][0] and zero[2][1] > zero[1][1], r)
-    expect(one[0][0] < one[1][0] < one[2][0] and one[0][1] == one[1][1], "port 1 goes on receiving: %s" % r)
-    rx, _, tx, dropped = totals(r.out)
-    expect(rx == tx + dropped and dropped > 0, "what port 0 could not send is dropped: %s" % r)
+    with Prompt(NULL2, "-a") as b:
+        b.until(lambda: b.stats("rx_good_packets") > 1000)
+        b.say("port stop 0")
+        still, other = b.both(0), b.both(1)
+        b.until(lambda: b.both(1)[0] > other[0] + 1000)
+        expect(b.both(0) == still and b.both(1)[1] == other[1], "port 0 stands still, and port 1 receives on")
+        b.say("port start 0")
+        b.until(lambda: b.both(0)[0] > still[0] + 1000 and b.both(0)[1] > still[1] + 1000)
+        rc, out = b.quit()
+        rx, _, tx, dropped = totals(out)
+        expect(rc == 0 and rx == tx + dropped and dropped > 0, "what port 0 could not send is dropped: %s" % out)
 
 
 @check
 def port_stop_all_and_again():
     r = home(script(NULL2, "-a", 0.1, *["port stop all", "port start all"] * 5, "stop", "port stop all", "start",
-                    "port stop 1", "port start all", "port start 0", "start", 0.1, "stop", "quit"))
+                    "port stop 1", "port start all", "port start 0", "start", 0.5, "stop", "quit"))
     expect("Not all ports were started: type port start 0" in r.out, r)
     expect("port 1 is stopped already" in r.out and "port 0 is started already" in r.out, r)
     expect(r.out.count("Accumulated") == 2 and totals(r.out)[0] > 0, r)
@@ -47,13 +51,13 @@ def port_stop_all_and_again():
 @check
 def port_stop_while_sending():
     for mode in ("txonly", "rxonly", "csum", "icmpecho", "macswap"):
-        r = home(script(NULL2, "-a --forward-mode=" + mode, 0.1, "port stop 0", 0.05, "port start 0", 0.1, "stop", "quit"))
+        r = home(script(NULL2, "-a --forward-mode=" + mode, 0.1, "port stop 0", 0.05, "port start 0", 0.3, "stop", "quit"))
         expect(max(totals(r.out)) > 0, r)
 
 
 @check
 def port_close():
-    r = home(script(NULL2, "-a", 0.2, "port close 1", 0.1, "show port stats all", "show port info 1",
+    r = home(script(NULL2, "-a", 0.5, "port close 1", 0.1, "show port stats all", "show port info 1",
                     "port start 1", "port 1 rxq 0 stop", "stop", "start", 0.1, "show port stats all", "stop",
                     "show config rxtx", "quit"))
     expect("Port 1 is closed" in r.out and r.out.count("port 1 is closed\n") == 3, r)
@@ -77,8 +81,8 @@ def port_close_keeps_the_other_file():
 
 @check
 def port_reset():
-    r = home(script(NULL2, "-a", 0.1, "port reset 0", "show port info 0", "port start 0", 0.2, "show port info 0",
-                    "stop", "port reset all", "port start all", "start", 0.1, "stop", "quit"))
+    r = home(script(NULL2, "-a", 0.1, "port reset 0", "show port info 0", "port start 0", 0.1, "show port info 0",
+                    "stop", "port reset all", "port start all", "start", 0.5, "stop", "quit"))
     expect(r.out.count("Port 0 is reset, and stopped") == 2, r)
     expect(re.findall(r"Port state: (\w+)", r.out) == ["stopped", "started"], r)
     expect(totals(r.out)[0] > 0, r)
@@ -86,16 +90,23 @@ def port_reset():
 
 @check
 def queue_stop_and_start():
-    r = home(script(TWO + NULL2, "-a --rxq=2 --txq=2 --nb-cores=2", 0.1, "port 0 rxq 1 stop", "show port xstats 0", 0.2,
-                    "show config rxtx", "show port xstats 0", "port 0 rxq 1 start", 0.2, "show port xstats 0",
-                    "port 1 txq 0 stop", "show port xstats 1", 0.2, "show port xstats 1", "stop", "quit"))
-    q0 = [int(n) for n in re.findall(r"rx_q0_packets: (\d+)", r.out)]
-    q1 = [int(n) for n in re.findall(r"rx_q1_packets: (\d+)", r.out)]
-    expect(q1[0] == q1[1] < q1[2] and q0[0] < q0[1] < q0[2], "%s %s" % (q0, q1))
-    tx = [int(n) for n in re.findall(r"tx_q0_packets: (\d+)", r.out)]
-    expect(tx[-2] == tx[-1], tx)
-    expect(r.out.count("- stopped") == 1, r)
-    expect(totals(r.out)[3] > 0, "dropped at the stopped TX queue: %s" % r)
+    with Prompt(TWO + NULL2, "-a --rxq=2 --txq=2 --nb-cores=2") as b:
+        b.until(lambda: b.stats("rx_q0_packets") > 1000 < b.stats("rx_q1_packets"))
+        b.say("port 0 rxq 1 stop")
+        still, other = b.stats("rx_q1_packets"), b.stats("rx_q0_packets")
+        b.until(lambda: b.stats("rx_q0_packets") > other + 1000)
+        expect(b.stats("rx_q1_packets") == still, "a stopped queue")
+        expect(b.say("show config rxtx").count("- stopped") == 1, "which is stopped")
+        b.say("port 0 rxq 1 start")
+        b.until(lambda: b.stats("rx_q1_packets") > still + 1000)
+        b.say("port 1 txq 0 stop")
+        still, other = b.stats("tx_q0_packets", 1), b.stats("tx_q1_packets", 1)
+        b.until(lambda: b.stats("tx_q1_packets", 1) > other + 1000)
+        expect(b.stats("tx_q0_packets", 1) == still, "a stopped TX queue")
+        other = b.stats("rx_q0_packets")
+        b.until(lambda: b.stats("rx_q0_packets") > other + 1000)
+        rc, out = b.quit()
+        expect(rc == 0 and totals(out)[3] > 0, "dropped at the stopped TX queue: %s" % out)
     r = home(script(NULL2, "", "port 0 rxq 1 stop", "port 0 txq 7 start", "port stop 0", "port 0 rxq 0 stop", "quit"))
     expect("Invalid RX queue 1 (must be < nb_rxq=1)" in r.out and "Invalid TX queue 7 (must be < nb_txq=1)" in r.out, r)
     expect("not started" in r.out, r)
@@ -103,13 +114,17 @@ def queue_stop_and_start():
 
 @check
 def link_down_and_up():
-    r = home(script(NULL2, "-a", 0.1, "set link-down port 0", "show port info 0", "show port stats 0", 0.2,
-                    "show port stats 0", "set link-up port 0", 0.2, "show port stats 0", "show port info 0", "stop",
-                    "quit"))
-    zero = rates(r.out, 0)
-    expect(zero[0] == zero[1] and zero[2][0] > zero[1][0], zero)
-    expect(re.findall(r"Link status: (\w+)", r.out) == ["down", "up"], r)
-    expect(re.findall(r"Port 0: link state change event: link is (\w+)", r.out) == ["down", "up"], r)
+    with Prompt(NULL2, "-a") as b:
+        for way in ("down", "up", "down", "up"):
+            expect("Port 0: link state change event: link is " + way in b.say("set link-%s port 0" % way), b.log)
+            expect("Link status: " + way in b.say("show port info 0"), b.log)
+            here, other = b.both(0)[0], b.both(1)[0]
+            b.until(lambda n=other: b.both(1)[0] > n + 1000)
+            if way == "up":
+                b.until(lambda n=here: b.both(0)[0] > n + 1000)
+            else:
+                expect(b.both(0)[0] == here, "received while the link is down")
+        expect(b.quit()[0] == 0, b.log)
 
 
 @check
@@ -186,7 +201,7 @@ def show_and_clear_xstats():
 def streams_of_queues():
     """Streams go to cores in blocks, queue by queue, as dpdk-testpmd has it; icmpecho port by port."""
     def lines(app):
-        r = home(script("--lcores=(0-4)@%d " % min(os.sched_getaffinity(0)) + NULL2, app, "start", 0.1, "stop",
+        r = home(script("--lcores=(0-4)@%d " % min(os.sched_getaffinity(0)) + NULL2, app, "start", 0.5, "stop",
                         "show config cores", "quit"))
         return [re.findall(r"RX P=(\d)/Q=(\d) -> TX P=(\d)/Q=(\d)", part)
                 for part in r.out.split("forwards packets on ")[1:]], r
@@ -207,8 +222,8 @@ def streams_of_queues():
 @check
 def mode_changes_cores():
     """A mode that joins other queues gives them other cores, with whatever was started."""
-    r = home(script(TWO + NULL2, "--nb-cores=2", "start", 0.1, "stop", "set fwd icmpecho", "start", 0.1, "stop",
-                    "show config rxtx", "set fwd io", "start", 0.2, "stop", "quit"))
+    r = home(script(TWO + NULL2, "--nb-cores=2", "start", 0.5, "stop", "set fwd icmpecho", "start", 0.5, "stop",
+                    "show config rxtx", "set fwd io", "start", 0.5, "stop", "quit"))
     expect(r.out.count("Port 0: its queues change cores") == 2, r)
     rx, _, tx, _ = totals(r.out)
     expect(rx == tx > 0, r)

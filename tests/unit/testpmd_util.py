@@ -63,6 +63,68 @@ def script(env, app, *commands):
     return Run(p.returncode, out, "", 0)
 
 
+class Prompt:
+    """baton-testpmd -i, its output read as it comes."""
+
+    def __init__(self, env, app):
+        self.log = ""
+        self.process = subprocess.Popen(command("--no-pci " + env, "-i " + app),
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        os.set_blocking(self.process.stdout.fileno(), False)
+
+    def read(self):
+        self.log += (self.process.stdout.read() or b"").decode()
+        return self.log
+
+    def wait(self, text, seconds=LIMIT, after=0):
+        """Until the output has `text`. Return: where it ends."""
+        end = time.monotonic() + seconds
+        while text not in self.read()[after:]:
+            if time.monotonic() > end or self.process.poll() is not None:
+                raise AssertionError(f"no {text!r} in {self.log[-3000:]}")
+            time.sleep(0.01)
+        return self.log.index(text, after) + len(text)
+
+    def say(self, *lines):
+        """Commands, each obeyed before the next. Return: the output of the last."""
+        for line in lines:
+            start = len(self.read())
+            self.process.stdin.write(f"{line}\nshow config cores\n".encode())
+            self.process.stdin.flush()
+            self.wait("List of forwarding lcores", after=start)
+        return self.log[start:]
+
+    def stats(self, name, port=0):
+        out = self.say(f"show port xstats {port}")
+        return int(re.search(rf"\n{name}: (\d+)", out)[1])
+
+    def both(self, port):
+        """Packets received and sent."""
+        return self.stats("rx_good_packets", port), self.stats("tx_good_packets", port)
+
+    def until(self, what, seconds=LIMIT):
+        end = time.monotonic() + seconds
+        while not what():
+            if time.monotonic() > end:
+                raise AssertionError(f"it never was so: {self.read()[-3000:]}")
+            time.sleep(0.02)
+
+    def quit(self):
+        os.set_blocking(self.process.stdout.fileno(), True)
+        out = self.process.communicate(b"stop\nquit\n", timeout=LIMIT)[0]
+        self.log += out.decode()
+        return self.process.returncode, self.log
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
 def expect(condition, what):
     if not condition:
         raise AssertionError(str(what))

@@ -16,66 +16,12 @@ from peer import APP, LIMIT, Peer, total
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "unit"))
 import test_testpmd_modes as modes  # noqa: E402  makes and checks packets
+import testpmd_util  # noqa: E402
+from testpmd_util import Prompt  # noqa: E402
+
+testpmd_util.APP = APP
 
 QUICK = 10  # seconds for what takes milliseconds on an idle machine
-
-
-class Prompt:
-    """baton-testpmd -i, its output read as it comes."""
-
-    def __init__(self, env, app):
-        self.log = ""
-        self.process = subprocess.Popen([APP, "--no-pci", *env.split(), "--", "-i", *app.split()],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        os.set_blocking(self.process.stdout.fileno(), False)
-
-    def read(self):
-        self.log += (self.process.stdout.read() or b"").decode()
-        return self.log
-
-    def wait(self, text, seconds=QUICK, after=0):
-        """Until the output has `text`. Return: where it ends."""
-        end = time.monotonic() + seconds
-        while text not in self.read()[after:]:
-            if time.monotonic() > end or self.process.poll() is not None:
-                raise AssertionError(f"no {text!r} in {self.log[-3000:]}")
-            time.sleep(0.01)
-        return self.log.index(text, after) + len(text)
-
-    def say(self, *lines):
-        """Commands, each obeyed before the next. Return: the output of the last."""
-        for line in lines:
-            start = len(self.read())
-            self.process.stdin.write(f"{line}\nshow config cores\n".encode())
-            self.process.stdin.flush()
-            self.wait("List of forwarding lcores", after=start)
-        return self.log[start:]
-
-    def stats(self, name, port=0):
-        out = self.say(f"show port xstats {port}")
-        return int(re.search(rf"\n{name}: (\d+)", out)[1])
-
-    def until(self, what, seconds=QUICK):
-        end = time.monotonic() + seconds
-        while not what():
-            if time.monotonic() > end:
-                raise AssertionError(f"it never was so: {self.read()[-3000:]}")
-            time.sleep(0.02)
-
-    def quit(self):
-        os.set_blocking(self.process.stdout.fileno(), True)
-        out = self.process.communicate(b"stop\nquit\n", timeout=LIMIT)[0]
-        self.log += out.decode()
-        return self.process.returncode, self.log
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
 
 
 def virtio(path, n=0, args=""):
@@ -270,7 +216,7 @@ class Checksums(unittest.TestCase):
 
     def through(self, sent, *commands, peer=()):
         with Peer("io", *peer, vdevs=["net_pcap0,tx_pcap=DIR/out.pcap"]) as p:
-            modes.write_pcap.__globals__["TMP"] = p.dir
+            testpmd_util.TMP = p.dir
             source = modes.write_pcap("in.pcap", sent)
             with Prompt(f"-l 0,1 --vdev=net_pcap0,rx_pcap={source} {virtio(p.path)}", "--forward-mode=csum") as b:
                 shown = b.say("port stop 1", *commands, "csum show 1")
