@@ -17,6 +17,12 @@
 size_t virtio_ctrl_bytes(void);
 void virtio_ctrl_attach(struct virtio_dev *vd, size_t offset);
 
+/** Make its ring known to the device now, not with the first command. */
+int virtio_ctrl_start(struct virtio_dev *vd);
+
+/** Have the device use @n queue pairs (5.1.6.5.5). Over vhost-user, enabling the rings says it. */
+int virtio_ctrl_pairs(struct virtio_dev *vd, uint16_t n);
+
 /** Make the device let go, before the port's other rings are stopped or after the device is gone. */
 void virtio_ctrl_stop(struct virtio_dev *vd);
 
