@@ -77,7 +77,7 @@ rx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 		got = dma_cache_reserve(c, want) / nq->segs * nq->segs;
 		for (unsigned i = 0; i < got; i += nq->segs)
 			for (unsigned k = 0; k < nq->segs; k++)
-				tokens[done++] = received(nq, v, c->idx[--c->n], k * nq->room);
+				tokens[done++] = received(nq, v, dma_cache_pop(c), k * nq->room);
 		packets += got / nq->segs;
 		if (baton_unlikely(got < want)) {
 			queue_count(&q->stats.nobuf, 1);

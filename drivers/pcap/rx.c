@@ -175,7 +175,7 @@ deliver(struct pcap_port *pp, struct baton_queue *q, struct baton_token *tokens,
 	struct dma_cache *c = q->cache;
 
 	for (unsigned i = 0; i < segs; i++) {
-		uint32_t buf = c->idx[--c->n], left = pp->frame_len - at;
+		uint32_t buf = dma_cache_pop(c), left = pp->frame_len - at;
 		uint32_t len = left < room ? left : room;
 
 		tokens[i] = (struct baton_token){

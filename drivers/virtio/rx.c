@@ -17,7 +17,7 @@ virtq_rx_post(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, u
 	for (unsigned i = 0; i < n; i++) {
 		uint16_t pos = (uint16_t)(vq->avail_idx + i) & vq->mask;
 		uint16_t id = vq->identity ? pos : vq->order[pos];
-		uint32_t buf = c->idx[--c->n];
+		uint32_t buf = dma_cache_pop(c);
 
 		vq->shadow[id] = buf;
 		vq->desc[id].addr = htole64(base + (uint64_t)buf * v->stride);
@@ -43,7 +43,7 @@ static void
 drop(struct virtq *vq, uint32_t buf)
 {
 	dma_cache_room(vq->q.cache, 1);
-	vq->q.cache->idx[vq->q.cache->n++] = buf;
+	dma_cache_push(vq->q.cache, buf);
 }
 
 /*

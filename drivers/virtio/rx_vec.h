@@ -99,12 +99,13 @@ post8(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, unsigned 
 			virtq_rx_post(vq, v, c, k);
 		} else {
 			for (i = 0; i < k; i += LANES) {
-				const d8 bufs = d8_reverse(d8_load(c->idx + (c->n -= LANES)));
+				const d8 bufs = d8_reverse(d8_load(c->idx + c->n - i - LANES));
 
 				d8_store(vq->shadow + start + i, bufs);
 				q8_zip(vq->desc + start + i,
 				       q8_add(q8_mul(q8_of(bufs), stride), base), rest);
 			}
+			dma_cache_set(c, c->n - k);
 			vq->avail_idx = (uint16_t)(vq->avail_idx + k);
 		}
 		n -= k;

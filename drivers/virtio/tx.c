@@ -34,7 +34,7 @@ release(struct virtq *vq, uint16_t id)
 			continue;
 		}
 		dma_cache_room(c, 1);
-		c->idx[c->n++] = SHADOW_BUF(s);
+		dma_cache_push(c, SHADOW_BUF(s));
 	}
 	vq->segs[id] |= TX_DONE;
 	vq->plain_run = 0;
@@ -64,7 +64,7 @@ virtq_tx_release(struct virtq *vq, unsigned n)
 			break;
 		idx[i] = SHADOW_BUF(s);
 	}
-	c->n += i;
+	dma_cache_set(c, c->n + i);
 	vq->tail = (uint16_t)(vq->tail + i);
 	return i;
 }

@@ -49,7 +49,7 @@ release8(struct virtq *vq, unsigned n)
 					   !d8_all(d8_at_most(bufs, d8_set(BATON_MAX_BUFS - 1)))))
 				break;
 			d8_store(c->idx + c->n, bufs);
-			c->n += LANES;
+			dma_cache_set(c, c->n + LANES);
 		}
 		vq->tail = (uint16_t)(vq->tail + i);
 	}

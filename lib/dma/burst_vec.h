@@ -40,7 +40,7 @@ SIMD_NAME(dma_free8)(const struct baton_pool_view *v, struct dma_cache *c,
 		if (baton_unlikely(!dma_give8(&dv, idx, tokens8_gens(&t), BATON_OWNER_FREE << 16)))
 			break;
 		dma_poison8(&dv, idx);
-		c->n += LANES;
+		dma_cache_set(c, c->n + LANES);
 	}
 	return i;
 }

@@ -61,7 +61,7 @@ dma_cache_refill(struct dma_cache *c, unsigned n)
 
 		if (!got)
 			return c->n;
-		c->n += got;
+		dma_cache_set(c, c->n + got);
 	}
 	return n;
 }
@@ -78,7 +78,7 @@ dma_cache_spill(struct dma_cache *c, unsigned n)
 		moved += STACK_BLOCK;
 	}
 	memmove(c->idx, c->idx + moved, (c->n - moved) * sizeof(c->idx[0]));
-	c->n -= moved;
+	dma_cache_set(c, c->n - moved);
 }
 
 static void
@@ -87,7 +87,7 @@ cache_flush(struct dma_cache *c)
 	while (c->n) {
 		unsigned n = c->n < STACK_BLOCK ? c->n : STACK_BLOCK;
 
-		c->n -= n;
+		dma_cache_set(c, c->n - n);
 		pool_put(c->pool, &c->user, c->idx + c->n, n);
 	}
 	stack_user_release(&c->pool->stack, &c->user);

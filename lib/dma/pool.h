@@ -98,6 +98,27 @@ unsigned dma_cache_refill(struct dma_cache *c, unsigned n);
 /* Move the blocks that are too many to the shared free list. */
 void dma_cache_spill(struct dma_cache *c, unsigned n);
 
+/** Only the worker writes n, with relaxed stores: holder reports read it from other threads. */
+static inline void
+dma_cache_set(struct dma_cache *c, uint32_t n)
+{
+	__atomic_store_n(&c->n, n, __ATOMIC_RELAXED);
+}
+
+static inline void
+dma_cache_push(struct dma_cache *c, uint32_t buf)
+{
+	c->idx[c->n] = buf;
+	dma_cache_set(c, c->n + 1);
+}
+
+static inline uint32_t
+dma_cache_pop(struct dma_cache *c)
+{
+	dma_cache_set(c, c->n - 1);
+	return c->idx[c->n];
+}
+
 /** See to it that idx[] holds @n <= DMA_BATCH buffers at its top. Return: how many it does. */
 static inline unsigned
 dma_cache_reserve(struct dma_cache *c, unsigned n)

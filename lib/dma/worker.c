@@ -130,7 +130,7 @@ baton_alloc(struct baton_worker *worker, struct baton_pool *pool, struct baton_t
 		unsigned got = dma_cache_reserve(c, want);
 		const uint32_t *idx = c->idx + c->n - got;
 
-		c->n -= got;
+		dma_cache_set(c, c->n - got);
 		for (unsigned i = alloc8(worker, v, idx, tokens + done, got); i < got; i++)
 			tokens[done + i] = (struct baton_token){
 				.buf = idx[i],
@@ -182,7 +182,7 @@ free_one(struct baton_worker *worker, struct baton_token t)
 		}
 	}
 	dma_cache_room(c, 1);
-	c->idx[c->n++] = t.buf;
+	dma_cache_push(c, t.buf);
 	return 0;
 }
 

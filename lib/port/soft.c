@@ -56,5 +56,5 @@ soft_done(struct baton_queue *q, struct baton_token t)
 		return;
 	}
 	dma_cache_room(c, 1);
-	c->idx[c->n++] = t.buf;
+	dma_cache_push(c, t.buf);
 }

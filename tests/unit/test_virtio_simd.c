@@ -94,8 +94,10 @@ same(const struct pair *p)
 	assert_int_equal(a->r.violations, b->r.violations);
 	assert_string_equal(baton_queue_error(a->r.rx), baton_queue_error(b->r.rx));
 	assert_string_equal(baton_queue_error(a->r.tx), baton_queue_error(b->r.tx));
-	assert_string_equal(liar_driver_error(a->r.liar), "");
-	assert_string_equal(liar_driver_error(b->r.liar), "");
+	if (!p->lies) { /* one that completes what it never popped does not know its own ring any more */
+		assert_string_equal(liar_driver_error(a->r.liar), "");
+		assert_string_equal(liar_driver_error(b->r.liar), "");
+	}
 	same_ring(virtq_of_const(a->r.rx), virtq_of_const(b->r.rx));
 	same_ring(virtq_of_const(a->r.tx), virtq_of_const(b->r.tx));
 	for (unsigned i = 0; i < a->n; i++)
@@ -396,7 +398,7 @@ step(struct pair *p)
 }
 
 static void
-down(struct side *s)
+down(struct side *s, bool lied)
 {
 	const unsigned expected = s->r.violations;
 
@@ -409,7 +411,10 @@ down(struct side *s)
 
 		liar_complete(s->r.liar, LIAR_TX, (uint32_t)head, 0);
 	}
-	rig_down(&s->r);
+	if (lied)
+		rig_discard(&s->r);
+	else
+		rig_down(&s->r);
 }
 
 static void
@@ -442,7 +447,7 @@ episodes(enum simd_level level, unsigned n)
 		for (unsigned i = 0; i < STEPS; i++)
 			step(p);
 		EACH(p, s)
-			down(s);
+			down(s, p->lies);
 		free(p);
 	}
 }
