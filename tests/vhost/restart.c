@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Kills the backend of a port under traffic, starts it again, and measures how soon packets come back.
+ *
+ * usage: restart DEVARGS ROUNDS LIMIT_MS SOCKET|- COMMAND...
+ *
+ * COMMAND is the backend; what it prints as "ready NS" counts as the moment it is there, else its start does. SOCKET is
+ * removed before each start, for backends that do not do so.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "life.h"
+
+#define WINDOW 128
+#define LOST_NS 2000000ull /* packets in flight that do not come back within that are not waited for */
+
+static struct life life = { .name = "restart", .quiet = 1 };
+static char **command;
+static const char *socket_path;
+static pid_t backend;
+static int backend_out = -1;
+static int end;
+static uint64_t received;
+
+static void
+note(const char *what, int ret)
+{
+	if (ret < 0 && ret != -ENETDOWN)
+		life_die(&life, what);
+}
+
+/* Send and receive; what a backend that was killed had in hand never comes back. */
+static void *
+work(void *arg)
+{
+	uint64_t seq = 0, outstanding = 0, last = life_ns();
+
+	while (!__atomic_load_n(&end, __ATOMIC_ACQUIRE)) {
+		struct baton_token t[LIFE_BURST];
+		int n = baton_rx_burst(life.rxq[0], t, LIFE_BURST), sent;
+
+		note("rx_burst", n);
+		for (int i = 0; i < n; i++)
+			life_mark(&life, life.worker[0], t[i]);
+		if (n > 0) {
+			note("free", baton_free(life.worker[0], t, (unsigned)n));
+			__atomic_store_n(&received, received + (uint64_t)n, __ATOMIC_RELAXED);
+			outstanding -= outstanding < (uint64_t)n ? outstanding : (uint64_t)n;
+			last = life_ns();
+		}
+		if (n <= 0 && life_ns() - last > LOST_NS)
+			outstanding = 0;
+		if (n == -ENETDOWN || outstanding >= WINDOW) {
+			note("tx_clean", baton_tx_clean(life.txq[0], LIFE_BURST));
+			sched_yield();
+			continue;
+		}
+		t[0] = life_packet(&life, life.worker[0], 0, seq++);
+		sent = baton_tx_burst(life.txq[0], t, 1);
+		note("tx_burst", sent);
+		if (sent == 1)
+			outstanding++;
+		else
+			note("free", baton_free(life.worker[0], t, 1));
+	}
+	baton_worker_unbind(life.worker[0]);
+	return NULL;
+}
+
+static void
+start_backend(void)
+{
+	int p[2];
+
+	if (socket_path)
+		unlink(socket_path);
+	if (pipe2(p, O_CLOEXEC) < 0)
+		exit(1);
+	backend = fork();
+	if (backend == 0) {
+		int null = open("/dev/null", O_RDWR);
+
+		dup2(null, 0);
+		dup2(p[1], 1);
+		if (!getenv("BATON_TEST_VERBOSE")) /* DPDK has much to say */
+			dup2(null, 2);
+		execvp(command[0], command);
+		_exit(127);
+	}
+	close(p[1]);
+	fcntl(p[0], F_SETFL, O_NONBLOCK);
+	backend_out = p[0];
+}
+
+static void
+kill_backend(void)
+{
+	if (backend <= 0)
+		return;
+	kill(backend, SIGKILL);
+	waitpid(backend, NULL, 0);
+	close(backend_out);
+	backend = 0;
+}
+
+static void
+pause_ms(unsigned ms)
+{
+	uint64_t until = life_ns() + ms * 1000000ull;
+
+	while (life_ns() < until)
+		if (baton_ctx_poll(life.ctx, 1) < 0)
+			life_die(&life, "ctx_poll");
+}
+
+/* When the backend was ready, 0: not yet. */
+static uint64_t
+ready_at(char *text, size_t room)
+{
+	size_t len = strlen(text);
+	ssize_t n = read(backend_out, text + len, room - 1 - len);
+	const char *line;
+
+	if (n > 0)
+		text[len + (size_t)n] = '\0';
+	line = strstr(text, "ready ");
+	return line && strchr(line, '\n') ? strtoull(line + 6, NULL, 10) : 0;
+}
+
+/* Return: ms from ready to the first packet. */
+static double
+wait_back(uint64_t started, unsigned limit_ms)
+{
+	uint64_t before = __atomic_load_n(&received, __ATOMIC_RELAXED), now = started, ready = 0;
+	char text[256] = "";
+
+	while (__atomic_load_n(&received, __ATOMIC_RELAXED) == before) {
+		now = life_ns();
+		if (now - started > limit_ms * 1000000ull) {
+			fprintf(stderr, "restart: no packet within %u ms of the backend's start; it is %s\n", limit_ms,
+				waitpid(backend, NULL, WNOHANG) ? "not alive" : "alive");
+			exit(1);
+		}
+		baton_ctx_poll(life.ctx, 1);
+	}
+	now = life_ns();
+	for (unsigned tries = 0; !ready && tries < 100; tries++) {
+		ready = ready_at(text, sizeof(text));
+		if (!ready && !text[0])
+			break;
+	}
+	if (!ready)
+		ready = started;
+	return now > ready ? (double)(now - ready) / 1e6 : 0;
+}
+
+static void
+rounds(unsigned n, unsigned limit_ms)
+{
+	double *ms = calloc(n, sizeof(*ms)), median, largest;
+	unsigned seed = 1, fds = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t started;
+
+		pause_ms((unsigned)rand_r(&seed) % 20);
+		kill_backend();
+		pause_ms((unsigned)rand_r(&seed) % 8);
+		started = life_ns();
+		start_backend();
+		ms[i] = wait_back(started, limit_ms);
+		if (i == 4)
+			fds = life_fds();
+		if (i > 4 && life_fds() > fds + 1) { /* a second backend's pidfd may not be closed yet */
+			fprintf(stderr, "restart: %u descriptors after round %u, %u before\n", life_fds(), i, fds);
+			exit(1);
+		}
+	}
+	median = life_median(ms, n, &largest);
+	printf("killed %u times under traffic, %" PRIu64 " packets; back after (ms): median %.1f, largest %.1f\n", n,
+	       received, median, largest);
+	free(ms);
+}
+
+int
+main(int argc, char **argv)
+{
+	pthread_t thread;
+	unsigned before;
+
+	if (argc < 6) {
+		fprintf(stderr, "usage: restart DEVARGS ROUNDS LIMIT_MS SOCKET|- COMMAND...\n");
+		return 2;
+	}
+	socket_path = strcmp(argv[4], "-") != 0 ? argv[4] : NULL;
+	command = argv + 5;
+	atexit(kill_backend);
+	before = life_fds();
+	start_backend();
+	for (unsigned i = 0; socket_path && access(socket_path, F_OK) < 0 && i < 1000; i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+	life_up(&life, argv[1], 1, 1);
+	if (pthread_create(&thread, NULL, work, NULL))
+		return 1;
+	wait_back(life_ns(), 10000);
+	rounds((unsigned)atoi(argv[2]), (unsigned)atoi(argv[3]));
+	__atomic_store_n(&end, 1, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	life_down(&life, 1000);
+	kill_backend();
+	if (life_fds() != before) {
+		fprintf(stderr, "restart: %u descriptors at the end, %u at the beginning\n", life_fds(), before);
+		return 1;
+	}
+	return 0;
+}
