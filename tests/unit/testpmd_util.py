@@ -102,6 +102,12 @@ class Prompt:
         """Packets received and sent."""
         return self.stats("rx_good_packets", port), self.stats("tx_good_packets", port)
 
+    def moves(self, *ports):
+        """These ports receive."""
+        for port in ports:
+            before = self.both(port)[0]
+            self.until(lambda p=port, n=before: self.both(p)[0] > n + 1000)
+
     def until(self, what, seconds=LIMIT):
         end = time.monotonic() + seconds
         while not what():
