@@ -202,10 +202,14 @@ class Guest:
             except BrokenPipeError:
                 pass
 
+    def speaks(self):
+        """Whether the guest says something though it was not asked: that the application is gone."""
+        return bool(select.select([self.process.stdout], [], [], 0)[0])
+
     def serve(self, verb, *args):
         """What a guest asks of the host; the answer begins with ok or error."""
         if verb == "probe":  # probe NIC
-            return f"ok {self.traffic[int(args[0])].probe(25 * self.slow):.0f}"
+            return f"ok {self.traffic[int(args[0])].probe(25 * self.slow, self.speaks):.0f}"
         if verb == "exchange":  # exchange NIC COUNT
             count, size, seconds = self.traffic[int(args[0])].exchange(int(args[1]), self.slow)
             return f"ok {count} frames, {size} bytes, {seconds:.2f} s"

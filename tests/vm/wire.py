@@ -139,13 +139,15 @@ class Traffic:
             if self.ours(frame):
                 return frame
 
-    def probe(self, seconds):
+    def probe(self, seconds, gone=lambda: False):
         """Milliseconds until a first frame comes back. A frame a millisecond is sent."""
         begin = time.monotonic()
         frame = self.mac + HOST_MAC + self.frame(0)[12:]
         at = 14 if self.flows == 1 else 42
         frame = frame[:at] + struct.pack(">II", 0, PROBE) + frame[at + 8:]
         while time.monotonic() - begin < seconds:
+            if gone():
+                raise RuntimeError("the application is gone")
             self.wire.send(frame)
             back = self.returned(0.001)
             if back is not None:

@@ -50,17 +50,15 @@ wait_until()
 # ---- devices ----
 
 pci=/sys/bus/pci/devices
-# by_class PATTERN: PCI addresses of the devices of a class.
-by_class()
+# nics: PCI addresses of the network controllers.
+nics()
 {
 	local d
 	for d in "$pci"/*; do
-		# shellcheck disable=SC2254
-		case $(cat "$d/class") in $1) basename "$d" ;; esac
+		case $(cat "$d/class") in 0x0200*) basename "$d" ;; esac
 	done
 }
-nics() { by_class '0x0200*'; }
-edu_bdf() { by_class '0x00ff00' | head -n 1; }
+edu_bdf() { basename "$(dirname "$(grep -l 0x11e8 "$pci"/*/device)")"; }
 
 # to_vfio BDF: unbind its driver, bind vfio-pci.
 to_vfio()
@@ -155,6 +153,9 @@ app_start()
 	# shellcheck disable=SC2086
 	$app_as $command <>/tmp/stdin >"$app_log" 2>&1 &
 	app_pid=$!
+	# The host stops waiting for frames when it hears that.
+	{ wait_until 60 app_gone && say @gone; } &
+	watcher=$!
 }
 app_as=
 
@@ -171,5 +172,6 @@ app_wait()
 {
 	wait_until 15 app_gone || { fail "the application does not end"; kill -9 "$app_pid"; }
 	app_rc=0
+	kill "$watcher" 2>/dev/null
 	wait "$app_pid" || app_rc=$?
 }

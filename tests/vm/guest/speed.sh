@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Packets sent first go round between two NICs on a hub. Baton and DPDK in turn, on the same NICs.
 pairs=3
-# count_of APP: packets of the last run, from its accumulated statistics.
+# total: packets of the last run, from its accumulated statistics.
 total() { sed -n '/Accumulated/,$ s/.*RX-total: *\([0-9]*\).*/\1/p' "$app_log" | head -n 1; }
 # go_round APP BDF...: kpps.
 go_round()
@@ -16,7 +16,8 @@ go_round()
 	app_wait
 	cat "$app_log"
 	check "$APP: exit status $app_rc" [ "$app_rc" = 0 ]
-	rate=$(($(total) / 3000))
+	rate=$(total)
+	rate=$((${rate:-0} / 3000))
 	echo "$APP: $rate kpps"
 }
 scenario()
