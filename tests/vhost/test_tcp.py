@@ -153,7 +153,7 @@ class Tcp(unittest.TestCase):
     def test_copy(self):
         s0, s1 = self.start_peer()
         app = self.start("app", [APP, "--lcores=(0,1)@(0-1)", f"--vdev=net_virtio_user0,path={s0}",
-                                 f"--vdev=net_virtio_user1,path={s1}", "--", "--forward-mode=io", "--retry=256"])
+                                 f"--vdev=net_virtio_user1,path={s1}", "--", "--forward-mode=io", "--retry=256", "--sleep-idle"])
         me = [sys.executable, os.path.abspath(__file__), APP]
         receive = self.start("receive", self.net.inside("r", *me, "receive"))
         self.wait_for(receive, "listening")
