@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A command is a line of a table: its usage, which is also its grammar, a line of help, and what it does.
+ * A command is a line of a table: its usage, which is also its grammar, a line of help, and what it
+ * does.
  *
- * Words of the usage are literal (`a|b` is either), but for those in capitals: N is a port, `N|all` ports, MAC an address,
- * the others numbers (grammar.c has their ranges). From the first `[` on words may be left out.
+ * Words of the usage are literal (`a|b` is either), but for those in capitals: N is a port, `N|all`
+ * ports, MAC an address, the others numbers (grammar.c has their ranges). From the first `[` on
+ * words may be left out.
  */
 #ifndef TESTPMD_COMMAND_H
 #define TESTPMD_COMMAND_H

@@ -27,21 +27,18 @@ run_quit(struct app *app, const struct value *v)
 	app->quit = true;
 }
 
-/* For each port named that is not closed. */
-#define for_ports(app, v, i)                             \
-	for (unsigned i = (v)->first; i < (v)->end; i++) \
-		if (app->ports[i].port)
-
 static void
 run_port(struct app *app, const struct value *v)
 {
-	static void (*const acts[])(struct app *, unsigned) = { port_command_start, port_command_stop,
-								port_command_close, port_command_reset };
+	typedef void (*act_fn)(struct app *, unsigned);
+	static const act_fn acts[] = { port_command_start, port_command_stop, port_command_close,
+				       port_command_reset };
 	static const char *const names[] = { "Starting", "Stopping", "Closing", "Resetting" };
 
 	printf("%s ports...\n", names[v[1].choice]);
-	for_ports(app, &v[2], i)
-		acts[v[1].choice](app, i);
+	for (unsigned i = v[2].first; i < v[2].end; i++)
+		if (app->ports[i].port)
+			acts[v[1].choice](app, i);
 	printf("Done\n");
 }
 
@@ -52,8 +49,8 @@ run_port_queue(struct app *app, const struct value *v)
 	unsigned n = tx ? app->opt.txq : app->opt.rxq;
 
 	if (v[3].number >= n) {
-		complain("Invalid %s queue %u (must be < nb_%s=%u)", tx ? "TX" : "RX", (unsigned)v[3].number,
-			 tx ? "txq" : "rxq", n);
+		complain("Invalid %s queue %u (must be < nb_%s=%u)", tx ? "TX" : "RX",
+			 (unsigned)v[3].number, tx ? "txq" : "rxq", n);
 		return;
 	}
 	port_command_queue(app, v[1].first, tx, (unsigned)v[3].number, start);
@@ -68,7 +65,9 @@ run_link(struct app *app, const struct value *v)
 static void
 run_show_port(struct app *app, const struct value *v)
 {
-	for_ports(app, &v[3], i) {
+	for (unsigned i = v[3].first; i < v[3].end; i++) {
+		if (!app->ports[i].port)
+			continue;
 		if (v[2].choice == 0)
 			show_info(app, i);
 		else if (v[2].choice == 1)
@@ -81,7 +80,9 @@ run_show_port(struct app *app, const struct value *v)
 static void
 run_clear(struct app *app, const struct value *v)
 {
-	for_ports(app, &v[3], i) {
+	for (unsigned i = v[3].first; i < v[3].end; i++) {
+		if (!app->ports[i].port)
+			continue;
 		if (v[2].choice == 0)
 			stats_clear(app, i);
 		else
@@ -136,34 +137,41 @@ run_help(struct app *app, const struct value *v)
 }
 
 const struct command commands[] = {
-	{ CONTROL, "start [tx_first [BURSTS]]", "begin to forward, with bursts sent by every stream first",
-	  run_start },
+	{ CONTROL, "start [tx_first [BURSTS]]",
+	  "begin to forward, with bursts sent by every stream first", run_start },
 	{ CONTROL, "stop", "end forwarding, and show its statistics", run_stop },
-	{ CONTROL, "help [control|display|config|ports|all]", "this list, or a part of it", run_help },
+	{ CONTROL, "help [control|display|config|ports|all]", "this list, or a part of it",
+	  run_help },
 	{ CONTROL, "quit", "end", run_quit },
 
-	{ DISPLAY, "show port info|stats|xstats N|all", "state and limits; counters and rates; all counters",
-	  run_show_port },
+	{ DISPLAY, "show port info|stats|xstats N|all",
+	  "state and limits; counters and rates; all counters", run_show_port },
 	{ DISPLAY, "clear port stats|xstats N|all", "set the counters to 0", run_clear },
-	{ DISPLAY, "show config fwd|cores|rxtx", "which core forwards what; cores; queues", run_config },
+	{ DISPLAY, "show config fwd|cores|rxtx", "which core forwards what; cores; queues",
+	  run_config },
 	{ DISPLAY, "show holders", "who holds how many buffers", run_holders },
 	{ DISPLAY, "csum show N", "where mode csum computes checksums", run_csum_show },
 
 	{ CONFIG, "set fwd io|macswap|rxonly|txonly|csum|icmpecho [retry]",
 	  "forward mode, and whether to retry on a full ring", command_set_fwd },
 	{ CONFIG, "set burst BURST", "buffers a burst", command_set_burst },
-	{ CONFIG, "set burst tx delay US retry RETRIES", "microseconds between retries, and how many of them",
-	  command_set_delay },
-	{ CONFIG, "set promisc N|all on|off", "receive packets for all addresses", command_set_promisc },
-	{ CONFIG, "set allmulti N|all on|off", "receive packets for all groups", command_set_allmulti },
+	{ CONFIG, "set burst tx delay US retry RETRIES",
+	  "microseconds between retries, and how many of them", command_set_delay },
+	{ CONFIG, "set promisc N|all on|off", "receive packets for all addresses",
+	  command_set_promisc },
+	{ CONFIG, "set allmulti N|all on|off", "receive packets for all groups",
+	  command_set_allmulti },
 	{ CONFIG, "mac_addr add|remove|set N MAC", "further addresses to receive; the port's own",
 	  command_mac_addr },
-	{ CONFIG, "rx_vlan add|rm VID N", "receive packets of a VLAN, or no more", command_rx_vlan },
-	{ CONFIG, "csum set ip|udp|tcp hw|sw N", "mode csum: who computes it on a stopped port's TX",
-	  command_csum_set },
+	{ CONFIG, "rx_vlan add|rm VID N", "receive packets of a VLAN, or no more",
+	  command_rx_vlan },
+	{ CONFIG, "csum set ip|udp|tcp hw|sw N",
+	  "mode csum: who computes it on a stopped port's TX", command_csum_set },
 
 	{ PORTS, "port start|stop|close|reset N|all", "also while forwarding", run_port },
-	{ PORTS, "port N rxq|txq Q start|stop", "one queue, also while forwarding", run_port_queue },
-	{ PORTS, "set link-up|link-down port N", "while down, a port's queues stand still", run_link },
+	{ PORTS, "port N rxq|txq Q start|stop", "one queue, also while forwarding",
+	  run_port_queue },
+	{ PORTS, "set link-up|link-down port N", "while down, a port's queues stand still",
+	  run_link },
 	{ 0 },
 };

@@ -90,8 +90,8 @@ set_of(const char **p, cpu_set_t *set, bool *group)
 }
 
 /*
- * One item: IDS or IDS@CPUS. Without CPUS a core runs on the CPU of its own number, those of a group on
- * any of the group's.
+ * One item: IDS or IDS@CPUS. Without CPUS a core runs on the CPU of its own number, those of a
+ * group on any of the group's.
  */
 static bool
 item(struct options *opt, const char *what, const char *text, const char **p)
@@ -193,7 +193,9 @@ by_id(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* As in dpdk-testpmd the main thread's is the one with the lowest number, however they are written. */
+/*
+ * As in dpdk-testpmd the main thread's is the one with the lowest number, however they are written.
+ */
 static bool
 order(struct options *opt)
 {
@@ -246,7 +248,8 @@ cores_check(struct options *opt)
 			continue;
 		CPU_XOR(&both, &both, &lc->cpus);
 		cores_name(&both, want, sizeof(want));
-		complain("core %u: CPU %s is not one this process may use (%s)", lc->id, want, have);
+		complain("core %u: CPU %s is not one this process may use (%s)", lc->id, want,
+			 have);
 		return false;
 	}
 	return order(opt);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Mode csum: as dpdk-testpmd's checksum engine gives packets new Ethernet addresses and computes their IPv4, TCP and
- * UDP checksums anew, or leaves TCP's and UDP's to the device.
+ * Mode csum: as dpdk-testpmd's checksum engine gives packets new Ethernet addresses and computes
+ * their IPv4, TCP and UDP checksums anew, or leaves TCP's and UDP's to the device.
  *
- * A packet that is cut short, lies about its lengths, or is a fragment keeps what cannot be computed.
+ * A packet that is cut short, lies about its lengths, or is a fragment keeps what cannot be
+ * computed.
  */
 #include <string.h>
 
@@ -17,7 +18,10 @@ struct headers {
 	unsigned l4_len; /* header and payload, padding not */
 };
 
-/* @len: bytes in the first buffer, which must hold all headers; @total: in the packet. Return: is it IP? */
+/*
+ * @len: bytes in the first buffer, which must hold all headers; @total: in the packet. Return: is
+ * it IP?
+ */
 static bool
 parse(const uint8_t *p, unsigned len, unsigned total, struct headers *h)
 {
@@ -71,15 +75,18 @@ static uint64_t
 pseudo_sum(const uint8_t *ip, const struct headers *h)
 {
 	uint8_t tail[4] = { 0, (uint8_t)h->proto, (uint8_t)(h->l4_len >> 8), (uint8_t)h->l4_len };
-	uint64_t sum = h->type == ETHERTYPE_IPV4 ? sum_bytes(0, ip + 12, 8) : sum_bytes(0, ip + 8, 32);
+	uint64_t sum =
+		h->type == ETHERTYPE_IPV4 ? sum_bytes(0, ip + 12, 8) : sum_bytes(0, ip + 8, 32);
 
 	return sum_bytes(sum, tail, 4);
 }
 
-/* Sum @len bytes from @at of a packet of several buffers. Return: false when a token was refused. */
+/*
+ * Sum @len bytes from @at of a packet of several buffers. Return: false when a token was refused.
+ */
 static bool
-sum_packet(const struct baton_worker *worker, const struct baton_token *tok, unsigned segs, unsigned at,
-	   unsigned len, uint64_t *sum)
+sum_packet(const struct baton_worker *worker, const struct baton_token *tok, unsigned segs,
+	   unsigned at, unsigned len, uint64_t *sum)
 {
 	bool odd = false;
 

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a forwarding core does: one loop per mode, which neither prints nor, unless it sleeps, enters the kernel. */
+/*
+ * What a forwarding core does: one loop per mode, which neither prints nor, unless it sleeps,
+ * enters the kernel.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "testpmd.h"
 
-#define REST     256   /* rounds before a stopped queue is looked at again */
-#define IDLE_NS  64000 /* without a packet before a core sleeps */
-#define IDLE_LOOK 64   /* empty rounds between two looks at the clock */
+#define REST	  256	/* rounds before a stopped queue is looked at again */
+#define IDLE_NS	  64000 /* without a packet before a core sleeps */
+#define IDLE_LOOK 64	/* empty rounds between two looks at the clock */
 
 BATON_COLD int
 stream_fail(struct stream *s, int error, const char *what, const struct baton_queue *q)
@@ -57,15 +60,16 @@ give_up(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigned n,
 	unsigned refused = error == -EPERM;
 
 	stream_fail(s, error, "tx_burst", s->txq);
-	store_relaxed(&s->counts.dropped, s->counts.dropped + count_packets(tok + refused, n - refused));
+	store_relaxed(&s->counts.dropped,
+		      s->counts.dropped + count_packets(tok + refused, n - refused));
 	if (n > refused)
 		baton_free(lc->worker, tok + refused, n - refused);
 	return error;
 }
 
 /*
- * The ring did not take all: find out whether it is full, stopped, or a packet is bad; try again as often as
- * asked for; drop what is left.
+ * The ring did not take all: find out whether it is full, stopped, or a packet is bad; try again as
+ * often as asked for; drop what is left.
  */
 static BATON_COLD int
 send_rest(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigned n, int ret)
@@ -148,7 +152,10 @@ count_received(struct lcore *lc, unsigned n)
 		forward_halt(app, HALT_STOP);
 }
 
-/* Nothing was received, or less than nothing. Return: 0; negative when the stream is not to be served again. */
+/*
+ * Nothing was received, or less than nothing. Return: 0; negative when the stream is not to be
+ * served again.
+ */
 static BATON_COLD int
 not_received(struct lcore *lc, struct stream *s, int ret)
 {
@@ -203,7 +210,10 @@ handle(struct lcore *lc, struct stream *s, enum fwd_mode mode, unsigned n)
 	return forward_send(lc, s, tok, n);
 }
 
-/* One burst of a stream. Return: whether there was something; negative: the stream is not to be served again. */
+/*
+ * One burst of a stream. Return: whether there was something; negative: the stream is not to be
+ * served again.
+ */
 static inline __attribute__((always_inline)) int
 forward_once(struct lcore *lc, struct stream *s, enum fwd_mode mode, bool cycles, bool limit)
 {

@@ -72,7 +72,7 @@ is_literal(const char *word)
 	return !isupper((unsigned char)*word);
 }
 
-/* Could the text stand where the grammar has the word? Whether its value is possible comes later. */
+/* Could the text stand where the grammar has the word? Its value is looked at later. */
 static bool
 fits(const char *word, const char *text)
 {
@@ -182,7 +182,10 @@ add_literals(const char *word, const char *prefix, char (*names)[32], unsigned n
 	return n;
 }
 
-/* No command understands all words: say which word is wrong, and how those that understand most are used. */
+/*
+ * No command understands all words: say which word is wrong, and how those that understand most are
+ * used.
+ */
 static void
 explain(unsigned best, unsigned n, char **words)
 {
@@ -204,13 +207,13 @@ explain(unsigned best, unsigned n, char **words)
 	if (best < n)
 		near = baton_nearest(words[best], list);
 	if (!best) {
-		complain("no command \"%s\"%s%s%s; \"help\" lists all", words[0], near ? "; did you mean " : "",
-			 near ? near : "", near ? "?" : "");
+		complain("no command \"%s\"%s%s%s; \"help\" lists all", words[0],
+			 near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 		return;
 	}
 	if (best < n)
-		complain("\"%s\" is not understood there%s%s%s", words[best], near ? "; did you mean " : "",
-			 near ? near : "", near ? "?" : "");
+		complain("\"%s\" is not understood there%s%s%s", words[best],
+			 near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 	else
 		complain("something is missing after \"%s\"", words[n - 1]);
 	for (const struct command *c = commands; c->usage; c++) {

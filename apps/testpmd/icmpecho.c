@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Mode icmpecho: answers ARP requests, as if every address were here, and ICMP echo requests; drops all else. What
- * dpdk-testpmd's engine does, except that the reply to a frame for a group comes from the port's own address.
+ * Mode icmpecho: answers ARP requests, as if every address were here, and ICMP echo requests; drops
+ * all else. What dpdk-testpmd's engine does, except that the reply to a frame for a group comes
+ * from the port's own address.
  */
 #include <string.h>
 
 #include "packet.h"
 #include "testpmd.h"
 
-#define ARP_LEN       28
+#define ARP_LEN	      28
 #define ARP_REQUEST   1
 #define ARP_REPLY     2
 #define ICMP_REQUEST  8
@@ -32,8 +33,9 @@ answer_arp(uint8_t *arp, unsigned len, const uint8_t *mac)
 }
 
 /*
- * Who asks a group is answered by another address of its own network's: the one beside its own, as dpdk-testpmd has
- * it. The header's checksum is of a sum, so addresses that just change places do not change it.
+ * Who asks a group is answered by another address of its own network's: the one beside its own, as
+ * dpdk-testpmd has it. The header's checksum is of a sum, so addresses that just change places do
+ * not change it.
  */
 static void
 swap_ips(uint8_t *ip, unsigned ip_len)
@@ -70,7 +72,10 @@ answer_echo(uint8_t *ip, unsigned len)
 		return false;
 	swap_ips(ip, ip_len);
 	icmp[0] = 0;
-	/* RFC 1624: the type was 8, so the sum of all words grows by 0x0800 less, and the checksum by as much more. */
+	/*
+	 * RFC 1624: the type was 8, so the sum of all words grows by 0x0800 less, and the checksum
+	 * by as much more.
+	 */
 	sum = get16(icmp + 2) + (ICMP_REQUEST << 8);
 	put16(icmp + 2, (sum & 0xffff) + (sum >> 16));
 	return true;

@@ -8,7 +8,8 @@
 
 #include "testpmd.h"
 
-#define STACK_SIZE (256 * 1024) /* a core needs little, and the default is 8 MiB of address space each */
+#define STACK_SIZE                                                                                 \
+	(256 * 1024) /* a core needs little, and the default is 8 MiB of address space each */
 
 void
 forward_halt(struct app *app, uint32_t why)
@@ -37,7 +38,10 @@ clean(struct lcore *lc)
 	}
 }
 
-/* A paused core holds nothing, so that the main thread may do with its queues and worker what it likes. */
+/*
+ * A paused core holds nothing, so that the main thread may do with its queues and worker what it
+ * likes.
+ */
 static int
 pause_here(struct lcore *lc)
 {
@@ -122,7 +126,8 @@ static bool
 may_live(const struct app *app, const struct stream *s)
 {
 	if (s->failed)
-		return false; /* one that has failed stays stopped until its port is started again */
+		return false; /* one that has failed stays stopped until its port is started again
+			       */
 	if (app->opt.mode != FWD_TXONLY)
 		return s->rxq;
 	return s->txq && (!app->opt.stop_after || s->quota);

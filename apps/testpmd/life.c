@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What befalls a port while others forward: stopped, started, closed and reset by hand; lost and found by itself. */
+/*
+ * What befalls a port while others forward: stopped, started, closed and reset by hand; lost and
+ * found by itself.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,8 +49,8 @@ tell(struct app_port *p, unsigned port, enum baton_port_event event)
 		p->lost_since = 0;
 		break;
 	case BATON_EVENT_REMOVED:
-		printf("\nPort %u: device removal event: it will not be back; type port close %u\n", port,
-		       port);
+		printf("\nPort %u: device removal event: it will not be back; type port close %u\n",
+		       port, port);
 		break;
 	}
 }
@@ -80,11 +83,11 @@ ports_summary(const struct app *app)
 		uint64_t ns = p->lost_ns + (p->lost_since ? clock_ns() - p->lost_since : 0);
 
 		if (p->lost)
-			printf("\nPort %u was without its device %u time%s, %.1f ms in all, and is %s\n", i,
-			       p->lost, p->lost == 1 ? "" : "s", (double)ns / 1e6,
-			       p->lost_since	       ? "still without it" :
-			       port_is_started(p) ? "forwarding again" :
-						    "stopped");
+			printf("\nPort %u was without its device %u time%s, %.1f ms in all, and is %s\n",
+			       i, p->lost, p->lost == 1 ? "" : "s", (double)ns / 1e6,
+			       p->lost_since	    ? "still without it"
+			       : port_is_started(p) ? "forwarding again"
+						    : "stopped");
 	}
 }
 
@@ -208,7 +211,8 @@ port_command_reset(struct app *app, unsigned port)
 		complain("resetting port %u: %s", port, baton_last_error());
 		app->failed = true;
 	} else {
-		printf("Port %u is reset, and stopped: port start %u makes it forward again\n", port, port);
+		printf("Port %u is reset, and stopped: port start %u makes it forward again\n",
+		       port, port);
 	}
 	baton_port_info(p->port, &p->info);
 }

@@ -220,7 +220,8 @@ tear_down(struct app *app)
 		uint64_t lost = stats_lost(app, i);
 
 		if (lost) {
-			complain("port %u took %" PRIu64 " packets that it could not send", i, lost);
+			complain("port %u took %" PRIu64 " packets that it could not send", i,
+				 lost);
 			app->failed = true;
 		}
 	}
@@ -249,7 +250,8 @@ main(int argc, char **argv)
 
 	if (parsed != PARSED_RUN)
 		return parsed == PARSED_EXIT ? 0 : 2;
-	mallopt(M_ARENA_MAX, 1); /* no thread allocates often enough for 64 MiB of addresses of its own */
+	mallopt(M_ARENA_MAX,
+		1); /* no thread allocates often enough for 64 MiB of addresses of its own */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	up = set_up(&app);
 	if (up)

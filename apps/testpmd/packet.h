@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Bytes of packets, which are big-endian and at any address; and the Internet checksum (RFC 1071). */
+/*
+ * Bytes of packets, which are big-endian and at any address; and the Internet checksum (RFC 1071).
+ */
 #ifndef TESTPMD_PACKET_H
 #define TESTPMD_PACKET_H
 

@@ -55,7 +55,8 @@ switch_filter(struct app *app, const struct value *v, bool multi)
 
 		if (!p->port)
 			continue;
-		ret = multi ? baton_port_set_allmulti(p->port, on) : baton_port_set_promisc(p->port, on);
+		ret = multi ? baton_port_set_allmulti(p->port, on)
+			    : baton_port_set_promisc(p->port, on);
 		if (ret < 0) {
 			complain("port %u: %s", i, baton_last_error());
 		} else if (multi) {
@@ -93,7 +94,8 @@ command_csum_set(struct app *app, const struct value *v)
 	}
 	/* No device here computes the IPv4 header's. */
 	if (hw && (!v[2].choice || !(p->info.offloads & BATON_OFFLOAD_TX_CSUM))) {
-		complain("%s checksum offload is not supported by port %u", names[v[2].choice], v[4].first);
+		complain("%s checksum offload is not supported by port %u", names[v[2].choice],
+			 v[4].first);
 		return;
 	}
 	if (v[2].choice == 1)

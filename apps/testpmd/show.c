@@ -72,7 +72,10 @@ show_info(const struct app *app, unsigned i)
 	printf("Max segment number per packet: %u\n", info.max_segs);
 }
 
-/* Queues may be stopped and set up anew between two readings, but what there is and in which order stays. */
+/*
+ * Queues may be stopped and set up anew between two readings, but what there is and in which order
+ * stays.
+ */
 static struct baton_xstat *
 take_xstats(const struct app_port *p, unsigned *n)
 {
@@ -172,7 +175,8 @@ show_rxtx(const struct app *app)
 			printf("  port %u: closed\n", i);
 			continue;
 		}
-		printf("  port %u: RX queue number: %u Tx queue number: %u\n", i, opt->rxq, opt->txq);
+		printf("  port %u: RX queue number: %u Tx queue number: %u\n", i, opt->rxq,
+		       opt->txq);
 		for (unsigned q = 0; q < opt->rxq; q++)
 			queue_line(&p->rx[q], "RX", q, opt->rxd ? opt->rxd : descs);
 		for (unsigned q = 0; q < opt->txq; q++)

@@ -2,8 +2,8 @@
 /*
  * --sleep-idle: a core without packets sleeps until one of its queues has some.
  *
- * Whoever wants a core to look writes to its eventfd. That stays readable until the core reads it, so it does not
- * matter whether the core is asleep yet.
+ * Whoever wants a core to look writes to its eventfd. That stays readable until the core reads it,
+ * so it does not matter whether the core is asleep yet.
  */
 #include <errno.h>
 #include <poll.h>
@@ -21,7 +21,8 @@ sleep_set_up(struct lcore *lc)
 	lc->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (lc->fds && lc->wake_fd >= 0)
 		return true;
-	complain("core %u: nothing to wake it with: %s; raise ulimit -n", lc->id.id, strerror(errno));
+	complain("core %u: nothing to wake it with: %s; raise ulimit -n", lc->id.id,
+		 strerror(errno));
 	return false;
 }
 
@@ -45,16 +46,20 @@ sleep_check(struct app *app)
 			baton_queue_disarm(q->queue);
 		baton_worker_unbind(q->lcore->worker);
 		if (ret == -ENOTSUP) {
-			complain("--sleep-idle: port %u (%s) cannot wake a sleeping core: leave the option, or the "
-				 "port, out",
-				 s->rx_port, app->ports[s->rx_port].info.name);
+			complain(
+				"--sleep-idle: port %u (%s) cannot wake a sleeping core: leave the option, or the "
+				"port, out",
+				s->rx_port, app->ports[s->rx_port].info.name);
 			return false;
 		}
 	}
 	return true;
 }
 
-/* Return: how many queues are armed: all, or those before one that has something to say at its next burst. */
+/*
+ * Return: how many queues are armed: all, or those before one that has something to say at its next
+ * burst.
+ */
 static unsigned
 arm(struct lcore *lc)
 {

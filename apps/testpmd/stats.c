@@ -76,7 +76,9 @@ stats_show(struct app *app, unsigned port)
 void
 stats_show_all(struct app *app, bool clear)
 {
-	/* As in dpdk-testpmd, periodic tables stay in one place; in a file they follow each other. */
+	/*
+	 * As in dpdk-testpmd, periodic tables stay in one place; in a file they follow each other.
+	 */
 	if (clear && isatty(STDOUT_FILENO))
 		printf("\033[2J\033[1;1H");
 	if (clear)

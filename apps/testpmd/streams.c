@@ -43,8 +43,8 @@ lcore_of(const struct app *app, unsigned stream)
 	unsigned each = app->n_streams / app->n_lcores, extra = app->n_streams % app->n_lcores;
 	unsigned plain = (app->n_lcores - extra) * each;
 
-	return &app->lcores[stream < plain ? stream / each :
-					     app->n_lcores - extra + (stream - plain) / (each + 1)];
+	return &app->lcores[stream < plain ? stream / each
+					   : app->n_lcores - extra + (stream - plain) / (each + 1)];
 }
 
 /* Queue by queue through all ports; icmpecho port by port. */
@@ -125,7 +125,8 @@ lay_out(struct app *app)
 		struct stream now = *s;
 
 		number_stream(app, &open, i, &now);
-		if (now.rx_port != s->rx_port || now.tx_port != s->tx_port || now.queue != s->queue) {
+		if (now.rx_port != s->rx_port || now.tx_port != s->tx_port ||
+		    now.queue != s->queue) {
 			renew(app, s);
 			number_stream(app, &open, i, s);
 		}
@@ -218,8 +219,9 @@ streams_config(const struct app *app)
 	char cpus[128];
 
 	list_open(app, &open);
-	printf("%s packet forwarding%s - ports=%u - cores=%u - streams=%u\n", fwd_mode_name(opt->mode),
-	       opt->retry ? " with retry" : "", open.n, app->n_lcores, app->n_streams);
+	printf("%s packet forwarding%s - ports=%u - cores=%u - streams=%u\n",
+	       fwd_mode_name(opt->mode), opt->retry ? " with retry" : "", open.n, app->n_lcores,
+	       app->n_streams);
 	if (opt->retry)
 		printf("TX retry num: %u, delay between TX retries: %uus\n", opt->retries,
 		       opt->retry_us);
@@ -227,8 +229,8 @@ streams_config(const struct app *app)
 		const struct lcore *lc = &app->lcores[i];
 
 		cores_name(&lc->id.cpus, cpus, sizeof(cpus));
-		printf("Logical Core %u (CPU %s) forwards packets on %u streams:\n", lc->id.id, cpus,
-		       lc->n_streams);
+		printf("Logical Core %u (CPU %s) forwards packets on %u streams:\n", lc->id.id,
+		       cpus, lc->n_streams);
 		for (unsigned k = 0; k < app->n_streams; k++) {
 			const struct stream *s = &app->streams[k];
 

@@ -4,8 +4,9 @@
  * dpdk-testpmd know.
  *
  * The main thread is the context's control thread: it owns the ports, the prompt and the tables.
- * Each forwarding core is a thread that exists from `start` to `stop`. Ports and queues may be stopped and
- * started under it; what else the main thread changes of what a core uses, it changes while the cores are paused.
+ * Each forwarding core is a thread that exists from `start` to `stop`. Ports and queues may be
+ * stopped and started under it; what else the main thread changes of what a core uses, it changes
+ * while the cores are paused.
  */
 #ifndef TESTPMD_H
 #define TESTPMD_H
@@ -17,15 +18,15 @@
 
 #include <baton/baton.h>
 
-#define MAX_LCORES  64
-#define MAX_BURST   512
-#define MAX_TOKENS  1024 /* room of a forwarding core: a burst, or one packet of many segments */
-#define MAX_TXSEGS  64
-#define MAX_MACS    64
-#define MAX_HOLDERS 256
-#define DEF_RETRIES 64
+#define MAX_LCORES   64
+#define MAX_BURST    512
+#define MAX_TOKENS   1024 /* room of a forwarding core: a burst, or one packet of many segments */
+#define MAX_TXSEGS   64
+#define MAX_MACS     64
+#define MAX_HOLDERS  256
+#define DEF_RETRIES  64
 #define DEF_RETRY_US 1
-#define MAX_RETRIES 1000000
+#define MAX_RETRIES  1000000
 #define MAX_RETRY_US 1000000
 
 #define ETHER_HDR  14
@@ -111,7 +112,7 @@ struct lcore {
 	uint64_t cycles;
 	uint64_t sleeps, woken, slept_ns; /* --sleep-idle; relaxed */
 	struct pollfd *fds;		  /* --sleep-idle: one a stream, and wake_fd */
-	int wake_fd;			  /* --sleep-idle: an eventfd for the main thread; else -1 */
+	int wake_fd; /* --sleep-idle: an eventfd for the main thread; else -1 */
 	pthread_t thread;
 	bool running;
 	struct baton_token tokens[MAX_TOKENS] __attribute__((aligned(64)));
@@ -130,15 +131,15 @@ struct app_queue {
 };
 
 struct app_port {
-	struct baton_port *port;	/* NULL: closed */
-	struct app_queue *rx, *tx;	/* opt.rxq and opt.txq of them */
-	struct baton_port_info info;	/* as of the last start or stop */
-	struct port_snapshot shown;	/* what the last `show` said, for the rates */
-	struct baton_stats start;	/* at `start`, for the forward statistics */
+	struct baton_port *port;     /* NULL: closed */
+	struct app_queue *rx, *tx;   /* opt.rxq and opt.txq of them */
+	struct baton_port_info info; /* as of the last start or stop */
+	struct port_snapshot shown;  /* what the last `show` said, for the rates */
+	struct baton_stats start;    /* at `start`, for the forward statistics */
 	struct stream_counts start_counts;
-	struct stream_counts counts;	/* of streams that are no more */
-	struct baton_stats last;	/* taken before the port was closed */
-	struct baton_xstat *cleared;	/* what `clear port xstats` found */
+	struct stream_counts counts; /* of streams that are no more */
+	struct baton_stats last;     /* taken before the port was closed */
+	struct baton_xstat *cleared; /* what `clear port xstats` found */
 	unsigned n_cleared;
 	uint8_t macs[MAX_MACS][6]; /* mac_addr add */
 	unsigned n_macs;
@@ -166,7 +167,7 @@ struct app {
 
 	bool forwarding;
 	bool started_once;
-	uint32_t halt;	   /* relaxed atomic: HALT_*, the forwarding cores leave their loops */
+	uint32_t halt;	      /* relaxed atomic: HALT_*, the forwarding cores leave their loops */
 	pthread_mutex_t lock; /* for the three that follow */
 	pthread_cond_t changed;
 	unsigned running; /* cores that have not ended */
@@ -209,7 +210,8 @@ bool set_log_level(struct options *opt, const char *text);
 /* cores.c */
 bool cores_parse_list(struct options *opt, const char *what, const char *text);
 bool cores_parse_mask(struct options *opt, const char *text);
-/** The process's own CPUs, when none were asked for; that those asked for are there; the main one first. */
+/** The process's own CPUs, when none were asked for; that those asked for are there; the main one
+ * first. */
 bool cores_check(struct options *opt);
 bool cores_pin_self(const struct lcore_id *id);
 /** Such as "0-2,5". */
@@ -220,7 +222,8 @@ void help_print(void);
 
 /* ports.c: from the options to running ports, and back */
 bool ports_open(struct app *app);
-/** Configure, if its offloads changed, and set up what queues have another worker by now. A stopped port, or its cores paused. */
+/** Configure, if its offloads changed, and set up what queues have another worker by now. A stopped
+ * port, or its cores paused. */
 bool port_set_up(struct app *app, unsigned port);
 bool port_bring_up(struct app *app, unsigned port);
 void port_take_down(struct app *app, unsigned port);
@@ -246,7 +249,9 @@ void ports_summary(const struct app *app);
 
 /* streams.c */
 bool streams_make(struct app *app);
-/** Give every queue the core of its stream; ports that must change for it are stopped and started. */
+/**
+ * Give every queue the core of its stream; ports that must change for it are stopped and started.
+ */
 bool streams_arrange(struct app *app);
 /** Point the streams to the queues as they are now. */
 void streams_attach(struct app *app);
@@ -257,7 +262,9 @@ void streams_counts(const struct app *app, unsigned port, struct stream_counts *
 /* forward.c: on a forwarding core */
 /** Serve the core's streams until app->halt, or none is left. */
 void forward_loop(struct lcore *lc);
-/** Keep what went wrong for the main thread to print. The stream is served no more. Return: @error. */
+/**
+ * Keep what went wrong for the main thread to print. The stream is served no more. Return: @error.
+ */
 int stream_fail(struct stream *s, int error, const char *what, const struct baton_queue *q);
 /** Give tokens to the TX queue. Return: packets dropped; negative: the stream has failed. */
 int forward_send(struct lcore *lc, struct stream *s, struct baton_token *tokens, unsigned n);
@@ -282,7 +289,8 @@ bool txonly_check(const struct app *app);
 /** Send one burst of at most @packets. Return: packets sent; negative: the stream has failed. */
 int txonly_burst(struct lcore *lc, struct stream *s, unsigned packets);
 void csum_burst(struct lcore *lc, struct stream *s, struct baton_token *tokens, unsigned n);
-/** Turn requests into replies, free all else. Return: tokens of the replies; negative: the stream has failed. */
+/** Turn requests into replies, free all else. Return: tokens of the replies; negative: the stream
+ * has failed. */
 int icmpecho_burst(struct lcore *lc, struct stream *s, struct baton_token *tokens, unsigned n);
 
 /* sleep.c: --sleep-idle */

@@ -10,8 +10,9 @@
 #include "base/err.h"
 #include "testpmd.h"
 
-const char *const fwd_mode_names[] = { "io",   "macswap",  "rxonly", "txonly",
-				       "csum", "icmpecho", NULL };
+const char *const fwd_mode_names[] = {
+	"io", "macswap", "rxonly", "txonly", "csum", "icmpecho", NULL
+};
 const char *const topology_names[] = { "paired", "chained", "loop", NULL };
 const char *const level_names[] = { "error", "warning", "info", "debug", NULL };
 

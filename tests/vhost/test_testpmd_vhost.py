@@ -157,7 +157,9 @@ class Wrong(unittest.TestCase):
         self.assertLess(seconds, 2, out)
 
     def test_no_such_socket(self):
-        self.refused("/nowhere/s0", ["/nowhere/s0", "no socket"])
+        self.refused("/nowhere/s0", ["/nowhere", "no directory"])
+        with tempfile.TemporaryDirectory() as d:
+            self.refused(d + "/s0", [d + "/s0", "no socket"])
 
     def test_dead_socket(self):
         with tempfile.TemporaryDirectory() as d:

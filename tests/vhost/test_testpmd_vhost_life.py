@@ -250,6 +250,14 @@ class Checksums(unittest.TestCase):
         self.assertEqual([p[12:] for p in got], [p[12:] for p in right])
         self.assertRegex(out, r"Bad-ipcsum: 0 +Bad-l4csum: 18 ")
 
+    def test_checked_by_the_device(self):
+        with Peer("txonly") as p, Prompt(f"-l 0,1 {virtio(p.path)}", "--forward-mode=csum --enable-rx-cksum -a") as b:
+            self.assertIn("Checksum offload: RX possible", b.say("show port info 0"))
+            b.until(lambda: b.stats("rx_q0_packets") > 100)
+            rc, out = b.quit()
+            self.assertEqual(rc, 0, out)
+            self.assertRegex(out, r"Bad-ipcsum: 0 +Bad-l4csum: 0 ")
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
