@@ -56,10 +56,10 @@ take_over(struct baton_ioas *ioas, const char *who, struct ioas_limits *l, struc
 	free(ioas->space.windows);
 	ioas->space.windows = windows;
 	ioas->space.n_windows = n;
-	ioas->page_sizes = l->page_sizes ? l->page_sizes : ioas->os.page;
+	ioas->page_sizes = l->page_sizes ? l->page_sizes : ioas->page;
 	/* Addresses of ours begin and end with whole pages of both sides. */
-	if ((ioas->page_sizes & -ioas->page_sizes) < ioas->os.page)
-		ioas->page_sizes = (ioas->page_sizes & -ioas->os.page) | ioas->os.page;
+	if ((ioas->page_sizes & -ioas->page_sizes) < ioas->page)
+		ioas->page_sizes = (ioas->page_sizes & -ioas->page) | ioas->page;
 	ioas->space.guard = ioas->page_sizes & -ioas->page_sizes;
 	ioas->mappings_limit = l->mappings_left == UINT64_MAX ? UINT64_MAX : l->mappings_left + ioas->n_mappings;
 	return 0;
@@ -73,9 +73,9 @@ ioas_refresh(struct baton_ioas *ioas, const char *who)
 	int ret = ioas->ops->limits(ioas, &limits);
 
 	if (!ret) {
-		windows = ioas->os.alloc(&ioas->os, (limits.n_ranges + ioas->n_asked_windows + 1) * sizeof(*windows));
+		windows = ioas->os->alloc(ioas->os, (limits.n_ranges + ioas->n_asked_windows + 1) * sizeof(*windows));
 		ret = windows ? take_over(ioas, who, &limits, windows) :
-				baton_err(ENOMEM, "%s: no memory for %u address ranges; free some", who, limits.n_ranges);
+				baton_err(ENOMEM, "%s: no memory for %u address ranges; stop other programs to free some", who, limits.n_ranges);
 	}
 	if (ret)
 		free(windows);
@@ -212,7 +212,7 @@ ioas_attach(struct baton_ioas *ioas, const char *bdf, struct ioas_device **out)
 
 	if (!ioas || !out)
 		return baton_err(EINVAL, "ioas_attach() needs an address space and an out");
-	ret = ioas_find(&ioas->os, bdf, ioas->asked == BATON_IOAS_NOIOMMU, &found);
+	ret = ioas_find(ioas->os, bdf, ioas->asked == BATON_IOAS_NOIOMMU, &found);
 	if (ret)
 		return ret;
 	if (found.noiommu && ioas->asked != BATON_IOAS_NOIOMMU)
@@ -222,9 +222,9 @@ ioas_attach(struct baton_ioas *ioas, const char *bdf, struct ioas_device **out)
 		return baton_err(ENODEV, "%s: the backend noiommu was asked for, but %s; ask for auto, or boot without the IOMMU (intel_iommu=off) "
 				 "and load vfio with enable_unsafe_noiommu_mode=1", found.bdf,
 				 found.group < 0 ? "VFIO offers no noiommu group for it" : "an IOMMU protects this device");
-	dev = ioas->os.alloc(&ioas->os, sizeof(*dev));
+	dev = ioas->os->alloc(ioas->os, sizeof(*dev));
 	if (!dev)
-		return baton_err(ENOMEM, "%s: no memory for a device's %zu bytes; free some", found.bdf, sizeof(*dev));
+		return baton_err(ENOMEM, "%s: no memory for a device's %zu bytes; stop other programs to free some", found.bdf, sizeof(*dev));
 	dev->ioas = ioas;
 	memcpy(dev->bdf, found.bdf, sizeof(dev->bdf));
 	ret = attach(ioas, &found, dev);

@@ -25,10 +25,10 @@ flat_attach(struct baton_ioas *ioas, const struct ioas_found *found, struct ioas
 static int
 flat_limits(struct baton_ioas *ioas, struct ioas_limits *out)
 {
-	*out = (struct ioas_limits){ .page_sizes = ioas->os.page, .mappings_left = UINT64_MAX, .n_ranges = 1 };
-	out->ranges = ioas->os.alloc(&ioas->os, sizeof(*out->ranges));
+	*out = (struct ioas_limits){ .page_sizes = ioas->page, .mappings_left = UINT64_MAX, .n_ranges = 1 };
+	out->ranges = ioas->os->alloc(ioas->os, sizeof(*out->ranges));
 	if (!out->ranges)
-		return baton_err(ENOMEM, "%s: no memory for an address range; free some", ioas->name);
+		return baton_err(ENOMEM, "%s: no memory for an address range; stop other programs to free some", ioas->name);
 	out->ranges[0] = (struct baton_iova_range){ 0, UINT64_MAX };
 	return 0;
 }

@@ -58,9 +58,9 @@ copy_windows(struct baton_ioas *ioas, const struct baton_ioas_config *c)
 {
 	if (!c->windows)
 		return 0;
-	ioas->asked_windows = ioas->os.alloc(&ioas->os, c->n_windows * sizeof(*c->windows));
+	ioas->asked_windows = ioas->os->alloc(ioas->os, c->n_windows * sizeof(*c->windows));
 	if (!ioas->asked_windows)
-		return baton_err(ENOMEM, "address space: no memory for %u windows; free some", c->n_windows);
+		return baton_err(ENOMEM, "address space: no memory for %u windows; stop other programs to free some", c->n_windows);
 	memcpy(ioas->asked_windows, c->windows, c->n_windows * sizeof(*c->windows));
 	ioas->n_asked_windows = iova_merge(ioas->asked_windows, c->n_windows);
 	if (!ioas->n_asked_windows)
@@ -108,11 +108,10 @@ baton_ioas_create_with(struct baton_ctx *ctx, const struct baton_ioas_config *co
 		return ret;
 	ioas = os->alloc(os, sizeof(*ioas));
 	if (!ioas)
-		return baton_err(ENOMEM, "address space: no memory for its %zu bytes; free some", sizeof(*ioas));
+		return baton_err(ENOMEM, "address space: no memory for its %zu bytes; stop other programs to free some", sizeof(*ioas));
 	ioas->ctx = ctx;
-	ioas->os = *os;
-	if (!ioas->os.page)
-		ioas->os.page = (uint64_t)sysconf(_SC_PAGESIZE);
+	ioas->os = os;
+	ioas->page = os->page ? os->page : (uint64_t)sysconf(_SC_PAGESIZE);
 	ioas->asked = c.backend;
 	ioas->flat_base = c.flat_base;
 	ioas->fd = -1;

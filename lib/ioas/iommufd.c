@@ -16,7 +16,7 @@
 static int
 ask(const struct baton_ioas *ioas, unsigned long request, void *arg)
 {
-	return ioas->os.ioctl(&ioas->os, ioas->fd, request, arg);
+	return ioas->os->ioctl(ioas->os, ioas->fd, request, arg);
 }
 
 /* Linux charges the user, unless somebody privileged changed that for this descriptor; it can say. */
@@ -44,14 +44,14 @@ iommufd_open(struct baton_ioas *ioas)
 		{ 0, "look at dmesg, or ask for the backend type1" },
 	};
 	struct uapi_iommu_ioas_alloc alloc = { .size = sizeof(alloc) };
-	int fd = ioas->os.open(&ioas->os, NODE, O_RDWR), ret;
+	int fd = ioas->os->open(ioas->os, NODE, O_RDWR), ret;
 
 	if (fd < 0)
 		return ioas_open_failed(ioas, fd, NODE, ioas->name);
 	ioas->fd = fd;
 	ret = ask(ioas, UAPI_IOMMU_IOAS_ALLOC, &alloc);
 	if (ret < 0) {
-		ioas->os.close(&ioas->os, fd);
+		ioas->os->close(ioas->os, fd);
 		ioas->fd = -1;
 		return ioas_failed(ret, ioas->name, "IOMMU_IOAS_ALLOC", fixes);
 	}
@@ -67,7 +67,7 @@ iommufd_close(struct baton_ioas *ioas)
 
 	/* Closing would do; what fails here is gone with the descriptor. */
 	ask(ioas, UAPI_IOMMU_DESTROY, &destroy);
-	ioas->os.close(&ioas->os, ioas->fd);
+	ioas->os->close(ioas->os, ioas->fd);
 	ioas->fd = -1;
 }
 
@@ -81,7 +81,7 @@ bind_failed(struct baton_ioas *ioas, int ret, const struct ioas_found *found, co
 		{ ENODEV, "the device has no IOMMU, or was just unbound; look at dmesg" },
 		{ EBADF, "the device's node and /dev/iommu do not go together; load the modules of one kernel" },
 		{ ENOTTY, "the kernel's VFIO knows no iommufd; ask for the backend type1" },
-		{ ENOMEM, "the kernel is out of memory; free some" },
+		{ ENOMEM, "the kernel is out of memory; stop other programs to free some" },
 		{ ETIMEDOUT, "the device did not come out of its reset; power-cycle it" },
 		{ EIO, "the device does not answer; power-cycle it" },
 		{ EINVAL, "either the device's DMA is not cache-coherent, which Baton needs, or the device is open already; look at "
@@ -90,8 +90,8 @@ bind_failed(struct baton_ioas *ioas, int ret, const struct ioas_found *found, co
 	};
 	struct ioas_text who = { 0 }, others = { 0 };
 
-	ioas_say_holders(&ioas->os, node, who.text, sizeof(who.text));
-	ioas_say_group(&ioas->os, found, true, others.text, sizeof(others.text));
+	ioas_say_holders(ioas->os, node, who.text, sizeof(who.text));
+	ioas_say_group(ioas->os, found, true, others.text, sizeof(others.text));
 	/* Our own descriptor of the node is closed by now, so whoever has one has the device. */
 	if ((ret == -EINVAL || ret == -EBUSY) && who.text[0])
 		return baton_err(EBUSY, "%s: VFIO_DEVICE_BIND_IOMMUFD: %s: the device is in use by %s; stop that first",
@@ -138,17 +138,17 @@ iommufd_attach(struct baton_ioas *ioas, const struct ioas_found *found, struct i
 				 "the backend type1", found->bdf);
 	}
 	snprintf(node, sizeof(node), "/dev/vfio/devices/%s", found->cdev);
-	dev->fd = ioas->os.open(&ioas->os, node, O_RDWR);
+	dev->fd = ioas->os->open(ioas->os, node, O_RDWR);
 	if (dev->fd < 0)
 		return ioas_open_failed(ioas, dev->fd, node, found->bdf);
-	ret = ioas->os.ioctl(&ioas->os, dev->fd, UAPI_VFIO_DEVICE_BIND_IOMMUFD, &bind);
+	ret = ioas->os->ioctl(ioas->os, dev->fd, UAPI_VFIO_DEVICE_BIND_IOMMUFD, &bind);
 	if (ret < 0) {
-		ioas->os.close(&ioas->os, dev->fd);
+		ioas->os->close(ioas->os, dev->fd);
 		return bind_failed(ioas, ret, found, node);
 	}
-	ret = ioas->os.ioctl(&ioas->os, dev->fd, UAPI_VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);
+	ret = ioas->os->ioctl(ioas->os, dev->fd, UAPI_VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);
 	if (ret < 0) {
-		ioas->os.close(&ioas->os, dev->fd);
+		ioas->os->close(ioas->os, dev->fd);
 		return attach_failed(ret, found);
 	}
 	return 0;
@@ -157,7 +157,7 @@ iommufd_attach(struct baton_ioas *ioas, const struct ioas_found *found, struct i
 static void
 iommufd_detach(struct baton_ioas *ioas, struct ioas_device *dev)
 {
-	ioas->os.close(&ioas->os, dev->fd); /* detaches and unbinds */
+	ioas->os->close(ioas->os, dev->fd); /* detaches and unbinds */
 }
 
 static int
@@ -170,11 +170,11 @@ iommufd_limits(struct baton_ioas *ioas, struct ioas_limits *out)
 
 	/* Devices may come and go meanwhile, but not for ever. */
 	for (int tries = 0;; tries++) {
-		struct uapi_iommu_iova_range *ranges = ioas->os.alloc(&ioas->os, room * sizeof(*ranges));
+		struct uapi_iommu_iova_range *ranges = ioas->os->alloc(ioas->os, room * sizeof(*ranges));
 
 		_Static_assert(sizeof(*ranges) == sizeof(*out->ranges), "one layout");
 		if (!ranges)
-			return baton_err(ENOMEM, "%s: no memory for %u address ranges; free some", ioas->name, room);
+			return baton_err(ENOMEM, "%s: no memory for %u address ranges; stop other programs to free some", ioas->name, room);
 		ask_ranges = (struct uapi_iommu_ioas_iova_ranges){
 			.size = sizeof(ask_ranges),
 			.ioas_id = ioas->id,
@@ -227,8 +227,6 @@ iommufd_unmap(struct baton_ioas *ioas, const struct baton_mapping *m)
 	};
 	int ret = ask(ioas, UAPI_IOMMU_IOAS_UNMAP, &unmap);
 
-	if (ret == -ENOENT)
-		return 0;
 	if (ret < 0)
 		return ret;
 	return unmap.length == m->info.bytes ? 0 : -EIO;

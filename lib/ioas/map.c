@@ -134,7 +134,7 @@ take(struct baton_ioas *ioas, struct baton_mapping *m)
 		return baton_err(EADDRINUSE, "%s: something is mapped at 0x%" PRIx64 "-0x%" PRIx64 " already; unmap it, or let Baton choose",
 				 m->name, m->info.iova, last_of(m));
 	if (ret == -ENOMEM)
-		return baton_err(ENOMEM, "%s: no memory to note its addresses; free some", m->name);
+		return baton_err(ENOMEM, "%s: no memory to note its addresses; stop other programs to free some", m->name);
 	ioas_say_ranges(&windows, ioas->space.windows, ioas->space.n_windows);
 	return baton_err(ERANGE, "%s: 0x%" PRIx64 "-0x%" PRIx64 " is not among the addresses there are: %s; let Baton choose", m->name,
 			 m->info.iova, last_of(m), windows.text);
@@ -178,7 +178,7 @@ map_failed(const struct baton_ioas *ioas, const struct baton_mapping *m, int ret
 	struct ioas_text help = { 0 };
 	struct ioas_fix fixes[] = {
 		{ ENOMEM, help.text },
-		{ EFAULT, "the kernel cannot pin this memory: it is not mapped for as long, or it is a device's; map an arena of Baton's" },
+		{ EFAULT, "the kernel cannot pin this memory: not all of it is there, or it is a device's; map an arena of Baton's" },
 		{ EINVAL, "the kernel refuses these addresses; look at the ranges of the address space and at dmesg" },
 		{ EEXIST, "something else is mapped at these addresses; look who else uses this address space" },
 		{ EADDRINUSE, "something else is mapped at these addresses; look who else uses this address space" },
@@ -249,12 +249,12 @@ baton_ioas_map(struct baton_ioas *ioas, const struct baton_map_config *c, struct
 	ret = check_config(ioas, c, name);
 	if (ret)
 		return ret;
-	m = ioas->os.alloc(&ioas->os, sizeof(*m));
+	m = ioas->os->alloc(ioas->os, sizeof(*m));
 	if (!m)
-		return baton_err(ENOMEM, "%s: no memory for a mapping's %zu bytes; free some", name, sizeof(*m));
+		return baton_err(ENOMEM, "%s: no memory for a mapping's %zu bytes; stop other programs to free some", name, sizeof(*m));
 	snprintf(m->name, sizeof(m->name), "%s", name);
 	m->info = (struct baton_mapping_info){ .va = c->va, .bytes = c->bytes, .ioas = ioas };
-	m->page_size = c->page_size > ioas->os.page ? c->page_size : ioas->os.page;
+	m->page_size = c->page_size > ioas->page ? c->page_size : ioas->page;
 	m->flags = c->flags & (BATON_MAP_READ | BATON_MAP_WRITE);
 	if (!m->flags)
 		m->flags = BATON_MAP_READ | BATON_MAP_WRITE;

@@ -44,15 +44,15 @@ one_process(void *arg, const char *name)
 static uint64_t
 used_bytes(const struct baton_ioas *ioas)
 {
-	struct sum sum = { .os = &ioas->os };
+	struct sum sum = { .os = ioas->os };
 	char status[4096];
 
 	if (ioas->accounting == BATON_IOAS_ACCOUNT_PROCESS) {
-		if (ioas->os.read(&ioas->os, "/proc/self/status", status, sizeof(status)) > 0)
+		if (ioas->os->read(ioas->os, "/proc/self/status", status, sizeof(status)) > 0)
 			sum.kb = field(status, "\nVmLck:");
 	} else {
-		sum.uid = ioas->os.uid(&ioas->os);
-		ioas->os.list(&ioas->os, "/proc", one_process, &sum);
+		sum.uid = ioas->os->uid(ioas->os);
+		ioas->os->list(ioas->os, "/proc", one_process, &sum);
 	}
 	return sum.kb * 1024;
 }
@@ -62,7 +62,7 @@ whose(const struct baton_ioas *ioas, char to[64])
 {
 	if (ioas->accounting == BATON_IOAS_ACCOUNT_PROCESS)
 		return "this process";
-	snprintf(to, 64, "all processes of user %u together", ioas->os.uid(&ioas->os));
+	snprintf(to, 64, "all processes of user %u together", ioas->os->uid(ioas->os));
 	return to;
 }
 
@@ -70,8 +70,8 @@ whose(const struct baton_ioas *ioas, char to[64])
 static bool
 limit_of(const struct baton_ioas *ioas, uint64_t *soft, uint64_t *hard)
 {
-	return ioas->accounting != BATON_IOAS_ACCOUNT_NONE && !ioas->os.ipc_lock(&ioas->os) &&
-	       !ioas->os.memlock(&ioas->os, soft, hard) && *soft != UINT64_MAX;
+	return ioas->accounting != BATON_IOAS_ACCOUNT_NONE && !ioas->os->ipc_lock(ioas->os) &&
+	       !ioas->os->memlock(ioas->os, soft, hard) && *soft != UINT64_MAX;
 }
 
 void
@@ -84,8 +84,8 @@ ioas_say_memlock(const struct baton_ioas *ioas, struct ioas_text *to)
 		ioas_say(to, "no RLIMIT_MEMLOCK applies, so memory itself, or the control group's, is short");
 		return;
 	}
-	ioas_say(to, "RLIMIT_MEMLOCK is %s, and %s is seen to use %s of it; raise it, say with ulimit -l, or free memory",
-		 ioas_size(limit, soft), whose(ioas, who), ioas_size(used, used_bytes(ioas)));
+	ioas_say(to, "RLIMIT_MEMLOCK is %s, of which %s is seen in use by %s; raise it, say with ulimit -l, or free memory",
+		 ioas_size(limit, soft), ioas_size(used, used_bytes(ioas)), whose(ioas, who));
 }
 
 int
@@ -98,7 +98,7 @@ ioas_check_memlock(const struct baton_ioas *ioas, const char *name, uint64_t byt
 	if (!limit_of(ioas, &soft, &hard))
 		return 0;
 	in_use = used_bytes(ioas);
-	soft -= soft % ioas->os.page;
+	soft -= soft % ioas->page;
 	if (bytes <= soft && in_use <= soft - bytes)
 		return 0;
 	want = (in_use + bytes + 1023) / 1024;

@@ -21,10 +21,10 @@
 static int
 noiommu_limits(struct baton_ioas *ioas, struct ioas_limits *out)
 {
-	*out = (struct ioas_limits){ .page_sizes = ioas->os.page, .mappings_left = UINT64_MAX, .n_ranges = 1 };
-	out->ranges = ioas->os.alloc(&ioas->os, sizeof(*out->ranges));
+	*out = (struct ioas_limits){ .page_sizes = ioas->page, .mappings_left = UINT64_MAX, .n_ranges = 1 };
+	out->ranges = ioas->os->alloc(ioas->os, sizeof(*out->ranges));
 	if (!out->ranges)
-		return baton_err(ENOMEM, "%s: no memory for an address range; free some", ioas->name);
+		return baton_err(ENOMEM, "%s: no memory for an address range; stop other programs to free some", ioas->name);
 	out->ranges[0] = (struct baton_iova_range){ 0, UINT64_MAX };
 	return 0;
 }
@@ -36,7 +36,7 @@ fill_table(const struct baton_ioas *ioas, struct baton_mapping *m, int fd, uint6
 
 	for (size_t at = 0, i = 0; at < m->info.bytes; at += page, i++) {
 		uint64_t entry = 0;
-		int ret = ioas->os.pagemap(&ioas->os, fd, (const char *)m->info.va + at, &entry);
+		int ret = ioas->os->pagemap(ioas->os, fd, (const char *)m->info.va + at, &entry);
 
 		if (ret)
 			return ioas_failed(ret, m->name, "reading " PAGEMAP, fixes);
@@ -46,7 +46,7 @@ fill_table(const struct baton_ioas *ioas, struct baton_mapping *m, int fd, uint6
 		if (!FRAME(entry))
 			return baton_err(EPERM, "%s: " PAGEMAP ": physical addresses are hidden from this process; without an IOMMU it "
 					 "needs CAP_SYS_ADMIN: run it as root", m->name);
-		m->pages[i] = FRAME(entry) * ioas->os.page;
+		m->pages[i] = FRAME(entry) * ioas->page;
 	}
 	return 0;
 }
@@ -58,15 +58,15 @@ read_addresses(struct baton_ioas *ioas, struct baton_mapping *m, uint64_t page)
 	size_t n = (m->info.bytes + page - 1) / page;
 	int fd, ret;
 
-	m->pages = ioas->os.alloc(&ioas->os, n * sizeof(*m->pages));
+	m->pages = ioas->os->alloc(ioas->os, n * sizeof(*m->pages));
 	if (!m->pages)
-		return baton_err(ENOMEM, "%s: no memory for the addresses of %zu pages; use hugepages, or free some", m->name, n);
-	fd = ioas->os.open(&ioas->os, PAGEMAP, O_RDONLY);
+		return baton_err(ENOMEM, "%s: no memory for the addresses of %zu pages; use hugepages, or stop other programs to free some", m->name, n);
+	fd = ioas->os->open(ioas->os, PAGEMAP, O_RDONLY);
 	if (fd < 0) {
 		ret = ioas_failed(fd, m->name, "open " PAGEMAP, fixes);
 	} else {
 		ret = fill_table(ioas, m, fd, page);
-		ioas->os.close(&ioas->os, fd);
+		ioas->os->close(ioas->os, fd);
 	}
 	if (ret) {
 		free(m->pages);
@@ -78,7 +78,7 @@ read_addresses(struct baton_ioas *ioas, struct baton_mapping *m, uint64_t page)
 static bool
 locks(const struct baton_ioas *ioas, const struct baton_mapping *m)
 {
-	return m->page_size == ioas->os.page;
+	return m->page_size == ioas->page;
 }
 
 static int
@@ -93,14 +93,14 @@ noiommu_place(struct baton_ioas *ioas, struct baton_mapping *m)
 	int ret;
 
 	if (locks(ioas, m)) {
-		ret = ioas->os.lock(&ioas->os, m->info.va, m->info.bytes);
+		ret = ioas->os->lock(ioas->os, m->info.va, m->info.bytes);
 		if (ret)
 			return ioas_failed(ret, m->name, "mlock", fixes);
 	}
 	ret = read_addresses(ioas, m, page);
 	if (ret) {
 		if (locks(ioas, m))
-			ioas->os.unlock(&ioas->os, m->info.va, m->info.bytes);
+			ioas->os->unlock(ioas->os, m->info.va, m->info.bytes);
 		return ret;
 	}
 	m->info.pages = m->pages;
@@ -113,7 +113,7 @@ static int
 noiommu_unmap(struct baton_ioas *ioas, const struct baton_mapping *m)
 {
 	if (locks(ioas, m))
-		ioas->os.unlock(&ioas->os, m->info.va, m->info.bytes);
+		ioas->os->unlock(ioas->os, m->info.va, m->info.bytes);
 	return 0;
 }
 

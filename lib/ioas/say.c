@@ -105,16 +105,16 @@ ioas_open_failed(struct baton_ioas *ioas, int ret, const char *node, const char 
 			  "vfio-pci iommufd" },
 		{ EMFILE, "the process has no descriptor left; raise ulimit -n" },
 		{ ENFILE, "the machine has no descriptor left; raise sysctl fs.file-max" },
-		{ ENOMEM, "the kernel is out of memory; free some" },
+		{ ENOMEM, "the kernel is out of memory; stop other programs to free some" },
 		{ 0, "look at dmesg" },
 	};
 	char call[IOAS_ROOM + 16];
 
 	ioas->absent = true;
 	if (ret == -EACCES || ret == -EPERM)
-		return no_permission(ret, node, bdf, ioas->os.uid(&ioas->os));
+		return no_permission(ret, node, bdf, ioas->os->uid(ioas->os));
 	if (ret == -EBUSY)
-		return already_open(&ioas->os, ret, node, bdf);
+		return already_open(ioas->os, ret, node, bdf);
 	snprintf(call, sizeof(call), "open %s", node);
 	return ioas_failed(ret, bdf, call, fixes);
 }

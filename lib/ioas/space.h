@@ -68,7 +68,8 @@ struct ioas_ops {
 struct baton_ioas {
 	struct baton_ioas *next; /* of the context */
 	struct baton_ctx *ctx;
-	struct ioas_os os;
+	const struct ioas_os *os; /* outlives us */
+	uint64_t page; /* bytes of an ordinary page */
 	enum baton_ioas_backend asked;
 	char name[32];
 	struct baton_iova_range *asked_windows; /* NULL: all; sorted and merged */

@@ -20,7 +20,7 @@
 static int
 ask(const struct baton_ioas *ioas, unsigned long request, void *arg)
 {
-	return ioas->os.ioctl(&ioas->os, ioas->fd, request, arg);
+	return ioas->os->ioctl(ioas->os, ioas->fd, request, arg);
 }
 
 static void *
@@ -61,12 +61,13 @@ type1_open(struct baton_ioas *ioas)
 	const char *node = ioas->ops->backend == BATON_IOAS_COMPAT ? "/dev/iommu" : "/dev/vfio/vfio";
 	int ret;
 
-	ioas->fd = ioas->os.open(&ioas->os, node, O_RDWR);
-	if (ioas->fd < 0)
-		return ioas_open_failed(ioas, ioas->fd, node, ioas->name);
+	ret = ioas->os->open(ioas->os, node, O_RDWR);
+	if (ret < 0)
+		return ioas_open_failed(ioas, ret, node, ioas->name);
+	ioas->fd = ret;
 	ret = check_container(ioas, node);
 	if (ret) {
-		ioas->os.close(&ioas->os, ioas->fd);
+		ioas->os->close(ioas->os, ioas->fd);
 		ioas->fd = -1;
 		return ret;
 	}
@@ -83,7 +84,7 @@ drop_group(struct baton_ioas *ioas, struct ioas_group *group)
 	while (*at != group)
 		at = &(*at)->next;
 	*at = group->next;
-	ioas->os.close(&ioas->os, group->fd); /* leaves the container, too */
+	ioas->os->close(ioas->os, group->fd); /* leaves the container, too */
 	free(group);
 }
 
@@ -92,7 +93,7 @@ type1_close(struct baton_ioas *ioas)
 {
 	while (ioas->groups)
 		drop_group(ioas, ioas->groups);
-	ioas->os.close(&ioas->os, ioas->fd);
+	ioas->os->close(ioas->os, ioas->fd);
 	ioas->fd = -1;
 	ioas->iommu_set = false;
 }
@@ -112,13 +113,13 @@ container_failed(struct baton_ioas *ioas, int ret, const struct ioas_found *foun
 		{ EBUSY, "the group is attached elsewhere; stop that first" },
 		{ EBADF, "the kernel does not take this descriptor; load the modules of one kernel" },
 		{ EBADFD, "the kernel's VFIO takes no iommufd for a container; ask for the backend type1" },
-		{ ENOMEM, "the kernel is out of memory; free some" },
+		{ ENOMEM, "the kernel is out of memory; stop other programs to free some" },
 		{ ENODEV, "no IOMMU is loaded for the group: modprobe vfio_iommu_type1, or the device was just unbound" },
 		{ 0, "look at dmesg" },
 	};
 	struct ioas_text others = { 0 };
 
-	ioas_say_group(&ioas->os, found, true, others.text, sizeof(others.text));
+	ioas_say_group(ioas->os, found, true, others.text, sizeof(others.text));
 	if ((ret == -EBUSY || ret == -EPERM) && others.text[0])
 		return baton_err(-ret, "%s: %s: %s: its IOMMU group %d also holds %s; give these to vfio-pci or to no driver "
 				 "(dpdk-devbind.py -u)", found->bdf, call, strerror(-ret), found->group, others.text);
@@ -133,14 +134,14 @@ check_viable(struct baton_ioas *ioas, const struct ioas_found *found, int fd)
 		{ 0, "look at dmesg" },
 	};
 	struct vfio_group_status status = { .argsz = sizeof(status) };
-	int ret = ioas->os.ioctl(&ioas->os, fd, VFIO_GROUP_GET_STATUS, &status);
+	int ret = ioas->os->ioctl(ioas->os, fd, VFIO_GROUP_GET_STATUS, &status);
 	struct ioas_text others = { 0 };
 
 	if (ret < 0)
 		return ioas_failed(ret, found->bdf, "VFIO_GROUP_GET_STATUS", fixes);
 	if (status.flags & VFIO_GROUP_FLAGS_VIABLE)
 		return 0;
-	ioas_say_group(&ioas->os, found, true, others.text, sizeof(others.text));
+	ioas_say_group(ioas->os, found, true, others.text, sizeof(others.text));
 	return baton_err(EBUSY, "%s: VFIO_GROUP_GET_STATUS: its IOMMU group %d is not all VFIO's, so none of it may be used: it also "
 			 "holds %s; give these to vfio-pci or to no driver (dpdk-devbind.py -u)", found->bdf, found->group,
 			 others.text[0] ? others.text : "a device in use by the kernel or by another process");
@@ -150,7 +151,7 @@ static int
 join_container(struct baton_ioas *ioas, const struct ioas_found *found, int group_fd)
 {
 	int container = ioas->fd;
-	int ret = ioas->os.ioctl(&ioas->os, group_fd, VFIO_GROUP_SET_CONTAINER, &container);
+	int ret = ioas->os->ioctl(ioas->os, group_fd, VFIO_GROUP_SET_CONTAINER, &container);
 
 	if (ret < 0)
 		return container_failed(ioas, ret, found, "VFIO_GROUP_SET_CONTAINER");
@@ -175,14 +176,14 @@ leave(struct baton_ioas *ioas, struct ioas_group *group)
 static int
 open_group(struct baton_ioas *ioas, const struct ioas_found *found, struct ioas_group **out)
 {
-	struct ioas_group *group = ioas->os.alloc(&ioas->os, sizeof(*group));
+	struct ioas_group *group = ioas->os->alloc(ioas->os, sizeof(*group));
 	char node[64];
 	int ret;
 
 	if (!group)
-		return baton_err(ENOMEM, "%s: no memory for a group's %zu bytes; free some", found->bdf, sizeof(*group));
+		return baton_err(ENOMEM, "%s: no memory for a group's %zu bytes; stop other programs to free some", found->bdf, sizeof(*group));
 	snprintf(node, sizeof(node), "/dev/vfio/%s%d", found->noiommu ? "noiommu-" : "", found->group);
-	group->fd = ioas->os.open(&ioas->os, node, O_RDWR);
+	group->fd = ioas->os->open(ioas->os, node, O_RDWR);
 	if (group->fd < 0) {
 		ret = ioas_open_failed(ioas, group->fd, node, found->bdf);
 		free(group);
@@ -238,11 +239,11 @@ check_coherent(struct baton_ioas *ioas, const struct ioas_found *found)
 	unsigned major = 0, minor = 0;
 	char release[64];
 
-	if (ioas->ops->backend == BATON_IOAS_NOIOMMU || ioas->os.coherent)
+	if (ioas->ops->backend == BATON_IOAS_NOIOMMU || ioas->os->coherent)
 		return 0;
 	if (ask(ioas, VFIO_CHECK_EXTENSION, value(VFIO_DMA_CC_IOMMU)) > 0)
 		return 0;
-	if (ioas->os.read(&ioas->os, "/proc/sys/kernel/osrelease", release, sizeof(release)) > 0)
+	if (ioas->os->read(ioas->os, "/proc/sys/kernel/osrelease", release, sizeof(release)) > 0)
 		sscanf(release, "%u.%u", &major, &minor);
 	if (major > 5 || (major == 5 && minor >= 19))
 		return 0;
@@ -283,7 +284,7 @@ type1_attach(struct baton_ioas *ioas, const struct ioas_found *found, struct ioa
 	ret = check_coherent(ioas, found);
 	if (!ret) {
 		memcpy(bdf, found->bdf, sizeof(bdf));
-		dev->fd = ioas->os.ioctl(&ioas->os, group->fd, VFIO_GROUP_GET_DEVICE_FD, bdf);
+		dev->fd = ioas->os->ioctl(ioas->os, group->fd, VFIO_GROUP_GET_DEVICE_FD, bdf);
 		if (dev->fd < 0)
 			ret = device_failed(dev->fd, found);
 	}
@@ -300,7 +301,7 @@ type1_attach(struct baton_ioas *ioas, const struct ioas_found *found, struct ioa
 void
 type1_detach(struct baton_ioas *ioas, struct ioas_device *dev)
 {
-	ioas->os.close(&ioas->os, dev->fd);
+	ioas->os->close(ioas->os, dev->fd);
 	dev->group->devices--;
 	type1_tidy(ioas);
 }
@@ -324,9 +325,9 @@ read_caps(struct baton_ioas *ioas, const uint8_t *info, uint32_t bytes, uint32_t
 				return baton_err(EIO, "%s: VFIO_IOMMU_GET_INFO: %u address ranges in %u bytes; report this kernel",
 						 ioas->name, cap->nr_iovas, bytes);
 			free(out->ranges);
-			out->ranges = ioas->os.alloc(&ioas->os, (cap->nr_iovas + 1) * sizeof(*out->ranges));
+			out->ranges = ioas->os->alloc(ioas->os, (cap->nr_iovas + 1) * sizeof(*out->ranges));
 			if (!out->ranges)
-				return baton_err(ENOMEM, "%s: no memory for %u address ranges; free some", ioas->name, cap->nr_iovas);
+				return baton_err(ENOMEM, "%s: no memory for %u address ranges; stop other programs to free some", ioas->name, cap->nr_iovas);
 			out->n_ranges = cap->nr_iovas;
 			for (uint32_t i = 0; i < cap->nr_iovas; i++)
 				out->ranges[i] = (struct baton_iova_range){ cap->iova_ranges[i].start, cap->iova_ranges[i].end };
@@ -343,9 +344,9 @@ read_caps(struct baton_ioas *ioas, const uint8_t *info, uint32_t bytes, uint32_t
 static int
 ranges_unknown(struct baton_ioas *ioas, struct ioas_limits *out)
 {
-	out->ranges = ioas->os.alloc(&ioas->os, 2 * sizeof(*out->ranges));
+	out->ranges = ioas->os->alloc(ioas->os, 2 * sizeof(*out->ranges));
 	if (!out->ranges)
-		return baton_err(ENOMEM, "%s: no memory for 2 address ranges; free some", ioas->name);
+		return baton_err(ENOMEM, "%s: no memory for 2 address ranges; stop other programs to free some", ioas->name);
 	out->ranges[0] = (struct baton_iova_range){ 0, 0xfedfffff };
 	out->ranges[1] = (struct baton_iova_range){ 0x100000000, 0x7fffffffff };
 	out->n_ranges = 2;
@@ -361,16 +362,16 @@ type1_limits(struct baton_ioas *ioas, struct ioas_limits *out)
 
 	*out = (struct ioas_limits){ .mappings_left = UINT64_MAX };
 	for (int tries = 0; tries < 4; tries++) {
-		struct vfio_iommu_type1_info *info = ioas->os.alloc(&ioas->os, bytes);
+		struct vfio_iommu_type1_info *info = ioas->os->alloc(ioas->os, bytes);
 		uint32_t room = bytes;
 
 		if (!info)
-			return baton_err(ENOMEM, "%s: no memory for %u bytes of limits; free some", ioas->name, bytes);
+			return baton_err(ENOMEM, "%s: no memory for %u bytes of limits; stop other programs to free some", ioas->name, bytes);
 		info->argsz = room;
 		ret = ask(ioas, VFIO_IOMMU_GET_INFO, info);
 		bytes = info->argsz;
 		if (ret >= 0 && (bytes <= room || bytes > 1u << 20)) {
-			out->page_sizes = info->flags & VFIO_IOMMU_INFO_PGSIZES ? info->iova_pgsizes : ioas->os.page;
+			out->page_sizes = info->flags & VFIO_IOMMU_INFO_PGSIZES ? info->iova_pgsizes : ioas->page;
 			if (info->flags & VFIO_IOMMU_INFO_CAPS)
 				ret = read_caps(ioas, (const uint8_t *)info, room, info->cap_offset, out);
 			if (ret >= 0 && !out->ranges)

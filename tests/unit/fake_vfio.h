@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A kernel's VFIO and iommufd that is not there, behind struct ioas_os: device and group nodes, containers, iommufds with
+ * their objects, what is mapped and pinned, and the errors Linux 6.12 gives. Each call can be made to fail.
+ */
+#ifndef FAKE_VFIO_H
+#define FAKE_VFIO_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "ctx/ctx.h"
+#include "ioas/space.h"
+#include "ioas/uapi.h"
+
+#define KIB 1024ull
+#define MIB (1ull << 20)
+#define GIB (1ull << 30)
+
+#define FAKE_DEVS  6
+#define FAKE_FDS   64
+#define FAKE_MAPS  128
+#define FAKE_CALLS 512
+
+struct fake_dev {
+	const char *bdf; /* NULL: an empty slot */
+	const char *driver;
+	const char *class;
+	int group; /* -1: none */
+	bool noiommu;
+	const char *cdev;
+	struct baton_iova_range windows[3]; /* both 0: no more */
+	uint64_t page_sizes;
+	bool isolated; /* interrupts are remapped */
+};
+
+struct fake_map {
+	uint64_t iova, bytes;
+	unsigned prot; /* BATON_MAP_* */
+};
+
+/* What devices are attached to: an iommufd's IOAS or a container. */
+struct fake_space {
+	uint32_t id; /* 0: an empty slot */
+	struct fake_map maps[FAKE_MAPS];
+	unsigned n;
+};
+
+enum fake_kind { FAKE_FREE, FAKE_IOMMUFD, FAKE_CDEV, FAKE_CONTAINER, FAKE_GROUP, FAKE_DEVICE, FAKE_PAGEMAP };
+
+struct fake_fd {
+	enum fake_kind kind;
+	int index;  /* device (CDEV, DEVICE) or group number (GROUP) */
+	int to;     /* CDEV: its iommufd; GROUP: its container; DEVICE: its group's descriptor; -1: none */
+	uint32_t id; /* CDEV: the IOAS it is attached to; IOMMUFD: the one for compat */
+	bool iommu; /* CONTAINER: VFIO_SET_IOMMU was done */
+	struct fake_space space[2];
+};
+
+struct fake {
+	struct ioas_os os; /* first, so that the calls find the rest */
+
+	/* the machine */
+	struct fake_dev devs[FAKE_DEVS];
+	bool iommufd, cdevs, container, container_is_iommufd, noiommu_mode;
+	bool option, enforces, pagemap_hidden;
+	int rlimit_mode; /* what IOMMU_OPTION says */
+	const char *release;
+	uint64_t soft, hard, dma_avail;
+	bool exempt;
+	uint64_t other_pins; /* bytes another process of the user pinned */
+	uint64_t locked;     /* bytes this process locked otherwise */
+	struct {
+		const char *path;
+		int err;
+	} deny[4];
+	struct {
+		const char *pid, *comm, *node;
+	} holder;
+	uint64_t physical; /* of the first page; pages are in descending order */
+
+	/* what is open */
+	struct fake_fd fds[FAKE_FDS];
+	uint32_t next_id;
+	uint64_t pinned;
+	unsigned map_calls;
+
+	/* failing */
+	int calls, fail_at, err;
+	const char *call[FAKE_CALLS + 1]; /* by number, from 1 */
+};
+
+/** A machine with an Intel-like IOMMU and two NICs on vfio-pci, 0000:00:03.0 and 0000:00:04.0. */
+struct fake *fake_new(void);
+
+/** Nothing is open, mapped or pinned. */
+void fake_assert_idle(const struct fake *f);
+
+/** All mappings of all address spaces. */
+unsigned fake_mappings(const struct fake *f);
+const struct fake_map *fake_mapping(const struct fake *f, unsigned i);
+
+struct bare_ctx {
+	struct baton_ctx ctx;
+	int warnings, infos;
+	char last[1024];
+};
+
+/** A context with nothing but a log. */
+struct bare_ctx *fake_ctx(void);
+
+void assert_says(const char *part);
+
+/** An address space on the fake kernel; -errno or 0. */
+int fake_ioas(struct fake *f, struct bare_ctx *b, enum baton_ioas_backend backend, struct baton_ioas **out);
+
+/** Map @bytes at a made-up address. @page: of the memory. */
+int fake_do_map(struct baton_ioas *ioas, uint64_t bytes, uint64_t page, uint64_t limit, struct baton_mapping **out);
+
+#endif
