@@ -246,6 +246,8 @@ vu_map(struct virtio_dev *vd)
 	if (vd->vu.old_pidfd >= 0)
 		close(vd->vu.old_pidfd);
 	vd->vu.old_pidfd = -1;
+	/* What a start that failed has mapped is in nobody's table. */
+	memset(port->views, 0, sizeof(port->views));
 	baton_arena_info(vd->rings, &rings);
 	vd->ring_iova = add_region(&t, rings.base, rings.bytes, rings.fd, 0);
 	for (unsigned i = 0; i < port->info.rx_queues; i++) {

@@ -58,8 +58,10 @@ on_log(void *arg, enum baton_log_level level, const char *line)
 {
 	struct rig *r = arg;
 
-	if (level <= BATON_LOG_WARN)
-		snprintf(r->logged, sizeof(r->logged), "%s", line);
+	size_t used = strlen(r->logged);
+
+	if (level <= BATON_LOG_WARN && used < sizeof(r->logged) - 1)
+		snprintf(r->logged + used, sizeof(r->logged) - used, "%s\n", line);
 	if (getenv("LIAR_LOG"))
 		fprintf(stderr, "log %d: %s\n", level, line);
 }

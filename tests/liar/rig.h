@@ -46,7 +46,7 @@ struct rig {
 	unsigned violations; /* ownership reports */
 	uint32_t quarantined; /* after rig_discard() */
 	unsigned events[4];   /* by enum baton_port_event */
-	char logged[512];     /* the last line of a warning or an error */
+	char logged[8192];    /* warnings and errors, as many as fit */
 	char dir[64], path[96];
 };
 
