@@ -73,9 +73,12 @@ def signals():
         for app in ("", "--stats-period=1", "-i -a", "--forward-mode=txonly"):
             p = subprocess.Popen(command(NULL2, app), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                  stderr=subprocess.STDOUT)
+            begun = ""
+            while "Logical Core" not in begun and p.poll() is None:
+                begun += p.stdout.readline().decode()
             time.sleep(0.5)
             p.send_signal(sig)
-            out = p.stdout.read().decode()
+            out = begun + p.stdout.read().decode()
             expect(p.wait(LIMIT) == 0, "%s %s: %s %s" % (sig, app, p.returncode, out))
             expect(totals(out)[2] > 0 and "Closing port 1" in out and "Bye" in out, out)
             p.stdin.close()
