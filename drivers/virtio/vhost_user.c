@@ -386,12 +386,31 @@ vu_stop(struct virtio_dev *vd)
 	return ret;
 }
 
+/*
+ * Say once more that the other rings are enabled, which changes nothing by the protocol. DPDK's vhost takes its whole device
+ * down when one ring is stopped, and when it comes up again its net_vhost serves the rings only that it hears of anew.
+ */
+static void
+enable_others(struct virtio_dev *vd, const struct virtq *but)
+{
+	struct virtq *vq;
+	unsigned i;
+
+	EACH_QUEUE(vd, vq, i)
+		if (vq != but && !vq->q.stopped && enable(vd, vq, 1) < 0)
+			return; /* disconnected; nothing of this ring's is lost by that */
+}
+
 static int
 vu_ring_start(struct virtio_dev *vd, struct virtq *vq)
 {
 	int ret = start_ring(vd, vq);
 
-	return ret < 0 ? ret : enable(vd, vq, 1);
+	if (!ret)
+		ret = enable(vd, vq, 1);
+	if (!ret)
+		enable_others(vd, vq);
+	return ret;
 }
 
 static int
@@ -399,7 +418,11 @@ vu_ring_stop(struct virtio_dev *vd, struct virtq *vq)
 {
 	int ret = enable(vd, vq, 0);
 
-	return ret < 0 && ret != -EREMOTEIO ? ret : let_go(vd, vq);
+	if (!ret || ret == -EREMOTEIO)
+		ret = let_go(vd, vq);
+	if (!ret)
+		enable_others(vd, vq);
+	return ret;
 }
 
 /* A process that was killed closes its sockets some moments before it is gone. */
