@@ -233,7 +233,7 @@ baton_queue_arm(struct baton_queue *q)
 void
 baton_queue_disarm(struct baton_queue *q)
 {
-	uint8_t armed = __atomic_load_n(&q->armed, __ATOMIC_RELAXED);
+	uint32_t armed = __atomic_load_n(&q->armed, __ATOMIC_RELAXED);
 	uint64_t wakes;
 
 	if (!armed)

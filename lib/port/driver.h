@@ -37,7 +37,6 @@ struct baton_queue {
 	uint8_t tx;
 	uint8_t set_up;
 	uint8_t stopped; /* by baton_queue_stop(), while its port goes on */
-	uint8_t armed;   /* relaxed atomic: its worker may be asleep on wake_fd */
 
 	struct {
 		uint64_t packets, bytes, errors, missed, nobuf, violations;
@@ -48,6 +47,7 @@ struct baton_queue {
 	struct baton_port *port;
 	struct baton_pool *pool; /* RX only */
 	int wake_fd;     /* an eventfd that wakes its worker, or -1; the driver's, from queue_setup on */
+	uint32_t armed;  /* atomic: its worker may be asleep on wake_fd; not beside what the control thread reads */
 	char error[128]; /* the protocol violation that stopped it, or "" */
 	int (*active_burst)(struct baton_queue *q, struct baton_token *tokens, unsigned n);
 };

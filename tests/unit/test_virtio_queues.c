@@ -7,12 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* TSan makes each of these many times slower, and 2,000 go through every interleaving there is to find. */
-#ifdef __SANITIZE_THREAD__
-#define ROUNDS 2000
-#else
 #define ROUNDS 10000
-#endif
 
 /* A worker may be off the CPU for long: this machine is not the tests' alone. */
 static const struct rig_config two_pairs = { .pairs = 2, .pool_count = 4096, .stop_timeout_ms = 5000 };
