@@ -203,6 +203,18 @@ attach(struct baton_ioas *ioas, const struct ioas_found *found, struct ioas_devi
 	return 0;
 }
 
+/* VFIO's groups give a device out more than once; two drivers on one would be the end of it. */
+static int
+check_not_ours(const struct baton_ctx *ctx, const char *bdf)
+{
+	for (const struct baton_ioas *other = ctx->ioases; other; other = other->next)
+		for (const struct ioas_device *dev = other->devices; dev; dev = dev->next)
+			if (!strcmp(dev->bdf, bdf))
+				return baton_err(EBUSY, "%s: this program has the device open already, in the address space %s; close that "
+						 "port first", bdf, other->name);
+	return 0;
+}
+
 int
 ioas_attach(struct baton_ioas *ioas, const char *bdf, struct ioas_device **out)
 {
@@ -222,6 +234,9 @@ ioas_attach(struct baton_ioas *ioas, const char *bdf, struct ioas_device **out)
 		return baton_err(ENODEV, "%s: the backend noiommu was asked for, but %s; ask for auto, or boot without the IOMMU (intel_iommu=off) "
 				 "and load vfio with enable_unsafe_noiommu_mode=1", found.bdf,
 				 found.group < 0 ? "VFIO offers no noiommu group for it" : "an IOMMU protects this device");
+	ret = check_not_ours(ioas->ctx, found.bdf);
+	if (ret)
+		return ret;
 	dev = ioas->os->alloc(ioas->os, sizeof(*dev));
 	if (!dev)
 		return baton_err(ENOMEM, "%s: no memory for a device's %zu bytes; stop other programs to free some", found.bdf, sizeof(*dev));

@@ -73,8 +73,8 @@ no_such_device(const struct ioas_os *os, const char *bdf)
 		return baton_err(ENODEV, "%s: no such PCI device, and " PCI " cannot be read: %s; is sysfs mounted?",
 				 bdf, strerror(-ret));
 	return baton_err(ENODEV, "%s: no such PCI device%s%s%s; network devices here: %s; lspci -D lists all", bdf,
-			 names.near[0] ? "; did you mean " : "", names.near,
-			 names.near[0] ? "?" : "", names.n_nics ? names.nics.text : "none");
+			 names.near[0] ? " (did you mean " : "", names.near,
+			 names.near[0] ? "?)" : "", names.n_nics ? names.nics.text : "none");
 }
 
 static int
@@ -194,7 +194,7 @@ one_member(void *arg, const char *name)
 		return 0;
 	snprintf(path, sizeof(path), PCI "/%s/driver", name);
 	m->os->link(m->os, path, false, driver);
-	if (m->in_the_way && (strstr(driver, "vfio") || !strcmp(driver, "pcieport") || !strcmp(driver, "pci-stub")))
+	if (m->in_the_way && (!driver[0] || strstr(driver, "vfio") || !strcmp(driver, "pcieport") || !strcmp(driver, "pci-stub")))
 		return 0;
 	ioas_say(&m->text, "%s%s (%s)", m->text.len ? ", " : "", name, driver[0] ? driver : "no driver");
 	return 0;

@@ -23,7 +23,11 @@ struct ioas_found {
  */
 int ioas_find(const struct ioas_os *os, const char *bdf, bool want_noiommu, struct ioas_found *out);
 
-/** Who else is in a group: "0000:00:1f.3 (snd_hda_intel), 0000:00:1f.4 (no driver)". @others: only those drivers in the way. */
+/**
+ * Who else is in the device's group: "0000:00:1f.3 (snd_hda_intel), 0000:00:1f.4 (no driver)".
+ *
+ * @in_the_way: only those whose drivers keep the group from being used.
+ */
 void ioas_say_group(const struct ioas_os *os, const struct ioas_found *found, bool in_the_way,
 		    char *to, size_t room);
 

@@ -34,7 +34,7 @@ baton_ioas_backend_by_name(const char *name, enum baton_ioas_backend *out)
 		}
 	near = baton_nearest(name, backend_names);
 	return baton_err(EINVAL, "\"%s\" is no kind of I/O address space%s%s%s; there are auto, iommufd, type1, compat, noiommu and flat",
-			 name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+			 name, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
 }
 
 static int

@@ -75,9 +75,7 @@ static int
 bind_failed(struct baton_ioas *ioas, int ret, const struct ioas_found *found, const char *node)
 {
 	static const struct ioas_fix fixes[] = {
-		{ EPERM, "the IOMMU does not isolate interrupts (no interrupt remapping), so a device could raise any; switch "
-			 "interrupt remapping on in the firmware (a virtual machine: intel-iommu,intremap=on), or accept it: "
-			 "echo Y > /sys/module/iommufd/parameters/allow_unsafe_interrupts" },
+		{ EPERM, IOAS_UNSAFE("iommufd") },
 		{ ENODEV, "the device has no IOMMU, or was just unbound; look at dmesg" },
 		{ EBADF, "the device's node and /dev/iommu do not go together; load the modules of one kernel" },
 		{ ENOTTY, "the kernel's VFIO knows no iommufd; ask for the backend type1" },
@@ -96,7 +94,7 @@ bind_failed(struct baton_ioas *ioas, int ret, const struct ioas_found *found, co
 	if ((ret == -EINVAL || ret == -EBUSY) && who.text[0])
 		return baton_err(EBUSY, "%s: VFIO_DEVICE_BIND_IOMMUFD: %s: the device is in use by %s; stop that first",
 				 found->bdf, strerror(-ret), who.text);
-	if (ret == -EBUSY && others.text[0])
+	if ((ret == -EBUSY || ret == -EPERM) && others.text[0])
 		return baton_err(EBUSY, "%s: VFIO_DEVICE_BIND_IOMMUFD: %s: its IOMMU group %d also holds %s; give these to "
 				 "vfio-pci or to no driver (dpdk-devbind.py -u)", found->bdf, strerror(-ret), found->group,
 				 others.text);

@@ -65,7 +65,7 @@ no_room(const struct baton_ioas *ioas, const struct baton_mapping *m, uint64_t l
 {
 	uint64_t largest = iova_largest(&ioas->space, limit);
 	struct ioas_text windows = { 0 }, under = { 0 };
-	char size[32], most[32];
+	char size[32], most[32], all[32];
 
 	ioas_say_ranges(&windows, ioas->space.windows, ioas->space.n_windows);
 	if (limit != UINT64_MAX)
@@ -75,9 +75,9 @@ no_room(const struct baton_ioas *ioas, const struct baton_mapping *m, uint64_t l
 				 "only: no address satisfies both; use another device or IOMMU", m->name,
 				 ioas_size(size, m->info.bytes), under.text, windows.text);
 	return baton_err(ENOSPC, "%s: %s are needed in one run of addresses%s, but the largest that is free there has %s; the windows are "
-			 "%s, with %u mappings of %" PRIu64 " bytes in them; use less memory, or an address space a port", m->name,
+			 "%s, with %u mappings of %s in them; use less memory, or an address space a port", m->name,
 			 ioas_size(size, m->info.bytes), under.text, ioas_size(most, largest), windows.text, ioas->n_mappings,
-			 ioas->mapped_bytes);
+			 ioas_size(all, ioas->mapped_bytes));
 }
 
 /* The largest page both the memory and the IOMMU have comes first; where no run is left for it, smaller ones will do. */
@@ -178,7 +178,7 @@ map_failed(const struct baton_ioas *ioas, const struct baton_mapping *m, int ret
 	struct ioas_text help = { 0 };
 	struct ioas_fix fixes[] = {
 		{ ENOMEM, help.text },
-		{ EFAULT, "the kernel cannot pin this memory: not all of it is there, or it is a device's; map an arena of Baton's" },
+		{ EFAULT, "the kernel cannot pin this memory: not all of it is there or may be written, or it is a device's; map an arena of Baton's" },
 		{ EINVAL, "the kernel refuses these addresses; look at the ranges of the address space and at dmesg" },
 		{ EEXIST, "something else is mapped at these addresses; look who else uses this address space" },
 		{ EADDRINUSE, "something else is mapped at these addresses; look who else uses this address space" },

@@ -94,8 +94,10 @@ noiommu_place(struct baton_ioas *ioas, struct baton_mapping *m)
 
 	if (locks(ioas, m)) {
 		ret = ioas->os->lock(ioas->os, m->info.va, m->info.bytes);
-		if (ret)
+		if (ret) { /* what comes before the page that failed is locked */
+			ioas->os->unlock(ioas->os, m->info.va, m->info.bytes);
 			return ioas_failed(ret, m->name, "mlock", fixes);
+		}
 	}
 	ret = read_addresses(ioas, m, page);
 	if (ret) {

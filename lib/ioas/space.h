@@ -96,6 +96,13 @@ struct baton_ioas {
 
 extern const struct ioas_ops ioas_iommufd, ioas_type1, ioas_compat, ioas_noiommu, ioas_flat;
 
+/* What EPERM means for a device whose nodes could be opened: the group is not known to be anybody else's. */
+#define IOAS_UNSAFE(module)                                                                                   \
+	"either the IOMMU does not isolate interrupts (no interrupt remapping), so that a device could raise any, "        \
+	"or another device of its group is in use by another process; stop that, or switch interrupt remapping on in the " \
+	"firmware (a virtual machine: intel-iommu,intremap=on), or accept it: echo Y > "                                   \
+	"/sys/module/" module "/parameters/allow_unsafe_interrupts"
+
 /* baton_ioas_create() on a given kernel. For the tests. */
 int baton_ioas_create_with(struct baton_ctx *ctx, const struct baton_ioas_config *config,
 			   const struct ioas_os *os, struct baton_ioas **out);

@@ -104,9 +104,7 @@ static int
 container_failed(struct baton_ioas *ioas, int ret, const struct ioas_found *found, const char *call)
 {
 	static const struct ioas_fix fixes[] = {
-		{ EPERM, "the IOMMU does not isolate interrupts (no interrupt remapping), so a device could raise any; switch "
-			 "interrupt remapping on in the firmware (a virtual machine: intel-iommu,intremap=on), or accept it: "
-			 "echo Y > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts" },
+		{ EPERM, IOAS_UNSAFE("vfio_iommu_type1") },
 		{ EINVAL, "this device's IOMMU cannot share the address space: what is mapped may lie where this device can have nothing "
 			  "(reserved addresses, or beyond what its IOMMU translates); open this device first, or give it an address "
 			  "space of its own" },
@@ -121,7 +119,7 @@ container_failed(struct baton_ioas *ioas, int ret, const struct ioas_found *foun
 
 	ioas_say_group(ioas->os, found, true, others.text, sizeof(others.text));
 	if ((ret == -EBUSY || ret == -EPERM) && others.text[0])
-		return baton_err(-ret, "%s: %s: %s: its IOMMU group %d also holds %s; give these to vfio-pci or to no driver "
+		return baton_err(EBUSY, "%s: %s: %s: its IOMMU group %d also holds %s; give these to vfio-pci or to no driver "
 				 "(dpdk-devbind.py -u)", found->bdf, call, strerror(-ret), found->group, others.text);
 	return ioas_failed(ret, found->bdf, call, fixes);
 }
@@ -203,6 +201,19 @@ open_group(struct baton_ioas *ioas, const struct ioas_found *found, struct ioas_
 	return 0;
 }
 
+/*
+ * When its last group was unplugged, the container has lost its IOMMU, and with it all mappings.
+ *
+ * Return: whether that happened.
+ */
+static bool
+lost(const struct baton_ioas *ioas)
+{
+	struct vfio_iommu_type1_info info = { .argsz = offsetof(struct vfio_iommu_type1_info, cap_offset) };
+
+	return ioas->iommu_set && ioas->ops->backend != BATON_IOAS_NOIOMMU && ask(ioas, VFIO_IOMMU_GET_INFO, &info) == -EINVAL;
+}
+
 static int
 get_group(struct baton_ioas *ioas, const struct ioas_found *found, struct ioas_group **out)
 {
@@ -211,6 +222,9 @@ get_group(struct baton_ioas *ioas, const struct ioas_found *found, struct ioas_g
 			*out = g;
 			return 0;
 		}
+	if (ioas->n_mappings && lost(ioas))
+		return baton_err(EBUSY, "%s: the address space %s lost its mappings when its last device was unplugged, and %u of them are "
+				 "still in use; close the port of that device first", found->bdf, ioas->name, ioas->n_mappings);
 	return open_group(ioas, found, out);
 }
 
@@ -258,8 +272,7 @@ device_failed(int ret, const struct ioas_found *found)
 		{ EADDRINUSE, "what is mapped in this address space lies where this device can have nothing (reserved addresses, or "
 			      "beyond what its IOMMU translates); open this device first, or give it an address space of its own" },
 		{ EBUSY, "the device is open elsewhere; stop that first (fuser -v on its nodes under /dev/vfio)" },
-		{ EPERM, "the IOMMU does not isolate interrupts (no interrupt remapping); accept it with: echo Y > "
-			 "/sys/module/iommufd/parameters/allow_unsafe_interrupts" },
+		{ EPERM, IOAS_UNSAFE("iommufd") },
 		{ ENODEV, "the group has no such device any more; look at dmesg" },
 		{ EINVAL, "the device is open by its own node (fuser -v /dev/vfio/devices/*), or its DMA is not cache-coherent, which Baton "
 			  "needs" },
@@ -413,11 +426,9 @@ type1_unmap(struct baton_ioas *ioas, const struct baton_mapping *m)
 		.iova = m->info.iova,
 		.size = m->info.bytes,
 	};
-	struct vfio_iommu_type1_info info = { .argsz = offsetof(struct vfio_iommu_type1_info, cap_offset) };
 	int ret = ask(ioas, VFIO_IOMMU_UNMAP_DMA, &unmap);
 
-	/* When its last group was unplugged, the container has lost its IOMMU, and with it all mappings. */
-	if (ret == -EINVAL && ask(ioas, VFIO_IOMMU_GET_INFO, &info) == -EINVAL)
+	if (ret == -EINVAL && lost(ioas))
 		return 0;
 	if (ret < 0)
 		return ret;
