@@ -21,6 +21,7 @@ static const char text[] =
 	"  -c MASK              the same as a hexadecimal mask\n"
 	"  --main-lcore=N       the main thread's, in place of the lowest\n"
 	"  --vdev=NAME[,ARGS]   add a port; may be repeated\n"
+	"  -a BDF[,ARGS]        add a port on a PCI device bound to vfio-pci, -a 0000:00:03.0,ioas=type1\n"
 	"  --no-huge            take ordinary pages, not hugepages\n"
 	"  --huge-dir=DIR       take hugepages from this mounted hugetlbfs\n"
 	"  --log-level=LEVEL    error, warning, info (the default) or debug\n"

@@ -177,8 +177,7 @@ env_option(struct options *opt, int o, const char *arg)
 		return set_uint("-n", arg, 1, 32, &ignored);
 	case 'a':
 	case O_PCI:
-		complain("%s: there are no PCI ports yet; use --vdev", arg);
-		return false;
+		return set_vdev(opt, arg);
 	case O_NO_HUGE:
 		opt->no_huge = true;
 		return true;
@@ -407,7 +406,8 @@ check(struct options *opt)
 	unsigned fwd;
 
 	if (!opt->n_vdevs) {
-		complain("no ports: name at least one with --vdev, such as --vdev=net_null0");
+		complain(
+			"no ports: name at least one, a PCI device with -a 0000:00:03.0, another with --vdev=net_null0");
 		return false;
 	}
 	if (opt->no_huge && opt->huge_dir) {

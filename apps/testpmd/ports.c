@@ -42,7 +42,7 @@ open_one(struct app *app, const char *devargs)
 	struct app_port *p = &app->ports[port];
 
 	if (baton_port_open(app->ctx, devargs, &p->port) < 0) {
-		complain("--vdev: %s", baton_last_error());
+		complain("%s", baton_last_error());
 		return false;
 	}
 	app->n_ports++;

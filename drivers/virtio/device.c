@@ -8,6 +8,18 @@
 
 #define DRAIN_MS 100 /* for TX at stop; less when the port's deadline is shorter */
 
+static const char *const pci_arg_names[] = {
+	"ioas",	      /* auto, iommufd, type1, compat, noiommu, flat: the address space's backend */
+	"mac",
+	"mrg_rxbuf",
+	"in_order",
+	"queue_size",
+	"queues",
+	"vectorized",
+	"packed_vq",
+	NULL,
+};
+
 static const char *const arg_names[] = {
 	"path",	      /* the backend's socket */
 	"mac",	      /* our address, when the device has none */
@@ -73,21 +85,36 @@ parse_args(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 	return 0;
 }
 
+static const struct {
+	uint64_t bit;
+	const char *name;
+} feature_names[] = {
+	{ VIRTIO_F_ACCESS_PLATFORM, "ACCESS_PLATFORM" }, { VIRTIO_F_ORDER_PLATFORM, "ORDER_PLATFORM" },
+	{ VIRTIO_F_RING_RESET, "RING_RESET" },		 { VIRTIO_NET_F_MRG_RXBUF, "MRG_RXBUF" },
+	{ VIRTIO_F_IN_ORDER, "IN_ORDER" },		 { VIRTIO_NET_F_STATUS, "STATUS" },
+	{ VIRTIO_NET_F_MAC, "MAC" },			 { VIRTIO_NET_F_MTU, "MTU" },
+	{ VIRTIO_NET_F_MQ, "MQ" },			 { VIRTIO_NET_F_CTRL_VQ, "CTRL_VQ" },
+	{ VIRTIO_NET_F_CSUM, "CSUM" },			 { VIRTIO_NET_F_GUEST_CSUM, "GUEST_CSUM" },
+};
+
 static void
 describe(struct virtio_dev *vd)
 {
-	snprintf(vd->port.info.detail, sizeof(vd->port.info.detail),
-		 "vhost-user at %s%s, split ring, %llu queue pairs, VERSION_1%s%s%s%s%s%s%s%s%s", vd->vu.path,
-		 vd->vu.server ? " (server)" : "", (unsigned long long)vd->max_pairs,
-		 vd->first & VIRTIO_NET_F_MRG_RXBUF ? " MRG_RXBUF" : "",
-		 vd->first & VIRTIO_F_IN_ORDER ? " IN_ORDER" : "",
-		 vd->first & VIRTIO_NET_F_STATUS ? " STATUS" : "",
-		 vd->first & VIRTIO_NET_F_MAC ? " MAC" : "",
-		 vd->first & VIRTIO_NET_F_MTU ? " MTU" : "",
-		 vd->first & VIRTIO_NET_F_MQ ? " MQ" : "",
-		 vd->first & VIRTIO_NET_F_CTRL_VQ ? " CTRL_VQ" : "",
-		 vd->first & VIRTIO_NET_F_CSUM ? " CSUM" : "",
-		 vd->first & VIRTIO_NET_F_GUEST_CSUM ? " GUEST_CSUM" : "");
+	char *text = vd->port.info.detail;
+	const size_t room = sizeof(vd->port.info.detail);
+	size_t len;
+
+	if (vd->tp == &virtio_pci_transport)
+		snprintf(text, room, "virtio-net PCI %s on %s", vd->vp.bdf, vd->vp.space);
+	else
+		snprintf(text, room, "vhost-user at %s%s", vd->vu.path, vd->vu.server ? " (server)" : "");
+	len = strlen(text);
+	snprintf(text + len, room - len, ", split ring, %llu queue pairs, VERSION_1", (unsigned long long)vd->max_pairs);
+	for (unsigned i = 0; i < sizeof(feature_names) / sizeof(feature_names[0]); i++) {
+		len = strlen(text);
+		if (vd->first & feature_names[i].bit)
+			snprintf(text + len, room - len, " %s", feature_names[i].name);
+	}
 }
 
 /* What of the features agreed on is of use to the port as it is configured. */
@@ -137,14 +164,15 @@ device_open(struct baton_port *port, const struct port_arg *args, unsigned n)
 
 	if (ret < 0)
 		return ret;
-	vd->tp = &vhost_user_transport;
+	vd->node = BATON_NODE_ANY;
+	vd->tp = port->driver == &virtio_driver ? &virtio_pci_transport : &vhost_user_transport;
 	ret = vd->tp->open(vd, args, n);
 	if (ret < 0)
 		return ret;
 	/* What the configuration space says counts only where the transport has one. */
 	if (vd->has_config)
 		wanted |= VIRTIO_NET_F_MAC | VIRTIO_NET_F_MTU | VIRTIO_NET_F_STATUS;
-	vd->first = vd->offered & wanted & ~vd->forbidden;
+	vd->first = vd->offered & (wanted | vd->transport_features) & ~vd->forbidden;
 	vd->features = negotiate(vd);
 	ret = limit_queues(vd, args, n);
 	if (ret < 0) {
@@ -185,7 +213,7 @@ static int
 make_rings(struct virtio_dev *vd)
 {
 	struct baton_mem_config mem = { .size = sizeof(mem), .name = "virtio-rings",
-					.page_size = BATON_PAGE_4K, .node = BATON_NODE_ANY,
+					.page_size = vd->ring_page ? vd->ring_page : BATON_PAGE_4K, .node = vd->node,
 					.bytes = BATON_CACHE_LINE + virtio_ctrl_bytes() };
 	struct baton_arena_info info;
 	struct virtq *vq;
@@ -229,7 +257,9 @@ empty_all(struct virtio_dev *vd, bool confirmed)
 	}
 	dma_ward_close(ward);
 	/* Our mapping only: a vhost-user backend has its own, and nothing of ours is in the rings. */
-	if (vd->rings)
+	if (vd->rings && vd->tp->unmap && vd->tp->unmap(vd) < 0)
+		baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: the rings' memory is lost: %s", vd->port.name, baton_last_error());
+	else if (vd->rings)
 		baton_arena_destroy(vd->rings);
 	vd->rings = NULL;
 	return confirmed ? 0 : held;
@@ -401,7 +431,7 @@ device_xstats(const struct baton_port *port, struct port_xstats *list)
 {
 	const struct virtio_dev *vd = (const struct virtio_dev *)(const void *)port;
 
-	port_xstat(list, vd->vu.reconnects, "reconnects");
+	port_xstat(list, vd->tp == &virtio_pci_transport ? vd->vp.recoveries : vd->vu.reconnects, "reconnects");
 	for (unsigned i = 0; i < port->info.tx_queues; i++)
 		port_xstat(list, __atomic_load_n(&virtq_of_const(port->txq[i])->kicks, __ATOMIC_RELAXED), "tx_q%u_kicks", i);
 	for (unsigned i = 0; i < port->info.rx_queues; i++)
@@ -439,4 +469,19 @@ const struct baton_driver virtio_user_driver = {
 	.args = arg_names,
 	.summary = "virtio-net over vhost-user: path=SOCKET[,server=1][,queues=N][,mac=..][,mrg_rxbuf=0][,in_order=0][,queue_size=N]",
 	.ops = &ops,
+};
+
+/* Section 4.1.2.1: modern devices are 0x1040 + 1; a transitional one must have the modern structures too. */
+static const struct pci_id pci_ids[] = {
+	{ 0x1af4, 0x1041 },
+	{ 0x1af4, 0x1000 },
+	{ 0, 0 },
+};
+
+const struct baton_driver virtio_driver = {
+	.name = "net_virtio",
+	.args = pci_arg_names,
+	.summary = "virtio-net over PCI: by address, 0000:00:03.0[,ioas=auto][,queues=N][,mrg_rxbuf=0][,in_order=0][,queue_size=N]",
+	.ops = &ops,
+	.pci_ids = pci_ids,
 };

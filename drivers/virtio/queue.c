@@ -248,6 +248,8 @@ virtq_arm(struct baton_queue *q)
 {
 	struct virtq *vq = virtq_of(q);
 
+	if (vq->no_wake)
+		return baton_err(ENOTSUP, "%s rxq %u: the device has no interrupt for it", q->port->name, q->index);
 	__atomic_store_n(&vq->avail->flags, 0, __ATOMIC_RELAXED);
 	smp_mb();
 	/* A ring with nothing posted, for want of buffers, is filled by polling only. */
@@ -266,6 +268,9 @@ void
 virtq_kick(struct virtq *vq)
 {
 	/* The device asked for it; a full eventfd counter has the notification already. */
-	(void)!eventfd_write(vq->kick_fd, 1);
+	if (vq->bell.len)
+		pci_write16(&vq->bell, 0, vq->vring);
+	else
+		(void)!eventfd_write(vq->kick_fd, 1);
 	queue_count(&vq->kicks, 1);
 }

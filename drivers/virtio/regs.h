@@ -87,13 +87,17 @@ _Static_assert(offsetof(struct virtio_net_hdr, num_buffers) == 10, "virtio 1.2, 
 #define VIRTIO_NET_F_MQ        (1ull << 22)
 #define VIRTIO_NET_F_CTRL_MAC_ADDR (1ull << 23)
 #define VIRTIO_F_VERSION_1     (1ull << 32)
+#define VIRTIO_F_ACCESS_PLATFORM (1ull << 33)
 #define VIRTIO_F_IN_ORDER      (1ull << 35)
+#define VIRTIO_F_ORDER_PLATFORM (1ull << 36)
+#define VIRTIO_F_RING_RESET    (1ull << 40)
 
 /* Device status: section 2.1. */
 #define VIRTIO_STATUS_ACKNOWLEDGE 1
 #define VIRTIO_STATUS_DRIVER      2
 #define VIRTIO_STATUS_DRIVER_OK   4
 #define VIRTIO_STATUS_FEATURES_OK 8
+#define VIRTIO_STATUS_NEEDS_RESET 64
 #define VIRTIO_STATUS_FAILED      128
 
 /* Section 5.1.4: the part of the configuration space that is read here. */

@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "pci.h"
 #include "port/driver.h"
 #include "regs.h"
 
@@ -62,6 +63,8 @@ struct virtq {
 	uint64_t hdr_iova;  /* a header of zeros, for packets without headroom */
 
 	int kick_fd;        /* the other way, q.wake_fd */
+	struct pci_reg bell; /* PCI: its doorbell, in place of kick_fd; len 0: none */
+	uint8_t no_wake;    /* the device has no interrupt left for it */
 	uint16_t vring;     /* the transport's number of it */
 	uint64_t kicks;     /* notifications sent to the device; relaxed atomic */
 	uint32_t offset;    /* of its rings in the port's ring memory */
@@ -77,6 +80,8 @@ struct virtio_transport {
 	int (*ready)(struct virtio_dev *vd);
 	/* Fill port->views: the context's pools and the ring arena become visible to the device. */
 	int (*map)(struct virtio_dev *vd);
+	/* Undo it, the port's queues being empty. NULL: nothing to undo. On failure the ring arena must stay. */
+	int (*unmap)(struct virtio_dev *vd);
 	int (*start)(struct virtio_dev *vd, uint64_t features);
 	/* Return 0 only when the device has confirmed that it let go. */
 	int (*stop)(struct virtio_dev *vd);
@@ -91,7 +96,8 @@ struct virtio_transport {
 	int (*reset)(struct virtio_dev *vd);
 };
 
-extern const struct virtio_transport vhost_user_transport;
+extern const struct virtio_transport vhost_user_transport, virtio_pci_transport;
+extern const struct baton_driver virtio_driver;
 
 /* The vhost-user transport's own. */
 enum vhost_state {
@@ -154,6 +160,10 @@ struct virtio_dev {
 	uint32_t timeout_ms;    /* for a reply */
 	uint64_t max_pairs;     /* queue pairs the device has */
 	char where[128];        /* for people: "the backend at /tmp/s0" */
+	uint64_t transport_features; /* those the transport wants of what is offered */
+	int node;               /* where the rings should lie */
+	uint64_t ring_page;     /* their page size; 0: 4 KiB */
+	struct virtio_pci vp;
 	struct baton_arena *rings;
 	uint8_t *ring_base;
 	uint64_t ring_iova;

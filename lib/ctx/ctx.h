@@ -10,6 +10,8 @@
 
 struct baton_ioas;
 struct baton_port;
+struct dma_map;
+struct pci_os;
 
 /* Something baton_ctx_poll() watches, and something it does at a time. Embedded in their owners. */
 struct ctx_source {
@@ -45,6 +47,8 @@ struct baton_ctx {
 	int epoll_fd;
 	struct ctx_source timer;   /* a timerfd, armed for the first of `timers` */
 	struct ctx_timer *timers;  /* by time */
+	struct dma_map *maps;      /* pools in address spaces (dma/map.c); control thread */
+	const struct pci_os *pci_os; /* NULL: the host's; tests have their own */
 	uint32_t warned; /* CTX_WARNED_*: what is said once per context */
 	pthread_mutex_t lock; /* the tables above and `warned`; never taken in a burst */
 };

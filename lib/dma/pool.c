@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "dma/map.h"
 #include "port/driver.h"
 
 #define LINE BATON_CACHE_LINE
@@ -290,6 +291,7 @@ baton_pool_destroy(struct baton_pool *pool)
 	}
 	memset(&ctx->views[pool->view.index], 0, sizeof(ctx->views[0]));
 	ctx->pools[pool->view.index] = NULL;
+	dma_map_forget(pool);
 	pool_release(pool);
 	return 0;
 }

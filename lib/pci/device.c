@@ -19,7 +19,7 @@ pci_config_read(struct pci_device *dev, unsigned off, unsigned n, uint32_t *valu
 	uint8_t b[4] = { 0 };
 	ssize_t got;
 
-	if (n > 4 || off + n > dev->config_size)
+	if (n > 4 || off > dev->config_size || n > dev->config_size - off)
 		return baton_err(EINVAL, "%s: byte %#x of a configuration space of %llu bytes", dev->info.bdf, off,
 				 (unsigned long long)dev->config_size);
 	got = dev->os->pread(dev->os, dev->fd, b, n, dev->config_offset + off);
@@ -36,7 +36,7 @@ pci_config_write(struct pci_device *dev, unsigned off, unsigned n, uint32_t valu
 	uint8_t b[4] = { (uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16), (uint8_t)(value >> 24) };
 	ssize_t put;
 
-	if (n > 4 || off + n > dev->config_size)
+	if (n > 4 || off > dev->config_size || n > dev->config_size - off)
 		return baton_err(EINVAL, "%s: byte %#x of a configuration space of %llu bytes", dev->info.bdf, off,
 				 (unsigned long long)dev->config_size);
 	put = dev->os->pwrite(dev->os, dev->fd, b, n, dev->config_offset + off);

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "ctx/ctx.h"
 #include "dma/pool.h"
+#include "pci/id.h"
 
 #define PORT_NAME_MAX 48
 
@@ -111,6 +112,7 @@ struct baton_driver {
 	const char *const *args; /* the argument keys it knows, NULL at the end */
 	const char *summary;     /* one line for help texts */
 	const struct port_ops *ops;
+	const struct pci_id *pci_ids; /* a driver of PCI devices, which are opened by address; else NULL */
 };
 
 #define PORT_AWAY       1 /* workers may still be in a burst */

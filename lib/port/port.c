@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Opening, configuring and closing ports. */
+#include "pci/pci.h"
 #include "port/port.h"
 
 #include <ctype.h>
@@ -45,6 +46,58 @@ no_driver(const char *name)
 		return baton_err(ENODEV, "no driver for \"%s\"; did you mean %s? There are: %s", name,
 				 near, list);
 	return baton_err(ENODEV, "no driver for \"%s\"; there are: %s", name, list);
+}
+
+static bool
+is_for(const struct baton_driver *drv, const struct pci_info *info)
+{
+	const struct pci_id *id = drv->pci_ids;
+
+	while (id && id->vendor && (id->vendor != info->vendor || id->device != info->device))
+		id++;
+	return id && id->vendor;
+}
+
+/* The driver of the PCI device @bdf. */
+static int
+find_pci_driver(const struct baton_ctx *ctx, const char *bdf, const struct baton_driver **out)
+{
+	struct pci_info info;
+	char list[128] = "";
+	int ret = pci_find(pci_os_of(ctx), bdf, &info);
+
+	if (ret < 0)
+		return ret;
+	for (const struct baton_driver *const *d = baton_driver_table; *d; d++) {
+		size_t len = strlen(list);
+
+		if (is_for(*d, &info)) {
+			*out = *d;
+			return 0;
+		}
+		if ((*d)->pci_ids)
+			snprintf(list + len, sizeof(list) - len, "%s%s", len ? ", " : "", (*d)->name);
+	}
+	return baton_err(ENODEV, "no driver for PCI device %s (%04x:%04x, class %06x); drivers of PCI devices: %s", bdf,
+			 info.vendor, info.device, info.class, list);
+}
+
+/* The driver for a port's name, which becomes a full address when it is that of a PCI device. */
+static int
+choose_driver(const struct baton_ctx *ctx, char name[PORT_NAME_MAX], const struct baton_driver **out)
+{
+	char bdf[PCI_BDF_SIZE];
+
+	if (pci_parse_bdf(name, bdf)) {
+		memcpy(name, bdf, sizeof(bdf));
+		return find_pci_driver(ctx, bdf, out);
+	}
+	*out = find_driver(name);
+	if (!*out)
+		return no_driver(name);
+	if ((*out)->pci_ids)
+		return baton_err(ENODEV, "%s drives PCI devices, which are opened by address, such as 0000:00:03.0", (*out)->name);
+	return 0;
 }
 
 /* Split "name,key=value,..." in place. Return: the number of arguments or -EINVAL. */
@@ -112,7 +165,8 @@ static int
 open_named(struct baton_ctx *ctx, char *text, struct baton_port **out)
 {
 	struct port_arg args[MAX_ARGS];
-	const struct baton_driver *drv;
+	char name[PORT_NAME_MAX];
+	const struct baton_driver *drv = NULL;
 	struct baton_port *port;
 	int n, slot, ret;
 
@@ -122,22 +176,22 @@ open_named(struct baton_ctx *ctx, char *text, struct baton_port **out)
 	if (strlen(text) >= PORT_NAME_MAX)
 		return baton_err(EINVAL, "port name \"%.20s...\" is longer than %u characters", text,
 				 PORT_NAME_MAX - 1);
-	drv = find_driver(text);
-	if (!drv)
-		return no_driver(text);
-	ret = check_args(drv, text, args, n);
+	snprintf(name, sizeof(name), "%s", text);
+	ret = choose_driver(ctx, name, &drv);
+	if (!ret)
+		ret = check_args(drv, name, args, n);
 	if (ret < 0)
 		return ret;
-	slot = free_slot(ctx, text);
+	slot = free_slot(ctx, name);
 	if (slot < 0)
 		return slot;
 	port = aligned_alloc(64, (drv->ops->port_size + 63) / 64 * 64);
 	if (!port)
-		return baton_err(ENOMEM, "%s: out of memory", text);
+		return baton_err(ENOMEM, "%s: out of memory", name);
 	memset(port, 0, drv->ops->port_size);
 	port->driver = drv;
 	port->ctx = ctx;
-	snprintf(port->name, sizeof(port->name), "%s", text);
+	memcpy(port->name, name, sizeof(port->name));
 	port->info = (struct baton_port_info){
 		.name = port->name,
 		.driver = drv->name,
@@ -153,7 +207,7 @@ open_named(struct baton_ctx *ctx, char *text, struct baton_port **out)
 	ret = drv->ops->open(port, args, (unsigned)n);
 	if (ret < 0) {
 		free(port);
-		return baton_err_prefix(ret, "%s", text);
+		return baton_err_prefix(ret, "%s", name);
 	}
 	ctx->ports[slot] = port;
 	*out = port;

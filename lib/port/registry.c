@@ -4,6 +4,7 @@
 
 extern const struct baton_driver null_driver;
 extern const struct baton_driver pcap_driver;
+extern const struct baton_driver virtio_driver;
 extern const struct baton_driver virtio_user_driver;
 
 const struct baton_driver *const baton_driver_table[] = {
@@ -11,6 +12,7 @@ const struct baton_driver *const baton_driver_table[] = {
 #ifdef BATON_HAVE_PCAP
 	&pcap_driver,
 #endif
+	&virtio_driver,
 	&virtio_user_driver,
 	NULL,
 };
@@ -20,6 +22,7 @@ static const char *const names[] = {
 #ifdef BATON_HAVE_PCAP
 	"net_pcap",
 #endif
+	"net_virtio",
 	"net_virtio_user",
 	NULL,
 };
