@@ -125,6 +125,19 @@ virtio_ctrl_stop(struct virtio_dev *vd)
 	baton_err(EIO, "%s", why);
 }
 
+/* It does not serve the queue; the port's other rings go on. */
+static void
+give_up(struct virtio_dev *vd)
+{
+	char why[512];
+
+	virtio_ctrl_stop(vd);
+	snprintf(why, sizeof(why), "%s", baton_last_error());
+	if (vd->tp->ring_idle)
+		vd->tp->ring_idle(vd, &vd->ctrl.vq);
+	baton_err(EIO, "%s", why);
+}
+
 static void
 post(struct virtio_dev *vd, uint32_t len)
 {
@@ -202,12 +215,12 @@ transact(struct virtio_dev *vd, const char *what, uint32_t len)
 		ret = baton_err(ETIMEDOUT, "%s: %s offers a control queue but does not serve it: no answer "
 					   "within %u ms",
 				what, vd->where, vd->timeout_ms < TIMEOUT_MS ? vd->timeout_ms : TIMEOUT_MS);
-		virtio_ctrl_stop(vd);
+		give_up(vd);
 		return ret;
 	}
 	ret = check_used(vd);
 	if (ret < 0) {
-		virtio_ctrl_stop(vd);
+		give_up(vd);
 		return baton_err_prefix(ret, "%s", what);
 	}
 	ack = shared_load_byte(&c->block->ack);

@@ -386,6 +386,14 @@ device_reset(struct baton_port *port)
 	return vd->tp->reset(vd);
 }
 
+/* The device let go of the ring: its buffers go home, and it is as new. */
+static void
+clear_ring(struct virtio_dev *vd, struct virtq *vq)
+{
+	virtq_empty(vq, true, NULL);
+	virtq_attach(vq, vd, vq->offset);
+}
+
 static int
 device_queue_start(struct baton_queue *q)
 {
@@ -393,7 +401,6 @@ device_queue_start(struct baton_queue *q)
 	struct virtq *vq = virtq_of(q);
 	int ret;
 
-	virtq_attach(vq, vd, vq->offset);
 	q->stopped = 0; /* for prepare() */
 	ret = prepare(q->port, vq);
 	q->stopped = 1;
@@ -403,7 +410,7 @@ device_queue_start(struct baton_queue *q)
 	if (ret < 0) {
 		/* It may know the ring already. If it cannot be asked, it is away, and device_lost() sees to the ring. */
 		if (vd->tp->ring_stop(vd, vq) == 0)
-			virtq_empty(vq, true, NULL);
+			clear_ring(vd, vq);
 		return ret;
 	}
 	virtq_kick(vq);
@@ -421,9 +428,12 @@ device_queue_stop(struct baton_queue *q)
 	drain(vd, vq);
 	q->stopped = 1;
 	ret = vd->tp->ring_stop(vd, vq);
-	if (ret == 0)
-		virtq_empty(vq, true, NULL);
-	return ret;
+	if (ret < 0)
+		return ret;
+	clear_ring(vd, vq);
+	if (vd->tp->ring_idle)
+		vd->tp->ring_idle(vd, vq);
+	return 0;
 }
 
 static void

@@ -321,6 +321,17 @@ enable(struct virtio_dev *vd, const struct virtq *vq, uint32_t on)
 	return set_state(vd, VHOST_SET_VRING_ENABLE, vq->vring, on);
 }
 
+/*
+ * DPDK's vhost takes its whole device down when one ring is stopped, and needs both rings of the first pair to have it up
+ * again; its net_vhost then serves only the rings that it hears of anew. So a ring of the first pair is started again,
+ * with nothing in it, and the others get their call descriptors once more, which by the protocol changes nothing.
+ */
+static bool
+idles(const struct virtq *vq)
+{
+	return vq->q.stopped && vq->vring < 2;
+}
+
 static int
 bring_up(struct virtio_dev *vd, uint64_t features)
 {
@@ -339,12 +350,13 @@ bring_up(struct virtio_dev *vd, uint64_t features)
 		return ret;
 	vd->vu.knows_rings = 1;
 	EACH_QUEUE(vd, vq, i) {
-		ret = vq->q.stopped ? 0 : start_ring(vd, vq);
+		vq->idle = idles(vq);
+		ret = vq->q.stopped && !vq->idle ? 0 : start_ring(vd, vq);
 		if (ret < 0)
 			return ret;
 	}
 	EACH_QUEUE(vd, vq, i) {
-		ret = vq->q.stopped ? 0 : enable(vd, vq, 1);
+		ret = vq->q.stopped && !vq->idle ? 0 : enable(vd, vq, 1);
 		if (ret < 0)
 			return ret;
 	}
@@ -377,7 +389,7 @@ vu_stop(struct virtio_dev *vd)
 	int ret = 0;
 
 	EACH_QUEUE(vd, vq, i)
-		if (!ret && !vq->q.stopped)
+		if (!ret && (!vq->q.stopped || vq->idle))
 			ret = let_go(vd, vq);
 	if (!ret)
 		set_status(vd, 0);
@@ -386,30 +398,32 @@ vu_stop(struct virtio_dev *vd)
 	return ret;
 }
 
-/*
- * Say once more that the other rings are enabled, which changes nothing by the protocol. DPDK's vhost takes its whole device
- * down when one ring is stopped, and when it comes up again its net_vhost serves the rings only that it hears of anew.
- */
 static void
-enable_others(struct virtio_dev *vd, const struct virtq *but)
+renew_others(struct virtio_dev *vd, const struct virtq *but)
 {
 	struct virtq *vq;
 	unsigned i;
 
 	EACH_QUEUE(vd, vq, i)
-		if (vq != but && !vq->q.stopped && enable(vd, vq, 1) < 0)
-			return; /* disconnected; nothing of this ring's is lost by that */
+		if (vq != but && (!vq->q.stopped || vq->idle) &&
+		    set_fd(vd, VHOST_SET_VRING_CALL, vq->vring, vq->q.wake_fd) < 0)
+			return; /* disconnected, and heard of by the control thread */
 }
 
 static int
 vu_ring_start(struct virtio_dev *vd, struct virtq *vq)
 {
-	int ret = start_ring(vd, vq);
+	int ret;
 
+	if (vq->idle) {
+		vq->idle = 0;
+		return 0; /* it runs; what was filled in is published */
+	}
+	ret = start_ring(vd, vq);
 	if (!ret)
 		ret = enable(vd, vq, 1);
 	if (!ret)
-		enable_others(vd, vq);
+		renew_others(vd, vq);
 	return ret;
 }
 
@@ -418,11 +432,18 @@ vu_ring_stop(struct virtio_dev *vd, struct virtq *vq)
 {
 	int ret = enable(vd, vq, 0);
 
+	vq->idle = 0;
 	if (!ret || ret == -EREMOTEIO)
 		ret = let_go(vd, vq);
-	if (!ret)
-		enable_others(vd, vq);
 	return ret;
+}
+
+static void
+vu_ring_idle(struct virtio_dev *vd, struct virtq *vq)
+{
+	if (idles(vq) && !start_ring(vd, vq) && !enable(vd, vq, 1))
+		vq->idle = 1;
+	renew_others(vd, vq);
 }
 
 /* A process that was killed closes its sockets some moments before it is gone. */
@@ -472,6 +493,7 @@ const struct virtio_transport vhost_user_transport = {
 	.holder = vu_holder,
 	.ring_start = vu_ring_start,
 	.ring_stop = vu_ring_stop,
+	.ring_idle = vu_ring_idle,
 	.map = vu_map,
 	.start = vu_start,
 	.stop = vu_stop,

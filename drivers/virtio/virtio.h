@@ -67,6 +67,7 @@ struct virtq {
 	uint8_t no_wake;    /* the device has no interrupt left for it */
 	uint16_t vring;     /* the transport's number of it */
 	uint64_t kicks;     /* notifications sent to the device; relaxed atomic */
+	uint8_t idle;       /* stopped, but running for the device, with nothing in it */
 	uint32_t offset;    /* of its rings in the port's ring memory */
 };
 
@@ -88,6 +89,8 @@ struct virtio_transport {
 	/* One ring of a started device; stop returns as `stop`. */
 	int (*ring_start)(struct virtio_dev *vd, struct virtq *vq);
 	int (*ring_stop)(struct virtio_dev *vd, struct virtq *vq);
+	/* A ring was stopped and is empty now: what the device needs so that its others go on. NULL: nothing. */
+	void (*ring_idle)(struct virtio_dev *vd, struct virtq *vq);
 	/* A device that went away: 0: it can write to nothing any more; -EAGAIN: not yet known; -ETIMEDOUT: not to be known. */
 	int (*gone)(struct virtio_dev *vd);
 	/* The process that may still write to what was not confirmed: a pidfd of the caller's own, or -1. */
