@@ -254,7 +254,9 @@ attached(const struct fake *f, int d, int at, uint32_t id)
 static bool
 device_takes(const struct fake_dev *d, uint64_t start, uint64_t last)
 {
-	for (int i = 0; i < 3; i++)
+	if (!d->windows[0].last)
+		return true;
+	for (int i = 0; i < FAKE_WINDOWS; i++)
 		if (d->windows[i].last && start >= d->windows[i].start && last <= d->windows[i].last)
 			return true;
 	return false;
@@ -273,16 +275,16 @@ space_fits(const struct fake *f, int d, const struct fake_space *s)
 static unsigned
 ranges_of(const struct fake *f, int at, uint32_t id, struct baton_iova_range *out, uint64_t *pages)
 {
-	struct baton_iova_range now[32] = { { 0, UINT64_MAX } }, both[64];
+	struct baton_iova_range now[4 * FAKE_WINDOWS] = { { 0, UINT64_MAX } }, both[4 * FAKE_WINDOWS];
 	unsigned n = 1;
 
 	*pages = UINT64_MAX & ~4095ull;
 	for (int d = 0; d < FAKE_DEVS; d++) {
 		unsigned k = 0;
 
-		if (!f->devs[d].bdf || !attached(f, d, at, id))
-			continue;
-		while (k < 3 && f->devs[d].windows[k].last)
+		if (!f->devs[d].bdf || !f->devs[d].windows[0].last || !attached(f, d, at, id))
+			continue; /* a device without windows has no part in it */
+		while (k < FAKE_WINDOWS && f->devs[d].windows[k].last)
 			k++;
 		n = iova_cross(now, n, f->devs[d].windows, k, both);
 		memcpy(now, both, n * sizeof(*now));
@@ -296,7 +298,7 @@ ranges_of(const struct fake *f, int at, uint32_t id, struct baton_iova_range *ou
 static int
 do_map(struct fake *f, int at, struct fake_space *s, uint64_t iova, uint64_t bytes, unsigned prot)
 {
-	struct baton_iova_range ranges[32];
+	struct baton_iova_range ranges[2 * FAKE_WINDOWS];
 	uint64_t pages, used = f->rlimit_mode ? f->locked : f->other_pins;
 	unsigned n = ranges_of(f, at, s->id, ranges, &pages), i;
 
@@ -408,6 +410,19 @@ fake_open(const struct ioas_os *os, const char *path, int flags)
 	return open_node(f, path);
 }
 
+/* Without groups a container forgets everything. */
+static void
+left_container(struct fake *f, int container)
+{
+	if (container < 0 || f->fds[container].kind != FAKE_CONTAINER)
+		return;
+	for (int i = 0; i < FAKE_FDS; i++)
+		if (f->fds[i].kind == FAKE_GROUP && f->fds[i].to == container)
+			return;
+	drop_space(f, &f->fds[container].space[0]);
+	f->fds[container].iommu = false;
+}
+
 static void
 fake_close(const struct ioas_os *os, int n)
 {
@@ -422,14 +437,7 @@ fake_close(const struct ioas_os *os, int n)
 	drop_space(f, &fd->space[0]);
 	drop_space(f, &fd->space[1]);
 	*fd = (struct fake_fd){ 0 };
-	if (container < 0 || f->fds[container].kind != FAKE_CONTAINER)
-		return;
-	for (int i = 0; i < FAKE_FDS; i++)
-		if (f->fds[i].kind == FAKE_GROUP && f->fds[i].to == container)
-			return;
-	/* Without groups a container forgets everything. */
-	drop_space(f, &f->fds[container].space[0]);
-	f->fds[container].iommu = false;
+	left_container(f, container);
 }
 
 /* ---- iommufd ---- */
@@ -437,7 +445,7 @@ fake_close(const struct ioas_os *os, int n)
 static int
 iova_ranges(struct fake *f, int n, struct uapi_iommu_ioas_iova_ranges *c)
 {
-	struct baton_iova_range ranges[32], *to = (void *)(uintptr_t)c->allowed_iovas;
+	struct baton_iova_range ranges[2 * FAKE_WINDOWS], *to = (void *)(uintptr_t)c->allowed_iovas;
 	uint32_t room = c->num_iovas;
 	uint64_t pages;
 
@@ -590,7 +598,7 @@ compat_space(struct fake *f, int n)
 static int
 get_info(struct fake *f, int n, struct vfio_iommu_type1_info *info)
 {
-	struct baton_iova_range ranges[32];
+	struct baton_iova_range ranges[2 * FAKE_WINDOWS];
 	uint64_t pages;
 	struct fake_space *s = compat_space(f, n);
 	unsigned k = ranges_of(f, n, s->id, ranges, &pages);
@@ -826,6 +834,19 @@ fake_assert_idle(const struct fake *f)
 		if (f->fds[i].kind != FAKE_FREE)
 			fail_msg("descriptor %d of kind %d is still open", i, (int)f->fds[i].kind);
 	assert_int_equal(f->pinned, 0);
+}
+
+void
+fake_unplug(struct fake *f, int d)
+{
+	for (int i = 0; i < FAKE_FDS; i++)
+		if (f->fds[i].kind == FAKE_GROUP && f->fds[i].index == f->devs[d].group) {
+			int container = f->fds[i].to;
+
+			f->fds[i].to = -1;
+			left_container(f, container);
+		}
+	f->devs[d] = (struct fake_dev){ 0 };
 }
 
 static const struct fake_map *

@@ -28,6 +28,7 @@
 #define FAKE_FDS   64
 #define FAKE_MAPS  128
 #define FAKE_CALLS 512
+#define FAKE_WINDOWS 40
 
 struct fake_dev {
 	const char *bdf; /* NULL: an empty slot */
@@ -36,7 +37,7 @@ struct fake_dev {
 	int group; /* -1: none */
 	bool noiommu;
 	const char *cdev;
-	struct baton_iova_range windows[3]; /* both 0: no more */
+	struct baton_iova_range windows[FAKE_WINDOWS]; /* both 0: no more */
 	uint64_t page_sizes;
 	bool isolated; /* interrupts are remapped */
 };
@@ -102,6 +103,9 @@ struct fake *fake_new(void);
 
 /** Nothing is open, mapped or pinned. */
 void fake_assert_idle(const struct fake *f);
+
+/** Unplug device @d, whose descriptors are closed: its group is gone, and a container without groups forgets. */
+void fake_unplug(struct fake *f, int d);
 
 /** All mappings of all address spaces. */
 unsigned fake_mappings(const struct fake *f);
