@@ -13,6 +13,7 @@ APP = sys.argv.pop(1) if len(sys.argv) > 1 else "baton-testpmd"
 SOAK = os.environ.get("BATON_SOAK", "")
 RESTART = os.environ.get("BATON_RESTART", "")
 FLOWS = os.environ.get("BATON_FLOWS", "")
+CONTROL = os.environ.get("BATON_CONTROL", "")
 ASLEEP = os.environ.get("BATON_ASLEEP", "")
 ECHO = os.environ.get("BATON_ECHO", "")
 LIMIT = 120  # seconds that no program may take, unless a test says otherwise

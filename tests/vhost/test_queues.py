@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Four queues over two workers keep each flow's order; a worker asleep uses no CPU and wakes with a packet."""
+"""Four queues over two workers keep each flow's order; a worker asleep uses no CPU; a control queue that is not served."""
 import os
 import re
 import shutil
@@ -9,7 +9,7 @@ import tempfile
 import time
 import unittest
 
-from peer import ASLEEP, ECHO, FLOWS, LIMIT, Peer
+from peer import ASLEEP, CONTROL, ECHO, FLOWS, LIMIT, Peer
 
 
 def run(self, *args):
@@ -60,6 +60,10 @@ class Queues(unittest.TestCase):
         cpu = float(re.search(r"([\d.]+) ms of CPU", out)[1])
         self.assertLess(median, 2000)
         self.assertLess(cpu, 5)
+
+    def test_control_queue_that_dpdk_does_not_serve(self):
+        with Peer("io") as p:
+            self.assertIn("does not serve it", run(self, CONTROL, f"net_virtio_user0,path={p.path}"))
 
     def test_asleep_dpdk(self):
         with Peer("io") as p:
