@@ -379,6 +379,7 @@ new_fd(struct fake *f, enum fake_kind kind, int index)
 static int
 open_node(struct fake *f, const char *path)
 {
+	char cdev[64];
 	int group = -1;
 
 	if (!strcmp(path, "/dev/iommu"))
@@ -387,9 +388,11 @@ open_node(struct fake *f, const char *path)
 		return f->container ? new_fd(f, f->container_is_iommufd ? FAKE_IOMMUFD : FAKE_CONTAINER, 0) : -ENOENT;
 	if (!strcmp(path, "/proc/self/pagemap"))
 		return new_fd(f, FAKE_PAGEMAP, 0);
-	for (int i = 0; i < FAKE_DEVS; i++)
-		if (f->cdevs && f->devs[i].cdev && !strncmp(path, "/dev/vfio/devices/", 18) && !strcmp(path + 18, f->devs[i].cdev))
+	for (int i = 0; i < FAKE_DEVS; i++) {
+		snprintf(cdev, sizeof(cdev), "/dev/vfio/devices/%s", f->devs[i].cdev ? f->devs[i].cdev : "");
+		if (f->cdevs && f->devs[i].cdev && !strcmp(path, cdev))
 			return new_fd(f, FAKE_CDEV, i);
+	}
 	if (sscanf(path, "/dev/vfio/noiommu-%d", &group) == 1 ? has_group(f, group, true) :
 								(sscanf(path, "/dev/vfio/%d", &group) == 1 && has_group(f, group, false)))
 		return node_open(f, FAKE_GROUP, group) ? -EBUSY : new_fd(f, FAKE_GROUP, group);
