@@ -109,6 +109,50 @@ stopped_while_away(void **state)
 	rig_discard(&r);
 }
 
+/* The backend ends altogether, and another one makes the socket anew. */
+static void
+another_backend(void **state)
+{
+	for (int server = 0; server < 2; server++) {
+		struct rig_config c = { .pool_count = 4096, .server = server };
+		struct rig r;
+
+		rig_up(&r, &c);
+		for (unsigned i = 1; i <= 3; i++) {
+			liar_stop(r.liar);
+			assert_true(rig_wait_event(&r, BATON_EVENT_LOST, i, 5000));
+			rig_poll(&r, 20);
+			r.liar = liar_start(&r.config.liar);
+			assert_non_null(r.liar);
+			assert_true(rig_wait_event(&r, BATON_EVENT_BACK, i, 5000));
+			rig_roundtrip_rx(&r, 600, i);
+			rig_roundtrip_tx(&r, 600, i);
+		}
+		assert_string_equal(liar_driver_error(r.liar), "");
+		rig_discard(&r);
+	}
+}
+
+static void
+link_of_the_device(void **state)
+{
+	struct rig_config c = { .pool_count = 4096,
+				.liar = { .features = LIAR_FEATURES | LIAR_F_STATUS,
+					  .protocol = LIAR_PROTOCOL | LIAR_P_CONFIG } };
+	struct baton_link link;
+	struct rig r;
+
+	rig_up(&r, &c);
+	for (unsigned i = 1; i <= 4; i++) {
+		baton_port_link(r.port, &link);
+		assert_int_equal(link.up, i & 1);
+		liar_set_link(r.liar, !(i & 1));
+		liar_hang_up(r.liar);
+		assert_true(rig_wait_event(&r, BATON_EVENT_BACK, i, 5000));
+	}
+	rig_discard(&r);
+}
+
 /* ---- comes back otherwise ---- */
 
 static void
@@ -474,6 +518,8 @@ main(void)
 		traffic_test(hangs_up_client),
 		traffic_test(hangs_up_server),
 		cmocka_unit_test(stopped_while_away),
+		cmocka_unit_test(another_backend),
+		cmocka_unit_test(link_of_the_device),
 		cmocka_unit_test(other_features),
 		cmocka_unit_test(fewer_queues),
 		cmocka_unit_test(refuses_when_back),
