@@ -33,26 +33,34 @@ ops_of(enum baton_ioas_backend backend)
 /* ---- limits ---- */
 
 static int
-take_over(struct baton_ioas *ioas, const char *who, struct ioas_limits *l, struct baton_iova_range *windows)
+take_over(struct baton_ioas *ioas, const char *who, struct ioas_limits *l,
+	  struct baton_iova_range *windows)
 {
 	const struct baton_iova_range *misfit;
 	struct ioas_text offered = { 0 };
 	unsigned n;
 
 	l->n_ranges = iova_merge(l->ranges, l->n_ranges);
-	n = ioas->asked_windows ? iova_cross(l->ranges, l->n_ranges, ioas->asked_windows, ioas->n_asked_windows, windows) :
-				  l->n_ranges;
+	n = ioas->asked_windows ? iova_cross(l->ranges, l->n_ranges, ioas->asked_windows,
+					     ioas->n_asked_windows, windows)
+				: l->n_ranges;
 	if (!ioas->asked_windows)
 		memcpy(windows, l->ranges, n * sizeof(*windows));
 	ioas_say_ranges(&offered, l->ranges, l->n_ranges);
 	if (!n)
-		return baton_err(ERANGE, "%s: none of the addresses asked for in the windows of %s is offered by the hardware, which "
-				 "has %s; ask for other windows, or none", who, ioas->name, offered.text);
+		return baton_err(
+			ERANGE,
+			"%s: none of the addresses asked for in the windows of %s is offered by the hardware, which "
+			"has %s; ask for other windows, or none",
+			who, ioas->name, offered.text);
 	misfit = iova_misfit(&ioas->space, windows, n);
 	if (misfit)
-		return baton_err(EADDRINUSE, "%s: with this device, the address space %s has the addresses %s only, but 0x%" PRIx64 "-0x%" PRIx64
-				 " is mapped already; open this device first, or give it an address space of its own", who, ioas->name,
-				 offered.text, misfit->start, misfit->last);
+		return baton_err(
+			EADDRINUSE,
+			"%s: with this device, the address space %s has the addresses %s only, but 0x%" PRIx64
+			"-0x%" PRIx64
+			" is mapped already; open this device first, or give it an address space of its own",
+			who, ioas->name, offered.text, misfit->start, misfit->last);
 	free(ioas->space.windows);
 	ioas->space.windows = windows;
 	ioas->space.n_windows = n;
@@ -61,7 +69,8 @@ take_over(struct baton_ioas *ioas, const char *who, struct ioas_limits *l, struc
 	if ((ioas->page_sizes & -ioas->page_sizes) < ioas->page)
 		ioas->page_sizes = (ioas->page_sizes & -ioas->page) | ioas->page;
 	ioas->space.guard = ioas->page_sizes & -ioas->page_sizes;
-	ioas->mappings_limit = l->mappings_left == UINT64_MAX ? UINT64_MAX : l->mappings_left + ioas->n_mappings;
+	ioas->mappings_limit =
+		l->mappings_left == UINT64_MAX ? UINT64_MAX : l->mappings_left + ioas->n_mappings;
 	return 0;
 }
 
@@ -73,9 +82,13 @@ ioas_refresh(struct baton_ioas *ioas, const char *who)
 	int ret = ioas->ops->limits(ioas, &limits);
 
 	if (!ret) {
-		windows = ioas->os->alloc(ioas->os, (limits.n_ranges + ioas->n_asked_windows + 1) * sizeof(*windows));
-		ret = windows ? take_over(ioas, who, &limits, windows) :
-				baton_err(ENOMEM, "%s: no memory for %u address ranges; stop other programs to free some", who, limits.n_ranges);
+		windows = ioas->os->alloc(ioas->os, (limits.n_ranges + ioas->n_asked_windows + 1) *
+							    sizeof(*windows));
+		ret = windows ? take_over(ioas, who, &limits, windows)
+			      : baton_err(
+					ENOMEM,
+					"%s: no memory for %u address ranges; stop other programs to free some",
+					who, limits.n_ranges);
 	}
 	if (ret)
 		free(windows);
@@ -115,6 +128,7 @@ ioas_idle(struct baton_ioas *ioas)
 	ioas->ops->close(ioas);
 	ioas->ops = NULL;
 	ioas->why[0] = 0;
+	ioas->unsafe_interrupts = false;
 	ioas->accounting = BATON_IOAS_ACCOUNT_NONE;
 	iova_fini(&ioas->space);
 }
@@ -122,7 +136,8 @@ ioas_idle(struct baton_ioas *ioas)
 /* ---- attach ---- */
 
 static int
-try_backend(struct baton_ioas *ioas, const struct ioas_ops *ops, const struct ioas_found *found, struct ioas_device *dev)
+try_backend(struct baton_ioas *ioas, const struct ioas_ops *ops, const struct ioas_found *found,
+	    struct ioas_device *dev)
 {
 	int ret;
 
@@ -147,17 +162,21 @@ static void
 say_why(struct baton_ioas *ioas, const struct ioas_found *found, const char *refused)
 {
 	if (refused[0])
-		snprintf(ioas->why, sizeof(ioas->why), "%s, because iommufd is not to be had (%.400s)", ioas->ops->name, refused);
+		snprintf(ioas->why, sizeof(ioas->why),
+			 "%s, because iommufd is not to be had (%.400s)", ioas->ops->name, refused);
 	else if (ioas->asked == BATON_IOAS_AUTO)
-		snprintf(ioas->why, sizeof(ioas->why), "%s, because /dev/iommu and /dev/vfio/devices/%s both open", ioas->ops->name,
-			 found->cdev);
+		snprintf(ioas->why, sizeof(ioas->why),
+			 "%s, because /dev/iommu and /dev/vfio/devices/%s both open",
+			 ioas->ops->name, found->cdev);
 	else
 		snprintf(ioas->why, sizeof(ioas->why), "%s, as asked for", ioas->ops->name);
 }
 
-/* iommufd when its nodes open. What is refused after that (by the device, the group, the limits) type1 would refuse, too. */
+/* iommufd when its nodes open. What is refused after that (by the device, the group, the limits)
+ * type1 would refuse, too. */
 static int
-try_auto(struct baton_ioas *ioas, const struct ioas_found *found, struct ioas_device *dev, char *refused, size_t room)
+try_auto(struct baton_ioas *ioas, const struct ioas_found *found, struct ioas_device *dev,
+	 char *refused, size_t room)
 {
 	int ret = try_backend(ioas, &ioas_iommufd, found, dev);
 
@@ -170,17 +189,38 @@ try_auto(struct baton_ioas *ioas, const struct ioas_found *found, struct ioas_de
 	return ret;
 }
 
+/* A device that was let in only because the administrator said so cannot be told from others, but
+ * that he did can. */
+static bool
+unsafe_interrupts(const struct baton_ioas *ioas)
+{
+	const char *module =
+		ioas->ops->backend == BATON_IOAS_TYPE1 ? "vfio_iommu_type1" : "iommufd";
+	char path[IOAS_ROOM], yes[8];
+
+	snprintf(path, sizeof(path), "/sys/module/%s/parameters/allow_unsafe_interrupts", module);
+	return ioas->ops->backend == BATON_IOAS_NOIOMMU ||
+	       (ioas->os->read(ioas->os, path, yes, sizeof(yes)) > 0 && yes[0] == 'Y');
+}
+
 static void
-say_choice(const struct baton_ioas *ioas)
+say_choice(struct baton_ioas *ioas)
 {
 	static const char *const charged[] = { "nobody", "the process", "the user" };
 	struct ioas_text ranges = { 0 };
 
+	ioas->unsafe_interrupts = unsafe_interrupts(ioas);
 	ioas_say_ranges(&ranges, ioas->space.windows, ioas->space.n_windows);
-	baton_log(ioas->ctx, ioas->ops->backend == BATON_IOAS_NOIOMMU ? BATON_LOG_WARN : BATON_LOG_INFO,
-		  "address space %s: %s; addresses %s; pinned memory is charged to %s%s", ioas->name, ioas->why, ranges.text,
-		  charged[ioas->accounting],
-		  ioas->ops->backend == BATON_IOAS_NOIOMMU ? "; without an IOMMU the device can overwrite any memory" : "");
+	baton_log(ioas->ctx,
+		  ioas->ops->backend == BATON_IOAS_NOIOMMU ? BATON_LOG_WARN : BATON_LOG_INFO,
+		  "address space %s: %s; addresses %s; pinned memory is charged to %s%s%s",
+		  ioas->name, ioas->why, ranges.text, charged[ioas->accounting],
+		  ioas->unsafe_interrupts && ioas->ops->backend != BATON_IOAS_NOIOMMU
+			  ? "; interrupts may not be isolated (allow_unsafe_interrupts)"
+			  : "",
+		  ioas->ops->backend == BATON_IOAS_NOIOMMU
+			  ? "; without an IOMMU the device can overwrite any memory"
+			  : "");
 }
 
 static int
@@ -210,8 +250,11 @@ check_not_ours(const struct baton_ctx *ctx, const char *bdf)
 	for (const struct baton_ioas *other = ctx->ioases; other; other = other->next)
 		for (const struct ioas_device *dev = other->devices; dev; dev = dev->next)
 			if (!strcmp(dev->bdf, bdf))
-				return baton_err(EBUSY, "%s: this program has the device open already, in the address space %s; close that "
-						 "port first", bdf, other->name);
+				return baton_err(
+					EBUSY,
+					"%s: this program has the device open already, in the address space %s; close that "
+					"port first",
+					bdf, other->name);
 	return 0;
 }
 
@@ -228,18 +271,28 @@ ioas_attach(struct baton_ioas *ioas, const char *bdf, struct ioas_device **out)
 	if (ret)
 		return ret;
 	if (found.noiommu && ioas->asked != BATON_IOAS_NOIOMMU)
-		return baton_err(ENODEV, "%s: VFIO runs this device without an IOMMU, so it could overwrite any memory; ask for the backend "
-				 "noiommu by name if that is meant", found.bdf);
+		return baton_err(
+			ENODEV,
+			"%s: VFIO runs this device without an IOMMU, so it could overwrite any memory; ask for the backend "
+			"noiommu by name if that is meant",
+			found.bdf);
 	if (!found.noiommu && ioas->asked == BATON_IOAS_NOIOMMU)
-		return baton_err(ENODEV, "%s: the backend noiommu was asked for, but %s; ask for auto, or boot without the IOMMU (intel_iommu=off) "
-				 "and load vfio with enable_unsafe_noiommu_mode=1", found.bdf,
-				 found.group < 0 ? "VFIO offers no noiommu group for it" : "an IOMMU protects this device");
+		return baton_err(
+			ENODEV,
+			"%s: the backend noiommu was asked for, but %s; ask for auto, or boot without the IOMMU (intel_iommu=off) "
+			"and load vfio with enable_unsafe_noiommu_mode=1",
+			found.bdf,
+			found.group < 0 ? "VFIO offers no noiommu group for it"
+					: "an IOMMU protects this device");
 	ret = check_not_ours(ioas->ctx, found.bdf);
 	if (ret)
 		return ret;
 	dev = ioas->os->alloc(ioas->os, sizeof(*dev));
 	if (!dev)
-		return baton_err(ENOMEM, "%s: no memory for a device's %zu bytes; stop other programs to free some", found.bdf, sizeof(*dev));
+		return baton_err(
+			ENOMEM,
+			"%s: no memory for a device's %zu bytes; stop other programs to free some",
+			found.bdf, sizeof(*dev));
 	dev->ioas = ioas;
 	memcpy(dev->bdf, found.bdf, sizeof(dev->bdf));
 	ret = attach(ioas, &found, dev);
@@ -274,6 +327,10 @@ ioas_detach(struct ioas_device *dev)
 	*at = dev->next;
 	ioas->n_devices--;
 	ioas->ops->detach(ioas, dev);
+	/* The others may have more addresses now. That it cannot be known leaves them with what
+	 * they had. */
+	if (ioas->n_devices)
+		ioas_refresh(ioas, dev->bdf);
 	free(dev);
 	ioas_idle(ioas);
 }

@@ -6,11 +6,11 @@
 #include "ioas/os.h"
 
 struct ioas_found {
-	char bdf[16];           /* "0000:00:03.0" */
+	char bdf[16];		/* "0000:00:03.0" */
 	char driver[IOAS_ROOM]; /* "" when none has it */
-	int group;              /* -1: none */
-	bool noiommu;           /* the group is one that VFIO made for want of an IOMMU */
-	char cdev[IOAS_ROOM];   /* "vfio0", or "" */
+	int group;		/* -1: none */
+	bool noiommu;		/* the group is one that VFIO made for want of an IOMMU */
+	char cdev[IOAS_ROOM];	/* "vfio0", or "" */
 };
 
 /**
@@ -18,8 +18,9 @@ struct ioas_found {
  *
  * @want_noiommu: a device without a group is what is wanted.
  *
- * Return: 0 for a device that vfio drives; -EINVAL for what is no address, -ENODEV when there is no such device, or no IOMMU;
- * -ENXIO when no driver has it; -EBUSY when another one has. The sentence has the command to run.
+ * Return: 0 for a device that vfio drives; -EINVAL for what is no address, -ENODEV when there is no
+ * such device, or no IOMMU; -ENXIO when no driver has it; -EBUSY when another one has. The sentence
+ * has the command to run.
  */
 int ioas_find(const struct ioas_os *os, const char *bdf, bool want_noiommu, struct ioas_found *out);
 
@@ -31,7 +32,8 @@ int ioas_find(const struct ioas_os *os, const char *bdf, bool want_noiommu, stru
 void ioas_say_group(const struct ioas_os *os, const struct ioas_found *found, bool in_the_way,
 		    char *to, size_t room);
 
-/** Which processes have a node open, as far as we may see: "process 812 (dpdk-testpmd)"; "" when none is seen. */
+/** Which processes have a node open, as far as we may see: "process 812 (dpdk-testpmd)"; "" when
+ * none is seen. */
 void ioas_say_holders(const struct ioas_os *os, const char *node, char *to, size_t room);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The iommufd backend: /dev/iommu holds the address space, devices are opened by their own nodes. */
+/* The iommufd backend: /dev/iommu holds the address space, devices are opened by their own nodes.
+ */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,8 @@ ask(const struct baton_ioas *ioas, unsigned long request, void *arg)
 	return ioas->os->ioctl(ioas->os, ioas->fd, request, arg);
 }
 
-/* Linux charges the user, unless somebody privileged changed that for this descriptor; it can say. */
+/* Linux charges the user, unless somebody privileged changed that for this descriptor; it can say.
+ */
 enum baton_ioas_accounting
 ioas_iommufd_accounting(const struct baton_ioas *ioas, enum baton_ioas_accounting otherwise)
 {
@@ -40,7 +42,8 @@ iommufd_open(struct baton_ioas *ioas)
 	static const struct ioas_fix fixes[] = {
 		{ ENOTTY, "this is not the iommufd Baton knows; ask for the backend type1" },
 		{ EOPNOTSUPP, "this is not the iommufd Baton knows; ask for the backend type1" },
-		{ ENOMEM, "the kernel is out of memory, or the control group is at its limit; raise memory.max" },
+		{ ENOMEM,
+		  "the kernel is out of memory, or the control group is at its limit; raise memory.max" },
 		{ 0, "look at dmesg, or ask for the backend type1" },
 	};
 	struct uapi_iommu_ioas_alloc alloc = { .size = sizeof(alloc) };
@@ -77,13 +80,15 @@ bind_failed(struct baton_ioas *ioas, int ret, const struct ioas_found *found, co
 	static const struct ioas_fix fixes[] = {
 		{ EPERM, IOAS_UNSAFE("iommufd") },
 		{ ENODEV, "the device has no IOMMU, or was just unbound; look at dmesg" },
-		{ EBADF, "the device's node and /dev/iommu do not go together; load the modules of one kernel" },
+		{ EBADF,
+		  "the device's node and /dev/iommu do not go together; load the modules of one kernel" },
 		{ ENOTTY, "the kernel's VFIO knows no iommufd; ask for the backend type1" },
 		{ ENOMEM, "the kernel is out of memory; stop other programs to free some" },
 		{ ETIMEDOUT, "the device did not come out of its reset; power-cycle it" },
 		{ EIO, "the device does not answer; power-cycle it" },
-		{ EINVAL, "either the device's DMA is not cache-coherent, which Baton needs, or the device is open already; look at "
-			  "fuser -v on its node" },
+		{ EINVAL,
+		  "either the device's DMA is not cache-coherent, which Baton needs, or the device is open already; look at "
+		  "fuser -v on its node" },
 		{ 0, "look at dmesg" },
 	};
 	struct ioas_text who = { 0 }, others = { 0 };
@@ -92,16 +97,22 @@ bind_failed(struct baton_ioas *ioas, int ret, const struct ioas_found *found, co
 	ioas_say_group(ioas->os, found, true, others.text, sizeof(others.text));
 	/* Our own descriptor of the node is closed by now, so whoever has one has the device. */
 	if ((ret == -EINVAL || ret == -EBUSY) && who.text[0])
-		return baton_err(EBUSY, "%s: VFIO_DEVICE_BIND_IOMMUFD: %s: the device is in use by %s; stop that first",
-				 found->bdf, strerror(-ret), who.text);
+		return baton_err(
+			EBUSY,
+			"%s: VFIO_DEVICE_BIND_IOMMUFD: %s: the device is in use by %s; stop that first",
+			found->bdf, strerror(-ret), who.text);
 	if ((ret == -EBUSY || ret == -EPERM) && others.text[0])
-		return baton_err(EBUSY, "%s: VFIO_DEVICE_BIND_IOMMUFD: %s: its IOMMU group %d also holds %s; give these to "
-				 "vfio-pci or to no driver (dpdk-devbind.py -u)", found->bdf, strerror(-ret), found->group,
-				 others.text);
+		return baton_err(
+			EBUSY,
+			"%s: VFIO_DEVICE_BIND_IOMMUFD: %s: its IOMMU group %d also holds %s; give these to "
+			"vfio-pci or to no driver (dpdk-devbind.py -u)",
+			found->bdf, strerror(-ret), found->group, others.text);
 	if (ret == -EBUSY)
-		return baton_err(EBUSY, "%s: VFIO_DEVICE_BIND_IOMMUFD: %s: the device, or another one of its IOMMU group %d, is in "
-				 "use by another address space or process (fuser -v /dev/vfio/%d %s); stop that first",
-				 found->bdf, strerror(-ret), found->group, found->group, node);
+		return baton_err(
+			EBUSY,
+			"%s: VFIO_DEVICE_BIND_IOMMUFD: %s: the device, or another one of its IOMMU group %d, is in "
+			"use by another address space or process (fuser -v /dev/vfio/%d %s); stop that first",
+			found->bdf, strerror(-ret), found->group, found->group, node);
 	return ioas_failed(ret, found->bdf, "VFIO_DEVICE_BIND_IOMMUFD", fixes);
 }
 
@@ -109,12 +120,16 @@ static int
 attach_failed(int ret, const struct ioas_found *found)
 {
 	static const struct ioas_fix fixes[] = {
-		{ EADDRINUSE, "what is mapped in this address space lies where this device can have nothing (reserved addresses, or "
-			      "beyond what its IOMMU translates); open this device first, or give it an address space of its own" },
-		{ EINVAL, "this device's IOMMU cannot share the address space, or its group is attached to another; give it an "
-			  "address space of its own" },
-		{ EBUSY, "another device of its IOMMU group is attached elsewhere; use one address space for both" },
-		{ ENOMEM, "the kernel is out of memory, or what is mapped exceeds RLIMIT_MEMLOCK; see ulimit -l" },
+		{ EADDRINUSE,
+		  "what is mapped in this address space lies where this device can have nothing (reserved addresses, or "
+		  "beyond what its IOMMU translates); open this device first, or give it an address space of its own" },
+		{ EINVAL,
+		  "this device's IOMMU cannot share the address space, or its group is attached to another; give it an "
+		  "address space of its own" },
+		{ EBUSY,
+		  "another device of its IOMMU group is attached elsewhere; use one address space for both" },
+		{ ENOMEM,
+		  "the kernel is out of memory, or what is mapped exceeds RLIMIT_MEMLOCK; see ulimit -l" },
 		{ ENODEV, "the device was just unbound; look at dmesg" },
 		{ 0, "look at dmesg" },
 	};
@@ -132,8 +147,11 @@ iommufd_attach(struct baton_ioas *ioas, const struct ioas_found *found, struct i
 
 	if (!found->cdev[0]) {
 		ioas->absent = true;
-		return baton_err(ENOENT, "%s: the kernel has no device nodes for iommufd (CONFIG_VFIO_DEVICE_CDEV, Linux 6.6); ask for "
-				 "the backend type1", found->bdf);
+		return baton_err(
+			ENOENT,
+			"%s: the kernel has no device nodes for iommufd (CONFIG_VFIO_DEVICE_CDEV, Linux 6.6); ask for "
+			"the backend type1",
+			found->bdf);
 	}
 	snprintf(node, sizeof(node), "/dev/vfio/devices/%s", found->cdev);
 	dev->fd = ioas->os->open(ioas->os, node, O_RDWR);
@@ -161,18 +179,24 @@ iommufd_detach(struct baton_ioas *ioas, struct ioas_device *dev)
 static int
 iommufd_limits(struct baton_ioas *ioas, struct ioas_limits *out)
 {
-	static const struct ioas_fix fixes[] = { { 0, "the addresses this device can have are unknown; look at dmesg" } };
+	static const struct ioas_fix fixes[] = {
+		{ 0, "the addresses this device can have are unknown; look at dmesg" }
+	};
 	struct uapi_iommu_ioas_iova_ranges ask_ranges;
 	uint32_t room = 16;
 	int ret;
 
 	/* Devices may come and go meanwhile, but not for ever. */
 	for (int tries = 0;; tries++) {
-		struct uapi_iommu_iova_range *ranges = ioas->os->alloc(ioas->os, room * sizeof(*ranges));
+		struct uapi_iommu_iova_range *ranges =
+			ioas->os->alloc(ioas->os, room * sizeof(*ranges));
 
 		_Static_assert(sizeof(*ranges) == sizeof(*out->ranges), "one layout");
 		if (!ranges)
-			return baton_err(ENOMEM, "%s: no memory for %u address ranges; stop other programs to free some", ioas->name, room);
+			return baton_err(
+				ENOMEM,
+				"%s: no memory for %u address ranges; stop other programs to free some",
+				ioas->name, room);
 		ask_ranges = (struct uapi_iommu_ioas_iova_ranges){
 			.size = sizeof(ask_ranges),
 			.ioas_id = ioas->id,
@@ -186,7 +210,8 @@ iommufd_limits(struct baton_ioas *ioas, struct ioas_limits *out)
 		}
 		free(ranges);
 		if (ret != -EMSGSIZE || tries == 8 || ask_ranges.num_iovas > 65536)
-			return ioas_failed(ret < 0 ? ret : -EIO, ioas->name, "IOMMU_IOAS_IOVA_RANGES", fixes);
+			return ioas_failed(ret < 0 ? ret : -EIO, ioas->name,
+					   "IOMMU_IOAS_IOVA_RANGES", fixes);
 		room = ask_ranges.num_iovas;
 	}
 	out->n_ranges = ask_ranges.num_iovas;

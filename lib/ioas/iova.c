@@ -96,7 +96,8 @@ find(const struct iova_space *space, uint64_t start)
 	return low;
 }
 
-/* The free run between used range @i - 1 and @i, at or above @at, up to @last, guards left out. Return: whether there is one. */
+/* The free run between used range @i - 1 and @i, at or above @at, up to @last, guards left out.
+ * Return: whether there is one. */
 static bool
 gap_before(const struct iova_space *space, size_t i, uint64_t at, uint64_t last,
 	   struct baton_iova_range *gap)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Pinned memory. The kernel charges it against RLIMIT_MEMLOCK: type1 the process, with what it locked otherwise (VmLck); iommufd
- * the user, with what all of his processes pinned (VmPin). It says no more than ENOMEM, so we look first.
+ * Pinned memory. The kernel charges it against RLIMIT_MEMLOCK: type1 the process, with what it
+ * locked otherwise (VmLck); iommufd the user, with what all of his processes pinned (VmPin). It
+ * says no more than ENOMEM, so we look first.
  */
 #include <ctype.h>
 #include <inttypes.h>
@@ -36,7 +37,8 @@ one_process(void *arg, const char *name)
 	if (!isdigit((unsigned char)name[0]))
 		return 0;
 	snprintf(path, sizeof(path), "/proc/%s/status", name);
-	if (sum->os->read(sum->os, path, status, sizeof(status)) > 0 && field(status, "\nUid:") == sum->uid)
+	if (sum->os->read(sum->os, path, status, sizeof(status)) > 0 &&
+	    field(status, "\nUid:") == sum->uid)
 		sum->kb += field(status, "\nVmPin:");
 	return 0;
 }
@@ -81,11 +83,15 @@ ioas_say_memlock(const struct baton_ioas *ioas, struct ioas_text *to)
 	uint64_t soft, hard;
 
 	if (!limit_of(ioas, &soft, &hard)) {
-		ioas_say(to, "no RLIMIT_MEMLOCK applies, so memory itself, or the control group's, is short");
+		ioas_say(
+			to,
+			"no RLIMIT_MEMLOCK applies, so memory itself, or the control group's, is short");
 		return;
 	}
-	ioas_say(to, "RLIMIT_MEMLOCK is %s, of which %s is seen in use by %s; raise it, say with ulimit -l, or free memory",
-		 ioas_size(limit, soft), ioas_size(used, used_bytes(ioas)), whose(ioas, who));
+	ioas_say(
+		to,
+		"RLIMIT_MEMLOCK is %s, of which %s is seen in use by %s; raise it, say with ulimit -l, or free memory",
+		ioas_size(limit, soft), ioas_size(used, used_bytes(ioas)), whose(ioas, who));
 }
 
 int
@@ -103,11 +109,16 @@ ioas_check_memlock(const struct baton_ioas *ioas, const char *name, uint64_t byt
 		return 0;
 	want = (in_use + bytes + 1023) / 1024;
 	if (hard / 1024 < want)
-		ioas_say(&how, "raise it: LimitMEMLOCK=infinity in the systemd unit, \"* - memlock unlimited\" in "
-			       "/etc/security/limits.conf and log in again, docker run --ulimit memlock=-1, or CAP_IPC_LOCK");
+		ioas_say(
+			&how,
+			"raise it: LimitMEMLOCK=infinity in the systemd unit, \"* - memlock unlimited\" in "
+			"/etc/security/limits.conf and log in again, docker run --ulimit memlock=-1, or CAP_IPC_LOCK");
 	else
 		ioas_say(&how, "raise it: ulimit -l %" PRIu64, want);
-	return baton_err(ENOMEM, "%s: mapping pins its memory: needed %s, limit %s (RLIMIT_MEMLOCK), used %s, counted for %s, as "
-			 "%s does it; %s", name, ioas_size(needed, bytes), ioas_size(limit, soft), ioas_size(used, in_use),
-			 whose(ioas, who), ioas->ops->name, how.text);
+	return baton_err(
+		ENOMEM,
+		"%s: mapping pins its memory: needed %s, limit %s (RLIMIT_MEMLOCK), used %s, counted for %s, as "
+		"%s does it; %s",
+		name, ioas_size(needed, bytes), ioas_size(limit, soft), ioas_size(used, in_use),
+		whose(ioas, who), ioas->ops->name, how.text);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Without an IOMMU: devices come out of VFIO's noiommu groups and are told physical addresses, which nothing checks. Only
- * by request.
+ * Without an IOMMU: devices come out of VFIO's noiommu groups and are told physical addresses,
+ * which nothing checks. Only by request.
  *
- * Hugepages do not follow one another in physical memory, so a mapping is a table with an address a page. They stay where they
- * are unless somebody offlines their memory; ordinary pages are locked, which keeps them in memory, and moved by compaction
- * where vm.compact_unevictable_allowed is 1 (docs/ioas.md).
+ * Hugepages do not follow one another in physical memory, so a mapping is a table with an address a
+ * page. They stay where they are unless somebody offlines their memory; ordinary pages are locked,
+ * which keeps them in memory, and moved by compaction where vm.compact_unevictable_allowed is 1
+ * (docs/ioas.md).
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -14,17 +15,22 @@
 #include "base/err.h"
 #include "ioas/type1.h"
 
-#define PAGEMAP     "/proc/self/pagemap"
-#define PRESENT     (1ull << 63)
-#define FRAME(e)    ((e) & ((1ull << 55) - 1))
+#define PAGEMAP	 "/proc/self/pagemap"
+#define PRESENT	 (1ull << 63)
+#define FRAME(e) ((e) & ((1ull << 55) - 1))
 
 static int
 noiommu_limits(struct baton_ioas *ioas, struct ioas_limits *out)
 {
-	*out = (struct ioas_limits){ .page_sizes = ioas->page, .mappings_left = UINT64_MAX, .n_ranges = 1 };
+	*out = (struct ioas_limits){ .page_sizes = ioas->page,
+				     .mappings_left = UINT64_MAX,
+				     .n_ranges = 1 };
 	out->ranges = ioas->os->alloc(ioas->os, sizeof(*out->ranges));
 	if (!out->ranges)
-		return baton_err(ENOMEM, "%s: no memory for an address range; stop other programs to free some", ioas->name);
+		return baton_err(
+			ENOMEM,
+			"%s: no memory for an address range; stop other programs to free some",
+			ioas->name);
 	out->ranges[0] = (struct baton_iova_range){ 0, UINT64_MAX };
 	return 0;
 }
@@ -32,7 +38,9 @@ noiommu_limits(struct baton_ioas *ioas, struct ioas_limits *out)
 static int
 fill_table(const struct baton_ioas *ioas, struct baton_mapping *m, int fd, uint64_t page)
 {
-	static const struct ioas_fix fixes[] = { { 0, "the memory's physical addresses cannot be had; run as root" } };
+	static const struct ioas_fix fixes[] = {
+		{ 0, "the memory's physical addresses cannot be had; run as root" }
+	};
 
 	for (size_t at = 0, i = 0; at < m->info.bytes; at += page, i++) {
 		uint64_t entry = 0;
@@ -41,11 +49,19 @@ fill_table(const struct baton_ioas *ioas, struct baton_mapping *m, int fd, uint6
 		if (ret)
 			return ioas_failed(ret, m->name, "reading " PAGEMAP, fixes);
 		if (!(entry & PRESENT))
-			return baton_err(EFAULT, "%s: " PAGEMAP ": byte %zu of %zu is not in memory; populate and lock it before it is "
-					 "mapped", m->name, at, m->info.bytes);
+			return baton_err(
+				EFAULT,
+				"%s: " PAGEMAP
+				": byte %zu of %zu is not in memory; populate and lock it before it is "
+				"mapped",
+				m->name, at, m->info.bytes);
 		if (!FRAME(entry))
-			return baton_err(EPERM, "%s: " PAGEMAP ": physical addresses are hidden from this process; without an IOMMU it "
-					 "needs CAP_SYS_ADMIN: run it as root", m->name);
+			return baton_err(
+				EPERM,
+				"%s: " PAGEMAP
+				": physical addresses are hidden from this process; without an IOMMU it "
+				"needs CAP_SYS_ADMIN: run it as root",
+				m->name);
 		m->pages[i] = FRAME(entry) * ioas->page;
 	}
 	return 0;
@@ -54,13 +70,18 @@ fill_table(const struct baton_ioas *ioas, struct baton_mapping *m, int fd, uint6
 static int
 read_addresses(struct baton_ioas *ioas, struct baton_mapping *m, uint64_t page)
 {
-	static const struct ioas_fix fixes[] = { { 0, "the memory's physical addresses cannot be had; mount /proc, run as root" } };
+	static const struct ioas_fix fixes[] = {
+		{ 0, "the memory's physical addresses cannot be had; mount /proc, run as root" }
+	};
 	size_t n = (m->info.bytes + page - 1) / page;
 	int fd, ret;
 
 	m->pages = ioas->os->alloc(ioas->os, n * sizeof(*m->pages));
 	if (!m->pages)
-		return baton_err(ENOMEM, "%s: no memory for the addresses of %zu pages; use hugepages, or stop other programs to free some", m->name, n);
+		return baton_err(
+			ENOMEM,
+			"%s: no memory for the addresses of %zu pages; use hugepages, or stop other programs to free some",
+			m->name, n);
 	fd = ioas->os->open(ioas->os, PAGEMAP, O_RDONLY);
 	if (fd < 0) {
 		ret = ioas_failed(fd, m->name, "open " PAGEMAP, fixes);

@@ -120,7 +120,8 @@ host_memlock(const struct ioas_os *os, uint64_t *soft, uint64_t *hard)
 	return 0;
 }
 
-/* CAP_IPC_LOCK counts in the first user namespace only; inside another one it exempts from nothing. */
+/* CAP_IPC_LOCK counts in the first user namespace only; inside another one it exempts from nothing.
+ */
 static bool
 host_ipc_lock(const struct ioas_os *os)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What lib/ioas asks of the operating system, behind function pointers: the tests put in whole kernels that are not
- * there, and make each call fail in turn.
+ * What lib/ioas asks of the operating system, behind function pointers: the tests put in whole
+ * kernels that are not there, and make each call fail in turn.
  */
 #ifndef BATON_IOAS_OS_H
 #define BATON_IOAS_OS_H
@@ -24,7 +24,8 @@ struct ioas_os {
 
 	/* The last component of what a symbolic link points to, or the whole of it. */
 	int (*link)(const struct ioas_os *os, const char *path, bool whole, char out[IOAS_ROOM]);
-	/* Call @each for every name in a directory but . and .., until it returns other than 0. Return: that, or 0. */
+	/* Call @each for every name in a directory but . and .., until it returns other than 0.
+	 * Return: that, or 0. */
 	int (*list)(const struct ioas_os *os, const char *path,
 		    int (*each)(void *arg, const char *name), void *arg);
 	/* A small file's text, its last newline cut. Return: its length. */
@@ -36,7 +37,8 @@ struct ioas_os {
 	bool (*ipc_lock)(const struct ioas_os *os);
 	unsigned (*uid)(const struct ioas_os *os);
 
-	/* Without an IOMMU: keep ordinary pages where they are; entries of /proc/self/pagemap, one a page of memory. */
+	/* Without an IOMMU: keep ordinary pages where they are; entries of /proc/self/pagemap, one
+	 * a page of memory. */
 	int (*lock)(const struct ioas_os *os, void *va, size_t bytes);
 	int (*unlock)(const struct ioas_os *os, void *va, size_t bytes);
 	int (*pagemap)(const struct ioas_os *os, int fd, const void *va, uint64_t *entry);

@@ -14,7 +14,8 @@ struct ioas_text {
 	char text[480];
 };
 
-void ioas_say(struct ioas_text *to, const char *fmt, ...) __attribute__((format(printf, 2, 3), cold));
+void ioas_say(struct ioas_text *to, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3), cold));
 
 /** "0x0-0xfedfffff, 0xfef00000-..." */
 void ioas_say_ranges(struct ioas_text *to, const struct baton_iova_range *ranges, unsigned n);
@@ -23,7 +24,7 @@ void ioas_say_ranges(struct ioas_text *to, const struct baton_iova_range *ranges
 const char *ioas_size(char to[32], uint64_t bytes);
 
 struct ioas_fix {
-	int err;          /* errno; 0 ends the list and helps in all other cases */
+	int err; /* errno; 0 ends the list and helps in all other cases */
 	const char *text;
 };
 

@@ -38,13 +38,15 @@ struct baton_mapping {
 struct ioas_limits {
 	struct baton_iova_range *ranges; /* as the kernel gave them; freed by who asked */
 	unsigned n_ranges;
-	uint64_t page_sizes; /* bitmap; the lowest bit is what addresses and lengths are multiples of */
+	uint64_t page_sizes; /* bitmap; the lowest bit is what addresses and lengths are multiples
+				of */
 	uint64_t mappings_left; /* UINT64_MAX: no limit known */
 };
 
 /*
- * A backend. Every call that fails sets the sentence and leaves things as they were. A failing open or attach sets
- * ioas->absent when a node could not be opened at all, so that AUTO may try another backend.
+ * A backend. Every call that fails sets the sentence and leaves things as they were. A failing open
+ * or attach sets ioas->absent when a node could not be opened at all, so that AUTO may try another
+ * backend.
  */
 struct ioas_ops {
 	const char *name;
@@ -69,7 +71,7 @@ struct baton_ioas {
 	struct baton_ioas *next; /* of the context */
 	struct baton_ctx *ctx;
 	const struct ioas_os *os; /* outlives us */
-	uint64_t page; /* bytes of an ordinary page */
+	uint64_t page;		  /* bytes of an ordinary page */
 	enum baton_ioas_backend asked;
 	char name[32];
 	struct baton_iova_range *asked_windows; /* NULL: all; sorted and merged */
@@ -79,8 +81,9 @@ struct baton_ioas {
 	const struct ioas_ops *ops; /* NULL: no device came yet */
 	bool absent;
 	char why[480];
-	int fd;      /* /dev/iommu or the container */
+	int fd;	     /* /dev/iommu or the container */
 	uint32_t id; /* iommufd's for this address space */
+	bool unsafe_interrupts;
 	bool iommu_set; /* type1: the container has its IOMMU */
 	struct ioas_group *groups;
 	enum baton_ioas_accounting accounting;
@@ -96,8 +99,9 @@ struct baton_ioas {
 
 extern const struct ioas_ops ioas_iommufd, ioas_type1, ioas_compat, ioas_noiommu, ioas_flat;
 
-/* What EPERM means for a device whose nodes could be opened: the group is not known to be anybody else's. */
-#define IOAS_UNSAFE(module)                                                                                   \
+/* What EPERM means for a device whose nodes could be opened: the group is not known to be anybody
+ * else's. */
+#define IOAS_UNSAFE(module)                                                                                                \
 	"either the IOMMU does not isolate interrupts (no interrupt remapping), so that a device could raise any, "        \
 	"or another device of its group is in use by another process; stop that, or switch interrupt remapping on in the " \
 	"firmware (a virtual machine: intel-iommu,intremap=on), or accept it: echo Y > "                                   \
@@ -107,13 +111,15 @@ extern const struct ioas_ops ioas_iommufd, ioas_type1, ioas_compat, ioas_noiommu
 int baton_ioas_create_with(struct baton_ctx *ctx, const struct baton_ioas_config *config,
 			   const struct ioas_os *os, struct baton_ioas **out);
 
-/** Ask the backend for its limits and take them over. -EADDRINUSE when a mapping would be outside; nothing changed. */
+/** Ask the backend for its limits and take them over. -EADDRINUSE when a mapping would be outside;
+ * nothing changed. */
 int ioas_refresh(struct baton_ioas *ioas, const char *bdf);
 
 /** Close the backend when neither devices nor mappings need it. */
 void ioas_idle(struct baton_ioas *ioas);
 
-/** Whether pinning @bytes more stays below RLIMIT_MEMLOCK, as the backend accounts. -ENOMEM, with the numbers. */
+/** Whether pinning @bytes more stays below RLIMIT_MEMLOCK, as the backend accounts. -ENOMEM, with
+ * the numbers. */
 int ioas_check_memlock(const struct baton_ioas *ioas, const char *name, uint64_t bytes);
 
 /** "RLIMIT_MEMLOCK is 8 MiB, of which ... uses 4 MiB", for when the kernel ran out all the same. */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Nothing but checks: our declarations are the system's, where it has them, and never change size. */
+/* Nothing but checks: our declarations are the system's, where it has them, and never change size.
+ */
 #include "ioas/uapi.h"
 
 #include <stddef.h>
 
-#define SIZE(type, bytes)       _Static_assert(sizeof(struct type) == (bytes), "kernel ABI")
-#define SAME_SIZE(ours, theirs) _Static_assert(sizeof(struct ours) == sizeof(struct theirs), "kernel ABI")
+#define SIZE(type, bytes) _Static_assert(sizeof(struct type) == (bytes), "kernel ABI")
+#define SAME_SIZE(ours, theirs)                                                                    \
+	_Static_assert(sizeof(struct ours) == sizeof(struct theirs), "kernel ABI")
 #define SAME(ours, a, theirs, b)                                                                   \
 	_Static_assert(offsetof(struct ours, a) == offsetof(struct theirs, b) &&                   \
 			       sizeof(((struct ours *)0)->a) == sizeof(((struct theirs *)0)->b),   \

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The kernel's interface for I/O address spaces. <linux/vfio.h> is taken from the system; iommufd and the VFIO device nodes are
- * declared here, as far as Baton uses them, because they came with Linux 6.2 and 6.6 and must be usable at run time
- * whatever headers the build found. uapi.c compares them with the system's where it has them.
+ * The kernel's interface for I/O address spaces. <linux/vfio.h> is taken from the system; iommufd
+ * and the VFIO device nodes are declared here, as far as Baton uses them, because they came with
+ * Linux 6.2 and 6.6 and must be usable at run time whatever headers the build found. uapi.c
+ * compares them with the system's where it has them.
  */
 #ifndef BATON_IOAS_UAPI_H
 #define BATON_IOAS_UAPI_H
@@ -15,12 +16,12 @@
 
 #define UAPI_IOMMU(n) _IO(';', 0x80 + (n))
 
-#define UAPI_IOMMU_DESTROY          UAPI_IOMMU(0)
-#define UAPI_IOMMU_IOAS_ALLOC       UAPI_IOMMU(1)
+#define UAPI_IOMMU_DESTROY	    UAPI_IOMMU(0)
+#define UAPI_IOMMU_IOAS_ALLOC	    UAPI_IOMMU(1)
 #define UAPI_IOMMU_IOAS_IOVA_RANGES UAPI_IOMMU(4)
-#define UAPI_IOMMU_IOAS_MAP         UAPI_IOMMU(5)
-#define UAPI_IOMMU_IOAS_UNMAP       UAPI_IOMMU(6)
-#define UAPI_IOMMU_OPTION           UAPI_IOMMU(7)
+#define UAPI_IOMMU_IOAS_MAP	    UAPI_IOMMU(5)
+#define UAPI_IOMMU_IOAS_UNMAP	    UAPI_IOMMU(6)
+#define UAPI_IOMMU_OPTION	    UAPI_IOMMU(7)
 
 struct uapi_iommu_destroy {
 	uint32_t size;
@@ -49,7 +50,7 @@ struct uapi_iommu_ioas_iova_ranges {
 
 #define UAPI_IOMMU_MAP_FIXED_IOVA (1u << 0)
 #define UAPI_IOMMU_MAP_WRITEABLE  (1u << 1)
-#define UAPI_IOMMU_MAP_READABLE   (1u << 2)
+#define UAPI_IOMMU_MAP_READABLE	  (1u << 2)
 
 struct uapi_iommu_ioas_map {
 	uint32_t size;
@@ -82,7 +83,7 @@ struct uapi_iommu_option {
 
 /* ---- /dev/vfio/devices/vfioN ---- */
 
-#define UAPI_VFIO_DEVICE_BIND_IOMMUFD      _IO(';', 100 + 18)
+#define UAPI_VFIO_DEVICE_BIND_IOMMUFD	   _IO(';', 100 + 18)
 #define UAPI_VFIO_DEVICE_ATTACH_IOMMUFD_PT _IO(';', 100 + 19)
 
 struct uapi_vfio_bind_iommufd {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A kernel's VFIO and iommufd that is not there, behind struct ioas_os: device and group nodes, containers, iommufds with
- * their objects, what is mapped and pinned, and the errors Linux 6.12 gives. Each call can be made to fail.
+ * A kernel's VFIO and iommufd that is not there, behind struct ioas_os: device and group nodes,
+ * containers, iommufds with their objects, what is mapped and pinned, and the errors Linux 6.12
+ * gives. Each call can be made to fail.
  */
 #ifndef FAKE_VFIO_H
 #define FAKE_VFIO_H
@@ -24,10 +25,10 @@
 #define MIB (1ull << 20)
 #define GIB (1ull << 30)
 
-#define FAKE_DEVS  6
-#define FAKE_FDS   64
-#define FAKE_MAPS  128
-#define FAKE_CALLS 512
+#define FAKE_DEVS    6
+#define FAKE_FDS     64
+#define FAKE_MAPS    128
+#define FAKE_CALLS   512
 #define FAKE_WINDOWS 40
 
 struct fake_dev {
@@ -54,14 +55,23 @@ struct fake_space {
 	unsigned n;
 };
 
-enum fake_kind { FAKE_FREE, FAKE_IOMMUFD, FAKE_CDEV, FAKE_CONTAINER, FAKE_GROUP, FAKE_DEVICE, FAKE_PAGEMAP };
+enum fake_kind {
+	FAKE_FREE,
+	FAKE_IOMMUFD,
+	FAKE_CDEV,
+	FAKE_CONTAINER,
+	FAKE_GROUP,
+	FAKE_DEVICE,
+	FAKE_PAGEMAP
+};
 
 struct fake_fd {
 	enum fake_kind kind;
-	int index;  /* device (CDEV, DEVICE) or group number (GROUP) */
-	int to;     /* CDEV: its iommufd; GROUP: its container; DEVICE: its group's descriptor; -1: none */
+	int index; /* device (CDEV, DEVICE) or group number (GROUP) */
+	int to; /* CDEV: its iommufd; GROUP: its container; DEVICE: its group's descriptor; -1: none
+		 */
 	uint32_t id; /* CDEV: the IOAS it is attached to; IOMMUFD: the one for compat */
-	bool iommu; /* CONTAINER: VFIO_SET_IOMMU was done */
+	bool iommu;  /* CONTAINER: VFIO_SET_IOMMU was done */
 	struct fake_space space[2];
 };
 
@@ -104,7 +114,8 @@ struct fake *fake_new(void);
 /** Nothing is open, mapped or pinned. */
 void fake_assert_idle(const struct fake *f);
 
-/** Unplug device @d, whose descriptors are closed: its group is gone, and a container without groups forgets. */
+/** Unplug device @d, whose descriptors are closed: its group is gone, and a container without
+ * groups forgets. */
 void fake_unplug(struct fake *f, int d);
 
 /** All mappings of all address spaces. */
@@ -123,9 +134,44 @@ struct bare_ctx *fake_ctx(void);
 void assert_says(const char *part);
 
 /** An address space on the fake kernel; -errno or 0. */
-int fake_ioas(struct fake *f, struct bare_ctx *b, enum baton_ioas_backend backend, struct baton_ioas **out);
+int fake_ioas(struct fake *f, struct bare_ctx *b, enum baton_ioas_backend backend,
+	      struct baton_ioas **out);
 
 /** Map @bytes at a made-up address. @page: of the memory. */
-int fake_do_map(struct baton_ioas *ioas, uint64_t bytes, uint64_t page, uint64_t limit, struct baton_mapping **out);
+int rig_map(struct baton_ioas *ioas, uint64_t bytes, uint64_t page, uint64_t limit,
+	    struct baton_mapping **out);
+
+/* ---- between the fake's files ---- */
+
+struct fake *fake_of(const struct ioas_os *os);
+
+/** Count a call. Return: 0, or what it fails with when it is its turn. */
+int fake_hit(struct fake *f, const char *call);
+
+struct fake_dev *fake_by_bdf(struct fake *f, const char *bdf, size_t len);
+
+int fake_link(const struct ioas_os *os, const char *path, bool whole, char out[IOAS_ROOM]);
+int fake_read(const struct ioas_os *os, const char *path, char *out, size_t room);
+int fake_list(const struct ioas_os *os, const char *path, int (*each)(void *arg, const char *name),
+	      void *arg);
+int fake_memlock(const struct ioas_os *os, uint64_t *soft, uint64_t *hard);
+bool fake_ipc_lock(const struct ioas_os *os);
+unsigned fake_uid(const struct ioas_os *os);
+int fake_lock(const struct ioas_os *os, void *va, size_t bytes);
+int fake_unlock(const struct ioas_os *os, void *va, size_t bytes);
+
+struct fake_space *fake_space_of(struct fake_fd *fd, uint32_t id);
+unsigned fake_ranges_of(const struct fake *f, int at, uint32_t id, struct baton_iova_range *out,
+			uint64_t *pages);
+int fake_do_map(struct fake *f, int at, struct fake_space *s, uint64_t iova, uint64_t bytes,
+		unsigned prot);
+int fake_do_unmap(struct fake *f, struct fake_space *s, uint64_t iova, uint64_t *bytes);
+void fake_drop_space(struct fake *f, struct fake_space *s);
+bool fake_space_fits(const struct fake *f, int d, const struct fake_space *s);
+int fake_new_fd(struct fake *f, enum fake_kind kind, int index);
+bool fake_attached(const struct fake *f, int d, int at, uint32_t id);
+int fake_ioas_alloc(struct fake *f, struct fake_fd *fd, uint32_t *id);
+int fake_on_container(struct fake *f, int n, unsigned long request, void *arg);
+int fake_on_group(struct fake *f, int n, unsigned long request, void *arg);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The addresses of an address space: windows merged and crossed, and a million random operations against a naive model. */
+/* The addresses of an address space: windows merged and crossed, and a million random operations
+ * against a naive model. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,8 +15,8 @@
 
 #include "ioas/iova.h"
 
-#define PAGE    4096ull
-#define GIB     (1ull << 30)
+#define PAGE	4096ull
+#define GIB	(1ull << 30)
 #define MAX_WIN 12
 #define MAX_USE 300
 
@@ -40,8 +41,8 @@ static void
 merging(void **state)
 {
 	struct baton_iova_range r[] = {
-		{ 0xfef00000, UINT64_MAX }, { 10, 5 }, { 0, 0xfff }, { 0x1000, 0xfedfffff }, { 0x2000, 0x2fff },
-		{ 0xffffffffff, UINT64_MAX },
+		{ 0xfef00000, UINT64_MAX }, { 10, 5 },		{ 0, 0xfff },
+		{ 0x1000, 0xfedfffff },	    { 0x2000, 0x2fff }, { 0xffffffffff, UINT64_MAX },
 	};
 
 	assert_int_equal(iova_merge(r, 6), 2);
@@ -58,7 +59,9 @@ static void
 crossing(void **state)
 {
 	const struct baton_iova_range hw[] = { { 0, 0xfedfffff }, { 0xfef00000, 0x7fffffffff } };
-	const struct baton_iova_range mine[] = { { 0x1000, 0x1fff }, { 0xfe000000, 0xffffffff }, { 1ull << 40, 1ull << 41 } };
+	const struct baton_iova_range mine[] = { { 0x1000, 0x1fff },
+						 { 0xfe000000, 0xffffffff },
+						 { 1ull << 40, 1ull << 41 } };
 	struct baton_iova_range out[5];
 
 	assert_int_equal(iova_cross(hw, 2, mine, 3, out), 3);
@@ -80,7 +83,8 @@ space_of(const struct baton_iova_range *windows, unsigned n)
 	return s;
 }
 
-/* What an Intel IOMMU has: the interrupt hole is honoured, and what has no limit leaves the first 4 GiB alone. */
+/* What an Intel IOMMU has: the interrupt hole is honoured, and what has no limit leaves the first 4
+ * GiB alone. */
 static void
 msi_hole(void **state)
 {
@@ -182,7 +186,8 @@ apart(const struct model *m, uint64_t start, uint64_t last, uint64_t guard)
 {
 	for (unsigned i = 0; i < m->n; i++) {
 		uint64_t a = m->used[i].start > guard ? m->used[i].start - guard : 0;
-		uint64_t b = m->used[i].last < UINT64_MAX - guard ? m->used[i].last + guard : UINT64_MAX;
+		uint64_t b =
+			m->used[i].last < UINT64_MAX - guard ? m->used[i].last + guard : UINT64_MAX;
 
 		if (start <= b && last >= a)
 			return false;
@@ -190,7 +195,8 @@ apart(const struct model *m, uint64_t start, uint64_t last, uint64_t guard)
 	return true;
 }
 
-/* Where could it begin? At a window's start or behind something used: if none of these will do, none will. */
+/* Where could it begin? At a window's start or behind something used: if none of these will do,
+ * none will. */
 static bool
 could_fit(const struct model *m, const struct iova_want *want)
 {
@@ -213,7 +219,8 @@ could_fit(const struct model *m, const struct iova_want *want)
 		if (want->bytes - 1 > UINT64_MAX - at)
 			continue;
 		last = at + want->bytes - 1;
-		if (last <= want->limit && iova_inside(m->s.windows, m->s.n_windows, at, last) && apart(m, at, last, m->s.guard))
+		if (last <= want->limit && iova_inside(m->s.windows, m->s.n_windows, at, last) &&
+		    apart(m, at, last, m->s.guard))
 			return true;
 	}
 	return false;
@@ -294,7 +301,8 @@ check(const struct model *m)
 	for (size_t i = 1; i < m->s.n_used; i++)
 		assert_true(m->s.used[i].start > m->s.used[i - 1].last);
 	for (unsigned i = 0; i < m->n; i++)
-		assert_true(iova_inside(m->s.windows, m->s.n_windows, m->used[i].start, m->used[i].last));
+		assert_true(iova_inside(m->s.windows, m->s.n_windows, m->used[i].start,
+					m->used[i].last));
 }
 
 static void

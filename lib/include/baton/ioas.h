@@ -2,8 +2,9 @@
 /*
  * I/O address spaces: which memory a device may reach, and under which addresses (IOVA).
  *
- * Every context has one, made when it is first asked for, which its devices share; more can be made and given to single
- * ports. Nothing is reachable before it is mapped, and nothing after it is unmapped.
+ * Every context has one, made when it is first asked for, which its devices share; more can be made
+ * and given to single ports. Nothing is reachable before it is mapped, and nothing after it is
+ * unmapped.
  *
  * All of it belongs to the context's control thread; what a mapping's info says may be read by any.
  */
@@ -18,7 +19,8 @@ extern "C" {
 #endif
 
 enum baton_ioas_backend {
-	BATON_IOAS_AUTO,    /* iommufd where it and the device's node open, else type1; decided by the first device */
+	BATON_IOAS_AUTO, /* iommufd where it and the device's node open, else type1; decided by the
+			    first device */
 	BATON_IOAS_IOMMUFD, /* /dev/iommu and /dev/vfio/devices/vfioN */
 	BATON_IOAS_TYPE1,   /* /dev/vfio/vfio and /dev/vfio/GROUP */
 	BATON_IOAS_COMPAT,  /* groups, on /dev/iommu in place of a container; to try that code */
@@ -33,10 +35,11 @@ struct baton_iova_range {
 };
 
 struct baton_ioas_config {
-	size_t size;      /* sizeof(struct baton_ioas_config) */
+	size_t size;	  /* sizeof(struct baton_ioas_config) */
 	const char *name; /* shown in logs and errors; NULL: "ioas" and a number */
 	enum baton_ioas_backend backend;
-	/* Use only these of the addresses the hardware offers; any order, may overlap. NULL: all. */
+	/* Use only these of the addresses the hardware offers; any order, may overlap. NULL: all.
+	 */
 	const struct baton_iova_range *windows;
 	unsigned n_windows;
 	const void *flat_base; /* BATON_IOAS_FLAT only; NULL: IOVA = address */
@@ -48,7 +51,8 @@ struct baton_mapping;
 /** Fill in the defaults, size included. */
 BATON_API void baton_ioas_config_init(struct baton_ioas_config *config);
 
-/** The backend called @name ("auto", "iommufd", "type1", "compat", "noiommu", "flat"). Any thread. -EINVAL names the nearest. */
+/** The backend called @name ("auto", "iommufd", "type1", "compat", "noiommu", "flat"). Any thread.
+ * -EINVAL names the nearest. */
 BATON_API int baton_ioas_backend_by_name(const char *name, enum baton_ioas_backend *out);
 
 /**
@@ -61,12 +65,13 @@ BATON_API int baton_ioas_backend_by_name(const char *name, enum baton_ioas_backe
 BATON_API int baton_ioas_create(struct baton_ctx *ctx, const struct baton_ioas_config *config,
 				struct baton_ioas **out);
 
-/** Destroy an address space without devices and mappings. Return: 0; -EBUSY, naming what is there, and nothing changed. */
+/** Destroy an address space without devices and mappings. Return: 0; -EBUSY, naming what is there,
+ * and nothing changed. */
 BATON_API int baton_ioas_destroy(struct baton_ioas *ioas);
 
 /**
- * The address space that devices of the context share, made when it is first asked for. baton_ctx_destroy() destroys it
- * with the context.
+ * The address space that devices of the context share, made when it is first asked for.
+ * baton_ctx_destroy() destroys it with the context.
  *
  * Return: 0; -ENOMEM.
  */
@@ -75,7 +80,8 @@ BATON_API int baton_ctx_ioas(struct baton_ctx *ctx, struct baton_ioas **out);
 /**
  * Make @ioas the one that devices share, say because a backend was asked for by name.
  *
- * Return: 0; -EBUSY when the context has made its own already; -EINVAL when @ioas is another context's.
+ * Return: 0; -EBUSY when the context has made its own already; -EINVAL when @ioas is another
+ * context's.
  */
 BATON_API int baton_ctx_set_ioas(struct baton_ctx *ctx, struct baton_ioas *ioas);
 
@@ -88,17 +94,20 @@ enum baton_ioas_accounting {
 
 struct baton_ioas_info {
 	const char *name;
-	enum baton_ioas_backend backend; /* as asked for while no device came, so AUTO may still be undecided */
+	enum baton_ioas_backend
+		backend; /* as asked for while no device came, so AUTO may still be undecided */
 	const char *backend_name;
-	const char *why;            /* one sentence: what was chosen for which reason; "" before */
+	const char *why; /* one sentence: what was chosen for which reason; "" before */
 	unsigned devices;
 	unsigned mappings;
 	uint64_t mapped_bytes;
-	uint64_t map_calls;         /* how often the kernel was asked to map */
-	uint64_t page_sizes;        /* bitmap; iommufd tells only the smallest */
-	uint64_t mappings_left;     /* how many more the backend takes; UINT64_MAX: no limit known */
+	uint64_t map_calls;	/* how often the kernel was asked to map */
+	uint64_t page_sizes;	/* bitmap; iommufd tells only the smallest */
+	uint64_t mappings_left; /* how many more the backend takes; UINT64_MAX: no limit known */
 	enum baton_ioas_accounting accounting;
-	unsigned ranges;            /* of baton_ioas_ranges() */
+	unsigned ranges;       /* of baton_ioas_ranges() */
+	int unsafe_interrupts; /* devices may raise any interrupt: no IOMMU, or
+				  allow_unsafe_interrupts is set */
 };
 
 BATON_API void baton_ioas_info(const struct baton_ioas *ioas, struct baton_ioas_info *info);
@@ -111,31 +120,33 @@ BATON_API void baton_ioas_info(const struct baton_ioas *ioas, struct baton_ioas_
 BATON_API unsigned baton_ioas_ranges(const struct baton_ioas *ioas, struct baton_iova_range *out,
 				     unsigned n);
 
-#define BATON_MAP_READ  (1u << 0) /* the device may read it */
+#define BATON_MAP_READ	(1u << 0) /* the device may read it */
 #define BATON_MAP_WRITE (1u << 1) /* the device may write it */
 #define BATON_MAP_FIXED (1u << 2) /* at config.iova, not where Baton chooses */
 
 struct baton_map_config {
-	size_t size;        /* sizeof(struct baton_map_config) */
-	const char *name;   /* shown in errors; NULL: "memory" */
-	void *va;           /* both multiples of the smallest page */
+	size_t size;	  /* sizeof(struct baton_map_config) */
+	const char *name; /* shown in errors; NULL: "memory" */
+	void *va;	  /* both multiples of the smallest page */
 	size_t bytes;
 	uint64_t page_size; /* of the memory (struct baton_arena_info); 0: ordinary pages */
-	unsigned flags;     /* BATON_MAP_*; neither READ nor WRITE: both */
-	uint64_t limit;     /* the highest address its last byte may have; 0: none */
-	uint64_t iova;      /* with BATON_MAP_FIXED */
+	unsigned flags;	    /* BATON_MAP_*; neither READ nor WRITE: both */
+	uint64_t limit;	    /* the highest address its last byte may have; 0: none */
+	uint64_t iova;	    /* with BATON_MAP_FIXED */
 };
 
 /** Fill in the defaults, size included. */
 BATON_API void baton_map_config_init(struct baton_map_config *config);
 
 /**
- * Map memory for the devices of an address space: exactly these bytes at one contiguous run of addresses, or nothing
- * (without an IOMMU, a run a page: see struct baton_mapping_info). The memory must stay until baton_ioas_unmap().
+ * Map memory for the devices of an address space: exactly these bytes at one contiguous run of
+ * addresses, or nothing (without an IOMMU, a run a page: see struct baton_mapping_info). The memory
+ * must stay until baton_ioas_unmap().
  *
- * Return: 0; -EINVAL; -ENODEV before the first device; -ENOSPC when no window has room under the limit, or the backend takes no
- * more mappings; -EADDRINUSE when the fixed addresses are taken; -ERANGE when they are none of the ranges;
- * -ENOMEM when more would be pinned than RLIMIT_MEMLOCK allows, with the numbers; -EFAULT for memory that cannot be pinned.
+ * Return: 0; -EINVAL; -ENODEV before the first device; -ENOSPC when no window has room under the
+ * limit, or the backend takes no more mappings; -EADDRINUSE when the fixed addresses are taken;
+ * -ERANGE when they are none of the ranges; -ENOMEM when more would be pinned than RLIMIT_MEMLOCK
+ * allows, with the numbers; -EFAULT for memory that cannot be pinned.
  */
 BATON_API int baton_ioas_map(struct baton_ioas *ioas, const struct baton_map_config *config,
 			     struct baton_mapping **out);
@@ -147,7 +158,8 @@ BATON_API int baton_ioas_map_arena(struct baton_ioas *ioas, const struct baton_a
 /**
  * End a mapping: no device reaches the memory any more when this returns 0.
  *
- * Return: 0; a negative errno when the kernel refused: the mapping is as before, so the memory must stay.
+ * Return: 0; a negative errno when the kernel refused: the mapping is as before, so the memory must
+ * stay.
  */
 BATON_API int baton_ioas_unmap(struct baton_mapping *mapping);
 
@@ -168,8 +180,8 @@ BATON_API void baton_mapping_info(const struct baton_mapping *mapping,
 /**
  * The address of @bytes at @va for the device. Any thread.
  *
- * Return: 0; -EFAULT when they are not all inside the mapping; -EXDEV when they straddle pages that do not follow one
- * another for the device (without an IOMMU only).
+ * Return: 0; -EFAULT when they are not all inside the mapping; -EXDEV when they straddle pages that
+ * do not follow one another for the device (without an IOMMU only).
  */
 BATON_API int baton_mapping_iova(const struct baton_mapping *mapping, const void *va, size_t bytes,
 				 uint64_t *iova);
