@@ -101,6 +101,9 @@ BATON_API int baton_port_stop(struct baton_port *port);
 /**
  * Stop if need be, and release everything.
  *
+ * Workers may be in bursts meanwhile; but a worker that was told -ENETDOWN by one queue has acknowledged for all of its
+ * queues, and those of a port that is being closed may be gone then: it must not touch another of them.
+ *
  * Control thread. Return: 0; -EBUSY when a worker did not acknowledge: the port stays open; anything else
  * baton_port_stop() returns: the port is closed all the same.
  */
