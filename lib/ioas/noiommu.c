@@ -9,6 +9,7 @@
  * (docs/ioas.md).
  */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,34 +36,56 @@ noiommu_limits(struct baton_ioas *ioas, struct ioas_limits *out)
 	return 0;
 }
 
+/* The physical address of the ordinary page at byte @at of a mapping. */
 static int
-fill_table(const struct baton_ioas *ioas, struct baton_mapping *m, int fd, uint64_t page)
+address_of(const struct baton_ioas *ioas, const struct baton_mapping *m, int fd, size_t at,
+	   uint64_t *address)
 {
 	static const struct ioas_fix fixes[] = {
 		{ 0, "the memory's physical addresses cannot be had; run as root" }
 	};
+	uint64_t entry = 0;
+	int ret = ioas->os->pagemap(ioas->os, fd, (const char *)m->info.va + at, &entry);
 
+	if (ret)
+		return ioas_failed(ret, m->name, "reading " PAGEMAP, fixes);
+	if (!(entry & PRESENT))
+		return baton_err(
+			EFAULT,
+			"%s: " PAGEMAP
+			": byte %zu of %zu is not in memory; populate and lock it before it is mapped",
+			m->name, at, m->info.bytes);
+	if (!FRAME(entry))
+		return baton_err(
+			EPERM,
+			"%s: " PAGEMAP
+			": physical addresses are hidden from this process; without an IOMMU it needs "
+			"CAP_SYS_ADMIN: run it as root",
+			m->name);
+	*address = FRAME(entry) * ioas->page;
+	return 0;
+}
+
+static int
+fill_table(const struct baton_ioas *ioas, struct baton_mapping *m, int fd, uint64_t page)
+{
 	for (size_t at = 0, i = 0; at < m->info.bytes; at += page, i++) {
-		uint64_t entry = 0;
-		int ret = ioas->os->pagemap(ioas->os, fd, (const char *)m->info.va + at, &entry);
+		size_t end = (m->info.bytes - at < page ? m->info.bytes : at + page) - ioas->page;
+		uint64_t last = 0;
+		int ret = address_of(ioas, m, fd, at, &m->pages[i]);
 
+		if (!ret && end > at)
+			ret = address_of(ioas, m, fd, end, &last);
 		if (ret)
-			return ioas_failed(ret, m->name, "reading " PAGEMAP, fixes);
-		if (!(entry & PRESENT))
-			return baton_err(
-				EFAULT,
-				"%s: " PAGEMAP
-				": byte %zu of %zu is not in memory; populate and lock it before it is "
-				"mapped",
-				m->name, at, m->info.bytes);
-		if (!FRAME(entry))
-			return baton_err(
-				EPERM,
-				"%s: " PAGEMAP
-				": physical addresses are hidden from this process; without an IOMMU it "
-				"needs CAP_SYS_ADMIN: run it as root",
-				m->name);
-		m->pages[i] = FRAME(entry) * ioas->page;
+			return ret;
+		/* A page size that is not the memory's would let the device write into somebody
+		 * else's. */
+		if (m->pages[i] & (page - 1) || (end > at && last != m->pages[i] + (end - at)))
+			return baton_err(EINVAL,
+					 "%s: its page_size is said to be %" PRIu64
+					 " bytes, but the memory is not on such pages; give "
+					 "what baton_arena_info() says",
+					 m->name, page);
 	}
 	return 0;
 }

@@ -38,17 +38,18 @@ fake_by_bdf(struct fake *f, const char *bdf, size_t len)
 	return NULL;
 }
 
-/* Pages of 2 MiB and pages of 4 KiB both lie upside down. */
+/* Physical memory is upside down: the later a page, the lower it lies. */
 static int
 fake_pagemap(const struct ioas_os *os, int fd, const void *va, uint64_t *entry)
 {
 	struct fake *f = fake_of(os);
+	uint64_t at = (uintptr_t)va & (GIB - 1), in = at & (f->physical_page - 1);
 	int ret = fake_hit(f, "pread");
 
 	assert_int_equal(f->fds[fd].kind, FAKE_PAGEMAP);
-	*entry = f->pagemap_hidden
-			 ? 1ull << 63
-			 : 1ull << 63 | (f->physical - ((uintptr_t)va & (GIB - 1))) / 4096;
+	*entry = 1ull << 63;
+	if (!f->pagemap_hidden)
+		*entry |= (f->physical - (at - in) + in) / 4096;
 	return ret;
 }
 
@@ -531,6 +532,7 @@ fake_new(void)
 	f->soft = f->hard = UINT64_MAX;
 	f->dma_avail = 65535;
 	f->physical = 0x740000000;
+	f->physical_page = 2 * MIB;
 	nic.bdf = "0000:00:03.0";
 	f->devs[0] = nic;
 	nic.bdf = "0000:00:04.0";

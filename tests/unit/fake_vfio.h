@@ -96,6 +96,7 @@ struct fake {
 		const char *pid, *comm, *node;
 	} holder;
 	uint64_t physical; /* of the first page; pages are in descending order */
+	uint64_t physical_page;
 
 	/* what is open */
 	struct fake_fd fds[FAKE_FDS];

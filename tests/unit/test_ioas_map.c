@@ -365,6 +365,13 @@ physical_addresses(void **state)
 	assert_int_equal(rig_map(r->ioas, 64 * KIB, 0, 0xffffffff, &r->m), -ENOSPC);
 	assert_says("reaches up to 0xffffffff only");
 	assert_int_equal(map_fixed(r->ioas, 8 * GIB, 4 * KIB, 0, &r->m), -EINVAL);
+	r->f->physical_page = 4 * KIB; /* 2 MiB is not what the memory has */
+	assert_int_equal(rig_map(r->ioas, 8 * MIB, 2 * MIB, 0, &r->m), -EINVAL);
+	assert_says("page_size");
+	r->f->physical += 4 * KIB;
+	r->f->physical_page = 2 * MIB;
+	assert_int_equal(rig_map(r->ioas, 8 * MIB, 2 * MIB, 0, &r->m), -EINVAL);
+	r->f->physical -= 4 * KIB;
 	r->f->pagemap_hidden = true;
 	assert_int_equal(rig_map(r->ioas, 64 * KIB, 0, 0, &r->m), -EPERM);
 	assert_says("CAP_SYS_ADMIN");
