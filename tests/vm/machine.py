@@ -31,10 +31,11 @@ DEFAULTS = {
     "app": "",                 # baton or dpdk; empty: as --app says
     "apps": "baton dpdk",      # those it can be run with
     "fault": "log",            # edu's fault is logged by the kernel; data: only memory is looked at; none: no edu
-    "qemu": "new",             # new: of backports; distribution
+    "qemu": "new",            # new: of backports; distribution
     "kernel": "kernel",        # kernel: ours; stock: Debian's
     "modules": "",             # of the stock kernel
     "memory": "768M",
+    "cpu": "max",
     "cpus": "2",
     "pages": "2M:160",         # hugepages; none
     "nic": "",                 # more properties of the NIC
@@ -114,7 +115,7 @@ class Guest:
                 self.traffic.append(wire.Traffic(w, mac(n), int(s["flows"])))
                 out += ["-netdev", w.netdev(f"net{n}")]
             queues = f",mq=on,vectors={2 * int(s['queues']) + 2}" if int(s["queues"]) > 1 else ""
-            place = f",bus={s['nic_bus']}" if s["nic_bus"] else f",addr={3 + n}"
+            place = f",bus={s['nic_bus']}" if s["nic_bus"] else f",bus=pcie.0,addr={3 + n}"
             out += ["-device", f"virtio-net-pci,id=nic{n},netdev=net{n},mac={mac(n).hex(':')},romfile=,disable-legacy=on,"
                     f"iommu_platform={'on' if s['iommu'] != 'none' else 'off'}{queues}{place}"
                     + (f",{s['nic']}" if s["nic"] else "")]
@@ -124,12 +125,12 @@ class Guest:
         s = self.spec
         program, env = qemu_command(s["qemu"], self.paths)
         iommu, kernel_args = IOMMUS[s["iommu"]]
-        edu = [] if s["fault"] == "none" else ["-device", "edu,dma_mask=0xffffffffffffffff,addr=6"]
+        edu = [] if s["fault"] == "none" else ["-device", "edu,dma_mask=0xffffffffffffffff,bus=pcie.0,addr=6"]
         append = (f"console=ttyS0 panic=-1 quiet loglevel=4 no_timer_check {kernel_args} {s['append']} "
                   + (f"hugepagesz=1G hugepages={s['pages'][3:]}" if s["pages"].startswith("1G") else ""))
         cpu = s["cpus"] if "," in s["cpus"] else f"cpus={s['cpus']}"
         return [*program, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-                "-M", "q35,kernel-irqchip=split", "-accel", "tcg,thread=multi", "-cpu", "max",
+                "-M", "q35,kernel-irqchip=split", "-accel", "tcg,thread=multi", "-cpu", s["cpu"],
                 "-m", s["memory"], "-smp", cpu, *shlex.split(iommu), *shlex.split(s["args"]), *edu, *self.nic_options(),
                 "-serial", f"file:{self.log['console']}", "-serial", "stdio",
                 "-qmp", f"unix:{self.folder}/qmp,server=on,wait=off",

@@ -11,7 +11,7 @@ import time
 
 ETHERTYPE = b"\x88\xb5"  # local experiment
 HOST_MAC = bytes.fromhex("020000000001")
-PROBE = 0xFFFFFFFF
+PROBES = 0xFF000000  # and above: numbers of probes
 QUEUE_OF_SOCKET = 8 << 20
 
 
@@ -103,6 +103,7 @@ class Traffic:
         self.wire, self.mac, self.flows = wire, mac, flows
         self.random = random.Random(4)
         self.stop = None
+        self.probes = 0
         self.counts = [0, 0]
 
     def frame(self, number):
@@ -142,15 +143,17 @@ class Traffic:
     def probe(self, seconds, gone=lambda: False):
         """Milliseconds until a first frame comes back. A frame a millisecond is sent."""
         begin = time.monotonic()
-        frame = self.mac + HOST_MAC + self.frame(0)[12:]
+        self.probes += 1  # those of an earlier program may still come back
+        number = PROBES + self.probes
+        frame = self.frame(0)
         at = 14 if self.flows == 1 else 42
-        frame = frame[:at] + struct.pack(">II", 0, PROBE) + frame[at + 8:]
+        frame = frame[:at] + struct.pack(">II", 0, number) + frame[at + 8:]
         while time.monotonic() - begin < seconds:
             if gone():
                 raise RuntimeError("the application is gone")
             self.wire.send(frame)
             back = self.returned(0.001)
-            if back is not None:
+            if back is not None and self.number_of(back) == (0, number):
                 return (time.monotonic() - begin) * 1000
         raise RuntimeError(f"no frame came back within {seconds} s")
 
@@ -175,7 +178,7 @@ class Traffic:
                     continue
                 raise RuntimeError(f"{out} of {sent} frames did not come back ({back} did)")
             flow, number = self.number_of(frame)
-            if number == PROBE:
+            if number >= PROBES:
                 continue
             if flow >= self.flows or not waiting[flow]:
                 raise RuntimeError(f"a frame that was not sent: {frame[:64].hex()}")

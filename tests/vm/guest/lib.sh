@@ -167,7 +167,7 @@ app_stop()
 	cat "$app_log"
 	check "exit status $app_rc" [ "$app_rc" = "${1:-0}" ]
 }
-app_gone() { ! kill -0 "$app_pid" 2>/dev/null || grep -q '^State:.Z' "/proc/$app_pid/status"; }
+app_gone() { ! kill -0 "$app_pid" 2>/dev/null || grep -q '^State:.Z' "/proc/$app_pid/status" 2>/dev/null; }
 app_wait()
 {
 	wait_until 15 app_gone || { fail "the application does not end"; kill -9 "$app_pid"; }

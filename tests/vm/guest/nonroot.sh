@@ -12,7 +12,7 @@ nodes()
 # limited KIB: the next application runs as the user under this limit.
 limited()
 {
-	printf '#!/bin/sh\nulimit -l %s\nexec setuidgid user "$@"\n' "$1" >/tmp/as-user
+	printf '#!/bin/sh\nulimit -l %s\nexec su -s /bin/sh user -c "exec $*"\n' "$1" >/tmp/as-user
 	chmod 755 /tmp/as-user
 	app_as=/tmp/as-user
 }

@@ -11,13 +11,13 @@ go_round()
 	shift
 	app_start io "$@"
 	wait_until 10 grep -q 'Press enter\|forwarding - ports=\|io packet forwarding' "$app_log"
-	sleep 3
+	sleep 2
 	kill -INT "$app_pid"
 	app_wait
 	cat "$app_log"
 	check "$APP: exit status $app_rc" [ "$app_rc" = 0 ]
 	rate=$(total)
-	rate=$((${rate:-0} / 3000))
+	rate=$((${rate:-0} / 2000))
 	echo "$APP: $rate kpps"
 }
 scenario()
