@@ -12,13 +12,19 @@ up(size_t n, size_t align)
 	return (n + align - 1) / align * align;
 }
 
-/* Each part on lines of its own: the device writes `used`, we write the others. */
+/*
+ * Each part on lines of its own: the device writes `used`, we write the others. And `used` begins where its elements of eight bytes are
+ * aligned to eight, so that none lies on two pages: behind an IOMMU, QEMU (7.2, 10.0) writes the second half of such a one to
+ * where it does not belong.
+ */
+#define USED_AT (sizeof(shared64) - offsetof(struct vring_used, ring) % sizeof(shared64))
+
 size_t
 virtq_ring_bytes(uint32_t size)
 {
 	return up(size * sizeof(struct vring_desc), LINE) +
 	       up(sizeof(struct vring_avail) + (size + 1) * sizeof(le16), LINE) +
-	       up(sizeof(struct vring_used) + size * sizeof(shared64) + sizeof(le16), LINE);
+	       up(USED_AT + sizeof(struct vring_used) + size * sizeof(shared64) + sizeof(le16), LINE);
 }
 
 void
@@ -32,7 +38,7 @@ virtq_attach(struct virtq *vq, struct virtio_dev *vd, size_t offset)
 	p += up(size * sizeof(struct vring_desc), LINE);
 	vq->avail = (struct vring_avail *)(void *)p;
 	p += up(sizeof(struct vring_avail) + (size + 1) * sizeof(le16), LINE);
-	vq->used = (struct vring_used *)(void *)p;
+	vq->used = (struct vring_used *)(void *)(p + USED_AT);
 
 	vq->in_order = !!(vd->features & VIRTIO_F_IN_ORDER);
 	vq->mergeable = !!(vd->features & VIRTIO_NET_F_MRG_RXBUF);

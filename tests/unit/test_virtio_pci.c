@@ -242,6 +242,9 @@ life(void **state)
 		assert_int_equal(b.fake->status, 0x0f);
 		assert_int_equal(b.fake->config[4] & 6, 6);
 		assert_int_equal(b.fake->driver_features, FAKE_FEATURES);
+		/* No element of the used ring on two pages. */
+		assert_int_equal(b.fake->liar->queue[LIAR_RX].addr.used % 8, 4);
+		assert_int_equal(b.fake->liar->queue[LIAR_TX].addr.used % 8, 4);
 		traffic(&b);
 		must(baton_port_stop(b.port));
 		assert_int_equal(b.fake->status, 0);
