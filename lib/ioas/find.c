@@ -235,14 +235,38 @@ ioas_say_group(const struct ioas_os *os, const struct ioas_found *f, bool in_the
 	snprintf(to, room, "%s", m.text.text);
 }
 
+#define MAX_NODES 16
+
+/* Nodes, and the processes that have one of them open. */
 struct holders {
 	const struct ioas_os *os;
-	const char *node;
-	const char *pid;
+	char nodes[MAX_NODES][64];
+	unsigned n;
 	char dir[2 * IOAS_ROOM];
 	bool has;
 	struct ioas_text text;
 };
+
+static int
+one_cdev(void *arg, const char *name)
+{
+	struct holders *h = arg;
+
+	if (h->n < MAX_NODES)
+		snprintf(h->nodes[h->n++], sizeof(h->nodes[0]), "/dev/vfio/devices/%.40s", name);
+	return 1;
+}
+
+static int
+one_node(void *arg, const char *name)
+{
+	struct holders *h = arg;
+	char path[2 * IOAS_ROOM];
+
+	snprintf(path, sizeof(path), PCI "/%s/vfio-dev", name);
+	h->os->list(h->os, path, one_cdev, h);
+	return 0;
+}
 
 static int
 one_fd(void *arg, const char *name)
@@ -251,10 +275,11 @@ one_fd(void *arg, const char *name)
 	char path[4 * IOAS_ROOM], target[IOAS_ROOM];
 
 	snprintf(path, sizeof(path), "%s/%s", h->dir, name);
-	if (h->os->link(h->os, path, true, target) < 0 || strcmp(target, h->node))
+	if (h->os->link(h->os, path, true, target) < 0)
 		return 0;
-	h->has = true;
-	return 1;
+	for (unsigned i = 0; i < h->n && !h->has; i++)
+		h->has = !strcmp(target, h->nodes[i]);
+	return h->has;
 }
 
 static int
@@ -278,10 +303,15 @@ one_process(void *arg, const char *name)
 }
 
 void
-ioas_say_holders(const struct ioas_os *os, const char *node, char *to, size_t room)
+ioas_say_holders(const struct ioas_os *os, const struct ioas_found *f, char *to, size_t room)
 {
-	struct holders h = { .os = os, .node = node };
+	struct holders h = { .os = os, .n = 1 };
+	char path[IOAS_ROOM];
 
+	snprintf(h.nodes[0], sizeof(h.nodes[0]), "/dev/vfio/%s%d", f->noiommu ? "noiommu-" : "",
+		 f->group);
+	snprintf(path, sizeof(path), "/sys/kernel/iommu_groups/%d/devices", f->group);
+	os->list(os, path, one_node, &h);
 	os->list(os, "/proc", one_process, &h);
 	snprintf(to, room, "%s", h.text.text);
 }

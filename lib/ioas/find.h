@@ -32,8 +32,11 @@ int ioas_find(const struct ioas_os *os, const char *bdf, bool want_noiommu, stru
 void ioas_say_group(const struct ioas_os *os, const struct ioas_found *found, bool in_the_way,
 		    char *to, size_t room);
 
-/** Which processes have a node open, as far as we may see: "process 812 (dpdk-testpmd)"; "" when
- * none is seen. */
-void ioas_say_holders(const struct ioas_os *os, const char *node, char *to, size_t room);
+/**
+ * Which processes have the device's group or one of its devices open, as far as we may see:
+ * "process 812 (dpdk-testpmd)"; "" when none is seen.
+ */
+void ioas_say_holders(const struct ioas_os *os, const struct ioas_found *found, char *to,
+		      size_t room);
 
 #endif

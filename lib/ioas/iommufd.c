@@ -50,7 +50,7 @@ iommufd_open(struct baton_ioas *ioas)
 	int fd = ioas->os->open(ioas->os, NODE, O_RDWR), ret;
 
 	if (fd < 0)
-		return ioas_open_failed(ioas, fd, NODE, ioas->name);
+		return ioas_open_failed(ioas, fd, NODE, NULL);
 	ioas->fd = fd;
 	ret = ask(ioas, UAPI_IOMMU_IOAS_ALLOC, &alloc);
 	if (ret < 0) {
@@ -93,25 +93,26 @@ bind_failed(struct baton_ioas *ioas, int ret, const struct ioas_found *found, co
 	};
 	struct ioas_text who = { 0 }, others = { 0 };
 
-	ioas_say_holders(ioas->os, node, who.text, sizeof(who.text));
 	ioas_say_group(ioas->os, found, true, others.text, sizeof(others.text));
-	/* Our own descriptor of the node is closed by now, so whoever has one has the device. */
-	if ((ret == -EINVAL || ret == -EBUSY) && who.text[0])
-		return baton_err(
-			EBUSY,
-			"%s: VFIO_DEVICE_BIND_IOMMUFD: %s: the device is in use by %s; stop that first",
-			found->bdf, strerror(-ret), who.text);
+	ioas_say_holders(ioas->os, found, who.text, sizeof(who.text));
 	if ((ret == -EBUSY || ret == -EPERM) && others.text[0])
 		return baton_err(
 			EBUSY,
 			"%s: VFIO_DEVICE_BIND_IOMMUFD: %s: its IOMMU group %d also holds %s; give these to "
 			"vfio-pci or to no driver (dpdk-devbind.py -u)",
 			found->bdf, strerror(-ret), found->group, others.text);
+	/* Our own descriptor of the node is closed by now. */
+	if ((ret == -EINVAL || ret == -EBUSY || ret == -EPERM) && who.text[0])
+		return baton_err(
+			EBUSY,
+			"%s: VFIO_DEVICE_BIND_IOMMUFD: %s: the device, or another one of its IOMMU group %d, is "
+			"in use by %s; stop that first, or use one address space for both",
+			found->bdf, strerror(-ret), found->group, who.text);
 	if (ret == -EBUSY)
 		return baton_err(
 			EBUSY,
 			"%s: VFIO_DEVICE_BIND_IOMMUFD: %s: the device, or another one of its IOMMU group %d, is in "
-			"use by another address space or process (fuser -v /dev/vfio/%d %s); stop that first",
+			"use by another process (as root: fuser -v /dev/vfio/%d %s); stop that first",
 			found->bdf, strerror(-ret), found->group, found->group, node);
 	return ioas_failed(ret, found->bdf, "VFIO_DEVICE_BIND_IOMMUFD", fixes);
 }
@@ -156,7 +157,7 @@ iommufd_attach(struct baton_ioas *ioas, const struct ioas_found *found, struct i
 	snprintf(node, sizeof(node), "/dev/vfio/devices/%s", found->cdev);
 	dev->fd = ioas->os->open(ioas->os, node, O_RDWR);
 	if (dev->fd < 0)
-		return ioas_open_failed(ioas, dev->fd, node, found->bdf);
+		return ioas_open_failed(ioas, dev->fd, node, found);
 	ret = ioas->os->ioctl(ioas->os, dev->fd, UAPI_VFIO_DEVICE_BIND_IOMMUFD, &bind);
 	if (ret < 0) {
 		ioas->os->close(ioas->os, dev->fd);

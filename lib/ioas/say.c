@@ -90,21 +90,21 @@ no_permission(int ret, const char *node, const char *bdf, unsigned uid)
 }
 
 static int
-already_open(const struct ioas_os *os, int ret, const char *node, const char *bdf)
+already_open(const struct ioas_os *os, int ret, const char *node, const struct ioas_found *found)
 {
 	struct ioas_text who = { 0 };
 
-	ioas_say_holders(os, node, who.text, sizeof(who.text));
+	ioas_say_holders(os, found, who.text, sizeof(who.text));
 	return baton_err(
 		-ret,
 		"%s: open %s: %s: the device, or another one of its group, is in use by %s; stop that first",
-		bdf, node, strerror(-ret),
+		found->bdf, node, strerror(-ret),
 		who.text[0] ? who.text
 			    : "a process this one may not see (as root: fuser -v on the node)");
 }
 
 int
-ioas_open_failed(struct baton_ioas *ioas, int ret, const char *node, const char *bdf)
+ioas_open_failed(struct baton_ioas *ioas, int ret, const char *node, const struct ioas_found *found)
 {
 	static const struct ioas_fix fixes[] = {
 		{ ENOENT,
@@ -120,13 +120,14 @@ ioas_open_failed(struct baton_ioas *ioas, int ret, const char *node, const char 
 		{ ENOMEM, "the kernel is out of memory; stop other programs to free some" },
 		{ 0, "look at dmesg" },
 	};
+	const char *bdf = found ? found->bdf : ioas->name;
 	char call[IOAS_ROOM + 16];
 
 	ioas->absent = true;
 	if (ret == -EACCES || ret == -EPERM)
 		return no_permission(ret, node, bdf, ioas->os->uid(ioas->os));
-	if (ret == -EBUSY)
-		return already_open(ioas->os, ret, node, bdf);
+	if (ret == -EBUSY && found)
+		return already_open(ioas->os, ret, node, found);
 	snprintf(call, sizeof(call), "open %s", node);
 	return ioas_failed(ret, bdf, call, fixes);
 }

@@ -126,11 +126,12 @@ int ioas_check_memlock(const struct baton_ioas *ioas, const char *name, uint64_t
 void ioas_say_memlock(const struct baton_ioas *ioas, struct ioas_text *to);
 
 /**
- * A node under /dev did not open: says who may be let in, or who has it. Sets ioas->absent.
+ * A node under /dev did not open: says who may be let in, or who has it. Sets ioas->absent. @found:
+ * whose node it is, or NULL.
  *
  * Return: ret.
  */
-int ioas_open_failed(struct baton_ioas *ioas, int ret, const char *node, const char *bdf)
-	__attribute__((cold));
+int ioas_open_failed(struct baton_ioas *ioas, int ret, const char *node,
+		     const struct ioas_found *found) __attribute__((cold));
 
 #endif

@@ -76,7 +76,7 @@ type1_open(struct baton_ioas *ioas)
 
 	ret = ioas->os->open(ioas->os, node, O_RDWR);
 	if (ret < 0)
-		return ioas_open_failed(ioas, ret, node, ioas->name);
+		return ioas_open_failed(ioas, ret, node, NULL);
 	ioas->fd = ret;
 	ret = check_container(ioas, node);
 	if (ret) {
@@ -211,7 +211,7 @@ open_group(struct baton_ioas *ioas, const struct ioas_found *found, struct ioas_
 		 found->group);
 	group->fd = ioas->os->open(ioas->os, node, O_RDWR);
 	if (group->fd < 0) {
-		ret = ioas_open_failed(ioas, group->fd, node, found->bdf);
+		ret = ioas_open_failed(ioas, group->fd, node, found);
 		free(group);
 		return ret;
 	}

@@ -420,7 +420,7 @@ on_cdev(struct fake *f, int n, unsigned long request, void *arg)
 		fd->to = bind->iommufd;
 		if (owned_elsewhere(f, n, fd->index)) {
 			fd->to = -1;
-			return -EBUSY;
+			return -EPERM; /* the group has another owner */
 		}
 		return 0;
 	}

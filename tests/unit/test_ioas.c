@@ -327,6 +327,15 @@ open_elsewhere(void **state)
 	r->f->holder.node = "/dev/vfio/devices/vfio0";
 	REFUSED(r, BATON_IOAS_IOMMUFD, EBUSY, "VFIO_DEVICE_BIND_IOMMUFD",
 		"process 200 (dpdk-testpmd)");
+	/* Another one of the group: Linux says EPERM, as it does for interrupts. */
+	r->f->devs[2] = r->f->devs[0];
+	r->f->devs[2].bdf = "0000:00:03.1";
+	r->f->devs[2].cdev = "vfio9";
+	r->f->devs[0].isolated = false;
+	r->f->holder.node = "/dev/vfio/devices/vfio9";
+	REFUSED(r, BATON_IOAS_IOMMUFD, EBUSY,
+		"another one of its IOMMU group 3, is in use by process 200 (dpdk-testpmd)");
+	r->f->devs[0].isolated = true;
 	r->f->holder.node = NULL;
 	r->f->holder.pid = NULL;
 	REFUSED(r, BATON_IOAS_TYPE1, EBUSY, "fuser -v");
