@@ -79,6 +79,18 @@ buffers_needed(const struct app *app)
 	return n > BATON_MAX_BUFS ? BATON_MAX_BUFS : (uint32_t)n;
 }
 
+/* The NUMA node of all ports, if there is one. */
+static int
+node_of(const struct app *app)
+{
+	int node = app->n_ports ? app->ports[0].info.node : BATON_NODE_ANY;
+
+	for (unsigned i = 1; i < app->n_ports; i++)
+		if (app->ports[i].info.node != node)
+			return BATON_NODE_ANY;
+	return node;
+}
+
 static bool
 make_pool(struct app *app)
 {
@@ -93,7 +105,12 @@ make_pool(struct app *app)
 	if (app->opt.no_huge)
 		config.page_size = BATON_PAGE_4K;
 	config.hugetlbfs = app->opt.huge_dir;
-	if (baton_pool_create(app->ctx, &config, &app->pool) < 0) {
+	config.node = node_of(app);
+	if (config.node != BATON_NODE_ANY && baton_pool_create(app->ctx, &config, &app->pool) < 0) {
+		complain("no memory near the ports: %s; taking it from any NUMA node", baton_last_error());
+		config.node = BATON_NODE_ANY;
+	}
+	if (!app->pool && baton_pool_create(app->ctx, &config, &app->pool) < 0) {
 		complain("%s", baton_last_error());
 		return false;
 	}

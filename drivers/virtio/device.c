@@ -223,6 +223,10 @@ make_rings(struct virtio_dev *vd)
 	for (unsigned i = 0; (vq = queue(vd, i)); i++)
 		mem.bytes += virtq_ring_bytes(vq->q.descs);
 	ret = baton_arena_create(vd->port.ctx, &mem, &vd->rings);
+	if (ret < 0 && mem.node != BATON_NODE_ANY) { /* a node may have no memory, or none left */
+		mem.node = BATON_NODE_ANY;
+		ret = baton_arena_create(vd->port.ctx, &mem, &vd->rings);
+	}
 	if (ret < 0)
 		return ret;
 	baton_arena_info(vd->rings, &info);

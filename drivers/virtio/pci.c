@@ -407,7 +407,7 @@ learn(struct virtio_dev *vd)
 	info->max_descs = (uint16_t)size;
 	if (info->default_descs > size)
 		info->default_descs = (uint16_t)size;
-	vd->node = vp->dev->info.node;
+	vd->node = info->node = (int16_t)vp->dev->info.node;
 }
 
 static int

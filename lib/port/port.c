@@ -203,6 +203,7 @@ open_named(struct baton_ctx *ctx, char *text, struct baton_port **out)
 		.default_descs = 256,
 		.mtu = 1500,
 		.max_mtu = BATON_MAX_MTU,
+		.node = BATON_NODE_ANY,
 	};
 	ret = drv->ops->open(port, args, (unsigned)n);
 	if (ret < 0) {

@@ -159,7 +159,7 @@ struct baton_port_info {
 	uint16_t rx_queues, tx_queues;
 	uint16_t max_segs;       /* tokens of one packet given to tx_burst, at most */
 	uint16_t rx_max_segs;    /* the room rx_burst needs; known once the RX queues are set up */
-	uint16_t reserved2;
+	int16_t node;            /* the device's NUMA node, or BATON_NODE_ANY: where its pools should lie */
 	uint16_t min_descs, max_descs, default_descs;
 	uint16_t mtu, max_mtu;
 	uint8_t mac[6];
