@@ -309,6 +309,7 @@ baton_ioas_map(struct baton_ioas *ioas, const struct baton_map_config *c,
 	snprintf(m->name, sizeof(m->name), "%s", name);
 	m->info = (struct baton_mapping_info){ .va = c->va, .bytes = c->bytes, .ioas = ioas };
 	m->page_size = c->page_size > ioas->page ? c->page_size : ioas->page;
+	m->charged = !ioas->os->ipc_lock(ioas->os);
 	m->flags = c->flags & (BATON_MAP_READ | BATON_MAP_WRITE);
 	if (!m->flags)
 		m->flags = BATON_MAP_READ | BATON_MAP_WRITE;

@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/capability.h>
+
 #include "base/err.h"
+#include "ctx/ctx.h"
 #include "ioas/space.h"
 
 /* The kB behind @key in a /proc/PID/status. */
@@ -28,6 +31,15 @@ struct sum {
 	uint64_t kb;
 };
 
+/* What a process pins that is exempt counts in its VmPin, but not for its user. */
+static bool
+exempt(const char *status)
+{
+	const char *at = strstr(status, "\nCapEff:");
+
+	return at && strtoull(at + strlen("\nCapEff:"), NULL, 16) >> CAP_IPC_LOCK & 1;
+}
+
 static int
 one_process(void *arg, const char *name)
 {
@@ -38,15 +50,29 @@ one_process(void *arg, const char *name)
 		return 0;
 	snprintf(path, sizeof(path), "/proc/%s/status", name);
 	if (sum->os->read(sum->os, path, status, sizeof(status)) > 0 &&
-	    field(status, "\nUid:") == sum->uid)
+	    field(status, "\nUid:") == sum->uid && !exempt(status))
 		sum->kb += field(status, "\nVmPin:");
 	return 0;
+}
+
+/* What we mapped ourselves while we were exempt, before giving up root's rights, say. */
+static uint64_t
+uncharged(const struct baton_ctx *ctx)
+{
+	uint64_t bytes = 0;
+
+	for (const struct baton_ioas *ioas = ctx->ioases; ioas; ioas = ioas->next)
+		for (const struct baton_mapping *m = ioas->mappings; m; m = m->next)
+			if (ioas->accounting == BATON_IOAS_ACCOUNT_USER && !m->charged)
+				bytes += m->info.bytes;
+	return bytes;
 }
 
 static uint64_t
 used_bytes(const struct baton_ioas *ioas)
 {
 	struct sum sum = { .os = ioas->os };
+	uint64_t own = 0;
 	char status[4096];
 
 	if (ioas->accounting == BATON_IOAS_ACCOUNT_PROCESS) {
@@ -55,8 +81,9 @@ used_bytes(const struct baton_ioas *ioas)
 	} else {
 		sum.uid = ioas->os->uid(ioas->os);
 		ioas->os->list(ioas->os, "/proc", one_process, &sum);
+		own = uncharged(ioas->ctx);
 	}
-	return sum.kb * 1024;
+	return sum.kb * 1024 > own ? sum.kb * 1024 - own : 0;
 }
 
 static const char *

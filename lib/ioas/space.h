@@ -30,6 +30,7 @@ struct baton_mapping {
 	struct baton_mapping_info info;
 	uint64_t *pages; /* info.pages */
 	unsigned flags;
+	bool charged;	    /* against RLIMIT_MEMLOCK: the process was not exempt */
 	uint64_t page_size; /* of the memory */
 	char name[64];
 };

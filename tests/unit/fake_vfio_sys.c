@@ -73,6 +73,10 @@ fake_read(const struct ioas_os *os, const char *path, char *out, size_t room)
 		return snprintf(out, room,
 				"Name:\to\nUid:\t1000\t1000\nVmLck:\t0 kB\nVmPin:\t%llu kB\n",
 				(unsigned long long)(f->other_pins / KIB));
+	if (!strcmp(path, "/proc/400/status")) /* may pin as much as it likes */
+		return snprintf(
+			out, room,
+			"Name:\te\nUid:\t1000\t1000\nVmPin:\t88888888 kB\nCapEff:\t0000000000004000\n");
 	if (!strcmp(path, "/proc/300/status")) /* another user's */
 		return snprintf(out, room,
 				"Name:\tx\nUid:\t1001\t1001\nVmLck:\t0 kB\nVmPin:\t99999999 kB\n");
@@ -106,7 +110,7 @@ list_groups(struct fake *f, const char *path, int (*each)(void *arg, const char 
 static int
 list_proc(struct fake *f, const char *path, int (*each)(void *arg, const char *name), void *arg)
 {
-	static const char *const pids[] = { "100", "uptime", "200", "300", NULL };
+	static const char *const pids[] = { "100", "uptime", "200", "300", "400", NULL };
 	char fds[64];
 	int ret = 0;
 
