@@ -99,6 +99,8 @@ device_takes(const struct fake_dev *d, uint64_t start, uint64_t last)
 bool
 fake_space_fits(const struct fake *f, int d, const struct fake_space *s)
 {
+	if (f->lenient)
+		return true;
 	for (unsigned i = 0; i < s->n; i++)
 		if (!device_takes(&f->devs[d], s->maps[i].iova,
 				  s->maps[i].iova + s->maps[i].bytes - 1))
@@ -529,6 +531,7 @@ fake_new(void)
 	};
 	f->iommufd = f->cdevs = f->container = f->option = f->enforces = true;
 	f->release = "6.12.1";
+	f->api_version = VFIO_API_VERSION;
 	f->soft = f->hard = UINT64_MAX;
 	f->dma_avail = 65535;
 	f->physical = 0x740000000;

@@ -35,6 +35,10 @@ get_info(struct fake *f, int n, struct vfio_iommu_type1_info *info)
 
 	info->flags = VFIO_IOMMU_INFO_PGSIZES | VFIO_IOMMU_INFO_CAPS;
 	info->iova_pgsizes = pages;
+	if (f->no_caps) {
+		info->flags = VFIO_IOMMU_INFO_PGSIZES;
+		return 0;
+	}
 	if (info->argsz < total) {
 		if (info->argsz >= sizeof(*info))
 			info->cap_offset = 0;
@@ -43,9 +47,13 @@ get_info(struct fake *f, int n, struct vfio_iommu_type1_info *info)
 	}
 	info->cap_offset = at;
 	cap.header.next = at + (uint32_t)(sizeof(cap) + k * sizeof(*ranges));
+	if (f->lies)
+		cap.nr_iovas = 1000000;
+	if (f->loops)
+		cap.header.next = at;
 	memcpy(base + at, &cap, sizeof(cap));
 	memcpy(base + at + sizeof(cap), ranges, k * sizeof(*ranges));
-	memcpy(base + cap.header.next, &avail, sizeof(avail));
+	memcpy(base + total - sizeof(avail), &avail, sizeof(avail));
 	return 0;
 }
 
@@ -62,7 +70,7 @@ fake_on_container(struct fake *f, int n, unsigned long request, void *arg)
 
 	switch (request) {
 	case VFIO_GET_API_VERSION:
-		return VFIO_API_VERSION;
+		return f->api_version;
 	case VFIO_CHECK_EXTENSION:
 		if (value == VFIO_DMA_CC_IOMMU)
 			return f->enforces && s;

@@ -227,6 +227,119 @@ before_the_first_device(void **state)
 	down(r);
 }
 
+static void
+strange_kernels(void **state)
+{
+	struct rig *r = *state;
+	struct ioas_device *other;
+
+	/* Before 5.4 there was nothing to ask; the interrupts' addresses are left out all the same.
+	 */
+	r->f->no_caps = true;
+	assert_int_equal(up(r, BATON_IOAS_TYPE1), 0);
+	assert_int_equal(info_of(r->ioas).ranges, 2);
+	assert_true(info_of(r->ioas).mappings_left == UINT64_MAX);
+	assert_int_equal(map_fixed(r->ioas, 0xfee00000, 4 * KIB, 0, &r->m), -ERANGE);
+	down(r);
+	r->f->no_caps = false;
+	r->f->loops = true;
+	assert_int_equal(up(r, BATON_IOAS_TYPE1), 0);
+	down(r);
+	r->f->loops = false;
+	r->f->lies = true;
+	assert_int_equal(up(r, BATON_IOAS_TYPE1), -EIO);
+	assert_says("VFIO_IOMMU_GET_INFO: 1000000 address ranges");
+	down(r);
+	r->f->lies = false;
+	r->f->api_version = 7;
+	assert_int_equal(up(r, BATON_IOAS_TYPE1), -ENOTSUP);
+	assert_says("has version 7");
+	down(r);
+
+	/* One that lets a device in which cannot have what is mapped: then it is us who refuse. */
+	r->f->api_version = VFIO_API_VERSION;
+	r->f->lenient = true;
+	r->f->devs[1].windows[1].last = 0xffffffff;
+	assert_int_equal(up(r, BATON_IOAS_IOMMUFD), 0);
+	assert_int_equal(rig_map(r->ioas, MIB, 0, 0, &r->m), 0);
+	assert_int_equal(ioas_attach(r->ioas, B, &other), -EADDRINUSE);
+	assert_says("0x100000000-0x1000fffff is mapped already");
+	assert_int_equal(info_of(r->ioas).devices, 1);
+	assert_int_equal(baton_ioas_unmap(r->m), 0);
+	down(r);
+}
+
+static void
+whole_arena(void **state)
+{
+	struct rig *r = *state;
+	struct baton_mem_config c = { .size = sizeof(c),
+				      .bytes = 100000,
+				      .page_size = BATON_PAGE_4K,
+				      .node = BATON_NODE_ANY };
+	struct baton_mapping_info info;
+	struct baton_arena_info a;
+	struct baton_arena *arena;
+	struct baton_ctx *ctx;
+
+	assert_int_equal(baton_ctx_create(NULL, &ctx), 0);
+	assert_int_equal(baton_arena_create(ctx, &c, &arena), 0);
+	baton_arena_info(arena, &a);
+	assert_int_equal(up(r, BATON_IOAS_AUTO), 0);
+	assert_int_equal(baton_ioas_map_arena(r->ioas, arena, 0xffffffff, &r->m), 0);
+	baton_mapping_info(r->m, &info);
+	assert_ptr_equal(info.va, a.base);
+	assert_int_equal(info.bytes, a.bytes);
+	assert_true(info.iova + info.bytes <= 4 * GIB);
+	assert_int_equal(baton_ioas_unmap(r->m), 0);
+	down(r);
+	baton_arena_destroy(arena);
+	assert_int_equal(baton_ctx_destroy(ctx), 0);
+}
+
+/* The machine we are on, which may have no PCI at all. */
+static void
+this_machine(void **state)
+{
+	struct rig *r = *state;
+	const struct ioas_os *os = &ioas_os_host;
+	uint64_t soft, hard, entry;
+	char text[4096], name[IOAS_ROOM];
+	char *page = aligned_alloc(4096, 4096);
+	struct baton_ctx *ctx;
+	int fd;
+
+	assert_int_equal(baton_ctx_create(NULL, &ctx), 0);
+	assert_int_equal(baton_ctx_ioas(ctx, &r->ioas), 0);
+	assert_int_equal(ioas_attach(r->ioas, "ffff:ff:1f.7", &r->dev), -ENODEV);
+	assert_int_equal(baton_ctx_destroy(ctx), 0);
+
+	assert_in_range(os->read(os, "/proc/self/status", text, sizeof(text)), 1, sizeof(text));
+	assert_non_null(strstr(text, "VmLck"));
+	assert_int_equal(os->read(os, "/nowhere", text, sizeof(text)), -ENOENT);
+	assert_int_equal(os->read(os, "/", text, sizeof(text)), -EISDIR);
+	assert_int_equal(os->link(os, "/proc/self/fd/nothing", true, name), -ENOENT);
+	fd = os->open(os, "/proc/self/pagemap", 0);
+	assert_true(fd >= 0);
+	snprintf(text, sizeof(text), "/proc/self/fd/%d", fd);
+	assert_int_equal(os->link(os, text, false, name), 0);
+	assert_string_equal(name, "pagemap");
+	assert_int_equal(os->link(os, text, true, name), 0);
+	assert_non_null(strchr(name, '/'));
+	page[0] = 1;
+	assert_int_equal(os->pagemap(os, fd, page, &entry), 0);
+	assert_true(entry >> 63);
+	assert_true(os->ioctl(os, fd, VFIO_GET_API_VERSION, NULL) < 0);
+	os->close(os, fd);
+	assert_int_equal(os->open(os, "/nowhere", 0), -ENOENT);
+	assert_int_equal(os->memlock(os, &soft, &hard), 0);
+	assert_true(soft <= hard);
+	os->ipc_lock(os);
+	if (!os->lock(os, page, 4096))
+		assert_int_equal(os->unlock(os, page, 4096), 0);
+	free(page);
+}
+
 /* ---- pinned memory ---- */
 
 static void
@@ -429,6 +542,9 @@ main(void)
 		T(limits_and_fixed),
 		T(small_window),
 		T(before_the_first_device),
+		T(strange_kernels),
+		T(whole_arena),
+		T(this_machine),
 		T(memlock_of_the_user),
 		T(memlock_of_the_process),
 		T(memlock_hidden),
