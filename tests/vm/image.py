@@ -79,8 +79,8 @@ def find(*candidates):
     raise RuntimeError("not found: " + ", ".join(candidates))
 
 
-def base(app, edu):
-    """Busybox, baton-testpmd, the fault tool and the scripts."""
+def base(app, tools):
+    """Busybox, baton-testpmd, our small tools and the scripts."""
     image = Image()
     for folder in ("proc", "sys", "dev", "tmp", "run", "bin", "sbin", "etc", "var/run", "usr/bin", "usr/sbin"):
         image.folder(folder)
@@ -90,7 +90,8 @@ def base(app, edu):
     image.data("/etc/passwd", b"root:x:0:0::/:/bin/sh\nuser:x:1000:1000::/tmp:/bin/sh\n")
     image.data("/etc/group", b"root:x:0:\nuser:x:1000:\n")
     image.program("/bin/baton-testpmd", app)
-    image.file("/bin/edu", edu, 0o755)
+    image.file("/bin/edu", tools["edu"], 0o755)
+    image.file("/lib/maps.so", tools["maps"], 0o755)
     image.file("/init", os.path.join(HERE, "guest", "init"), 0o755)
     for script in glob.glob(os.path.join(HERE, "guest", "*.sh")):
         image.file("/guest/" + os.path.basename(script), script, 0o755)
