@@ -208,7 +208,8 @@ open_named(struct baton_ctx *ctx, char *text, struct baton_port **out)
 	ret = drv->ops->open(port, args, (unsigned)n);
 	if (ret < 0) {
 		free(port);
-		return baton_err_prefix(ret, "%s", name);
+		/* What is said about a PCI device begins with its address. */
+		return strncmp(baton_last_error(), name, strlen(name)) ? baton_err_prefix(ret, "%s", name) : ret;
 	}
 	ctx->ports[slot] = port;
 	*out = port;
