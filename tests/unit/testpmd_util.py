@@ -8,6 +8,7 @@ import json
 import os
 import random
 import re
+import select
 import struct
 import subprocess
 import sys
@@ -45,22 +46,34 @@ def run(env, app=None, stdin="", preexec=None):
 
 
 def script(env, app, *commands):
-    """Run a list of commands through the prompt; a number is a pause in seconds."""
+    """
+    Run a list of commands through the prompt. A number is a pause in seconds, which begins when the program has read the
+    command before it, or has begun to forward, however long it took to get there.
+    """
     p = subprocess.Popen(command(env, "-i " + app), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                          stderr=subprocess.STDOUT)
+    out, sent, end = b"", 0, time.monotonic() + LIMIT
     try:
         for c in commands:
             if isinstance(c, (int, float)):
+                until = b"testpmd> " if sent else b"packet forwarding"
+                while out.count(until) < max(sent, 1) and time.monotonic() < end:
+                    if select.select([p.stdout], [], [], 0.1)[0]:
+                        piece = os.read(p.stdout.fileno(), 65536)
+                        if not piece:
+                            break
+                        out += piece
                 time.sleep(c)
             else:
                 p.stdin.write(c.encode() + b"\n")
                 p.stdin.flush()
-        out = p.communicate(timeout=LIMIT)[0].decode()
+                sent += 1
+        out += p.communicate(timeout=LIMIT)[0]
     except BrokenPipeError:
-        out = p.communicate(timeout=LIMIT)[0].decode()
+        out += p.communicate(timeout=LIMIT)[0]
     finally:
         p.kill()
-    return Run(p.returncode, out, "", 0)
+    return Run(p.returncode, out.decode(), "", 0)
 
 
 class Prompt:
