@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """One guest: QEMU's command line from a scenario, its control line, its end."""
+import contextlib
 import json
 import os
 import select
@@ -78,7 +79,7 @@ class Guest:
         self.base, self.extra, self.folder = base, extra, folder
         self.log = {kind: os.path.join(logs, f"{name}.{kind}") for kind in ("console", "control", "qemu")}
         self.wires, self.traffic, self.notes, self.failed, self.passed = [], [], [], [], 0
-        self.process = None
+        self.process, self.crashed = None, False
 
     # ---- the command line ----
 
@@ -180,7 +181,9 @@ class Guest:
                 control.flush()
                 ended |= text == "@end"
                 self.hear(text, control)
-        self.process.wait(10)
+        self.crashed = self.process.wait(10) < 0
+        if self.crashed:
+            return "QEMU itself crashed"
         return None if ended else "the guest stopped before its end"
 
     def hear(self, text, control):
@@ -251,7 +254,8 @@ class Guest:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
         if self.process:
-            self.process.stdin.close()
-            self.process.stdout.close()
+            for pipe in (self.process.stdin, self.process.stdout):
+                with contextlib.suppress(OSError):
+                    pipe.close()
         for w in self.wires:
             w.close()

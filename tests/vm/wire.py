@@ -172,7 +172,7 @@ class Traffic:
                 waiting[sent % self.flows].append(pending)
                 sent, out, pending = sent + 1, out + 1, None
                 continue
-            frame = self.returned(0.01 if pending is not None else 3 * slow)
+            frame = self.returned(0.01 if pending is not None else 10 * slow)
             if frame is None:
                 if pending is not None and time.monotonic() - begin < 30 * slow:
                     continue
