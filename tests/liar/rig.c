@@ -127,7 +127,7 @@ on_event(void *arg, struct baton_port *port, enum baton_port_event event)
 int
 rig_open(struct rig *r)
 {
-	unsigned timeout = r->config.timeout_ms ? r->config.timeout_ms : 300;
+	unsigned timeout = r->config.timeout_ms ? r->config.timeout_ms : 1000;
 	char args[256];
 	int ret;
 

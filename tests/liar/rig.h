@@ -20,7 +20,7 @@
 struct rig_config {
 	struct liar_config liar; /* path is filled in */
 	const char *args;        /* ",key=value" after path and timeout, or NULL */
-	unsigned timeout_ms;     /* of a reply; 0: 300 */
+	unsigned timeout_ms;     /* of a reply; 0: 1,000 */
 	uint32_t descs;          /* 0: 256 */
 	uint32_t pool_count;     /* 0: 1,024 */
 	uint32_t data_len;       /* 0: the default */

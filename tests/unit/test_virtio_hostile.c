@@ -158,7 +158,7 @@ link_of_the_device(void **state)
 static void
 changed(void (*change)(struct liar *l), void (*mend)(struct liar *l), const char *word)
 {
-	struct rig_config c = { .pool_count = 8192, .pairs = 2, .timeout_ms = 100 };
+	struct rig_config c = { .pool_count = 8192, .pairs = 2, .timeout_ms = 400 };
 	struct rig r;
 
 	rig_up(&r, &c);
@@ -294,7 +294,7 @@ control_thread_is_free(void **state)
 static void
 open_and_start(enum wire_request request, enum liar_lie lie, uint64_t value, uint64_t protocol, const char *word)
 {
-	struct rig_config c = { .timeout_ms = 150, .liar = { .features = LIAR_FEATURES | LIAR_F_NET_MTU, .protocol = protocol } };
+	struct rig_config c = { .timeout_ms = 400, .liar = { .features = LIAR_FEATURES | LIAR_F_NET_MTU, .protocol = protocol } };
 	uint64_t begin = rig_now_ms();
 	struct rig r;
 	int ret;
@@ -336,7 +336,7 @@ dies_while_we_stop(void **state)
 	static const enum liar_lie kinds[] = { LIAR_CLOSE, LIAR_HALF, LIAR_SILENT };
 
 	for (unsigned i = 0; i < 3; i++) {
-		struct rig_config c = { .timeout_ms = 100, .pool_count = 2048 };
+		struct rig_config c = { .timeout_ms = 400, .pool_count = 2048 };
 		struct rig r;
 
 		rig_up(&r, &c);
@@ -356,7 +356,7 @@ dies_while_we_stop(void **state)
 static void
 dies_while_a_queue_stops(void **state)
 {
-	struct rig_config c = { .timeout_ms = 100, .pool_count = 4096, .pairs = 2 };
+	struct rig_config c = { .timeout_ms = 400, .pool_count = 4096, .pairs = 2 };
 	struct rig r;
 
 	rig_up(&r, &c);
@@ -384,8 +384,8 @@ late(void **state)
 	must(rig_start(&r), "start");
 	rig_roundtrip_rx(&r, 60, 1);
 	rig_down(&r);
-	open_and_start(WIRE_GET_FEATURES, LIAR_LATE, 400, LIAR_PROTOCOL, "did not answer GET_FEATURES");
-	open_and_start(WIRE_SET_FEATURES, LIAR_LATE, 400, LIAR_PROTOCOL, "did not answer SET_FEATURES");
+	open_and_start(WIRE_GET_FEATURES, LIAR_LATE, 900, LIAR_PROTOCOL, "did not answer GET_FEATURES");
+	open_and_start(WIRE_SET_FEATURES, LIAR_LATE, 900, LIAR_PROTOCOL, "did not answer SET_FEATURES");
 }
 
 static void

@@ -18,7 +18,7 @@ struct lie {
 static void
 try_lie(const struct lie *lie)
 {
-	struct rig_config c = { .timeout_ms = 100, .liar.features = LIAR_FEATURES | LIAR_F_MQ };
+	struct rig_config c = { .timeout_ms = 400, .liar.features = LIAR_FEATURES | LIAR_F_MQ };
 	unsigned before = rig_fds();
 	uint64_t begin;
 	struct rig r;
@@ -30,7 +30,7 @@ try_lie(const struct lie *lie)
 	ret = rig_open(&r);
 	if (ret == 0)
 		ret = rig_start(&r);
-	if (rig_now_ms() - begin > 1000)
+	if (rig_now_ms() - begin > 2000)
 		fail_msg("request %u, lie %d: took too long", lie->request, lie->kind);
 	if (ret < 0)
 		assert_true(strlen(baton_last_error()) > 0);
@@ -101,7 +101,7 @@ lying_vring_base(void **state)
 	static const uint32_t values[] = { 1, 65535, 65536, 0xffffffff };
 
 	for (unsigned i = 0; i < 4; i++) {
-		struct rig_config c = { .timeout_ms = 100 };
+		struct rig_config c = { .timeout_ms = 400 };
 		struct rig r;
 
 		rig_up(&r, &c);
@@ -156,7 +156,7 @@ few_descriptors(void **state)
 
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
 	for (unsigned limit = 36; limit >= 12; limit--) {
-		struct rig_config c = { .timeout_ms = 100 };
+		struct rig_config c = { .timeout_ms = 400 };
 		struct rig r;
 		int ret;
 
