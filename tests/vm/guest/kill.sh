@@ -12,6 +12,7 @@ scenario()
 	must probe 0
 	must stream 0
 	sleep 0.5
+	unwatch
 	kill -9 "$app_pid"
 	wait "$app_pid"
 	must quiet 0 && note "frames until then: $answer"

@@ -168,10 +168,16 @@ app_stop()
 	check "exit status $app_rc" [ "$app_rc" = "${1:-0}" ]
 }
 app_gone() { ! kill -0 "$app_pid" 2>/dev/null || grep -q '^State:.Z' "/proc/$app_pid/status" 2>/dev/null; }
+# unwatch: what the watcher had to say is said, so that the host does not take it for the next program's.
+unwatch()
+{
+	kill "$watcher" 2>/dev/null
+	wait "$watcher"
+}
 app_wait()
 {
 	wait_until 15 app_gone || { fail "the application does not end"; kill -9 "$app_pid"; }
 	app_rc=0
-	kill "$watcher" 2>/dev/null
+	unwatch
 	wait "$app_pid" || app_rc=$?
 }
