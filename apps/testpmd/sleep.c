@@ -83,7 +83,8 @@ doze(struct lcore *lc)
 	eventfd_t count;
 
 	lc->fds[lc->n_live] = (struct pollfd){ .fd = lc->wake_fd, .events = POLLIN };
-	if (poll(lc->fds, lc->n_live + 1, -1) < 0)
+	/* Not for ever: a backend that forgets to wake us costs a second, not the traffic. */
+	if (poll(lc->fds, lc->n_live + 1, 1000) < 0)
 		return;
 	for (unsigned i = 0; i < lc->n_live; i++)
 		packets = packets || lc->fds[i].revents;

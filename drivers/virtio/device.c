@@ -405,6 +405,8 @@ device_queue_start(struct baton_queue *q)
 	struct virtq *vq = virtq_of(q);
 	int ret;
 
+	if (virtq_in_flight(q))
+		return baton_err(EIO, "the device has not let go of its %u buffers: stop the port", virtq_in_flight(q));
 	q->stopped = 0; /* for prepare() */
 	ret = prepare(q->port, vq);
 	q->stopped = 1;

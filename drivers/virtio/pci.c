@@ -184,7 +184,7 @@ on_device(void *arg, enum pci_event event)
 						     "driver", port->name);
 	vd->vp.leaving = 1;
 	port_lost(port, true);
-	if (!port->started) /* else when its queues are empty */
+	if (!port->started || port_is_empty(port)) /* else when its queues are empty */
 		virtio_pci_give_back(vd);
 }
 

@@ -261,10 +261,11 @@ vhost_disconnect(struct virtio_dev *vd)
 		if (vu->watched)
 			ctx_source_del(vd->port.ctx, &vu->src);
 		close_fd(&vu->src.fd);
-		if (vu->state == VHOST_THERE && vd->port.started) {
+		if (vd->rings && !vu->orphaned) {
 			close_fd(&vu->old_pidfd);
 			vu->old_pidfd = vu->pidfd;
 			vu->pidfd = -1;
+			vu->orphaned = 1;
 		}
 	}
 	vu->watched = 0;

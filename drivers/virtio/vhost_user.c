@@ -108,7 +108,8 @@ read_config(struct virtio_dev *vd)
 					 vd->vu.path, mtu, BATON_MIN_MTU);
 		}
 		port->info.max_mtu = mtu < BATON_MAX_MTU ? mtu : BATON_MAX_MTU;
-		port->info.mtu = port->info.max_mtu;
+		if (!port->mtu_set || port->info.mtu > port->info.max_mtu)
+			port->info.mtu = port->info.max_mtu;
 	}
 	if (vd->offered & VIRTIO_NET_F_STATUS)
 		vd->link = !!(le16toh(config.status) & VIRTIO_NET_S_LINK_UP);
@@ -246,6 +247,7 @@ vu_map(struct virtio_dev *vd)
 	if (vd->vu.old_pidfd >= 0)
 		close(vd->vu.old_pidfd);
 	vd->vu.old_pidfd = -1;
+	vd->vu.orphaned = 0;
 	/* What a start that failed has mapped is in nobody's table. */
 	memset(port->views, 0, sizeof(port->views));
 	baton_arena_info(vd->rings, &rings);
@@ -380,20 +382,26 @@ let_go(struct virtio_dev *vd, const struct virtq *vq)
 			 msg.p.state.index, vq->vring);
 }
 
-/* Failing an answer, only the end of the backend's process is as good. */
+/*
+ * Failing an answer, only the end of the backend's process is as good. What a backend answers that came after the one with
+ * our rings says nothing about them.
+ */
 static int
 vu_stop(struct virtio_dev *vd)
 {
+	const struct vhost_user *vu = &vd->vu;
 	struct virtq *vq;
 	unsigned i;
 	int ret = 0;
 
+	if (vu->orphaned)
+		ret = baton_err(ECONNRESET, "the backend at %s hung up before it let go", vu->path);
 	EACH_QUEUE(vd, vq, i)
 		if (!ret && (!vq->q.stopped || vq->idle))
 			ret = let_go(vd, vq);
 	if (!ret)
 		set_status(vd, 0);
-	if (ret < 0 && vhost_process_gone(vd->vu.old_pidfd >= 0 ? vd->vu.old_pidfd : vd->vu.pidfd, 100))
+	if (ret < 0 && vhost_process_gone(vu->orphaned ? vu->old_pidfd : vu->pidfd, 100))
 		ret = 0;
 	return ret;
 }
@@ -461,7 +469,7 @@ vu_gone(struct virtio_dev *vd)
 static int
 vu_holder(const struct virtio_dev *vd)
 {
-	int fd = vd->vu.old_pidfd >= 0 ? vd->vu.old_pidfd : vd->vu.pidfd;
+	int fd = vd->vu.orphaned ? vd->vu.old_pidfd : vd->vu.pidfd;
 
 	return fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
 }

@@ -124,6 +124,7 @@ struct vhost_user {
 	uint64_t reconnects;
 	uint32_t failures;     /* to come back, one after the other */
 	uint8_t server, reconnect, open, watched, said_waiting, said_unfit, knows_rings;
+	uint8_t orphaned;      /* the rings are those of a backend whose connection is gone: old_pidfd's */
 	char path[108];
 };
 

@@ -15,12 +15,13 @@
 static int
 region_info(struct pci_device *dev, unsigned bar, struct vfio_region_info **out)
 {
-	uint32_t size = sizeof(struct vfio_region_info);
+	uint32_t size = sizeof(struct vfio_region_info), want = size;
 	struct vfio_region_info *info = NULL;
 	int ret;
 
 	for (int tries = 0; tries < 3; tries++) {
 		free(info);
+		size = want;
 		info = calloc(1, size);
 		if (!info)
 			return baton_err(ENOMEM, "no memory for BAR %u of %s", bar, dev->info.bdf);
@@ -34,7 +35,7 @@ region_info(struct pci_device *dev, unsigned bar, struct vfio_region_info **out)
 		}
 		if (info->argsz <= size || info->argsz > INFO_MAX)
 			break;
-		size = info->argsz;
+		want = info->argsz;
 	}
 	if (info->argsz > size)
 		info->flags &= ~VFIO_REGION_INFO_FLAG_CAPS; /* it did not get all in */

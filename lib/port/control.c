@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a port tells and can be told besides its life: addresses, filters, statistics, wake-ups. */
 #include <stdarg.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "port/port.h"
@@ -201,6 +202,7 @@ baton_port_xstats(const struct baton_port *port, struct baton_xstat *out, unsign
 int
 baton_queue_arm(struct baton_queue *q)
 {
+	uint32_t state;
 	int ret;
 
 	if (q->tx || !q->port->driver->ops->arm || q->wake_fd < 0)
@@ -211,14 +213,16 @@ baton_queue_arm(struct baton_queue *q)
 		return ret;
 	/* Before the states are looked at: whoever changes one after that finds the queue armed, and writes. */
 	__atomic_store_n(&q->armed, ARMED_CONTROL, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&q->worker->head.epoch, __ATOMIC_SEQ_CST) != q->worker->head.seen ||
-	    __atomic_load_n(&q->head.state, __ATOMIC_SEQ_CST) != q->head.ack) {
-		ret = baton_queue_enter_(q, "queue_arm");
-		if (ret == -ENETDOWN)
-			return q->wake_fd; /* it tells when the queue is started */
+	if (__atomic_load_n(&q->worker->head.epoch, __ATOMIC_SEQ_CST) != q->worker->head.seen) {
+		/* To be acknowledged by the next burst and not here, where other queues may be armed still: do not sleep. */
+		(void)!eventfd_write(q->wake_fd, 1);
+		return q->wake_fd;
 	}
-	if (!ret)
-		ret = baton_queue_error(q)[0] ? -EIO : q->port->driver->ops->arm(q);
+	state = __atomic_load_n(&q->head.state, __ATOMIC_SEQ_CST);
+	if (!(state & QUEUE_RUNNING))
+		return q->wake_fd; /* it tells when the queue is started */
+	q->head.ack = state;
+	ret = baton_queue_error(q)[0] ? -EIO : q->port->driver->ops->arm(q);
 	if (ret >= 0)
 		__atomic_store_n(&q->armed, ARMED_DEVICE, __ATOMIC_RELAXED);
 	if (ret < 0) {
@@ -239,8 +243,8 @@ baton_queue_disarm(struct baton_queue *q)
 	if (!armed)
 		return;
 	__atomic_store_n(&q->armed, 0, __ATOMIC_RELAXED);
-	/* A stopped queue was armed for the control thread alone: its rings may not even be there. */
-	if (armed == ARMED_DEVICE)
+	/* The rings of a queue that is stopped, or was since it was armed, may not even be there. */
+	if (armed == ARMED_DEVICE && __atomic_load_n(&q->head.state, __ATOMIC_ACQUIRE) == q->head.ack)
 		q->port->driver->ops->disarm(q);
 	(void)!read(q->wake_fd, &wakes, sizeof(wakes));
 }

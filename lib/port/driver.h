@@ -38,6 +38,7 @@ struct baton_queue {
 	uint8_t tx;
 	uint8_t set_up;
 	uint8_t stopped; /* by baton_queue_stop(), while its port goes on */
+	uint8_t fresh;   /* its ring is as new: a violation before that is forgotten when it runs; control thread */
 
 	struct {
 		uint64_t packets, bytes, errors, missed, nobuf, violations;

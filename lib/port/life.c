@@ -14,6 +14,7 @@
 
 #define NS_PER_MS 1000000ull
 #define POLL_NS   20000
+#define LOST_NS   (5000 * NS_PER_MS)
 #define SLOW_NS   (1000 * NS_PER_MS) /* a worker that takes longer is named in the log */
 
 /* ---- states ---- */
@@ -62,14 +63,23 @@ publish(struct baton_queue *q)
 
 	if ((q->head.state & QUEUE_RUNNING) == running)
 		return;
-	/* A worker that did not leave in time may be in a burst still: for it the queue never stopped. */
-	if (running && is_out(q)) {
+	/* Else the worker may be in a burst still, or the ring is in the state that a violation has left. */
+	if (running && q->fresh) {
 		q->error[0] = '\0';
 		q->head.burst = q->active_burst;
+		q->fresh = 0;
 	}
 	__atomic_store_n(&q->head.state, ((q->head.state | QUEUE_RUNNING) + 1) | running, __ATOMIC_SEQ_CST);
 	if (running)
 		wake_worker(q->worker);
+}
+
+/* The workers are out, and the rings of all queues but those stopped are new. */
+static void
+freshen(struct baton_port *port)
+{
+	for (unsigned i = 0; i < port_n_queues(port); i++)
+		port_queue(port, i)->fresh = 1;
 }
 
 static void
@@ -172,18 +182,21 @@ baton_port_start(struct baton_port *port)
 		return baton_err_prefix(ret, "%s", port->name);
 	}
 	set_started(port, true);
+	freshen(port);
 	publish_all(port);
 	return 0;
 }
 
 /* The device went away, and nobody has emptied its rings yet. */
 static int
-empty_lost(struct baton_port *port, uint64_t deadline)
+empty_lost(struct baton_port *port)
 {
 	const struct timespec pause = { .tv_nsec = POLL_NS };
+	uint64_t end = ctx_now_ns() + LOST_NS;
 	int ret;
 
-	while ((ret = port->driver->ops->lost(port)) == -EAGAIN && ctx_now_ns() < deadline)
+	/* The driver has its own, shorter limit. Before it has made up its mind nothing of the rings may be touched. */
+	while ((ret = port->driver->ops->lost(port)) == -EAGAIN && ctx_now_ns() < end)
 		nanosleep(&pause, NULL);
 	return ret;
 }
@@ -205,9 +218,11 @@ baton_port_stop(struct baton_port *port)
 	if (port->away == PORT_AWAY_EMPTY)
 		ret = 0;
 	else if (port->away)
-		ret = empty_lost(port, deadline);
+		ret = empty_lost(port);
 	else
 		ret = port->driver->ops->stop(port);
+	if (ret == -EAGAIN)
+		return baton_err(ETIMEDOUT, "%s: its device is neither there nor gone: stop it again later", port->name);
 	set_started(port, false);
 	memset(port->views, 0, sizeof(port->views));
 	return ret < 0 ? baton_err_prefix(ret, "%s", port->name) : 0;
@@ -276,6 +291,7 @@ baton_queue_start(struct baton_queue *q)
 	if (ret < 0)
 		return baton_err_prefix(ret, "%s %s %u", port->name, q->tx ? "txq" : "rxq", q->index);
 	q->stopped = 0;
+	q->fresh = 1;
 	publish(q);
 	return 0;
 }
@@ -394,6 +410,7 @@ port_back(struct baton_port *port)
 {
 	port->away = 0;
 	port->info.state = BATON_PORT_STARTED;
+	freshen(port);
 	publish_all(port);
 	port_event(port, BATON_EVENT_BACK);
 }

@@ -138,7 +138,7 @@ setup(struct baton_port *port, uint16_t index, const struct baton_queue_config *
 	q->head.worker = &c->worker->head;
 	q->head.burst = burst_dead;
 	q->wake_fd = -1;
-	q->stopped = q->armed = 0;
+	q->stopped = q->armed = q->fresh = 0;
 	q->pool = tx ? NULL : c->pool;
 	q->views = port->views;
 	q->max_segs = port->info.max_segs;

@@ -473,6 +473,35 @@ stop_and_start_under_traffic(void **state)
 	assert_int_equal(r->violations, 0);
 }
 
+/* A queue that served one worker, with stops that it acknowledged, serves another. */
+static void
+another_worker(void **state)
+{
+	struct rig *r = *state;
+	struct baton_queue_config qc = { .size = sizeof(qc), .pool = r->pool };
+	struct baton_worker_config wc = { .size = sizeof(wc), .cache_size = 64 };
+	struct baton_token t[32];
+	struct baton_worker *other;
+	int n;
+
+	set_up_queues(r, "net_null0");
+	for (int i = 0; i < 5; i++) {
+		must(baton_port_start(r->port));
+		must(baton_port_stop(r->port));
+	}
+	must(baton_worker_create(r->ctx, &wc, &other));
+	must(baton_worker_bind(other));
+	qc.worker = other;
+	must(baton_rxq_setup(r->port, 0, &qc, &r->rxq));
+	must(baton_port_start(r->port));
+	n = baton_rx_burst(r->rxq, t, 32);
+	assert_true(n > 0);
+	must(baton_free(other, t, (unsigned)n));
+	must(baton_port_close(r->port));
+	r->port = NULL;
+	must(baton_worker_destroy(other));
+}
+
 static void *
 sleep_bound(void *arg)
 {
@@ -547,6 +576,7 @@ main(void)
 		T(odd_stride),
 		T(packet_copy),
 		T(stop_and_start_under_traffic),
+		T(another_worker),
 		T(worker_that_does_not_leave),
 		T(two_contexts),
 	};

@@ -261,7 +261,9 @@ BATON_API int baton_tx_clean(struct baton_queue *queue, unsigned budget);
  *
  * The descriptor is the queue's and the same each time until the queue is set up anew; do not read it.
  *
- * The queue's thread. Return: a descriptor; -ENOTSUP where the device cannot wake anybody; -ENETDOWN, -EIO, -EPERM as
+ * A stopped queue can be armed, too: its descriptor tells when it was started.
+ *
+ * The queue's thread. Return: a descriptor; -ENOTSUP where the device cannot wake anybody; -EIO, -EPERM as
  * baton_rx_burst().
  */
 BATON_API int baton_queue_arm(struct baton_queue *queue);
