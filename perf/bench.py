@@ -15,10 +15,11 @@ import rows_insn
 import rows_pmd
 import rows_process
 import rows_vhost
+import rows_vm
 from benchlib import Machine, Options, Skip, print_header, print_machine, print_row, write_json
 
 ROWS = {}
-for _module in (rows_pmd, rows_vhost, rows_process, rows_insn, rows_gbench):
+for _module in (rows_pmd, rows_vhost, rows_process, rows_insn, rows_gbench, rows_vm):
     ROWS.update(_module.ROWS)
 
 
