@@ -37,7 +37,7 @@ quietly()
 PKGS_BUILD=(meson ninja-build pkg-config gcc libc6-dev libnuma-dev libhugetlbfs-dev libpcap-dev
 	libedit-dev libjansson-dev libcmocka-dev)
 # shellcheck disable=SC2034
-PKGS_PEER=(dpdk-dev python3 iproute2 ethtool)
+PKGS_PEER=(dpdk-dev python3 iproute2 ethtool procps)
 # shellcheck disable=SC2034
 PKGS_TEST=(g++ clang libclang-rt-14-dev binutils libdpdk-dev valgrind)
 # shellcheck disable=SC2034
