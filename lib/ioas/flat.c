@@ -24,8 +24,8 @@ flat_attach(struct baton_ioas *ioas, const struct ioas_found *found, struct ioas
 		found->bdf, ioas->name);
 }
 
-static int
-flat_limits(struct baton_ioas *ioas, struct ioas_limits *out)
+int
+ioas_no_limits(struct baton_ioas *ioas, struct ioas_limits *out)
 {
 	*out = (struct ioas_limits){ .page_sizes = ioas->page,
 				     .mappings_left = UINT64_MAX,
@@ -60,6 +60,6 @@ const struct ioas_ops ioas_flat = {
 	.open = flat_open,
 	.close = flat_close,
 	.attach = flat_attach,
-	.limits = flat_limits,
+	.limits = ioas_no_limits,
 	.place = flat_place,
 };

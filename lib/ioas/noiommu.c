@@ -20,22 +20,6 @@
 #define PRESENT	 (1ull << 63)
 #define FRAME(e) ((e) & ((1ull << 55) - 1))
 
-static int
-noiommu_limits(struct baton_ioas *ioas, struct ioas_limits *out)
-{
-	*out = (struct ioas_limits){ .page_sizes = ioas->page,
-				     .mappings_left = UINT64_MAX,
-				     .n_ranges = 1 };
-	out->ranges = ioas->os->alloc(ioas->os, sizeof(*out->ranges));
-	if (!out->ranges)
-		return baton_err(
-			ENOMEM,
-			"%s: no memory for an address range; stop other programs to free some",
-			ioas->name);
-	out->ranges[0] = (struct baton_iova_range){ 0, UINT64_MAX };
-	return 0;
-}
-
 /* The physical address of the ordinary page at byte @at of a mapping. */
 static int
 address_of(const struct baton_ioas *ioas, const struct baton_mapping *m, int fd, size_t at,
@@ -173,7 +157,7 @@ const struct ioas_ops ioas_noiommu = {
 	.attach = type1_attach,
 	.detach = type1_detach,
 	.tidy = type1_tidy,
-	.limits = noiommu_limits,
+	.limits = ioas_no_limits,
 	.place = noiommu_place,
 	.unmap = noiommu_unmap,
 };

@@ -116,6 +116,9 @@ int baton_ioas_create_with(struct baton_ctx *ctx, const struct baton_ioas_config
  * nothing changed. */
 int ioas_refresh(struct baton_ioas *ioas, const char *bdf);
 
+/** The limits of a backend without any: every address, any number of mappings, the host's page size. */
+int ioas_no_limits(struct baton_ioas *ioas, struct ioas_limits *out);
+
 /** Close the backend when neither devices nor mappings need it. */
 void ioas_idle(struct baton_ioas *ioas);
 
