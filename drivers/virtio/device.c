@@ -165,7 +165,7 @@ device_open(struct baton_port *port, const struct port_arg *args, unsigned n)
 	if (ret < 0)
 		return ret;
 	vd->node = BATON_NODE_ANY;
-	vd->tp = port->driver == &virtio_driver ? &virtio_pci_transport : &vhost_user_transport;
+	vd->tp = port->driver->priv;
 	ret = vd->tp->open(vd, args, n);
 	if (ret < 0)
 		return ret;
@@ -454,7 +454,7 @@ device_xstats(const struct baton_port *port, struct port_xstats *list)
 		port_xstat(list, __atomic_load_n(&virtq_of_const(port->rxq[i])->kicks, __ATOMIC_RELAXED), "rx_q%u_kicks", i);
 }
 
-static const struct port_ops ops = {
+const struct port_ops virtio_port_ops = {
 	.port_size = sizeof(struct virtio_dev),
 	.rxq_size = sizeof(struct virtq),
 	.txq_size = sizeof(struct virtq),
@@ -484,7 +484,8 @@ const struct baton_driver virtio_user_driver = {
 	.name = "net_virtio_user",
 	.args = arg_names,
 	.summary = "virtio-net over vhost-user: path=SOCKET[,server=1][,queues=N][,mac=..][,mrg_rxbuf=0][,in_order=0][,queue_size=N]",
-	.ops = &ops,
+	.ops = &virtio_port_ops,
+	.priv = &vhost_user_transport,
 };
 
 /* Section 4.1.2.1: modern devices are 0x1040 + 1; a transitional one must have the modern structures too. */
@@ -498,6 +499,7 @@ const struct baton_driver virtio_driver = {
 	.name = "net_virtio",
 	.args = pci_arg_names,
 	.summary = "virtio-net over PCI: by address, 0000:00:03.0[,ioas=auto][,queues=N][,mrg_rxbuf=0][,in_order=0][,queue_size=N]",
-	.ops = &ops,
+	.ops = &virtio_port_ops,
 	.pci_ids = pci_ids,
+	.priv = &virtio_pci_transport,
 };

@@ -100,7 +100,7 @@ struct virtio_transport {
 };
 
 extern const struct virtio_transport vhost_user_transport, virtio_pci_transport;
-extern const struct baton_driver virtio_driver;
+extern const struct port_ops virtio_port_ops; /* of every driver whose priv is one of these */
 
 /* The vhost-user transport's own. */
 enum vhost_state {

@@ -114,6 +114,7 @@ struct baton_driver {
 	const char *summary;     /* one line for help texts */
 	const struct port_ops *ops;
 	const struct pci_id *pci_ids; /* a driver of PCI devices, which are opened by address; else NULL */
+	const void *priv;             /* the driver's own: what tells apart two that share their ops */
 };
 
 #define PORT_AWAY       1 /* workers may still be in a burst */
