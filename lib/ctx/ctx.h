@@ -10,7 +10,9 @@
 
 struct baton_ioas;
 struct baton_port;
+struct cc_source;
 struct dma_map;
+struct mem_os;
 struct pci_os;
 
 /* Something baton_ctx_poll() watches, and something it does at a time. Embedded in their owners. */
@@ -49,6 +51,9 @@ struct baton_ctx {
 	struct ctx_timer *timers;  /* by time */
 	struct dma_map *maps;      /* pools in address spaces (dma/map.c); control thread */
 	const struct pci_os *pci_os; /* NULL: the host's; tests have their own */
+	const struct mem_os *mem_os; /* the same, for baton_arena_create() */
+	const struct cc_source *cc_source; /* the same, for baton_ctx_confidential() */
+	unsigned confidential; /* enum baton_confidential + 1; 0: not looked up yet; under `lock` */
 	uint32_t warned; /* CTX_WARNED_*: what is said once per context */
 	pthread_mutex_t lock; /* the tables above and `warned`; never taken in a burst */
 };

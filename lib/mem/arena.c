@@ -23,12 +23,41 @@ struct baton_arena {
 enum step { OPEN, RESIZE, SEAL, MAP, BIND, POPULATE };
 
 static int
+explain_heap(const struct mem_need *need, int ret, struct mem_text *why)
+{
+	char size[32];
+
+	switch (ret) {
+	case -ENODEV:
+		mem_say(why,
+			"there is no " MEM_CC_HEAP ", where shared guest memory comes from. "
+			"Linux 7.1 with CONFIG_DMABUF_HEAPS_SYSTEM, from 7.2 on also with "
+			"CONFIG_DMABUF_HEAPS_SYSTEM_CC_SHARED, has it in SEV and TDX guests: boot "
+			"such a kernel. Where this is no confidential guest, ask for ordinary "
+			"memory (a port's option bounce=never)");
+		return ret;
+	case -EACCES:
+	case -EPERM:
+		mem_say(why,
+			"this user may not open " MEM_CC_HEAP ", which is root's alone; give it to "
+			"the user's group (udev: SUBSYSTEM==\"dma_heap\", GROUP=, MODE=\"0660\"), "
+			"or run as root");
+		return -EACCES;
+	}
+	mem_say(why, "allocating %s from " MEM_CC_HEAP " failed: %s", mem_size(size, need->bytes),
+		strerror(-ret));
+	return ret;
+}
+
+static int
 explain_open(const struct mem_need *need, bool huge, int ret, struct mem_text *why)
 {
 	unsigned long long pages = need->bytes / need->page_size;
 	struct rlimit files = { 0 };
 	char size[32];
 
+	if (need->shared && ret != -EMFILE && ret != -ENFILE)
+		return explain_heap(need, ret, why);
 	switch (ret) {
 	case -EMFILE:
 		getrlimit(RLIMIT_NOFILE, &files);
@@ -102,7 +131,29 @@ open_backing(const struct mem_os *os, const struct mem_need *need, const char *n
 {
 	if (need->mount)
 		return os->mount_file(os, need->mount);
+	if (need->shared)
+		return os->cc_shared(os, name, need->bytes);
 	return os->memfd(os, name, need->page_size >= BATON_PAGE_2M ? need->page_size : 0);
+}
+
+/* What a kernel can seal: neither files of a mount nor dma-bufs. */
+static bool
+sealable(const struct mem_need *need)
+{
+	return !need->mount && !need->shared;
+}
+
+/*
+ * The pages of a dma-buf are mapped by mmap(), as PFNs, which MADV_POPULATE_WRITE refuses. Becoming
+ * shared can turn the kernel's zeros into anything.
+ */
+static int
+fill(const struct mem_os *os, const struct mem_need *need, void *base)
+{
+	if (!need->shared)
+		return os->populate(os, base, need->bytes);
+	memset(base, 0, need->bytes);
+	return 0;
 }
 
 /* One attempt. Return: 0; -ENOMEM when another kind of page may do; else what is final. */
@@ -118,11 +169,11 @@ back(const struct mem_os *os, const struct mem_need *need, const char *name,
 	if (ret < 0)
 		return explain(os, need, step, ret, why);
 	step = RESIZE;
-	ret = os->resize(os, fd, need->bytes);
+	ret = need->shared ? 0 : os->resize(os, fd, need->bytes);
 	if (ret)
 		goto out;
 	step = SEAL;
-	ret = need->mount ? 0 : os->seal(os, fd); /* files of a mount take no seals */
+	ret = sealable(need) ? os->seal(os, fd) : 0;
 	if (ret)
 		goto out;
 	step = MAP;
@@ -135,10 +186,15 @@ back(const struct mem_os *os, const struct mem_need *need, const char *name,
 	if (ret)
 		goto out;
 	step = POPULATE;
-	ret = os->populate(os, base, need->bytes);
+	ret = fill(os, need, base);
 	if (ret)
 		goto out;
-	*info = (struct baton_arena_info){ base, need->bytes, need->page_size, fd, need->node };
+	*info = (struct baton_arena_info){ .base = base,
+					   .bytes = need->bytes,
+					   .page_size = need->page_size,
+					   .fd = fd,
+					   .node = need->node,
+					   .sealed = sealable(need) };
 	return 0;
 out:
 	if (base)
@@ -280,11 +336,30 @@ check_page_size(const char *name, uint64_t page_size)
 }
 
 static int
+check_flags(const struct baton_mem_config *config, const char *name)
+{
+	if (config->flags & ~BATON_MEM_CC_SHARED)
+		return baton_err(EINVAL,
+				 "arena \"%s\": this library knows no flags 0x%x; it knows "
+				 "BATON_MEM_CC_SHARED, 0x%x",
+				 name, config->flags & ~BATON_MEM_CC_SHARED, BATON_MEM_CC_SHARED);
+	if (!(config->flags & BATON_MEM_CC_SHARED) ||
+	    (config->page_size <= BATON_PAGE_4K && !config->hugetlbfs))
+		return 0;
+	return baton_err(EINVAL,
+			 "arena \"%s\": hugepages were asked for, but shared guest memory has "
+			 "ordinary pages only; ask for page size 0 and no mount",
+			 name);
+}
+
+static int
 check(const struct mem_os *os, const struct baton_mem_config *config, const char *name)
 {
 	struct mem_text nodes = { 0 };
 	int ret = check_page_size(name, config->page_size);
 
+	if (!ret)
+		ret = check_flags(config, name);
 	if (ret)
 		return ret;
 	if (!config->bytes)
@@ -322,13 +397,21 @@ static int
 place(struct baton_ctx *ctx, const struct mem_os *os, const struct baton_mem_config *config,
       const char *name, struct baton_arena_info *info)
 {
-	struct mem_need need = { .mount = config->hugetlbfs };
+	struct mem_need need = { .mount = config->hugetlbfs,
+				 .shared = config->flags & BATON_MEM_CC_SHARED };
 	uint64_t page_size = config->page_size;
 	struct mem_text why = { 0 };
 	char size[32];
 	int ret = 0;
 
 	need.node = node_to_bind(os, config->node);
+	if (need.shared && need.node != BATON_NODE_ANY) {
+		baton_log(ctx, BATON_LOG_WARN,
+			  "arena \"%s\": node %d was asked for, but the kernel chooses the node of "
+			  "shared guest memory",
+			  name, need.node);
+		need.node = BATON_NODE_ANY;
+	}
 	if (need.mount)
 		ret = check_mount(os, config, name, &page_size);
 	if (ret)
@@ -340,7 +423,10 @@ place(struct baton_ctx *ctx, const struct mem_os *os, const struct baton_mem_con
 			"arena \"%s\": %zu bytes are more than any process can map; check the "
 			"number and the size of the buffers",
 			name, config->bytes);
-	if (page_size == BATON_PAGE_ANY)
+	if (need.shared) {
+		need_pages(&need, config->bytes, (uint64_t)sysconf(_SC_PAGESIZE));
+		ret = back_small(os, &need, name, info, &why);
+	} else if (page_size == BATON_PAGE_ANY)
 		ret = back_any(ctx, os, &need, config, name, info, &why);
 	else if (page_size == BATON_PAGE_4K && !need.mount)
 		ret = back_small(os, &need, name, info, &why);
@@ -382,7 +468,8 @@ baton_arena_create_with(struct baton_ctx *ctx, const struct baton_mem_config *co
 		free(arena);
 		return ret;
 	}
-	arena->info.node = config->node;
+	arena->info.flags = config->flags;
+	arena->info.node = config->flags & BATON_MEM_CC_SHARED ? BATON_NODE_ANY : config->node;
 	*out = arena;
 	return 0;
 }
@@ -391,7 +478,8 @@ int
 baton_arena_create(struct baton_ctx *ctx, const struct baton_mem_config *config,
 		   struct baton_arena **out)
 {
-	return baton_arena_create_with(ctx, config, &mem_os_host, out);
+	return baton_arena_create_with(ctx, config, ctx && ctx->mem_os ? ctx->mem_os : &mem_os_host,
+				       out);
 }
 
 void

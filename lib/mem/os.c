@@ -8,11 +8,14 @@
 #include <numaif.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include <linux/memfd.h>
+
+#include "mem/uapi.h"
 
 #ifdef BATON_HAVE_HUGETLBFS
 #include <hugetlbfs.h>
@@ -99,6 +102,26 @@ host_mount_file(const struct mem_os *os, const char *mount)
 		return -errno;
 	unlink(path);
 	return fd;
+}
+
+static int
+host_cc_shared(const struct mem_os *os, const char *name, size_t bytes)
+{
+	struct uapi_dma_heap_allocation_data data = { .len = bytes,
+						      .fd_flags = O_RDWR | O_CLOEXEC };
+	char shown[UAPI_DMA_BUF_NAME_LEN];
+	int ret, heap = open(MEM_CC_HEAP, O_RDONLY | O_CLOEXEC);
+
+	if (heap < 0)
+		return errno == ENOENT || errno == ENXIO ? -ENODEV : -errno;
+	ret = ioctl(heap, UAPI_DMA_HEAP_IOCTL_ALLOC, &data) ? -errno : (int)data.fd;
+	close(heap);
+	if (ret < 0)
+		return ret;
+	/* For /proc/PID/maps alone, and not in kernels before 5.3. */
+	snprintf(shown, sizeof(shown), "%s", name);
+	(void)ioctl(ret, UAPI_DMA_BUF_SET_NAME, shown);
+	return ret;
 }
 
 static int
@@ -196,6 +219,7 @@ const struct mem_os mem_os_host = {
 	.memfd = host_memfd,
 	.mount_page = host_mount_page,
 	.mount_file = host_mount_file,
+	.cc_shared = host_cc_shared,
 	.resize = host_resize,
 	.seal = host_seal,
 	.map = host_map,

@@ -28,6 +28,12 @@ struct mem_os {
 	/* An empty file on a mount, without a name, so that nothing outlives the process. */
 	int (*mount_file)(const struct mem_os *os, const char *mount);
 
+	/*
+	 * A dma-buf of shared guest memory: its size is fixed, it takes no seals, and mapping it gives
+	 * pages that are there. -ENODEV: no such heap.
+	 */
+	int (*cc_shared)(const struct mem_os *os, const char *name, size_t bytes);
+
 	int (*resize)(const struct mem_os *os, int fd, size_t bytes);
 	int (*seal)(const struct mem_os *os, int fd);
 	int (*map)(const struct mem_os *os, int fd, size_t bytes, void **base);
@@ -41,6 +47,8 @@ struct mem_os {
 
 /* The machine we run on. */
 extern const struct mem_os mem_os_host;
+
+#define MEM_CC_HEAP "/dev/dma_heap/system_cc_shared"
 
 /* The populate for kernels before 5.14, which have no MADV_POPULATE_WRITE. */
 int mem_populate_by_read(void *base, size_t bytes);

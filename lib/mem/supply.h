@@ -25,6 +25,7 @@ struct mem_need {
 	uint64_t page_size;
 	int node;	   /* to bind to, or BATON_NODE_ANY */
 	const char *mount; /* a hugetlbfs, or NULL */
+	bool shared;	   /* from the heap of shared guest memory */
 };
 
 /*

@@ -4,6 +4,7 @@
 #define BATON_BATON_H
 
 #include <baton/base.h>
+#include <baton/cc.h>
 #include <baton/context.h>
 #include <baton/ioas.h>
 #include <baton/mem.h>
