@@ -192,11 +192,11 @@ check_used(struct virtio_dev *vd)
 	uint64_t e = shared_load64(&vq->used->ring[vq->used_idx & vq->mask]);
 	uint32_t id = (uint32_t)e, len = (uint32_t)(e >> 32);
 
-	if (n != 1)
+	if (!MUST(ctrl_count, n == 1))
 		return baton_err(EIO, "the device completed %u commands, 1 was there", n);
-	if (id != 0)
+	if (!MUST(ctrl_id, id == 0))
 		return baton_err(EIO, "the device completed descriptor %u of the control queue, which was not there", id);
-	if (len != 1)
+	if (!MUST(ctrl_len, len == 1))
 		return baton_err(EIO, "the device wrote %u bytes of status, 1 was there", len);
 	vq->used_idx = idx;
 	return 0;
@@ -224,7 +224,7 @@ transact(struct virtio_dev *vd, const char *what, uint32_t len)
 		return baton_err_prefix(ret, "%s", what);
 	}
 	ack = shared_load_byte(&c->block->ack);
-	if (ack == ACK_OK)
+	if (MUST(ctrl_ack, ack == ACK_OK))
 		return 0;
 	if (ack == ACK_ERR)
 		return baton_err(EIO, "%s: the device refused", what);

@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "shared.h"
+#include "base/shared.h"
+#include "base/validate.h"
 
 typedef uint16_t le16;
 typedef uint32_t le32;

@@ -79,7 +79,7 @@ virtq_receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, uns
 
 	if (baton_unlikely(n < q->max_segs))
 		return virtq_rx_no_room(vq, n);
-	if (baton_unlikely(published > (uint16_t)(vq->avail_idx - vq->used_idx)))
+	if (baton_unlikely(!MUST(rx_jump, published <= (uint16_t)(vq->avail_idx - vq->used_idx))))
 		return virtq_rx_jumped(vq, published);
 	if (baton_likely(vq->identity && !vq->in_batch && vq->posted_len >= NET_HDR_LEN + ETH_HLEN)) {
 		/* Between two runs of eights lies the end of the ring, or what is left of the burst. */

@@ -27,10 +27,11 @@ plain_headers(const uint8_t *hdr, const uint32_t *bufs, const uint32_t *ahead, u
 		__builtin_prefetch(hdr + (size_t)SHADOW_BUF(ahead[k]) * stride);
 		if (mode & RX_CSUM) {
 			meta[k] = shared_load16_at(h);
-			differ |= meta[k] & ~(uint32_t)VIRTIO_NET_HDR_F_DATA_VALID;
+			differ |= MUST_ZERO(rx_plain_meta, meta[k] & ~(uint32_t)VIRTIO_NET_HDR_F_DATA_VALID);
 		}
 		if (mode & RX_MERGEABLE)
-			differ |= shared_load16_at(h + offsetof(struct virtio_net_hdr, num_buffers)) ^ 1u;
+			differ |= MUST_ZERO(rx_plain_segs,
+					    shared_load16_at(h + offsetof(struct virtio_net_hdr, num_buffers)) ^ 1u);
 	}
 	if (mode & RX_CSUM) /* bit 1 to the L4 verdict's lower bit, in the uppermost byte */
 		*rest = _mm256_slli_epi32(d8_load(meta), 24 + BATON_TOKEN_L4_SHIFT - 1);
@@ -61,8 +62,8 @@ receive8(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens,
 		q8 first;
 
 		if (baton_unlikely(!d8_all(_mm256_and_si256(
-			    _mm256_cmpeq_epi32(q8_low(elem), ids),
-			    d8_at_most(_mm256_sub_epi32(len, d8_set(least)), span)))))
+			    MUST8(rx_plain_id, _mm256_cmpeq_epi32(q8_low(elem), ids)),
+			    MUST8(rx_plain_len, d8_at_most(_mm256_sub_epi32(len, d8_set(least)), span))))))
 			break;
 		if (mode && baton_unlikely(!plain_headers(v->data + vq->post_off, bufs, ahead, v->stride,
 							  mode, &rest)))

@@ -83,8 +83,9 @@ virtq_tx_release_tail(struct virtq *vq)
 static inline bool
 in_flight(const struct virtq *vq, uint32_t id)
 {
-	return id <= vq->mask && ((id - vq->tail) & vq->mask) < (uint16_t)(vq->head - vq->tail) &&
-	       vq->segs[id] && !(vq->segs[id] & TX_DONE);
+	return MUST(tx_id, id <= vq->mask) &&
+	       MUST(tx_in_flight, ((id - vq->tail) & vq->mask) < (uint16_t)(vq->head - vq->tail)) &&
+	       MUST(tx_first, vq->segs[id]) && MUST(tx_twice, !(vq->segs[id] & TX_DONE));
 }
 
 static int
@@ -116,7 +117,7 @@ virtq_tx_check_batch(struct virtq *vq, uint16_t published)
 
 	if (baton_unlikely(!in_flight(vq, id)))
 		return bad_id(vq, id);
-	if (baton_unlikely(((id - vq->tail) & vq->mask) >= published && !among_next(vq, id, published)))
+	if (baton_unlikely(!MUST(tx_in_order, ((id - vq->tail) & vq->mask) < published || among_next(vq, id, published))))
 		return queue_violation(&vq->q, "in-order id %u is outside the %u completions published",
 				       id, published);
 	vq->batch_end = (uint16_t)(vq->used_idx + published);
@@ -129,8 +130,8 @@ virtq_tx_in_turn(const struct virtq *vq, unsigned n)
 	unsigned i;
 
 	for (i = 0; i < n; i++)
-		if (baton_unlikely((uint32_t)shared_load64(&vq->used->ring[(vq->used_idx + i) & vq->mask]) !=
-				   (uint32_t)((vq->tail + i) & vq->mask)))
+		if (baton_unlikely(!MUST(tx_in_turn, (uint32_t)shared_load64(&vq->used->ring[(vq->used_idx + i) & vq->mask]) ==
+							     (uint32_t)((vq->tail + i) & vq->mask))))
 			break;
 	return i;
 }

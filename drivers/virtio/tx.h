@@ -85,7 +85,7 @@ virtq_tx_reclaim_by(struct virtq *vq, unsigned budget, const struct tx_loops *lo
 
 	if (!n)
 		return 0;
-	if (baton_unlikely(published > (uint16_t)(vq->avail_idx - vq->used_idx)))
+	if (baton_unlikely(!MUST(tx_jump, published <= (uint16_t)(vq->avail_idx - vq->used_idx))))
 		return virtq_tx_jumped(vq, published);
 	if (vq->in_order)
 		return reclaim_in_order(vq, n, published, loops);

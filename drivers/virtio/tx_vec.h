@@ -18,8 +18,8 @@ in_turn8(const struct virtq *vq, unsigned n)
 
 		if (baton_unlikely(slot + LANES > vq->mask + 1u || d + LANES > vq->mask + 1u))
 			break;
-		if (baton_unlikely(!d8_all(_mm256_cmpeq_epi32(q8_low(shared_load8(&vq->used->ring[slot])),
-							      d8_iota(d)))))
+		if (baton_unlikely(!d8_all(MUST8(tx_in_turn, _mm256_cmpeq_epi32(q8_low(shared_load8(&vq->used->ring[slot])),
+										d8_iota(d))))))
 			break;
 	}
 	return i ? i : virtq_tx_in_turn(vq, n < LANES ? n : LANES);

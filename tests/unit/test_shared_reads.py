@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Device-writable memory is read through the accessors of drivers/virtio/shared.h and nowhere else."""
+"""Device-writable memory is read through the accessors of lib/base/shared.h and nowhere else."""
 import pathlib
 import re
 import sys
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ACCESSORS = ROOT / "drivers/virtio/shared.h"
+ACCESSORS = ROOT / "lib/base/shared.h"
 
 # A field of the used ring: only as the argument of an accessor, or as a pointer of the type that hides its value.
 USED = re.compile(r"->used->\w+")

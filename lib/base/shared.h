@@ -4,18 +4,20 @@
  *
  * The types hide their value, so an expression that reads such memory without these accessors does not compile (and
  * tests/unit/test_shared_reads.py finds raw_ elsewhere). Each accessor reads once: what it returned is a local
- * copy that the device can no longer change between check and use. All fields are little-endian (virtio 1.2,
- * section 1.4).
+ * copy that the device can no longer change between check and use. All fields are little-endian. In builds with
+ * -Dhostile=true a device of the test's own acts before and after each of these reads (base/hostile.h).
  */
-#ifndef VIRTIO_SHARED_H
-#define VIRTIO_SHARED_H
+#ifndef BATON_BASE_SHARED_H
+#define BATON_BASE_SHARED_H
 
 #include <endian.h>
 #include <stdint.h>
 
+#include "base/hostile.h"
+
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#define VIRTIO_CLANG_ASAN
+#define SHARED_CLANG_ASAN
 #endif
 #endif
 
@@ -36,19 +38,34 @@ typedef struct {
 static inline uint16_t
 shared_load16_acquire(const shared16 *p)
 {
-	return le16toh(__atomic_load_n(&p->raw_, __ATOMIC_ACQUIRE));
+	uint16_t value;
+
+	hostile_before(p, sizeof(*p));
+	value = le16toh(__atomic_load_n(&p->raw_, __ATOMIC_ACQUIRE));
+	hostile_after(p, sizeof(*p));
+	return value;
 }
 
 static inline uint16_t
 shared_load16(const shared16 *p)
 {
-	return le16toh(__atomic_load_n(&p->raw_, __ATOMIC_RELAXED));
+	uint16_t value;
+
+	hostile_before(p, sizeof(*p));
+	value = le16toh(__atomic_load_n(&p->raw_, __ATOMIC_RELAXED));
+	hostile_after(p, sizeof(*p));
+	return value;
 }
 
 static inline uint8_t
 shared_load_byte(const shared8 *p)
 {
-	return __atomic_load_n(&p->raw_, __ATOMIC_RELAXED);
+	uint8_t value;
+
+	hostile_before(p, sizeof(*p));
+	value = __atomic_load_n(&p->raw_, __ATOMIC_RELAXED);
+	hostile_after(p, sizeof(*p));
+	return value;
 }
 
 static inline void
@@ -61,8 +78,12 @@ static inline uint64_t
 shared_load64(const shared64 *p)
 {
 	typedef uint64_t __attribute__((aligned(4), may_alias)) u64;
+	uint64_t value;
 
-	return le64toh(*(const volatile u64 *)p->raw_);
+	hostile_before(p, sizeof(*p));
+	value = le64toh(*(const volatile u64 *)p->raw_);
+	hostile_after(p, sizeof(*p));
+	return value;
 }
 
 #ifdef SIMD_LANES
@@ -70,7 +91,12 @@ shared_load64(const shared64 *p)
 SIMD_INLINE q8
 shared_load8(const shared64 *p)
 {
-	return q8_load_once(p);
+	q8 value;
+
+	hostile_before(p, 8 * sizeof(*p));
+	value = q8_load_once(p);
+	hostile_after(p, 8 * sizeof(*p));
+	return value;
 }
 #endif
 
@@ -78,7 +104,7 @@ shared_load8(const shared64 *p)
  * A 16-bit field somewhere in a packet buffer the device has completed, such as a header's. ASan builds poison what a
  * device holds until it is taken, and this is read to decide whether to take it.
  */
-#if defined(__SANITIZE_ADDRESS__) || defined(VIRTIO_CLANG_ASAN)
+#if defined(__SANITIZE_ADDRESS__) || defined(SHARED_CLANG_ASAN)
 __attribute__((no_sanitize_address, noinline, unused)) static uint16_t
 #else
 static inline uint16_t
@@ -86,8 +112,12 @@ static inline uint16_t
 shared_load16_at(const uint8_t *p)
 {
 	typedef uint16_t __attribute__((may_alias)) u16;
+	uint16_t value;
 
-	return le16toh(*(const volatile u16 *)(const void *)p);
+	hostile_before(p, sizeof(u16));
+	value = le16toh(*(const volatile u16 *)(const void *)p);
+	hostile_after(p, sizeof(u16));
+	return value;
 }
 
 #endif
