@@ -10,8 +10,8 @@
 #include "ioas/find.h"
 #include "ioas/space.h"
 
-static const struct ioas_ops *
-ops_of(enum baton_ioas_backend backend)
+const struct ioas_ops *
+ioas_ops_of(enum baton_ioas_backend backend)
 {
 	switch (backend) {
 	case BATON_IOAS_IOMMUFD:
@@ -24,6 +24,8 @@ ops_of(enum baton_ioas_backend backend)
 		return &ioas_noiommu;
 	case BATON_IOAS_FLAT:
 		return &ioas_flat;
+	case BATON_IOAS_VHOST:
+		return &ioas_vhost;
 	case BATON_IOAS_AUTO:
 		break;
 	}
@@ -37,7 +39,7 @@ take_over(struct baton_ioas *ioas, const char *who, struct ioas_limits *l,
 	  struct baton_iova_range *windows)
 {
 	const struct baton_iova_range *misfit;
-	struct ioas_text offered = { 0 };
+	struct ioas_text offered = { 0 }, asked = { 0 };
 	unsigned n;
 
 	l->n_ranges = iova_merge(l->ranges, l->n_ranges);
@@ -47,12 +49,13 @@ take_over(struct baton_ioas *ioas, const char *who, struct ioas_limits *l,
 	if (!ioas->asked_windows)
 		memcpy(windows, l->ranges, n * sizeof(*windows));
 	ioas_say_ranges(&offered, l->ranges, l->n_ranges);
+	ioas_say_ranges(&asked, ioas->asked_windows, ioas->n_asked_windows);
 	if (!n)
 		return baton_err(
 			ERANGE,
-			"%s: none of the addresses asked for in the windows of %s is offered by the hardware, which "
-			"has %s; ask for other windows, or none",
-			who, ioas->name, offered.text);
+			"%s: none of the addresses asked for in the windows of %s (%s) is there: there are %s; ask for "
+			"other windows, or none",
+			who, ioas->name, asked.text, offered.text);
 	misfit = iova_misfit(&ioas->space, windows, n);
 	if (misfit)
 		return baton_err(
@@ -123,7 +126,7 @@ ioas_idle(struct baton_ioas *ioas)
 		return;
 	if (ioas->ops->tidy)
 		ioas->ops->tidy(ioas);
-	if (ioas->n_devices || ioas->n_mappings || ioas->asked == BATON_IOAS_FLAT)
+	if (ioas->n_devices || ioas->n_mappings || ioas->ops->software)
 		return;
 	ioas->ops->close(ioas);
 	ioas->ops = NULL;
@@ -235,7 +238,7 @@ attach(struct baton_ioas *ioas, const struct ioas_found *found, struct ioas_devi
 	if (ioas->asked == BATON_IOAS_AUTO)
 		ret = try_auto(ioas, found, dev, refused, sizeof(refused));
 	else
-		ret = try_backend(ioas, ops_of(ioas->asked), found, dev);
+		ret = try_backend(ioas, ioas_ops_of(ioas->asked), found, dev);
 	if (ret)
 		return ret;
 	say_why(ioas, found, refused);

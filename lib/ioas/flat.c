@@ -57,6 +57,7 @@ flat_place(struct baton_ioas *ioas, struct baton_mapping *m)
 const struct ioas_ops ioas_flat = {
 	.name = "flat",
 	.backend = BATON_IOAS_FLAT,
+	.software = true,
 	.open = flat_open,
 	.close = flat_close,
 	.attach = flat_attach,

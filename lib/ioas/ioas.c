@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@ static const char *const backend_names[] = {
 	[BATON_IOAS_AUTO] = "auto",	  [BATON_IOAS_IOMMUFD] = "iommufd",
 	[BATON_IOAS_TYPE1] = "type1",	  [BATON_IOAS_COMPAT] = "compat",
 	[BATON_IOAS_NOIOMMU] = "noiommu", [BATON_IOAS_FLAT] = "flat",
-	[BATON_IOAS_FLAT + 1] = NULL,
+	[BATON_IOAS_VHOST] = "vhost",	  [BATON_IOAS_VHOST + 1] = NULL,
 };
 
 void
@@ -36,7 +37,7 @@ baton_ioas_backend_by_name(const char *name, enum baton_ioas_backend *out)
 	near = baton_nearest(name, backend_names);
 	return baton_err(
 		EINVAL,
-		"\"%s\" is no kind of I/O address space%s%s%s; there are auto, iommufd, type1, compat, noiommu and flat",
+		"\"%s\" is no kind of I/O address space%s%s%s; there are auto, iommufd, type1, compat, noiommu, flat and vhost",
 		name, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
 }
 
@@ -49,7 +50,7 @@ check_config(const struct baton_ioas_config *c)
 			"baton_ioas_config.size is %zu, this library's is %zu; set it to sizeof(struct "
 			"baton_ioas_config) and build against its header",
 			c->size, sizeof(*c));
-	if ((unsigned)c->backend > BATON_IOAS_FLAT)
+	if ((unsigned)c->backend > BATON_IOAS_VHOST)
 		return baton_err(EINVAL,
 				 "address space: backend %d is none; use one of BATON_IOAS_*",
 				 (int)c->backend);
@@ -71,6 +72,13 @@ copy_windows(struct baton_ioas *ioas, const struct baton_ioas_config *c)
 {
 	if (!c->windows)
 		return 0;
+	for (unsigned i = 0; i < c->n_windows; i++)
+		if (c->windows[i].start > c->windows[i].last)
+			return baton_err(
+				EINVAL,
+				"address space: window %u of %u ends at 0x%" PRIx64
+				", before it starts at 0x%" PRIx64 "; give start and last in this order",
+				i, c->n_windows, c->windows[i].last, c->windows[i].start);
 	ioas->asked_windows = ioas->os->alloc(ioas->os, c->n_windows * sizeof(*c->windows));
 	if (!ioas->asked_windows)
 		return baton_err(
@@ -79,11 +87,6 @@ copy_windows(struct baton_ioas *ioas, const struct baton_ioas_config *c)
 			c->n_windows);
 	memcpy(ioas->asked_windows, c->windows, c->n_windows * sizeof(*c->windows));
 	ioas->n_asked_windows = iova_merge(ioas->asked_windows, c->n_windows);
-	if (!ioas->n_asked_windows)
-		return baton_err(
-			EINVAL,
-			"address space: all %u windows end before they start; give start and last in this order",
-			c->n_windows);
 	return 0;
 }
 
@@ -112,6 +115,7 @@ int
 baton_ioas_create_with(struct baton_ctx *ctx, const struct baton_ioas_config *config,
 		       const struct ioas_os *os, struct baton_ioas **out)
 {
+	const struct ioas_ops *ops;
 	struct baton_ioas_config c;
 	struct baton_ioas *ioas;
 	int ret;
@@ -138,9 +142,10 @@ baton_ioas_create_with(struct baton_ctx *ctx, const struct baton_ioas_config *co
 	ioas->fd = -1;
 	name_it(ioas, c.name);
 	ret = copy_windows(ioas, &c);
-	if (!ret && c.backend == BATON_IOAS_FLAT) {
-		ioas->ops = &ioas_flat;
-		snprintf(ioas->why, sizeof(ioas->why), "flat, as asked for");
+	ops = ioas_ops_of(c.backend);
+	if (!ret && ops && ops->software) {
+		ioas->ops = ops;
+		snprintf(ioas->why, sizeof(ioas->why), "%s, as asked for", ops->name);
 		ret = ioas_refresh(ioas, ioas->name);
 	}
 	if (ret) {

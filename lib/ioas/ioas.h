@@ -29,8 +29,43 @@ int ioas_device_fd(const struct ioas_device *dev);
 /** Close the device. Mappings of the address space stay. */
 void ioas_detach(struct ioas_device *dev);
 
+/** baton_ioas_map_arena() with @flags of struct baton_map_config: READ alone for what the device shall
+ * only read. @name: shown in errors; NULL: "arena". */
+int ioas_map_arena(struct baton_ioas *ioas, const struct baton_arena *arena, const char *name,
+		   uint64_t limit, unsigned flags, struct baton_mapping **out);
+
+/* A mapping, as a transport that passes memory on needs it. */
+struct ioas_entry {
+	const char *name;
+	void *va;
+	uint64_t bytes;
+	uint64_t iova; /* of all of it; only where no mapping has pages of its own */
+	unsigned flags; /* BATON_MAP_READ, BATON_MAP_WRITE */
+	int fd; /* -1: none */
+	uint64_t fd_offset;
+};
+
+/**
+ * Go through the mappings, the newest first. @at: NULL before the first call.
+ *
+ * Return: the next mapping after @at, described in @out; NULL when there is none. A mapping may be
+ * unmapped only after its successor was asked for.
+ */
+const struct baton_mapping *ioas_next(const struct baton_ioas *ioas, const struct baton_mapping *at,
+				      struct ioas_entry *out);
+
+/** The mapping that has the address @iova, described in @out. Return: NULL when nothing is there. */
+const struct baton_mapping *ioas_find_iova(const struct baton_ioas *ioas, uint64_t iova,
+					   struct ioas_entry *out);
+
 /** Destroy what a context that ends has of address spaces. Return: 0; -EBUSY, and nothing changed.
  */
 int ioas_destroy_all(struct baton_ctx *ctx);
+
+/**
+ * Bytes of the largest run of addresses that could be mapped below @limit now. Where addresses are not Baton's to choose: as much as is
+ * certain to be one run.
+ */
+uint64_t ioas_largest(const struct baton_ioas *ioas, uint64_t limit);
 
 #endif

@@ -11,7 +11,7 @@
 void
 baton_map_config_init(struct baton_map_config *config)
 {
-	*config = (struct baton_map_config){ .size = sizeof(*config) };
+	*config = (struct baton_map_config){ .size = sizeof(*config), .fd = -1 };
 }
 
 static uint64_t
@@ -61,6 +61,12 @@ check_config(const struct baton_ioas *ioas, const struct baton_map_config *c, co
 				 "%s: page_size %" PRIu64
 				 " is no power of two; give that of the memory, or 0",
 				 name, c->page_size);
+	if (ioas->ops->needs_fd && (c->fd < 0 || c->fd_offset % page))
+		return baton_err(
+			EINVAL,
+			"%s: a %s backend is given memory as a file descriptor and an offset of whole pages, and this memory "
+			"has %s; use an arena of Baton's, or say what the memory is a mapping of",
+			name, ioas->ops->name, c->fd < 0 ? "no descriptor" : "another offset");
 	if (!(c->flags & BATON_MAP_FIXED))
 		return 0;
 	if (ioas->ops->place)
@@ -250,9 +256,9 @@ check_entries(const struct baton_ioas *ioas, const char *name)
 	return baton_err(
 		ENOSPC,
 		"%s: %s allows %" PRIu64
-		" mappings and %u are there; map fewer, larger arenas, or raise it: "
-		"echo N > /sys/module/vfio_iommu_type1/parameters/dma_entry_limit, before the device is opened",
-		name, ioas->ops->name, ioas->mappings_limit, ioas->n_mappings);
+		" mappings and %u are there; map fewer, larger arenas%s",
+		name, ioas->ops->name, ioas->mappings_limit, ioas->n_mappings,
+		ioas->ops->more ? ioas->ops->more : "");
 }
 
 static int
@@ -308,6 +314,8 @@ baton_ioas_map(struct baton_ioas *ioas, const struct baton_map_config *c,
 			name, sizeof(*m));
 	snprintf(m->name, sizeof(m->name), "%s", name);
 	m->info = (struct baton_mapping_info){ .va = c->va, .bytes = c->bytes, .ioas = ioas };
+	m->fd = c->fd;
+	m->fd_offset = c->fd_offset;
 	m->page_size = c->page_size > ioas->page ? c->page_size : ioas->page;
 	m->charged = !ioas->os->ipc_lock(ioas->os);
 	m->flags = c->flags & (BATON_MAP_READ | BATON_MAP_WRITE);
@@ -328,8 +336,8 @@ baton_ioas_map(struct baton_ioas *ioas, const struct baton_map_config *c,
 }
 
 int
-baton_ioas_map_arena(struct baton_ioas *ioas, const struct baton_arena *arena, uint64_t limit,
-		     struct baton_mapping **out)
+ioas_map_arena(struct baton_ioas *ioas, const struct baton_arena *arena, const char *name,
+	       uint64_t limit, unsigned flags, struct baton_mapping **out)
 {
 	struct baton_arena_info info;
 	struct baton_map_config c;
@@ -338,12 +346,21 @@ baton_ioas_map_arena(struct baton_ioas *ioas, const struct baton_arena *arena, u
 		return baton_err(EINVAL, "baton_ioas_map_arena() needs an arena");
 	baton_arena_info(arena, &info);
 	baton_map_config_init(&c);
-	c.name = "arena";
+	c.name = name ? name : "arena";
 	c.va = info.base;
 	c.bytes = info.bytes;
 	c.page_size = info.page_size;
 	c.limit = limit;
+	c.flags = flags;
+	c.fd = info.fd;
 	return baton_ioas_map(ioas, &c, out);
+}
+
+int
+baton_ioas_map_arena(struct baton_ioas *ioas, const struct baton_arena *arena, uint64_t limit,
+		     struct baton_mapping **out)
+{
+	return ioas_map_arena(ioas, arena, NULL, limit, 0, out);
 }
 
 int
@@ -375,6 +392,35 @@ baton_ioas_unmap(struct baton_mapping *m)
 	free(m);
 	ioas_idle(ioas);
 	return 0;
+}
+
+const struct baton_mapping *
+ioas_next(const struct baton_ioas *ioas, const struct baton_mapping *at, struct ioas_entry *out)
+{
+	const struct baton_mapping *m = at ? at->next : ioas->mappings;
+
+	if (m)
+		*out = (struct ioas_entry){
+			.name = m->name,
+			.va = m->info.va,
+			.bytes = m->info.bytes,
+			.iova = m->info.iova,
+			.flags = m->flags,
+			.fd = m->fd,
+			.fd_offset = m->fd_offset,
+		};
+	return m;
+}
+
+const struct baton_mapping *
+ioas_find_iova(const struct baton_ioas *ioas, uint64_t iova, struct ioas_entry *out)
+{
+	const struct baton_mapping *m = NULL;
+
+	while ((m = ioas_next(ioas, m, out)))
+		if (iova - out->iova < out->bytes)
+			return m;
+	return NULL;
 }
 
 void
@@ -410,4 +456,14 @@ baton_mapping_iova(const struct baton_mapping *m, const void *va, size_t bytes, 
 		first--;
 	*iova = m->pages[first] + (at - (first << m->info.page_shift));
 	return 0;
+}
+
+uint64_t
+ioas_largest(const struct baton_ioas *ioas, uint64_t limit)
+{
+	if (!ioas->ops)
+		return 0;
+	if (ioas->ops->place) /* physical memory is in one piece within a page only */
+		return ioas->ops->backend == BATON_IOAS_NOIOMMU ? BATON_PAGE_2M : UINT64_MAX;
+	return iova_largest(&ioas->space, limit);
 }

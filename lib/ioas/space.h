@@ -30,6 +30,8 @@ struct baton_mapping {
 	struct baton_mapping_info info;
 	uint64_t *pages; /* info.pages */
 	unsigned flags;
+	int fd;
+	uint64_t fd_offset;
 	bool charged;	    /* against RLIMIT_MEMLOCK: the process was not exempt */
 	uint64_t page_size; /* of the memory */
 	char name[64];
@@ -53,6 +55,9 @@ struct ioas_ops {
 	const char *name;
 	const char *map_call, *unmap_call; /* the kernel's names of them */
 	enum baton_ioas_backend backend;
+	bool software; /* no VFIO device: open from the start, and never closed */
+	bool needs_fd; /* of what is mapped */
+	const char *more; /* what helps when it takes no more mappings */
 	int (*open)(struct baton_ioas *ioas);
 	void (*close)(struct baton_ioas *ioas);
 	int (*attach)(struct baton_ioas *ioas, const struct ioas_found *found,
@@ -98,7 +103,11 @@ struct baton_ioas {
 	uint64_t mapped_bytes, map_calls;
 };
 
-extern const struct ioas_ops ioas_iommufd, ioas_type1, ioas_compat, ioas_noiommu, ioas_flat;
+extern const struct ioas_ops ioas_iommufd, ioas_type1, ioas_compat, ioas_noiommu, ioas_flat,
+	ioas_vhost;
+
+/** The backend of that number; NULL for AUTO, which is none. */
+const struct ioas_ops *ioas_ops_of(enum baton_ioas_backend backend);
 
 /* What EPERM means for a device whose nodes could be opened: the group is not known to be anybody
  * else's. */

@@ -502,7 +502,9 @@ type1_unmap(struct baton_ioas *ioas, const struct baton_mapping *m)
 #define TYPE1_OPS                                                                                  \
 	.open = type1_open, .close = type1_close, .attach = type1_attach, .detach = type1_detach,  \
 	.tidy = type1_tidy, .limits = type1_limits, .map = type1_map, .unmap = type1_unmap,        \
-	.map_call = "VFIO_IOMMU_MAP_DMA", .unmap_call = "VFIO_IOMMU_UNMAP_DMA"
+	.map_call = "VFIO_IOMMU_MAP_DMA", .unmap_call = "VFIO_IOMMU_UNMAP_DMA",                    \
+	.more = ", or raise it: echo N > /sys/module/vfio_iommu_type1/parameters/dma_entry_limit, "  \
+		"before the device is opened"
 
 const struct ioas_ops ioas_type1 = { .name = "type1", .backend = BATON_IOAS_TYPE1, TYPE1_OPS };
 const struct ioas_ops ioas_compat = { .name = "compat", .backend = BATON_IOAS_COMPAT, TYPE1_OPS };

@@ -26,6 +26,7 @@ enum baton_ioas_backend {
 	BATON_IOAS_COMPAT,  /* groups, on /dev/iommu in place of a container; to try that code */
 	BATON_IOAS_NOIOMMU, /* physical addresses, no protection at all: never chosen by AUTO */
 	BATON_IOAS_FLAT,    /* no kernel: IOVA = address - flat_base; for tests and emulators */
+	BATON_IOAS_VHOST,   /* no kernel: the memory that a vhost-user backend is given */
 };
 
 /* A run of addresses, both ends included, so that the last byte of the space can be said. */
@@ -38,8 +39,9 @@ struct baton_ioas_config {
 	size_t size;	  /* sizeof(struct baton_ioas_config) */
 	const char *name; /* shown in logs and errors; NULL: "ioas" and a number */
 	enum baton_ioas_backend backend;
-	/* Use only these of the addresses the hardware offers; any order, may overlap. NULL: all.
-	 */
+	/* Use only these of the addresses the hardware offers; any order, may overlap, but none may
+	 * end before it starts. NULL: all. With iommufd the kernel then refuses devices that would
+	 * narrow them. */
 	const struct baton_iova_range *windows;
 	unsigned n_windows;
 	const void *flat_base; /* BATON_IOAS_FLAT only; NULL: IOVA = address */
@@ -51,8 +53,8 @@ struct baton_mapping;
 /** Fill in the defaults, size included. */
 BATON_API void baton_ioas_config_init(struct baton_ioas_config *config);
 
-/** The backend called @name ("auto", "iommufd", "type1", "compat", "noiommu", "flat"). Any thread.
- * -EINVAL names the nearest. */
+/** The backend called @name ("auto", "iommufd", "type1", "compat", "noiommu", "flat", "vhost"). Any
+ * thread. -EINVAL names the nearest. */
 BATON_API int baton_ioas_backend_by_name(const char *name, enum baton_ioas_backend *out);
 
 /**
@@ -133,6 +135,10 @@ struct baton_map_config {
 	unsigned flags;	    /* BATON_MAP_*; neither READ nor WRITE: both */
 	uint64_t limit;	    /* the highest address its last byte may have; 0: none */
 	uint64_t iova;	    /* with BATON_MAP_FIXED */
+	/* What the memory is a shared mapping of, and where in it; -1: not known. BATON_IOAS_VHOST
+	 * needs it: it is what the backend is given. It must stay open until baton_ioas_unmap(). */
+	int fd;
+	uint64_t fd_offset;
 };
 
 /** Fill in the defaults, size included. */
@@ -143,7 +149,8 @@ BATON_API void baton_map_config_init(struct baton_map_config *config);
  * addresses, or nothing (without an IOMMU, a run a page: see struct baton_mapping_info). The memory
  * must stay until baton_ioas_unmap().
  *
- * Return: 0; -EINVAL; -ENODEV before the first device; -ENOSPC when no window has room under the
+ * Return: 0; -EINVAL, also for memory without fd where one is needed; -ENODEV before the first
+ * device; -ENOSPC when no window has room under the
  * limit, or the backend takes no more mappings; -EADDRINUSE when the fixed addresses are taken;
  * -ERANGE when they are none of the ranges; -ENOMEM when more would be pinned than RLIMIT_MEMLOCK
  * allows, with the numbers; -EFAULT for memory that cannot be pinned.

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The memory that one vhost-user backend is given: what is mapped here is what its memory table
+ * names, under addresses of our choice. The transport (drivers/virtio/vhost_user.c) sends it; here
+ * is only decided what is in it.
+ */
+#include "base/err.h"
+#include "ioas/find.h"
+#include "ioas/space.h"
+
+/* What every backend takes: "Memory regions description" of the protocol. */
+#define REGIONS 8u
+#define TOP	((1ull << 46) - 1)
+
+static int
+vhost_open(struct baton_ioas *ioas)
+{
+	return 0;
+}
+
+static void
+vhost_close(struct baton_ioas *ioas)
+{
+}
+
+static int
+vhost_attach(struct baton_ioas *ioas, const struct ioas_found *found, struct ioas_device *dev)
+{
+	return baton_err(
+		ENOTSUP,
+		"%s: the address space %s is the memory of a vhost-user backend and reaches no hardware; ask for "
+		"the backend auto",
+		found->bdf, ioas->name);
+}
+
+static int
+vhost_limits(struct baton_ioas *ioas, struct ioas_limits *out)
+{
+	int ret = ioas_no_limits(ioas, out);
+
+	if (ret)
+		return ret;
+	out->ranges[0].last = TOP;
+	out->mappings_left = REGIONS - ioas->n_mappings;
+	return 0;
+}
+
+const struct ioas_ops ioas_vhost = {
+	.name = "vhost",
+	.backend = BATON_IOAS_VHOST,
+	.software = true,
+	.needs_fd = true,
+	.more = "; a vhost-user backend's memory table has no room for more",
+	.open = vhost_open,
+	.close = vhost_close,
+	.attach = vhost_attach,
+	.limits = vhost_limits,
+};
