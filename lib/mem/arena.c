@@ -32,8 +32,8 @@ explain_heap(const struct mem_need *need, int ret, struct mem_text *why)
 		mem_say(why,
 			"there is no " MEM_CC_HEAP ", where shared guest memory comes from. "
 			"Linux 7.1 with CONFIG_DMABUF_HEAPS_SYSTEM, from 7.2 on also with "
-			"CONFIG_DMABUF_HEAPS_SYSTEM_CC_SHARED, has it in SEV and TDX guests: boot "
-			"such a kernel. Where this is no confidential guest, ask for ordinary "
+			"CONFIG_DMABUF_HEAPS_SYSTEM_CC_SHARED, has it in SEV, TDX and PEF guests: "
+			"boot such a kernel. Where this is no confidential guest, ask for ordinary "
 			"memory (a port's option bounce=never)");
 		return ret;
 	case -EACCES:

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Which confidential guest this is. A host can make an ordinary guest look like one, and can hide
- * SEV and SEV-ES where the kernel's own answers are not to be had: that costs copies or makes packets
- * fail, and gives away nothing, because memory becomes visible to the host only when the guest's
- * kernel shares it. So no answer here is trusted with a secret.
+ * SEV and SEV-ES where the kernel's own answers are not to be had: that costs copies or makes
+ * packets fail, and gives away nothing, because memory becomes visible to the host only when the
+ * guest's kernel shares it. So no answer here is trusted with a secret.
  */
 #include "mem/cc.h"
 
@@ -15,9 +15,9 @@
 
 /* AMD64 Architecture Programmer's Manual, volume 3, E.4.17, and volume 2, 15.34.10. */
 #define CPUID_AMD_ENCRYPTION 0x8000001fu
-#define AMD_SEV	     (1u << 1)
-#define AMD_SEV_ES   (1u << 3)
-#define AMD_SEV_SNP  (1u << 4)
+#define AMD_SEV		     (1u << 1)
+#define AMD_SEV_ES	     (1u << 3)
+#define AMD_SEV_SNP	     (1u << 4)
 #define MSR_SEV_STATUS	     0xc0010131u
 #define STATUS_SEV	     (1u << 0)
 #define STATUS_SEV_ES	     (1u << 1)
@@ -106,8 +106,8 @@ is_tdx(const struct cc_source *src)
 }
 
 /*
- * A guest's processor may offer SEV because its host's does, so the status register decides. It reads
- * 0 on hosts; a hypervisor cannot intercept it, and ordinary guests have none.
+ * A guest's processor may offer SEV because its host's does, so the status register decides, as it
+ * does for the kernel. It reads 0 on hosts, and ordinary guests have none.
  */
 static struct cc_finding
 detect_sev(const struct cc_source *src)
@@ -122,9 +122,9 @@ detect_sev(const struct cc_source *src)
 	has = regs[CC_EAX];
 	ret = src->msr(src, MSR_SEV_STATUS, &status);
 	if (!ret && status & STATUS_SEV)
-		f.kind = status & STATUS_SEV_SNP ? BATON_CONFIDENTIAL_SEV_SNP :
-			 status & STATUS_SEV_ES	 ? BATON_CONFIDENTIAL_SEV_ES :
-						   BATON_CONFIDENTIAL_SEV;
+		f.kind = status & STATUS_SEV_SNP  ? BATON_CONFIDENTIAL_SEV_SNP
+			 : status & STATUS_SEV_ES ? BATON_CONFIDENTIAL_SEV_ES
+						  : BATON_CONFIDENTIAL_SEV;
 	if (!ret || ret == -EIO)
 		return f;
 	/* Kernels show these devices in SEV-SNP guests only. */
@@ -132,9 +132,9 @@ detect_sev(const struct cc_source *src)
 	if (has_line(src, "/sys/devices/virtual/misc/sev-guest/uevent", "DEVNAME=sev-guest"))
 		return f;
 	f.by = "CPUID alone, as /dev/cpu/0/msr cannot be read";
-	f.kind = has & AMD_SEV_SNP ? BATON_CONFIDENTIAL_SEV_SNP :
-		 has & AMD_SEV_ES  ? BATON_CONFIDENTIAL_SEV_ES :
-				     BATON_CONFIDENTIAL_SEV;
+	f.kind = has & AMD_SEV_SNP  ? BATON_CONFIDENTIAL_SEV_SNP
+		 : has & AMD_SEV_ES ? BATON_CONFIDENTIAL_SEV_ES
+				    : BATON_CONFIDENTIAL_SEV;
 	return f;
 }
 
@@ -185,10 +185,11 @@ baton_ctx_confidential(struct baton_ctx *ctx)
 	f.kind = (enum baton_confidential)(ctx->confidential - 1);
 	pthread_mutex_unlock(&ctx->lock);
 	if (!known && f.kind != BATON_CONFIDENTIAL_NONE)
-		baton_log(ctx, BATON_LOG_INFO,
-			  "this is a confidential guest (%s), by %s: devices see only memory that is "
-			  "shared with the host",
-			  baton_confidential_name(f.kind), f.by);
+		baton_log(
+			ctx, BATON_LOG_INFO,
+			"this is a confidential guest (%s), by %s: devices see only memory that is "
+			"shared with the host",
+			baton_confidential_name(f.kind), f.by);
 	return f.kind;
 }
 

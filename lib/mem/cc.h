@@ -17,7 +17,8 @@ struct cc_source {
 	ssize_t (*read)(const struct cc_source *src, const char *path, void *buf, size_t size);
 	/* CPUID of an x86 processor, subleaf 0. Return: false on other processors. */
 	bool (*cpuid)(const struct cc_source *src, uint32_t leaf, uint32_t regs[4]);
-	/* An MSR of processor 0. Return: 0; -EIO: the processor has none of this number; else unknown. */
+	/* An MSR of processor 0. Return: 0; -EIO: the processor has none of this number; else
+	 * unknown. */
 	int (*msr)(const struct cc_source *src, uint32_t number, uint64_t *value);
 };
 
@@ -33,8 +34,8 @@ struct cc_finding {
 struct cc_finding cc_detect(const struct cc_source *src);
 
 /**
- * Whether devices of this context may see only memory that the guest shares, so that packets must be
- * copied through arenas made with BATON_MEM_CC_SHARED. Any thread.
+ * Whether devices of this context may see only memory that the guest shares, so that packets must
+ * be copied through arenas made with BATON_MEM_CC_SHARED. Any thread.
  */
 static inline bool
 cc_must_share(struct baton_ctx *ctx)

@@ -104,13 +104,13 @@ host_mount_file(const struct mem_os *os, const char *mount)
 	return fd;
 }
 
-static int
-host_cc_shared(const struct mem_os *os, const char *name, size_t bytes)
+int
+mem_heap_alloc(const char *path, const char *name, size_t bytes)
 {
 	struct uapi_dma_heap_allocation_data data = { .len = bytes,
 						      .fd_flags = O_RDWR | O_CLOEXEC };
 	char shown[UAPI_DMA_BUF_NAME_LEN];
-	int ret, heap = open(MEM_CC_HEAP, O_RDONLY | O_CLOEXEC);
+	int ret, heap = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (heap < 0)
 		return errno == ENOENT || errno == ENXIO ? -ENODEV : -errno;
@@ -122,6 +122,12 @@ host_cc_shared(const struct mem_os *os, const char *name, size_t bytes)
 	snprintf(shown, sizeof(shown), "%s", name);
 	(void)ioctl(ret, UAPI_DMA_BUF_SET_NAME, shown);
 	return ret;
+}
+
+static int
+host_cc_shared(const struct mem_os *os, const char *name, size_t bytes)
+{
+	return mem_heap_alloc(MEM_CC_HEAP, name, bytes);
 }
 
 static int

@@ -50,6 +50,9 @@ extern const struct mem_os mem_os_host;
 
 #define MEM_CC_HEAP "/dev/dma_heap/system_cc_shared"
 
+/* A dma-buf of a heap's. Return: its descriptor; -ENODEV: no such heap; -errno. */
+int mem_heap_alloc(const char *path, const char *name, size_t bytes);
+
 /* The populate for kernels before 5.14, which have no MADV_POPULATE_WRITE. */
 int mem_populate_by_read(void *base, size_t bytes);
 

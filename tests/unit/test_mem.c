@@ -75,6 +75,7 @@ assert_sealed(const struct baton_arena_info *info)
 {
 	int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
+	assert_true(info->sealed);
 	assert_int_equal(fcntl(info->fd, F_GET_SEALS) & seals, seals);
 	assert_int_equal(ftruncate(info->fd, 0), -1);
 	assert_int_equal(errno, EPERM);
@@ -395,6 +396,8 @@ given_mount(void **state)
 	assert_int_equal(info.bytes, 4 * MIB);
 	assert_int_equal(info.page_size, BATON_PAGE_2M);
 	assert_sound(&info, dir);
+	assert_false(info.sealed);
+	assert_int_equal(fcntl(info.fd, F_GET_SEALS) & F_SEAL_SHRINK, 0);
 	assert_int_equal(files_in(dir), 0);
 	baton_arena_destroy(arena);
 	assert_int_equal(open_fds(), fds);
