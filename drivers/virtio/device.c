@@ -164,7 +164,8 @@ device_open(struct baton_port *port, const struct port_arg *args, unsigned n)
 
 	if (ret < 0)
 		return ret;
-	vd->node = BATON_NODE_ANY;
+	/* Split rings and their buffers have 64-bit addresses: virtio 1.2, 2.7.5, 4.1.4.3. */
+	port->reach.device_ring_bits = port->reach.device_data_bits = 64;
 	vd->tp = port->driver->priv;
 	ret = vd->tp->open(vd, args, n);
 	if (ret < 0)
@@ -208,36 +209,57 @@ queue(struct virtio_dev *vd, unsigned i)
 	return i < port->info.tx_queues ? virtq_of(port->txq[i]) : NULL;
 }
 
-/* One arena holds the rings of all queues, the control queue and, at its end, a header of zeros. */
+/* The pools whose buffers the device must be able to fill: those of the RX queues. */
+static int
+reach_pools(struct virtio_dev *vd)
+{
+	struct baton_port *port = &vd->port;
+	bool needed[BATON_MAX_POOLS] = { false };
+
+	memset(port->views, 0, sizeof(port->views));
+	for (unsigned i = 0; i < port->info.rx_queues; i++)
+		needed[port->rxq[i]->pool->view.index] = true;
+	return dma_reach_pools(&port->reach, needed, port->views);
+}
+
+static int
+make_slots(struct virtio_dev *vd)
+{
+	struct dma_slots_need rx, tx;
+	uint32_t first[2] = { 0, 0 };
+	struct virtq *vq;
+	int ret;
+
+	virtio_slots_need(vd, &rx, &tx);
+	ret = dma_reach_slots(&vd->port.reach, &rx, &tx);
+	for (unsigned i = 0; !ret && (vq = queue(vd, i)); i++) {
+		ret = virtq_slots_attach(vq, vd, first[vq->q.tx]);
+		if (vq->slots)
+			first[vq->q.tx] += vq->q.descs;
+	}
+	return ret;
+}
+
+/* One block holds the rings of all queues, the control queue and, at its end, a header of zeros. */
 static int
 make_rings(struct virtio_dev *vd)
 {
-	struct baton_mem_config mem = { .size = sizeof(mem), .name = "virtio-rings",
-					.page_size = vd->ring_page ? vd->ring_page : BATON_PAGE_4K, .node = vd->node,
-					.bytes = BATON_CACHE_LINE + virtio_ctrl_bytes() };
-	struct baton_arena_info info;
+	size_t bytes = BATON_CACHE_LINE + virtio_ctrl_bytes(), offset = 0;
+	struct baton_ctrl rings;
 	struct virtq *vq;
-	size_t offset = 0;
 	int ret;
 
 	for (unsigned i = 0; (vq = queue(vd, i)); i++)
-		mem.bytes += virtq_ring_bytes(vq->q.descs);
-	ret = baton_arena_create(vd->port.ctx, &mem, &vd->rings);
-	if (ret < 0 && mem.node != BATON_NODE_ANY) { /* a node may have no memory, or none left */
-		mem.node = BATON_NODE_ANY;
-		ret = baton_arena_create(vd->port.ctx, &mem, &vd->rings);
-	}
+		bytes += virtq_ring_bytes(vq->q.descs);
+	ret = baton_ctrl_alloc(&vd->port.reach, bytes, BATON_CACHE_LINE, &rings);
 	if (ret < 0)
 		return ret;
-	baton_arena_info(vd->rings, &info);
-	vd->ring_base = info.base;
-	vd->ring_bytes = info.bytes;
-	ret = vd->tp->map(vd);
-	if (ret < 0) {
-		baton_arena_destroy(vd->rings);
-		vd->rings = NULL;
+	vd->ring_base = rings.va;
+	vd->ring_iova = rings.iova;
+	vd->ring_bytes = rings.bytes;
+	if ((ret = reach_pools(vd)) < 0 || (ret = make_slots(vd)) < 0 || (vd->tp->publish && (ret = vd->tp->publish(vd)) < 0))
 		return ret;
-	}
+	dma_reach_say(&vd->port.reach);
 	for (unsigned i = 0; (vq = queue(vd, i)); i++) {
 		vq->offset = (uint32_t)offset;
 		virtq_attach(vq, vd, offset);
@@ -247,36 +269,45 @@ make_rings(struct virtio_dev *vd)
 	return 0;
 }
 
-/* Return: how many buffers went into quarantine. */
-static unsigned
+/* What went into quarantine. */
+struct held {
+	unsigned bufs, slots;
+};
+
+static struct held
 empty_all(struct virtio_dev *vd, bool confirmed)
 {
-	struct dma_ward *ward = confirmed ? NULL : dma_ward_open(vd->port.ctx, vd->tp->holder(vd));
+	struct dma_reach *reach = &vd->port.reach;
+	struct dma_ward *ward = confirmed ? NULL : dma_ward_open(vd->port.ctx, vd->tp->holder(vd), &reach->wards);
+	struct held held = { 0 };
 	struct virtq *vq;
-	unsigned held = 0;
 
 	for (unsigned i = 0; (vq = queue(vd, i)); i++) {
-		held += virtq_in_flight(&vq->q);
+		const unsigned bufs = virtq_buffers(vq);
+
+		held.bufs += bufs;
+		held.slots += vq->slots ? virtq_in_flight(&vq->q) - bufs : 0;
 		virtq_empty(vq, confirmed, ward);
+		virtq_slots_detach(vq);
 	}
+	dma_reach_release(reach, ward);
 	dma_ward_close(ward);
-	/* Our mapping only: a vhost-user backend has its own, and nothing of ours is in the rings. */
-	if (vd->rings && vd->tp->unmap && vd->tp->unmap(vd) < 0)
-		baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: the rings' memory is lost: %s", vd->port.name, baton_last_error());
-	else if (vd->rings)
-		baton_arena_destroy(vd->rings);
-	vd->rings = NULL;
-	return confirmed ? 0 : held;
+	vd->ring_base = NULL;
+	return confirmed ? (struct held){ 0 } : held;
 }
 
 static int
-quarantined(struct virtio_dev *vd, unsigned n)
+quarantined(struct virtio_dev *vd, struct held held)
 {
-	char why[512];
+	char why[512], slots[32] = "";
 
+	if (!held.bufs && !held.slots)
+		return 0;
 	snprintf(why, sizeof(why), "%s", baton_last_error());
-	return baton_err(ETIMEDOUT, "%u buffers are quarantined, since the device did not confirm that it let go: %s",
-			 n, why);
+	if (held.slots)
+		snprintf(slots, sizeof(slots), " and %u slots", held.slots);
+	return baton_err(ETIMEDOUT, "%u buffers%s are quarantined, since the device did not confirm that it let go: %s", held.bufs,
+			 slots, why);
 }
 
 static int
@@ -294,8 +325,6 @@ virtio_bring_up(struct virtio_dev *vd)
 
 	vd->features = negotiate(vd);
 	ret = make_rings(vd);
-	if (ret < 0)
-		return ret;
 	for (unsigned i = 0; !ret && (vq = queue(vd, i)); i++)
 		ret = prepare(&vd->port, vq);
 	if (ret < 0) {
@@ -355,14 +384,12 @@ static int
 device_stop(struct baton_port *port)
 {
 	struct virtio_dev *vd = virtio_of(port);
-	unsigned held;
 	int ret;
 
 	drain(vd, NULL);
 	virtio_ctrl_stop(vd);
 	ret = vd->tp->stop(vd);
-	held = empty_all(vd, ret == 0);
-	return held ? quarantined(vd, held) : 0;
+	return quarantined(vd, empty_all(vd, ret == 0));
 }
 
 static int
@@ -370,15 +397,12 @@ device_lost(struct baton_port *port)
 {
 	struct virtio_dev *vd = virtio_of(port);
 	int ret = vd->tp->gone(vd);
-	unsigned held;
 
 	if (ret == -EAGAIN)
 		return ret;
-	held = empty_all(vd, ret == 0);
-	if (!held)
-		return 0;
-	ret = quarantined(vd, held);
-	baton_log(port->ctx, BATON_LOG_WARN, "%s: %s", port->name, baton_last_error());
+	ret = quarantined(vd, empty_all(vd, ret == 0));
+	if (ret < 0)
+		baton_log(port->ctx, BATON_LOG_WARN, "%s: %s", port->name, baton_last_error());
 	return ret;
 }
 
@@ -388,6 +412,14 @@ device_reset(struct baton_port *port)
 	struct virtio_dev *vd = virtio_of(port);
 
 	return vd->tp->reset(vd);
+}
+
+static int
+device_renew_space(struct baton_port *port)
+{
+	struct virtio_dev *vd = virtio_of(port);
+
+	return vd->tp->renew_space(vd);
 }
 
 /* The device let go of the ring: its buffers go home, and it is as new. */
@@ -452,6 +484,10 @@ device_xstats(const struct baton_port *port, struct port_xstats *list)
 		port_xstat(list, __atomic_load_n(&virtq_of_const(port->txq[i])->kicks, __ATOMIC_RELAXED), "tx_q%u_kicks", i);
 	for (unsigned i = 0; i < port->info.rx_queues; i++)
 		port_xstat(list, __atomic_load_n(&virtq_of_const(port->rxq[i])->kicks, __ATOMIC_RELAXED), "rx_q%u_kicks", i);
+	for (unsigned i = 0; i < port->info.tx_queues; i++)
+		port_xstat(list, __atomic_load_n(&virtq_of_const(port->txq[i])->no_slot, __ATOMIC_RELAXED), "tx_q%u_no_slot", i);
+	for (unsigned i = 0; i < port->info.rx_queues; i++)
+		port_xstat(list, __atomic_load_n(&virtq_of_const(port->rxq[i])->no_slot, __ATOMIC_RELAXED), "rx_q%u_no_slot", i);
 }
 
 const struct port_ops virtio_port_ops = {
@@ -468,6 +504,8 @@ const struct port_ops virtio_port_ops = {
 	.queue_stop = device_queue_stop,
 	.lost = device_lost,
 	.reset = device_reset,
+	.renew_space = device_renew_space,
+	.peek = virtq_peek,
 	.set_rx_mode = virtio_ctrl_rx_mode,
 	.set_macs = virtio_ctrl_macs,
 	.set_vlan = virtio_ctrl_vlan,
@@ -484,6 +522,7 @@ const struct baton_driver virtio_user_driver = {
 	.name = "net_virtio_user",
 	.args = arg_names,
 	.summary = "virtio-net over vhost-user: path=SOCKET[,server=1][,queues=N][,mac=..][,mrg_rxbuf=0][,in_order=0][,queue_size=N]",
+	.dma = true,
 	.ops = &virtio_port_ops,
 	.priv = &vhost_user_transport,
 };
@@ -499,6 +538,7 @@ const struct baton_driver virtio_driver = {
 	.name = "net_virtio",
 	.args = pci_arg_names,
 	.summary = "virtio-net over PCI: by address, 0000:00:03.0[,ioas=auto][,queues=N][,mrg_rxbuf=0][,in_order=0][,queue_size=N]",
+	.dma = true,
 	.ops = &virtio_port_ops,
 	.pci_ids = pci_ids,
 	.priv = &virtio_pci_transport,

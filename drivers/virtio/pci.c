@@ -335,9 +335,21 @@ have(struct virtio_dev *vd)
 
 /* ---- the address space ---- */
 
-/* One that the context's devices share, or, for a backend other than theirs, one of the port's own. */
 static int
-named_ioas(struct virtio_dev *vd, const char *name)
+own_ioas(struct virtio_dev *vd, struct baton_ioas_config *config)
+{
+	const struct dma_reach *reach = &vd->port.reach;
+
+	config->name = vd->port.name;
+	config->windows = reach->windows;
+	config->n_windows = reach->n_windows;
+	vd->vp.owns_ioas = 1;
+	return baton_ioas_create(vd->port.ctx, config, &vd->vp.ioas);
+}
+
+/* One that the context's devices share; but one of the port's own for a backend other than theirs, for windows, and to be confined. */
+static int
+choose_ioas(struct virtio_dev *vd)
 {
 	struct baton_ctx *ctx = vd->port.ctx;
 	struct baton_ioas_config config;
@@ -346,14 +358,16 @@ named_ioas(struct virtio_dev *vd, const char *name)
 	int ret;
 
 	baton_ioas_config_init(&config);
-	config.name = vd->port.name;
-	if ((ret = baton_ioas_backend_by_name(name, &config.backend)) < 0)
+	if ((ret = baton_ioas_backend_by_name(vd->vp.ioas_name, &config.backend)) < 0)
 		return ret;
+	if (dma_reach_own_space(&vd->port.reach))
+		return own_ioas(vd, &config);
 	if (config.backend == BATON_IOAS_AUTO)
 		return baton_ctx_ioas(ctx, &vd->vp.ioas);
-	if ((ret = baton_ioas_create(ctx, &config, &own)) < 0)
+	if ((ret = own_ioas(vd, &config)) < 0)
 		return ret;
-	vd->vp.ioas = own;
+	own = vd->vp.ioas;
+	vd->vp.owns_ioas = 0;
 	if (baton_ctx_set_ioas(ctx, own) == 0)
 		return 0;
 	if ((ret = baton_ctx_ioas(ctx, &shared)) < 0) {
@@ -369,21 +383,13 @@ named_ioas(struct virtio_dev *vd, const char *name)
 	return baton_ioas_destroy(own);
 }
 
-static int
-choose_ioas(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
-{
-	const char *name = port_arg(args, n, "ioas");
-
-	return name ? named_ioas(vd, name) : baton_ctx_ioas(vd->port.ctx, &vd->vp.ioas);
-}
-
 static void
 drop_ioas(struct virtio_dev *vd)
 {
-	if (vd->vp.owns_ioas && baton_ioas_destroy(vd->vp.ioas) < 0)
+	if (vd->vp.owns_ioas && vd->vp.ioas && baton_ioas_destroy(vd->vp.ioas) < 0)
 		baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: %s", vd->port.name, baton_last_error());
 	vd->vp.owns_ioas = 0;
-	vd->vp.ioas = NULL;
+	vd->vp.ioas = vd->port.reach.ioas = NULL;
 }
 
 /* What is known only once the device is there. */
@@ -407,38 +413,79 @@ learn(struct virtio_dev *vd)
 	info->max_descs = (uint16_t)size;
 	if (info->default_descs > size)
 		info->default_descs = (uint16_t)size;
-	vd->node = info->node = (int16_t)vp->dev->info.node;
+	vd->port.reach.node = info->node = (int16_t)vp->dev->info.node;
+}
+
+/* Interrupts are writes, too: without remapping a device can raise any that it likes. */
+static void
+warn_interrupts(const struct virtio_dev *vd, const struct baton_ioas_info *info)
+{
+	if (vd->port.reach.confine && info->unsafe_interrupts)
+		baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: confined, but interrupts not isolated: there is no interrupt remapping, so the device "
+							"can raise any of the machine", vd->port.name);
+}
+
+/* An address space, and the device in it. */
+static int
+enter_space(struct virtio_dev *vd)
+{
+	struct virtio_pci *vp = &vd->vp;
+	struct baton_ioas_info info;
+	int ret = choose_ioas(vd);
+
+	if (ret < 0) {
+		drop_ioas(vd);
+		return ret;
+	}
+	/* FLAT is for tests and emulators: whoever made it decides what stands behind it. */
+	baton_ioas_info(vp->ioas, &info);
+	vp->behind_iommu = info.backend != BATON_IOAS_NOIOMMU && info.backend != BATON_IOAS_FLAT;
+	if (vd->port.reach.confine && !vp->behind_iommu) {
+		ret = baton_err(ENOTSUP, "confine=on: nothing stands between %s and memory in an address space of kind %s: have an IOMMU, or leave "
+					 "confine out", vd->where, info.backend_name);
+		drop_ioas(vd);
+		return ret;
+	}
+	/* One run of physical addresses. */
+	vd->port.reach.page = info.backend == BATON_IOAS_NOIOMMU ? BATON_PAGE_2M : 0;
+	vd->port.reach.ioas = vp->ioas;
+	ret = have(vd);
+	if (ret < 0) {
+		drop_ioas(vd);
+		return ret;
+	}
+	baton_ioas_info(vp->ioas, &info);
+	snprintf(vp->space, sizeof(vp->space), "%s", info.backend_name);
+	warn_interrupts(vd, &info);
+	return 0;
+}
+
+static int
+vp_renew_space(struct virtio_dev *vd)
+{
+	virtio_pci_give_back(vd);
+	drop_ioas(vd);
+	return enter_space(vd);
 }
 
 static int
 vp_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 {
 	struct virtio_pci *vp = &vd->vp;
-	struct baton_ioas_info info;
+	const char *name = port_arg(args, n, "ioas");
 	int ret;
 
+	snprintf(vp->ioas_name, sizeof(vp->ioas_name), "%s", name ? name : "auto");
 	snprintf(vp->bdf, sizeof(vp->bdf), "%.12s", vd->port.name);
 	snprintf(vd->where, sizeof(vd->where), "device %s", vp->bdf);
 	vp->change.fd = -1;
 	vp->tick.due = on_tick;
 	vd->timeout_ms = TIMEOUT_MS;
 	vd->transport_features = VIRTIO_F_ACCESS_PLATFORM | VIRTIO_F_ORDER_PLATFORM | VIRTIO_F_RING_RESET;
-	ret = choose_ioas(vd, args, n);
+	ret = enter_space(vd);
 	if (ret < 0)
 		return ret;
-	/* FLAT is for tests and emulators: whoever made it decides what stands behind it. */
-	baton_ioas_info(vp->ioas, &info);
-	vp->behind_iommu = info.backend != BATON_IOAS_NOIOMMU && info.backend != BATON_IOAS_FLAT;
-	if (info.backend == BATON_IOAS_NOIOMMU) /* one run of physical addresses */
-		vd->ring_page = BATON_PAGE_2M;
-	ret = have(vd);
-	if (ret < 0) {
-		drop_ioas(vd);
-		return ret;
-	}
 	learn(vd);
-	baton_ioas_info(vp->ioas, &info);
-	snprintf(vp->space, sizeof(vp->space), "%s", info.backend_name);
 	port_link(&vd->port, vd->link);
 	return 0;
 }
@@ -468,8 +515,7 @@ const struct virtio_transport virtio_pci_transport = {
 	.open = vp_open,
 	.close = vp_close,
 	.ready = have,
-	.map = virtio_pci_map,
-	.unmap = virtio_pci_unmap,
+	.renew_space = vp_renew_space,
 	.start = virtio_pci_start,
 	.stop = virtio_pci_stop,
 	.ring_start = virtio_pci_ring_start,

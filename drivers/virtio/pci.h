@@ -9,7 +9,6 @@
 
 struct virtio_dev;
 struct virtq;
-struct dma_map;
 
 /* Section 4.1.4.3: the common configuration structure. Read and written with the natural width of each field, 64 bits in two halves. */
 struct virtio_pci_common {
@@ -54,9 +53,8 @@ struct virtio_pci {
 	uint8_t leaving;          /* the kernel wants it back */
 	uint8_t owns_ioas;
 	char bdf[PCI_BDF_SIZE];
-	char space[32];           /* the address space's backend, for people */
-	struct baton_mapping *rings;
-	struct dma_map *maps[BATON_MAX_POOLS]; /* by pool */
+	char ioas_name[32];       /* the backend asked for */
+	char space[32];           /* what it is, for people */
 };
 
 /** Find the device's structures by its capabilities. Return: 0; -EPROTO, -ENOTSUP with what is wrong. */
@@ -72,8 +70,6 @@ int virtio_pci_agree(struct virtio_dev *vd, uint64_t features);
 void virtio_pci_give_back(struct virtio_dev *vd);
 
 /* Of struct virtio_transport. */
-int virtio_pci_map(struct virtio_dev *vd);
-int virtio_pci_unmap(struct virtio_dev *vd);
 int virtio_pci_start(struct virtio_dev *vd, uint64_t features);
 int virtio_pci_stop(struct virtio_dev *vd);
 int virtio_pci_ring_start(struct virtio_dev *vd, struct virtq *vq);

@@ -3,76 +3,9 @@
 #include <time.h>
 
 #include "ctrl.h"
-#include "dma/map.h"
 
 #define RESET_MS  1000
 #define PAUSE_NS  100000
-
-/* ---- memory ---- */
-
-static int
-map_rings(struct virtio_dev *vd)
-{
-	struct virtio_pci *vp = &vd->vp;
-	struct baton_mapping_info info;
-	uint64_t iova;
-	int ret = baton_ioas_map_arena(vp->ioas, vd->rings, 0, &vp->rings);
-
-	if (ret < 0)
-		return ret;
-	/* Without an IOMMU, more than one page need not be one run. */
-	baton_mapping_info(vp->rings, &info);
-	ret = baton_mapping_iova(vp->rings, vd->ring_base, vd->ring_bytes, &iova);
-	if (ret < 0) {
-		virtio_pci_unmap(vd);
-		return baton_err_prefix(ret, "the rings");
-	}
-	vd->ring_iova = iova;
-	return 0;
-}
-
-static int
-map_pool(struct virtio_dev *vd, struct baton_pool *pool)
-{
-	struct dma_map **m = &vd->vp.maps[pool->view.index];
-
-	return *m ? 0 : dma_map_pool(pool, vd->vp.ioas, &vd->port.views[pool->view.index], m);
-}
-
-int
-virtio_pci_map(struct virtio_dev *vd)
-{
-	struct baton_port *port = &vd->port;
-	int ret = map_rings(vd);
-
-	for (unsigned i = 0; !ret && i < port->info.rx_queues; i++)
-		ret = map_pool(vd, port->rxq[i]->pool);
-	if (ret < 0) {
-		virtio_pci_unmap(vd);
-		return ret;
-	}
-	/* The others are not needed to start: tx_burst refuses their tokens. */
-	for (unsigned i = 0; i < BATON_MAX_POOLS; i++)
-		if (port->ctx->pools[i] && map_pool(vd, port->ctx->pools[i]) < 0)
-			baton_log(port->ctx, BATON_LOG_WARN, "%s cannot send from pool %s: %s", port->name,
-				  port->ctx->pools[i]->name, baton_last_error());
-	return 0;
-}
-
-int
-virtio_pci_unmap(struct virtio_dev *vd)
-{
-	struct virtio_pci *vp = &vd->vp;
-	int ret = vp->rings ? baton_ioas_unmap(vp->rings) : 0;
-
-	vp->rings = NULL;
-	for (unsigned i = 0; i < BATON_MAX_POOLS; i++) {
-		if (vp->maps[i])
-			dma_map_put(vp->maps[i]);
-		vp->maps[i] = NULL;
-	}
-	return ret;
-}
 
 /* ---- one queue ---- */
 
@@ -254,6 +187,7 @@ bring_up(struct virtio_dev *vd, uint64_t features)
 	    (ret = pci_bus_master(vp->dev, true)) < 0 || (ret = virtio_pci_agree(vd, features)) < 0 ||
 	    (ret = enable_vectors(vd)) < 0 || (ret = set_change_vector(vd)) < 0)
 		return ret;
+	dma_wards_home(&vd->port.reach.wards); /* whatever it did not let go of before, it has with the reset */
 	for (unsigned i = 0; (vq = queue(vd, i)); i++) {
 		vq->bell.len = 0;
 		ret = vq->q.stopped ? 0 : virtio_pci_ring_start(vd, vq);

@@ -89,9 +89,6 @@ setup_rx(struct baton_port *port, struct virtq *vq)
 				 least, port->mtu_set ? port->info.mtu : 1500u, q->pool->name,
 				 vq->posted_len);
 	q->max_segs = (uint16_t)segs;
-	vq->refill = (uint16_t)(q->descs >= 128 ? 32 : (q->descs + 3) / 4);
-	if (vq->refill > q->descs - segs + 1) /* the device must always find room for a whole packet */
-		vq->refill = (uint16_t)(q->descs - segs + 1);
 	vq->order = calloc(q->descs, sizeof(*vq->order));
 	return vq->order ? 0 : -ENOMEM;
 }
@@ -142,6 +139,7 @@ virtq_release(struct baton_port *port, struct baton_queue *q)
 {
 	struct virtq *vq = virtq_of(q);
 
+	virtq_slots_detach(vq);
 	free(vq->shadow);
 	free(vq->order);
 	free(vq->segs);
@@ -155,6 +153,17 @@ virtq_release(struct baton_port *port, struct baton_queue *q)
 	vq->kick_fd = q->wake_fd = -1;
 }
 
+static void
+publish_fill(struct virtq *vq, uint32_t n)
+{
+	vq->refill = (uint16_t)(n >= 128 ? 32 : (n + 3) / 4);
+	if (vq->refill > n - vq->q.max_segs + 1) /* the device must always find room for a whole packet */
+		vq->refill = (uint16_t)(n - vq->q.max_segs + 1);
+	vq->identity = 1;
+	vq->avail_idx = (uint16_t)n;
+	__atomic_store_n(&vq->avail->idx, htole16(vq->avail_idx), __ATOMIC_RELEASE);
+}
+
 int
 virtq_fill(struct virtq *vq)
 {
@@ -163,6 +172,12 @@ virtq_fill(struct virtq *vq)
 	uint32_t *bufs;
 	unsigned n;
 
+	if (vq->slots) {
+		virtq_slots_fill(vq);
+		publish_fill(vq, vq->quota);
+		return 0;
+	}
+	vq->quota = (uint16_t)q->descs;
 	bufs = malloc(q->descs * sizeof(*bufs));
 	if (!bufs)
 		return baton_err(ENOMEM, "no memory to fill rxq %u", q->index);
@@ -185,22 +200,20 @@ virtq_fill(struct virtq *vq)
 		};
 	}
 	free(bufs);
-	vq->identity = 1;
-	vq->avail_idx = (uint16_t)q->descs;
-	__atomic_store_n(&vq->avail->idx, htole16(vq->avail_idx), __ATOMIC_RELEASE);
+	publish_fill(vq, q->descs);
 	return 0;
 }
 
-/* Is descriptor i's shadow that of a buffer in the ring? Positions say so, and marks where completions are out of order. */
+/* Is descriptor i's shadow that of a buffer in the ring? */
 static bool
 in_ring(const struct virtq *vq, uint32_t i)
 {
+	if (vq->slots && !vq->q.tx)
+		return false;
 	if (vq->q.tx)
 		return ((i - vq->tail) & vq->mask) < (uint16_t)(vq->head - vq->tail) &&
 		       vq->shadow[i] != SHADOW_NONE;
-	if (!vq->identity)
-		return vq->shadow[i] != SHADOW_NONE;
-	return ((i - vq->used_idx) & vq->mask) < (uint16_t)(vq->avail_idx - vq->used_idx);
+	return virtq_posted(vq, i);
 }
 
 void
@@ -208,6 +221,7 @@ virtq_empty(struct virtq *vq, bool confirmed, struct dma_ward *ward)
 {
 	struct baton_queue *q = &vq->q;
 
+	virtq_slots_empty(vq);
 	for (uint32_t i = 0; i < q->descs; i++) {
 		struct baton_pool *pool;
 		uint32_t buf;
@@ -235,6 +249,16 @@ virtq_held(const struct baton_queue *q, const struct baton_pool *pool)
 		return 0;
 	for (uint32_t i = 0; i < q->descs; i++)
 		n += in_ring(vq, i) && (!q->tx || SHADOW_POOL(vq->shadow[i]) == pool->view.index);
+	return n;
+}
+
+uint32_t
+virtq_buffers(const struct virtq *vq)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < vq->q.descs; i++)
+		n += in_ring(vq, i);
 	return n;
 }
 

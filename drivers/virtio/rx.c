@@ -68,7 +68,7 @@ open_batch(struct virtq *vq, uint16_t pos, uint16_t published, uint32_t id, uint
 {
 	uint16_t ahead = (uint16_t)((id - pos) & vq->mask);
 
-	if (!MUST(rx_in_order, ahead < published)) {
+	if (ahead >= published) {
 		queue_violation(&vq->q, "in-order id %u is outside the %u completions published from %u",
 				id, published, pos & vq->mask);
 		return false;
@@ -97,7 +97,7 @@ complete(struct virtq *vq, uint64_t elem, uint16_t pos, uint16_t published, uint
 		 * one's length is the device's word (virtio 1.2, 2.7.9).
 		 */
 		if (!vq->in_batch) {
-			if (!MUST(rx_id, id <= vq->mask))
+			if (id > vq->mask)
 				goto bad_id;
 			if (!open_batch(vq, pos, published, id, *len))
 				return SHADOW_NONE;
@@ -109,16 +109,16 @@ complete(struct virtq *vq, uint64_t elem, uint16_t pos, uint16_t published, uint
 		}
 		id = pos & vq->mask;
 	}
-	if (!MUST(rx_id, id <= vq->mask))
+	if (id > vq->mask)
 		goto bad_id;
 	if (vq->identity && id != (pos & vq->mask))
 		leave_identity(vq, pos);
 	buf = vq->shadow[id];
-	if (!vq->identity && !MUST(rx_posted, buf != SHADOW_NONE)) {
+	if (!vq->identity && buf == SHADOW_NONE) {
 		queue_violation(&vq->q, "used id %u was not posted, or is completed twice", id);
 		return SHADOW_NONE;
 	}
-	if (!MUST(rx_len, *len - 1 < vq->posted_len)) {
+	if (*len - 1 >= vq->posted_len) {
 		queue_violation(&vq->q, "used length %u of id %u is not between 1 and the %u bytes posted",
 				*len, id, vq->posted_len);
 		return SHADOW_NONE;
@@ -136,8 +136,8 @@ bad_id:
 	return SHADOW_NONE;
 }
 
-static inline uint32_t
-next(struct virtq *vq, uint16_t pos, uint16_t published, uint32_t *len)
+uint32_t
+virtq_rx_next(struct virtq *vq, uint16_t pos, uint16_t published, uint32_t *len)
 {
 	uint64_t elem = shared_load64(&vq->used->ring[pos & vq->mask]);
 
@@ -158,7 +158,7 @@ more_segs(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens
 	  uint16_t pos, uint16_t published, unsigned *done)
 {
 	for (*done = 1; *done < segs; ++*done, pos++, published--) {
-		uint32_t len, buf = next(vq, pos, published, &len);
+		uint32_t len, buf = virtq_rx_next(vq, pos, published, &len);
 
 		if (buf == SHADOW_NONE)
 			return -EIO;
@@ -169,8 +169,8 @@ more_segs(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens
 }
 
 /* Take back the tokens of a packet that is not delivered. */
-static void
-untake(struct virtq *vq, const struct dma_view *v, const struct baton_token *tokens, unsigned n)
+void
+virtq_rx_untake(struct virtq *vq, const struct dma_view *v, const struct baton_token *tokens, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		dma_give(v, tokens[i], BATON_OWNER_FREE << 16);
@@ -179,49 +179,48 @@ untake(struct virtq *vq, const struct dma_view *v, const struct baton_token *tok
 	}
 }
 
-/* The header's word on checksums and segmentation. */
-struct meta {
-	uint8_t flags, gso_type;
-	uint16_t csum_start, csum_offset;
-};
-
-static struct meta
-read_meta(const struct virtq *vq, const struct dma_view *v, uint32_t buf)
+struct rx_meta
+virtq_rx_meta(const uint8_t *hdr)
 {
-	const uint32_t at = vq->post_off;
-	const uint16_t both = shared_load16_at(dma_data(v, buf) + at);
+	const uint16_t both = shared_load16_at(hdr);
 
-	return (struct meta){
+	return (struct rx_meta){
 		.flags = (uint8_t)both,
 		.gso_type = (uint8_t)(both >> 8),
-		.csum_start = shared_load16_at(dma_data(v, buf) + at +
-					       offsetof(struct virtio_net_hdr, csum_start)),
-		.csum_offset = shared_load16_at(dma_data(v, buf) + at +
-						offsetof(struct virtio_net_hdr, csum_offset)),
+		.csum_start = shared_load16_at(hdr + offsetof(struct virtio_net_hdr, csum_start)),
+		.csum_offset = shared_load16_at(hdr + offsetof(struct virtio_net_hdr, csum_offset)),
 	};
 }
 
+/* Flags that are not known are ignored. What cannot be is a segmentation nobody asked for, a checksum outside of the packet. */
+bool
+virtq_rx_meta_good(const struct rx_meta *m, uint32_t len)
+{
+	if (!MUST(rx_gso, m->gso_type == VIRTIO_NET_HDR_GSO_NONE))
+		return false;
+	/* With RSC_INFO the two fields are something else. */
+	return !(m->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
+	       (MUST(rx_rsc, !(m->flags & VIRTIO_NET_HDR_F_RSC_INFO)) && MUST(rx_csum_start, m->csum_start >= ETH_HLEN) &&
+		MUST(rx_csum_end, (uint32_t)m->csum_start + m->csum_offset + 2 <= len));
+}
+
 /*
- * What the device found out about the packet's checksum (virtio 1.2, 5.1.6.4), into its first token. Flags that are not
- * known are ignored. Return: false for what cannot be: a segmentation nobody asked for, a checksum outside of the packet.
+ * What the device found out about the packet's checksum (virtio 1.2, 5.1.6.4), into its first token. Return: false for
+ * what cannot be.
  */
-static bool
-verdict(const struct virtq *vq, const struct meta *m, struct baton_token *t, uint32_t len)
+bool
+virtq_rx_verdict(const struct virtq *vq, const struct rx_meta *m, struct baton_token *t, uint32_t len)
 {
 	const struct baton_pool_view *pool = &vq->q.pool->view;
 	struct baton_side side = { .l2_len = ETH_HLEN, .csum_offset = m->csum_offset };
 
-	if (!MUST(rx_gso, m->gso_type == VIRTIO_NET_HDR_GSO_NONE))
+	if (!virtq_rx_meta_good(m, len))
 		return false;
 	if (!(m->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)) {
 		if (m->flags & VIRTIO_NET_HDR_F_DATA_VALID)
 			t->flags |= BATON_CSUM_GOOD << BATON_TOKEN_L4_SHIFT;
 		return true;
 	}
-	/* With RSC_INFO the two fields are something else. */
-	if (!MUST(rx_rsc, !(m->flags & VIRTIO_NET_HDR_F_RSC_INFO)) || !MUST(rx_csum_start, m->csum_start >= ETH_HLEN) ||
-	    !MUST(rx_csum_end, (uint32_t)m->csum_start + m->csum_offset + 2 <= len))
-		return false;
 	side.l3_len = (uint16_t)(m->csum_start - ETH_HLEN); /* with VLAN tags, if any */
 	memcpy(pool->side + (size_t)t->buf * BATON_SIDE_SIZE, &side, sizeof(side));
 	t->flags |= BATON_TOKEN_SIDE | BATON_CSUM_PARTIAL << BATON_TOKEN_L4_SHIFT;
@@ -237,12 +236,12 @@ static uint32_t
 first_seg(struct virtq *vq, const struct dma_view *v, uint16_t published, unsigned mode,
 	  struct tally *r, uint32_t *len, unsigned *segs)
 {
-	uint32_t buf = next(vq, r->pos, published, len);
+	uint32_t buf = virtq_rx_next(vq, r->pos, published, len);
 
 	if (baton_unlikely(buf == SHADOW_NONE))
 		return buf;
 	r->pos++;
-	if (baton_unlikely(!MUST(rx_header, *len >= NET_HDR_LEN))) {
+	if (baton_unlikely(*len < NET_HDR_LEN)) {
 		drop(vq, buf);
 		queue_violation(&vq->q, "used length %u is less than the %u bytes of the header", *len,
 				NET_HDR_LEN);
@@ -254,7 +253,7 @@ first_seg(struct virtq *vq, const struct dma_view *v, uint16_t published, unsign
 		return buf;
 	*segs = shared_load16_at(dma_data(v, buf) + vq->post_off +
 				 offsetof(struct virtio_net_hdr, num_buffers));
-	if (baton_unlikely(!MUST(rx_segs, *segs - 1 < vq->q.max_segs) || !MUST(rx_segs_published, *segs <= published))) {
+	if (baton_unlikely(*segs - 1 >= vq->q.max_segs || *segs > published)) {
 		drop(vq, buf);
 		queue_violation(&vq->q,
 				"num_buffers %u: not between 1 and %u, with %u completions published",
@@ -276,34 +275,34 @@ receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *toke
 	unsigned segs, done = 1;
 	uint32_t len, buf = first_seg(vq, v, published, mode, r, &len, &segs);
 	bool good = len || segs == 1;
-	struct meta meta = { 0 };
+	struct rx_meta meta = { 0 };
 	int ret;
 
 	if (baton_unlikely(buf == SHADOW_NONE))
 		return -EIO;
-	if (baton_unlikely(!MUST(rx_runt, len >= ETH_HLEN) && segs == 1)) {
+	if (baton_unlikely(len < ETH_HLEN && segs == 1)) {
 		drop(vq, buf);
 		r->errors++;
 		return 0;
 	}
 	if (mode & RX_CSUM)
-		meta = read_meta(vq, v, buf);
+		meta = virtq_rx_meta(v->data + (size_t)buf * v->stride + vq->post_off);
 	t[0] = token(v, buf, v->headroom, len, 0);
 	if (baton_unlikely(segs > 1)) {
 		ret = more_segs(vq, v, t, segs, r->pos, (uint16_t)(published - 1), &done);
 		r->pos = (uint16_t)(r->pos + done - 1);
 		if (ret < 0) {
-			untake(vq, v, t, done);
+			virtq_rx_untake(vq, v, t, done);
 			return ret;
 		}
 		for (unsigned i = 1; i < segs; i++)
 			len += t[i].len;
-		good = MUST(rx_runt, t[0].len && len >= ETH_HLEN);
+		good = t[0].len && len >= ETH_HLEN;
 	}
 	if (mode & RX_CSUM)
-		good = good && verdict(vq, &meta, t, len);
+		good = good && virtq_rx_verdict(vq, &meta, t, len);
 	if (baton_unlikely(!good)) {
-		untake(vq, v, t, segs);
+		virtq_rx_untake(vq, v, t, segs);
 		r->errors++;
 		return 0;
 	}
@@ -340,16 +339,15 @@ receive_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *to
 
 		if (mode)
 			__builtin_prefetch(hdr + (size_t)SHADOW_BUF(shadow[(slot + 4) & mask]) * stride);
-		if (baton_unlikely(!MUST(rx_plain_id, (uint32_t)elem == slot) || !MUST(rx_plain_len, len - least <= span)))
+		if (baton_unlikely((uint32_t)elem != slot || len - least > span))
 			break;
-		if (mode & RX_CSUM) {
-			meta = shared_load16_at(hdr + (size_t)buf * stride);
-			if (baton_unlikely(!MUST(rx_plain_meta, !(meta & ~VIRTIO_NET_HDR_F_DATA_VALID))))
-				break;
-		}
+		if ((mode & RX_CSUM) &&
+		    baton_unlikely((meta = shared_load16_at(hdr + (size_t)buf * stride)) &
+				   ~VIRTIO_NET_HDR_F_DATA_VALID))
+			break;
 		if ((mode & RX_MERGEABLE) &&
-		    baton_unlikely(!MUST(rx_plain_segs, shared_load16_at(hdr + (size_t)buf * stride +
-									 offsetof(struct virtio_net_hdr, num_buffers)) == 1)))
+		    baton_unlikely(shared_load16_at(hdr + (size_t)buf * stride +
+						    offsetof(struct virtio_net_hdr, num_buffers)) != 1))
 			break;
 		t.buf = buf;
 		t.len = (uint16_t)(len - NET_HDR_LEN);

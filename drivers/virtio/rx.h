@@ -29,6 +29,26 @@ unsigned virtq_rx_plain(struct virtq *vq, const struct dma_view *v, struct baton
 int virtq_rx_rest(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned n,
 		  uint16_t used, unsigned mode, struct tally *r);
 
+/**
+ * The completion at ring position @pos, with @published from there on, by all rules.
+ *
+ * Return: what the shadow has of its descriptor, with the length the device says in @len; SHADOW_NONE after a violation.
+ */
+uint32_t virtq_rx_next(struct virtq *vq, uint16_t pos, uint16_t published, uint32_t *len);
+
+/** Take back the tokens of a packet that is not delivered. */
+void virtq_rx_untake(struct virtq *vq, const struct dma_view *v, const struct baton_token *tokens, unsigned n);
+
+/* A header's word on checksums and segmentation. */
+struct rx_meta {
+	uint8_t flags, gso_type;
+	uint16_t csum_start, csum_offset;
+};
+
+struct rx_meta virtq_rx_meta(const uint8_t *hdr);
+bool virtq_rx_meta_good(const struct rx_meta *m, uint32_t len);
+bool virtq_rx_verdict(const struct virtq *vq, const struct rx_meta *m, struct baton_token *t, uint32_t len);
+
 /** Post the cache's topmost @n buffers, in ring order. */
 void virtq_rx_post(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, unsigned n);
 

@@ -21,5 +21,12 @@ virtq_choose(struct virtq *vq, const struct virtio_dev *vd)
 	const enum simd_level level = vd->scalar ? SIMD_NONE : vq->q.worker->simd;
 
 	vq->csum = !!(vd->features & (vq->q.tx ? VIRTIO_NET_F_CSUM : VIRTIO_NET_F_GUEST_CSUM));
+	if (vq->slots) { /* what a copy costs, eight at a time do not save */
+		static virtq_burst *const bounce[] = { virtq_rx_bounce, virtq_rx_bounce_mergeable, virtq_rx_bounce_csum,
+						       virtq_rx_bounce_mergeable_csum };
+
+		vq->q.active_burst = vq->q.tx ? virtq_tx_bounce : bounce[vq->csum * 2 + vq->mergeable];
+		return;
+	}
 	vq->q.active_burst = vq->q.tx ? tx[level] : rx[vq->csum * 2 + vq->mergeable][level];
 }

@@ -20,8 +20,10 @@ release(struct virtq *vq, uint16_t id)
 		uint32_t s = vq->shadow[d];
 		struct dma_cache *c;
 
+		if (baton_unlikely(vq->slot_of != NULL))
+			virtq_slot_done(vq, d);
 		if (s == SHADOW_NONE)
-			continue; /* the header's descriptor */
+			continue; /* the header's descriptor, or a slot's */
 		c = vq->q.worker->caches[SHADOW_POOL(s)];
 		vq->shadow[d] = SHADOW_NONE;
 		freed++;
@@ -36,6 +38,8 @@ release(struct virtq *vq, uint16_t id)
 		dma_cache_room(c, 1);
 		dma_cache_push(c, SHADOW_BUF(s));
 	}
+	if (baton_unlikely(vq->slot_of != NULL))
+		dma_slot_settle(vq->slot_cache);
 	vq->segs[id] |= TX_DONE;
 	vq->plain_run = 0;
 	return freed;

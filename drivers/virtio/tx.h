@@ -35,6 +35,29 @@ int virtq_tx_send_chain(struct virtq *vq, const struct baton_token *t, unsigned 
 			uint64_t *bytes);
 void virtq_tx_avail_put(struct virtq *vq, unsigned n);
 
+/* A packet, and what sending it takes. */
+struct tx_chain {
+	const struct baton_token *t;
+	unsigned segs;
+	unsigned extra;  /* 1: no headroom, the header takes a descriptor of its own */
+	unsigned slots;  /* bounced: the descriptors, with a slot each, in place of the buffers */
+	uint32_t len;
+	struct virtio_net_hdr hdr;
+};
+
+void virtq_tx_put_desc(struct virtq *vq, uint16_t d, uint64_t addr, uint32_t len, uint16_t flags);
+
+/* ---- tx_bounce.c ---- */
+
+/** How many slots the packet takes; 0: all of its buffers are direct. */
+unsigned virtq_tx_slots_for(const struct virtq *vq, const struct tx_chain *c);
+
+/** Are there so many? Those that are missing are counted. */
+bool virtq_tx_slots_ready(struct virtq *vq, unsigned n);
+
+/** Copy the packet into slots from the head on, and free its buffers. */
+void virtq_tx_put_slots(struct virtq *vq, const struct tx_chain *c);
+
 /* Descriptors at the tail whose packets are complete become free. */
 static inline void
 virtq_tx_advance(struct virtq *vq)

@@ -3,8 +3,8 @@
 #include "port/csum.h"
 #include "tx.h"
 
-static inline void
-put_desc(struct virtq *vq, uint16_t d, uint64_t addr, uint32_t len, uint16_t flags)
+void
+virtq_tx_put_desc(struct virtq *vq, uint16_t d, uint64_t addr, uint32_t len, uint16_t flags)
 {
 	vq->desc[d] = (struct vring_desc){
 		.addr = htole64(addr),
@@ -49,18 +49,9 @@ bad_packet(struct virtq *vq, bool first, const char *what, uint32_t is, uint32_t
 			 vq->q.index, is, what, limit);
 }
 
-/* A packet, and what sending it takes. */
-struct chain {
-	const struct baton_token *t;
-	unsigned segs;
-	unsigned extra; /* 1: no headroom, the header takes a descriptor of its own */
-	uint32_t len;
-	struct virtio_net_hdr hdr;
-};
-
 /* Return: 1; 0 for an error that is not due yet; a negative errno. */
 static int
-measure(struct virtq *vq, struct chain *c, unsigned n, bool first)
+measure(struct virtq *vq, struct tx_chain *c, unsigned n, bool first)
 {
 	struct baton_queue *q = &vq->q;
 
@@ -80,6 +71,9 @@ measure(struct virtq *vq, struct chain *c, unsigned n, bool first)
 		return bad_packet(vq, first, "buffers", c->segs, q->max_segs - c->extra);
 	if (c->len > q->max_len)
 		return bad_packet(vq, first, "bytes", c->len, q->max_len);
+	c->slots = vq->slots ? virtq_tx_slots_for(vq, c) : 0;
+	if (c->slots > q->max_segs)
+		return bad_packet(vq, first, "slots", c->slots, q->max_segs);
 	return 1;
 }
 
@@ -92,13 +86,13 @@ ungive(struct baton_queue *q, const struct baton_token *t, unsigned n)
 
 /* The checksum asked for: by the device where it can, and the header is the packet's own (virtio 1.2, 5.1.6.2). */
 static bool
-request_csum(struct virtq *vq, struct chain *c)
+request_csum(struct virtq *vq, struct tx_chain *c)
 {
 	struct csum_request at;
 
 	if (!csum_read(&vq->q, c->t[0], c->len, &at))
 		return false;
-	if (vq->csum && !c->extra) {
+	if (vq->csum && (c->slots || !c->extra)) {
 		c->hdr.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
 		c->hdr.csum_start = htole16(at.start);
 		c->hdr.csum_offset = htole16(at.offset);
@@ -110,12 +104,14 @@ request_csum(struct virtq *vq, struct chain *c)
 
 /* Return: as measure(); nothing has changed unless it is 1. */
 static int
-give(struct virtq *vq, struct chain *c, bool first)
+give(struct virtq *vq, struct tx_chain *c, bool first)
 {
 	struct baton_queue *q = &vq->q;
+	/* What is copied is free at once. */
+	const uint32_t owner = c->slots ? BATON_OWNER_FREE << 16 : q->owner;
 
 	for (unsigned i = 0; i < c->segs; i++) {
-		if (!dma_give(&q->views[c->t[i].pool], c->t[i], q->owner)) {
+		if (!dma_give(&q->views[c->t[i].pool], c->t[i], owner)) {
 			ungive(q, c->t, i);
 			return refuse(vq, c->t[i], first);
 		}
@@ -130,13 +126,13 @@ give(struct virtq *vq, struct chain *c, bool first)
 }
 
 static void
-put_chain(struct virtq *vq, const struct chain *c)
+put_chain(struct virtq *vq, const struct tx_chain *c)
 {
 	struct baton_queue *q = &vq->q;
 	uint16_t d = vq->head & vq->mask;
 
 	if (c->extra) {
-		put_desc(vq, d, vq->hdr_iova, NET_HDR_LEN, VRING_DESC_F_NEXT);
+		virtq_tx_put_desc(vq, d, vq->hdr_iova, NET_HDR_LEN, VRING_DESC_F_NEXT);
 		vq->shadow[d] = SHADOW_NONE;
 		d = (uint16_t)(d + 1) & vq->mask;
 	} else {
@@ -147,7 +143,7 @@ put_chain(struct virtq *vq, const struct chain *c)
 		const struct dma_view *v = &q->views[t.pool];
 		uint32_t hdr = i == 0 && !c->extra ? NET_HDR_LEN : 0;
 
-		put_desc(vq, d, iova_of(v, t) - hdr, t.len + hdr,
+		virtq_tx_put_desc(vq, d, iova_of(v, t) - hdr, t.len + hdr,
 			 i + 1 < c->segs ? VRING_DESC_F_NEXT : 0);
 		vq->shadow[d] = SHADOW(t.pool, t.buf);
 		vq->segs[d] = 0; /* not a key */
@@ -160,18 +156,24 @@ int
 virtq_tx_send_chain(struct virtq *vq, const struct baton_token *t, unsigned n, bool first,
 		    uint64_t *bytes)
 {
-	struct chain c = { .t = t, .extra = t[0].off < NET_HDR_LEN };
+	struct tx_chain c = { .t = t, .extra = t[0].off < NET_HDR_LEN };
 	int ret = measure(vq, &c, n, first);
-	unsigned descs = c.segs + c.extra;
+	unsigned descs;
 
 	if (ret <= 0)
 		return ret;
+	descs = c.slots ? c.slots : c.segs + c.extra;
 	if (descs > vq->q.descs - (uint16_t)(vq->head - vq->tail))
+		return 0;
+	if (c.slots && !virtq_tx_slots_ready(vq, c.slots))
 		return 0;
 	ret = give(vq, &c, first);
 	if (ret <= 0)
 		return ret;
-	put_chain(vq, &c);
+	if (c.slots)
+		virtq_tx_put_slots(vq, &c);
+	else
+		put_chain(vq, &c);
 	vq->segs[vq->head & vq->mask] = (uint8_t)descs;
 	if (descs > 1)
 		vq->plain_run = 0;

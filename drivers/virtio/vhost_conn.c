@@ -108,7 +108,6 @@ connected(struct virtio_dev *vd, int fd)
 	close_fd(&vd->vu.pidfd);
 	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) && peer.pid > 0)
 		vd->vu.pidfd = (int)syscall(SYS_pidfd_open, peer.pid, 0);
-	vd->vu.next_iova = VHOST_IOVA_BASE;
 	vd->vu.protocol = 0;
 	vd->vu.said_waiting = 0;
 }
@@ -261,7 +260,7 @@ vhost_disconnect(struct virtio_dev *vd)
 		if (vu->watched)
 			ctx_source_del(vd->port.ctx, &vu->src);
 		close_fd(&vu->src.fd);
-		if (vd->rings && !vu->orphaned) {
+		if (vd->ring_base && !vu->orphaned) {
 			close_fd(&vu->old_pidfd);
 			vu->old_pidfd = vu->pidfd;
 			vu->pidfd = -1;
@@ -459,6 +458,7 @@ vhost_close(struct virtio_dev *vd)
 	close_fd(&vu->pidfd);
 	close_fd(&vu->old_pidfd);
 	close_fd(&vu->lock_fd);
+	vhost_drop_space(vd);
 }
 
 static int
@@ -498,7 +498,10 @@ vhost_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 	vu->src.ready = on_socket;
 	vu->listener.ready = on_listener;
 	vu->tick.due = vhost_tick;
+	vu->next_user = 1ull << 32; /* not 0, and not our pointers */
 	ret = parse_args(vd, args, n);
+	if (!ret)
+		ret = vhost_make_space(vd);
 	if (!ret)
 		ret = lock_path(vd);
 	if (!ret && vu->server)

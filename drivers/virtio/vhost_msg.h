@@ -41,12 +41,7 @@ enum vhost_request {
 #define VHOST_REPLY      0x4u
 #define VHOST_NEED_REPLY 0x8u
 
-#define VHOST_MAX_REGIONS 8 /* what every backend takes: "Memory regions description" */
 #define VHOST_MAX_CONFIG  256
-
-struct vhost_region {
-	uint64_t guest_addr, size, user_addr, mmap_offset;
-};
 
 struct vhost_msg {
 	uint32_t request, flags, size;
@@ -98,7 +93,6 @@ int vhost_answer(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size);
 
 #define VHOST_TIMEOUT_MS 1200  /* for a reply: DPDK 22.11's vhost looks for its first connection only once a second */
 #define VHOST_WAIT_MS    30000 /* server=1: for a backend to connect */
-#define VHOST_IOVA_BASE  (1ull << 32) /* guest addresses are ours to choose: not 0, and not our pointers */
 
 int vhost_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n);
 void vhost_close(struct virtio_dev *vd);
@@ -114,6 +108,10 @@ void vhost_tick(struct ctx_timer *timer);
 bool vhost_process_gone(int pidfd, int wait_ms);
 
 /* ---- vhost_user.c: what is said ---- */
+
+/** The port's address space, and away with it. */
+int vhost_make_space(struct virtio_dev *vd);
+void vhost_drop_space(struct virtio_dev *vd);
 
 /** The first question. Return: 0 when it was sent. */
 int vhost_greet(struct virtio_dev *vd);

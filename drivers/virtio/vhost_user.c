@@ -5,11 +5,11 @@
  */
 #include <fcntl.h>
 
+#include "ioas/ioas.h"
 #include "vhost_msg.h"
 
-#define IOVA_TOP           (1ull << 46)
 #define PROCESS_END_NS     50000000ull
-#define IOVA_ALIGN         (1ull << 30)
+#define USER_ALIGN         (1ull << 30)
 
 static int
 get_u64(struct virtio_dev *vd, uint32_t request, uint64_t *value)
@@ -180,101 +180,94 @@ vhost_handshake(struct virtio_dev *vd)
 
 /* ---- memory ---- */
 
-struct table {
-	struct vhost_msg msg;
+/* An address space of the port's own: what is mapped there is what the backend gets. */
+int
+vhost_make_space(struct virtio_dev *vd)
+{
+	const struct dma_reach *reach = &vd->port.reach;
+	struct baton_ioas_config config;
+
+	baton_ioas_config_init(&config);
+	config.name = vd->port.name;
+	config.backend = BATON_IOAS_VHOST;
+	config.windows = reach->windows;
+	config.n_windows = reach->n_windows;
+	return baton_ioas_create(vd->port.ctx, &config, &vd->port.reach.ioas);
+}
+
+void
+vhost_drop_space(struct virtio_dev *vd)
+{
+	struct baton_ioas **ioas = &vd->port.reach.ioas;
+
+	if (*ioas && baton_ioas_destroy(*ioas) < 0)
+		baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: %s", vd->port.name, baton_last_error());
+	*ioas = NULL;
+}
+
+static int
+vu_renew_space(struct virtio_dev *vd)
+{
+	vhost_drop_space(vd);
+	return vhost_make_space(vd);
+}
+
+/* Whatever the backend before this one held is accounted for. */
+static void
+adopt(struct vhost_user *vu)
+{
+	if (vu->old_pidfd >= 0)
+		close(vu->old_pidfd);
+	vu->old_pidfd = -1;
+	vu->orphaned = 0;
+}
+
+/*
+ * The memory table: all that is mapped. No user address is used twice on a connection: a backend that compares tables by their numbers
+ * alone (DPDK 22.11's does) would keep its mapping of memory that is gone when new memory has the old one's place.
+ */
+static int
+vu_publish(struct virtio_dev *vd)
+{
+	struct vhost_msg msg = { .request = VHOST_SET_MEM_TABLE };
+	struct vhost_user *vu = &vd->vu;
+	const struct baton_mapping *m = NULL;
 	int fds[VHOST_MAX_REGIONS];
-	uint64_t next;
-};
+	struct ioas_entry e;
+	uint32_t n = 0;
 
-/* Return: the guest address of @base, 0 when the table is full. */
-static uint64_t
-add_region(struct table *t, const void *base, size_t bytes, int fd, uint64_t fd_offset)
-{
-	uint32_t i = t->msg.p.memory.count;
-	uint64_t iova = t->next;
+	adopt(vu);
+	while ((m = ioas_next(vd->port.reach.ioas, m, &e)) && n < VHOST_MAX_REGIONS) {
+		struct vhost_region r = { .guest_addr = e.iova, .size = e.bytes, .user_addr = vu->next_user, .mmap_offset = e.fd_offset };
 
-	if (i == VHOST_MAX_REGIONS)
-		return 0;
-	t->msg.p.memory.regions[i] = (struct vhost_region){
-		.guest_addr = iova,
-		.size = bytes,
-		.user_addr = (uintptr_t)base,
-		.mmap_offset = fd_offset,
-	};
-	t->fds[i] = fd;
-	t->msg.p.memory.count++;
-	t->next = (iova + bytes + IOVA_ALIGN) & ~(IOVA_ALIGN - 1); /* and so a gap after each */
-	return iova;
-}
-
-static int
-map_pool(struct virtio_dev *vd, struct table *t, struct baton_pool *p, bool needed)
-{
-	uint64_t iova = 0;
-
-	if (vd->port.views[p->view.index].count)
-		return 0;
-	if (p->fd >= 0)
-		iova = add_region(t, p->base, p->bytes, p->fd, p->fd_offset);
-	if (iova) {
-		dma_view_init(&vd->port.views[p->view.index], p,
-			      iova + (uint64_t)(p->view.data - p->base));
-		return 0;
+		vu->next_user = (r.user_addr + r.size + USER_ALIGN) & ~(USER_ALIGN - 1); /* and so a gap after each */
+		if ((uintptr_t)vd->ring_base - (uintptr_t)e.va < e.bytes)
+			vu->ring_user = r.user_addr + (uintptr_t)vd->ring_base - (uintptr_t)e.va;
+		msg.p.memory.regions[n] = vu->region[n] = r;
+		fds[n++] = e.fd;
 	}
-	if (!needed)
-		return 0;
-	if (p->fd < 0)
-		return baton_err(EINVAL, "pool %s lies in memory without a file descriptor, which cannot be shared "
-					 "with a backend", p->name);
-	return baton_err(ENOSPC, "pool %s does not fit into the memory table of %u regions", p->name,
-			 VHOST_MAX_REGIONS);
-}
-
-static int
-vu_map(struct virtio_dev *vd)
-{
-	/*
-	 * No guest address is used twice on a connection: a backend that compares tables by their numbers alone (DPDK
-	 * 22.11's does) would keep its mapping of memory that is gone when new memory has the old one's place.
-	 */
-	struct table t = { .msg.request = VHOST_SET_MEM_TABLE, .next = vd->vu.next_iova };
-	struct baton_port *port = &vd->port;
-	struct baton_ctx *ctx = port->ctx;
-	struct baton_arena_info rings;
-	int ret;
-
-	/* Whatever the backend before this one held is accounted for. */
-	if (vd->vu.old_pidfd >= 0)
-		close(vd->vu.old_pidfd);
-	vd->vu.old_pidfd = -1;
-	vd->vu.orphaned = 0;
-	/* What a start that failed has mapped is in nobody's table. */
-	memset(port->views, 0, sizeof(port->views));
-	baton_arena_info(vd->rings, &rings);
-	vd->ring_iova = add_region(&t, rings.base, rings.bytes, rings.fd, 0);
-	for (unsigned i = 0; i < port->info.rx_queues; i++) {
-		ret = map_pool(vd, &t, port->rxq[i]->pool, true);
-		if (ret < 0)
-			return ret;
-	}
-	for (unsigned i = 0; i < BATON_MAX_POOLS; i++)
-		if (ctx->pools[i])
-			map_pool(vd, &t, ctx->pools[i], false);
-	vd->vu.next_iova = t.next < IOVA_TOP ? t.next : VHOST_IOVA_BASE;
-	t.msg.size = (uint32_t)(8 + t.msg.p.memory.count * sizeof(struct vhost_region));
-	return vhost_send(vd, &t.msg, t.fds, t.msg.p.memory.count);
+	vu->n_regions = n;
+	msg.p.memory.count = n;
+	msg.size = (uint32_t)(8 + n * sizeof(struct vhost_region));
+	return vhost_send(vd, &msg, fds, n);
 }
 
 /* ---- rings ---- */
+
+static uint64_t
+ring_address(const struct virtio_dev *vd, const void *at)
+{
+	return vd->vu.ring_user + (uint64_t)((const uint8_t *)at - vd->ring_base);
+}
 
 static int
 start_ring(struct virtio_dev *vd, struct virtq *vq)
 {
 	struct vhost_msg msg = { .request = VHOST_SET_VRING_ADDR, .size = sizeof(msg.p.addr),
 				 .p.addr = { .index = vq->vring,
-					     .desc = (uintptr_t)vq->desc,
-					     .used = (uintptr_t)vq->used,
-					     .avail = (uintptr_t)vq->avail } };
+					     .desc = ring_address(vd, vq->desc),
+					     .used = ring_address(vd, vq->used),
+					     .avail = ring_address(vd, vq->avail) } };
 	int ret = set_state(vd, VHOST_SET_VRING_NUM, vq->vring, vq->q.descs);
 
 	if (!ret)
@@ -502,7 +495,8 @@ const struct virtio_transport vhost_user_transport = {
 	.ring_start = vu_ring_start,
 	.ring_stop = vu_ring_stop,
 	.ring_idle = vu_ring_idle,
-	.map = vu_map,
+	.publish = vu_publish,
+	.renew_space = vu_renew_space,
 	.start = vu_start,
 	.stop = vu_stop,
 };

@@ -62,6 +62,14 @@ struct virtq {
 	uint32_t plain_run; /* descriptors since segs[] last got anything but 1 */
 	uint64_t hdr_iova;  /* a header of zeros, for packets without headroom */
 
+	/* Bounced (rx_bounce.c, tx_bounce.c): the device sees slots, descriptor i's is number slot0 + i. */
+	const struct dma_slots *slots; /* NULL: direct */
+	uint32_t slot0;
+	uint16_t quota;       /* RX: descriptors posted at most */
+	uint32_t *slot_of;    /* shared slots: TX: by descriptor; RX: by ring position, what was completed there */
+	struct slot_cache *slot_cache; /* TX, shared slots */
+	uint64_t no_slot;     /* times there was none; relaxed atomic */
+
 	int kick_fd;        /* the other way, q.wake_fd */
 	struct pci_reg bell; /* PCI: its doorbell, in place of kick_fd; len 0: none */
 	uint8_t no_wake;    /* the device has no interrupt left for it */
@@ -79,10 +87,10 @@ struct virtio_transport {
 	void (*close)(struct virtio_dev *vd);
 	/* Make sure that the device is there and is the one the queues were set up for. */
 	int (*ready)(struct virtio_dev *vd);
-	/* Fill port->views: the context's pools and the ring arena become visible to the device. */
-	int (*map)(struct virtio_dev *vd);
-	/* Undo it, the port's queues being empty. NULL: nothing to undo. On failure the ring arena must stay. */
-	int (*unmap)(struct virtio_dev *vd);
+	/* Tell the device what is mapped in port.reach.ioas now. NULL: it finds out by itself. */
+	int (*publish)(struct virtio_dev *vd);
+	/* As in struct port_ops. */
+	int (*renew_space)(struct virtio_dev *vd);
 	int (*start)(struct virtio_dev *vd, uint64_t features);
 	/* Return 0 only when the device has confirmed that it let go. */
 	int (*stop)(struct virtio_dev *vd);
@@ -103,6 +111,13 @@ extern const struct virtio_transport vhost_user_transport, virtio_pci_transport;
 extern const struct port_ops virtio_port_ops; /* of every driver whose priv is one of these */
 
 /* The vhost-user transport's own. */
+#define VHOST_MAX_REGIONS 8 /* what every backend takes: "Memory regions description" */
+
+/* An entry of the memory table. The user address is a name only, that the addresses of rings are given by. */
+struct vhost_region {
+	uint64_t guest_addr, size, user_addr, mmap_offset;
+};
+
 enum vhost_state {
 	VHOST_AWAY,     /* no connection */
 	VHOST_GREETING, /* connected, and asked for its features; nothing was answered yet */
@@ -120,7 +135,10 @@ struct vhost_user {
 	uint32_t wait_ms;      /* server=1: for a backend to connect */
 	uint64_t deadline_ns;  /* VHOST_GREETING */
 	uint64_t protocol;     /* negotiated protocol features */
-	uint64_t next_iova;    /* guest addresses from here on were never used on this connection */
+	struct vhost_region region[VHOST_MAX_REGIONS]; /* the memory table, as it was sent last */
+	uint32_t n_regions;
+	uint64_t next_user;    /* user addresses from here on were never used */
+	uint64_t ring_user;    /* that of ring_base */
 	uint64_t reconnects;
 	uint32_t failures;     /* to come back, one after the other */
 	uint8_t server, reconnect, open, watched, said_waiting, said_unfit, knows_rings;
@@ -165,11 +183,8 @@ struct virtio_dev {
 	uint64_t max_pairs;     /* queue pairs the device has */
 	char where[128];        /* for people: "the backend at /tmp/s0" */
 	uint64_t transport_features; /* those the transport wants of what is offered */
-	int node;               /* where the rings should lie */
-	uint64_t ring_page;     /* their page size; 0: 4 KiB */
 	struct virtio_pci vp;
-	struct baton_arena *rings;
-	uint8_t *ring_base;
+	uint8_t *ring_base;     /* NULL: there are no rings */
 	uint64_t ring_iova;
 	size_t ring_bytes;
 	struct virtio_ctrl ctrl;
@@ -234,6 +249,8 @@ void virtq_release(struct baton_port *port, struct baton_queue *q);
 int virtq_fill(struct virtq *vq);
 /* Everything the ring holds goes home, or, unless @confirmed, into quarantine. */
 void virtq_empty(struct virtq *vq, bool confirmed, struct dma_ward *ward);
+/* Buffers in the ring; of what is in flight, the rest are slots. */
+uint32_t virtq_buffers(const struct virtq *vq);
 uint32_t virtq_held(const struct baton_queue *q, const struct baton_pool *pool);
 unsigned virtq_in_flight(const struct baton_queue *q);
 int virtq_arm(struct baton_queue *q);
@@ -250,6 +267,44 @@ VIRTQ_BURSTS(virtq_rx_burst_csum);
 VIRTQ_BURSTS(virtq_rx_burst_mergeable_csum);
 VIRTQ_BURSTS(virtq_tx_burst);
 int virtq_tx_clean(struct baton_queue *q, unsigned budget);
+int virtq_peek(struct baton_queue *q, struct baton_peek *peeks, unsigned n);
+
+virtq_burst virtq_rx_bounce, virtq_rx_bounce_mergeable, virtq_rx_bounce_csum, virtq_rx_bounce_mergeable_csum;
+virtq_burst virtq_tx_bounce;
+
+/* ---- slots (bounce.c); control thread ---- */
+
+/** Choose what a port's slots must be. Needs without keys: nothing is bounced that way. */
+void virtio_slots_need(const struct virtio_dev *vd, struct dma_slots_need *rx, struct dma_slots_need *tx);
+
+/** A ring was attached: give it its slots, if it is bounced. @first: of its descriptors among those of its direction. Return: 0; -ENOMEM. */
+int virtq_slots_attach(struct virtq *vq, struct virtio_dev *vd, uint32_t first);
+
+/** RX: is there anything posted in this descriptor? Positions say so, and marks where completions are out of order. */
+static inline bool
+virtq_posted(const struct virtq *vq, uint32_t i)
+{
+	if (!vq->identity)
+		return vq->shadow[i] != SHADOW_NONE;
+	return ((i - vq->used_idx) & vq->mask) < (uint16_t)(vq->avail_idx - vq->used_idx);
+}
+
+/** Post a bounced RX ring's slots. */
+void virtq_slots_fill(struct virtq *vq);
+
+/** Shared slots go back to where they came from; the ring is empty. */
+void virtq_slots_empty(struct virtq *vq);
+void virtq_slots_detach(struct virtq *vq);
+
+/** The slot of a descriptor whose packet was completed goes back, where slots are shared. TX. */
+static inline void
+virtq_slot_done(struct virtq *vq, uint16_t d)
+{
+	if (vq->slot_of[d] == DMA_SLOT_NONE)
+		return;
+	dma_slot_push(vq->slot_cache, vq->slot_of[d]);
+	vq->slot_of[d] = DMA_SLOT_NONE;
+}
 
 /** Complete at most @budget packets. Return: tokens freed, or -EIO. The queue's thread. */
 int virtq_tx_reclaim(struct virtq *vq, unsigned budget);

@@ -30,7 +30,7 @@ check_run(const struct baton_pool *pool, const struct baton_mapping_info *info)
 }
 
 static int
-make(struct baton_pool *pool, struct baton_ioas *ioas, struct dma_map **out)
+make(struct baton_pool *pool, struct baton_ioas *ioas, uint64_t limit, struct dma_map **out)
 {
 	struct baton_map_config c;
 	struct baton_mapping_info info;
@@ -44,6 +44,9 @@ make(struct baton_pool *pool, struct baton_ioas *ioas, struct dma_map **out)
 	c.va = pool->base;
 	c.bytes = pool->bytes;
 	c.page_size = pool->page_size;
+	c.fd = pool->fd;
+	c.fd_offset = pool->fd_offset;
+	c.limit = limit;
 	ret = baton_ioas_map(ioas, &c, &m->mapping);
 	if (ret < 0) {
 		free(m);
@@ -65,17 +68,29 @@ make(struct baton_pool *pool, struct baton_ioas *ioas, struct dma_map **out)
 	return 0;
 }
 
+/* Is it mapped there, where the device can reach it? */
+static bool
+fits(const struct dma_map *m, const struct baton_pool *pool, const struct baton_ioas *ioas, uint64_t limit)
+{
+	struct baton_mapping_info info;
+
+	if (m->pool != pool || m->ioas != ioas)
+		return false;
+	baton_mapping_info(m->mapping, &info);
+	return info.iova <= limit && info.bytes - 1 <= limit - info.iova;
+}
+
 int
-dma_map_pool(struct baton_pool *pool, struct baton_ioas *ioas, struct dma_view *view, struct dma_map **out)
+dma_map_pool(struct baton_pool *pool, struct baton_ioas *ioas, uint64_t limit, struct dma_view *view, struct dma_map **out)
 {
 	struct baton_mapping_info info;
 	struct dma_map *m = pool->ctx->maps;
 	int ret = 0;
 
-	while (m && (m->pool != pool || m->ioas != ioas))
+	while (m && !fits(m, pool, ioas, limit))
 		m = m->next;
 	if (!m)
-		ret = make(pool, ioas, &m);
+		ret = make(pool, ioas, limit, &m);
 	if (ret < 0)
 		return ret;
 	m->users++;

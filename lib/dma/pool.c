@@ -88,6 +88,7 @@ get_memory(struct baton_pool *p, const struct baton_pool_config *c)
 		.page_size = c->page_size,
 		.node = c->node,
 		.hugetlbfs = c->hugetlbfs,
+		.flags = c->mem_flags,
 	};
 	int ret;
 

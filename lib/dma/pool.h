@@ -18,6 +18,7 @@
 #include "base/simd.h"
 #include "base/stack.h"
 #include "ctx/ctx.h"
+#include "dma/ward.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define DMA_ASAN 1
@@ -69,17 +70,17 @@ struct baton_worker {
 	char name[32];
 } __attribute__((aligned(64)));
 
-/* What a queue needs of a pool its device reaches: the pool's view and where the device sees it. */
+/* What a queue needs of a pool: the pool's view, and where the device sees it, or that it does not. */
 struct dma_view {
 	uint8_t *data;
 	uint32_t *owner;
-	uint64_t iova; /* of buffer 0's data room */
+	uint64_t iova; /* of buffer 0's data room; nothing when bounced */
 	uint32_t stride;
-	uint32_t count; /* 0: not mapped for this port */
+	uint32_t count; /* 0: neither mapped for this port nor bounced */
 	uint32_t data_len;
 	uint16_t headroom;
 	uint8_t index;
-	uint8_t reserved;
+	uint8_t bounce; /* the device reaches slots only: packets are copied */
 	struct baton_pool *pool;
 	uint64_t reserved2[2];
 };
@@ -139,21 +140,6 @@ void dma_home(struct baton_pool *pool, const uint32_t *bufs, unsigned n);
 
 /** Free buffers for a ring that the control thread fills. Return: how many of @n there were. */
 unsigned dma_fetch(struct baton_pool *pool, uint32_t *bufs, unsigned n);
-
-/*
- * A ward: buffers of a device that did not say that it has let go. They stay out of use, and show as in quarantine, until the
- * device's process has ended; then baton_ctx_poll() sends them home. Control thread.
- */
-struct dma_ward;
-
-/** @pidfd: of the process that can still write to them, owned from now on; -1: they stay for ever. Return: NULL when out of memory. */
-struct dma_ward *dma_ward_open(struct baton_ctx *ctx, int pidfd);
-
-/** @ward: NULL: for ever. */
-void dma_quarantine(struct dma_ward *ward, struct baton_pool *pool, uint32_t buf);
-
-/** All are in: watch for the end of the process. An empty ward is gone with this. */
-void dma_ward_close(struct dma_ward *ward);
 
 /* ---- the owner table ---- */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Quarantine: buffers that wait for the end of the process that may still write to them. */
+#include "dma/ward.h"
+
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -7,19 +8,40 @@
 #include "base/err.h"
 #include "dma/pool.h"
 
+#define ARENAS 8u
+
 struct dma_ward {
 	struct ctx_source src; /* src.fd: the pidfd */
 	struct baton_ctx *ctx;
+	struct dma_ward **list; /* the port's; NULL: it is closed */
+	struct dma_ward *next;
 	uint32_t n, cap;
 	struct {
 		struct baton_pool *pool;
 		uint32_t buf;
 	} *in;
+	struct baton_arena *arenas[ARENAS];
+	unsigned n_arenas;
+	uint32_t slots;
 };
+
+static void
+leave(struct dma_ward *w)
+{
+	struct dma_ward **at = w->list;
+
+	if (!at)
+		return;
+	while (*at != w)
+		at = &(*at)->next;
+	*at = w->next;
+	w->list = NULL;
+}
 
 static void
 ward_free(struct dma_ward *w)
 {
+	leave(w);
 	if (w->src.fd >= 0)
 		close(w->src.fd);
 	free(w->in);
@@ -28,10 +50,8 @@ ward_free(struct dma_ward *w)
 
 /* A pool with buffers in quarantine cannot be destroyed, so every pool named here is there. */
 static void
-process_ended(struct ctx_source *src, uint32_t events)
+send_home(struct dma_ward *w, const char *why)
 {
-	struct dma_ward *w = (struct dma_ward *)(void *)src;
-
 	for (uint32_t i = 0; i < w->n; i++) {
 		uint32_t *owner = &w->in[i].pool->view.owner[w->in[i].buf];
 
@@ -39,14 +59,23 @@ process_ended(struct ctx_source *src, uint32_t events)
 				 __ATOMIC_RELAXED);
 		dma_home(w->in[i].pool, &w->in[i].buf, 1);
 	}
-	baton_log(w->ctx, BATON_LOG_INFO, "the process that had them has ended: %u buffers are out of quarantine",
-		  w->n);
-	ctx_source_del(w->ctx, src);
+	for (unsigned i = 0; i < w->n_arenas; i++)
+		baton_arena_destroy(w->arenas[i]);
+	baton_log(w->ctx, BATON_LOG_INFO, "%s: %u buffers and %u slots are out of quarantine", why, w->n, w->slots);
 	ward_free(w);
 }
 
+static void
+process_ended(struct ctx_source *src, uint32_t events)
+{
+	struct dma_ward *w = (struct dma_ward *)(void *)src;
+
+	ctx_source_del(w->ctx, src);
+	send_home(w, "the process that had them has ended");
+}
+
 struct dma_ward *
-dma_ward_open(struct baton_ctx *ctx, int pidfd)
+dma_ward_open(struct baton_ctx *ctx, int pidfd, struct dma_ward **list)
 {
 	struct dma_ward *w = calloc(1, sizeof(*w));
 
@@ -58,6 +87,9 @@ dma_ward_open(struct baton_ctx *ctx, int pidfd)
 	w->src.fd = pidfd;
 	w->src.ready = process_ended;
 	w->ctx = ctx;
+	w->list = list;
+	w->next = *list;
+	*list = w;
 	return w;
 }
 
@@ -85,10 +117,55 @@ dma_quarantine(struct dma_ward *w, struct baton_pool *pool, uint32_t buf)
 }
 
 void
+dma_ward_keep(struct dma_ward *w, struct baton_arena *arena, uint32_t slots)
+{
+	if (w->n_arenas == ARENAS)
+		return; /* for ever */
+	w->arenas[w->n_arenas++] = arena;
+	w->slots += slots;
+}
+
+void
 dma_ward_close(struct dma_ward *w)
 {
 	if (!w)
 		return;
-	if (!w->n || w->src.fd < 0 || ctx_source_add(w->ctx, &w->src, EPOLLIN) < 0)
+	if (!w->n && !w->n_arenas) {
 		ward_free(w);
+		return;
+	}
+	if (w->src.fd >= 0 && ctx_source_add(w->ctx, &w->src, EPOLLIN) < 0) {
+		close(w->src.fd);
+		w->src.fd = -1;
+	}
+}
+
+void
+dma_wards_home(struct dma_ward **list)
+{
+	struct dma_ward *next;
+
+	/* A process that lives on may write, whatever another device has confirmed. */
+	for (struct dma_ward *w = *list; w; w = next) {
+		next = w->next;
+		if (w->src.fd < 0)
+			send_home(w, "the device has confirmed a reset");
+	}
+}
+
+void
+dma_wards_leave(struct dma_ward **list)
+{
+	while (*list)
+		leave(*list);
+}
+
+uint32_t
+dma_wards_slots(const struct dma_ward *list)
+{
+	uint32_t n = 0;
+
+	for (; list; list = list->next)
+		n += list->slots;
+	return n;
 }

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "ctx/ctx.h"
 #include "dma/pool.h"
+#include "dma/reach.h"
 #include "pci/id.h"
 
 #define PORT_NAME_MAX 48
@@ -104,6 +105,13 @@ struct port_ops {
 	int (*set_rx_mode)(struct baton_port *port, enum port_rx_mode mode, int on);
 	int (*set_macs)(struct baton_port *port, const uint8_t (*macs)[6], unsigned n);
 	int (*set_vlan)(struct baton_port *port, uint16_t vid, int on);
+	/*
+	 * port->reach was changed, and nothing is mapped: have the device in an address space that fits it. NULL: the device
+	 * needs none. On failure the port is as it was.
+	 */
+	int (*renew_space)(struct baton_port *port);
+	/* See baton_rx_peek(). The queue's thread. */
+	int (*peek)(struct baton_queue *q, struct baton_peek *peeks, unsigned n);
 	/* The driver's own counters, appended by port_xstat(). */
 	void (*xstats)(const struct baton_port *port, struct port_xstats *list);
 };
@@ -115,6 +123,7 @@ struct baton_driver {
 	const struct port_ops *ops;
 	const struct pci_id *pci_ids; /* a driver of PCI devices, which are opened by address; else NULL */
 	const void *priv;             /* the driver's own: what tells apart two that share their ops */
+	bool dma; /* its device reaches memory by itself: open() declares port->reach's device limits, and reach_args apply */
 };
 
 #define PORT_AWAY       1 /* workers may still be in a burst */
@@ -141,11 +150,16 @@ struct baton_port {
 	void *event_arg;
 	struct ctx_timer quiesce;
 	uint64_t away_since;
+	struct dma_reach reach;
 	struct dma_view views[256]; /* filled at start; a pool the device cannot reach has count 0 */
 };
 
 /** All drivers, NULL at the end. */
 extern const struct baton_driver *const baton_driver_table[];
+
+/** The arguments of every port whose driver has `dma`, NULL at the end, and taking them over. Return: 0 or -EINVAL. */
+extern const char *const port_reach_args[];
+int port_reach_open(struct baton_port *port, const struct port_arg *args, unsigned n);
 
 /** The value of @key, or NULL. */
 const char *port_arg(const struct port_arg *args, unsigned n, const char *key);

@@ -242,6 +242,7 @@ baton_port_reset(struct baton_port *port)
 			return baton_err_prefix(r, "%s", port->name);
 		port->info.state = BATON_PORT_STOPPED;
 	}
+	port->reach.committed = port->reach.said = false;
 	return ret;
 }
 

@@ -118,22 +118,29 @@ split_args(char *text, struct port_arg *args)
 	return (int)n;
 }
 
+static bool
+is_among(const char *const *list, const char *key)
+{
+	while (*list && strcmp(*list, key))
+		list++;
+	return *list;
+}
+
 static int
 check_args(const struct baton_driver *drv, const char *name, const struct port_arg *args, int n)
 {
 	for (int i = 0; i < n; i++) {
-		const char *const *k = drv->args;
 		const char *near;
 
-		while (*k && strcmp(*k, args[i].key))
-			k++;
 		for (int j = 0; j < i; j++)
 			if (!strcmp(args[i].key, args[j].key))
 				return baton_err(EINVAL, "%s: argument \"%s\" is given twice", name,
 						 args[i].key);
-		if (*k)
+		if (is_among(drv->args, args[i].key) || (drv->dma && is_among(port_reach_args, args[i].key)))
 			continue;
 		near = baton_nearest(args[i].key, drv->args);
+		if (!near && drv->dma)
+			near = baton_nearest(args[i].key, port_reach_args);
 		return baton_err(EINVAL, "%s: %s has no argument \"%s\"%s%s%s", name, drv->name,
 				 args[i].key, near ? "; did you mean \"" : "", near ? near : "",
 				 near ? "\"?" : "");
@@ -205,8 +212,13 @@ open_named(struct baton_ctx *ctx, char *text, struct baton_port **out)
 		.max_mtu = BATON_MAX_MTU,
 		.node = BATON_NODE_ANY,
 	};
-	ret = drv->ops->open(port, args, (unsigned)n);
+	ret = drv->dma ? port_reach_open(port, args, (unsigned)n) : 0;
+	if (!ret)
+		ret = drv->ops->open(port, args, (unsigned)n);
+	if (!ret && drv->dma && (ret = dma_reach_check(&port->reach)) < 0)
+		drv->ops->close(port);
 	if (ret < 0) {
+		dma_reach_fini(&port->reach);
 		free(port);
 		/* What is said about a PCI device begins with its address. */
 		return strncmp(baton_last_error(), name, strlen(name)) ? baton_err_prefix(ret, "%s", name) : ret;
@@ -320,6 +332,8 @@ ring_need(const struct baton_port *starting, const struct baton_pool *pool)
 
 		if (!port || !(port->started || port == starting))
 			continue;
+		if (port->driver->dma && dma_reach_bounces(&port->reach)) /* its rings hold slots */
+			continue;
 		for (unsigned i = 0; i < port->info.rx_queues; i++)
 			need += port->rxq[i]->pool == pool ? port->rxq[i]->descs : 0;
 		/* A TX ring fills with what its worker receives or allocates. */
@@ -376,6 +390,7 @@ baton_port_close(struct baton_port *port)
 	ctx_timer_cancel(ctx, &port->quiesce);
 	free_queues(port);
 	port->driver->ops->close(port);
+	dma_reach_fini(&port->reach);
 	for (unsigned i = 0; i < BATON_MAX_PORTS; i++)
 		if (ctx->ports[i] == port)
 			ctx->ports[i] = NULL;

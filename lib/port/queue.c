@@ -192,6 +192,22 @@ baton_tx_clean(struct baton_queue *q, unsigned budget)
 	return q->port->driver->ops->tx_clean ? q->port->driver->ops->tx_clean(q, budget) : 0;
 }
 
+int
+baton_rx_peek(struct baton_queue *q, struct baton_peek *peeks, unsigned n)
+{
+	int ret = baton_queue_ready_(q, "rx_peek");
+
+	if (ret < 0)
+		return ret;
+	if (q->tx)
+		return baton_err(EINVAL, "%s txq %u: rx_peek is for RX queues", q->port->name, q->index);
+	if (!q->port->driver->ops->peek)
+		return baton_err(ENOTSUP, "%s rxq %u: a %s port cannot look ahead", q->port->name, q->index, q->port->driver->name);
+	if (q->error[0])
+		return burst_dead(q, NULL, 0);
+	return q->port->driver->ops->peek(q, peeks, n);
+}
+
 unsigned
 baton_queue_in_flight(const struct baton_queue *q)
 {

@@ -65,6 +65,7 @@ struct baton_pool_config {
 	int fd;
 	uint64_t fd_offset;
 	const struct baton_pool_backing *backing; /* NULL: Baton's lock-free stack holds the free list */
+	unsigned mem_flags; /* BATON_MEM_*, of its own arena */
 };
 
 /** Fill in the defaults, size included. */

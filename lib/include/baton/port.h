@@ -316,6 +316,29 @@ baton_rx_burst(struct baton_queue *queue, struct baton_token *tokens, unsigned n
 	return ((struct baton_queue_head *)(void *)queue)->burst(queue, tokens, n);
 }
 
+/* What is to be seen of a packet that was received and not taken yet. */
+struct baton_peek {
+	void *data;    /* room of the caller's own for its first bytes, or NULL */
+	uint16_t room; /* bytes there */
+	uint16_t segs; /* out: tokens that rx_burst will take for it */
+	uint32_t len;  /* out: bytes of the packet */
+};
+
+/**
+ * Look at the packets that the next rx_burst would bring, without taking them: nothing changes hands, and nothing is written to what
+ * the device has. To see whether the device is done with a buffer is what this is for, never taking and giving back.
+ *
+ * @peeks: data and room are the caller's; min(len, room) bytes are copied there.
+ *
+ * What is peeked at is checked as in rx_burst. A packet whose metadata is bad is not among them, as rx_burst drops it, and
+ * they end before a protocol violation, which is for rx_burst to report. On direct memory a hostile device may still
+ * change a packet between the two.
+ *
+ * The queue's thread. Return: how many packets were looked at, at most @n; -EINVAL for a TX queue; -ENOTSUP; -ENETDOWN, -EIO and -EPERM
+ * as rx_burst.
+ */
+BATON_API int baton_rx_peek(struct baton_queue *queue, struct baton_peek *peeks, unsigned n);
+
 /**
  * Give up to @n tokens of whole packets to the device.
  *

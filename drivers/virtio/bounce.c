@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Which queues of a port are bounced, and their slots: what they need, have, and give back. */
+#include <stdlib.h>
+
+#include "virtio.h"
+
+static bool
+rx_bounced(const struct baton_port *port, unsigned i)
+{
+	return port->views[port->rxq[i]->pool->view.index].bounce;
+}
+
+static bool
+tx_bounced(const struct baton_port *port)
+{
+	for (unsigned i = 0; i < BATON_MAX_POOLS; i++)
+		if (port->views[i].count && port->views[i].bounce)
+			return true;
+	return false;
+}
+
+void
+virtio_slots_need(const struct virtio_dev *vd, struct dma_slots_need *rx, struct dma_slots_need *tx)
+{
+	const struct baton_port *port = &vd->port;
+	const uint32_t room = NET_HDR_LEN + DMA_SLOT_BYTES;
+	const uint32_t frame = port->info.max_mtu + 18u + NET_HDR_LEN;
+
+	*rx = *tx = (struct dma_slots_need){ .header = NET_HDR_LEN };
+	for (unsigned i = 0; i < port->info.rx_queues; i++) {
+		const struct virtq *vq = virtq_of_const(port->rxq[i]);
+
+		if (!rx_bounced(port, i))
+			continue;
+		rx->queues++;
+		rx->keys += vq->q.descs;
+		rx->least = rx->least > vq->q.max_segs ? rx->least : vq->q.max_segs;
+		rx->room = rx->room > vq->posted_len ? rx->room : vq->posted_len;
+	}
+	if (!tx_bounced(port))
+		return;
+	tx->room = room;
+	tx->least = (frame + room - 1) / room;
+	for (unsigned i = 0; i < port->info.tx_queues; i++) {
+		tx->queues++;
+		tx->keys += port->txq[i]->descs;
+	}
+}
+
+int
+virtq_slots_attach(struct virtq *vq, struct virtio_dev *vd, uint32_t first)
+{
+	const struct baton_port *port = &vd->port;
+	const struct dma_slots *s = vq->q.tx ? &vd->port.reach.tx : &vd->port.reach.rx;
+
+	vq->slots = NULL;
+	vq->quota = (uint16_t)vq->q.descs;
+	if (!s->count || !(vq->q.tx || rx_bounced(port, vq->q.index)))
+		return 0;
+	vq->slots = s;
+	vq->slot0 = first;
+	if (!s->shared)
+		return 0;
+	vq->slot_of = malloc(vq->q.descs * sizeof(*vq->slot_of));
+	if (!vq->slot_of)
+		return baton_err(ENOMEM, "no memory for the slots of %u descriptors", vq->q.descs);
+	memset(vq->slot_of, 0xff, vq->q.descs * sizeof(*vq->slot_of));
+	vq->slot_cache = dma_slot_cache(vq->q.tx ? &vd->port.reach.tx : &vd->port.reach.rx, 0);
+	if (!vq->slot_cache)
+		return -ENOMEM;
+	if (!vq->q.tx && s->count / s->queues < vq->q.descs)
+		vq->quota = (uint16_t)(s->count / s->queues);
+	return 0;
+}
+
+void
+virtq_slots_fill(struct virtq *vq)
+{
+	for (uint32_t i = 0; i < vq->q.descs; i++) {
+		uint32_t slot = vq->slot0 + i;
+
+		vq->order[i] = (uint16_t)i;
+		if (vq->slot_of)
+			slot = i < vq->quota && dma_slot_reserve(vq->slot_cache, 1) ? dma_slot_pop(vq->slot_cache) : SHADOW_NONE;
+		if (vq->slot_of && slot == SHADOW_NONE && i < vq->quota)
+			vq->quota = (uint16_t)i;
+		vq->shadow[i] = slot;
+		vq->desc[i] = (struct vring_desc){ .len = htole32(vq->posted_len), .flags = htole16(VRING_DESC_F_WRITE) };
+		if (slot != SHADOW_NONE)
+			vq->desc[i].addr = htole64(dma_slot_iova(vq->slots, slot));
+	}
+}
+
+/* Give one back, which is in no cache and no ring. */
+static void
+put(struct virtq *vq, uint32_t slot)
+{
+	if (slot == DMA_SLOT_NONE)
+		return;
+	dma_slot_push(vq->slot_cache, slot);
+	dma_slot_settle(vq->slot_cache);
+}
+
+void
+virtq_slots_empty(struct virtq *vq)
+{
+	if (!vq->slot_of || !vq->slot_cache)
+		return;
+	for (uint32_t i = 0; i < vq->q.descs; i++) {
+		uint16_t p = (uint16_t)(vq->avail_idx - vq->quota + i);
+
+		if (vq->q.tx)
+			put(vq, vq->slot_of[i]);
+		else if (i < (uint16_t)(vq->used_idx - (vq->avail_idx - vq->quota))) /* completed, not posted again */
+			put(vq, vq->slot_of[p & vq->mask]);
+	}
+	for (uint32_t i = 0; !vq->q.tx && i < vq->q.descs; i++)
+		if (virtq_posted(vq, i))
+			put(vq, vq->shadow[i]);
+	memset(vq->slot_of, 0xff, vq->q.descs * sizeof(*vq->slot_of));
+}
+
+void
+virtq_slots_detach(struct virtq *vq)
+{
+	dma_slot_cache_free(vq->slot_cache);
+	free(vq->slot_of);
+	vq->slot_cache = NULL;
+	vq->slot_of = NULL;
+	vq->slots = NULL;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Looking at packets that were completed and not taken. Nothing is written: not to the ring, not to what the device holds, not to the
+ * queue's own records. What is wrong ends the look; the burst that meets it decides.
+ */
+#include "rx.h"
+
+/* Where the look is; a copy of what complete() in rx.c goes by. */
+struct look {
+	const struct virtq *vq;
+	const struct dma_view *v;
+	uint16_t pos, used;
+	uint8_t in_batch;
+	uint16_t batch_end;
+	uint32_t batch_len;
+};
+
+/* The next completion's bytes, as the device says them. Return: NULL for what a burst would not take. */
+static const uint8_t *
+next(struct look *l, uint32_t *len)
+{
+	const struct virtq *vq = l->vq;
+	const uint64_t elem = shared_load64(&vq->used->ring[l->pos & vq->mask]);
+	uint32_t id = (uint32_t)elem, held;
+
+	*len = (uint32_t)(elem >> 32);
+	if (l->pos == l->used || (id > vq->mask && !l->in_batch))
+		return NULL;
+	if (vq->in_order) {
+		if (!l->in_batch) {
+			l->batch_end = (uint16_t)(l->pos + ((id - l->pos) & vq->mask));
+			l->batch_len = *len;
+			if ((uint16_t)(l->batch_end - l->pos) >= (uint16_t)(l->used - l->pos))
+				return NULL;
+		}
+		l->in_batch = l->pos != l->batch_end;
+		*len = l->in_batch ? vq->posted_len : l->batch_len;
+		id = l->pos & vq->mask;
+	}
+	l->pos++;
+	held = vq->shadow[id];
+	if (*len - 1 >= vq->posted_len || !virtq_posted(vq, id))
+		return NULL;
+	return vq->slots ? dma_slot(vq->slots, held) : l->v->data + (size_t)held * l->v->stride + vq->post_off;
+}
+
+/* ASan builds poison what the device holds. */
+#if defined(__SANITIZE_ADDRESS__) || defined(SHARED_CLANG_ASAN)
+__attribute__((no_sanitize_address, noinline)) static void
+copy(uint8_t *to, const uint8_t *from, uint32_t len)
+{
+	for (uint32_t i = 0; i < len; i++)
+		((volatile uint8_t *)to)[i] = from[i];
+}
+#else
+static void
+copy(uint8_t *to, const uint8_t *from, uint32_t len)
+{
+	memcpy(to, from, len);
+}
+#endif
+
+/* Bytes of the packet, until there is no more room for them. */
+static void
+show(struct baton_peek *p, const uint8_t *from, uint32_t len)
+{
+	uint32_t at = p->len < p->room ? p->len : p->room, n = len < p->room - at ? len : p->room - at;
+
+	if (p->data && n)
+		copy((uint8_t *)p->data + at, from, n);
+	p->len += len;
+}
+
+/* Return: 1; 0: a burst would drop it; -1: nothing to be taken, or nothing that may be. */
+static int
+look_at(struct look *l, struct baton_peek *p)
+{
+	const struct virtq *vq = l->vq;
+	const uint16_t published = (uint16_t)(l->used - l->pos);
+	struct rx_meta meta = { 0 };
+	uint32_t len, first;
+	const uint8_t *hdr = next(l, &len);
+	unsigned segs = 1;
+
+	if (!hdr || len < NET_HDR_LEN)
+		return -1;
+	if (vq->mergeable)
+		segs = shared_load16_at(hdr + offsetof(struct virtio_net_hdr, num_buffers));
+	if (segs - 1 >= vq->q.max_segs || segs > published)
+		return -1;
+	if (vq->csum)
+		meta = virtq_rx_meta(hdr);
+	p->len = 0;
+	p->segs = (uint16_t)segs;
+	first = len - NET_HDR_LEN;
+	show(p, hdr + NET_HDR_LEN, first);
+	for (unsigned i = 1; i < segs; i++) {
+		const uint8_t *more = next(l, &len);
+
+		if (!more)
+			return -1;
+		show(p, more, len);
+	}
+	return first && p->len >= ETH_HLEN && virtq_rx_meta_good(&meta, p->len);
+}
+
+int
+virtq_peek(struct baton_queue *q, struct baton_peek *peeks, unsigned n)
+{
+	const struct virtq *vq = virtq_of(q);
+	struct look l = {
+		.vq = vq,
+		.v = &q->views[q->pool->view.index],
+		.pos = vq->used_idx,
+		.used = shared_load16_acquire(&vq->used->idx),
+		.in_batch = vq->in_batch,
+		.batch_end = vq->batch_end,
+		.batch_len = vq->batch_len,
+	};
+	unsigned seen = 0;
+
+	if ((uint16_t)(l.used - l.pos) > (uint16_t)(vq->avail_idx - vq->used_idx))
+		return 0;
+	while (seen < n && l.pos != l.used) {
+		int ret = look_at(&l, &peeks[seen]);
+
+		if (ret < 0)
+			break;
+		seen += (unsigned)ret;
+	}
+	return (int)seen;
+}

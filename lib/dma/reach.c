@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Limits, windows and trust: what was asked for, and the decision on each pool. The memory itself: reach_mem.c. */
+#include "dma/reach.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "dma/map.h"
+#include "ioas/ioas.h"
+#include "mem/cc.h"
+
+#define LEAST_BITS 12u /* a page */
+
+void
+baton_reach_config_init(struct baton_reach_config *config)
+{
+	*config = (struct baton_reach_config){ .size = sizeof(*config) };
+}
+
+/* ---- what was asked for ---- */
+
+static int
+check_config(const struct baton_reach_config *c)
+{
+	if (!c || c->size != sizeof(*c))
+		return baton_err(EINVAL, "reach config.size is %zu, this library knows %zu: use baton_reach_config_init()",
+				 c ? c->size : 0, sizeof(*c));
+	if (c->bounce > BATON_BOUNCE_NEVER)
+		return baton_err(EINVAL, "bounce is %d: auto, always or never", (int)c->bounce);
+	if (c->confine && c->bounce == BATON_BOUNCE_NEVER)
+		return baton_err(EINVAL, "confine=on copies every packet, and bounce=never copies none: leave one of them out");
+	if ((c->data_bits && (c->data_bits < LEAST_BITS || c->data_bits > 64)) ||
+	    (c->ring_bits && (c->ring_bits < LEAST_BITS || c->ring_bits > 64)))
+		return baton_err(EINVAL, "limits of %u bits for data and %u for rings: %u to 64 bits are possible, 0 for the device's own",
+				 c->data_bits, c->ring_bits, LEAST_BITS);
+	if (!c->windows != !c->n_windows)
+		return baton_err(EINVAL, "windows and n_windows (%u) must be given together", c->n_windows);
+	for (unsigned i = 0; i < c->n_windows; i++)
+		if (c->windows[i].start > c->windows[i].last)
+			return baton_err(EINVAL, "window 0x%" PRIx64 "-0x%" PRIx64 " ends before it starts", c->windows[i].start,
+					 c->windows[i].last);
+	return 0;
+}
+
+int
+dma_reach_set(struct dma_reach *r, const struct baton_reach_config *c)
+{
+	struct baton_iova_range *windows = NULL;
+	int ret = check_config(c);
+
+	if (ret < 0)
+		return ret;
+	if (c->n_windows) {
+		windows = malloc(c->n_windows * sizeof(*windows));
+		if (!windows)
+			return baton_err(ENOMEM, "no memory for %u windows", c->n_windows);
+		memcpy(windows, c->windows, c->n_windows * sizeof(*windows));
+	}
+	free(r->windows);
+	r->windows = windows;
+	r->n_windows = c->n_windows;
+	r->bounce = c->bounce;
+	r->confine = c->confine;
+	r->data_bits = c->data_bits;
+	r->ring_bits = c->ring_bits;
+	return 0;
+}
+
+void
+dma_reach_get(const struct dma_reach *r, struct baton_reach_config *c)
+{
+	*c = (struct baton_reach_config){
+		.size = sizeof(*c),
+		.bounce = r->bounce,
+		.confine = r->confine,
+		.data_bits = r->data_bits,
+		.ring_bits = r->ring_bits,
+		.windows = r->windows,
+		.n_windows = r->n_windows,
+	};
+}
+
+static uint8_t
+lower(uint8_t device, uint8_t user)
+{
+	return user && user < device ? user : device;
+}
+
+static uint64_t
+top(uint8_t bits)
+{
+	return bits < 64 ? (1ull << bits) - 1 : UINT64_MAX;
+}
+
+uint64_t
+dma_ring_limit(const struct dma_reach *r)
+{
+	return top(lower(r->device_ring_bits, r->ring_bits));
+}
+
+uint64_t
+dma_data_limit(const struct dma_reach *r)
+{
+	return top(lower(r->device_data_bits, r->data_bits));
+}
+
+/* One of the limits against the first window. */
+static int
+check_windows(const struct dma_reach *r, const char *what, uint64_t limit)
+{
+	struct baton_iova_range first;
+
+	if (!baton_ioas_ranges(r->ioas, &first, 1) || first.start <= limit)
+		return 0;
+	return baton_err(ENOSPC, "the device takes addresses up to 0x%" PRIx64 " for its %s, but the first window of its address space begins at 0x%" PRIx64
+				 ": nothing can be in both; use another window, device or IOMMU",
+			 limit, what, first.start);
+}
+
+int
+dma_reach_check(const struct dma_reach *r)
+{
+	int ret;
+
+	if (!r->device_ring_bits || !r->device_data_bits)
+		return baton_err(EINVAL, "the driver does not declare how many address bits the device has (rings: %u, data: %u): a limit is never assumed",
+				 r->device_ring_bits, r->device_data_bits);
+	if (!r->ioas)
+		return 0;
+	ret = check_windows(r, "rings", dma_ring_limit(r));
+	return ret < 0 ? ret : check_windows(r, "packets", dma_data_limit(r));
+}
+
+/* ---- the decision ---- */
+
+/* Why nothing but a copy will do, or NULL. */
+static const char *
+must_bounce(const struct dma_reach *r)
+{
+	if (r->confine)
+		return "confine=on: the device sees rings and slots only";
+	return r->bounce == BATON_BOUNCE_ALWAYS ? "asked for by bounce=always" : NULL;
+}
+
+bool
+dma_reach_bounces(const struct dma_reach *r)
+{
+	return must_bounce(r);
+}
+
+/* bounce=never is the word of somebody who knows better than what was found. */
+bool
+dma_reach_shared_only(const struct dma_reach *r)
+{
+	return r->bounce != BATON_BOUNCE_NEVER && cc_must_share(r->ctx);
+}
+
+static bool
+may_see(const struct dma_reach *r, const struct baton_pool *p)
+{
+	struct baton_arena_info info = { 0 };
+
+	if (!dma_reach_shared_only(r))
+		return true;
+	if (p->arena)
+		baton_arena_info(p->arena, &info);
+	return info.flags & BATON_MEM_CC_SHARED;
+}
+
+/* Return: 0 and where it is, or why it cannot be. */
+static int
+map_direct(struct dma_reach *r, struct baton_pool *p, struct dma_view *view)
+{
+	struct dma_map **m = &r->maps[p->view.index];
+
+	if (!may_see(r, p))
+		return baton_err(EACCES, "this is a confidential guest (%s), whose devices see shared memory only, and the pool is in private memory",
+				 baton_confidential_name(baton_ctx_confidential(r->ctx)));
+	return dma_map_pool(p, r->ioas, dma_data_limit(r), view, m);
+}
+
+static int
+decide(struct dma_reach *r, struct baton_pool *p, struct dma_view *view)
+{
+	const char *must = must_bounce(r);
+	__typeof__(r->pools[0]) *d = &r->pools[p->view.index];
+	uint64_t to_data = (uint64_t)(p->view.data - p->base);
+	int ret;
+
+	memset(d, 0, sizeof(*d));
+	d->known = 1;
+	snprintf(d->name, sizeof(d->name), "%s", p->name);
+	d->reach = BATON_REACH_BOUNCE;
+	if (must) {
+		snprintf(d->why, sizeof(d->why), "%s", must);
+		dma_view_init(view, p, 0);
+		view->bounce = 1;
+		return 0;
+	}
+	ret = map_direct(r, p, view);
+	if (!ret) {
+		d->reach = BATON_REACH_DIRECT;
+		d->iova = view->iova - to_data;
+		d->bytes = p->bytes;
+		snprintf(d->why, sizeof(d->why), "the device reaches all of it (%u address bits)",
+			 lower(r->device_data_bits, r->data_bits));
+		return 0;
+	}
+	snprintf(d->why, sizeof(d->why), "%s", baton_last_error());
+	/* More memory locked would help with ENOMEM, and the sentence says so: copying instead would hide it. */
+	if (r->bounce == BATON_BOUNCE_NEVER || ret == -ENOMEM) {
+		d->reach = BATON_REACH_REFUSED;
+		return r->bounce == BATON_BOUNCE_NEVER ? baton_err_prefix(ret, "bounce=never") : ret;
+	}
+	dma_view_init(view, p, 0);
+	view->bounce = 1;
+	return 0;
+}
+
+int
+dma_reach_pools(struct dma_reach *r, const bool needed[BATON_MAX_POOLS], struct dma_view *views)
+{
+	/* Those that must be had come first: the address space may have room for some only. */
+	for (int round = 1; round >= 0; round--) {
+		for (unsigned i = 0; i < BATON_MAX_POOLS; i++) {
+			int ret = 0;
+
+			if (!r->ctx->pools[i])
+				r->pools[i].known = 0;
+			else if (needed[i] == round)
+				ret = decide(r, r->ctx->pools[i], &views[i]);
+			if (ret < 0 && round)
+				return ret;
+			if (ret < 0)
+				baton_log(r->ctx, BATON_LOG_WARN, "%s cannot send from pool %s: %s", r->name, r->ctx->pools[i]->name,
+					  baton_last_error());
+		}
+	}
+	return 0;
+}
+
+/* ---- what is said of it ---- */
+
+static bool
+any(const struct dma_reach *r, enum baton_reach reach)
+{
+	for (unsigned i = 0; i < BATON_MAX_POOLS; i++)
+		if (r->pools[i].known && r->pools[i].reach == reach)
+			return true;
+	return false;
+}
+
+static const char *
+protects(const struct dma_reach *r)
+{
+	if (r->confine)
+		return "confined: whatever the device writes, it reaches nothing but rings and slots, and no packet changes after it was taken";
+	if (any(r, BATON_REACH_DIRECT))
+		return "direct: lies in rings and accidents are caught; but a device can rewrite a packet after it was taken (confine=on withstands that)";
+	return "bounced: no packet changes after it was taken; other ports of the address space may have more mapped there (confine=on excludes that)";
+}
+
+void
+dma_reach_say(struct dma_reach *r)
+{
+	struct baton_reach_info info[BATON_MAX_POOLS + 8];
+	unsigned n = dma_reach_list(r, info, BATON_MAX_POOLS + 8);
+
+	if (r->said)
+		return;
+	r->said = true;
+	for (unsigned i = 0; i < n; i++)
+		if (info[i].reach == BATON_REACH_BOUNCE)
+			baton_log(r->ctx, BATON_LOG_INFO, "%s: %s is bounced: %s", r->name, info[i].memory, info[i].why);
+		else if (info[i].reach == BATON_REACH_DIRECT)
+			baton_log(r->ctx, BATON_LOG_INFO, "%s: %s at 0x%" PRIx64 "-0x%" PRIx64 "%s: %s", r->name, info[i].memory, info[i].iova,
+				  info[i].iova + info[i].bytes - 1, info[i].writable ? "" : ", read only", info[i].why);
+	baton_log(r->ctx, BATON_LOG_INFO, "%s: %s", r->name, protects(r));
+}
+
+static void
+list_mem(const struct dma_block *b, const char *why, struct baton_reach_info *out)
+{
+	*out = (struct baton_reach_info){ .reach = BATON_REACH_DIRECT, .writable = !b->read_only, .iova = b->iova, .bytes = b->bytes };
+	snprintf(out->memory, sizeof(out->memory), "%s", b->name);
+	snprintf(out->why, sizeof(out->why), "%s", why);
+}
+
+unsigned
+dma_reach_list(const struct dma_reach *r, struct baton_reach_info *out, unsigned n)
+{
+	struct baton_reach_info info;
+	char slots[96];
+	unsigned k = 0;
+
+#define ADD                               \
+	do {                              \
+		if (k < n)                \
+			out[k] = info;    \
+		k++;                      \
+	} while (0)
+	for (const struct dma_block *b = r->ctrl; b; b = b->next) {
+		list_mem(b, "rings and control blocks", &info);
+		ADD;
+	}
+	for (int tx = 0; tx < 2; tx++) {
+		const struct dma_slots *s = tx ? &r->tx : &r->rx;
+		const struct dma_block *b = tx ? r->tx_mem : r->rx_mem;
+
+		if (!b)
+			continue;
+		snprintf(slots, sizeof(slots), "%u slots of %u bytes%s", s->count, s->stride,
+			 s->shared ? ", shared by the queues: the window has no room for one a descriptor" : "");
+		list_mem(b, slots, &info);
+		ADD;
+	}
+	for (unsigned i = 0; i < BATON_MAX_POOLS; i++) {
+		if (!r->pools[i].known)
+			continue;
+		info = (struct baton_reach_info){ .reach = r->pools[i].reach,
+						  .writable = r->pools[i].reach == BATON_REACH_DIRECT,
+						  .iova = r->pools[i].iova,
+						  .bytes = r->pools[i].bytes };
+		snprintf(info.memory, sizeof(info.memory), "pool %s", r->pools[i].name);
+		snprintf(info.why, sizeof(info.why), "%s", r->pools[i].why);
+		ADD;
+	}
+#undef ADD
+	return k;
+}
+
+void
+dma_reach_sum(const struct dma_reach *r, struct baton_reach_summary *out)
+{
+	*out = (struct baton_reach_summary){
+		.bounce = r->bounce,
+		.confined = r->confine,
+		.committed = r->committed,
+		.data_bits = lower(r->device_data_bits, r->data_bits),
+		.ring_bits = lower(r->device_ring_bits, r->ring_bits),
+		.device_data_bits = r->device_data_bits,
+		.device_ring_bits = r->device_ring_bits,
+		.rx_slots = r->rx.count,
+		.tx_slots = r->tx.count,
+		.slot_bytes = r->tx.count ? r->tx.stride : r->rx.stride,
+		.shared_slots = r->rx.shared || r->tx.shared,
+		.quarantined_slots = dma_wards_slots(r->wards),
+		.protects = protects(r),
+	};
+}

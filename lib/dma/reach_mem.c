@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The memory a port gives its device beside packet buffers: control memory and slots; and taking all of it back. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "dma/map.h"
+#include "dma/reach.h"
+#include "ioas/ioas.h"
+#include "mem/cc.h"
+
+#define PAGE  4096u
+#define SLACK (4u * PAGE) /* what the address space keeps free beside a mapping */
+
+static size_t
+up(size_t n, size_t align)
+{
+	return (n + align - 1) / align * align;
+}
+
+/* Arenas on the node of the device, or, a node having no memory or none left, on any. */
+static int
+make_arena(const struct dma_reach *r, const char *name, size_t bytes, uint64_t page, struct baton_arena **out)
+{
+	struct baton_mem_config mem = { .size = sizeof(mem), .name = name, .page_size = page, .node = r->node, .bytes = bytes };
+	int ret;
+
+	if (dma_reach_shared_only(r)) {
+		mem.flags = BATON_MEM_CC_SHARED;
+		mem.page_size = BATON_PAGE_ANY;
+		mem.node = BATON_NODE_ANY;
+	}
+	ret = baton_arena_create(r->ctx, &mem, out);
+	if (ret < 0 && mem.node != BATON_NODE_ANY) {
+		mem.node = BATON_NODE_ANY;
+		ret = baton_arena_create(r->ctx, &mem, out);
+	}
+	return ret;
+}
+
+static int
+map_block(const struct dma_reach *r, struct dma_block *b, uint64_t limit)
+{
+	struct baton_arena_info info;
+	struct baton_map_config c;
+	int ret;
+
+	baton_arena_info(b->arena, &info);
+	baton_map_config_init(&c);
+	c.name = b->name;
+	c.va = b->base = info.base;
+	c.bytes = b->bytes = info.bytes;
+	c.page_size = info.page_size;
+	c.fd = info.fd;
+	c.limit = limit;
+	c.flags = b->read_only ? BATON_MAP_READ : BATON_MAP_READ | BATON_MAP_WRITE;
+	ret = baton_ioas_map(r->ioas, &c, &b->mapping);
+	if (ret < 0)
+		return ret;
+	/* Without an IOMMU, more than one page need not be one run. */
+	ret = baton_mapping_iova(b->mapping, b->base, b->bytes, &b->iova);
+	if (ret < 0)
+		baton_ioas_unmap(b->mapping);
+	return ret;
+}
+
+static int
+make_block(const struct dma_reach *r, const char *name, size_t bytes, uint64_t page, uint64_t limit, bool read_only,
+	   struct dma_block **out)
+{
+	struct dma_block *b = calloc(1, sizeof(*b));
+	int ret;
+
+	if (!b)
+		return baton_err(ENOMEM, "out of memory");
+	b->name = name;
+	b->read_only = read_only;
+	ret = make_arena(r, name, bytes, page, &b->arena);
+	if (!ret)
+		ret = map_block(r, b, limit);
+	if (ret < 0) {
+		baton_arena_destroy(b->arena);
+		free(b);
+		return ret;
+	}
+	*out = b;
+	return 0;
+}
+
+/* Unmapped, the device does not reach it through an address space; what else it may have, the ward knows. */
+static void
+drop_block(struct dma_reach *r, struct dma_block *b, uint32_t slots, struct dma_ward *ward)
+{
+	if (b->mapping && baton_ioas_unmap(b->mapping) < 0)
+		baton_log(r->ctx, BATON_LOG_WARN, "%s: the memory of its %s is lost: %s", r->name, b->name, baton_last_error());
+	else if (ward)
+		dma_ward_keep(ward, b->arena, slots);
+	else
+		baton_arena_destroy(b->arena);
+	free(b);
+}
+
+int
+baton_ctrl_alloc(struct dma_reach *r, size_t bytes, size_t align, struct baton_ctrl *out)
+{
+	struct dma_block *b = r->ctrl;
+	int ret;
+
+	if (!b || up(b->used, align) + bytes > b->bytes) {
+		ret = make_block(r, "rings", bytes, r->page ? r->page : BATON_PAGE_4K, dma_ring_limit(r), false, &b);
+		if (ret < 0)
+			return ret;
+		b->next = r->ctrl;
+		r->ctrl = b;
+		r->committed = true;
+	}
+	b->used = up(b->used, align);
+	*out = (struct baton_ctrl){ .va = b->base + b->used, .iova = b->iova + b->used, .bytes = bytes };
+	b->used += bytes;
+	return 0;
+}
+
+/* ---- slots ---- */
+
+static int
+too_small(const struct dma_reach *r, const char *name, const struct dma_slots_need *need, size_t bytes)
+{
+	uint32_t stride = dma_slot_stride(need->room, need->header);
+
+	return baton_err(ENOSPC, "%u queues need %u %s of %u bytes each at least, %zu KiB in all, but below 0x%" PRIx64
+				 " the address space has %zu KiB left for them: use fewer queues, or a larger window",
+			 need->queues, need->least, name, stride,
+			 up((size_t)need->queues * need->least * stride, 1024) / 1024, dma_data_limit(r), bytes / 1024);
+}
+
+/* One direction's, in at most @most bytes of addresses. */
+static int
+make_slots(struct dma_reach *r, const char *name, const struct dma_slots_need *need, size_t most, bool read_only, struct dma_slots *s,
+	   struct dma_block **mem)
+{
+	size_t want = up((size_t)need->keys * dma_slot_stride(need->room, need->header), PAGE);
+	size_t huge = up(want, BATON_PAGE_2M);
+	size_t bytes = want < most ? want : most / PAGE * PAGE;
+	int ret = -ENOMEM;
+
+	if (bytes / dma_slot_stride(need->room, need->header) < (size_t)need->queues * need->least)
+		return too_small(r, name, need, most);
+	/* On hugepages where at most half of them is wasted, or physical addresses count. */
+	if (bytes == want && huge <= most && (want >= huge / 2 || r->page == BATON_PAGE_2M))
+		ret = make_block(r, name, want, BATON_PAGE_2M, dma_data_limit(r), read_only, mem);
+	if (ret == -ENOMEM && r->page != BATON_PAGE_2M)
+		ret = make_block(r, name, bytes, BATON_PAGE_4K, dma_data_limit(r), read_only, mem);
+	if (ret < 0)
+		return ret;
+	ret = dma_slots_init(s, need, (*mem)->base, (*mem)->bytes, (*mem)->iova);
+	if (ret < 0) {
+		drop_block(r, *mem, 0, NULL);
+		*mem = NULL;
+	}
+	return ret;
+}
+
+static uint64_t
+room(const struct dma_reach *r)
+{
+	uint64_t largest = ioas_largest(r->ioas, dma_data_limit(r));
+
+	return largest > SLACK ? largest - SLACK : 0;
+}
+
+int
+dma_reach_slots(struct dma_reach *r, const struct dma_slots_need *rx, const struct dma_slots_need *tx)
+{
+	uint64_t want_rx = rx->keys ? (uint64_t)rx->keys * dma_slot_stride(rx->room, rx->header) : 0;
+	uint64_t want_tx = tx->keys ? (uint64_t)tx->keys * dma_slot_stride(tx->room, tx->header) : 0;
+	uint64_t have = room(r), most = have;
+	int ret = 0;
+
+	if (want_rx + want_tx > have && want_rx)
+		most = (uint64_t)((double)have * (double)want_rx / (double)(want_rx + want_tx));
+	if (want_rx)
+		ret = make_slots(r, "rx slots", rx, most, false, &r->rx, &r->rx_mem);
+	/* The TX slots may lie in another window. */
+	if (!ret && want_tx)
+		ret = make_slots(r, "tx slots", tx, room(r), true, &r->tx, &r->tx_mem);
+	return ret;
+}
+
+/* ---- the end ---- */
+
+void
+dma_reach_release(struct dma_reach *r, struct dma_ward *ward)
+{
+	struct dma_block *b;
+
+	if (r->rx_mem)
+		drop_block(r, r->rx_mem, r->rx.count, ward);
+	if (r->tx_mem)
+		drop_block(r, r->tx_mem, r->tx.count, ward);
+	r->rx_mem = r->tx_mem = NULL;
+	dma_slots_fini(&r->rx);
+	dma_slots_fini(&r->tx);
+	while ((b = r->ctrl)) {
+		r->ctrl = b->next;
+		drop_block(r, b, 0, ward);
+	}
+	for (unsigned i = 0; i < BATON_MAX_POOLS; i++) {
+		if (r->maps[i])
+			dma_map_put(r->maps[i]);
+		r->maps[i] = NULL;
+	}
+}
+
+void
+dma_reach_fini(struct dma_reach *r)
+{
+	dma_wards_leave(&r->wards);
+	free(r->windows);
+	r->windows = NULL;
+	r->n_windows = 0;
+}

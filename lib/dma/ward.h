@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A ward: buffers and memory of a device that did not say that it has let go. They stay out of use, and show as in quarantine, until
+ * that is known after all: the device was reset, or its process has ended, which baton_ctx_poll() notices. Control thread.
+ */
+#ifndef BATON_DMA_WARD_H
+#define BATON_DMA_WARD_H
+
+#include <stdint.h>
+
+struct baton_arena;
+struct baton_ctx;
+struct baton_pool;
+struct dma_ward;
+
+/**
+ * Open a ward in @list, a port's.
+ *
+ * @pidfd: of the process that can still write to what is put in, owned from now on; -1: none.
+ *
+ * Return: NULL when out of memory: what would be put in stays in quarantine for ever.
+ */
+struct dma_ward *dma_ward_open(struct baton_ctx *ctx, int pidfd, struct dma_ward **list);
+
+/** @ward: NULL: for ever. */
+void dma_quarantine(struct dma_ward *ward, struct baton_pool *pool, uint32_t buf);
+
+/** Keep an arena, with so many slots in it. @ward: not NULL. */
+void dma_ward_keep(struct dma_ward *ward, struct baton_arena *arena, uint32_t slots);
+
+/** All are in: watch for the end of the process. An empty ward is gone with this. */
+void dma_ward_close(struct dma_ward *ward);
+
+/** The device of a port has confirmed that it let go of everything: all of it comes home. Processes are still waited for. */
+void dma_wards_home(struct dma_ward **list);
+
+/** The port is closed: from now on only the end of their processes brings them home. */
+void dma_wards_leave(struct dma_ward **list);
+
+/** Slots in the wards of a port. */
+uint32_t dma_wards_slots(const struct dma_ward *list);
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the user says of a port's reach: arguments, and the calls of <baton/reach.h>. */
+#include <stdlib.h>
+
+#include "port/driver.h"
+
+#define MAX_WINDOWS 32u
+
+const char *const port_reach_args[] = {
+	"bounce",     /* auto, always, never */
+	"confine",    /* on, off */
+	"dma-limit",  /* address bits for packets */
+	"ring-limit", /* address bits for rings and control blocks */
+	"window",     /* START-END, or several with + between them: the addresses to use */
+	NULL,
+};
+
+static int
+parse_bounce(const char *text, enum baton_bounce *out)
+{
+	static const char *const words[] = { [BATON_BOUNCE_AUTO] = "auto", [BATON_BOUNCE_ALWAYS] = "always",
+					     [BATON_BOUNCE_NEVER] = "never" };
+
+	for (unsigned i = 0; text && i < sizeof(words) / sizeof(words[0]); i++) {
+		if (!strcmp(text, words[i])) {
+			*out = (enum baton_bounce)i;
+			return 0;
+		}
+	}
+	return text ? baton_err(EINVAL, "argument bounce=%s: auto, always or never is needed", text) : 0;
+}
+
+static int
+parse_confine(const char *text, uint8_t *out)
+{
+	if (!text)
+		return 0;
+	*out = !strcmp(text, "on") || !strcmp(text, "1");
+	if (*out || !strcmp(text, "off") || !strcmp(text, "0"))
+		return 0;
+	return baton_err(EINVAL, "argument confine=%s: on or off is needed", text);
+}
+
+/* A number at *@at, which goes on behind it. */
+static bool
+number(const char **at, uint64_t *out)
+{
+	char *end;
+
+	if (**at < '0' || **at > '9')
+		return false;
+	errno = 0;
+	*out = strtoull(*at, &end, 0);
+	*at = end;
+	return !errno;
+}
+
+/* "0x0-0x3fffffff+0x100000000-0x1ffffffff", both ends included. Return: how many, or -EINVAL. */
+static int
+parse_windows(const char *text, struct baton_iova_range *out)
+{
+	const char *at = text;
+	int n = 0;
+
+	if (!text)
+		return 0;
+	for (;;) {
+		if (n == MAX_WINDOWS)
+			return baton_err(EINVAL, "argument window=%s: more than %u windows", text, MAX_WINDOWS);
+		if (!number(&at, &out[n].start) || *at++ != '-' || !number(&at, &out[n].last) || (*at && *at != '+'))
+			return baton_err(EINVAL, "argument window=%s: START-END is needed, such as 0x0-0x3fffffff (both are in it), "
+						 "or several with + between them", text);
+		n++;
+		if (!*at++)
+			return n;
+	}
+}
+
+int
+port_reach_open(struct baton_port *port, const struct port_arg *args, unsigned n)
+{
+	struct baton_iova_range windows[MAX_WINDOWS];
+	struct baton_reach_config c;
+	uint64_t data_bits = 0, ring_bits = 0;
+	int n_windows, ret;
+
+	port->reach.ctx = port->ctx;
+	port->reach.name = port->name;
+	port->reach.node = BATON_NODE_ANY;
+	baton_reach_config_init(&c);
+	if ((ret = parse_bounce(port_arg(args, n, "bounce"), &c.bounce)) < 0 ||
+	    (ret = parse_confine(port_arg(args, n, "confine"), &c.confine)) < 0 ||
+	    (ret = port_arg_uint(args, n, "dma-limit", 12, 64, &data_bits)) < 0 ||
+	    (ret = port_arg_uint(args, n, "ring-limit", 12, 64, &ring_bits)) < 0)
+		return ret;
+	n_windows = parse_windows(port_arg(args, n, "window"), windows);
+	if (n_windows < 0)
+		return n_windows;
+	c.data_bits = (uint8_t)data_bits;
+	c.ring_bits = (uint8_t)ring_bits;
+	c.windows = n_windows ? windows : NULL;
+	c.n_windows = (unsigned)n_windows;
+	return dma_reach_set(&port->reach, &c);
+}
+
+static int
+set_reach(struct baton_port *port, const struct baton_reach_config *config, const struct baton_reach_config *before)
+{
+	int ret = dma_reach_set(&port->reach, config);
+	char why[512];
+
+	if (ret < 0)
+		return ret;
+	ret = port->driver->ops->renew_space(port);
+	if (!ret)
+		ret = dma_reach_check(&port->reach);
+	if (!ret)
+		return 0;
+	snprintf(why, sizeof(why), "%s", baton_last_error());
+	if (dma_reach_set(&port->reach, before) < 0 || port->driver->ops->renew_space(port) < 0)
+		baton_log(port->ctx, BATON_LOG_ERR, "%s: its address space is lost: %s", port->name, baton_last_error());
+	return baton_err(-ret, "%s", why);
+}
+
+int
+baton_port_set_reach(struct baton_port *port, const struct baton_reach_config *config)
+{
+	struct dma_reach *r = &port->reach;
+	struct baton_iova_range windows[MAX_WINDOWS];
+	struct baton_reach_config before;
+	int ret;
+
+	if (!port->driver->dma)
+		return baton_err(ENOTSUP, "%s: no device of a %s port reaches memory by itself", port->name, port->driver->name);
+	if (r->committed)
+		return baton_err(EBUSY, "%s: memory was mapped for its device under a limit of %u address bits for data and %u for rings, which are "
+					"committed since: reset the port first (baton_port_reset)", port->name,
+				 r->data_bits ? r->data_bits : r->device_data_bits, r->ring_bits ? r->ring_bits : r->device_ring_bits);
+	if (config && config->n_windows > MAX_WINDOWS)
+		return baton_err(EINVAL, "%s: %u windows, at most %u are possible", port->name, config->n_windows, MAX_WINDOWS);
+	dma_reach_get(r, &before);
+	if (before.n_windows)
+		before.windows = memcpy(windows, r->windows, r->n_windows * sizeof(windows[0]));
+	ret = set_reach(port, config, &before);
+	return ret < 0 ? baton_err_prefix(ret, "%s", port->name) : 0;
+}
+
+unsigned
+baton_port_reach(const struct baton_port *port, struct baton_reach_info *out, unsigned n)
+{
+	return port->driver->dma ? dma_reach_list(&port->reach, out, n) : 0;
+}
+
+void
+baton_port_reach_summary(const struct baton_port *port, struct baton_reach_summary *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (port->driver->dma)
+		dma_reach_sum(&port->reach, out);
+	else
+		out->protects = "no device reaches memory";
+}
