@@ -41,6 +41,7 @@ take_over(struct baton_ioas *ioas, const char *who, struct ioas_limits *l,
 	const struct baton_iova_range *misfit;
 	struct ioas_text offered = { 0 }, asked = { 0 };
 	unsigned n;
+	int ret = 0;
 
 	l->n_ranges = iova_merge(l->ranges, l->n_ranges);
 	n = ioas->asked_windows ? iova_cross(l->ranges, l->n_ranges, ioas->asked_windows,
@@ -64,6 +65,10 @@ take_over(struct baton_ioas *ioas, const char *who, struct ioas_limits *l,
 			"-0x%" PRIx64
 			" is mapped already; open this device first, or give it an address space of its own",
 			who, ioas->name, offered.text, misfit->start, misfit->last);
+	if (ioas->asked_windows && ioas->ops->allow)
+		ret = ioas->ops->allow(ioas, windows, n);
+	if (ret)
+		return ret;
 	free(ioas->space.windows);
 	ioas->space.windows = windows;
 	ioas->space.n_windows = n;

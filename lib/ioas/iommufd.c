@@ -122,8 +122,9 @@ attach_failed(int ret, const struct ioas_found *found)
 {
 	static const struct ioas_fix fixes[] = {
 		{ EADDRINUSE,
-		  "what is mapped in this address space lies where this device can have nothing (reserved addresses, or "
-		  "beyond what its IOMMU translates); open this device first, or give it an address space of its own" },
+		  "what is mapped in this address space, or a window asked for it, lies where this device can have "
+		  "nothing (reserved addresses, or beyond what its IOMMU translates); open this device first, or give it "
+		  "an address space of its own" },
 		{ EINVAL,
 		  "this device's IOMMU cannot share the address space, or its group is attached to another; give it an "
 		  "address space of its own" },
@@ -221,6 +222,32 @@ iommufd_limits(struct baton_ioas *ioas, struct ioas_limits *out)
 	return 0;
 }
 
+/*
+ * The addresses the user asked for. Devices that come later and would narrow them are refused by the
+ * kernel (EADDRINUSE from attach), so what Baton was promised here stays true. Where in them
+ * something is mapped stays ours to choose: the kernel does not hold fixed addresses to the list.
+ */
+static int
+iommufd_allow(struct baton_ioas *ioas, const struct baton_iova_range *windows, unsigned n)
+{
+	static const struct ioas_fix fixes[] = {
+		{ EADDRINUSE,
+		  "a device that was just attached took some of these addresses; try again, or ask for other windows" },
+		{ ENOMEM, "the kernel is out of memory; stop other programs to free some" },
+		{ 0, "the kernel does not take these windows; look at dmesg, or ask for none" },
+	};
+	struct uapi_iommu_ioas_allow_iovas allow = {
+		.size = sizeof(allow),
+		.ioas_id = ioas->id,
+		.num_iovas = n,
+		.allowed_iovas = (uintptr_t)windows,
+	};
+	int ret = ask(ioas, UAPI_IOMMU_IOAS_ALLOW_IOVAS, &allow);
+
+	_Static_assert(sizeof(struct uapi_iommu_iova_range) == sizeof(*windows), "one layout");
+	return ret < 0 ? ioas_failed(ret, ioas->name, "IOMMU_IOAS_ALLOW_IOVAS", fixes) : 0;
+}
+
 static int
 iommufd_map(struct baton_ioas *ioas, const struct baton_mapping *m)
 {
@@ -266,6 +293,7 @@ const struct ioas_ops ioas_iommufd = {
 	.attach = iommufd_attach,
 	.detach = iommufd_detach,
 	.limits = iommufd_limits,
+	.allow = iommufd_allow,
 	.map = iommufd_map,
 	.unmap = iommufd_unmap,
 };

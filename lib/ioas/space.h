@@ -66,6 +66,8 @@ struct ioas_ops {
 	/* Let go of what only devices or mappings that are gone needed. May be NULL. */
 	void (*tidy)(struct baton_ioas *ioas);
 	int (*limits)(struct baton_ioas *ioas, struct ioas_limits *out);
+	/* Hold the kernel to these addresses: what comes later shall not narrow them. May be NULL. */
+	int (*allow)(struct baton_ioas *ioas, const struct baton_iova_range *windows, unsigned n);
 	/* Where addresses cannot be chosen: set m->info.iova, or m->pages. NULL: Baton chooses. */
 	int (*place)(struct baton_ioas *ioas, struct baton_mapping *m);
 	/* One call to the kernel; NULL: none is needed. */

@@ -18,6 +18,7 @@
 
 #define UAPI_IOMMU_DESTROY	    UAPI_IOMMU(0)
 #define UAPI_IOMMU_IOAS_ALLOC	    UAPI_IOMMU(1)
+#define UAPI_IOMMU_IOAS_ALLOW_IOVAS UAPI_IOMMU(2)
 #define UAPI_IOMMU_IOAS_IOVA_RANGES UAPI_IOMMU(4)
 #define UAPI_IOMMU_IOAS_MAP	    UAPI_IOMMU(5)
 #define UAPI_IOMMU_IOAS_UNMAP	    UAPI_IOMMU(6)
@@ -46,6 +47,14 @@ struct uapi_iommu_ioas_iova_ranges {
 	uint32_t reserved;
 	uint64_t allowed_iovas; /* user pointer */
 	uint64_t out_iova_alignment;
+};
+
+struct uapi_iommu_ioas_allow_iovas {
+	uint32_t size;
+	uint32_t ioas_id;
+	uint32_t num_iovas; /* replaces the list there was; none may overlap */
+	uint32_t reserved;
+	uint64_t allowed_iovas; /* user pointer */
 };
 
 #define UAPI_IOMMU_MAP_FIXED_IOVA (1u << 0)

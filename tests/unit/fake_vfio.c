@@ -105,6 +105,9 @@ fake_space_fits(const struct fake *f, int d, const struct fake_space *s)
 		if (!device_takes(&f->devs[d], s->maps[i].iova,
 				  s->maps[i].iova + s->maps[i].bytes - 1))
 			return false;
+	for (unsigned i = 0; i < s->n_allowed; i++)
+		if (!device_takes(&f->devs[d], s->allowed[i].start, s->allowed[i].last))
+			return false;
 	return true;
 }
 
@@ -289,94 +292,7 @@ fake_close(const struct ioas_os *os, int n)
 	left_container(f, container);
 }
 
-/* ---- iommufd ---- */
-
-static int
-iova_ranges(struct fake *f, int n, struct uapi_iommu_ioas_iova_ranges *c)
-{
-	struct baton_iova_range ranges[2 * FAKE_WINDOWS], *to = (void *)(uintptr_t)c->allowed_iovas;
-	uint32_t room = c->num_iovas;
-	uint64_t pages;
-
-	assert_int_equal(c->size, sizeof(*c));
-	if (!fake_space_of(&f->fds[n], c->ioas_id))
-		return -ENOENT;
-	c->num_iovas = fake_ranges_of(f, n, c->ioas_id, ranges, &pages);
-	c->out_iova_alignment = pages & -pages;
-	if (c->num_iovas > room)
-		return -EMSGSIZE;
-	memcpy(to, ranges, c->num_iovas * sizeof(*to));
-	return 0;
-}
-
-int
-fake_ioas_alloc(struct fake *f, struct fake_fd *fd, uint32_t *id)
-{
-	for (int i = 0; i < 2; i++)
-		if (!fd->space[i].id) {
-			fd->space[i].id = *id = ++f->next_id;
-			return 0;
-		}
-	return -ENOMEM;
-}
-
-static int
-ioas_map(struct fake *f, int n, const struct uapi_iommu_ioas_map *c)
-{
-	struct fake_space *s = fake_space_of(&f->fds[n], c->ioas_id);
-
-	assert_int_equal(c->size, sizeof(*c));
-	assert_true(c->flags & UAPI_IOMMU_MAP_FIXED_IOVA);
-	if (!s)
-		return -ENOENT;
-	return fake_do_map(f, n, s, c->iova, c->length,
-			   (c->flags & UAPI_IOMMU_MAP_READABLE ? BATON_MAP_READ : 0) |
-				   (c->flags & UAPI_IOMMU_MAP_WRITEABLE ? BATON_MAP_WRITE : 0));
-}
-
-static int
-ioas_destroy(struct fake *f, int n, const struct uapi_iommu_destroy *c)
-{
-	struct fake_space *s = fake_space_of(&f->fds[n], c->id);
-
-	if (!s)
-		return -ENOENT;
-	for (int i = 0; i < FAKE_FDS; i++)
-		if (f->fds[i].kind == FAKE_CDEV && f->fds[i].to == n && f->fds[i].id == c->id)
-			return -EBUSY;
-	fake_drop_space(f, s);
-	return 0;
-}
-
-static int
-on_iommufd(struct fake *f, int n, unsigned long request, void *arg)
-{
-	struct fake_fd *fd = &f->fds[n];
-	struct uapi_iommu_ioas_unmap *unmap = arg;
-	struct uapi_iommu_option *option = arg;
-
-	switch (request) {
-	case UAPI_IOMMU_IOAS_ALLOC:
-		return fake_ioas_alloc(f, fd, &((struct uapi_iommu_ioas_alloc *)arg)->out_ioas_id);
-	case UAPI_IOMMU_IOAS_IOVA_RANGES:
-		return iova_ranges(f, n, arg);
-	case UAPI_IOMMU_IOAS_MAP:
-		return ioas_map(f, n, arg);
-	case UAPI_IOMMU_IOAS_UNMAP:
-		if (!fake_space_of(fd, unmap->ioas_id))
-			return -ENOENT;
-		return fake_do_unmap(f, fake_space_of(fd, unmap->ioas_id), unmap->iova,
-				     &unmap->length);
-	case UAPI_IOMMU_DESTROY:
-		return ioas_destroy(f, n, arg);
-	case UAPI_IOMMU_OPTION:
-		if (!f->option)
-			return -EOPNOTSUPP;
-		option->val64 = (uint64_t)f->rlimit_mode;
-		return 0;
-	}
-	return -ENOTTY;
-}
+/* ---- device nodes ---- */
 
 /* Whether another descriptor than @n has the device or one of its group. */
 static bool
@@ -449,6 +365,7 @@ name_of(unsigned long request)
 		{ UAPI_IOMMU_DESTROY, "IOMMU_DESTROY" },
 		{ UAPI_IOMMU_IOAS_ALLOC, "IOMMU_IOAS_ALLOC" },
 		{ UAPI_IOMMU_IOAS_IOVA_RANGES, "IOMMU_IOAS_IOVA_RANGES" },
+		{ UAPI_IOMMU_IOAS_ALLOW_IOVAS, "IOMMU_IOAS_ALLOW_IOVAS" },
 		{ UAPI_IOMMU_IOAS_MAP, "IOMMU_IOAS_MAP" },
 		{ UAPI_IOMMU_IOAS_UNMAP, "IOMMU_IOAS_UNMAP" },
 		{ UAPI_IOMMU_OPTION, "IOMMU_OPTION" },
@@ -483,7 +400,7 @@ fake_ioctl(const struct ioas_os *os, int n, unsigned long request, void *arg)
 	assert_in_range(n, 3, FAKE_FDS - 1);
 	switch (f->fds[n].kind) {
 	case FAKE_IOMMUFD:
-		ret = on_iommufd(f, n, request, arg);
+		ret = fake_on_iommufd(f, n, request, arg);
 		return ret == -ENOTTY ? fake_on_container(f, n, request, arg) : ret;
 	case FAKE_CDEV:
 		return on_cdev(f, n, request, arg);
@@ -598,4 +515,19 @@ fake_mapping(const struct fake *f, unsigned i)
 
 	assert_non_null(m);
 	return m;
+}
+
+const struct fake_space *
+fake_only_space(const struct fake *f)
+{
+	const struct fake_space *found = NULL;
+
+	for (int n = 0; n < FAKE_FDS; n++)
+		for (int s = 0; s < 2; s++)
+			if (f->fds[n].space[s].id) {
+				assert_null(found);
+				found = &f->fds[n].space[s];
+			}
+	assert_non_null(found);
+	return found;
 }

@@ -53,6 +53,8 @@ struct fake_space {
 	uint32_t id; /* 0: an empty slot */
 	struct fake_map maps[FAKE_MAPS];
 	unsigned n;
+	struct baton_iova_range allowed[FAKE_WINDOWS]; /* IOMMU_IOAS_ALLOW_IOVAS */
+	unsigned n_allowed;
 };
 
 enum fake_kind {
@@ -83,6 +85,8 @@ struct fake {
 	bool iommufd, cdevs, container, container_is_iommufd, noiommu_mode;
 	bool option, enforces, pagemap_hidden;
 	bool no_caps, lies, loops; /* VFIO_IOMMU_GET_INFO: before Linux 5.4; wrong */
+	const struct baton_iova_range *asked; /* windows of every fake_ioas() */
+	unsigned n_asked;
 	bool lenient;		   /* lets a device in that what is mapped does not fit */
 	int api_version;
 	int rlimit_mode; /* what IOMMU_OPTION says */
@@ -125,6 +129,9 @@ void fake_unplug(struct fake *f, int d);
 /** All mappings of all address spaces. */
 unsigned fake_mappings(const struct fake *f);
 const struct fake_map *fake_mapping(const struct fake *f, unsigned i);
+
+/** The address space that is there. */
+const struct fake_space *fake_only_space(const struct fake *f);
 
 struct bare_ctx {
 	struct baton_ctx ctx;
@@ -175,6 +182,7 @@ bool fake_space_fits(const struct fake *f, int d, const struct fake_space *s);
 int fake_new_fd(struct fake *f, enum fake_kind kind, int index);
 bool fake_attached(const struct fake *f, int d, int at, uint32_t id);
 int fake_ioas_alloc(struct fake *f, struct fake_fd *fd, uint32_t *id);
+int fake_on_iommufd(struct fake *f, int n, unsigned long request, void *arg);
 int fake_on_container(struct fake *f, int n, unsigned long request, void *arg);
 int fake_on_group(struct fake *f, int n, unsigned long request, void *arg);
 

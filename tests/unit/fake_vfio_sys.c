@@ -226,6 +226,8 @@ fake_ioas(struct fake *f, struct bare_ctx *b, enum baton_ioas_backend backend,
 
 	baton_ioas_config_init(&c);
 	c.backend = backend;
+	c.windows = f->asked;
+	c.n_windows = f->n_asked;
 	return baton_ioas_create_with(&b->ctx, &c, &f->os, out);
 }
 

@@ -25,6 +25,7 @@ static const struct errnos table[] = {
 	{ "open /proc", { ENOENT, EACCES, EPERM, EMFILE }, false },
 	{ "IOMMU_IOAS_ALLOC", { ENOMEM, EINVAL, EOPNOTSUPP, ENOTTY, EFAULT }, false },
 	{ "IOMMU_IOAS_IOVA_RANGES", { EFAULT, EINVAL, ENOENT, EMSGSIZE, ENOMEM }, true },
+	{ "IOMMU_IOAS_ALLOW_IOVAS", { EADDRINUSE, EINVAL, ENOMEM, EFAULT, ENOENT, ENOTTY }, false },
 	{ "IOMMU_IOAS_MAP",
 	  { EFAULT, EINVAL, ENOMEM, EEXIST, EADDRINUSE, EOPNOTSUPP, EOVERFLOW, ENOENT, EPERM,
 	    EBUSY },
@@ -229,6 +230,22 @@ iommufd_calls(void **state)
 }
 
 static void
+in_windows(struct fake *f)
+{
+	static const struct baton_iova_range asked[] = { { 2 * GIB, 64 * GIB }, { 0, GIB } };
+
+	ordinary(f);
+	f->asked = asked;
+	f->n_asked = 2;
+}
+
+static void
+window_calls(void **state)
+{
+	every_call(in_windows, BATON_IOAS_IOMMUFD, 34);
+}
+
+static void
 auto_calls(void **state)
 {
 	every_call(ordinary, BATON_IOAS_AUTO, 30);
@@ -294,6 +311,7 @@ main(void)
 		cmocka_unit_test(iommufd_calls), cmocka_unit_test(type1_calls),
 		cmocka_unit_test(compat_calls),	 cmocka_unit_test(noiommu_calls),
 		cmocka_unit_test(auto_calls),	 cmocka_unit_test(auto_type1_calls),
+		cmocka_unit_test(window_calls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

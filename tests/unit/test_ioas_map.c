@@ -122,12 +122,58 @@ windows_asked_for(void **state)
 	w[0] = w[1] = (struct baton_iova_range){ 1ull << 60, UINT64_MAX };
 	assert_int_equal(baton_ioas_create_with(&r->b->ctx, &c, &r->f->os, &r->ioas), 0);
 	assert_int_equal(ioas_attach(r->ioas, A, &r->dev), -ERANGE);
+	assert_says("(0x1000000000000000-0xffffffffffffffff) is there: there are 0x0-0xfedfffff, ");
 	assert_says("ask for other windows");
 	down(r);
+	/* One that cannot be meant is no reason to use the others. */
+	w[0] = (struct baton_iova_range){ 0x3000, 0x2fff };
+	assert_int_equal(baton_ioas_create_with(&r->b->ctx, &c, &r->f->os, &r->ioas), -EINVAL);
+	assert_says("window 0 of 2 ends at 0x2fff, before it starts at 0x3000");
 	w[0] = w[1] = (struct baton_iova_range){ 1, 0 };
 	assert_int_equal(baton_ioas_create_with(&r->b->ctx, &c, &r->f->os, &r->ioas), -EINVAL);
 	c.windows = NULL;
 	assert_int_equal(baton_ioas_create_with(&r->b->ctx, &c, &r->f->os, &r->ioas), -EINVAL);
+}
+
+/* With iommufd the kernel knows the windows, too: crossed with what there is, and for good. */
+static void
+windows_held_by_the_kernel(void **state)
+{
+	const struct baton_iova_range asked[] = { { 3 * GIB, 8 * GIB - 1 }, { 3 * GIB + MIB, 4 * GIB }, { 0, MIB - 1 } };
+	struct rig *r = *state;
+	const struct fake_space *s;
+	struct ioas_device *second;
+
+	r->f->asked = asked;
+	r->f->n_asked = 3;
+	assert_int_equal(up(r, BATON_IOAS_IOMMUFD), 0);
+	s = fake_only_space(r->f);
+	assert_int_equal(s->n_allowed, 3);
+	assert_int_equal(s->allowed[0].start, 0);
+	assert_int_equal(s->allowed[0].last, MIB - 1);
+	assert_int_equal(s->allowed[1].start, 3 * GIB);
+	assert_int_equal(s->allowed[1].last, 0xfedfffff);
+	assert_int_equal(s->allowed[2].start, 0xfef00000);
+	assert_int_equal(s->allowed[2].last, 8 * GIB - 1);
+
+	/* Nothing is mapped there, but it was promised. */
+	r->f->devs[1].windows[1].last = 8 * GIB - 2;
+	assert_int_equal(ioas_attach(r->ioas, B, &second), -EADDRINUSE);
+	assert_says("VFIO_DEVICE_ATTACH_IOMMUFD_PT");
+	assert_says("a window asked for it");
+	r->f->devs[1].windows[1].last = 8 * GIB - 1;
+	assert_int_equal(ioas_attach(r->ioas, B, &second), 0);
+	assert_int_equal(info_of(r->ioas).ranges, 3);
+	ioas_detach(second);
+	down(r);
+
+	/* type1 has no such call, and its windows may still get narrower. */
+	assert_int_equal(up(r, BATON_IOAS_TYPE1), 0);
+	r->f->devs[1].windows[1].last = 8 * GIB - 2;
+	assert_int_equal(ioas_attach(r->ioas, B, &second), 0);
+	assert_int_equal(info_of(r->ioas).ranges, 3);
+	ioas_detach(second);
+	down(r);
 }
 
 static void
@@ -538,6 +584,7 @@ main(void)
 		T(second_device_does_not_fit),
 		T(many_ranges),
 		T(windows_asked_for),
+		T(windows_held_by_the_kernel),
 		T(one_call_for_a_gigabyte),
 		T(limits_and_fixed),
 		T(small_window),
