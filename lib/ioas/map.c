@@ -224,7 +224,7 @@ map_failed(const struct baton_ioas *ioas, const struct baton_mapping *m, int ret
 	struct ioas_fix fixes[] = {
 		{ ENOMEM, help.text },
 		{ EFAULT,
-		  "the kernel cannot pin this memory: not all of it is there or may be written, or it is a device's; map an arena of Baton's" },
+		  "the kernel cannot pin this memory: not all of it is there or may be written, or it is a device's or a DMA heap's (docs/confidential.md); map an arena of Baton's" },
 		{ EINVAL,
 		  "the kernel refuses these addresses; look at the ranges of the address space and at dmesg" },
 		{ EEXIST,
