@@ -178,9 +178,10 @@ virtq_tx_put_slots(struct virtq *vq, const struct tx_chain *c)
 		}
 		while (at < len) {
 			const struct baton_token t = c->t[seg];
+			const struct dma_view *v = &vq->q.views[t.pool];
 			const uint32_t k = t.len - seg_at < len - at ? t.len - seg_at : len - at;
 
-			memcpy(to + at, dma_data(&vq->q.views[t.pool], t.buf) + t.off + seg_at, k);
+			memcpy(to + at, v->data + (size_t)t.buf * v->stride + t.off + seg_at, k);
 			at += k;
 			seg_at += k;
 			if (seg_at == t.len) {

@@ -109,6 +109,7 @@ connected(struct virtio_dev *vd, int fd)
 	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) && peer.pid > 0)
 		vd->vu.pidfd = (int)syscall(SYS_pidfd_open, peer.pid, 0);
 	vd->vu.protocol = 0;
+	vd->vu.n_regions = 0;
 	vd->vu.said_waiting = 0;
 }
 
@@ -498,7 +499,6 @@ vhost_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 	vu->src.ready = on_socket;
 	vu->listener.ready = on_listener;
 	vu->tick.due = vhost_tick;
-	vu->next_user = 1ull << 32; /* not 0, and not our pointers */
 	ret = parse_args(vd, args, n);
 	if (!ret)
 		ret = vhost_make_space(vd);

@@ -9,7 +9,7 @@
 #include "vhost_msg.h"
 
 #define PROCESS_END_NS     50000000ull
-#define USER_ALIGN         (1ull << 30)
+#define USER_ALIAS         (1ull << 56)
 
 static int
 get_u64(struct virtio_dev *vd, uint32_t request, uint64_t *value)
@@ -222,30 +222,40 @@ adopt(struct vhost_user *vu)
 	vu->orphaned = 0;
 }
 
+static uint32_t
+list_regions(const struct virtio_dev *vd, struct vhost_region *out, int *fds)
+{
+	const struct baton_mapping *m = NULL;
+	struct ioas_entry e;
+	uint32_t n = 0;
+
+	while ((m = ioas_next(vd->port.reach.ioas, m, &e)) && n < VHOST_MAX_REGIONS) {
+		out[n] = (struct vhost_region){ e.iova, e.bytes, (uintptr_t)e.va, e.fd_offset };
+		fds[n++] = e.fd;
+	}
+	return n;
+}
+
 /*
- * The memory table: all that is mapped. No user address is used twice on a connection: a backend that compares tables by their numbers
- * alone (DPDK 22.11's does) would keep its mapping of memory that is gone when new memory has the old one's place.
+ * The memory table: all that is mapped. A backend that compares tables by their numbers alone (DPDK 22.11's does) would keep its mapping
+ * of memory that is gone when new memory has the old one's place. So no table has the numbers of the one before it: user
+ * addresses are but names, and then get a bit that no address has.
  */
 static int
 vu_publish(struct virtio_dev *vd)
 {
 	struct vhost_msg msg = { .request = VHOST_SET_MEM_TABLE };
+	struct vhost_region region[VHOST_MAX_REGIONS];
 	struct vhost_user *vu = &vd->vu;
-	const struct baton_mapping *m = NULL;
 	int fds[VHOST_MAX_REGIONS];
-	struct ioas_entry e;
-	uint32_t n = 0;
+	uint32_t n = list_regions(vd, region, fds);
 
 	adopt(vu);
-	while ((m = ioas_next(vd->port.reach.ioas, m, &e)) && n < VHOST_MAX_REGIONS) {
-		struct vhost_region r = { .guest_addr = e.iova, .size = e.bytes, .user_addr = vu->next_user, .mmap_offset = e.fd_offset };
-
-		vu->next_user = (r.user_addr + r.size + USER_ALIGN) & ~(USER_ALIGN - 1); /* and so a gap after each */
-		if ((uintptr_t)vd->ring_base - (uintptr_t)e.va < e.bytes)
-			vu->ring_user = r.user_addr + (uintptr_t)vd->ring_base - (uintptr_t)e.va;
-		msg.p.memory.regions[n] = vu->region[n] = r;
-		fds[n++] = e.fd;
-	}
+	vu->alias = n == vu->n_regions && !memcmp(region, vu->region, n * sizeof(*region)) ? USER_ALIAS : 0;
+	for (uint32_t i = 0; i < n; i++)
+		region[i].user_addr += vu->alias;
+	memcpy(vu->region, region, n * sizeof(*region));
+	memcpy(msg.p.memory.regions, region, n * sizeof(*region));
 	vu->n_regions = n;
 	msg.p.memory.count = n;
 	msg.size = (uint32_t)(8 + n * sizeof(struct vhost_region));
@@ -255,9 +265,9 @@ vu_publish(struct virtio_dev *vd)
 /* ---- rings ---- */
 
 static uint64_t
-ring_address(const struct virtio_dev *vd, const void *at)
+user_address(const struct virtio_dev *vd, const void *at)
 {
-	return vd->vu.ring_user + (uint64_t)((const uint8_t *)at - vd->ring_base);
+	return (uintptr_t)at + vd->vu.alias;
 }
 
 static int
@@ -265,9 +275,9 @@ start_ring(struct virtio_dev *vd, struct virtq *vq)
 {
 	struct vhost_msg msg = { .request = VHOST_SET_VRING_ADDR, .size = sizeof(msg.p.addr),
 				 .p.addr = { .index = vq->vring,
-					     .desc = ring_address(vd, vq->desc),
-					     .used = ring_address(vd, vq->used),
-					     .avail = ring_address(vd, vq->avail) } };
+					     .desc = user_address(vd, vq->desc),
+					     .used = user_address(vd, vq->used),
+					     .avail = user_address(vd, vq->avail) } };
 	int ret = set_state(vd, VHOST_SET_VRING_NUM, vq->vring, vq->q.descs);
 
 	if (!ret)

@@ -137,8 +137,7 @@ struct vhost_user {
 	uint64_t protocol;     /* negotiated protocol features */
 	struct vhost_region region[VHOST_MAX_REGIONS]; /* the memory table, as it was sent last */
 	uint32_t n_regions;
-	uint64_t next_user;    /* user addresses from here on were never used */
-	uint64_t ring_user;    /* that of ring_base */
+	uint64_t alias;        /* our addresses are named with this added */
 	uint64_t reconnects;
 	uint32_t failures;     /* to come back, one after the other */
 	uint8_t server, reconnect, open, watched, said_waiting, said_unfit, knows_rings;
