@@ -127,7 +127,7 @@ detect_sev(const struct cc_source *src)
 						  : BATON_CONFIDENTIAL_SEV;
 	if (!ret || ret == -EIO)
 		return f;
-	/* Kernels show these devices in SEV-SNP guests only. */
+	/* Kernels have this device in SEV-SNP guests only. */
 	f = (struct cc_finding){ BATON_CONFIDENTIAL_SEV_SNP, "the kernel's sev-guest device" };
 	if (has_line(src, "/sys/devices/virtual/misc/sev-guest/uevent", "DEVNAME=sev-guest"))
 		return f;

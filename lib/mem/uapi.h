@@ -37,4 +37,12 @@ SAME(heap_flags);
 #undef SAME
 #endif
 
+#if __has_include(<linux/dma-buf.h>)
+#include <linux/dma-buf.h>
+#ifdef DMA_BUF_SET_NAME_B
+_Static_assert(UAPI_DMA_BUF_SET_NAME == DMA_BUF_SET_NAME_B, "kernel ABI");
+_Static_assert(UAPI_DMA_BUF_NAME_LEN == DMA_BUF_NAME_LEN, "kernel ABI");
+#endif
+#endif
+
 #endif
