@@ -25,6 +25,7 @@ port_is_started(const struct app_port *p)
 static void
 tell(struct app_port *p, unsigned port, enum baton_port_event event)
 {
+	struct baton_port_fault fault;
 	struct baton_link link;
 
 	switch (event) {
@@ -51,6 +52,11 @@ tell(struct app_port *p, unsigned port, enum baton_port_event event)
 	case BATON_EVENT_REMOVED:
 		printf("\nPort %u: device removal event: it will not be back; type port close %u\n",
 		       port, port);
+		break;
+	case BATON_EVENT_FAULT:
+		baton_port_fault(p->port, &fault);
+		printf("\nPort %u: fault event: its device wanted to %s 0x%llx, which is not mapped for that\n",
+		       port, fault.write ? "write to" : "read", (unsigned long long)fault.iova);
 		break;
 	}
 }

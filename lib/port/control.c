@@ -186,6 +186,7 @@ baton_port_xstats(const struct baton_port *port, struct baton_xstat *out, unsign
 	port_xstat(&l, s.tx_errors, "tx_errors");
 	port_xstat(&l, s.rx_nobuf, "rx_mbuf_allocation_errors");
 	port_xstat(&l, s.violations, "violations");
+	port_xstat(&l, __atomic_load_n(&port->fault.count, __ATOMIC_RELAXED), "faults");
 	for (unsigned i = 0; i < port_n_queues(port); i++)
 		queue_xstats(port_queue(port, i), &l);
 	if (port->driver->ops->xstats)

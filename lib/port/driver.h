@@ -150,6 +150,7 @@ struct baton_port {
 	void *event_arg;
 	struct ctx_timer quiesce;
 	uint64_t away_since;
+	struct baton_port_fault fault; /* the last; control thread, but for the count, which any may read */
 	struct dma_reach reach;
 	struct dma_view views[256]; /* filled at start; a pool the device cannot reach has count 0 */
 };
@@ -195,6 +196,12 @@ void port_back(struct baton_port *port);
 
 /** The device says its link is up or down. */
 void port_link(struct baton_port *port, bool up);
+
+/**
+ * The device wanted to read or write @iova, where nothing is mapped for it that it may: counted, logged and told, the first of them and
+ * then ever fewer.
+ */
+void port_fault(struct baton_port *port, uint64_t iova, bool write);
 
 void port_event(struct baton_port *port, enum baton_port_event event);
 

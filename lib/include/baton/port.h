@@ -141,6 +141,7 @@ enum baton_port_event {
 	BATON_EVENT_LOST,    /* the device went away */
 	BATON_EVENT_BACK,    /* it is back, and the queues run again */
 	BATON_EVENT_REMOVED,
+	BATON_EVENT_FAULT,   /* baton_port_fault() has a new one; the 1st, 2nd, 4th, 8th ... of a port is told */
 };
 
 /**
@@ -151,6 +152,17 @@ typedef void (*baton_port_event_fn)(void *arg, struct baton_port *port, enum bat
 
 /** Be told of events; NULL: no more. One callback a port. Control thread. */
 BATON_API void baton_port_on_event(struct baton_port *port, baton_port_event_fn fn, void *arg);
+
+/* What the device wanted to reach and may not, as far as this end is told: over vhost-user with an IOTLB. */
+struct baton_port_fault {
+	uint64_t count; /* since the port was opened; 0: none, and the rest means nothing */
+	uint64_t iova;  /* the last one's address */
+	uint8_t write;  /* it wanted to write there */
+	uint8_t reserved[7];
+};
+
+/** The last fault of a port's device. Control thread; the count is also among baton_port_xstats(), as "faults". */
+BATON_API void baton_port_fault(const struct baton_port *port, struct baton_port_fault *fault);
 
 struct baton_port_info {
 	const char *name;
