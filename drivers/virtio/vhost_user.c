@@ -188,6 +188,7 @@ vhost_make_space(struct virtio_dev *vd)
 	struct baton_ioas_config config;
 
 	baton_ioas_config_init(&config);
+	vd->port.reach.local = true;
 	config.name = vd->port.name;
 	config.backend = BATON_IOAS_VHOST;
 	config.windows = reach->windows;

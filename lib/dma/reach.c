@@ -153,7 +153,7 @@ dma_reach_bounces(const struct dma_reach *r)
 bool
 dma_reach_shared_only(const struct dma_reach *r)
 {
-	return r->bounce != BATON_BOUNCE_NEVER && cc_must_share(r->ctx);
+	return !r->local && r->bounce != BATON_BOUNCE_NEVER && cc_must_share(r->ctx);
 }
 
 static bool

@@ -31,6 +31,7 @@ struct dma_block {
 struct dma_reach {
 	/* The device's, declared by its driver in open(); 0: not declared. */
 	uint8_t device_ring_bits, device_data_bits;
+	bool local; /* the device is a program of this machine: it sees what is passed to it, also in a confidential guest */
 	/* The user's. */
 	enum baton_bounce bounce;
 	bool confine;
