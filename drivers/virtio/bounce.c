@@ -50,12 +50,11 @@ virtio_slots_need(const struct virtio_dev *vd, struct dma_slots_need *rx, struct
 int
 virtq_slots_attach(struct virtq *vq, struct virtio_dev *vd, uint32_t first)
 {
-	const struct baton_port *port = &vd->port;
-	const struct dma_slots *s = vq->q.tx ? &vd->port.reach.tx : &vd->port.reach.rx;
+	struct dma_slots *s = vq->q.tx ? &vd->port.reach.tx : &vd->port.reach.rx;
 
 	vq->slots = NULL;
 	vq->quota = (uint16_t)vq->q.descs;
-	if (!s->count || !(vq->q.tx || rx_bounced(port, vq->q.index)))
+	if (!s->count || !(vq->q.tx || rx_bounced(&vd->port, vq->q.index)))
 		return 0;
 	vq->slots = s;
 	vq->slot0 = first;
@@ -65,29 +64,37 @@ virtq_slots_attach(struct virtq *vq, struct virtio_dev *vd, uint32_t first)
 	if (!vq->slot_of)
 		return baton_err(ENOMEM, "no memory for the slots of %u descriptors", vq->q.descs);
 	memset(vq->slot_of, 0xff, vq->q.descs * sizeof(*vq->slot_of));
-	vq->slot_cache = dma_slot_cache(vq->q.tx ? &vd->port.reach.tx : &vd->port.reach.rx, 0);
-	if (!vq->slot_cache)
-		return -ENOMEM;
-	if (!vq->q.tx && s->count / s->queues < vq->q.descs)
-		vq->quota = (uint16_t)(s->count / s->queues);
-	return 0;
+	vq->slot_cache = dma_slot_cache(s, 0);
+	return vq->slot_cache ? 0 : -ENOMEM;
+}
+
+/* Each queue of those that share slots posts as many as any other, so none is without. Return: how many it has, in its shadow. */
+static uint32_t
+take_share(struct virtq *vq)
+{
+	uint32_t share = vq->slots->count / vq->slots->queues, n = 0;
+
+	if (share > vq->q.descs)
+		share = vq->q.descs;
+	while (n < share && dma_slot_reserve(vq->slot_cache, 1))
+		vq->shadow[n++] = dma_slot_pop(vq->slot_cache);
+	dma_slot_flush(vq->slot_cache);
+	return n;
 }
 
 void
 virtq_slots_fill(struct virtq *vq)
 {
-	for (uint32_t i = 0; i < vq->q.descs; i++) {
-		uint32_t slot = vq->slot0 + i;
+	uint32_t n = vq->slot_of ? take_share(vq) : vq->q.descs;
 
+	vq->quota = (uint16_t)n;
+	for (uint32_t i = 0; i < vq->q.descs; i++) {
+		if (!vq->slot_of)
+			vq->shadow[i] = vq->slot0 + i;
 		vq->order[i] = (uint16_t)i;
-		if (vq->slot_of)
-			slot = i < vq->quota && dma_slot_reserve(vq->slot_cache, 1) ? dma_slot_pop(vq->slot_cache) : SHADOW_NONE;
-		if (vq->slot_of && slot == SHADOW_NONE && i < vq->quota)
-			vq->quota = (uint16_t)i;
-		vq->shadow[i] = slot;
 		vq->desc[i] = (struct vring_desc){ .len = htole32(vq->posted_len), .flags = htole16(VRING_DESC_F_WRITE) };
-		if (slot != SHADOW_NONE)
-			vq->desc[i].addr = htole64(dma_slot_iova(vq->slots, slot));
+		if (i < n)
+			vq->desc[i].addr = htole64(dma_slot_iova(vq->slots, vq->shadow[i]));
 	}
 }
 
@@ -101,23 +108,28 @@ put(struct virtq *vq, uint32_t slot)
 	dma_slot_settle(vq->slot_cache);
 }
 
+static void
+empty_rx(struct virtq *vq)
+{
+	/* Those that were completed and not posted again. */
+	for (uint16_t pos = (uint16_t)(vq->avail_idx - vq->quota); pos != vq->used_idx; pos++)
+		put(vq, vq->slot_of[pos & vq->mask]);
+	for (uint32_t i = 0; i < vq->q.descs; i++)
+		if (virtq_posted(vq, i))
+			put(vq, vq->shadow[i]);
+}
+
 void
 virtq_slots_empty(struct virtq *vq)
 {
 	if (!vq->slot_of || !vq->slot_cache)
 		return;
-	for (uint32_t i = 0; i < vq->q.descs; i++) {
-		uint16_t p = (uint16_t)(vq->avail_idx - vq->quota + i);
-
-		if (vq->q.tx)
-			put(vq, vq->slot_of[i]);
-		else if (i < (uint16_t)(vq->used_idx - (vq->avail_idx - vq->quota))) /* completed, not posted again */
-			put(vq, vq->slot_of[p & vq->mask]);
-	}
-	for (uint32_t i = 0; !vq->q.tx && i < vq->q.descs; i++)
-		if (virtq_posted(vq, i))
-			put(vq, vq->shadow[i]);
+	if (!vq->q.tx)
+		empty_rx(vq);
+	for (uint32_t i = 0; vq->q.tx && i < vq->q.descs; i++)
+		put(vq, vq->slot_of[i]);
 	memset(vq->slot_of, 0xff, vq->q.descs * sizeof(*vq->slot_of));
+	dma_slot_flush(vq->slot_cache);
 }
 
 void

@@ -128,12 +128,18 @@ dma_slot_spill(struct slot_cache *c)
 }
 
 void
+dma_slot_flush(struct slot_cache *c)
+{
+	while (c->n)
+		put_coldest(c, c->n < STACK_BLOCK ? c->n : STACK_BLOCK);
+}
+
+void
 dma_slot_cache_free(struct slot_cache *c)
 {
 	if (!c)
 		return;
-	while (c->n)
-		put_coldest(c, c->n < STACK_BLOCK ? c->n : STACK_BLOCK);
+	dma_slot_flush(c);
 	stack_user_release(&c->slots->stack, &c->user);
 	free(c);
 }

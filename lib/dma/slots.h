@@ -72,6 +72,8 @@ void dma_slot_cache_free(struct slot_cache *c);
 /* Fetch from the stack until there are @n, or it is empty. Return: how many of @n there are. */
 unsigned dma_slot_refill(struct slot_cache *c, unsigned n);
 void dma_slot_spill(struct slot_cache *c);
+/* All of it to the stack. */
+void dma_slot_flush(struct slot_cache *c);
 
 /** See to it that the topmost @n <= DMA_SLOT_BURST entries are there. Return: how many are. */
 static inline unsigned
