@@ -114,9 +114,11 @@ empty_rx(struct virtq *vq)
 	/* Those that were completed and not posted again. */
 	for (uint16_t pos = (uint16_t)(vq->avail_idx - vq->quota); pos != vq->used_idx; pos++)
 		put(vq, vq->slot_of[pos & vq->mask]);
-	for (uint32_t i = 0; i < vq->q.descs; i++)
+	for (uint32_t i = 0; i < vq->q.descs; i++) {
 		if (virtq_posted(vq, i))
 			put(vq, vq->shadow[i]);
+		vq->shadow[i] = SHADOW_NONE;
+	}
 }
 
 void

@@ -145,10 +145,10 @@ make_slots(struct dma_reach *r, const char *name, const struct dma_slots_need *n
 
 	if (bytes / dma_slot_stride(need->room, need->header) < (size_t)need->queues * need->least)
 		return too_small(r, name, need, most);
-	/* On hugepages where at most half of them is wasted, or physical addresses count. */
-	if (bytes == want && huge <= most && (want >= huge / 2 || r->page == BATON_PAGE_2M))
+	/* A hugepage, if there is one: for every packet they are another place, and few would be in the TLB. */
+	if (bytes == want && huge <= most)
 		ret = make_block(r, name, want, BATON_PAGE_2M, dma_data_limit(r), read_only, mem);
-	if (ret == -ENOMEM && r->page != BATON_PAGE_2M)
+	if (ret < 0 && r->page != BATON_PAGE_2M)
 		ret = make_block(r, name, bytes, BATON_PAGE_4K, dma_data_limit(r), read_only, mem);
 	if (ret < 0)
 		return ret;
