@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 
 from benchlib import Skip, exact
+from rows_pmd import BATON, BOUNCED
 
 ROUNDS = 500
 PEERS = ["mrg_rxbuf=0,in_order=0,vectorized=1", "mrg_rxbuf=0,in_order=1"]
@@ -40,4 +41,12 @@ def insn_row(opt, name):
                  "instructions/packet", "lower")
 
 
+def bounce_row(opt, name):
+    kind = name.split("_")[2]
+    opt.notes[name] = "peer: Baton, direct; exact, no interval"
+    return exact(name, count(opt.pmd_bench, "baton", kind, BOUNCED), count(opt.pmd_bench, "baton", kind, BATON),
+                 "instructions/packet", "lower")
+
+
 ROWS = {f"insn_{_kind}_64{_suffix}": insn_row for _kind in ("rx", "tx", "io") for _suffix in ("", "_mrg")}
+ROWS.update({f"insn_bounce_{_kind}_64": bounce_row for _kind in ("rx", "tx", "io")})

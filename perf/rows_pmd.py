@@ -8,6 +8,7 @@ from benchlib import Skip, in_turn, median, row
 MS = {"same": 4, "cross": 8}  # of a window
 SITTINGS = 3
 BATON = "mrg_rxbuf=0"
+BOUNCED = BATON + ",bounce=always"
 # DPDK's split-ring settings worth trying; the fastest of them is the peer.
 PEERS = ["mrg_rxbuf=0,in_order=0,vectorized=1", "mrg_rxbuf=0,in_order=1", "mrg_rxbuf=0,in_order=0"]
 PEERS_MRG = ["mrg_rxbuf=1,in_order=1", "mrg_rxbuf=1,in_order=0"]
@@ -33,11 +34,11 @@ class Bench:
             raise Skip(answer or f"pmd_bench ended at '{command}'")
         return answer[3:]
 
-    def open(self, stack, args):
+    def open(self, stack, args, size=64):
         """Return: the port's name and how it runs."""
         name = str(self.next)
         self.next += 1
-        return name, self.ask(f"open {name} {stack} 64 {args}")
+        return name, self.ask(f"open {name} {stack} {size} {args}")
 
     def mpps(self, how, name, kind):
         packets, seconds, _ = self.ask(f"{how} {name} {kind} {MS[how]}").split()
@@ -81,26 +82,45 @@ def parse(name):
             words[-1] == "mrg", words[0] == "aa")
 
 
+def sittings(opt, bench, how, kind, ours, peer, size=64):
+    """Pairs of three sittings, each with ports made anew and in another order: where their memory lies is worth a percent or two."""
+    measured = []
+    for sitting in range(SITTINGS):
+        order = [ours, peer]
+        if sitting % 2:
+            order.reverse()
+        ports = [bench.open(*o, size)[0] for o in order]
+        a, b = reversed(ports) if sitting % 2 else ports
+        measured += in_turn(opt.pairs(50, 17), lambda a=a: bench.mpps(how, a, kind),
+                            lambda b=b: bench.mpps(how, b, kind), 3)
+        for port in ports:
+            bench.ask(f"close {port}")
+    return measured
+
+
 def pmd_row(opt, name):
-    """Three sittings, each with ports made anew and in another order: where their memory lies is worth a percent or two."""
     kind, how, mergeable, self_test = parse(name)
-    bench, measured = Bench(opt.pmd_bench), []
+    bench = Bench(opt.pmd_bench)
     try:
         args, runs = best_peer(opt, bench, how, kind, mergeable)
         opt.notes[name] = f"peer: {args} ({runs})"
         ours = ("dpdk", args) if self_test else ("baton", "mrg_rxbuf=1" if mergeable else BATON)
-        for sitting in range(SITTINGS):
-            order = [ours, ("dpdk", args)]
-            if sitting % 2:
-                order.reverse()
-            ports = [bench.open(*o)[0] for o in order]
-            a, b = reversed(ports) if sitting % 2 else ports
-            measured += in_turn(opt.pairs(50, 17), lambda a=a: bench.mpps(how, a, kind),
-                                lambda b=b: bench.mpps(how, b, kind), 3)
-            for port in ports:
-                bench.ask(f"close {port}")
+        measured = sittings(opt, bench, how, kind, ours, ("dpdk", args))
     finally:
         bench.end()
+    return row(name, measured, "Mpps", "higher")
+
+
+def bounce_row(opt, name):
+    """A port whose packets all go through slots, beside one whose packets do not."""
+    kind, size = name.split("_")[-2], int(name.split("_")[-1])
+    bench, direct = Bench(opt.pmd_bench), ("baton", BATON)
+    try:
+        ours = direct if name.startswith("aa_") else ("baton", BOUNCED)
+        measured = sittings(opt, bench, "same", kind, ours, direct, size)
+    finally:
+        bench.end()
+    opt.notes[name] = f"peer: Baton, direct ({BATON}); the free backend looks at no packet, so direct packets are not touched at all"
     return row(name, measured, "Mpps", "higher")
 
 
@@ -127,3 +147,5 @@ for _how in ("", "_xcore"):
             ROWS[f"pmd_split_{_kind}{_how}_64{_suffix}"] = pmd_row
         ROWS[f"aa_pmd_split_{_kind}{_how}_64"] = pmd_row
 ROWS["own_check_cycles"] = own_check
+for _size in (64, 1500):
+    ROWS[f"bounce_io_{_size}"] = ROWS[f"aa_bounce_io_{_size}"] = bounce_row

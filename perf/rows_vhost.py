@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Baton against DPDK in front of the same vhost backend, which copies every packet.
+"""Baton against DPDK, and bounced against direct, in front of the same vhost backend, which copies every packet.
 
-One dpdk-testpmd process on core 0 serves two vhost sockets. baton-testpmd and dpdk-testpmd (net_virtio_user) sit on
-core 1, both connected all the time; one is stopped by a signal while the other's window runs. The backend counts for
+One dpdk-testpmd process on core 0 serves two vhost sockets. The two sides, baton-testpmd or dpdk-testpmd (net_virtio_user), sit
+on core 1, both connected all the time; one is stopped by a signal while the other's window runs. The backend counts for
 both. Its two ports are not equally fast, by some percent that differ from start to start, so every sitting has a second
 one with the places changed, and a pair is the geometric mean of one of each.
 """
@@ -21,6 +21,7 @@ from benchlib import in_turn, row
 WINDOW = 0.2   # seconds
 SETTLE = 0.03  # after a change of turns
 BEST = {"rx": ",mrg_rxbuf=0,vectorized=1", "tx": ",mrg_rxbuf=0,in_order=1", "io": ",mrg_rxbuf=0,in_order=0,vectorized=1"}
+BOUNCE_BARS = {64: 0.80, 1500: 0.65}  # by packet size: bounced / direct
 MODES = {  # kind: (backend's mode, frontend's mode, what the backend counts)
     "rx": ("txonly", "rxonly", "TX-packets"),
     "tx": ("rxonly", "txonly", "RX-packets"),
@@ -94,17 +95,22 @@ def window(backend, fronts, side, what):
     return (n1 - n0) / (t1 - t0) / 1e6
 
 
-def sitting(pairs, kind, size, apps, swapped):
-    """Pairs of apps[0] and apps[1], which have the backend's first and second port, or the other way round."""
+def side(app, kind, size, more=""):
+    """A frontend as it runs fastest: (program, arguments of its device)."""
+    dpdk = os.path.basename(app) == "dpdk-testpmd"
+    args = "" if size > 2048 else BEST[kind] if dpdk else ",mrg_rxbuf=0"
+    return app, args + more + ("" if dpdk else ",timeout=5000")
+
+
+def sitting(pairs, kind, size, sides, swapped):
+    """Pairs of sides[0] and sides[1], which have the backend's first and second port, or the other way round."""
     mode, front_mode, what = MODES[kind]
     directory = tempfile.mkdtemp(prefix="baton-bench-")
     backend, fronts = None, []
     try:
         backend = Backend(mode, size, directory)
-        for i, app in enumerate(apps[::-1] if swapped else apps):
-            dpdk = os.path.basename(app) == "dpdk-testpmd"
-            args = "" if size > 2048 else BEST[kind] if dpdk else ",mrg_rxbuf=0"
-            fronts.append(frontend(app, front_mode, backend.paths[i], args + ("" if dpdk else ",timeout=5000")))
+        for i, (app, args) in enumerate(sides[::-1] if swapped else sides):
+            fronts.append(frontend(app, front_mode, backend.paths[i], args))
         time.sleep(2)
         backend.answer("start")
         time.sleep(0.5)
@@ -123,19 +129,26 @@ def sitting(pairs, kind, size, apps, swapped):
         shutil.rmtree(directory)
 
 
-def measure(opt, kind, size, apps):
+def measure(opt, kind, size, sides):
     out = []
     for _ in range(1 if opt.quick else 2):
-        one = sitting(opt.pairs(26, 10), kind, size, apps, False)
-        other = sitting(opt.pairs(26, 10), kind, size, apps, True)
+        one = sitting(opt.pairs(26, 10), kind, size, sides, False)
+        other = sitting(opt.pairs(26, 10), kind, size, sides, True)
         out += [(math.sqrt(a * c), math.sqrt(b * d)) for (a, b), (c, d) in zip(one, other)]
     return out
 
 
 def vhost_row(opt, name):
     kind, size = name.split("_")[-2], int(name.split("_")[-1])
-    apps = ["dpdk-testpmd" if name.startswith("aa_") else opt.app, "dpdk-testpmd"]
-    return row(name, measure(opt, kind, size, apps), "Mpps", "higher")
+    sides = [side("dpdk-testpmd" if name.startswith("aa_") else opt.app, kind, size), side("dpdk-testpmd", kind, size)]
+    return row(name, measure(opt, kind, size, sides), "Mpps", "higher")
+
+
+def bounce_row(opt, name):
+    kind, size = name.split("_")[-2], int(name.split("_")[-1])
+    bounced = "" if name.startswith("aa_") else ",bounce=always"
+    opt.notes[name] = "peer: Baton, direct" + (f"; at least {BOUNCE_BARS[size]} is wanted" if bounced else "")
+    return row(name, measure(opt, kind, size, [side(opt.app, kind, size, bounced), side(opt.app, kind, size)]), "Mpps", "higher")
 
 
 ROWS = {}
@@ -143,3 +156,5 @@ for _kind, _size in (("rx", 64), ("tx", 64), ("io", 64), ("io", 256), ("io", 150
     ROWS[f"virtio_split_{_kind}_{_size}"] = vhost_row
     if _size == 64:
         ROWS[f"aa_virtio_split_{_kind}_{_size}"] = vhost_row
+for _size in BOUNCE_BARS:
+    ROWS[f"bounce_vhost_io_{_size}"] = ROWS[f"aa_bounce_vhost_io_{_size}"] = bounce_row

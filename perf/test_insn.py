@@ -15,14 +15,15 @@ import sys
 
 from benchlib import Skip, read
 from rows_insn import count
+from rows_pmd import BOUNCED
 
 BUDGET = os.path.join(os.path.dirname(os.path.abspath(__file__)), "insn_budget.json")
 TOLERANCE = 1.02
-ROWS = [("rx", 0), ("tx", 0), ("io", 0), ("rx", 1), ("tx", 1), ("io", 1)]
-
-
-def row_name(kind, mergeable):
-    return f"insn_{kind}_64" + ("_mrg" if mergeable else "")
+KINDS = ("rx", "tx", "io")
+ROWS = {  # name: (kind, arguments of the port)
+    **{f"insn_{kind}_64{'_mrg' if m else ''}": (kind, f"mrg_rxbuf={m}") for m in (0, 1) for kind in KINDS},
+    **{f"insn_bounce_{kind}_64": (kind, BOUNCED) for kind in KINDS},
+}
 
 
 def budget_key(program, flavour):
@@ -32,7 +33,7 @@ def budget_key(program, flavour):
 
 
 def update(budgets, key, program):
-    budgets[key] = {row_name(k, m): round(count(program, "baton", k, f"mrg_rxbuf={m}"), 1) for k, m in ROWS}
+    budgets[key] = {name: round(count(program, "baton", *how), 1) for name, how in ROWS.items()}
     with open(BUDGET, "w", encoding="utf-8") as f:
         json.dump(budgets, f, indent=1, sort_keys=True)
         f.write("\n")
@@ -41,9 +42,8 @@ def update(budgets, key, program):
 
 def check(budget, program):
     failed = False
-    for kind, mergeable in ROWS:
-        name = row_name(kind, mergeable)
-        now, most = count(program, "baton", kind, f"mrg_rxbuf={mergeable}"), budget[name] * TOLERANCE
+    for name, how in ROWS.items():
+        now, most = count(program, "baton", *how), budget[name] * TOLERANCE
         bad = now > most
         failed |= bad
         print(f"{'not ok' if bad else 'ok'} {name}: {now:.1f} instructions a packet, {budget[name]} in the budget")
