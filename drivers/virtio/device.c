@@ -31,6 +31,7 @@ static const char *const arg_names[] = {
 	"server",     /* 1: listen at path, and let the backend connect */
 	"wait",	      /* server=1: ms to wait for the first backend */
 	"reconnect",  /* 0: a backend that goes away is gone for good */
+	"iommu_platform", /* 1: only a backend that translates addresses will do; 0: it shall not */
 	"vectorized", /* 0: one packet at a time, whatever the CPU has */
 	"packed_vq",  /* DPDK's name: split rings only */
 	NULL,
@@ -480,6 +481,8 @@ device_xstats(const struct baton_port *port, struct port_xstats *list)
 	const struct virtio_dev *vd = (const struct virtio_dev *)(const void *)port;
 
 	port_xstat(list, vd->tp == &virtio_pci_transport ? vd->vp.recoveries : vd->vu.reconnects, "reconnects");
+	if (vd->tp == &vhost_user_transport)
+		vhost_xstats(vd, list);
 	for (unsigned i = 0; i < port->info.tx_queues; i++)
 		port_xstat(list, __atomic_load_n(&virtq_of_const(port->txq[i])->kicks, __ATOMIC_RELAXED), "tx_q%u_kicks", i);
 	for (unsigned i = 0; i < port->info.rx_queues; i++)

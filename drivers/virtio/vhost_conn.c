@@ -21,6 +21,8 @@
 #define UNFIT_MS      250  /* after a backend that will not do */
 #define MS            1000000ull
 
+#define IOMMU_IF_OFFERED 2 /* iommu_platform= was not given */
+
 static struct virtio_dev *
 dev_of_source(struct ctx_source *src)
 {
@@ -269,6 +271,7 @@ vhost_disconnect(struct virtio_dev *vd)
 		}
 	}
 	vu->watched = 0;
+	vhost_channel_close(vd);
 	vu->state = VHOST_AWAY;
 	/* The rest is not for the middle of whatever call found out. */
 	if (vu->open)
@@ -467,7 +470,7 @@ parse_args(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 {
 	struct vhost_user *vu = &vd->vu;
 	const char *path = port_arg(args, n, "path");
-	uint64_t timeout = VHOST_TIMEOUT_MS, wait = VHOST_WAIT_MS, server = 0, reconnect = 1;
+	uint64_t timeout = VHOST_TIMEOUT_MS, wait = VHOST_WAIT_MS, server = 0, reconnect = 1, iommu = IOMMU_IF_OFFERED;
 	int ret;
 
 	if (!path || !*path)
@@ -480,12 +483,14 @@ parse_args(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 	if ((ret = port_arg_uint(args, n, "timeout", 1, 600000, &timeout)) < 0 ||
 	    (ret = port_arg_uint(args, n, "wait", 1, 86400000, &wait)) < 0 ||
 	    (ret = port_arg_uint(args, n, "server", 0, 1, &server)) < 0 ||
-	    (ret = port_arg_uint(args, n, "reconnect", 0, 1, &reconnect)) < 0)
+	    (ret = port_arg_uint(args, n, "reconnect", 0, 1, &reconnect)) < 0 ||
+	    (port_arg(args, n, "iommu_platform") && (ret = port_arg_uint(args, n, "iommu_platform", 0, 1, &iommu)) < 0))
 		return ret;
 	vd->timeout_ms = (uint32_t)timeout;
 	vu->wait_ms = (uint32_t)wait;
 	vu->server = (uint8_t)server;
 	vu->reconnect = (uint8_t)reconnect;
+	vu->iommu_platform = (uint8_t)iommu;
 	return 0;
 }
 
@@ -495,7 +500,7 @@ vhost_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 	struct vhost_user *vu = &vd->vu;
 	int ret;
 
-	vu->src.fd = vu->listener.fd = vu->pidfd = vu->old_pidfd = vu->lock_fd = -1;
+	vu->src.fd = vu->channel.src.fd = vu->listener.fd = vu->pidfd = vu->old_pidfd = vu->lock_fd = -1;
 	vu->src.ready = on_socket;
 	vu->listener.ready = on_listener;
 	vu->tick.due = vhost_tick;
@@ -514,6 +519,7 @@ vhost_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 		vhost_close(vd);
 		return ret;
 	}
+	vd->transport_features = vu->protocol & VHOST_PROTOCOL_F_BACKEND_REQ ? VIRTIO_F_ACCESS_PLATFORM : 0;
 	vu->open = 1;
 	return 0;
 }

@@ -27,6 +27,8 @@ name_of(uint32_t request)
 		[VHOST_GET_QUEUE_NUM] = "GET_QUEUE_NUM",
 		[VHOST_SET_VRING_ENABLE] = "SET_VRING_ENABLE",
 		[VHOST_NET_SET_MTU] = "NET_SET_MTU",
+		[VHOST_SET_BACKEND_REQ_FD] = "SET_BACKEND_REQ_FD",
+		[VHOST_IOTLB_MSG] = "IOTLB_MSG",
 		[VHOST_GET_CONFIG] = "GET_CONFIG",
 		[VHOST_SET_STATUS] = "SET_STATUS",
 		[VHOST_GET_STATUS] = "GET_STATUS",
@@ -53,24 +55,40 @@ gone(struct virtio_dev *vd, uint32_t request)
 			 vd->vu.path, name_of(request), e ? ": " : "", e ? strerror(e) : "");
 }
 
+static void
+say_waiting(struct virtio_dev *vd, uint32_t request)
+{
+	if (!vd->vu.said_waiting)
+		baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: waiting for the backend at %s to answer %s", vd->port.name,
+			  vd->vu.path, name_of(request));
+	vd->vu.said_waiting = 1;
+}
+
+/*
+ * The backend's channel is served meanwhile. DPDK's data path writes to it with the queue locked, and blocks when nobody reads; its
+ * message handler waits for that lock, or, in GET_VRING_BASE, for the data path to leave the device.
+ */
 static int
 wait_for(struct virtio_dev *vd, short events, int64_t deadline, uint32_t request)
 {
-	struct pollfd p = { .fd = vd->vu.src.fd, .events = events };
 	int64_t left;
-	int n;
 
 	do {
+		struct pollfd p[2] = { { .fd = vd->vu.src.fd, .events = events },
+				       { .fd = vd->vu.channel.src.fd, .events = POLLIN } };
+		int n;
+
 		left = deadline - now_ms();
-		n = poll(&p, 1, left < PATIENCE_MS ? (left > 0 ? (int)left : 0) : PATIENCE_MS);
-		if (n == 0 && left > PATIENCE_MS && !vd->vu.said_waiting) {
-			vd->vu.said_waiting = 1;
-			baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: waiting for the backend at %s to answer %s",
-				  vd->port.name, vd->vu.path, name_of(request));
-		}
-	} while ((n < 0 && errno == EINTR) || (n == 0 && left > PATIENCE_MS));
-	if (n > 0)
-		return 0;
+		n = poll(p, 2, left < PATIENCE_MS ? (left > 0 ? (int)left : 0) : PATIENCE_MS);
+		if (n > 0 && p[1].revents)
+			vhost_channel_serve(vd, events == POLLIN);
+		if (vd->vu.src.fd < 0) /* serving it found out */
+			return -ECONNRESET;
+		if (n > 0 && p[0].revents)
+			return 0;
+		if (n == 0 && left > PATIENCE_MS)
+			say_waiting(vd, request);
+	} while (left > 0);
 	vhost_disconnect(vd);
 	return baton_err(ETIMEDOUT,
 			 "the backend at %s did not %s %s within %u ms: is it stuck? (argument timeout=MS "
@@ -125,7 +143,7 @@ transmit(struct virtio_dev *vd, const struct vhost_msg *msg, const int *fds, uns
 	return 0;
 }
 
-/* Nothing we ask for is answered with descriptors; close any that come. */
+/* Nothing that a backend says needs descriptors; close any that come. */
 static void
 close_fds(struct msghdr *mh)
 {
@@ -141,32 +159,40 @@ close_fds(struct msghdr *mh)
 	}
 }
 
+ssize_t
+vhost_read(int fd, void *buf, size_t size)
+{
+	union {
+		char buf[CMSG_SPACE(MAX_FDS * sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = { .iov_base = buf, .iov_len = size };
+	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	ssize_t n = recvmsg(fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n > 0)
+		close_fds(&mh);
+	return n;
+}
+
 static int
 receive(struct virtio_dev *vd, void *buf, size_t size, int64_t deadline, uint32_t request)
 {
 	size_t done = 0;
 
 	while (done < size) {
-		union {
-			char buf[CMSG_SPACE(MAX_FDS * sizeof(int))];
-			struct cmsghdr align;
-		} control;
-		struct iovec iov = { .iov_base = (char *)buf + done, .iov_len = size - done };
-		struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-				     .msg_controllen = sizeof(control) };
 		int ret = wait_for(vd, POLLIN, deadline, request);
 		ssize_t n;
 
 		if (ret < 0)
 			return ret;
-		n = recvmsg(vd->vu.src.fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		n = vhost_read(vd->vu.src.fd, (char *)buf + done, size - done);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
 		if (n <= 0) {
 			errno = n ? errno : 0;
 			return gone(vd, request);
 		}
-		close_fds(&mh);
 		done += (size_t)n;
 	}
 	return 0;

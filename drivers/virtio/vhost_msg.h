@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ioas/ioas.h"
 #include "virtio.h"
 
 enum vhost_request {
@@ -24,9 +25,15 @@ enum vhost_request {
 	VHOST_GET_QUEUE_NUM = 17,
 	VHOST_SET_VRING_ENABLE = 18,
 	VHOST_NET_SET_MTU = 20,
+	VHOST_SET_BACKEND_REQ_FD = 21,
+	VHOST_IOTLB_MSG = 22,
 	VHOST_GET_CONFIG = 24,
 	VHOST_SET_STATUS = 39,
 	VHOST_GET_STATUS = 40,
+};
+
+enum vhost_backend_request { /* on the backend's own channel */
+	VHOST_BACKEND_IOTLB_MSG = 1,
 };
 
 #define VHOST_F_PROTOCOL_FEATURES (1ull << 30)
@@ -34,6 +41,7 @@ enum vhost_request {
 #define VHOST_PROTOCOL_F_MQ        (1ull << 0)
 #define VHOST_PROTOCOL_F_REPLY_ACK (1ull << 3)
 #define VHOST_PROTOCOL_F_NET_MTU   (1ull << 4)
+#define VHOST_PROTOCOL_F_BACKEND_REQ (1ull << 5)
 #define VHOST_PROTOCOL_F_CONFIG    (1ull << 9)
 #define VHOST_PROTOCOL_F_STATUS    (1ull << 16)
 
@@ -42,6 +50,22 @@ enum vhost_request {
 #define VHOST_NEED_REPLY 0x8u
 
 #define VHOST_MAX_CONFIG  256
+
+enum vhost_iotlb_type {
+	VHOST_IOTLB_MISS = 1,
+	VHOST_IOTLB_UPDATE = 2,
+	VHOST_IOTLB_INVALIDATE = 3,
+	VHOST_IOTLB_ACCESS_FAIL = 4,
+};
+
+#define VHOST_ACCESS_RO 1
+#define VHOST_ACCESS_WO 2
+
+/* "IOTLB message": struct vhost_iotlb_msg of <linux/vhost_types.h>. */
+struct vhost_iotlb {
+	uint64_t iova, size, user_addr;
+	uint8_t perm, type, padding[6];
+};
 
 struct vhost_msg {
 	uint32_t request, flags, size;
@@ -62,6 +86,7 @@ struct vhost_msg {
 			uint32_t offset, size, flags;
 			uint8_t data[VHOST_MAX_CONFIG];
 		} __attribute__((packed)) config;
+		struct vhost_iotlb iotlb;
 	} __attribute__((packed)) p;
 } __attribute__((packed));
 
@@ -69,6 +94,7 @@ struct vhost_msg {
 
 _Static_assert(VHOST_HDR_SIZE == 12, "vhost-user header");
 _Static_assert(sizeof(struct vhost_region) == 32, "vhost-user memory region");
+_Static_assert(sizeof(struct vhost_iotlb) == 32, "vhost-user IOTLB message");
 
 /**
  * Send a message; with REPLY_ACK negotiated, wait for its acknowledgement.
@@ -88,6 +114,41 @@ int vhost_call(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size);
 /** The two halves of vhost_call(). */
 int vhost_ask(struct virtio_dev *vd, struct vhost_msg *msg);
 int vhost_answer(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size);
+
+/** Read what is there of at most @size bytes, closing descriptors that come with it. Return: as recv(). */
+ssize_t vhost_read(int fd, void *buf, size_t size);
+
+/* ---- vhost_iotlb.c ---- */
+
+/** Does the backend translate addresses by what it is told? */
+static inline bool
+vhost_iotlb_on(const struct virtio_dev *vd)
+{
+	return vd->features & VIRTIO_F_ACCESS_PLATFORM;
+}
+
+/** The protocol features it takes, where the backend and the user want it; 0 where not. */
+uint64_t vhost_iotlb_wants(const struct virtio_dev *vd, uint64_t offered_protocol);
+
+/** Make the backend's channel to us. Return: 0; what vhost_send() returns; no descriptor left. */
+int vhost_channel_open(struct virtio_dev *vd);
+void vhost_channel_close(struct virtio_dev *vd);
+
+/**
+ * Hear a bounded number of the backend's messages.
+ *
+ * @answer: now; otherwise, in the middle of another message to it, they are remembered.
+ */
+void vhost_channel_serve(struct virtio_dev *vd, bool answer);
+
+/** A new memory table was sent: nothing of the old one is asked for any more. */
+void vhost_iotlb_renew(struct virtio_dev *vd);
+
+/** Tell the backend all that is mapped, so that it need not ask. Return: 0; what vhost_send() returns. */
+int vhost_iotlb_push(struct virtio_dev *vd);
+
+/** A mapping is about to end: see ioas_on_unmap(). @arg: the struct virtio_dev. */
+int vhost_iotlb_forget(void *arg, const struct ioas_entry *e);
 
 /* ---- vhost_conn.c ---- */
 

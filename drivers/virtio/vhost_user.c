@@ -5,7 +5,6 @@
  */
 #include <fcntl.h>
 
-#include "ioas/ioas.h"
 #include "vhost_msg.h"
 
 #define PROCESS_END_NS     50000000ull
@@ -52,20 +51,22 @@ set_fd(struct virtio_dev *vd, uint32_t request, uint32_t index, int fd)
 static int
 negotiate_protocol(struct virtio_dev *vd)
 {
-	const uint64_t wanted = VHOST_PROTOCOL_F_MQ | VHOST_PROTOCOL_F_REPLY_ACK |
-				VHOST_PROTOCOL_F_NET_MTU | VHOST_PROTOCOL_F_CONFIG |
-				VHOST_PROTOCOL_F_STATUS;
+	uint64_t wanted = VHOST_PROTOCOL_F_MQ | VHOST_PROTOCOL_F_REPLY_ACK | VHOST_PROTOCOL_F_NET_MTU |
+			  VHOST_PROTOCOL_F_CONFIG | VHOST_PROTOCOL_F_STATUS;
 	uint64_t offered, queues;
 	int ret = get_u64(vd, VHOST_GET_PROTOCOL_FEATURES, &offered);
 
 	if (ret < 0)
 		return ret;
+	wanted |= vhost_iotlb_wants(vd, offered);
 	ret = set_u64(vd, VHOST_SET_PROTOCOL_FEATURES, offered & wanted);
 	if (ret < 0)
 		return ret;
 	vd->vu.protocol = offered & wanted;
-	if (!(vd->vu.protocol & VHOST_PROTOCOL_F_MQ))
-		return 0;
+	if (vd->vu.protocol & VHOST_PROTOCOL_F_BACKEND_REQ)
+		ret = vhost_channel_open(vd);
+	if (ret < 0 || !(vd->vu.protocol & VHOST_PROTOCOL_F_MQ))
+		return ret;
 	ret = get_u64(vd, VHOST_GET_QUEUE_NUM, &queues);
 	if (ret < 0)
 		return ret;
@@ -116,6 +117,15 @@ read_config(struct virtio_dev *vd)
 	return 0;
 }
 
+static int
+no_iotlb(const struct virtio_dev *vd)
+{
+	return baton_err(ENOTSUP, "the backend at %s translates no addresses: that takes VIRTIO_F_ACCESS_PLATFORM (bit 33 of features "
+				  "%#llx) and the protocol features BACKEND_REQ and REPLY_ACK (bits 5 and 3); start it with them (DPDK: "
+				  "iommu-support=1), or leave iommu_platform=1 out when the port is opened",
+			 vd->vu.path, (unsigned long long)vd->offered);
+}
+
 /* Is a backend that came after the first one fit for the queues that were set up for that? */
 static int
 check_fit(struct virtio_dev *vd)
@@ -130,6 +140,8 @@ check_fit(struct virtio_dev *vd)
 		return baton_err(ENOTSUP, "the backend at %s offers features %#llx, without %#llx that the one before it "
 					  "had: start the same again, or close the port and open it anew",
 				 vd->vu.path, (unsigned long long)vd->offered, (unsigned long long)missing);
+	if ((vd->first & VIRTIO_F_ACCESS_PLATFORM) && !(vd->vu.protocol & VHOST_PROTOCOL_F_BACKEND_REQ))
+		return no_iotlb(vd);
 	if (pairs > vd->max_pairs)
 		return baton_err(ENOTSUP, "the backend at %s has %llu queue pairs, %u are in use: start it with as many",
 				 vd->vu.path, (unsigned long long)vd->max_pairs, pairs);
@@ -170,6 +182,8 @@ vhost_handshake(struct virtio_dev *vd)
 		return ret;
 	vd->link = 1;
 	ret = read_config(vd);
+	if (!ret && !vd->vu.open && vd->vu.iommu_platform == 1 && !(vd->vu.protocol & VHOST_PROTOCOL_F_BACKEND_REQ))
+		ret = no_iotlb(vd);
 	if (ret < 0 || !vd->vu.open)
 		return ret;
 	ret = check_fit(vd);
@@ -184,8 +198,9 @@ vhost_handshake(struct virtio_dev *vd)
 int
 vhost_make_space(struct virtio_dev *vd)
 {
-	const struct dma_reach *reach = &vd->port.reach;
+	struct dma_reach *reach = &vd->port.reach;
 	struct baton_ioas_config config;
+	int ret;
 
 	baton_ioas_config_init(&config);
 	vd->port.reach.local = true;
@@ -193,7 +208,10 @@ vhost_make_space(struct virtio_dev *vd)
 	config.backend = BATON_IOAS_VHOST;
 	config.windows = reach->windows;
 	config.n_windows = reach->n_windows;
-	return baton_ioas_create(vd->port.ctx, &config, &vd->port.reach.ioas);
+	ret = baton_ioas_create(vd->port.ctx, &config, &reach->ioas);
+	if (!ret)
+		ioas_on_unmap(reach->ioas, vhost_iotlb_forget, vd);
+	return ret;
 }
 
 void
@@ -255,6 +273,7 @@ vu_publish(struct virtio_dev *vd)
 	vu->alias = n == vu->n_regions && !memcmp(region, vu->region, n * sizeof(*region)) ? USER_ALIAS : 0;
 	for (uint32_t i = 0; i < n; i++)
 		region[i].user_addr += vu->alias;
+	vhost_iotlb_renew(vd);
 	memcpy(vu->region, region, n * sizeof(*region));
 	memcpy(msg.p.memory.regions, region, n * sizeof(*region));
 	vu->n_regions = n;
@@ -265,31 +284,50 @@ vu_publish(struct virtio_dev *vd)
 
 /* ---- rings ---- */
 
+/* Rings are named by user addresses, or, to a backend that translates, by those of the device ("Ring addresses"). */
 static uint64_t
-user_address(const struct virtio_dev *vd, const void *at)
+ring_address(const struct virtio_dev *vd, const void *at)
 {
+	if (vhost_iotlb_on(vd))
+		return vd->ring_iova + (uint64_t)((const uint8_t *)at - vd->ring_base);
 	return (uintptr_t)at + vd->vu.alias;
 }
 
 static int
-start_ring(struct virtio_dev *vd, struct virtq *vq)
+describe_ring(struct virtio_dev *vd, struct virtq *vq)
 {
 	struct vhost_msg msg = { .request = VHOST_SET_VRING_ADDR, .size = sizeof(msg.p.addr),
 				 .p.addr = { .index = vq->vring,
-					     .desc = user_address(vd, vq->desc),
-					     .used = user_address(vd, vq->used),
-					     .avail = user_address(vd, vq->avail) } };
+					     .desc = ring_address(vd, vq->desc),
+					     .used = ring_address(vd, vq->used),
+					     .avail = ring_address(vd, vq->avail) } };
 	int ret = set_state(vd, VHOST_SET_VRING_NUM, vq->vring, vq->q.descs);
 
 	if (!ret)
 		ret = set_state(vd, VHOST_SET_VRING_BASE, vq->vring, 0);
 	if (!ret)
 		ret = vhost_send(vd, &msg, NULL, 0);
-	if (!ret)
-		ret = set_fd(vd, VHOST_SET_VRING_CALL, vq->vring, vq->q.wake_fd);
+	return ret;
+}
+
+static int
+run_ring(struct virtio_dev *vd, struct virtq *vq)
+{
+	int ret = set_fd(vd, VHOST_SET_VRING_CALL, vq->vring, vq->q.wake_fd);
+
 	if (!ret)
 		ret = set_fd(vd, VHOST_SET_VRING_KICK, vq->vring, vq->kick_fd);
 	return ret;
+}
+
+static int
+start_ring(struct virtio_dev *vd, struct virtq *vq)
+{
+	int ret = describe_ring(vd, vq);
+
+	if (!ret)
+		ret = vhost_iotlb_push(vd);
+	return ret ? ret : run_ring(vd, vq);
 }
 
 #define EACH_QUEUE(vd, vq, i)                                                                      \
@@ -355,9 +393,18 @@ bring_up(struct virtio_dev *vd, uint64_t features)
 	if (ret < 0)
 		return ret;
 	vd->vu.knows_rings = 1;
+	/* Entries come when the backend knows all addresses: DPDK looks at every ring again that an entry is for. */
 	EACH_QUEUE(vd, vq, i) {
 		vq->idle = idles(vq);
-		ret = vq->q.stopped && !vq->idle ? 0 : start_ring(vd, vq);
+		ret = vq->q.stopped && !vq->idle ? 0 : describe_ring(vd, vq);
+		if (ret < 0)
+			return ret;
+	}
+	ret = vhost_iotlb_push(vd);
+	if (ret < 0)
+		return ret;
+	EACH_QUEUE(vd, vq, i) {
+		ret = vq->q.stopped && !vq->idle ? 0 : run_ring(vd, vq);
 		if (ret < 0)
 			return ret;
 	}

@@ -124,6 +124,16 @@ enum vhost_state {
 	VHOST_THERE,    /* features agreed on */
 };
 
+/* The backend's own requests to us (vhost_iotlb.c). */
+struct vhost_channel {
+	struct ctx_source src; /* src.fd: our end, -1: there is none */
+	uint8_t in[76];        /* the message being received, `have` bytes of it */
+	uint32_t have;
+	uint32_t owed;         /* entries of the memory table that were asked for; bits */
+	uint32_t dead;         /* those that are mapped no more */
+	uint64_t misses, ignored;
+};
+
 struct vhost_user {
 	struct ctx_source src;      /* src.fd: the socket, -1 in VHOST_AWAY */
 	struct ctx_source listener; /* server=1; else fd -1 */
@@ -140,10 +150,15 @@ struct vhost_user {
 	uint64_t alias;        /* our addresses are named with this added */
 	uint64_t reconnects;
 	uint32_t failures;     /* to come back, one after the other */
+	struct vhost_channel channel;
+	uint8_t iommu_platform; /* the argument; 2: not given */
 	uint8_t server, reconnect, open, watched, said_waiting, said_unfit, knows_rings;
 	uint8_t orphaned;      /* the rings are those of a backend whose connection is gone: old_pidfd's */
 	char path[108];
 };
+
+/** The transport's own counters. */
+void vhost_xstats(const struct virtio_dev *vd, struct port_xstats *list);
 
 #define CTRL_MACS 64
 

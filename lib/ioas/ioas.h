@@ -58,6 +58,11 @@ const struct baton_mapping *ioas_next(const struct baton_ioas *ioas, const struc
 const struct baton_mapping *ioas_find_iova(const struct baton_ioas *ioas, uint64_t iova,
 					   struct ioas_entry *out);
 
+/**
+ * Have @fn called before a mapping of a `vhost` address space ends, to take it from the backend. When that fails, the mapping stays.
+ */
+void ioas_on_unmap(struct baton_ioas *ioas, int (*fn)(void *arg, const struct ioas_entry *e), void *arg);
+
 /** Destroy what a context that ends has of address spaces. Return: 0; -EBUSY, and nothing changed.
  */
 int ioas_destroy_all(struct baton_ctx *ctx);

@@ -394,21 +394,27 @@ baton_ioas_unmap(struct baton_mapping *m)
 	return 0;
 }
 
+void
+ioas_describe(const struct baton_mapping *m, struct ioas_entry *out)
+{
+	*out = (struct ioas_entry){
+		.name = m->name,
+		.va = m->info.va,
+		.bytes = m->info.bytes,
+		.iova = m->info.iova,
+		.flags = m->flags,
+		.fd = m->fd,
+		.fd_offset = m->fd_offset,
+	};
+}
+
 const struct baton_mapping *
 ioas_next(const struct baton_ioas *ioas, const struct baton_mapping *at, struct ioas_entry *out)
 {
 	const struct baton_mapping *m = at ? at->next : ioas->mappings;
 
 	if (m)
-		*out = (struct ioas_entry){
-			.name = m->name,
-			.va = m->info.va,
-			.bytes = m->info.bytes,
-			.iova = m->info.iova,
-			.flags = m->flags,
-			.fd = m->fd,
-			.fd_offset = m->fd_offset,
-		};
+		ioas_describe(m, out);
 	return m;
 }
 

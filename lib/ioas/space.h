@@ -99,6 +99,10 @@ struct baton_ioas {
 	uint64_t mappings_limit;
 	struct iova_space space;
 
+	/* vhost: see ioas_on_unmap() */
+	int (*on_unmap)(void *arg, const struct ioas_entry *e);
+	void *unmap_arg;
+
 	struct ioas_device *devices;
 	struct baton_mapping *mappings;
 	unsigned n_devices, n_mappings;
@@ -107,6 +111,9 @@ struct baton_ioas {
 
 extern const struct ioas_ops ioas_iommufd, ioas_type1, ioas_compat, ioas_noiommu, ioas_flat,
 	ioas_vhost;
+
+/** A mapping as others see it. */
+void ioas_describe(const struct baton_mapping *m, struct ioas_entry *out);
 
 /** The backend of that number; NULL for AUTO, which is none. */
 const struct ioas_ops *ioas_ops_of(enum baton_ioas_backend backend);

@@ -45,6 +45,24 @@ vhost_limits(struct baton_ioas *ioas, struct ioas_limits *out)
 	return 0;
 }
 
+static int
+vhost_unmap(struct baton_ioas *ioas, const struct baton_mapping *m)
+{
+	struct ioas_entry e;
+
+	if (!ioas->on_unmap)
+		return 0;
+	ioas_describe(m, &e);
+	return ioas->on_unmap(ioas->unmap_arg, &e);
+}
+
+void
+ioas_on_unmap(struct baton_ioas *ioas, int (*fn)(void *arg, const struct ioas_entry *e), void *arg)
+{
+	ioas->on_unmap = fn;
+	ioas->unmap_arg = arg;
+}
+
 const struct ioas_ops ioas_vhost = {
 	.name = "vhost",
 	.backend = BATON_IOAS_VHOST,
@@ -55,4 +73,6 @@ const struct ioas_ops ioas_vhost = {
 	.close = vhost_close,
 	.attach = vhost_attach,
 	.limits = vhost_limits,
+	.unmap = vhost_unmap,
+	.unmap_call = "the IOTLB message INVALIDATE",
 };

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The device IOTLB ("IOMMU support"): a backend that offers VIRTIO_F_ACCESS_PLATFORM reaches an address only after it was told the entry for
+ * it. The entries are the mappings of the port's address space, one for each, and all are told when a ring starts, so that the
+ * queues run whether or not anybody polls the context. A backend that lost one asks for it on a channel of its own; what it asks
+ * for beside them is a fault.
+ */
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "vhost_msg.h"
+
+#define BATCH 64 /* of a backend's messages heard at once */
+
+static struct virtio_dev *
+dev_of_channel(struct ctx_source *src)
+{
+	return (struct virtio_dev *)(void *)((char *)src - offsetof(struct virtio_dev, vu.channel.src));
+}
+
+/* ---- entries ---- */
+
+/* Its number in the memory table, if that is still mapped as it was sent; else -1. */
+static int
+find_region(const struct virtio_dev *vd, uint64_t iova, struct ioas_entry *e)
+{
+	const struct vhost_user *vu = &vd->vu;
+
+	if (!ioas_find_iova(vd->port.reach.ioas, iova, e))
+		return -1;
+	for (uint32_t i = 0; i < vu->n_regions; i++)
+		if (vu->region[i].guest_addr == e->iova && vu->region[i].size == e->bytes && !(vu->channel.dead & 1u << i))
+			return (int)i;
+	return -1;
+}
+
+static uint8_t
+perm_of(unsigned flags)
+{
+	return (uint8_t)((flags & BATON_MAP_READ ? VHOST_ACCESS_RO : 0) | (flags & BATON_MAP_WRITE ? VHOST_ACCESS_WO : 0));
+}
+
+static void
+fill(struct vhost_msg *msg, const struct vhost_region *r, enum vhost_iotlb_type type, uint8_t perm)
+{
+	*msg = (struct vhost_msg){
+		.request = VHOST_IOTLB_MSG,
+		.size = sizeof(msg->p.iotlb),
+		.p.iotlb = { .iova = r->guest_addr, .size = r->size, .user_addr = r->user_addr, .perm = perm, .type = (uint8_t)type },
+	};
+}
+
+int
+vhost_iotlb_push(struct virtio_dev *vd)
+{
+	const struct vhost_user *vu = &vd->vu;
+	int ret = 0;
+
+	for (uint32_t i = 0; vhost_iotlb_on(vd) && i < vu->n_regions && !ret; i++) {
+		struct vhost_msg msg;
+		struct ioas_entry e;
+
+		if (find_region(vd, vu->region[i].guest_addr, &e) != (int)i)
+			continue;
+		fill(&msg, &vu->region[i], VHOST_IOTLB_UPDATE, perm_of(e.flags));
+		ret = vhost_send(vd, &msg, NULL, 0);
+	}
+	return ret;
+}
+
+int
+vhost_iotlb_forget(void *arg, const struct ioas_entry *e)
+{
+	struct virtio_dev *vd = arg;
+	struct vhost_user *vu = &vd->vu;
+	struct ioas_entry now;
+	struct vhost_msg msg;
+	int i = vhost_iotlb_on(vd) && vu->src.fd >= 0 ? find_region(vd, e->iova, &now) : -1, ret;
+
+	if (i < 0)
+		return 0;
+	vu->channel.dead |= 1u << i; /* before anything that it may ask for meanwhile is answered */
+	vu->channel.owed &= ~(1u << i);
+	fill(&msg, &vu->region[i], VHOST_IOTLB_INVALIDATE, 0);
+	ret = vhost_send(vd, &msg, NULL, 0);
+	/* Who is not there any more has confirmed, or else not, that it let go: that is not ours to decide. */
+	return ret == -EREMOTEIO ? ret : 0;
+}
+
+void
+vhost_iotlb_renew(struct virtio_dev *vd)
+{
+	vd->vu.channel.owed = vd->vu.channel.dead = 0;
+}
+
+void
+vhost_xstats(const struct virtio_dev *vd, struct port_xstats *list)
+{
+	port_xstat(list, vd->vu.channel.misses, "iotlb_misses");
+	port_xstat(list, vd->vu.channel.ignored, "backend_requests_ignored");
+}
+
+/* Acknowledgements are not asked for: this may be in the middle of waiting for another one. */
+static void
+answer_owed(struct virtio_dev *vd)
+{
+	struct vhost_channel *ch = &vd->vu.channel;
+
+	for (unsigned left = 2 * VHOST_MAX_REGIONS; ch->owed && left; left--) {
+		unsigned i = (unsigned)__builtin_ctz(ch->owed);
+		struct vhost_msg msg;
+		struct ioas_entry e;
+
+		ch->owed &= ~(1u << i);
+		if (find_region(vd, vd->vu.region[i].guest_addr, &e) != (int)i)
+			continue;
+		fill(&msg, &vd->vu.region[i], VHOST_IOTLB_UPDATE, perm_of(e.flags));
+		if (vhost_ask(vd, &msg) < 0)
+			return; /* disconnected */
+	}
+}
+
+/* ---- the channel ---- */
+
+uint64_t
+vhost_iotlb_wants(const struct virtio_dev *vd, uint64_t offered)
+{
+	const uint64_t both = VHOST_PROTOCOL_F_BACKEND_REQ | VHOST_PROTOCOL_F_REPLY_ACK;
+
+	if (!(vd->offered & VIRTIO_F_ACCESS_PLATFORM) || (offered & both) != both || !vd->vu.iommu_platform)
+		return 0;
+	/* Later backends serve the features that the first one agreed to. */
+	return vd->vu.open && !(vd->first & VIRTIO_F_ACCESS_PLATFORM) ? 0 : both;
+}
+
+void
+vhost_channel_close(struct virtio_dev *vd)
+{
+	struct vhost_channel *ch = &vd->vu.channel;
+
+	if (ch->src.fd < 0)
+		return;
+	ctx_source_del(vd->port.ctx, &ch->src);
+	close(ch->src.fd);
+	ch->src.fd = -1;
+	ch->have = 0;
+	ch->owed = 0;
+}
+
+static void
+on_channel(struct ctx_source *src, uint32_t events)
+{
+	vhost_channel_serve(dev_of_channel(src), true);
+}
+
+int
+vhost_channel_open(struct virtio_dev *vd)
+{
+	struct vhost_msg msg = { .request = VHOST_SET_BACKEND_REQ_FD };
+	struct vhost_channel *ch = &vd->vu.channel;
+	int ends[2], ret;
+
+	vhost_channel_close(vd);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return baton_err(errno, "no channel for the backend at %s: %s; if descriptors ran out, raise `ulimit -n`", vd->vu.path,
+				 strerror(errno));
+	ch->src.fd = ends[0];
+	ch->src.ready = on_channel;
+	ret = ctx_source_add(vd->port.ctx, &ch->src, EPOLLIN);
+	if (ret < 0) {
+		close(ch->src.fd);
+		ch->src.fd = -1;
+	} else {
+		ret = vhost_send(vd, &msg, &ends[1], 1);
+	}
+	close(ends[1]);
+	return ret;
+}
+
+/* What the backend says is over: the entries it has stay, and it gets no others. One that ends hangs up here, too. */
+static void
+hang_up(struct virtio_dev *vd, enum baton_log_level level, const char *why)
+{
+	baton_log(vd->port.ctx, level, "%s: the backend at %s %s: its channel is closed, and what it asks for is not heard any more",
+		  vd->port.name, vd->vu.path, why);
+	vhost_channel_close(vd);
+}
+
+/* ---- what it says ---- */
+
+static void
+missed(struct virtio_dev *vd, const struct vhost_iotlb *m)
+{
+	struct vhost_channel *ch = &vd->vu.channel;
+	struct ioas_entry e;
+	int i = find_region(vd, m->iova, &e);
+
+	ch->misses++;
+	if (i >= 0 && !(m->perm & ~perm_of(e.flags)))
+		ch->owed |= 1u << i;
+	else
+		port_fault(&vd->port, m->iova, m->perm & VHOST_ACCESS_WO);
+}
+
+/* Return: whether it was of use. */
+static bool
+hear(struct virtio_dev *vd, const struct vhost_msg *msg)
+{
+	struct vhost_iotlb m;
+
+	if (msg->request != VHOST_BACKEND_IOTLB_MSG || msg->size != sizeof(m) || !vhost_iotlb_on(vd))
+		return false;
+	memcpy(&m, &msg->p, sizeof(m));
+	if (!m.perm || m.perm > (VHOST_ACCESS_RO | VHOST_ACCESS_WO))
+		return false;
+	if (m.type == VHOST_IOTLB_MISS)
+		missed(vd, &m);
+	else if (m.type == VHOST_IOTLB_ACCESS_FAIL)
+		port_fault(&vd->port, m.iova, m.perm & VHOST_ACCESS_WO);
+	else
+		return false;
+	return true;
+}
+
+static void
+reply(struct virtio_dev *vd, uint32_t request, bool ok)
+{
+	struct vhost_msg msg = { .request = request, .flags = VHOST_VERSION | VHOST_REPLY, .size = sizeof(msg.p.u64), .p.u64 = !ok };
+	ssize_t len = VHOST_HDR_SIZE + sizeof(msg.p.u64);
+
+	if (send(vd->vu.channel.src.fd, &msg, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL) != len)
+		hang_up(vd, BATON_LOG_WARN, "asks for replies and does not read them");
+}
+
+/* Have @need bytes of a message. Return: whether they are there; if not, the channel may be closed. */
+static bool
+gather(struct virtio_dev *vd, uint32_t need)
+{
+	struct vhost_channel *ch = &vd->vu.channel;
+
+	while (ch->have < need) {
+		ssize_t n = vhost_read(ch->src.fd, ch->in + ch->have, need - ch->have);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return false;
+		if (n <= 0) {
+			hang_up(vd, BATON_LOG_INFO, "hung up its side");
+			return false;
+		}
+		ch->have += (uint32_t)n;
+	}
+	return true;
+}
+
+/* One message. Return: whether there may be another one. */
+static bool
+next(struct virtio_dev *vd)
+{
+	struct vhost_channel *ch = &vd->vu.channel;
+	struct vhost_msg msg = { 0 };
+	char why[96];
+
+	if (!gather(vd, VHOST_HDR_SIZE))
+		return false;
+	memcpy(&msg, ch->in, VHOST_HDR_SIZE);
+	if ((msg.flags & 3) != VHOST_VERSION || msg.flags & VHOST_REPLY || msg.size > sizeof(ch->in) - VHOST_HDR_SIZE) {
+		snprintf(why, sizeof(why), "sent request %u with flags %#x and %u bytes", msg.request, msg.flags, msg.size);
+		hang_up(vd, BATON_LOG_WARN, why);
+		return false;
+	}
+	if (!gather(vd, VHOST_HDR_SIZE + msg.size))
+		return false;
+	memcpy(&msg.p, ch->in + VHOST_HDR_SIZE, msg.size);
+	ch->have = 0;
+	if (hear(vd, &msg)) {
+		if (msg.flags & VHOST_NEED_REPLY)
+			reply(vd, msg.request, true);
+	} else {
+		ch->ignored++;
+		if (msg.flags & VHOST_NEED_REPLY)
+			reply(vd, msg.request, false);
+	}
+	return ch->src.fd >= 0;
+}
+
+void
+vhost_channel_serve(struct virtio_dev *vd, bool answer)
+{
+	for (unsigned left = BATCH; left && vd->vu.channel.src.fd >= 0 && next(vd); left--)
+		;
+	if (answer)
+		answer_owed(vd);
+}
