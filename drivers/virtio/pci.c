@@ -321,6 +321,8 @@ have(struct virtio_dev *vd)
 
 	if (vp->dev)
 		return 0;
+	if (vd->port.reach.confine && (ret = pci_check_alone(pci_os_of(vd->port.ctx), vp->bdf)) < 0)
+		return baton_err_prefix(ret, "confine=on");
 	ret = pci_open(vd->port.ctx, vp->ioas, vp->bdf, &vp->dev);
 	if (ret < 0)
 		return ret;
@@ -421,8 +423,8 @@ static void
 warn_interrupts(const struct virtio_dev *vd, const struct baton_ioas_info *info)
 {
 	if (vd->port.reach.confine && info->unsafe_interrupts)
-		baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: confined, but interrupts not isolated: there is no interrupt remapping, so the device "
-							"can raise any of the machine", vd->port.name);
+		baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: confined, but interrupts not isolated: allow_unsafe_interrupts is set, and without "
+							"interrupt remapping the device can raise any of the machine", vd->port.name);
 }
 
 /* An address space, and the device in it. */

@@ -69,6 +69,14 @@ int pci_find(const struct pci_os *os, const char *bdf, struct pci_info *info);
 /** Call @fn for every device, by address, until it returns other than 0. Return: what it did; 0; -ENOMEM; -ENODEV without PCI. */
 int pci_each(const struct pci_os *os, int (*fn)(void *arg, const struct pci_info *info), void *arg);
 
+/**
+ * Is it the only device of its IOMMU group, bridges aside? Whether the others have drivers makes no difference: they reach what it
+ * reaches. A device without a group is nobody's neighbour.
+ *
+ * Return: 0; -EBUSY with the others, and what to do; another negative errno when it cannot be told.
+ */
+int pci_check_alone(const struct pci_os *os, const char *bdf);
+
 /* ---- an open device ---- */
 
 struct pci_window {

@@ -118,9 +118,68 @@ pci_each(const struct pci_os *os, int (*fn)(void *arg, const struct pci_info *in
 	return ret;
 }
 
+/* ---- its IOMMU group ---- */
+
+#define CLASS_PCI_BRIDGE 0x0604
+
 struct name_list {
+	const struct pci_os *os;
+	const char *but; /* whose neighbours are asked for */
+	char one[64];
 	char text[256];
 };
+
+/* Bridges on the way to the others only pass on what those send; VFIO, too, takes no offence at them. */
+static void
+add_neighbour(struct name_list *l, const char *name)
+{
+	size_t len = strlen(l->text);
+	struct pci_info info = { .class = 0 };
+	char bdf[PCI_BDF_SIZE];
+
+	if (name[0] == '.' || !strcmp(name, l->but))
+		return;
+	if (pci_parse_bdf(name, bdf) && read_info(l->os, bdf, &info) == 0 && info.class >> 8 == CLASS_PCI_BRIDGE)
+		return;
+	if (!len)
+		snprintf(l->one, sizeof(l->one), "%.*s", (int)sizeof(l->one) - 1, name);
+	snprintf(l->text + len, sizeof(l->text) - len, "%s%s (%s)", len ? ", " : "", name,
+		 info.driver[0] ? info.driver : "no driver");
+}
+
+int
+pci_check_alone(const struct pci_os *os, const char *bdf)
+{
+	struct name_list l = { .os = os, .but = bdf };
+	char path[256], group[256];
+	struct dirent **list;
+	ssize_t len;
+	int n;
+
+	snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/iommu_group", os->sys, bdf);
+	len = readlink(path, group, sizeof(group) - 1);
+	if (len < 0 && errno == ENOENT)
+		return 0; /* no such device, or no IOMMU: opening it says so */
+	group[len < 0 ? 0 : len] = '\0';
+	snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/iommu_group/devices", os->sys, bdf);
+	n = scandir(path, &list, NULL, alphasort);
+	if (n < 0)
+		return baton_err(errno, "which devices share the IOMMU group of %s cannot be told: "
+					"/sys/bus/pci/devices/%s/iommu_group/devices: %s", bdf, bdf, strerror(errno));
+	for (int i = 0; i < n; i++) {
+		add_neighbour(&l, list[i]->d_name);
+		free(list[i]);
+	}
+	free(list);
+	if (!l.text[0])
+		return 0;
+	return baton_err(EBUSY, "%s shares its IOMMU group %s with %s, and what is mapped for one device of a group, all of them reach: "
+				"put it into a slot of its own, or take the others away (echo 1 > /sys/bus/pci/devices/%s/remove)",
+			 bdf, strrchr(group, '/') ? strrchr(group, '/') + 1 : group, l.text, l.one);
+}
+
+/* ---- who else is there ---- */
+
 
 static int
 add_name(void *arg, const struct pci_info *info)
@@ -137,7 +196,7 @@ add_name(void *arg, const struct pci_info *info)
 int
 pci_find(const struct pci_os *os, const char *bdf, struct pci_info *info)
 {
-	struct name_list l = { "" };
+	struct name_list l = { .os = os };
 	int ret = read_info(os, bdf, info);
 
 	if (!ret)

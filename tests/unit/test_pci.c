@@ -120,6 +120,45 @@ no_bus(void **state)
 	says("no PCI bus");
 }
 
+/* Who shares a group with the device reaches what the device reaches. */
+static void
+alone_in_its_group(void **state)
+{
+	struct bench b;
+
+	prepare(&b);
+	assert_int_equal(pci_check_alone(&b.fake->os, FAKE_BDF), 0); /* none: no IOMMU */
+	assert_int_equal(pci_check_alone(&b.fake->os, "0000:00:1e.0"), 0); /* no device */
+	fake_pci_group(b.fake, NULL, NULL, NULL);
+	assert_int_equal(pci_check_alone(&b.fake->os, FAKE_BDF), 0);
+	fake_pci_group(b.fake, "0000:00:1c.0", "0x060400\n", "pcieport");
+	fake_pci_group(b.fake, "0000:00:1c.1", "0x060401\n", NULL);
+	assert_int_equal(pci_check_alone(&b.fake->os, FAKE_BDF), 0);
+	fake_pci_group(b.fake, "0000:00:1f.0", "0x060100\n", NULL); /* an ISA bridge does DMA of its own */
+	assert_int_equal(pci_check_alone(&b.fake->os, FAKE_BDF), -EBUSY);
+	says(FAKE_BDF " shares its IOMMU group 7 with 0000:00:1f.0 (no driver), and");
+	says("echo 1 > /sys/bus/pci/devices/0000:00:1f.0/remove");
+	fake_pci_group(b.fake, "0000:00:04.0", "0x020000\n", "vfio-pci");
+	assert_int_equal(pci_check_alone(&b.fake->os, FAKE_BDF), -EBUSY);
+	says("with 0000:00:04.0 (vfio-pci), 0000:00:1f.0 (no driver), and");
+	down(&b);
+}
+
+/* Sysfs without a list of the group's devices: refused, not taken for alone. */
+static void
+group_that_is_not_told(void **state)
+{
+	char path[128];
+	struct bench b;
+
+	prepare(&b);
+	snprintf(path, sizeof(path), "%s/bus/pci/devices/" FAKE_BDF "/iommu_group", b.fake->sys);
+	assert_int_equal(symlink("../../../../groups/9", path), 0);
+	assert_int_equal(pci_check_alone(&b.fake->os, FAKE_BDF), -ENOENT);
+	says("cannot be told");
+	down(&b);
+}
+
 /* ---- capabilities ---- */
 
 static void
@@ -433,6 +472,8 @@ main(void)
 		cmocka_unit_test(addresses),
 		cmocka_unit_test(who_is_there),
 		cmocka_unit_test(no_bus),
+		cmocka_unit_test(alone_in_its_group),
+		cmocka_unit_test(group_that_is_not_told),
 		cmocka_unit_test(honest_list),
 		cmocka_unit_test(longest_list),
 		cmocka_unit_test(lying_list),

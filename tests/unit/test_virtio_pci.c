@@ -328,6 +328,47 @@ needs_a_reset(void **state)
 	down(&b);
 }
 
+/* ---- confined ---- */
+
+static void
+confined_only_where_it_can_be(void **state)
+{
+	struct bench b;
+
+	prepare(&b, FAKE_FEATURES, 1);
+	snprintf(b.args, sizeof(b.args), ",ioas=flat,confine=on");
+	assert_int_equal(try_open(&b), -ENOTSUP);
+	says("nothing stands between device " FAKE_BDF " and memory in an address space of kind flat");
+	snprintf(b.args, sizeof(b.args), ",ioas=noiommu,confine=on");
+	assert_int_equal(try_open(&b), -ENOTSUP);
+	says("kind noiommu");
+	assert_int_equal(b.fake->attached, 0);
+	down(&b);
+}
+
+static void
+confined_in_a_shared_group(void **state)
+{
+	struct bench b;
+
+	prepare(&b, FAKE_FEATURES, 1);
+	fake_pci_group(b.fake, "0000:00:1c.0", "0x060400\n", "pcieport");
+	fake_pci_group(b.fake, "0000:00:04.0", "0x020000\n", "vfio-pci");
+	snprintf(b.args, sizeof(b.args), ",ioas=type1,confine=on");
+	b.own_space = true;
+	assert_int_equal(try_open(&b), -EBUSY);
+	says("confine=on: " FAKE_BDF " shares its IOMMU group 7 with 0000:00:04.0 (vfio-pci)");
+	assert_int_equal(b.fake->attached, 0);
+	assert_null(b.ctx->ioases); /* its address space went with it */
+	/* What is not confined may have neighbours. */
+	b.args[0] = '\0';
+	b.own_space = false;
+	must(try_open(&b));
+	must(try_start(&b));
+	traffic(&b);
+	down(&b);
+}
+
 /* ---- each call fails ---- */
 
 static void
@@ -379,6 +420,8 @@ main(void)
 		cmocka_unit_test(pci_error),
 		cmocka_unit_test(dies_while_running),
 		cmocka_unit_test(needs_a_reset),
+		cmocka_unit_test(confined_only_where_it_can_be),
+		cmocka_unit_test(confined_in_a_shared_group),
 		cmocka_unit_test(nth_call_fails),
 	};
 
