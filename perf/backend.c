@@ -50,19 +50,22 @@ cycles_hz(void)
 
 /* ---- data path ---- */
 
-static void
-mark_one_buffer(struct backend *b, uint64_t addr)
+uint8_t *
+backend_at(const struct backend *b, uint64_t addr)
 {
-	for (unsigned i = 0; i < b->n_regions; i++) {
-		const struct backend_region *r = &b->region[i];
+	for (unsigned i = 0; i < b->n_regions; i++)
+		if (addr - b->region[i].guest < b->region[i].size)
+			return b->region[i].base + (addr - b->region[i].guest);
+	return NULL;
+}
 
-		if (addr - r->guest < r->size) {
-			struct wire_net_header *h = (void *)(r->base + (addr - r->guest));
+static void
+mark_buffers(struct backend *b, uint64_t addr, unsigned n)
+{
+	struct wire_net_header *h = (void *)backend_at(b, addr);
 
-			__atomic_store_n(&h->num_buffers, 1, __ATOMIC_RELAXED);
-			return;
-		}
-	}
+	if (h)
+		__atomic_store_n(&h->num_buffers, (uint16_t)n, __ATOMIC_RELAXED);
 }
 
 static unsigned
@@ -80,7 +83,7 @@ recycle(struct backend_ring *r, unsigned max, uint32_t len, struct backend *mark
 		const uint32_t pos = (r->next + i) & mask, id = r->avail->ring[pos] & mask;
 
 		if (mark)
-			mark_one_buffer(mark, r->desc[id].addr);
+			mark_buffers(mark, r->desc[id].addr, 1);
 		r->used->ring[pos] = (struct wire_used_elem){ .id = id, .len = len };
 	}
 	r->next = (uint16_t)(r->next + n);
@@ -93,6 +96,36 @@ unsigned
 backend_receive(struct backend *b, unsigned max)
 {
 	return recycle(&b->ring[BACKEND_RX], max, b->rx_len, b->mergeable ? b : NULL);
+}
+
+unsigned
+backend_receive_long(struct backend *b, unsigned packets)
+{
+	struct backend_ring *r = &b->ring[BACKEND_RX];
+	const uint32_t mask = r->mask;
+	unsigned n = 0;
+
+	for (; packets; packets--) {
+		const uint16_t free_ = (uint16_t)(__atomic_load_n(&r->avail->idx, __ATOMIC_ACQUIRE) - r->next);
+		const uint16_t first = r->avail->ring[r->next & mask] & mask;
+		uint16_t segs = 0;
+
+		for (uint32_t left = b->rx_len; left; segs++) {
+			const uint32_t pos = (r->next + segs) & mask, id = r->avail->ring[pos] & mask;
+			const uint32_t len = left < r->desc[id].len ? left : r->desc[id].len;
+
+			if (segs == free_)
+				return n;
+			r->used->ring[pos] = (struct wire_used_elem){ .id = id, .len = len };
+			left -= len;
+		}
+		mark_buffers(b, r->desc[first].addr, segs);
+		r->next = (uint16_t)(r->next + segs);
+		r->packets++;
+		n++;
+		__atomic_store_n(&r->used->idx, r->next, __ATOMIC_RELEASE);
+	}
+	return n;
 }
 
 unsigned

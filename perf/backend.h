@@ -94,6 +94,14 @@ void backend_serve(struct backend *const *backends, unsigned n, int timeout_ms);
 /** Complete at most @max descriptors of the RX ring, each with one packet. Return: how many. */
 unsigned backend_receive(struct backend *b, unsigned max);
 
+/**
+ * Complete @packets, each with as many descriptors as it fills, and its num_buffers. Return: how many.
+ */
+unsigned backend_receive_long(struct backend *b, unsigned packets);
+
+/** Where the device sees an address of a descriptor; NULL: nowhere. */
+uint8_t *backend_at(const struct backend *b, uint64_t addr);
+
 /** Complete all that the front-end has sent. Return: how many packets. */
 unsigned backend_transmit(struct backend *b);
 

@@ -3,18 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <baton/baton.h>
-
-#include "front.h"
-
-struct baton_front {
-	struct front f;
-	struct baton_ctx *ctx;
-	struct baton_pool *pool;
-	struct baton_worker *worker;
-	struct baton_port *port;
-	struct baton_queue *rx, *tx;
-};
+#include "front_baton.h"
 
 static struct baton_front *
 of(struct front *f)

@@ -234,33 +234,25 @@ set_up_shared(void)
 	return 0;
 }
 
-#define CASE(name, threads, items, begin, run, end)                                                \
-	{                                                                                          \
-		name, threads, items, begin, run, end                                              \
-	}
-#define PEER(row, threads, items, begin, run)                                                      \
-	CASE(row "/peer", threads, items, begin, run, NULL),                                       \
-		CASE(row "/again", threads, items, begin, run, NULL)
-
 const struct gbench_case *
 gbench_cases(void)
 {
 	static const struct gbench_case cases[] = {
-		CASE("token_handover/baton", 1, BURST, begin_handover, run_handover, end_handover),
-		CASE("pool_cache_32/baton", 1, BURST, begin_pool, run_cache, NULL),
-		PEER("pool_cache_32", 1, BURST, begin_shared, run_mempool),
-		CASE("pool_mempool_32/baton", 1, BURST, begin_pool, run_pool, NULL),
-		PEER("pool_mempool_32", 1, BURST, begin_shared, run_mempool),
-		CASE("pool_mbuf_32/baton", 1, BURST, begin_pool, run_pool, NULL),
-		PEER("pool_mbuf_32", 1, BURST, begin_shared, run_mbufs),
-		CASE("stack_rte_ring/baton", 1, STACK_BLOCK, begin_shared, run_stack, end_stack),
-		PEER("stack_rte_ring", 1, STACK_BLOCK, begin_shared, run_rte_ring),
-		CASE("stack_ck_ring/baton", 1, STACK_BLOCK, begin_shared, run_stack, end_stack),
-		PEER("stack_ck_ring", 1, STACK_BLOCK, begin_shared, run_ck_ring),
-		CASE("stack_rte_ring_2t/baton", 2, STACK_BLOCK, begin_shared, run_stack, end_stack),
-		PEER("stack_rte_ring_2t", 2, STACK_BLOCK, begin_shared, run_rte_ring),
-		CASE("stack_ck_ring_2t/baton", 2, STACK_BLOCK, begin_shared, run_stack, end_stack),
-		PEER("stack_ck_ring_2t", 2, STACK_BLOCK, begin_shared, run_ck_ring),
+		GBENCH_CASE("token_handover/baton", 1, BURST, begin_handover, run_handover, end_handover),
+		GBENCH_CASE("pool_cache_32/baton", 1, BURST, begin_pool, run_cache, NULL),
+		GBENCH_PEER("pool_cache_32", 1, BURST, begin_shared, run_mempool, NULL),
+		GBENCH_CASE("pool_mempool_32/baton", 1, BURST, begin_pool, run_pool, NULL),
+		GBENCH_PEER("pool_mempool_32", 1, BURST, begin_shared, run_mempool, NULL),
+		GBENCH_CASE("pool_mbuf_32/baton", 1, BURST, begin_pool, run_pool, NULL),
+		GBENCH_PEER("pool_mbuf_32", 1, BURST, begin_shared, run_mbufs, NULL),
+		GBENCH_CASE("stack_rte_ring/baton", 1, STACK_BLOCK, begin_shared, run_stack, end_stack),
+		GBENCH_PEER("stack_rte_ring", 1, STACK_BLOCK, begin_shared, run_rte_ring, NULL),
+		GBENCH_CASE("stack_ck_ring/baton", 1, STACK_BLOCK, begin_shared, run_stack, end_stack),
+		GBENCH_PEER("stack_ck_ring", 1, STACK_BLOCK, begin_shared, run_ck_ring, NULL),
+		GBENCH_CASE("stack_rte_ring_2t/baton", 2, STACK_BLOCK, begin_shared, run_stack, end_stack),
+		GBENCH_PEER("stack_rte_ring_2t", 2, STACK_BLOCK, begin_shared, run_rte_ring, NULL),
+		GBENCH_CASE("stack_ck_ring_2t/baton", 2, STACK_BLOCK, begin_shared, run_stack, end_stack),
+		GBENCH_PEER("stack_ck_ring_2t", 2, STACK_BLOCK, begin_shared, run_ck_ring, NULL),
 		{ 0 },
 	};
 

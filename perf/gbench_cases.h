@@ -14,11 +14,24 @@ struct gbench_case {
 	unsigned items;			 /* of one run */
 	void *(*begin)(unsigned thread); /* in the thread, before its runs */
 	void (*run)(void *self);
-	void (*end)(void *self); /* or NULL */
+	void (*end)(void *self);      /* or NULL */
+	double (*timed)(void *self);  /* in place of run: times its own work. Return: seconds */
 };
 
-/** Return: the cases, ended by one without a name; NULL when they could not be set up. */
+#define GBENCH_CASE(row, threads, items, begin, run, end)                                          \
+	{                                                                                          \
+		row, threads, items, begin, run, end, NULL                                         \
+	}
+#define GBENCH_PEER(row, threads, items, begin, run, end)                                          \
+	GBENCH_CASE(row "/peer", threads, items, begin, run, end),                                 \
+		GBENCH_CASE(row "/again", threads, items, begin, run, end)
+
+/*
+ * Return: the cases, ended by one without a name; NULL when they could not be set up. In this order: the first starts DPDK.
+ */
 const struct gbench_case *gbench_cases(void);
+const struct gbench_case *gbench_slot_cases(void);
+const struct gbench_case *gbench_bounce_cases(void);
 
 #ifdef __cplusplus
 }

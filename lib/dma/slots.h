@@ -13,6 +13,7 @@
 #define BATON_DMA_SLOTS_H
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/simd.h"
 #include "base/stack.h"
@@ -100,6 +101,23 @@ dma_slot_settle(struct slot_cache *c)
 {
 	if (baton_unlikely(c->n > c->most))
 		dma_slot_spill(c);
+}
+
+/** Pop the topmost @n, which are there. */
+static inline void
+dma_slot_get(struct slot_cache *c, uint32_t *slots, unsigned n)
+{
+	c->n -= n;
+	memcpy(slots, c->idx + c->n, n * sizeof(*slots));
+}
+
+/** @n <= DMA_SLOT_BURST that were popped come back. */
+static inline void
+dma_slot_put(struct slot_cache *c, const uint32_t *slots, unsigned n)
+{
+	memcpy(c->idx + c->n, slots, n * sizeof(*slots));
+	c->n += n;
+	dma_slot_settle(c);
 }
 
 static inline uint8_t *

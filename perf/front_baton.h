@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a front-end of Baton is made of, for who drives its queues by hand. */
+#ifndef PERF_FRONT_BATON_H
+#define PERF_FRONT_BATON_H
+
+#include <baton/baton.h>
+
+#include "front.h"
+
+struct baton_front {
+	struct front f;
+	struct baton_ctx *ctx;
+	struct baton_pool *pool;
+	struct baton_worker *worker;
+	struct baton_port *port;
+	struct baton_queue *rx, *tx;
+};
+
+#endif
