@@ -226,15 +226,15 @@ virtq_empty(struct virtq *vq, bool confirmed, struct dma_ward *ward)
 		struct baton_pool *pool;
 		uint32_t buf;
 
-		if (!in_ring(vq, i))
-			continue;
-		buf = SHADOW_BUF(vq->shadow[i]);
-		pool = q->tx ? q->port->ctx->pools[SHADOW_POOL(vq->shadow[i])] : q->pool;
-		if (confirmed)
-			dma_home(pool, &buf, 1);
-		else
-			dma_quarantine(ward, pool, buf);
-		vq->shadow[i] = SHADOW_NONE;
+		if (in_ring(vq, i)) {
+			buf = SHADOW_BUF(vq->shadow[i]);
+			pool = q->tx ? q->port->ctx->pools[SHADOW_POOL(vq->shadow[i])] : q->pool;
+			if (confirmed)
+				dma_home(pool, &buf, 1);
+			else
+				dma_quarantine(ward, pool, buf);
+		}
+		vq->shadow[i] = SHADOW_NONE; /* also where a slot was: that is no buffer */
 	}
 	vq->used_idx = vq->avail_idx = vq->head = vq->tail = 0;
 }
