@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "liar_wire.h"
 
@@ -28,11 +29,13 @@
 #define LIAR_F_CTRL_MAC  (1ull << 23)
 #define LIAR_F_PROTOCOL  (1ull << 30)
 #define LIAR_F_VERSION_1 (1ull << 32)
+#define LIAR_F_ACCESS    (1ull << 33)
 #define LIAR_F_IN_ORDER  (1ull << 35)
 
 #define LIAR_P_MQ        (1ull << 0)
 #define LIAR_P_REPLY_ACK (1ull << 3)
 #define LIAR_P_MTU       (1ull << 4)
+#define LIAR_P_BACKEND_REQ (1ull << 5)
 #define LIAR_P_CONFIG    (1ull << 9)
 #define LIAR_P_STATUS    (1ull << 16)
 
@@ -88,6 +91,8 @@ enum liar_lie {
 	LIAR_TWICE,     /* the reply comes twice */
 	LIAR_DRIP,      /* one byte every `value` ms */
 	LIAR_LATE,      /* the reply comes after `value` ms */
+	LIAR_MISSES,    /* before the reply, `value` IOTLB misses, blocking until there is room for them */
+	LIAR_STARVED,   /* the same, and the reply waits until they are answered */
 	LIAR_HALF,      /* the socket is closed when only the header of the request was read */
 };
 
@@ -135,6 +140,35 @@ void liar_unmap(struct liar *l);
 
 /** Cut every memory file to nothing. Needs keep_memory. Return: how many that worked for. */
 unsigned liar_truncate(struct liar *l);
+
+/** Punch a hole into every memory file: its first @bytes of @skip on. Needs keep_memory. Return: how many that worked for. */
+unsigned liar_punch(struct liar *l, uint64_t skip, uint64_t bytes);
+
+/* ---- the IOTLB: with LIAR_F_ACCESS and LIAR_P_BACKEND_REQ the liar reaches nothing that it was not told ---- */
+
+/** Forget all entries, as a cache may. What is needed is asked for again; rings that are in use stay so. */
+void liar_iotlb_forget(struct liar *l);
+
+/** The entries. Return: how many there are. */
+unsigned liar_iotlb(struct liar *l, struct wire_iotlb *out, unsigned n);
+
+/** How many messages of this type came, over all connections. */
+unsigned liar_iotlb_messages(struct liar *l, enum wire_iotlb_type type);
+
+/** Try to reach @len bytes at any address; what is missing is asked for, once. Return: whether it could. */
+bool liar_touch(struct liar *l, uint64_t iova, uint64_t len, bool write);
+
+/** Ask for @n addresses, @step apart, without waiting. Return: how many there was room for. */
+unsigned liar_flood(struct liar *l, uint64_t iova, uint64_t step, unsigned n);
+
+/** Say anything on the channel, with descriptors. Return: whether there was room. */
+bool liar_channel_send(struct liar *l, const void *bytes, size_t len, unsigned n_fds);
+
+/** What came back there within @ms. Return: as recv(); -1: nothing. */
+ssize_t liar_channel_receive(struct liar *l, void *bytes, size_t len, unsigned ms);
+
+/** Close the liar's end of it. */
+void liar_channel_close(struct liar *l);
 
 /* ---- the control queue, virtio 1.2 section 5.1.6.5; served by the liar's own thread ---- */
 

@@ -88,6 +88,10 @@ reply(struct liar *l, struct wire_message *m, unsigned request)
 	case LIAR_DRIP:
 		drip(l, m, total, value);
 		return;
+	case LIAR_MISSES:
+	case LIAR_STARVED:
+		liar_miss_storm(l, value, kind == LIAR_STARVED);
+		break;
 	case LIAR_LATE:
 		liar_nap_ms(l, (unsigned)value);
 		if (l->drop || l->stopping)
@@ -300,6 +304,12 @@ handle_set(struct liar *l, const struct wire_message *m, int *fds, unsigned n)
 	case WIRE_SET_VRING_CALL:
 	case WIRE_SET_VRING_ERR:
 		set_vring_fd(l, m, fds, n);
+		break;
+	case WIRE_SET_BACKEND_REQ_FD:
+		liar_channel_set(l, fds, n);
+		break;
+	case WIRE_IOTLB_MSG:
+		liar_iotlb_message(l, m);
 		break;
 	case WIRE_SET_OWNER:
 	case WIRE_RESET_OWNER:

@@ -30,6 +30,8 @@ struct liar_queue {
 };
 
 #define LIAR_REMEMBERED 64
+#define LIAR_ENTRIES    32u
+#define LIAR_PENDING    64u
 
 struct liar {
 	struct liar_config config;
@@ -52,6 +54,13 @@ struct liar {
 	unsigned n_regions;
 	struct liar_queue queue[LIAR_QUEUES];
 	uint64_t kicks[LIAR_QUEUES], calls[LIAR_QUEUES];
+
+	int channel; /* SET_BACKEND_REQ_FD */
+	struct wire_iotlb entry[LIAR_ENTRIES];
+	unsigned n_entries;
+	struct wire_iotlb pending[LIAR_PENDING]; /* iova and perm: asked for */
+	unsigned n_pending;
+	unsigned iotlb_messages[WIRE_IOTLB_TYPES];
 
 	enum liar_control_lie control_lie;
 	uint32_t control_value;
@@ -83,6 +92,17 @@ void liar_complain(struct liar *l, const char *fmt, ...) __attribute__((format(p
 /** Store a new memory table; takes the descriptors. Locked. */
 void liar_mem_set(struct liar *l, const struct wire_mem_table *table, const int *fds, unsigned n);
 void liar_mem_clear(struct liar *l);
+
+/** All @len bytes at a guest (or, with @user, front-end virtual) address of the table, or NULL. Locked. */
+void *liar_translate_(const struct liar *l, uint64_t addr, uint64_t len, bool user);
+
+/* The IOTLB; locked. */
+bool liar_iommu_(const struct liar *l);
+void liar_channel_set(struct liar *l, int *fds, unsigned n);
+void liar_iotlb_message(struct liar *l, const struct wire_message *m);
+void liar_iotlb_clear(struct liar *l);
+void liar_miss_storm(struct liar *l, uint64_t n, bool wait_for_entry);
+void *liar_reach_(struct liar *l, uint64_t iova, uint64_t len, uint8_t perm);
 
 /** One message from the socket. Locked. */
 void liar_serve(struct liar *l);

@@ -62,6 +62,7 @@ void
 liar_mem_set(struct liar *l, const struct wire_mem_table *table, const int *fds, unsigned n)
 {
 	liar_mem_clear(l);
+	liar_iotlb_clear(l); /* user addresses mean something else now */
 	if (table->n > WIRE_MAX_REGIONS || table->n != n) {
 		liar_complain(l, "memory table of %u regions with %u descriptors", table->n, n);
 		return;
@@ -70,9 +71,8 @@ liar_mem_set(struct liar *l, const struct wire_mem_table *table, const int *fds,
 		region_add(l, &table->region[i], fds[i]);
 }
 
-/* All @len bytes at a guest (or, with @user, frontend virtual) address, or NULL. */
-static void *
-translate(const struct liar *l, uint64_t addr, uint64_t len, bool user)
+void *
+liar_translate_(const struct liar *l, uint64_t addr, uint64_t len, bool user)
 {
 	for (unsigned i = 0; i < l->n_regions; i++) {
 		const struct liar_region *r = &l->region[i];
@@ -82,6 +82,21 @@ translate(const struct liar *l, uint64_t addr, uint64_t len, bool user)
 			return r->base + at;
 	}
 	return NULL;
+}
+
+/* A ring, by its user address or, behind an IOMMU, by that of the device. */
+static void *
+ring_part(struct liar *l, uint64_t addr, uint64_t len)
+{
+	return liar_iommu_(l) ? liar_reach_(l, addr, len, WIRE_ACCESS_RW) : liar_translate_(l, addr, len, true);
+}
+
+static void *
+data_part(struct liar *l, const struct wire_desc *d)
+{
+	if (!liar_iommu_(l))
+		return liar_translate_(l, d->addr, d->len, false);
+	return liar_reach_(l, d->addr, d->len, d->flags & WIRE_DESC_WRITE ? WIRE_ACCESS_WO : WIRE_ACCESS_RO);
 }
 
 void
@@ -104,6 +119,18 @@ liar_truncate(struct liar *l)
 	return n;
 }
 
+unsigned
+liar_punch(struct liar *l, uint64_t skip, uint64_t bytes)
+{
+	unsigned n = 0;
+
+	pthread_mutex_lock(&l->lock);
+	for (unsigned i = 0; i < l->n_regions; i++)
+		n += l->region[i].fd >= 0 && !fallocate(l->region[i].fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)skip, (off_t)bytes);
+	pthread_mutex_unlock(&l->lock);
+	return n;
+}
+
 /* ---- rings ---- */
 
 /* The queue if it can be used now, its addresses translated; else NULL. */
@@ -119,11 +146,13 @@ liar_ring_(struct liar *l, unsigned index)
 		return NULL;
 	if (q->mapped)
 		return q;
-	q->desc = translate(l, q->addr.desc, 16ull * q->num, true);
-	q->avail = translate(l, q->addr.avail, 6 + 2ull * q->num, true);
-	q->used = translate(l, q->addr.used, 6 + 8ull * q->num, true);
+	q->desc = ring_part(l, q->addr.desc, 16ull * q->num);
+	q->avail = ring_part(l, q->addr.avail, 6 + 2ull * q->num);
+	q->used = ring_part(l, q->addr.used, 6 + 8ull * q->num);
 	if (!q->desc || !q->avail || !q->used || q->addr.desc % 16 || q->addr.avail % 2 ||
 	    q->addr.used % 4) {
+		if (liar_iommu_(l) && l->n_pending)
+			return NULL; /* asked for */
 		liar_complain(l, "queue %u: ring outside the memory table or misaligned", index);
 		return NULL;
 	}
@@ -154,9 +183,11 @@ liar_walk_(struct liar *l, unsigned index, unsigned head, struct liar_span *out)
 				      index, head, d.flags, d.len, n);
 			return 0;
 		}
-		out[n].at = translate(l, d.addr, d.len, false);
+		out[n].at = data_part(l, &d);
 		out[n].len = d.len;
 		out[n].write = d.flags & WIRE_DESC_WRITE;
+		if (!out[n].at && liar_iommu_(l))
+			return 0; /* a fault: asked for, once */
 		/* Read before written (2.7.4.2); a receive queue only writes, a transmit queue only reads. */
 		if (!out[n].at || (n && out[n - 1].write && !out[n].write) ||
 		    (index != liar_control_queue(l) && out[n].write != !(index & 1))) {

@@ -65,6 +65,8 @@ disconnect(struct liar *l)
 		l->queue[i].kick = l->queue[i].call = -1;
 	}
 	liar_mem_clear(l);
+	liar_iotlb_clear(l);
+	liar_close_fd(&l->channel);
 	l->features = 0;
 	l->protocol = 0;
 	l->status = 0;
@@ -171,7 +173,7 @@ liar_start(const struct liar_config *config)
 	l->config.max_queues = config->max_queues ? config->max_queues : 1;
 	l->config.mtu = config->mtu ? config->mtu : 1500;
 	snprintf(l->path, sizeof(l->path), "%s", config->path);
-	l->conn = -1;
+	l->conn = l->channel = -1;
 	for (unsigned i = 0; i < LIAR_QUEUES; i++)
 		l->queue[i].kick = l->queue[i].call = -1;
 	pthread_mutex_init(&l->lock, NULL);

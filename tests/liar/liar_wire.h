@@ -28,12 +28,32 @@ enum wire_request {
 	WIRE_GET_QUEUE_NUM = 17,
 	WIRE_SET_VRING_ENABLE = 18,
 	WIRE_NET_SET_MTU = 20,
+	WIRE_SET_BACKEND_REQ_FD = 21,
+	WIRE_IOTLB_MSG = 22,
 	WIRE_GET_CONFIG = 24,
 	WIRE_RESET_DEVICE = 34,
 	WIRE_SET_STATUS = 39,
 	WIRE_GET_STATUS = 40,
 	WIRE_REQUESTS = 48, /* size of tables indexed by request */
 };
+
+/* What the back-end asks for, on its own channel. */
+enum wire_backend_request {
+	WIRE_BACKEND_IOTLB_MSG = 1,
+	WIRE_BACKEND_CONFIG_CHANGE_MSG = 2,
+};
+
+enum wire_iotlb_type {
+	WIRE_IOTLB_MISS = 1,
+	WIRE_IOTLB_UPDATE = 2,
+	WIRE_IOTLB_INVALIDATE = 3,
+	WIRE_IOTLB_ACCESS_FAIL = 4,
+	WIRE_IOTLB_TYPES = 5,
+};
+
+#define WIRE_ACCESS_RO 1
+#define WIRE_ACCESS_WO 2
+#define WIRE_ACCESS_RW 3
 
 #define WIRE_VERSION      0x1u
 #define WIRE_VERSION_MASK 0x3u
@@ -85,6 +105,15 @@ struct wire_config {
 	uint8_t bytes[WIRE_CONFIG_MAX];
 };
 
+struct wire_iotlb {
+	uint64_t iova;
+	uint64_t size;
+	uint64_t user;
+	uint8_t perm;
+	uint8_t type;
+	uint8_t padding[6];
+};
+
 /* The padding keeps the payload aligned and right behind the header; it is not sent. */
 struct wire_message {
 	uint32_t padding;
@@ -95,6 +124,7 @@ struct wire_message {
 		struct wire_vring_addr addr;
 		struct wire_mem_table mem;
 		struct wire_config config;
+		struct wire_iotlb iotlb;
 		uint8_t bytes[512];
 	} u;
 };
@@ -148,6 +178,7 @@ _Static_assert(offsetof(struct wire_message, u) ==
 	       offsetof(struct wire_message, header) + sizeof(struct wire_header), "no gap");
 _Static_assert(sizeof(struct wire_vring_addr) == 40, "vhost-user vring address");
 _Static_assert(sizeof(struct wire_region) == 32, "vhost-user memory region");
+_Static_assert(sizeof(struct wire_iotlb) == 32, "vhost-user IOTLB message");
 _Static_assert(sizeof(struct wire_desc) == 16, "split ring descriptor");
 _Static_assert(sizeof(struct wire_used_elem) == 8, "split ring used element");
 _Static_assert(sizeof(struct wire_net_header) == 12, "virtio_net_hdr");

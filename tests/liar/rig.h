@@ -45,7 +45,7 @@ struct rig {
 	uint32_t count;
 	unsigned violations; /* ownership reports */
 	uint32_t quarantined; /* after rig_discard() */
-	unsigned events[4];   /* by enum baton_port_event */
+	unsigned events[5];   /* by enum baton_port_event */
 	char logged[8192];    /* warnings and errors, as many as fit */
 	char dir[64], path[96];
 };
