@@ -128,11 +128,13 @@ int
 rig_open(struct rig *r)
 {
 	unsigned timeout = r->config.timeout_ms ? r->config.timeout_ms : 1000;
+	const char *more = getenv("BATON_RIG_ARGS");
 	char args[256];
 	int ret;
 
-	snprintf(args, sizeof(args), "net_virtio_user%u,path=%s,timeout=%u%s%s", r->config.number,
-		 r->path, timeout, r->config.server ? ",server=1,wait=5000" : "", r->config.args ? r->config.args : "");
+	snprintf(args, sizeof(args), "net_virtio_user%u,path=%s,timeout=%u%s%s%s", r->config.number,
+		 r->path, timeout, r->config.server ? ",server=1,wait=5000" : "", r->config.args ? r->config.args : "",
+		 more ? more : "");
 	ret = baton_port_open(r->ctx, args, &r->port);
 	if (ret < 0)
 		r->port = NULL;
@@ -210,12 +212,16 @@ static void
 take_down(struct rig *r)
 {
 	if (r->port) {
-		int ret = baton_port_close(r->port);
+		struct baton_reach_summary reach;
+		int ret = baton_port_stop(r->port), closed;
 
+		baton_port_reach_summary(r->port, &reach);
+		closed = baton_port_close(r->port);
 		rig_check_sum(r);
-		r->quarantined = rig_held(r, BATON_HOLDER_QUARANTINE);
+		r->quarantined = rig_held(r, BATON_HOLDER_QUARANTINE) + reach.quarantined_slots;
 		if (!r->quarantined)
 			assert_int_equal(ret, 0);
+		assert_int_equal(closed, 0);
 	}
 	if (r->quarantined) { /* never reused: pool and context stay for good */
 		liar_stop(r->liar);
@@ -399,7 +405,22 @@ rig_roundtrip_tx(struct rig *r, size_t len, uint32_t seed)
 	assert_int_equal(baton_tx_burst(r->tx, t, n), n);
 	head = rig_expect_tx(r, frame, len);
 	liar_complete(r->liar, LIAR_TX, head, 0);
-	assert_int_equal(baton_tx_clean(r->tx, RIG_BURST), n);
+	rig_clean(r, RIG_BURST, n);
+}
+
+bool
+rig_bounced(const struct rig *r)
+{
+	struct baton_reach_summary s;
+
+	baton_port_reach_summary(r->port, &s);
+	return s.tx_slots;
+}
+
+void
+rig_clean(struct rig *r, unsigned budget, unsigned n)
+{
+	assert_int_equal(baton_tx_clean(r->tx, budget), rig_bounced(r) ? 0 : n);
 }
 
 unsigned

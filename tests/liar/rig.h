@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <baton/baton.h>
+#include <baton/reach.h>
 
 #include "liar.h"
 
@@ -19,7 +20,7 @@
 
 struct rig_config {
 	struct liar_config liar; /* path is filled in */
-	const char *args;        /* ",key=value" after path and timeout, or NULL */
+	const char *args;        /* ",key=value" after path and timeout, or NULL; $BATON_RIG_ARGS come after them */
 	unsigned timeout_ms;     /* of a reply; 0: 1,000 */
 	uint32_t descs;          /* 0: 256 */
 	uint32_t pool_count;     /* 0: 1,024 */
@@ -44,7 +45,7 @@ struct rig {
 	struct baton_queue *rxq[LIAR_PAIRS], *txq[LIAR_PAIRS];
 	uint32_t count;
 	unsigned violations; /* ownership reports */
-	uint32_t quarantined; /* after rig_discard() */
+	uint32_t quarantined; /* buffers and slots, after rig_discard() */
 	unsigned events[5];   /* by enum baton_port_event */
 	char logged[8192];    /* warnings and errors, as many as fit */
 	char dir[64], path[96];
@@ -107,6 +108,12 @@ unsigned rig_expect_tx(struct rig *r, const uint8_t *frame, size_t len);
 
 /** The port sends a frame, the liar finds and completes it, the port cleans up. */
 void rig_roundtrip_tx(struct rig *r, size_t len, uint32_t seed);
+
+/** Is what the port sends copied into slots? */
+bool rig_bounced(const struct rig *r);
+
+/** Clean up after packets of @n tokens, which are freed by that unless they were bounced: those are free since tx_burst. */
+void rig_clean(struct rig *r, unsigned budget, unsigned n);
 
 /** Open descriptors of the process. */
 unsigned rig_fds(void);

@@ -237,7 +237,7 @@ tx_offsets(void **state)
 		memcpy(baton_data(r.worker, t), frame, sizeof(frame));
 		assert_int_equal(baton_tx_burst(r.tx, &t, 1), 1);
 		liar_complete(r.liar, LIAR_TX, rig_expect_tx(&r, frame, sizeof(frame)), 0);
-		assert_int_equal(baton_tx_clean(r.tx, 8), 1);
+		rig_clean(&r, 8, 1);
 	}
 	rig_down(&r);
 }
@@ -261,7 +261,7 @@ tx_segments(void **state)
 		assert_int_equal(baton_tx_burst(r.tx, t, n), n);
 		liar_complete(r.liar, LIAR_TX,
 			      rig_expect_tx(&r, frame, len < 1514 ? len : 1514), 0);
-		assert_int_equal(baton_tx_clean(r.tx, 99), n);
+		rig_clean(&r, 99, n);
 	}
 	rig_down(&r);
 }
@@ -286,7 +286,7 @@ tx_full_ring(void **state)
 	}
 	assert_int_equal(n, 0);
 	assert_in_range(sent, 16, 64);
-	assert_int_equal(baton_queue_in_flight(r.tx), 2 * sent);
+	assert_int_equal(baton_queue_in_flight(r.tx), rig_bounced(&r) ? sent : 2 * sent);
 	for (int i = 0; i < sent; i++) {
 		rig_frame(frame, sizeof(frame), (uint32_t)i);
 		head[i] = (int)rig_expect_tx(&r, frame, sizeof(frame));
@@ -295,8 +295,10 @@ tx_full_ring(void **state)
 		liar_complete(r.liar, LIAR_TX, (uint32_t)head[i], 0);
 	assert_int_equal(baton_tx_burst(r.tx, t, 2), 2);
 	liar_complete(r.liar, LIAR_TX, (uint32_t)liar_pop(r.liar, LIAR_TX), 0);
-	while (baton_queue_in_flight(r.tx))
-		assert_true(baton_tx_clean(r.tx, 16) > 0);
+	for (unsigned left; (left = baton_queue_in_flight(r.tx));) {
+		assert_true(baton_tx_clean(r.tx, 16) >= 0);
+		assert_true(baton_queue_in_flight(r.tx) < left);
+	}
 	assert_int_equal(rig_stats(&r).tx_packets, sent + 1);
 	rig_down(&r);
 }
@@ -327,7 +329,7 @@ tx_in_order_batches(void **state)
 		for (unsigned i = 1; i < batch; i++) /* stale by the specification */
 			liar_put(r.liar, LIAR_TX, i, 0xdeadbeef, 0xdeadbeef);
 		liar_publish(r.liar, LIAR_TX, batch);
-		assert_int_equal(baton_tx_clean(r.tx, 256), tokens);
+		rig_clean(&r, 256, tokens);
 	}
 	rig_down(&r);
 }
@@ -338,7 +340,6 @@ tx_clean_budget(void **state)
 	struct baton_token t;
 	uint8_t frame[60];
 	struct rig r;
-	int n, sum = 0;
 
 	rig_up(&r, &plain);
 	rig_frame(frame, sizeof(frame), 1);
@@ -348,13 +349,15 @@ tx_clean_budget(void **state)
 		liar_complete(r.liar, LIAR_TX, rig_expect_tx(&r, frame, sizeof(frame)), 0);
 	}
 	assert_int_equal(rig_held(&r, BATON_HOLDER_CPU), 0);
-	while ((n = baton_tx_clean(r.tx, 8)) > 0) {
-		assert_in_range(n, 1, 8);
-		sum += n;
+	assert_int_equal(baton_queue_in_flight(r.tx), 20);
+	for (unsigned left = 20; left;) {
+		unsigned done = left < 8 ? left : 8;
+
+		rig_clean(&r, 8, done);
+		left -= done;
+		assert_int_equal(baton_queue_in_flight(r.tx), left);
 	}
-	assert_int_equal(n, 0);
-	assert_in_range(sum, 1, 20);
-	assert_int_equal(baton_queue_in_flight(r.tx), 0);
+	rig_clean(&r, 8, 0);
 	rig_down(&r);
 }
 
@@ -529,7 +532,7 @@ tx_out_of_order_one_by_one(void **state)
 		}
 		for (unsigned i = 0; i < 8; i++) {
 			liar_complete(r.liar, LIAR_TX, (uint32_t)heads[order[i]], 0);
-			assert_int_equal(baton_tx_clean(r.tx, 64), 1);
+			rig_clean(&r, 64, 1);
 		}
 		assert_int_equal(baton_queue_in_flight(r.tx), 0);
 	}

@@ -79,7 +79,7 @@ finish(struct rig *r, struct baton_token *t, unsigned n, struct wire_net_header 
 	assert_true(head >= 0);
 	assert_int_equal(size, len);
 	liar_complete(r->liar, LIAR_TX, (uint32_t)head, 0);
-	assert_int_equal(baton_tx_clean(r->tx, RIG_BURST), n);
+	rig_clean(r, RIG_BURST, n);
 }
 
 /* The device is told where; the bytes are as they were. */
@@ -124,6 +124,10 @@ tx_by_software(const struct rig_config *config, uint16_t off)
 	struct rig r;
 
 	rig_up(&r, config);
+	if (off != UINT16_MAX && rig_bounced(&r)) { /* a slot has room for it: test_virtio_bounce_tx */
+		rig_down(&r);
+		return;
+	}
 	for (unsigned i = 0; i < 2000; i++) {
 		const size_t seg = segs[i % 7];
 		const size_t len = seg && seg < 4 ? 14 + i % 14 : 40 + i % 160, start = i % 13;

@@ -78,7 +78,7 @@ one_queue_alone(void **state)
 	assert_int_equal(baton_tx_burst(r.txq[1], tokens, 1), 1);
 	must(baton_queue_stop(r.txq[1]), "queue_stop");
 	assert_int_equal(baton_queue_in_flight(r.txq[1]), 0);
-	assert_int_equal(rig_held(&r, BATON_HOLDER_QUEUE), baton_queue_in_flight(r.rxq[0]));
+	assert_int_equal(rig_held(&r, BATON_HOLDER_QUEUE), rig_bounced(&r) ? 0 : baton_queue_in_flight(r.rxq[0]));
 	must(baton_queue_start(r.rxq[1]), "queue_start");
 	must(baton_queue_start(r.rxq[1]), "queue_start again");
 	must(baton_queue_start(r.txq[1]), "queue_start");
