@@ -36,6 +36,28 @@ counters(const struct baton_stats *s, const struct stream_counts *c)
 	return o;
 }
 
+/* As decided at the last start; null for a port without a device. */
+static json_t *
+reach(const struct baton_reach_summary *r)
+{
+	json_t *o;
+
+	if (!r->device_data_bits)
+		return json_null();
+	o = json_object();
+	json_object_set_new(o, "bounce", json_string(bounce_names[r->bounce]));
+	json_object_set_new(o, "confined", json_boolean(r->confined));
+	json_object_set_new(o, "bounced", json_boolean(r->rx_slots || r->tx_slots));
+	set(o, "data_bits", r->data_bits);
+	set(o, "ring_bits", r->ring_bits);
+	set(o, "rx_slots", r->rx_slots);
+	set(o, "tx_slots", r->tx_slots);
+	set(o, "slot_bytes", r->slot_bytes);
+	json_object_set_new(o, "shared_slots", json_boolean(r->shared_slots));
+	set(o, "quarantined_slots", r->quarantined_slots);
+	return o;
+}
+
 static json_t *
 ports(const struct app *app, struct baton_stats *sum, struct stream_counts *sum_counts)
 {
@@ -57,6 +79,7 @@ ports(const struct app *app, struct baton_stats *sum, struct stream_counts *sum_
 						 m[3], m[4], m[5]));
 		set(o, "mtu", info->mtu);
 		set(o, "times_lost", app->ports[i].lost);
+		json_object_set_new(o, "reach", reach(&app->ports[i].reach));
 		json_object_update_new(o, counters(&s, &c));
 		json_array_append_new(list, o);
 		sum->rx_packets += s.rx_packets;

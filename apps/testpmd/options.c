@@ -48,6 +48,11 @@ enum {
 	O_RUN_TIME,
 	O_SLEEP_IDLE,
 	O_RX_CSUM,
+	O_BOUNCE,
+	O_CONFINE,
+	O_DMA_LIMIT,
+	O_RING_LIMIT,
+	O_WINDOW,
 };
 
 #define NONE no_argument
@@ -116,6 +121,11 @@ static const struct option app_options[] = {
 	{ "run-time", NEED, 0, O_RUN_TIME },
 	{ "sleep-idle", NONE, 0, O_SLEEP_IDLE },
 	{ "enable-rx-cksum", NONE, 0, O_RX_CSUM },
+	{ "bounce", NEED, 0, O_BOUNCE },
+	{ "confine", NEED, 0, O_CONFINE },
+	{ "dma-limit", NEED, 0, O_DMA_LIMIT },
+	{ "ring-limit", NEED, 0, O_RING_LIMIT },
+	{ "window", NEED, 0, O_WINDOW },
 	{ "no-flush-rx", NONE, 0, O_SILENT },
 	{ "no-lsc-interrupt", NONE, 0, O_IGNORED },
 	{ "no-rmv-interrupt", NONE, 0, O_IGNORED },
@@ -282,6 +292,16 @@ app_option(struct options *opt, int o, const char *arg)
 		return parse_uint("--stop-after", arg, 1, UINT64_MAX / 2, &opt->stop_after);
 	case O_RUN_TIME:
 		return set_run_time(opt, arg);
+	case O_BOUNCE:
+		return set_bounce(opt, arg);
+	case O_CONFINE:
+		return set_confine(opt, arg);
+	case O_DMA_LIMIT:
+		return set_uint("--dma-limit", arg, 12, 64, &opt->reach.dma_limit);
+	case O_RING_LIMIT:
+		return set_uint("--ring-limit", arg, 12, 64, &opt->reach.ring_limit);
+	case O_WINDOW:
+		return set_windows(opt, arg);
 	default:
 		return app_switch(opt, o);
 	}
@@ -424,6 +444,10 @@ check(struct options *opt)
 			opt->nb_cores, fwd, fwd == 1 ? "" : "s");
 		return false;
 	}
+	if (opt->reach.confine > 0 && opt->reach.bounce == BATON_BOUNCE_NEVER) {
+		complain("--confine=on copies every packet, and --bounce=never copies none: leave one of them out");
+		return false;
+	}
 	if (opt->sleep_idle && opt->mode == FWD_TXONLY) {
 		complain("--sleep-idle: in mode txonly there is always something to send");
 		return false;
@@ -465,6 +489,7 @@ options_parse(struct options *opt, int argc, char **argv)
 		.nb_cores = 1,
 		.txpkts = { 64 },
 		.n_txpkts = 1,
+		.reach = { .bounce = -1, .confine = -1 },
 	};
 	while (split < argc && strcmp(argv[split], "--"))
 		split++;

@@ -47,7 +47,7 @@ open_one(struct app *app, const char *devargs)
 	}
 	app->n_ports++;
 	baton_port_info(p->port, &p->info);
-	if (!configure(app, port))
+	if (!reach_default(app, p, devargs) || !configure(app, port))
 		return false;
 	baton_port_info(p->port, &p->info);
 	if (p->info.max_segs > MAX_TOKENS) {
@@ -231,6 +231,7 @@ port_bring_up(struct app *app, unsigned port)
 		return false;
 	}
 	baton_port_info(p->port, &p->info);
+	baton_port_reach_summary(p->port, &p->reach);
 	for (unsigned i = 0; i < app->opt.rxq; i++)
 		p->rx[i].stopped = false;
 	for (unsigned i = 0; i < app->opt.txq; i++)
@@ -242,6 +243,7 @@ void
 port_take_down(struct app *app, unsigned port)
 {
 	struct app_port *p = &app->ports[port];
+	struct baton_reach_summary after;
 
 	p->quiet = true;
 	if (baton_port_stop(p->port) < 0) {
@@ -250,6 +252,8 @@ port_take_down(struct app *app, unsigned port)
 	}
 	p->quiet = false;
 	baton_port_info(p->port, &p->info);
+	baton_port_reach_summary(p->port, &after);
+	p->reach.quarantined_slots = after.quarantined_slots;
 }
 
 /* rx_burst wants room for the longest packet; see not_received() for bursts smaller than that. */

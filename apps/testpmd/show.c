@@ -70,6 +70,7 @@ show_info(const struct app *app, unsigned i)
 	       info.min_descs, info.max_descs);
 	printf("Default number of descriptors: %u\n", info.default_descs);
 	printf("Max segment number per packet: %u\n", info.max_segs);
+	reach_show(p, &info);
 }
 
 /*

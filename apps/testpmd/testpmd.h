@@ -24,6 +24,7 @@
 #define MAX_TXSEGS   64
 #define MAX_MACS     64
 #define MAX_HOLDERS  256
+#define MAX_WINDOWS  32
 #define DEF_RETRIES  64
 #define DEF_RETRY_US 1
 #define MAX_RETRIES  1000000
@@ -40,6 +41,14 @@ enum topology { TOPOLOGY_PAIRED, TOPOLOGY_CHAINED, TOPOLOGY_LOOP };
 struct lcore_id {
 	unsigned id;
 	cpu_set_t cpus;
+};
+
+/* What ports with a device have unless their own arguments say otherwise. */
+struct reach_options {
+	int bounce, confine; /* -1: not given */
+	unsigned dma_limit, ring_limit; /* 0: not given */
+	struct baton_iova_range windows[MAX_WINDOWS];
+	unsigned n_windows;
 };
 
 struct options {
@@ -69,6 +78,7 @@ struct options {
 	uint16_t txpkts[MAX_TXSEGS];
 	unsigned n_txpkts;
 	unsigned stats_period;
+	struct reach_options reach;
 	bool tx_first, auto_start, interactive, record_cycles, sleep_idle, rx_csum;
 	const char *stats_json;
 	uint64_t stop_after;
@@ -134,6 +144,7 @@ struct app_port {
 	struct baton_port *port;     /* NULL: closed */
 	struct app_queue *rx, *tx;   /* opt.rxq and opt.txq of them */
 	struct baton_port_info info; /* as of the last start or stop */
+	struct baton_reach_summary reach; /* as of the last start; what is in quarantine as of the last stop */
 	struct port_snapshot shown;  /* what the last `show` said, for the rates */
 	struct baton_stats start;    /* at `start`, for the forward statistics */
 	struct stream_counts start_counts;
@@ -206,6 +217,9 @@ bool set_txpkts(struct options *opt, const char *text);
 bool set_run_time(struct options *opt, const char *text);
 bool set_max_pkt_len(struct options *opt, const char *text);
 bool set_log_level(struct options *opt, const char *text);
+bool set_bounce(struct options *opt, const char *text);
+bool set_confine(struct options *opt, const char *text);
+bool set_windows(struct options *opt, const char *text);
 
 /* cores.c */
 bool cores_parse_list(struct options *opt, const char *what, const char *text);
@@ -311,6 +325,13 @@ void stats_show_all(struct app *app, bool clear);
 void stats_clear(struct app *app, unsigned port);
 void stats_forward(struct app *app);
 double stats_mhz(const struct app *app);
+
+/* reach.c: which memory a port's device uses */
+extern const char *const bounce_names[];
+/** Hand a port that was opened with @devargs the defaults of the command line. */
+bool reach_default(const struct app *app, const struct app_port *p, const char *devargs);
+/** What was decided, for `show port info`. */
+void reach_show(const struct app_port *p, const struct baton_port_info *info);
 
 /* show.c */
 void show_info(const struct app *app, unsigned port);

@@ -183,6 +183,33 @@ set_max_pkt_len(struct options *opt, const char *text)
 }
 
 bool
+set_bounce(struct options *opt, const char *text)
+{
+	opt->reach.bounce = choose("--bounce", text, bounce_names);
+	return opt->reach.bounce >= 0;
+}
+
+bool
+set_confine(struct options *opt, const char *text)
+{
+	static const char *const words[] = { "off", "on", NULL };
+
+	opt->reach.confine = choose("--confine", text, words);
+	return opt->reach.confine >= 0;
+}
+
+bool
+set_windows(struct options *opt, const char *text)
+{
+	int n = baton_windows_parse(text, opt->reach.windows, MAX_WINDOWS);
+
+	if (n < 0)
+		complain("--%s", baton_last_error());
+	opt->reach.n_windows = n < 0 ? 0 : (unsigned)n;
+	return n >= 0;
+}
+
+bool
 set_log_level(struct options *opt, const char *text)
 {
 	const char *colon = strrchr(text, ':'); /* DPDK's COMPONENT:LEVEL */

@@ -107,15 +107,18 @@ dma_data_limit(const struct dma_reach *r)
 
 /* One of the limits against the first window. */
 static int
-check_windows(const struct dma_reach *r, const char *what, uint64_t limit)
+check_windows(const struct dma_reach *r, const char *what, const char *arg, uint8_t device, uint8_t user)
 {
+	const bool asked = user && user < device;
 	struct baton_iova_range first;
+	uint64_t limit = top(lower(device, user));
 
 	if (!baton_ioas_ranges(r->ioas, &first, 1) || first.start <= limit)
 		return 0;
-	return baton_err(ENOSPC, "the device takes addresses up to 0x%" PRIx64 " for its %s, but the first window of its address space begins at 0x%" PRIx64
-				 ": nothing can be in both; use another window, device or IOMMU",
-			 limit, what, first.start);
+	return baton_err(ENOSPC, "%s%s limits the addresses of %s to %u bits, 0x%" PRIx64 " at most, but the first window of the address space "
+				 "begins at 0x%" PRIx64 ": no address is in both; use %s",
+			 asked ? arg : "the device", asked ? "" : " itself", what, lower(device, user), limit, first.start,
+			 asked ? "a higher limit or another window" : "another window, device or IOMMU");
 }
 
 int
@@ -128,8 +131,8 @@ dma_reach_check(const struct dma_reach *r)
 				 r->device_ring_bits, r->device_data_bits);
 	if (!r->ioas)
 		return 0;
-	ret = check_windows(r, "rings", dma_ring_limit(r));
-	return ret < 0 ? ret : check_windows(r, "packets", dma_data_limit(r));
+	ret = check_windows(r, "rings", "ring-limit", r->device_ring_bits, r->ring_bits);
+	return ret < 0 ? ret : check_windows(r, "packets", "dma-limit", r->device_data_bits, r->data_bits);
 }
 
 /* ---- the decision ---- */
@@ -180,6 +183,18 @@ map_direct(struct dma_reach *r, struct baton_pool *p, struct dma_view *view)
 	return dma_map_pool(p, r->ioas, dma_data_limit(r), view, m);
 }
 
+/* The error's reason, without the pool's name in front of it and without what would help who wants no copies. */
+static void
+keep_reason(char *why, size_t size, const char *pool)
+{
+	const char *text = baton_last_error();
+	size_t len = strlen(pool);
+
+	if (!strncmp(text, pool, len) && !strncmp(text + len, ": ", 2))
+		text += len + 2;
+	snprintf(why, size, "%.*s", (int)strcspn(text, ";"), text);
+}
+
 static int
 decide(struct dma_reach *r, struct baton_pool *p, struct dma_view *view)
 {
@@ -207,7 +222,7 @@ decide(struct dma_reach *r, struct baton_pool *p, struct dma_view *view)
 			 lower(r->device_data_bits, r->data_bits));
 		return 0;
 	}
-	snprintf(d->why, sizeof(d->why), "%s", baton_last_error());
+	keep_reason(d->why, sizeof(d->why), p->name);
 	/* More memory locked would help with ENOMEM, and the sentence says so: copying instead would hide it. */
 	if (r->bounce == BATON_BOUNCE_NEVER || ret == -ENOMEM) {
 		d->reach = BATON_REACH_REFUSED;
@@ -251,21 +266,46 @@ any(const struct dma_reach *r, enum baton_reach reach)
 	return false;
 }
 
+static bool
+has_iommu(const struct dma_reach *r)
+{
+	struct baton_ioas_info info = { 0 };
+
+	if (r->ioas)
+		baton_ioas_info(r->ioas, &info);
+	return info.backend != BATON_IOAS_NOIOMMU;
+}
+
 static const char *
 protects(const struct dma_reach *r)
 {
+	if (!any(r, BATON_REACH_DIRECT) && !any(r, BATON_REACH_BOUNCE))
+		return "nothing is mapped before the port was started";
+	if (!has_iommu(r))
+		return "lies in rings are caught, but without an IOMMU the device can read and write any memory of this machine";
 	if (r->confine)
 		return "confined: whatever the device writes, it reaches nothing but rings and slots, and no packet changes after it was taken";
 	if (any(r, BATON_REACH_DIRECT))
-		return "direct: lies in rings and accidents are caught; but a device can rewrite a packet after it was taken (confine=on withstands that)";
-	return "bounced: no packet changes after it was taken; other ports of the address space may have more mapped there (confine=on excludes that)";
+		return "direct: lies in rings, and accidents, are caught, but the device can rewrite a packet after it was taken; confine=on withstands that";
+	if (r->local || dma_reach_own_space(r))
+		return "bounced: the device reaches nothing but rings and slots, and no packet changes after it was taken";
+	return "bounced: no packet changes after it was taken, but the device reaches what other ports have mapped; confine=on excludes that";
 }
 
+static void
+say_mapped(const struct dma_reach *r, const struct baton_reach_info *i, enum baton_log_level level)
+{
+	baton_log(r->ctx, level, "%s: %s at 0x%" PRIx64 "-0x%" PRIx64 "%s: %s", r->name, i->memory, i->iova, i->iova + i->bytes - 1,
+		  i->writable ? "" : ", read only", i->why);
+}
+
+/* One line where all is direct; where packets are copied, why, and what is mapped for it. */
 void
 dma_reach_say(struct dma_reach *r)
 {
 	struct baton_reach_info info[BATON_MAX_POOLS + 8];
-	unsigned n = dma_reach_list(r, info, BATON_MAX_POOLS + 8);
+	const unsigned most = BATON_MAX_POOLS + 8, all = dma_reach_list(r, info, most), n = all < most ? all : most;
+	const bool bounces = any(r, BATON_REACH_BOUNCE);
 
 	if (r->said)
 		return;
@@ -273,16 +313,21 @@ dma_reach_say(struct dma_reach *r)
 	for (unsigned i = 0; i < n; i++)
 		if (info[i].reach == BATON_REACH_BOUNCE)
 			baton_log(r->ctx, BATON_LOG_INFO, "%s: %s is bounced: %s", r->name, info[i].memory, info[i].why);
-		else if (info[i].reach == BATON_REACH_DIRECT)
-			baton_log(r->ctx, BATON_LOG_INFO, "%s: %s at 0x%" PRIx64 "-0x%" PRIx64 "%s: %s", r->name, info[i].memory, info[i].iova,
-				  info[i].iova + info[i].bytes - 1, info[i].writable ? "" : ", read only", info[i].why);
+	for (unsigned i = 0; i < n; i++)
+		if (info[i].reach == BATON_REACH_DIRECT)
+			say_mapped(r, &info[i], bounces ? BATON_LOG_INFO : BATON_LOG_DEBUG);
 	baton_log(r->ctx, BATON_LOG_INFO, "%s: %s", r->name, protects(r));
 }
 
 static void
-list_mem(const struct dma_block *b, const char *why, struct baton_reach_info *out)
+list_mem(const struct dma_reach *r, const struct dma_block *b, const char *why, struct baton_reach_info *out)
 {
-	*out = (struct baton_reach_info){ .reach = BATON_REACH_DIRECT, .writable = !b->read_only, .iova = b->iova, .bytes = b->bytes };
+	*out = (struct baton_reach_info){
+		.reach = BATON_REACH_DIRECT,
+		.writable = !b->read_only || r->local, /* a program maps what it is passed as it likes */
+		.iova = b->iova,
+		.bytes = b->bytes,
+	};
 	snprintf(out->memory, sizeof(out->memory), "%s", b->name);
 	snprintf(out->why, sizeof(out->why), "%s", why);
 }
@@ -301,7 +346,7 @@ dma_reach_list(const struct dma_reach *r, struct baton_reach_info *out, unsigned
 		k++;                      \
 	} while (0)
 	for (const struct dma_block *b = r->ctrl; b; b = b->next) {
-		list_mem(b, "rings and control blocks", &info);
+		list_mem(r, b, "control blocks among them", &info);
 		ADD;
 	}
 	for (int tx = 0; tx < 2; tx++) {
@@ -310,9 +355,9 @@ dma_reach_list(const struct dma_reach *r, struct baton_reach_info *out, unsigned
 
 		if (!b)
 			continue;
-		snprintf(slots, sizeof(slots), "%u slots of %u bytes%s", s->count, s->stride,
-			 s->shared ? ", shared by the queues: the window has no room for one a descriptor" : "");
-		list_mem(b, slots, &info);
+		snprintf(slots, sizeof(slots), "%u of %u bytes%s", s->count, s->stride,
+			 s->shared ? ", shared: fewer than descriptors" : "");
+		list_mem(r, b, slots, &info);
 		ADD;
 	}
 	for (unsigned i = 0; i < BATON_MAX_POOLS; i++) {

@@ -126,11 +126,14 @@ static int
 too_small(const struct dma_reach *r, const char *name, const struct dma_slots_need *need, size_t bytes)
 {
 	uint32_t stride = dma_slot_stride(need->room, need->header);
+	char under[48] = "";
 
-	return baton_err(ENOSPC, "%u queues need %u %s of %u bytes each at least, %zu KiB in all, but below 0x%" PRIx64
-				 " the address space has %zu KiB left for them: use fewer queues, or a larger window",
-			 need->queues, need->least, name, stride,
-			 up((size_t)need->queues * need->least * stride, 1024) / 1024, dma_data_limit(r), bytes / 1024);
+	if (dma_data_limit(r) != UINT64_MAX)
+		snprintf(under, sizeof(under), " at or below 0x%" PRIx64, dma_data_limit(r));
+	return baton_err(ENOSPC, "%s: %u queue%s %u slots each at least, of %u bytes, %zu KiB in all, but in one run of addresses%s %zu KiB are left "
+				 "for them; use fewer queues, a larger window or a higher limit",
+			 name, need->queues, need->queues == 1 ? " needs" : "s need", need->least, stride,
+			 up((size_t)need->queues * need->least * stride, 1024) / 1024, under, bytes / 1024);
 }
 
 /* One direction's, in at most @most bytes of addresses. */

@@ -104,7 +104,7 @@ no_room(const struct baton_ioas *ioas, const struct baton_mapping *m, uint64_t l
 	return baton_err(
 		ENOSPC,
 		"%s: %s are needed in one run of addresses%s, but the largest that is free there has %s; the windows are "
-		"%s, with %u mappings of %s in them; use less memory, or an address space a port",
+		"%s, with %u mappings of %s in them; use less memory, a larger window, or an address space a port",
 		m->name, ioas_size(size, m->info.bytes), under.text, ioas_size(most, largest),
 		windows.text, ioas->n_mappings, ioas_size(all, ioas->mapped_bytes));
 }

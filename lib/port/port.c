@@ -138,6 +138,9 @@ check_args(const struct baton_driver *drv, const char *name, const struct port_a
 						 args[i].key);
 		if (is_among(drv->args, args[i].key) || (drv->dma && is_among(port_reach_args, args[i].key)))
 			continue;
+		if (is_among(port_reach_args, args[i].key))
+			return baton_err(EINVAL, "%s: argument \"%s\" says how a device may reach memory, and a %s port has no device: leave it out", name,
+					 args[i].key, drv->name);
 		near = baton_nearest(args[i].key, drv->args);
 		if (!near && drv->dma)
 			near = baton_nearest(args[i].key, port_reach_args);

@@ -55,24 +55,24 @@ number(const char **at, uint64_t *out)
 	return !errno;
 }
 
-/* "0x0-0x3fffffff+0x100000000-0x1ffffffff", both ends included. Return: how many, or -EINVAL. */
-static int
-parse_windows(const char *text, struct baton_iova_range *out)
+int
+baton_windows_parse(const char *text, struct baton_iova_range *out, unsigned room)
 {
 	const char *at = text;
-	int n = 0;
+	unsigned n = 0;
 
-	if (!text)
-		return 0;
 	for (;;) {
-		if (n == MAX_WINDOWS)
-			return baton_err(EINVAL, "argument window=%s: more than %u windows", text, MAX_WINDOWS);
+		if (n == room)
+			return baton_err(EINVAL, "window=%s: more than %u windows", text, room);
 		if (!number(&at, &out[n].start) || *at++ != '-' || !number(&at, &out[n].last) || (*at && *at != '+'))
-			return baton_err(EINVAL, "argument window=%s: START-END is needed, such as 0x0-0x3fffffff (both are in it), "
+			return baton_err(EINVAL, "window=%s: START-END is needed, such as 0x0-0x3fffffff (both are in it), "
 						 "or several with + between them", text);
+		if (out[n].start > out[n].last)
+			return baton_err(EINVAL, "window=%s: 0x%llx-0x%llx ends before it starts", text, (unsigned long long)out[n].start,
+					 (unsigned long long)out[n].last);
 		n++;
 		if (!*at++)
-			return n;
+			return (int)n;
 	}
 }
 
@@ -81,6 +81,7 @@ port_reach_open(struct baton_port *port, const struct port_arg *args, unsigned n
 {
 	struct baton_iova_range windows[MAX_WINDOWS];
 	struct baton_reach_config c;
+	const char *window = port_arg(args, n, "window");
 	uint64_t data_bits = 0, ring_bits = 0;
 	int n_windows, ret;
 
@@ -93,7 +94,7 @@ port_reach_open(struct baton_port *port, const struct port_arg *args, unsigned n
 	    (ret = port_arg_uint(args, n, "dma-limit", 12, 64, &data_bits)) < 0 ||
 	    (ret = port_arg_uint(args, n, "ring-limit", 12, 64, &ring_bits)) < 0)
 		return ret;
-	n_windows = parse_windows(port_arg(args, n, "window"), windows);
+	n_windows = window ? baton_windows_parse(window, windows, MAX_WINDOWS) : 0;
 	if (n_windows < 0)
 		return n_windows;
 	c.data_bits = (uint8_t)data_bits;
@@ -122,6 +123,12 @@ set_reach(struct baton_port *port, const struct baton_reach_config *config, cons
 	return baton_err(-ret, "%s", why);
 }
 
+static int
+no_device(const struct baton_port *port)
+{
+	return baton_err(ENOTSUP, "%s: no device of a %s port reaches memory by itself", port->name, port->driver->name);
+}
+
 int
 baton_port_set_reach(struct baton_port *port, const struct baton_reach_config *config)
 {
@@ -131,7 +138,7 @@ baton_port_set_reach(struct baton_port *port, const struct baton_reach_config *c
 	int ret;
 
 	if (!port->driver->dma)
-		return baton_err(ENOTSUP, "%s: no device of a %s port reaches memory by itself", port->name, port->driver->name);
+		return no_device(port);
 	if (r->committed)
 		return baton_err(EBUSY, "%s: memory was mapped for its device under a limit of %u address bits for data and %u for rings, which are "
 					"committed since: reset the port first (baton_port_reset)", port->name,
@@ -143,6 +150,15 @@ baton_port_set_reach(struct baton_port *port, const struct baton_reach_config *c
 		before.windows = memcpy(windows, r->windows, r->n_windows * sizeof(windows[0]));
 	ret = set_reach(port, config, &before);
 	return ret < 0 ? baton_err_prefix(ret, "%s", port->name) : 0;
+}
+
+int
+baton_port_get_reach(const struct baton_port *port, struct baton_reach_config *config)
+{
+	if (!port->driver->dma)
+		return no_device(port);
+	dma_reach_get(&port->reach, config);
+	return 0;
 }
 
 unsigned

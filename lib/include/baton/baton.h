@@ -10,6 +10,7 @@
 #include <baton/mem.h>
 #include <baton/pool.h>
 #include <baton/port.h>
+#include <baton/reach.h>
 #include <baton/token.h>
 
 #endif

@@ -55,6 +55,20 @@ BATON_API void baton_reach_config_init(struct baton_reach_config *config);
  */
 BATON_API int baton_port_set_reach(struct baton_port *port, const struct baton_reach_config *config);
 
+/**
+ * What was said last, by device arguments or baton_port_set_reach(). @config->windows are the port's own, until the next such call.
+ *
+ * Control thread. Return: 0; -ENOTSUP for a port without a device that reaches memory.
+ */
+BATON_API int baton_port_get_reach(const struct baton_port *port, struct baton_reach_config *config);
+
+/**
+ * Read windows as the device argument window= has them: "START-END", both included, or several with + between them.
+ *
+ * Any thread. Return: how many there are; -EINVAL, also for more than @n.
+ */
+BATON_API int baton_windows_parse(const char *text, struct baton_iova_range *out, unsigned n);
+
 enum baton_reach {
 	BATON_REACH_DIRECT,
 	BATON_REACH_BOUNCE,
