@@ -237,6 +237,7 @@ virtq_empty(struct virtq *vq, bool confirmed, struct dma_ward *ward)
 		vq->shadow[i] = SHADOW_NONE; /* also where a slot was: that is no buffer */
 	}
 	vq->used_idx = vq->avail_idx = vq->head = vq->tail = 0;
+	vq->identity = 1; /* nothing is posted, whatever marks are left of slots */
 }
 
 uint32_t
