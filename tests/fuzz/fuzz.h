@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A driver under a hostile device, as one input says: its first bytes choose a rig (driver arguments, ring sizes, pools), the
+ * others are steps, some the application's (app.c), some the device's (the device's own file). What both must see is kept in a
+ * model here, which shares no code with the drivers. Everything runs on one thread, so an input does the same each time.
+ *
+ * A queue is honest until the device lies there. While it is, what a burst returns is known exactly: which packets, in which buffers, with
+ * which bytes. Where the device wrote what it liked the queue is wild: any packets, or a stop with a named error, but no
+ * memory error, no buffer twice or lost, and nothing outside of what was posted.
+ */
+#ifndef FUZZ_H
+#define FUZZ_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <baton/baton.h>
+
+#include "base/hostile.h"
+#include "port/driver.h"
+
+/* Loops over whole pools tell the fuzzer nothing, and cost it most of its time. */
+#if defined(__clang__)
+#define FUZZ_UNTRACED __attribute__((no_sanitize("coverage")))
+#else
+#define FUZZ_UNTRACED
+#endif
+
+#define FUZZ_HEAD   2u   /* bytes of an input that choose the rig */
+#define FUZZ_PAIRS  2u
+#define FUZZ_QUEUES (2 * FUZZ_PAIRS) /* RX queues, then TX queues */
+#define FUZZ_POOLS  2u   /* 0: RX and TX; 1: TX only, of another shape */
+#define FUZZ_BUFS   2048u
+#define FUZZ_HELD   256u
+#define FUZZ_RING   256u /* the largest */
+#define FUZZ_BURST  96u
+
+/* ---- input ---- */
+
+struct fuzz_in {
+	const uint8_t *p, *end;
+};
+
+static inline uint8_t
+in_u8(struct fuzz_in *in)
+{
+	return in->p < in->end ? *in->p++ : 0;
+}
+
+static inline uint32_t
+in_u32(struct fuzz_in *in)
+{
+	uint32_t x = in_u8(in);
+
+	x |= (uint32_t)in_u8(in) << 8;
+	x |= (uint32_t)in_u8(in) << 16;
+	return x | (uint32_t)in_u8(in) << 24;
+}
+
+/* ---- rigs ---- */
+
+struct fuzz_config {
+	char args[128];  /* of baton_port_open() */
+	uint8_t simd;    /* enum simd_level, at most */
+	uint32_t offloads;
+	uint16_t mtu;
+	uint32_t rx_descs, tx_descs;
+	struct {
+		uint32_t count, data_len;
+		uint16_t headroom;
+	} pool[FUZZ_POOLS];
+};
+
+struct fuzz_free_list {
+	uint32_t n;
+	uint32_t idx[FUZZ_BUFS];
+};
+
+/* One configuration's port and pools, kept between inputs. */
+struct fuzz_rig {
+	uint8_t head[FUZZ_HEAD];
+	struct fuzz_config config;
+	bool bounced;            /* packets are copied: whose buffer they come in is the pool's to say */
+	uint8_t *memory, *alias; /* the pools' buffers, twice: the device writes through the second */
+	struct baton_ctx *ctx;
+	struct baton_worker *worker;
+	struct baton_pool *pool[FUZZ_POOLS];
+	struct fuzz_free_list free[FUZZ_POOLS];
+	struct baton_port *port;
+	struct baton_queue *queue[FUZZ_QUEUES];
+	struct baton_port_info info;
+	void *device; /* the device's own, of state_size */
+};
+
+/* ---- the model ---- */
+
+/* A buffer of a packet that the device has completed. */
+struct fuzz_seg {
+	uint32_t buf;
+	uint16_t off, len;
+};
+
+struct fuzz_packet {
+	uint16_t segs;
+	uint8_t drop; /* bad metadata */
+	uint8_t seed; /* its byte i is seed + i */
+	uint8_t l4;   /* the verdict: enum baton_csum */
+	uint16_t csum_start, csum_offset;
+};
+
+/* What the application has yet to receive, in order. */
+struct fuzz_expect {
+	unsigned n, first, seg_first, n_segs;
+	struct fuzz_packet packet[FUZZ_RING];
+	struct fuzz_seg seg[FUZZ_RING];
+};
+
+struct fuzz_queue {
+	bool running;
+	bool wild;        /* the device wrote something that nobody can foretell the end of */
+	bool lied;        /* the device said what cannot be, and nothing after it */
+	bool dead;        /* the driver has stopped it */
+	uint64_t dropped; /* packets that were to be, since the queue runs */
+	uint64_t errors;  /* the counters when it began to run */
+	uint64_t violations;
+	struct fuzz_expect expect;
+};
+
+struct fuzz_device;
+
+struct fuzz {
+	struct fuzz_in in;
+	struct fuzz_rig *rig;
+	const struct fuzz_device *dev;
+	struct fuzz_queue q[FUZZ_QUEUES];
+	struct baton_token held[FUZZ_HELD];
+	unsigned n_held;
+	struct baton_token stale; /* one that was used up */
+	bool have_stale;
+	bool restart; /* the device has state that only a new start of the port resets */
+	uint8_t seed;
+	unsigned at;             /* the queue whose burst runs */
+	unsigned slow;           /* steps that wait */
+	unsigned reports;        /* of the violation handler */
+	unsigned expected;
+	uint8_t *owner[FUZZ_POOLS]; /* by buffer: 0: nobody; 1 + queue; FUZZ_APP */
+	struct {
+		uint32_t countdown;
+		bool after;
+		uint8_t how;
+		uint32_t value;
+	} act; /* what the device does at one of the next reads */
+};
+
+#define FUZZ_APP 0xff
+
+/* A driver's device. All of it runs on the fuzzer's thread. */
+struct fuzz_device {
+	const struct baton_driver *driver;
+	size_t state_size;
+	/* What an input's first bytes ask for. Bits without a meaning are cleared, so that the same is asked for by the same bytes. */
+	void (*configure)(uint8_t head[FUZZ_HEAD], struct fuzz_config *c);
+	/* A new input: forget what was planned. */
+	void (*begin)(struct fuzz *f);
+	/* One step; any number is one. */
+	void (*step)(struct fuzz *f, unsigned op);
+	/* The queue is about to be stopped: have done with what it sent, so that nobody waits. */
+	void (*finish)(struct fuzz *f, unsigned queue);
+	/* Something of the device's own at each read of the driver. */
+	void (*at_read)(struct fuzz *f, enum hostile_when when, const void *p, size_t size);
+	/* A step of the application that only this kind of device has, such as a filter's. */
+	void (*command)(struct fuzz *f);
+};
+
+/* The one that this program was linked with. */
+extern const struct fuzz_device fuzz_device;
+
+/* rig->device of the rig that is in use, also while its port is opened and closed. */
+extern void *fuzz_state;
+
+_Noreturn void fuzz_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- rig.c ---- */
+
+struct fuzz_rig *fuzz_rig(const struct fuzz_device *dev, const uint8_t head[FUZZ_HEAD]);
+void fuzz_rig_drop_all(void);
+int fuzz_run(const uint8_t *data, size_t size);
+
+/* ---- model.c: what a device tells of itself ---- */
+
+/** Where the device writes to a buffer's data room. */
+uint8_t *fuzz_room(const struct fuzz *f, unsigned pool, uint32_t buf);
+
+/** The buffer at an address of the driver's process; false: none of the rig's. */
+bool fuzz_find(const struct fuzz *f, const void *p, unsigned *pool, uint32_t *buf, uint32_t *off);
+
+/** The device was given a buffer, and has completed it. */
+void fuzz_device_has(struct fuzz *f, unsigned queue, unsigned pool, uint32_t buf);
+void fuzz_device_done(struct fuzz *f, unsigned queue, unsigned pool, uint32_t buf);
+
+/** The device has completed a packet of an honest queue's. Its buffers are in @seg. */
+void fuzz_completed(struct fuzz *f, unsigned queue, const struct fuzz_packet *p, const struct fuzz_seg *seg);
+
+/** Something that no model covers was written there. */
+void fuzz_wild(struct fuzz *f, unsigned queue);
+
+/**
+ * The device has just said what cannot be. The driver must stop that queue, and name the reason.
+ *
+ * @at_once: before it looks at anything else; else after all that was completed before.
+ */
+void fuzz_must_stop(struct fuzz *f, unsigned queue, const char *lie, bool at_once);
+
+/** The next packet was received, or those that are bad were dropped. */
+static inline void
+fuzz_expect_next(struct fuzz_expect *e)
+{
+	const unsigned segs = e->packet[e->first].segs;
+
+	e->seg_first = (e->seg_first + segs) % FUZZ_RING;
+	e->n_segs -= segs;
+	e->first = (e->first + 1) % FUZZ_RING;
+	e->n--;
+}
+
+void fuzz_skip_dropped(struct fuzz_queue *q);
+
+/** Buffers that the model has with a queue. */
+unsigned fuzz_with(const struct fuzz *f, unsigned queue);
+
+void fuzz_queue_new(struct fuzz *f, unsigned queue, bool running);
+void fuzz_took(struct fuzz *f, struct baton_token t);
+void fuzz_gave(struct fuzz *f, struct baton_token t, uint8_t to);
+
+/** Each buffer has one holder, and it is the one that the model has; the same as anybody can ask for it, which takes longer. */
+void fuzz_check_sums(struct fuzz *f);
+void fuzz_check_holders(struct fuzz *f);
+
+/** All of them are free, and each once. */
+void fuzz_check_home(struct fuzz *f);
+
+static inline bool
+fuzz_honest(const struct fuzz *f, unsigned queue)
+{
+	return f->q[queue].running && !f->q[queue].wild && !f->q[queue].dead;
+}
+
+static inline uint8_t
+fuzz_byte(uint8_t seed, uint32_t i)
+{
+	return (uint8_t)(seed + i);
+}
+
+/* ---- app.c ---- */
+
+void fuzz_app_step(struct fuzz *f, unsigned op);
+/** Receive all there is, or complete all that was sent. */
+void fuzz_app_drain(struct fuzz *f, unsigned queue);
+/** Free the last @n of what the application holds. */
+void fuzz_app_free(struct fuzz *f, unsigned n);
+/** Everything stops and goes home. */
+void fuzz_app_end(struct fuzz *f);
+void fuzz_app_begin(struct fuzz *f);
+
+#endif

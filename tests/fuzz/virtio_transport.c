@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The virtio driver's transport to a device in its own process: no sockets, no threads; and what of the driver's the device is told. */
+#include "virtio/virtio.h"
+#include "virtio.h"
+
+/* Device addresses are not addresses of the process, so that what mixes them up is found. All mappings lie far above this. */
+#define IOVA_BASE 0x10000000000ull
+
+static int
+t_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
+{
+	struct baton_ioas_config space;
+	uint64_t queues = 0, csum = 0;
+	int ret = port_arg_uint(args, n, "queues", 1, FUZZ_PAIRS, &queues);
+
+	if (!ret)
+		ret = port_arg_uint(args, n, "csum", 0, 1, &csum);
+	if (ret < 0)
+		return ret;
+	baton_ioas_config_init(&space);
+	space.backend = BATON_IOAS_FLAT;
+	space.flat_base = (const void *)IOVA_BASE; /* NOLINT(performance-no-int-to-ptr) */
+	space.windows = vd->port.reach.windows;
+	space.n_windows = vd->port.reach.n_windows;
+	ret = baton_ioas_create(vd->port.ctx, &space, &vd->port.reach.ioas);
+	if (ret < 0)
+		return ret;
+	vd->offered = VIRTIO_F_VERSION_1 | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_F_IN_ORDER | VIRTIO_NET_F_MQ | VIRTIO_NET_F_CTRL_VQ |
+		      VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_CTRL_VLAN | VIRTIO_NET_F_CTRL_MAC_ADDR;
+	if (csum)
+		vd->offered |= VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM;
+	vd->max_pairs = FUZZ_PAIRS;
+	vd->timeout_ms = 1;
+	vd->link = 1;
+	snprintf(vd->where, sizeof(vd->where), "the fuzzer's device");
+	return 0;
+}
+
+static void
+t_close(struct virtio_dev *vd)
+{
+	if (baton_ioas_destroy(vd->port.reach.ioas) < 0)
+		fuzz_fail("something is still mapped");
+	vd->port.reach.ioas = NULL;
+}
+
+static int
+t_ready(struct virtio_dev *vd)
+{
+	return 0;
+}
+
+static int
+t_start(struct virtio_dev *vd, uint64_t features)
+{
+	for (unsigned i = 0; i < FUZZ_PAIRS; i++) {
+		vdev_attach(i, virtq_of(vd->port.rxq[i]));
+		vdev_attach(FUZZ_PAIRS + i, virtq_of(vd->port.txq[i]));
+	}
+	vd->port.device_up = 1;
+	vdev.dead = false;
+	vdev.answer = 0;
+	return 0;
+}
+
+static int
+t_stop(struct virtio_dev *vd)
+{
+	for (unsigned i = 0; i <= FUZZ_QUEUES; i++)
+		vdev_detach(i);
+	return 0;
+}
+
+static int
+t_ring_start(struct virtio_dev *vd, struct virtq *vq)
+{
+	vdev_attach(vdev_number(vd, vq), vq);
+	return 0;
+}
+
+static int
+t_ring_stop(struct virtio_dev *vd, struct virtq *vq)
+{
+	vdev_detach(vdev_number(vd, vq));
+	return 0;
+}
+
+static int
+t_gone(struct virtio_dev *vd)
+{
+	return 0;
+}
+
+static int
+t_holder(const struct virtio_dev *vd)
+{
+	return -1;
+}
+
+static int
+t_reset(struct virtio_dev *vd)
+{
+	return 0;
+}
+
+static const struct virtio_transport transport = {
+	.open = t_open,
+	.close = t_close,
+	.ready = t_ready,
+	.start = t_start,
+	.stop = t_stop,
+	.ring_start = t_ring_start,
+	.ring_stop = t_ring_stop,
+	.gone = t_gone,
+	.holder = t_holder,
+	.reset = t_reset,
+};
+
+static const char *const args[] = { "queues", "csum", "mrg_rxbuf", "in_order", "mac", NULL };
+
+const struct baton_driver virtio_fuzz_driver = {
+	.name = "net_fuzz",
+	.args = args,
+	.summary = "virtio-net to a device in the same process",
+	.dma = true,
+	.ops = &virtio_port_ops,
+	.priv = &transport,
+};
+
+/* In place of the library's: the fuzzer has one driver. */
+const struct baton_driver *const baton_driver_table[] = { &virtio_fuzz_driver, NULL };
+
+const char *const *
+baton_drivers(void)
+{
+	static const char *const names[] = { "net_fuzz", NULL };
+
+	return names;
+}
+
+/* ---- what the device is told ---- */
+
+unsigned
+vdev_number(const struct virtio_dev *vd, const struct virtq *vq)
+{
+	if (vq == &vd->ctrl.vq)
+		return FUZZ_QUEUES;
+	return vq->q.index + (vq->q.tx ? FUZZ_PAIRS : 0);
+}
+
+static struct vdev_ring *
+ring_of(unsigned queue)
+{
+	return queue == FUZZ_QUEUES ? &vdev.ctrl : &vdev.ring[queue];
+}
+
+void
+vdev_attach(unsigned queue, const struct virtq *vq)
+{
+	*ring_of(queue) = (struct vdev_ring){
+		.on = true,
+		.size = (uint16_t)vq->q.descs,
+		.desc = (void *)vq->desc,
+		.avail = (void *)vq->avail,
+		.used = (void *)vq->used,
+	};
+	vq->used->flags = (typeof(vq->used->flags)){ WIRE_USED_NO_NOTIFY };
+}
+
+void
+vdev_detach(unsigned queue)
+{
+	ring_of(queue)->on = false;
+}
+
+void *
+vdev_at(const struct fuzz *f, uint64_t iova, uint32_t len)
+{
+	const struct dma_reach *r = &f->rig->port->reach;
+	const struct dma_block *const blocks[] = { r->ctrl, r->rx_mem, r->tx_mem };
+	uint8_t *p = (uint8_t *)(uintptr_t)(iova + IOVA_BASE); /* NOLINT(performance-no-int-to-ptr) */
+	unsigned pool;
+	uint32_t buf, off;
+
+	for (unsigned i = 0; i < 3; i++)
+		if (blocks[i] && p >= blocks[i]->base && p + len <= blocks[i]->base + blocks[i]->bytes)
+			return p;
+	if (f->rig->bounced || !fuzz_find(f, p, &pool, &buf, &off) || off + len > f->rig->pool[pool]->view.data_len)
+		return NULL;
+	return fuzz_room(f, pool, buf) + off;
+}
+
+bool
+vdev_looked(const struct fuzz *f, unsigned queue)
+{
+	const struct virtq *vq = virtq_of_const(f->rig->queue[queue]);
+
+	return vq->used_idx == vdev.ring[queue].idx && (!vq->in_order || !vq->q.tx || vq->batch_end == vq->used_idx);
+}
