@@ -462,6 +462,7 @@ vhost_close(struct virtio_dev *vd)
 	close_fd(&vu->pidfd);
 	close_fd(&vu->old_pidfd);
 	close_fd(&vu->lock_fd);
+	vhost_files_close(vd);
 	vhost_drop_space(vd);
 }
 

@@ -98,6 +98,7 @@ vhost_xstats(const struct virtio_dev *vd, struct port_xstats *list)
 {
 	port_xstat(list, vd->vu.channel.misses, "iotlb_misses");
 	port_xstat(list, vd->vu.channel.ignored, "backend_requests_ignored");
+	port_xstat(list, vd->vu.files.holes, "memory_holes");
 }
 
 /* Acknowledgements are not asked for: this may be in the middle of waiting for another one. */

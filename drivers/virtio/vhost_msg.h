@@ -150,6 +150,12 @@ int vhost_iotlb_push(struct virtio_dev *vd);
 /** A mapping is about to end: see ioas_on_unmap(). @arg: the struct virtio_dev. */
 int vhost_iotlb_forget(void *arg, const struct ioas_entry *e);
 
+/* ---- vhost_holes.c ---- */
+
+/** What is mapped now was given to the backend: say once what it could do to it, and look what it does. */
+void vhost_files_given(struct virtio_dev *vd);
+void vhost_files_close(struct virtio_dev *vd);
+
 /* ---- vhost_conn.c ---- */
 
 #define VHOST_TIMEOUT_MS 1200  /* for a reply: DPDK 22.11's vhost looks for its first connection only once a second */

@@ -268,6 +268,7 @@ vu_publish(struct virtio_dev *vd)
 	struct vhost_user *vu = &vd->vu;
 	int fds[VHOST_MAX_REGIONS];
 	uint32_t n = list_regions(vd, region, fds);
+	int ret;
 
 	adopt(vu);
 	vu->alias = n == vu->n_regions && !memcmp(region, vu->region, n * sizeof(*region)) ? USER_ALIAS : 0;
@@ -279,7 +280,10 @@ vu_publish(struct virtio_dev *vd)
 	vu->n_regions = n;
 	msg.p.memory.count = n;
 	msg.size = (uint32_t)(8 + n * sizeof(struct vhost_region));
-	return vhost_send(vd, &msg, fds, n);
+	ret = vhost_send(vd, &msg, fds, n);
+	if (!ret)
+		vhost_files_given(vd);
+	return ret;
 }
 
 /* ---- rings ---- */

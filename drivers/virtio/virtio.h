@@ -134,6 +134,17 @@ struct vhost_channel {
 	uint64_t misses, ignored;
 };
 
+/* The files of memory that the backend was given (vhost_holes.c), as they were when last looked at. */
+struct vhost_files {
+	struct {
+		uint64_t dev, ino, blocks;
+	} file[VHOST_MAX_REGIONS];
+	uint32_t n;
+	uint8_t said_unsealed;
+	uint64_t holes; /* times that pages were found missing */
+	struct ctx_timer look;
+};
+
 struct vhost_user {
 	struct ctx_source src;      /* src.fd: the socket, -1 in VHOST_AWAY */
 	struct ctx_source listener; /* server=1; else fd -1 */
@@ -151,6 +162,7 @@ struct vhost_user {
 	uint64_t reconnects;
 	uint32_t failures;     /* to come back, one after the other */
 	struct vhost_channel channel;
+	struct vhost_files files;
 	uint8_t iommu_platform; /* the argument; 2: not given */
 	uint8_t server, reconnect, open, watched, said_waiting, said_unfit, knows_rings;
 	uint8_t orphaned;      /* the rings are those of a backend whose connection is gone: old_pidfd's */

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a backend can do to the files of memory it was given, beside writing to it. Baton's arenas are sealed: nobody can cut them. Memory
+ * that is not is told of once. Holes cannot be sealed off where the backend shall write: they are looked for. Private records
+ * and the checks of what comes out of rings are what withstands them; this only says that it happened.
+ *
+ * Looking is what is left, since inotify hears nothing of memfds. A hole that was touched again before we look is not seen.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "vhost_msg.h"
+
+#define LOOK_MS 200
+
+static struct virtio_dev *
+dev_of_timer(struct ctx_timer *timer)
+{
+	return (struct virtio_dev *)(void *)((char *)timer - offsetof(struct virtio_dev, vu.files.look));
+}
+
+/* ---- seals ---- */
+
+/* A DMA heap's buffer has no seals, and needs none: its size is fixed. */
+static bool
+has_fixed_size(int fd)
+{
+	char link[32], to[16] = "";
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return readlink(link, to, sizeof(to) - 1) > 0 && !strncmp(to, "/dmabuf", 7);
+}
+
+static void
+say_unsealed(struct virtio_dev *vd)
+{
+	const struct baton_mapping *m = NULL;
+	struct ioas_entry e;
+
+	if (vd->vu.files.said_unsealed)
+		return;
+	while ((m = ioas_next(vd->port.reach.ioas, m, &e))) {
+		int seals = fcntl(e.fd, F_GET_SEALS);
+
+		if ((seals >= 0 && seals & F_SEAL_SHRINK) || has_fixed_size(e.fd))
+			continue;
+		baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: the file of %s is not sealed: the backend at %s could truncate it, and this program "
+							"would end at the next touch of it (SIGBUS); use a memfd with F_SEAL_SHRINK, as "
+							"Baton's own arenas outside of hugetlbfs mounts are",
+			  vd->port.name, e.name, vd->vu.path);
+		vd->vu.files.said_unsealed = 1;
+	}
+}
+
+/* ---- holes ---- */
+
+static void
+report(struct virtio_dev *vd, const struct ioas_entry *e, const struct stat *st, uint64_t lost)
+{
+	struct vhost_files *files = &vd->vu.files;
+	bool cut = (uint64_t)st->st_size < e->fd_offset + e->bytes;
+
+	files->holes++;
+	if (files->holes & (files->holes - 1))
+		return;
+	baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: %llu KiB of %s are gone, which the backend at %s was given: %s; stop using that backend",
+		  vd->port.name, (unsigned long long)lost / 1024, e->name, vd->vu.path,
+		  cut ? "its file was truncated, and touching what is cut off ends this program (SIGBUS)" :
+			"somebody punched a hole into its file, and what was there is zeros now");
+}
+
+/* Has another mapping the same file, and is it looked at already? */
+static bool
+seen(const struct vhost_files *files, uint32_t n, const struct stat *st)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (files->file[i].dev == st->st_dev && files->file[i].ino == st->st_ino)
+			return true;
+	return false;
+}
+
+/* Note what is there; on the second and later looks, say what is gone. */
+static void
+look(struct virtio_dev *vd, bool first)
+{
+	struct vhost_files *files = &vd->vu.files, before = *files;
+	const struct baton_mapping *m = NULL;
+	struct ioas_entry e;
+	struct stat st;
+
+	files->n = 0;
+	while ((m = ioas_next(vd->port.reach.ioas, m, &e)) && files->n < VHOST_MAX_REGIONS) {
+		if (fstat(e.fd, &st) < 0 || seen(files, files->n, &st))
+			continue;
+		files->file[files->n].dev = st.st_dev;
+		files->file[files->n].ino = st.st_ino;
+		files->file[files->n++].blocks = (uint64_t)st.st_blocks;
+		for (uint32_t i = 0; !first && i < before.n; i++)
+			if (before.file[i].dev == st.st_dev && before.file[i].ino == st.st_ino &&
+			    before.file[i].blocks > (uint64_t)st.st_blocks)
+				report(vd, &e, &st, (before.file[i].blocks - (uint64_t)st.st_blocks) * 512);
+	}
+}
+
+static void
+due(struct ctx_timer *timer)
+{
+	struct virtio_dev *vd = dev_of_timer(timer);
+
+	if (!vd->port.reach.ioas)
+		return;
+	look(vd, false);
+	if (vd->vu.files.n)
+		ctx_timer_set(vd->port.ctx, timer, LOOK_MS);
+}
+
+void
+vhost_files_given(struct virtio_dev *vd)
+{
+	say_unsealed(vd);
+	look(vd, true);
+	vd->vu.files.look.due = due;
+	ctx_timer_set(vd->port.ctx, &vd->vu.files.look, LOOK_MS);
+}
+
+void
+vhost_files_close(struct virtio_dev *vd)
+{
+	ctx_timer_cancel(vd->port.ctx, &vd->vu.files.look);
+}
