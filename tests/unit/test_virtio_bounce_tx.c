@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Sending through slots: exactly the packet's bytes, in as few slots as hold them, out of any buffers; which are free at once. */
+#include "rig.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SLOT       (LIAR_HEADER + 2048u) /* bytes of one, for the device */
+#define CSUM       (LIAR_FEATURES | LIAR_F_CSUM | LIAR_F_GUEST_CSUM)
+#define NEEDS_CSUM 1
+
+static const char *const ways[] = { ",bounce=always", ",confine=on" };
+
+static uint64_t seed_now = 1;
+
+static unsigned
+below(unsigned n)
+{
+	seed_now = seed_now * 6364136223846793005ull + 1442695040888963407ull;
+	return (unsigned)(seed_now >> 33) % n;
+}
+
+/* A packet cut anywhere, at any offsets, of buffers of any of the pools. Return: its tokens. */
+static unsigned
+cut(struct rig *r, struct baton_pool *const *pools, unsigned n_pools, const uint8_t *frame, size_t len, unsigned most,
+    struct baton_token *t)
+{
+	size_t done = 0;
+	unsigned n = 0;
+
+	while (done < len) {
+		size_t left = len - done, part = below(4) ? 1 + below(2000) : 1 + below(20);
+		struct baton_pool_info info;
+
+		if (left > (most - n - 1) * 2000ul) /* the rest must fit in what is left */
+			part = 2000;
+		if (part > left || n + 1 == most)
+			part = left;
+		assert_int_equal(baton_alloc(r->worker, pools[below(n_pools)], &t[n], 1), 1);
+		baton_pool_info(r->pool, &info);
+		t[n].off = (uint16_t)below((unsigned)(info.data_len - part + 1));
+		t[n].len = (uint16_t)part;
+		memcpy(baton_data(r->worker, t[n]), frame + done, part);
+		done += part;
+		t[n].flags |= done < len ? BATON_TOKEN_CONT : 0;
+		n++;
+	}
+	return n;
+}
+
+static unsigned
+complete_one(struct rig *r, const uint8_t *frame, size_t len)
+{
+	unsigned head = rig_expect_tx(r, frame, len);
+
+	liar_complete(r->liar, LIAR_TX, head, 0);
+	return head;
+}
+
+/* All sizes, cut at random. */
+static void
+any_size_any_cut(void **state)
+{
+	for (unsigned way = 0; way < 2; way++) {
+		struct rig_config c = { .args = ways[way], .mtu = 9000, .pool_count = 2048 };
+		uint8_t frame[9014];
+		struct rig r;
+
+		rig_up(&r, &c);
+		for (unsigned i = 0; i < 4000; i++) {
+			const size_t len = i < 60 ? 14 + i : i < 120 ? 2048 - 30 + i - 60 : 14 + below(9001);
+			struct baton_token t[32];
+			unsigned n, slots = (unsigned)((len + LIAR_HEADER + SLOT - 1) / SLOT);
+
+			rig_frame(frame, len, i);
+			n = cut(&r, &r.pool, 1, frame, len, 1 + 5 + below(20), t);
+			assert_int_equal(rig_held(&r, BATON_HOLDER_CPU), n);
+			assert_int_equal(baton_tx_burst(r.tx, t, n), n);
+			/* Not the CPU's, not the device's: free, before the device has even looked. */
+			rig_check_home(&r);
+			assert_int_equal(baton_queue_in_flight(r.tx), slots);
+			complete_one(&r, frame, len);
+			assert_int_equal(baton_tx_clean(r.tx, 8), 0);
+			assert_int_equal(baton_queue_in_flight(r.tx), 0);
+		}
+		assert_int_equal(rig_stats(&r).tx_packets, 4000);
+		assert_int_equal(rig_stats(&r).tx_errors, 0);
+		rig_down(&r);
+	}
+}
+
+/* Many at once, completed in any order, by a device that is behind. */
+static void
+bursts_and_any_order(void **state)
+{
+	struct rig_config c = { .args = ",bounce=always", .mtu = 9000, .pool_count = 2048 };
+	static uint8_t frame[9014];
+	struct rig r;
+	uint32_t sent = 0, seen = 0;
+
+	rig_up(&r, &c);
+	while (seen < 20000) {
+		struct baton_token t[RIG_BURST];
+		uint32_t heads[256];
+		unsigned n = 0, done = 0, have = 0, packets = 0;
+
+		while (n + 6 <= RIG_BURST && below(20)) {
+			size_t len = below(3) ? 60 + sent % 1400 : 14 + sent % 9001;
+
+			rig_frame(frame, len, sent++);
+			n += cut(&r, &r.pool, 1, frame, len, 6, t + n);
+			packets++;
+		}
+		/* What does not fit is tried again when the device has completed some. */
+		while (done < n || packets) {
+			int k = done < n ? baton_tx_burst(r.tx, t + done, n - done) : 0;
+
+			assert_true(k >= 0);
+			done += (unsigned)k;
+			while (packets && liar_available(r.liar, LIAR_TX)) {
+				size_t len = RIG_FRAME_MAX, due;
+				struct wire_net_header h;
+				uint8_t got[RIG_FRAME_MAX];
+				int head = liar_tx_collect(r.liar, LIAR_TX, &h, got, &len);
+
+				assert_true(head >= 0);
+				heads[have++] = (uint32_t)head;
+				due = len;
+				rig_frame(frame, due, seen++);
+				assert_int_equal(len, due);
+				assert_memory_equal(got, frame, len);
+				packets--;
+			}
+			while (have && (below(4) || done < n || have > 64)) {
+				unsigned i = below(have);
+
+				liar_complete(r.liar, LIAR_TX, heads[i], 0);
+				heads[i] = heads[--have];
+			}
+			assert_true(baton_tx_clean(r.tx, 1 + below(32)) >= 0);
+		}
+		while (have)
+			liar_complete(r.liar, LIAR_TX, heads[--have], 0);
+	}
+	assert_int_equal(rig_stats(&r).tx_packets, sent);
+	assert_int_equal(rig_stats(&r).violations, 0);
+	rig_down(&r);
+}
+
+/* A slot's header is in the slot, so neither headroom nor its absence matter. */
+static void
+checksums_are_the_devices(void **state)
+{
+	struct rig_config c = { .args = ",bounce=always", .mtu = 4000, .liar.features = CSUM, .offloads = BATON_OFFLOAD_TX_CSUM };
+	uint8_t frame[3000], got[RIG_FRAME_MAX];
+	struct rig r;
+
+	rig_up(&r, &c);
+	for (unsigned i = 0; i < 2000; i++) {
+		const size_t len = 60 + below(2900);
+		struct wire_net_header h;
+		struct baton_token t[8];
+		struct baton_side *side;
+		size_t n_got = sizeof(got);
+		unsigned n;
+		int head;
+
+		rig_frame(frame, len, i);
+		n = cut(&r, &r.pool, 1, frame, len, 3 + below(5), t);
+		if (i & 1) {
+			side = baton_side(r.worker, t[0]);
+			*side = (struct baton_side){ .l2_len = 14, .l3_len = 20, .csum_offset = 16 };
+			t[0].flags |= BATON_TOKEN_SIDE | BATON_CSUM_PARTIAL << BATON_TOKEN_L4_SHIFT;
+		}
+		assert_int_equal(baton_tx_burst(r.tx, t, n), n);
+		rig_check_home(&r);
+		head = liar_tx_collect(r.liar, LIAR_TX, &h, got, &n_got);
+		assert_true(head >= 0);
+		assert_int_equal(n_got, len);
+		assert_memory_equal(got, frame, len);
+		/* And the one after it, in the slot that had it, asks for nothing. */
+		assert_int_equal(h.flags, i & 1 ? NEEDS_CSUM : 0);
+		assert_int_equal(h.csum_start, i & 1 ? 34 : 0);
+		assert_int_equal(h.csum_offset, i & 1 ? 16 : 0);
+		assert_int_equal(h.gso_type | h.hdr_len | h.gso_size | h.num_buffers, 0);
+		liar_complete(r.liar, LIAR_TX, (uint32_t)head, 0);
+		baton_tx_clean(r.tx, 8);
+	}
+	rig_down(&r);
+}
+
+/*
+ * A pool without a descriptor cannot be passed to a backend: it is bounced by itself, and others of the port are direct. Both go out
+ * in one burst, and even in one packet.
+ */
+static void
+two_pools_in_one_burst(void **state)
+{
+	struct rig_config c = { .mtu = 9000, .pool_count = 2048 };
+	struct baton_worker_config w = { .size = sizeof(w), .name = "w" };
+	struct baton_reach_info info[16];
+	struct baton_pool *pools[2];
+	struct baton_pool_config p;
+	struct rig r;
+	static uint8_t frame[RIG_BURST][3000];
+	unsigned direct = 0, bounced = 0, n;
+	void *memory = aligned_alloc(4096, 4 << 20);
+
+	assert_non_null(memory);
+	rig_prepare(&r, &c);
+	pools[0] = r.pool;
+	baton_pool_config_init(&p);
+	p.name = "outside";
+	p.base = memory;
+	p.bytes = 4 << 20;
+	p.count = 512;
+	p.stride = 4096;
+	assert_int_equal(baton_pool_create(r.ctx, &p, &pools[1]), 0);
+	assert_int_equal(rig_open(&r), 0);
+	assert_int_equal(rig_start(&r), 0);
+	n = baton_port_reach(r.port, info, 16);
+	assert_in_range(n, 4, 16);
+	for (unsigned i = 0; i < n; i++) {
+		direct += !strcmp(info[i].memory, "pool rig") && info[i].reach == BATON_REACH_DIRECT;
+		bounced += !strcmp(info[i].memory, "pool outside") && info[i].reach == BATON_REACH_BOUNCE && !info[i].bytes;
+		assert_true(strcmp(info[i].memory, "rx slots") != 0); /* what is received lands in the direct one */
+	}
+	assert_int_equal(direct, 1);
+	assert_int_equal(bounced, 1);
+	for (unsigned round = 0; round < 2000; round++) {
+		const unsigned packets = 1 + below(8);
+		struct baton_token t[RIG_BURST];
+		size_t len[8];
+		unsigned k = 0;
+
+		for (unsigned i = 0; i < packets; i++) {
+			const bool mixed = !below(3);
+
+			len[i] = below(2) ? 14 + below(1500) : 14 + below(2900);
+			rig_frame(frame[i], len[i], round * 8 + i);
+			k += cut(&r, mixed ? pools : &pools[below(2)], mixed ? 2 : 1, frame[i], len[i], 2 + below(5), t + k);
+		}
+		assert_int_equal(baton_tx_burst(r.tx, t, k), k);
+		for (unsigned i = 0; i < packets; i++)
+			complete_one(&r, frame[i], len[i]);
+		assert_true(baton_tx_clean(r.tx, 64) >= 0);
+		assert_int_equal(baton_queue_in_flight(r.tx), 0);
+	}
+	assert_int_equal(baton_port_close(r.port), 0);
+	r.port = NULL;
+	assert_int_equal(baton_worker_destroy(r.worker), 0); /* its caches have buffers of both */
+	assert_int_equal(baton_pool_destroy(pools[1]), 0);
+	assert_int_equal(baton_worker_create(r.ctx, &w, &r.worker), 0); /* as rig_discard() wants it */
+	rig_discard(&r);
+	free(memory);
+}
+
+/* More bytes than the MTU allows, or none: said as it is directly. And a packet of 32 buffers is one slot's. */
+static void
+limits(void **state)
+{
+	struct rig_config c = { .args = ",bounce=always", .mtu = 1500 };
+	struct baton_token t[40];
+	uint8_t frame[1600];
+	struct rig r;
+	unsigned n;
+
+	rig_up(&r, &c);
+	rig_frame(frame, sizeof(frame), 1);
+	n = rig_packet(&r, frame, 1519, 0, t);
+	assert_int_equal(baton_tx_burst(r.tx, t, n), -EMSGSIZE);
+	assert_int_equal(rig_held(&r, BATON_HOLDER_CPU), n);
+	assert_int_equal(baton_free(r.worker, t, n), 0);
+	n = rig_packet(&r, frame, 32 * 40, 40, t);
+	assert_int_equal(n, 32);
+	assert_int_equal(baton_tx_burst(r.tx, t, n), n);
+	assert_int_equal(baton_queue_in_flight(r.tx), 1);
+	complete_one(&r, frame, 32 * 40);
+	n = rig_packet(&r, frame, 33 * 40, 40, t);
+	assert_int_equal(baton_tx_burst(r.tx, t, n), -EMSGSIZE);
+	assert_int_equal(baton_free(r.worker, t, n), 0);
+	baton_tx_clean(r.tx, 8);
+	rig_down(&r);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(any_size_any_cut),
+		cmocka_unit_test(bursts_and_any_order),
+		cmocka_unit_test(checksums_are_the_devices),
+		cmocka_unit_test(two_pools_in_one_burst),
+		cmocka_unit_test(limits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
