@@ -24,13 +24,13 @@ next(struct look *l, uint32_t *len)
 	uint32_t id = (uint32_t)elem, held;
 
 	*len = (uint32_t)(elem >> 32);
-	if (l->pos == l->used || (id > vq->mask && !l->in_batch))
+	if (l->pos == l->used || (!MUST(rx_id, id <= vq->mask) && !l->in_batch))
 		return NULL;
 	if (vq->in_order) {
 		if (!l->in_batch) {
 			l->batch_end = (uint16_t)(l->pos + ((id - l->pos) & vq->mask));
 			l->batch_len = *len;
-			if ((uint16_t)(l->batch_end - l->pos) >= (uint16_t)(l->used - l->pos))
+			if (!MUST(rx_in_order, (uint16_t)(l->batch_end - l->pos) < (uint16_t)(l->used - l->pos)))
 				return NULL;
 		}
 		l->in_batch = l->pos != l->batch_end;
@@ -39,7 +39,7 @@ next(struct look *l, uint32_t *len)
 	}
 	l->pos++;
 	held = vq->shadow[id];
-	if (*len - 1 >= vq->posted_len || !virtq_posted(vq, id))
+	if (!MUST(rx_len, *len - 1 < vq->posted_len) || !MUST(rx_posted, virtq_posted(vq, id)))
 		return NULL;
 	return vq->slots ? dma_slot(vq->slots, held) : l->v->data + (size_t)held * l->v->stride + vq->post_off;
 }
@@ -82,11 +82,11 @@ look_at(struct look *l, struct baton_peek *p)
 	const uint8_t *hdr = next(l, &len);
 	unsigned segs = 1;
 
-	if (!hdr || len < NET_HDR_LEN)
+	if (!hdr || !MUST(rx_header, len >= NET_HDR_LEN))
 		return -1;
 	if (vq->mergeable)
 		segs = shared_load16_at(hdr + offsetof(struct virtio_net_hdr, num_buffers));
-	if (segs - 1 >= vq->q.max_segs || segs > published)
+	if (!MUST(rx_segs, segs - 1 < vq->q.max_segs) || !MUST(rx_segs_published, segs <= published))
 		return -1;
 	if (vq->csum)
 		meta = virtq_rx_meta(hdr);
@@ -101,7 +101,7 @@ look_at(struct look *l, struct baton_peek *p)
 			return -1;
 		show(p, more, len);
 	}
-	return first && p->len >= ETH_HLEN && virtq_rx_meta_good(&meta, p->len);
+	return MUST(rx_runt, first && p->len >= ETH_HLEN) && virtq_rx_meta_good(&meta, p->len);
 }
 
 int
@@ -119,7 +119,7 @@ virtq_peek(struct baton_queue *q, struct baton_peek *peeks, unsigned n)
 	};
 	unsigned seen = 0;
 
-	if ((uint16_t)(l.used - l.pos) > (uint16_t)(vq->avail_idx - vq->used_idx))
+	if (!MUST(rx_jump, (uint16_t)(l.used - l.pos) <= (uint16_t)(vq->avail_idx - vq->used_idx)))
 		return 0;
 	while (seen < n && l.pos != l.used) {
 		int ret = look_at(&l, &peeks[seen]);

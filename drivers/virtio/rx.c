@@ -68,7 +68,7 @@ open_batch(struct virtq *vq, uint16_t pos, uint16_t published, uint32_t id, uint
 {
 	uint16_t ahead = (uint16_t)((id - pos) & vq->mask);
 
-	if (ahead >= published) {
+	if (!MUST(rx_in_order, ahead < published)) {
 		queue_violation(&vq->q, "in-order id %u is outside the %u completions published from %u",
 				id, published, pos & vq->mask);
 		return false;
@@ -97,7 +97,7 @@ complete(struct virtq *vq, uint64_t elem, uint16_t pos, uint16_t published, uint
 		 * one's length is the device's word (virtio 1.2, 2.7.9).
 		 */
 		if (!vq->in_batch) {
-			if (id > vq->mask)
+			if (!MUST(rx_id, id <= vq->mask))
 				goto bad_id;
 			if (!open_batch(vq, pos, published, id, *len))
 				return SHADOW_NONE;
@@ -109,16 +109,16 @@ complete(struct virtq *vq, uint64_t elem, uint16_t pos, uint16_t published, uint
 		}
 		id = pos & vq->mask;
 	}
-	if (id > vq->mask)
+	if (!MUST(rx_id, id <= vq->mask))
 		goto bad_id;
 	if (vq->identity && id != (pos & vq->mask))
 		leave_identity(vq, pos);
 	buf = vq->shadow[id];
-	if (!vq->identity && buf == SHADOW_NONE) {
+	if (!vq->identity && !MUST(rx_posted, buf != SHADOW_NONE)) {
 		queue_violation(&vq->q, "used id %u was not posted, or is completed twice", id);
 		return SHADOW_NONE;
 	}
-	if (*len - 1 >= vq->posted_len) {
+	if (!MUST(rx_len, *len - 1 < vq->posted_len)) {
 		queue_violation(&vq->q, "used length %u of id %u is not between 1 and the %u bytes posted",
 				*len, id, vq->posted_len);
 		return SHADOW_NONE;
@@ -241,7 +241,7 @@ first_seg(struct virtq *vq, const struct dma_view *v, uint16_t published, unsign
 	if (baton_unlikely(buf == SHADOW_NONE))
 		return buf;
 	r->pos++;
-	if (baton_unlikely(*len < NET_HDR_LEN)) {
+	if (baton_unlikely(!MUST(rx_header, *len >= NET_HDR_LEN))) {
 		drop(vq, buf);
 		queue_violation(&vq->q, "used length %u is less than the %u bytes of the header", *len,
 				NET_HDR_LEN);
@@ -253,7 +253,7 @@ first_seg(struct virtq *vq, const struct dma_view *v, uint16_t published, unsign
 		return buf;
 	*segs = shared_load16_at(dma_data(v, buf) + vq->post_off +
 				 offsetof(struct virtio_net_hdr, num_buffers));
-	if (baton_unlikely(*segs - 1 >= vq->q.max_segs || *segs > published)) {
+	if (baton_unlikely(!MUST(rx_segs, *segs - 1 < vq->q.max_segs) || !MUST(rx_segs_published, *segs <= published))) {
 		drop(vq, buf);
 		queue_violation(&vq->q,
 				"num_buffers %u: not between 1 and %u, with %u completions published",
@@ -280,7 +280,7 @@ receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *toke
 
 	if (baton_unlikely(buf == SHADOW_NONE))
 		return -EIO;
-	if (baton_unlikely(len < ETH_HLEN && segs == 1)) {
+	if (baton_unlikely(!MUST(rx_runt, len >= ETH_HLEN) && segs == 1)) {
 		drop(vq, buf);
 		r->errors++;
 		return 0;
@@ -297,7 +297,7 @@ receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *toke
 		}
 		for (unsigned i = 1; i < segs; i++)
 			len += t[i].len;
-		good = t[0].len && len >= ETH_HLEN;
+		good = MUST(rx_runt, t[0].len && len >= ETH_HLEN);
 	}
 	if (mode & RX_CSUM)
 		good = good && virtq_rx_verdict(vq, &meta, t, len);
@@ -339,15 +339,16 @@ receive_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *to
 
 		if (mode)
 			__builtin_prefetch(hdr + (size_t)SHADOW_BUF(shadow[(slot + 4) & mask]) * stride);
-		if (baton_unlikely((uint32_t)elem != slot || len - least > span))
+		if (baton_unlikely(!MUST(rx_plain_id, (uint32_t)elem == slot) || !MUST(rx_plain_len, len - least <= span)))
 			break;
-		if ((mode & RX_CSUM) &&
-		    baton_unlikely((meta = shared_load16_at(hdr + (size_t)buf * stride)) &
-				   ~VIRTIO_NET_HDR_F_DATA_VALID))
-			break;
+		if (mode & RX_CSUM) {
+			meta = shared_load16_at(hdr + (size_t)buf * stride);
+			if (baton_unlikely(!MUST(rx_plain_meta, !(meta & ~VIRTIO_NET_HDR_F_DATA_VALID))))
+				break;
+		}
 		if ((mode & RX_MERGEABLE) &&
-		    baton_unlikely(shared_load16_at(hdr + (size_t)buf * stride +
-						    offsetof(struct virtio_net_hdr, num_buffers)) != 1))
+		    baton_unlikely(!MUST(rx_plain_segs, shared_load16_at(hdr + (size_t)buf * stride +
+									 offsetof(struct virtio_net_hdr, num_buffers)) == 1)))
 			break;
 		t.buf = buf;
 		t.len = (uint16_t)(len - NET_HDR_LEN);

@@ -86,13 +86,13 @@ receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *t, u
 	if (baton_unlikely(slot == SHADOW_NONE))
 		return -EIO;
 	gone(vq, r->pos++, slot);
-	if (baton_unlikely(len < NET_HDR_LEN))
+	if (baton_unlikely(!MUST(rx_header, len >= NET_HDR_LEN)))
 		return queue_violation(&vq->q, "used length %u is less than the %u bytes of the header", len, NET_HDR_LEN);
 	hdr = header(vq, slot);
 	total = len -= NET_HDR_LEN;
 	if (mode & RX_MERGEABLE)
 		segs = shared_load16_at(hdr + offsetof(struct virtio_net_hdr, num_buffers));
-	if (baton_unlikely(segs - 1 >= vq->q.max_segs || segs > published))
+	if (baton_unlikely(!MUST(rx_segs, segs - 1 < vq->q.max_segs) || !MUST(rx_segs_published, segs <= published)))
 		return queue_violation(&vq->q, "num_buffers %u: not between 1 and %u, with %u completions published", segs,
 				       vq->q.max_segs, published);
 	if (mode & RX_CSUM)
@@ -110,7 +110,7 @@ receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *t, u
 		t[i] = take(v, dma_cache_pop(c), vq->post_off, header(vq, slot), len);
 		total += len;
 	}
-	good = good && total >= ETH_HLEN && (!(mode & RX_CSUM) || virtq_rx_verdict(vq, &meta, t, total));
+	good = MUST(rx_runt, good && total >= ETH_HLEN) && (!(mode & RX_CSUM) || virtq_rx_verdict(vq, &meta, t, total));
 	if (baton_unlikely(!good)) {
 		virtq_rx_untake(vq, v, t, segs);
 		r->errors++;
@@ -150,12 +150,15 @@ receive_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *to
 			__builtin_prefetch(next);
 			__builtin_prefetch(next + BATON_CACHE_LINE);
 		}
-		if (baton_unlikely((uint32_t)elem != at || len - least > span))
+		if (baton_unlikely(!MUST(rx_plain_id, (uint32_t)elem == at) || !MUST(rx_plain_len, len - least <= span)))
 			break;
-		if ((mode & RX_CSUM) && baton_unlikely((meta = shared_load16_at(hdr)) & ~VIRTIO_NET_HDR_F_DATA_VALID))
-			break;
+		if (mode & RX_CSUM) {
+			meta = shared_load16_at(hdr);
+			if (baton_unlikely(!MUST(rx_plain_meta, !(meta & ~VIRTIO_NET_HDR_F_DATA_VALID))))
+				break;
+		}
 		if ((mode & RX_MERGEABLE) &&
-		    baton_unlikely(shared_load16_at(hdr + offsetof(struct virtio_net_hdr, num_buffers)) != 1))
+		    baton_unlikely(!MUST(rx_plain_segs, shared_load16_at(hdr + offsetof(struct virtio_net_hdr, num_buffers)) == 1)))
 			break;
 		tokens[i] = take(v, *(top - i), v->headroom, hdr + NET_HDR_LEN, len - NET_HDR_LEN);
 		if (mode & RX_CSUM)
@@ -183,7 +186,7 @@ receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, unsigned 
 
 	if (baton_unlikely(n < q->max_segs))
 		return virtq_rx_no_room(vq, n);
-	if (baton_unlikely(published > (uint16_t)(vq->avail_idx - vq->used_idx)))
+	if (baton_unlikely(!MUST(rx_jump, published <= (uint16_t)(vq->avail_idx - vq->used_idx))))
 		return virtq_rx_jumped(vq, published);
 	while (!ret && r.pos != used && n - r.tokens >= q->max_segs && !dry) {
 		unsigned want = n - r.tokens < (uint16_t)(used - r.pos) ? n - r.tokens : (uint16_t)(used - r.pos);
