@@ -35,6 +35,7 @@ struct bounced {
 	struct baton_front *front;
 	struct backend backend;
 	unsigned at; /* the burst to be copied next */
+	uint64_t least;
 	struct copy copy[2][BURSTS][ROOM]; /* [FRONT_RX], [FRONT_TX] */
 };
 
@@ -167,40 +168,63 @@ record(struct bounced *b, unsigned burst)
 
 /* ---- cases ---- */
 
-static double
-take(void *self)
+static uint64_t
+take(struct bounced *b)
 {
-	struct bounced *b = self;
 	struct baton_token t[ROOM];
 	unsigned n;
 	uint64_t cycles = receive(b, t, &n);
 
 	baton_free(b->front->worker, t, n);
-	return (double)cycles / hz;
+	return cycles;
 }
 
-static double
-give(void *self)
+static uint64_t
+give(struct bounced *b)
 {
-	struct bounced *b = self;
 	struct baton_token t[ROOM];
 	uint64_t cycles = send_them(b, t, make(b, t));
 
 	backend_transmit(&b->backend);
+	return cycles;
+}
+
+static uint64_t
+take_peer(struct bounced *b)
+{
+	return run_peer(b, FRONT_RX);
+}
+
+static uint64_t
+give_peer(struct bounced *b)
+{
+	return run_peer(b, FRONT_TX);
+}
+
+/* One that took eight times the shortest of its repetition was interrupted: another in its place. */
+static double
+seconds(void *self, uint64_t (*burst)(struct bounced *))
+{
+	struct bounced *b = self;
+	uint64_t cycles;
+
+	do {
+		cycles = burst(b);
+		if (cycles < b->least)
+			b->least = cycles;
+	} while (cycles > b->least * 8);
 	return (double)cycles / hz;
 }
 
-static double
-take_peer(void *self)
-{
-	return (double)run_peer(self, FRONT_RX) / hz;
-}
-
-static double
-give_peer(void *self)
-{
-	return (double)run_peer(self, FRONT_TX) / hz;
-}
+#define SECONDS(burst)                                                                             \
+	static double burst##_seconds(void *self)                                                  \
+	{                                                                                          \
+		return seconds(self, burst);                                                       \
+	}
+SECONDS(take)
+SECONDS(give)
+SECONDS(take_peer)
+SECONDS(give_peer)
 
 static void *
 serve(void *arg)
@@ -249,6 +273,7 @@ begin(unsigned i)
 	for (unsigned burst = 0; burst < BURSTS; burst++)
 		record(b, burst);
 	b->at = 0;
+	b->least = UINT64_MAX / 8;
 	return b;
 }
 
@@ -275,12 +300,12 @@ begin_9000(unsigned thread)
 		row, 1, packets, begin, NULL, NULL, timed                                          \
 	}
 #define CASES(size, packets)                                                                       \
-	TIMED("bounce_take_" #size "/baton", packets, begin_##size, take),                         \
-		TIMED("bounce_take_" #size "/peer", packets, begin_##size, take_peer),             \
-		TIMED("bounce_take_" #size "/again", packets, begin_##size, take_peer),            \
-		TIMED("bounce_give_" #size "/baton", packets, begin_##size, give),                 \
-		TIMED("bounce_give_" #size "/peer", packets, begin_##size, give_peer),             \
-		TIMED("bounce_give_" #size "/again", packets, begin_##size, give_peer)
+	TIMED("bounce_take_" #size "/baton", packets, begin_##size, take_seconds),                         \
+		TIMED("bounce_take_" #size "/peer", packets, begin_##size, take_peer_seconds),             \
+		TIMED("bounce_take_" #size "/again", packets, begin_##size, take_peer_seconds),            \
+		TIMED("bounce_give_" #size "/baton", packets, begin_##size, give_seconds),                 \
+		TIMED("bounce_give_" #size "/peer", packets, begin_##size, give_peer_seconds),             \
+		TIMED("bounce_give_" #size "/again", packets, begin_##size, give_peer_seconds)
 
 const struct gbench_case *
 gbench_bounce_cases(void)

@@ -232,6 +232,7 @@ static const struct tx_loops one_by_one = {
 	.in_turn = virtq_tx_in_turn,
 	.release = virtq_tx_release,
 	.post = virtq_tx_post,
+	.chain = virtq_tx_send_chain,
 };
 
 int

@@ -19,6 +19,9 @@ struct tx_loops {
 	/* Packets of one buffer with headroom, of one pool, into descriptors. */
 	unsigned (*post)(struct virtq *vq, const struct baton_token *tokens, unsigned n,
 			 uint64_t *bytes);
+	/* A packet that is not plain, as virtq_tx_send_chain() does it. */
+	int (*chain)(struct virtq *vq, const struct baton_token *tokens, unsigned n, bool first,
+		     uint64_t *bytes);
 };
 
 unsigned virtq_tx_in_turn(const struct virtq *vq, unsigned n);
@@ -34,6 +37,19 @@ BATON_COLD int virtq_tx_jumped(struct virtq *vq, uint16_t published);
 int virtq_tx_send_chain(struct virtq *vq, const struct baton_token *t, unsigned n, bool first,
 			uint64_t *bytes);
 void virtq_tx_avail_put(struct virtq *vq, unsigned n);
+
+/* The @descs descriptors from the head on are a packet. */
+static inline void
+virtq_tx_chain_done(struct virtq *vq, unsigned descs)
+{
+	vq->segs[vq->head & vq->mask] = (uint8_t)descs;
+	if (descs > 1)
+		vq->plain_run = 0;
+	else if (vq->plain_run <= vq->mask)
+		vq->plain_run++;
+	virtq_tx_avail_put(vq, 1);
+	vq->head = (uint16_t)(vq->head + descs);
+}
 
 /* A packet, and what sending it takes. */
 struct tx_chain {
@@ -172,7 +188,7 @@ virtq_send(struct baton_queue *q, const struct baton_token *tokens, unsigned n,
 			break;
 		if (plain)
 			continue; /* another pool, the end of the ring, or the next call finds nothing plain */
-		ret = virtq_tx_send_chain(vq, tokens + done, n - done, !done, &bytes);
+		ret = loops->chain(vq, tokens + done, n - done, !done, &bytes);
 		if (ret <= 0)
 			break;
 		done += (unsigned)ret;

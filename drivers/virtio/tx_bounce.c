@@ -8,7 +8,7 @@
 #include "port/csum.h"
 #include "tx.h"
 
-#define AHEAD 4u /* slots on their way into the cache */
+#define AHEAD 8 /* slots on their way into the cache */
 
 static inline uint32_t
 slot_room(const struct virtq *vq)
@@ -16,14 +16,12 @@ slot_room(const struct virtq *vq)
 	return vq->slots->room;
 }
 
-static inline uint32_t
-slot_for(struct virtq *vq, uint16_t d)
+/* To be written: taken away from the device's CPU, which has read it last. */
+static inline void
+prefetch_slot(const uint8_t *slot)
 {
-	uint32_t slot = vq->slot0 + d;
-
-	if (baton_unlikely(vq->slot_of != NULL))
-		slot = vq->slot_of[d] = dma_slot_pop(vq->slot_cache);
-	return slot;
+	dma_prefetch_write(slot);
+	dma_prefetch_write(slot + BATON_CACHE_LINE);
 }
 
 static inline struct dma_cache *
@@ -34,44 +32,92 @@ cache_of(struct virtq *vq, const struct dma_view *v)
 	return baton_likely(c != NULL) ? c : dma_cache(vq->q.worker, v->pool);
 }
 
+/* ---- shared slots: of @n descriptors from position @pos on ---- */
+
+/* There are so many in the cache. */
+static void
+fetch_slots(struct virtq *vq, uint16_t pos, unsigned n)
+{
+	const uint32_t d = pos & vq->mask, k = vq->q.descs - d < n ? vq->q.descs - d : n;
+
+	dma_slot_get(vq->slot_cache, vq->slot_of + d, k);
+	dma_slot_get(vq->slot_cache, vq->slot_of, n - k);
+}
+
+/* At most DMA_SLOT_BURST, each of which has one. */
+static void
+return_slots(struct virtq *vq, uint16_t pos, unsigned n)
+{
+	const uint32_t d = pos & vq->mask, k = vq->q.descs - d < n ? vq->q.descs - d : n;
+
+	dma_slot_put(vq->slot_cache, vq->slot_of + d, k);
+	dma_slot_put(vq->slot_cache, vq->slot_of, n - k);
+	memset(vq->slot_of + d, 0xff, k * sizeof(*vq->slot_of));
+	memset(vq->slot_of, 0xff, (n - k) * sizeof(*vq->slot_of));
+}
+
 /* ---- plain packets: one buffer, one slot ---- */
 
-/* What virtq_tx_post() takes, but of a bounced pool, and with or without headroom. Return: packets taken. */
-static unsigned __attribute__((noinline))
-copy_plain(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, const struct baton_token *tokens, unsigned n, uint64_t *sum)
+/*
+ * What virtq_tx_post() takes, but of a bounced pool, and with or without headroom. Where slots are shared, those of @n
+ * descriptors from the head on are fetched. Return: packets taken.
+ */
+static inline __attribute__((always_inline)) unsigned
+copy_plain(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, const struct baton_token *tokens, unsigned n, uint64_t *sum,
+	   const uint32_t *slot_of)
 {
-	const uint32_t mask = vq->mask, pool = v->index, stride = vq->slots->stride;
+	const uint32_t mask = vq->mask, pool = v->index, stride = vq->slots->stride, first = slot_of ? 0 : vq->slot0;
 	const uint32_t longest = slot_room(vq) - NET_HDR_LEN < vq->q.max_len ? slot_room(vq) - NET_HDR_LEN : vq->q.max_len;
-	uint8_t *const slots = dma_slot(vq->slots, 0);
-	const uint64_t iova = dma_slot_iova(vq->slots, 0);
-	uint32_t *const idx = c->idx + c->n;
+	uint8_t *const slots = dma_slot(vq->slots, first);
+	const uint64_t iova = dma_slot_iova(vq->slots, first);
+	struct vring_desc *const desc = vq->desc;
+	uint32_t *const shadow = vq->shadow, *idx = c->idx + c->n;
+	const struct baton_token *const end = tokens + n, *t;
+	uint32_t pos = vq->head;
 	uint64_t bytes = 0;
-	unsigned i;
 
-	for (i = 0; i < n; i++) {
-		const struct baton_token t = tokens[i];
-		const uint16_t d = (uint16_t)(vq->head + i) & vq->mask;
-		uint8_t *ahead = slots + (size_t)(vq->slot0 + ((d + AHEAD) & mask)) * stride;
+	for (t = tokens; t != end; t++) {
+		const uint32_t d = pos++ & mask, ahead = (d + AHEAD) & mask, buf = t->buf, off = t->off, len = t->len;
 		size_t at;
 
-		__builtin_prefetch(ahead, 1);
-		__builtin_prefetch(ahead + BATON_CACHE_LINE, 1);
-		if (baton_unlikely(t.pool != pool || (t.flags & BATON_TOKEN_CONT) || csum_wanted(t) || t.len - 1u >= longest ||
-				   !dma_give_raw(v, t.buf, (uint32_t)t.off + t.len, t.gen, BATON_OWNER_FREE << 16)))
+		if (slot_of && end - t > AHEAD)
+			prefetch_slot(slots + (size_t)slot_of[ahead] * stride);
+		else if (!slot_of)
+			prefetch_slot(slots + (size_t)ahead * stride);
+		if (baton_unlikely(t->pool != pool || (t->flags & BATON_TOKEN_CONT) || csum_wanted(*t) || len - 1 >= longest ||
+				   !dma_give_raw(v, buf, off + len, t->gen, BATON_OWNER_FREE << 16)))
 			break;
-		at = (size_t)slot_for(vq, d) * stride;
+		at = (size_t)(slot_of ? slot_of[d] : d) * stride;
 		memset(slots + at, 0, NET_HDR_LEN);
-		dma_copy(slots + at + NET_HDR_LEN, v->data + (size_t)t.buf * v->stride + t.off, t.len);
-		vq->desc[d].addr = htole64(iova + at);
-		vq->desc[d].len_flags_next = htole64(t.len + NET_HDR_LEN);
-		vq->shadow[d] = SHADOW_NONE;
-		idx[i] = t.buf;
-		dma_poison(v, t.buf);
-		bytes += t.len;
+		dma_copy(slots + at + NET_HDR_LEN, v->data + (size_t)buf * v->stride + off, len);
+		desc[d].addr = htole64(iova + at);
+		desc[d].len_flags_next = htole64(len + NET_HDR_LEN);
+		shadow[d] = SHADOW_NONE;
+		*idx++ = buf;
+		dma_poison(v, buf);
+		bytes += len;
 	}
-	dma_cache_set(c, c->n + i);
+	dma_cache_set(c, (uint32_t)(idx - c->idx));
 	*sum += bytes;
-	return i;
+	return (unsigned)(t - tokens);
+}
+
+/* Not inlined: the loop wants every register. */
+static unsigned __attribute__((noinline))
+copy_own(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, const struct baton_token *tokens, unsigned n, uint64_t *sum)
+{
+	return copy_plain(vq, v, c, tokens, n, sum, NULL);
+}
+
+static unsigned __attribute__((noinline))
+copy_shared(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, const struct baton_token *tokens, unsigned n, uint64_t *sum)
+{
+	unsigned done;
+
+	fetch_slots(vq, vq->head, n);
+	done = copy_plain(vq, v, c, tokens, n, sum, vq->slot_of);
+	return_slots(vq, (uint16_t)(vq->head + done), n - done);
+	return done;
 }
 
 static unsigned
@@ -80,8 +126,8 @@ post(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *s
 	const struct dma_view *v = &vq->q.views[n ? tokens->pool : 0];
 	struct dma_cache *c;
 
-	if (!n || !v->count)
-		return 0;
+	if (!n || !v->count || (tokens->flags & BATON_TOKEN_CONT))
+		return 0; /* virtq_tx_send_chain()'s, or it says why */
 	if (!v->bounce)
 		return virtq_tx_post(vq, tokens, n, sum);
 	n = n < DMA_BATCH ? n : DMA_BATCH;
@@ -89,42 +135,170 @@ post(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *s
 		n = dma_slot_reserve(vq->slot_cache, n);
 	c = cache_of(vq, v);
 	if (!n || !c)
-		return 0; /* virtq_tx_send_chain() says why */
+		return 0;
 	dma_cache_room(c, n);
-	return copy_plain(vq, v, c, tokens, n, sum);
+	return vq->slot_of ? copy_shared(vq, v, c, tokens, n, sum) : copy_own(vq, v, c, tokens, n, sum);
+}
+
+/* ---- packets of several buffers, a slot each ---- */
+
+/* A descriptor of a chain; not a key. */
+static inline void
+put_slot(struct virtq *vq, uint32_t d, uint64_t addr, uint32_t len, bool more)
+{
+	const uint64_t flags = more ? VRING_DESC_F_NEXT : 0, next = (d + 1) & vq->mask;
+
+	vq->desc[d].addr = htole64(addr);
+	vq->desc[d].len_flags_next = htole64(len | flags << 32 | next << 48);
+	vq->shadow[d] = SHADOW_NONE;
+	vq->segs[d] = 0;
+}
+
+static inline uint32_t
+slot_at(const struct virtq *vq, uint32_t d)
+{
+	return baton_unlikely(vq->slot_of != NULL) ? vq->slot_of[d] : vq->slot0 + d;
+}
+
+/*
+ * A packet of several buffers of one bounced pool, each of which fits a slot, when no fewer slots would hold it: none is cut.
+ * Return: how many buffers, or 0 when it is anything else; they are given then.
+ */
+static unsigned
+give_each(struct virtq *vq, const struct dma_view *v, const struct baton_token *t, unsigned n, uint32_t *bytes)
+{
+	const uint32_t room = slot_room(vq), most = n < vq->q.max_segs ? n : vq->q.max_segs, pool = v->index;
+	uint32_t len = NET_HDR_LEN, fits = room - NET_HDR_LEN;
+	bool more = true;
+	unsigned i;
+
+	for (i = 0; more && i < most; i++, fits = room) {
+		if (t[i].pool != pool || t[i].len - 1u >= fits ||
+		    !dma_give_raw(v, t[i].buf, (uint32_t)t[i].off + t[i].len, t[i].gen, BATON_OWNER_FREE << 16))
+			break;
+		len += t[i].len;
+		more = t[i].flags & BATON_TOKEN_CONT;
+	}
+	*bytes = len - NET_HDR_LEN;
+	if (baton_likely(!more && *bytes <= vq->q.max_len && len > (i - 1) * room))
+		return i;
+	while (i-- > 0)
+		dma_ungive(v, t[i]);
+	return 0;
+}
+
+/* In two passes: no call between the stores of the first, and little to keep across those of the second. */
+static void __attribute__((noinline))
+copy_each(const struct virtq *vq, const struct dma_view *v, const struct baton_token *t, unsigned n, uint32_t *idx)
+{
+	const uint32_t mask = vq->mask, head = vq->head, stride = vq->slots->stride, *const slot_of = vq->slot_of;
+	const uint32_t first = slot_of ? 0 : vq->slot0, room = v->stride;
+	const uint64_t iova = dma_slot_iova(vq->slots, first);
+	uint8_t *const slots = dma_slot(vq->slots, first), *const data = v->data;
+	struct vring_desc *const desc = vq->desc;
+	uint32_t *const shadow = vq->shadow;
+	uint8_t *const segs = vq->segs;
+	uint32_t hdr = NET_HDR_LEN;
+
+	for (unsigned i = 0; i < n; i++, hdr = 0) {
+		const uint32_t d = (head + i) & mask;
+		const uint64_t flags = i + 1 < n ? VRING_DESC_F_NEXT : 0, next = (d + 1) & mask;
+
+		desc[d].addr = htole64(iova + (uint64_t)(slot_of ? slot_of[d] : d) * stride);
+		desc[d].len_flags_next = htole64((t[i].len + hdr) | flags << 32 | next << 48);
+		shadow[d] = SHADOW_NONE;
+		segs[d] = 0; /* not a key */
+		idx[i] = t[i].buf;
+	}
+	hdr = NET_HDR_LEN;
+	memset(slots + (size_t)(slot_of ? slot_of[head & mask] : head & mask) * stride, 0, NET_HDR_LEN);
+	for (unsigned i = 0; i < n; i++, hdr = 0) {
+		const uint32_t d = (head + i) & mask;
+		const size_t at = (size_t)(slot_of ? slot_of[d] : d) * stride + hdr;
+
+		memcpy(slots + at, data + (size_t)t[i].buf * room + t[i].off, t[i].len);
+		dma_poison(v, t[i].buf);
+	}
+}
+
+static int
+send_chain(struct virtq *vq, const struct baton_token *t, unsigned n, bool first, uint64_t *sum)
+{
+	const struct dma_view *const v = &vq->q.views[t->pool];
+	const unsigned free_ = vq->q.descs - (uint16_t)(vq->head - vq->tail);
+	struct dma_cache *c = vq->q.worker->caches[t->pool];
+	uint32_t bytes;
+	unsigned segs;
+
+	if (!v->count || !v->bounce || !c || csum_wanted(*t) ||
+	    !(segs = give_each(vq, v, t, n < free_ ? n : free_, &bytes)))
+		return virtq_tx_send_chain(vq, t, n, first, sum);
+	if (!virtq_tx_slots_ready(vq, segs)) {
+		for (unsigned i = 0; i < segs; i++)
+			dma_ungive(v, t[i]);
+		return 0;
+	}
+	if (baton_unlikely(vq->slot_of != NULL))
+		fetch_slots(vq, vq->head, segs);
+	dma_cache_room(c, segs);
+	copy_each(vq, v, t, segs, c->idx + c->n);
+	dma_cache_set(c, c->n + segs);
+	virtq_tx_chain_done(vq, segs);
+	*sum += bytes;
+	return (int)segs;
 }
 
 /* ---- completions ---- */
 
+/* A packet in several slots at the tail. Return: packets that went, 1 or 0. */
+static unsigned
+release_chain(struct virtq *vq)
+{
+	const unsigned segs = vq->segs[vq->tail & vq->mask];
+
+	if (segs - 2 >= TX_MAX_SEGS - 1)
+		return 0;
+	for (unsigned k = 0; k < segs; k++)
+		if (vq->shadow[(vq->tail + k) & vq->mask] != SHADOW_NONE)
+			return 0;
+	if (baton_unlikely(vq->slot_of != NULL))
+		return_slots(vq, vq->tail, segs);
+	vq->tail = (uint16_t)(vq->tail + segs);
+	return 1;
+}
+
 static unsigned
 release(struct virtq *vq, unsigned n)
 {
+	const uint32_t *const shadow = vq->shadow;
+	const uint8_t *const segs = vq->segs;
+	const uint32_t mask = vq->mask, tail = vq->tail;
 	unsigned i;
 
 	n = n < DMA_SLOT_BURST ? n : DMA_SLOT_BURST;
 	for (i = 0; i < n; i++) {
-		const uint16_t d = (uint16_t)(vq->tail + i) & vq->mask;
+		const uint32_t d = (tail + i) & mask;
 
-		if (vq->segs[d] != 1 || vq->shadow[d] != SHADOW_NONE)
+		if (segs[d] != 1 || shadow[d] != SHADOW_NONE)
 			break;
-		if (baton_unlikely(vq->slot_of != NULL))
-			virtq_slot_done(vq, d);
 	}
+	if (!i)
+		return release_chain(vq) || virtq_tx_release(vq, n);
 	if (baton_unlikely(vq->slot_of != NULL))
-		dma_slot_settle(vq->slot_cache);
-	vq->tail = (uint16_t)(vq->tail + i);
-	return i ? i : virtq_tx_release(vq, n);
+		return_slots(vq, vq->tail, i);
+	vq->tail = (uint16_t)(tail + i);
+	return i;
 }
 
 int
 virtq_tx_bounce(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 {
-	static const struct tx_loops loops = { virtq_tx_in_turn, release, post };
+	static const struct tx_loops loops = { virtq_tx_in_turn, release, post, send_chain };
 
 	return virtq_send(q, tokens, n, &loops);
 }
 
-/* ---- packets of several buffers, or with a checksum to be filled in ---- */
+/* ---- any packet (tx_chain.c), cut into as few slots as hold it ---- */
 
 unsigned
 virtq_tx_slots_for(const struct virtq *vq, const struct tx_chain *c)
@@ -144,20 +318,23 @@ virtq_tx_slots_ready(struct virtq *vq, unsigned n)
 	return false;
 }
 
-/* A buffer whose bytes are copied goes to its worker's cache. */
+/* A packet's buffers, whose bytes were copied, go to the worker's cache. */
 static void
-free_source(struct virtq *vq, struct baton_token t)
+free_sources(struct virtq *vq, const struct tx_chain *c)
 {
-	const struct dma_view *v = &vq->q.views[t.pool];
-	struct dma_cache *c = cache_of(vq, v);
+	for (unsigned i = 0; i < c->segs; i++) {
+		const struct baton_token t = c->t[i];
+		const struct dma_view *v = &vq->q.views[t.pool];
+		struct dma_cache *cache = cache_of(vq, v);
 
-	dma_poison(v, t.buf);
-	if (baton_unlikely(!c)) {
-		dma_home(v->pool, &t.buf, 1);
-		return;
+		dma_poison(v, t.buf);
+		if (baton_unlikely(!cache)) {
+			dma_home(v->pool, &t.buf, 1);
+			continue;
+		}
+		dma_cache_room(cache, 1);
+		dma_cache_push(cache, t.buf);
 	}
-	dma_cache_room(c, 1);
-	dma_cache_push(c, t.buf);
 }
 
 void
@@ -166,9 +343,10 @@ virtq_tx_put_slots(struct virtq *vq, const struct tx_chain *c)
 	const uint32_t room = slot_room(vq);
 	uint32_t seg = 0, seg_at = 0, left = c->len + NET_HDR_LEN;
 
+	if (baton_unlikely(vq->slot_of != NULL))
+		fetch_slots(vq, vq->head, c->slots);
 	for (unsigned i = 0; i < c->slots; i++) {
-		const uint16_t d = (uint16_t)(vq->head + i) & vq->mask;
-		const uint32_t slot = slot_for(vq, d), len = left < room ? left : room;
+		const uint32_t d = (vq->head + i) & vq->mask, slot = slot_at(vq, d), len = left < room ? left : room;
 		uint8_t *to = dma_slot(vq->slots, slot);
 		uint32_t at = 0;
 
@@ -181,18 +359,16 @@ virtq_tx_put_slots(struct virtq *vq, const struct tx_chain *c)
 			const struct dma_view *v = &vq->q.views[t.pool];
 			const uint32_t k = t.len - seg_at < len - at ? t.len - seg_at : len - at;
 
-			memcpy(to + at, v->data + (size_t)t.buf * v->stride + t.off + seg_at, k);
+			dma_copy(to + at, v->data + (size_t)t.buf * v->stride + t.off + seg_at, k);
 			at += k;
 			seg_at += k;
 			if (seg_at == t.len) {
-				free_source(vq, t);
 				seg++;
 				seg_at = 0;
 			}
 		}
 		left -= len;
-		virtq_tx_put_desc(vq, d, dma_slot_iova(vq->slots, slot), len, left ? VRING_DESC_F_NEXT : 0);
-		vq->shadow[d] = SHADOW_NONE;
-		vq->segs[d] = 0; /* not a key */
+		put_slot(vq, d, dma_slot_iova(vq->slots, slot), len, left);
 	}
+	free_sources(vq, c);
 }

@@ -174,13 +174,7 @@ virtq_tx_send_chain(struct virtq *vq, const struct baton_token *t, unsigned n, b
 		virtq_tx_put_slots(vq, &c);
 	else
 		put_chain(vq, &c);
-	vq->segs[vq->head & vq->mask] = (uint8_t)descs;
-	if (descs > 1)
-		vq->plain_run = 0;
-	else if (vq->plain_run <= vq->mask)
-		vq->plain_run++;
-	virtq_tx_avail_put(vq, 1);
-	vq->head = (uint16_t)(vq->head + descs);
+	virtq_tx_chain_done(vq, descs);
 	*bytes += c.len;
 	return (int)c.segs;
 }

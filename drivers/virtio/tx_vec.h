@@ -126,7 +126,7 @@ post(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *s
 SIMD_TARGET int
 SIMD_NAME(virtq_tx_burst)(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 {
-	static const struct tx_loops loops = { in_turn8, release8, post };
+	static const struct tx_loops loops = { in_turn8, release8, post, virtq_tx_send_chain };
 
 	return virtq_send(q, tokens, n, &loops);
 }

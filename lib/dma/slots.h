@@ -134,6 +134,17 @@ dma_slot_iova(const struct dma_slots *s, uint32_t slot)
 
 /* ---- copying ---- */
 
+/** A line that will be written. The compiler's own would only ask to read it, unless told that there is the instruction. */
+static inline void
+dma_prefetch_write(const void *p)
+{
+#ifdef __x86_64__
+	__asm__ __volatile__("prefetchw %0" : : "m"(*(const char *)p)); /* does nothing on a CPU that does not know it */
+#else
+	__builtin_prefetch(p, 1);
+#endif
+}
+
 /** Copy exactly @len bytes; short packets without a call. What a device does to them meanwhile ends up in the copy, or not. */
 static inline __attribute__((always_inline)) void
 dma_copy(void *restrict to, const void *restrict from, uint32_t len)
