@@ -13,7 +13,10 @@ import tempfile
 import unittest
 
 import benchlib
-from rows_pmd import Bench
+import rows_gbench
+import rows_vhost
+from bench import ROWS
+from rows_pmd import BOUNCED, Bench
 from rows_process import Serving
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -81,7 +84,68 @@ class Rows(unittest.TestCase):
         self.assertEqual((got["schema"], got["rows"]), (1, []))
 
 
+class Bounce(unittest.TestCase):
+    """Rows of bounced ports: what is asked for, and what is made of the answers."""
+
+    def test_the_rows_are_there(self):
+        names = ["slot_pool_2t", "slot_pool_mempool_2t", "slot_pool_single_2t", "slot_pool_single_mempool_2t"]
+        names += [f"bounce_{what}_{size}" for what in ("io", "vhost_io") for size in (64, 1500)]
+        names += [f"bounce_copy_{size}" for size in (64, 1500, 9000)]
+        for name in names:
+            self.assertIn(name, ROWS)
+            self.assertIn("aa_" + name, ROWS)
+        for kind in ("rx", "tx", "io"):
+            self.assertIn(f"insn_bounce_{kind}_64", ROWS)
+
+    def copy_row(self, name, take, give):
+        """The row from 20 repetitions of each: {variant: ns}."""
+        def repetitions(_, base):
+            size = name.split("_")[-1]
+            self.assertIn(base, (f"bounce_take_{size}", f"bounce_give_{size}"))
+            got = take if "take" in base else give
+            return {variant: dict(enumerate([ns] * 20)) for variant, ns in got.items()}
+        real, rows_gbench.repetitions = rows_gbench.repetitions, repetitions
+        opt = benchlib.Options("", "", True)
+        try:
+            return rows_gbench.copy_row(opt, name), opt.notes[name]
+        finally:
+            rows_gbench.repetitions = real
+
+    def test_copy_is_the_dearer_one_and_says_the_difference(self):
+        r, note = self.copy_row("bounce_copy_64", {"baton": 5, "peer": 2, "again": 2.5}, {"baton": 26, "peer": 20, "again": 20})
+        self.assertEqual((r["name"], r["baton"], r["peer"], r["ratio"], r["better"]), ("bounce_copy_64", 26, 20, 1.3, "lower"))
+        self.assertIn("take +3.00 ns (+3.00 .. +3.00), give +6.00 ns", note)
+        self.assertIn("+10 ns", note)
+        r, note = self.copy_row("aa_bounce_copy_64", {"baton": 5, "peer": 2, "again": 2.5}, {"baton": 26, "peer": 20, "again": 20})
+        self.assertEqual((r["baton"], r["peer"]), (2.5, 2))
+
+    def test_both_sides_in_front_of_vhost_are_batons(self):
+        asked = []
+        real, rows_vhost.measure = rows_vhost.measure, lambda _, *what: asked.append(what) or [(3, 4)] * 20
+        opt = benchlib.Options("/b", "", True)
+        try:
+            r = rows_vhost.bounce_row(opt, "bounce_vhost_io_1500")
+            rows_vhost.bounce_row(opt, "aa_bounce_vhost_io_64")
+        finally:
+            rows_vhost.measure = real
+        self.assertEqual(r["ratio"], 0.75)
+        direct, bounced = (opt.app, ",mrg_rxbuf=0,timeout=5000"), (opt.app, ",mrg_rxbuf=0,bounce=always,timeout=5000")
+        self.assertEqual(asked, [("io", 1500, [bounced, direct]), ("io", 64, [direct, direct])])
+        self.assertIn("at least 0.65", opt.notes["bounce_vhost_io_1500"])
+
+
 class FreeBackend(unittest.TestCase):
+    def test_bounced_ports_of_both_lengths(self):
+        b = Bench(PROGRAM)
+        try:
+            for size in (64, 1500):
+                port, _ = b.open("baton", BOUNCED, size)
+                for kind in ("rx", "tx", "io"):
+                    self.assertGreater(b.mpps("same", port, kind), 0)
+                b.ask(f"close {port}")
+        finally:
+            b.end()
+
     def test_baton_in_front_of_it(self):
         b = Bench(PROGRAM)
         try:
