@@ -131,7 +131,8 @@ virtq_slots_empty(struct virtq *vq)
 	for (uint32_t i = 0; vq->q.tx && i < vq->q.descs; i++)
 		put(vq, vq->slot_of[i]);
 	memset(vq->slot_of, 0xff, vq->q.descs * sizeof(*vq->slot_of));
-	dma_slot_flush(vq->slot_cache);
+	if (!vq->q.tx) /* those of TX queues are theirs while they are stopped, too */
+		dma_slot_flush(vq->slot_cache);
 }
 
 void

@@ -294,7 +294,15 @@ int
 virtq_tx_bounce(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 {
 	static const struct tx_loops loops = { virtq_tx_in_turn, release, post, send_chain };
+	struct virtq *vq = virtq_of(q);
 
+	/* Shared slots are not kept until half of the ring is full, which may never be. */
+	if (baton_unlikely(vq->slot_of != NULL)) {
+		int ret = virtq_tx_reclaim_by(vq, UINT16_MAX, &loops);
+
+		if (baton_unlikely(ret < 0))
+			return ret;
+	}
 	return virtq_send(q, tokens, n, &loops);
 }
 

@@ -56,9 +56,13 @@ dma_slots_init(struct dma_slots *s, const struct dma_slots_need *need, uint8_t *
 	};
 	if (!s->shared)
 		return 0;
-	/* Whatever the other queues keep, there is enough for one to move its longest packet. */
+	/*
+	 * What a queue keeps, no other can take: as much as its longest packet, however greedy the others are, and
+	 * half of its share of the rest. The other half is for whoever has something to send.
+	 */
+	s->keep = need->least;
 	if (s->count > need->queues * need->least)
-		s->keep = (s->count - need->queues * need->least) / need->queues / 2;
+		s->keep += (s->count - need->queues * need->least) / need->queues / 2;
 	if (s->keep > KEEP)
 		s->keep = KEEP;
 	return fill_stack(s, need->queues);
@@ -86,6 +90,8 @@ dma_slot_cache(struct dma_slots *s, uint32_t most)
 		return NULL;
 	}
 	*c = (struct slot_cache){ .slots = s, .most = most };
+	dma_slot_reserve(c, most < DMA_SLOT_BURST ? most : DMA_SLOT_BURST);
+	dma_slot_settle(c);
 	return c;
 }
 
