@@ -9,7 +9,7 @@
  */
 #include "rx.h"
 
-#define AHEAD 4u /* slots on their way into the cache */
+#define AHEAD 8u /* slots on their way into the cache */
 
 static inline uint8_t *
 header(const struct virtq *vq, uint32_t slot)
@@ -126,12 +126,13 @@ receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *t, u
  * Packets of one buffer, completed in ring order, of which receive_one() would say the same. What this leaves, that reads anew.
  */
 static inline __attribute__((always_inline)) void
-receive_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned n, unsigned mode, struct tally *r)
+receive_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned n, unsigned mode, struct tally *r,
+	      uint32_t *const slot_of)
 {
 	const shared64 *const ring = vq->used->ring;
 	const uint32_t *const shadow = vq->shadow;
 	const uint32_t mask = vq->mask, least = NET_HDR_LEN + ETH_HLEN, span = vq->posted_len - least;
-	const uint8_t *const slots = header(vq, 0);
+	const uint8_t *const slots = header(vq, slot_of ? 0 : vq->slot0);
 	const uint32_t stride = vq->slots->stride;
 	struct dma_cache *const c = vq->q.cache;
 	const uint32_t *const top = c->idx + c->n - 1;
@@ -139,17 +140,18 @@ receive_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *to
 	unsigned i;
 
 	for (i = 0; i < n; i++) {
-		const uint32_t at = (r->pos + i) & mask, slot = shadow[at];
+		/* A queue's own slots never leave their descriptors. */
+		const uint32_t at = (r->pos + i) & mask, slot = slot_of ? shadow[at] : at;
 		const uint64_t elem = shared_load64(&ring[at]);
 		const uint32_t len = (uint32_t)(elem >> 32);
 		const uint8_t *const hdr = slots + (size_t)slot * stride;
-		const uint8_t *const next = slots + (size_t)(vq->slot0 + ((at + AHEAD) & mask)) * stride;
+		const uint32_t ahead = (at + AHEAD) & mask;
+		const uint8_t *const next = (const uint8_t *)((uintptr_t)slots + (size_t)(slot_of ? shadow[ahead] : ahead) * stride);
 		unsigned meta = 0; /* {flags:8, gso_type:8} */
 
-		if (!vq->slot_of) { /* where the next ones are is known without looking */
-			__builtin_prefetch(next);
-			__builtin_prefetch(next + BATON_CACHE_LINE);
-		}
+		/* Whether or not anything was completed there; and one that is posted nowhere is only an address. */
+		__builtin_prefetch(next);
+		__builtin_prefetch(next + BATON_CACHE_LINE);
 		if (baton_unlikely(!MUST(rx_plain_id, (uint32_t)elem == at) || !MUST(rx_plain_len, len - least <= span)))
 			break;
 		if (mode & RX_CSUM) {
@@ -163,7 +165,8 @@ receive_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *to
 		tokens[i] = take(v, *(top - i), v->headroom, hdr + NET_HDR_LEN, len - NET_HDR_LEN);
 		if (mode & RX_CSUM)
 			tokens[i].flags = (uint8_t)(meta / VIRTIO_NET_HDR_F_DATA_VALID * BATON_CSUM_GOOD << BATON_TOKEN_L4_SHIFT);
-		gone(vq, (uint16_t)at, slot);
+		if (slot_of)
+			slot_of[at] = slot;
 		bytes += len;
 	}
 	dma_cache_set(c, c->n - i);
@@ -181,7 +184,7 @@ receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, unsigned 
 	const uint16_t used = shared_load16_acquire(&vq->used->idx);
 	const uint16_t published = (uint16_t)(used - vq->used_idx);
 	struct tally r = { .pos = vq->used_idx };
-	bool dry = false;
+	bool dry = false, chained = false;
 	int ret = 0;
 
 	if (baton_unlikely(n < q->max_segs))
@@ -190,15 +193,21 @@ receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, unsigned 
 		return virtq_rx_jumped(vq, published);
 	while (!ret && r.pos != used && n - r.tokens >= q->max_segs && !dry) {
 		unsigned want = n - r.tokens < (uint16_t)(used - r.pos) ? n - r.tokens : (uint16_t)(used - r.pos);
-		unsigned have = dma_cache_reserve(q->cache, want < DMA_BATCH ? want : DMA_BATCH), before = r.packets;
+		unsigned have = dma_cache_reserve(q->cache, want < DMA_BATCH ? want : DMA_BATCH), before = r.tokens;
 
-		if (baton_likely(vq->identity && !vq->in_batch && vq->posted_len >= NET_HDR_LEN + ETH_HLEN))
-			receive_plain(vq, v, tokens + r.tokens, have < want ? have : want, mode, &r);
-		if (baton_likely(r.packets != before))
+		/* After a packet of several buffers the next is most likely another. */
+		if (baton_likely(!chained && vq->identity && !vq->in_batch && vq->posted_len >= NET_HDR_LEN + ETH_HLEN)) {
+			if (baton_unlikely(vq->slot_of != NULL))
+				receive_plain(vq, v, tokens + r.tokens, have < want ? have : want, mode, &r, vq->slot_of);
+			else
+				receive_plain(vq, v, tokens + r.tokens, have < want ? have : want, mode, &r, NULL);
+		}
+		if (baton_likely(r.tokens != before))
 			continue;
 		dry = dma_cache_reserve(q->cache, q->max_segs) < q->max_segs;
 		if (!dry)
 			ret = receive_one(vq, v, tokens + r.tokens, used, mode, &r);
+		chained = r.tokens - before > 1;
 	}
 	vq->used_idx = r.pos;
 	if (r.packets) {
