@@ -3,7 +3,7 @@
  * Many flows over several queues and two workers, through a backend that sends each queue's packets back on that queue: every flow
  * arrives complete, once and in order.
  *
- * usage: flows DEVARGS QUEUES PACKETS_PER_QUEUE
+ * usage: flows DEVARGS QUEUES PACKETS_PER_QUEUE [IN_FLIGHT]
  */
 #include <errno.h>
 #include <pthread.h>
@@ -13,7 +13,7 @@
 
 #define FLOWS   16 /* of a queue */
 #define WORKERS 2
-#define WINDOW  128
+#define WINDOW  128 /* packets of a queue in flight, unless told: fewer than any ring holds, so that nobody drops one */
 #define STUCK_NS 30000000000ull
 
 struct way {
@@ -22,7 +22,7 @@ struct way {
 
 static struct life life = { .name = "flows" };
 static struct way way[LIFE_QUEUES];
-static uint64_t packets;
+static uint64_t packets, in_flight;
 
 static void
 receive(unsigned q, struct baton_worker *w)
@@ -54,7 +54,7 @@ transmit(unsigned q, struct baton_worker *w)
 	struct baton_token t[LIFE_BURST];
 	unsigned n = 0, done = 0;
 
-	while (n < LIFE_BURST && way[q].sent < packets && way[q].sent - way[q].received < WINDOW) {
+	while (n < LIFE_BURST && way[q].sent < packets && way[q].sent - way[q].received < in_flight) {
 		unsigned flow = (unsigned)(way[q].sent * 7 + way[q].sent / 5) % FLOWS;
 
 		t[n++] = life_packet(&life, w, q * FLOWS + flow, way[q].sent_of[flow]++);
@@ -100,11 +100,12 @@ main(int argc, char **argv)
 	pthread_t thread[WORKERS];
 	uint64_t begin;
 
-	if (argc != 4 || atoi(argv[2]) < 1 || atoi(argv[2]) > LIFE_QUEUES) {
-		fprintf(stderr, "usage: flows DEVARGS QUEUES PACKETS_PER_QUEUE\n");
+	if (argc < 4 || argc > 5 || atoi(argv[2]) < 1 || atoi(argv[2]) > LIFE_QUEUES) {
+		fprintf(stderr, "usage: flows DEVARGS QUEUES PACKETS_PER_QUEUE [IN_FLIGHT]\n");
 		return 2;
 	}
 	packets = strtoull(argv[3], NULL, 0);
+	in_flight = argc == 5 ? strtoull(argv[4], NULL, 0) : WINDOW;
 	life_up(&life, argv[1], (unsigned)atoi(argv[2]), WORKERS);
 	begin = life_ns();
 	for (uintptr_t i = 0; i < WORKERS; i++)
