@@ -296,6 +296,20 @@ rig_stats(const struct rig *r)
 	return s;
 }
 
+uint64_t
+rig_xstat(const struct rig *r, const char *name)
+{
+	struct baton_xstat x[256];
+	unsigned n = baton_port_xstats(r->port, x, 256);
+
+	assert_in_range(n, 1, 256);
+	for (unsigned i = 0; i < n; i++)
+		if (!strcmp(x[i].name, name))
+			return x[i].value;
+	fail_msg("no counter %s", name);
+	return 0;
+}
+
 void
 rig_frame(uint8_t *frame, size_t len, uint32_t seed)
 {

@@ -86,6 +86,9 @@ uint32_t rig_held(const struct rig *r, enum baton_holder_kind kind);
 
 struct baton_stats rig_stats(const struct rig *r);
 
+/** A counter of baton_port_xstats(), which must be there. */
+uint64_t rig_xstat(const struct rig *r, const char *name);
+
 /** A frame of @len bytes that differs from those with another @seed in every part. */
 void rig_frame(uint8_t *frame, size_t len, uint32_t seed);
 
