@@ -11,9 +11,22 @@ struct look {
 	const struct dma_view *v;
 	uint16_t pos, used;
 	uint8_t in_batch;
+	uint8_t out_of_turn; /* some completion was not that of the descriptor at its position */
 	uint16_t batch_end;
 	uint32_t batch_len;
 };
+
+/* A burst marks what it takes; here, the elements before position @pos say what it will have taken. */
+static bool
+taken_before(const struct look *l, uint16_t pos, uint32_t id)
+{
+	const struct virtq *vq = l->vq;
+
+	for (uint16_t p = vq->used_idx; l->out_of_turn && p != pos; p++)
+		if ((uint32_t)shared_load64(&vq->used->ring[p & vq->mask]) == id)
+			return true;
+	return false;
+}
 
 /* The next completion's bytes, as the device says them. Return: NULL for what a burst would not take. */
 static const uint8_t *
@@ -37,10 +50,12 @@ next(struct look *l, uint32_t *len)
 		*len = l->in_batch ? vq->posted_len : l->batch_len;
 		id = l->pos & vq->mask;
 	}
-	l->pos++;
+	if (id != (uint32_t)(l->pos & vq->mask))
+		l->out_of_turn = 1;
 	held = vq->shadow[id];
-	if (!MUST(rx_len, *len - 1 < vq->posted_len) || !MUST(rx_posted, virtq_posted(vq, id)))
+	if (!MUST(rx_len, *len - 1 < vq->posted_len) || !MUST(rx_posted, virtq_posted(vq, id) && !taken_before(l, l->pos, id)))
 		return NULL;
+	l->pos++;
 	return vq->slots ? dma_slot(vq->slots, held) : l->v->data + (size_t)held * l->v->stride + vq->post_off;
 }
 
@@ -122,8 +137,15 @@ virtq_peek(struct baton_queue *q, struct baton_peek *peeks, unsigned n)
 	if (!MUST(rx_jump, (uint16_t)(l.used - l.pos) <= (uint16_t)(vq->avail_idx - vq->used_idx)))
 		return 0;
 	while (seen < n && l.pos != l.used) {
-		int ret = look_at(&l, &peeks[seen]);
+		struct baton_peek none = { 0 };
+		struct look ahead = l;
+		int ret = look_at(&ahead, &none);
 
+		/* Only what a burst will bring is shown: nothing of a packet that it drops, or that a violation cuts off. */
+		if (ret > 0)
+			ret = look_at(&l, &peeks[seen]);
+		else
+			l = ahead;
 		if (ret < 0)
 			break;
 		seen += (unsigned)ret;
