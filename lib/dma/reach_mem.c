@@ -148,10 +148,11 @@ make_slots(struct dma_reach *r, const char *name, const struct dma_slots_need *n
 
 	if (bytes / dma_slot_stride(need->room, need->header) < (size_t)need->queues * need->least)
 		return too_small(r, name, need, most);
-	/* A hugepage, if there is one: for every packet they are another place, and few would be in the TLB. */
-	if (bytes == want && huge <= most)
-		ret = make_block(r, name, want, BATON_PAGE_2M, dma_data_limit(r), read_only, mem);
-	if (ret < 0 && r->page != BATON_PAGE_2M)
+	/* A hugepage, if there is one: for every packet they are another place, and few would be in the TLB. Where addresses are physical
+	 * nothing else will do. */
+	if (r->page || (bytes == want && huge <= most))
+		ret = make_block(r, name, bytes, BATON_PAGE_2M, dma_data_limit(r), read_only, mem);
+	if (ret < 0 && !r->page)
 		ret = make_block(r, name, bytes, BATON_PAGE_4K, dma_data_limit(r), read_only, mem);
 	if (ret < 0)
 		return ret;
@@ -168,6 +169,8 @@ room(const struct dma_reach *r)
 {
 	uint64_t largest = ioas_largest(r->ioas, dma_data_limit(r));
 
+	if (r->page) /* each block has a page of its own */
+		return largest;
 	return largest > SLACK ? largest - SLACK : 0;
 }
 
@@ -179,7 +182,7 @@ dma_reach_slots(struct dma_reach *r, const struct dma_slots_need *rx, const stru
 	uint64_t have = room(r), most = have;
 	int ret = 0;
 
-	if (want_rx + want_tx > have && want_rx)
+	if (!r->page && want_rx + want_tx > have && want_rx)
 		most = (uint64_t)((double)have * (double)want_rx / (double)(want_rx + want_tx));
 	if (want_rx)
 		ret = make_slots(r, "rx slots", rx, most, false, &r->rx, &r->rx_mem);
