@@ -247,7 +247,7 @@ gather(struct virtio_dev *vd, uint32_t need)
 		if (n < 0 && errno == EAGAIN)
 			return false;
 		if (n <= 0) {
-			hang_up(vd, BATON_LOG_INFO, "hung up its side");
+			hang_up(vd, BATON_LOG_DEBUG, "hung up its side");
 			return false;
 		}
 		ch->have += (uint32_t)n;
