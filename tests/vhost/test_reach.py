@@ -75,7 +75,7 @@ class Bytes(unittest.TestCase):
         with Peer("io", queues=4) as p:
             for args in (MIB1, MIB1 + ",confine=on", MIB1 + ",in_order=0"):
                 with self.subTest(args):
-                    run(self, FLOWS, f"net_virtio_user0,path={p.path}{args}", 4, 100_000, 32)
+                    run(self, FLOWS, f"net_virtio_user0,path={p.path}{args}", 4, 10_000, 32)
 
     def test_a_capture_there_and_back(self):
         """Rings that hold all of it: nobody has a reason to drop."""
