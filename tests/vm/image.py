@@ -79,7 +79,7 @@ def find(*candidates):
     raise RuntimeError("not found: " + ", ".join(candidates))
 
 
-def base(app, tools):
+def base(app, intruder, tools):
     """Busybox, baton-testpmd, our small tools and the scripts."""
     image = Image()
     for folder in ("proc", "sys", "dev", "tmp", "run", "bin", "sbin", "etc", "var/run", "usr/bin", "usr/sbin"):
@@ -90,6 +90,8 @@ def base(app, tools):
     image.data("/etc/passwd", b"root:x:0:0::/:/bin/sh\nuser:x:1000:1000::/tmp:/bin/sh\n")
     image.data("/etc/group", b"root:x:0:\nuser:x:1000:\n")
     image.program("/bin/baton-testpmd", app)
+    if os.path.exists(intruder):
+        image.program("/bin/intruder", intruder)
     image.file("/bin/edu", tools["edu"], 0o755)
     image.file("/lib/maps.so", tools["maps"], 0o755)
     image.file("/init", os.path.join(HERE, "guest", "init"), 0o755)

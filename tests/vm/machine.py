@@ -52,7 +52,7 @@ DEFAULTS = {
     "env": "",                 # the application's environment options
     "options": "",             # the application's options
     "timeout": "60",          # seconds, after which the guest is ended
-    "needs": "",               # tun
+    "needs": "",               # tun; intruder: the program of that name, which is built with the tests
 }
 
 

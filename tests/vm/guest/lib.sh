@@ -181,3 +181,12 @@ app_wait()
 	unwatch
 	wait "$app_pid" || app_rc=$?
 }
+# refused NAME PATTERN BDF: the application ends with an error that matches.
+refused()
+{
+	app_start macswap "$3"
+	app_wait
+	cat "$app_log"
+	check "$1: ends" [ "$app_rc" != 0 ]
+	check "$1: names what stands in the way" grep -qiE "$2" "$app_log"
+}

@@ -1,15 +1,6 @@
 # shellcheck shell=dash disable=SC2154,SC2034
 # SPDX-License-Identifier: BSD-3-Clause
 # What cannot be had is refused in words, and what can be had afterwards still can.
-# refused NAME PATTERN BDF: the application ends with an error that matches.
-refused()
-{
-	app_start macswap "$3"
-	app_wait
-	cat "$app_log"
-	check "$1: ends" [ "$app_rc" != 0 ]
-	check "$1: names what stands in the way" grep -qiE "$2" "$app_log"
-}
 scenario()
 {
 	local first
@@ -20,9 +11,12 @@ scenario()
 	refused "not an address" '00:zz' 00:zz.0
 	refused "another driver" 'virtio-pci.*(driver_override|driverctl|dpdk-devbind|vfio-pci)' 0000:00:03.0
 	to_vfio 0000:00:03.0
-	[ "$(group_of 0000:00:03.0)" != "$(group_of 0000:00:03.1)" ] ||
-		refused "its group holds another" '0000:00:03\.1' 0000:00:03.0
+	check "3.0 and 3.1 share a group" [ "$(group_of 0000:00:03.0)" = "$(group_of 0000:00:03.1)" ]
+	refused "its group holds another" '0000:00:03\.1' 0000:00:03.0
 	to_vfio 0000:00:03.1
+	DEVARGS=,confine=on
+	refused "confined beside another" 'shares its IOMMU group [0-9]+ with 0000:00:03\.1 \(vfio-pci\).*03\.1/remove' 0000:00:03.0
+	DEVARGS=
 	to_vfio 0000:00:04.0
 	refused "would bypass the IOMMU" 'ACCESS_PLATFORM|iommu_platform' 0000:00:04.0
 	app_start macswap 0000:00:03.0
@@ -32,6 +26,12 @@ scenario()
 	refused "open elsewhere" 'busy|another|elsewhere|in use|already' 0000:00:03.0
 	app_log=/tmp/app.log app_pid=$first
 	must exchange 0 "$FRAMES"
+	app_stop
+	# What the sentence says to do.
+	echo 1 >/sys/bus/pci/devices/0000:00:03.1/remove
+	DEVARGS=,confine=on
+	app_start macswap 0000:00:03.0
+	must probe 0
 	app_stop
 	no_fault
 }

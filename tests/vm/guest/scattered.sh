@@ -1,0 +1,19 @@
+# shellcheck shell=dash disable=SC2154,SC2034
+# SPDX-License-Identifier: BSD-3-Clause
+# Physical addresses: buffers on several hugepages, which do not follow one another, are bounced by themselves; nothing can be confined.
+scenario()
+{
+	local nic
+	hugepages "$PAGES"
+	nic=$(nics | head -n 1)
+	to_vfio "$nic"
+	DEVARGS=,confine=on
+	refused "confined" "confine=on: nothing stands between device $nic and memory .* noiommu: have an IOMMU" "$nic"
+	DEVARGS=,bounce=never
+	refused "bounce=never" 'bounce=never: .*mb_pool_0.* do not follow one another in physical memory' "$nic"
+	DEVARGS=
+	app_start macswap "$nic"
+	must probe 0 && must exchange 0 "$FRAMES" && note "$answer"
+	app_stop
+	check "bounced by itself" grep -q 'pool mb_pool_0 is bounced: .*physical memory' "$app_log"
+}
