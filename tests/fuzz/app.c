@@ -212,6 +212,44 @@ receive(struct fuzz *f, unsigned queue, unsigned room)
 		keep(f, t[i]);
 }
 
+/* Looking ahead shows what a burst will bring, and changes nothing. */
+static void
+peek(struct fuzz *f, unsigned queue, unsigned n)
+{
+	static uint8_t bytes[8][32];
+	struct baton_peek p[8];
+	struct fuzz_expect *e = &f->q[queue].expect;
+	unsigned at = e->first, end = e->first + e->n;
+	int ret;
+
+	for (unsigned i = 0; i < 8; i++)
+		p[i] = (struct baton_peek){ .data = bytes[i], .room = sizeof(bytes[i]) };
+	f->at = queue;
+	ret = baton_rx_peek(f->rig->queue[queue], p, n);
+	if (ret < 0) {
+		check_error(f, queue, ret, "rx_peek");
+		return;
+	}
+	if (ret > (int)n)
+		fuzz_fail("%d of %u packets were seen", ret, n);
+	for (int i = 0; i < ret; i++) {
+		const struct fuzz_packet *q;
+
+		if (p[i].segs < 1 || p[i].segs > f->rig->info.rx_max_segs || p[i].len < 14)
+			fuzz_fail("a packet of %u bytes in %u buffers was seen", p[i].len, p[i].segs);
+		if (!fuzz_honest(f, queue))
+			continue;
+		while (at < end && e->packet[at % FUZZ_RING].drop)
+			at++;
+		if (at == end)
+			fuzz_fail("queue %u: a packet was seen that the device did not complete", queue);
+		q = &e->packet[at++ % FUZZ_RING];
+		if (p[i].segs != q->segs || bytes[i][0] != q->seed || bytes[i][13] != fuzz_byte(q->seed, 13))
+			fuzz_fail("queue %u: a packet of %u buffers and bytes %#x was seen, the device wrote %u and %#x", queue, p[i].segs,
+				  bytes[i][0], q->segs, q->seed);
+	}
+}
+
 /* ---- sending ---- */
 
 /* Bytes by which the device knows the packet again; 0x80 in the first: its checksum is to be filled in. */
@@ -455,6 +493,7 @@ port_start(struct fuzz *f)
 		return;
 	for (unsigned i = 0; i < FUZZ_QUEUES; i++)
 		fuzz_queue_new(f, i, true);
+	f->at = FUZZ_QUEUES; /* filters are told again, to a device that listens */
 	ret = baton_port_start(f->rig->port);
 	if (ret == -ENOBUFS) {
 		for (unsigned i = 0; i < FUZZ_QUEUES; i++)
@@ -549,7 +588,10 @@ fuzz_app_step(struct fuzz *f, unsigned op)
 		misuse(f, arg);
 		break;
 	case 10:
-		f->dev->command(f);
+		if (arg & 2)
+			peek(f, pair, 1 + (arg >> 2) % 8);
+		else
+			f->dev->command(f);
 		break;
 	default:
 		if (f->rig->info.rx_max_segs > 1)

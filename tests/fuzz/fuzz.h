@@ -143,7 +143,7 @@ struct fuzz {
 	unsigned slow;           /* steps that wait */
 	unsigned reports;        /* of the violation handler */
 	unsigned expected;
-	uint8_t *owner[FUZZ_POOLS]; /* by buffer: 0: nobody; 1 + queue; FUZZ_APP */
+	uint8_t *owner[FUZZ_POOLS]; /* by buffer: 0: nobody; 1 + queue; FUZZ_* */
 	struct {
 		uint32_t countdown;
 		bool after;
@@ -152,7 +152,8 @@ struct fuzz {
 	} act; /* what the device does at one of the next reads */
 };
 
-#define FUZZ_APP 0xff
+#define FUZZ_APP  0xff
+#define FUZZ_DONE 0xfe /* completed, and not received yet */
 
 /* A driver's device. All of it runs on the fuzzer's thread. */
 struct fuzz_device {
@@ -197,6 +198,12 @@ bool fuzz_find(const struct fuzz *f, const void *p, unsigned *pool, uint32_t *bu
 /** The device was given a buffer, and has completed it. */
 void fuzz_device_has(struct fuzz *f, unsigned queue, unsigned pool, uint32_t buf);
 void fuzz_device_done(struct fuzz *f, unsigned queue, unsigned pool, uint32_t buf);
+
+/**
+ * May the device write there on that queue's account? What it wrote to its own descriptors may lead it to what others have, and what
+ * comes of that on direct memory no driver can help.
+ */
+bool fuzz_may_write(const struct fuzz *f, unsigned queue, const uint8_t *alias);
 
 /** The device has completed a packet of an honest queue's. Its buffers are in @seg. */
 void fuzz_completed(struct fuzz *f, unsigned queue, const struct fuzz_packet *p, const struct fuzz_seg *seg);

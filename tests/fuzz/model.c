@@ -46,7 +46,18 @@ fuzz_find(const struct fuzz *f, const void *p, unsigned *pool, uint32_t *buf, ui
 static bool
 is_guess(const struct fuzz *f, uint8_t who)
 {
-	return who && who != FUZZ_APP && !fuzz_honest(f, who - 1u);
+	return who == FUZZ_DONE || (who && who != FUZZ_APP && !fuzz_honest(f, who - 1u));
+}
+
+bool
+fuzz_may_write(const struct fuzz *f, unsigned queue, const uint8_t *alias)
+{
+	unsigned pool;
+	uint32_t buf, off;
+
+	if (!fuzz_find(f, f->rig->memory + (alias - f->rig->alias), &pool, &buf, &off))
+		return true; /* a slot */
+	return !f->owner[pool][buf] || f->owner[pool][buf] == queue + 1;
 }
 
 void
@@ -80,7 +91,8 @@ fuzz_completed(struct fuzz *f, unsigned queue, const struct fuzz_packet *p, cons
 	e->packet[(e->first + e->n++) % FUZZ_RING] = *p;
 	for (unsigned i = 0; i < p->segs; i++) {
 		e->seg[(e->seg_first + e->n_segs++) % FUZZ_RING] = seg[i];
-		fuzz_device_done(f, queue, 0, seg[i].buf);
+		if (!f->rig->bounced)
+			f->owner[0][seg[i].buf] = FUZZ_DONE;
 	}
 }
 

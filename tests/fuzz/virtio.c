@@ -153,7 +153,9 @@ vdev_write(struct fuzz *f, unsigned queue, uint16_t id, uint32_t at, uint8_t see
 	const struct wire_desc d = vdev.ring[queue].desc[id];
 	uint8_t *p = vdev_at(f, d.addr + at, n);
 
-	for (uint32_t i = 0; p && i < n; i++)
+	if (!p || !fuzz_may_write(f, queue, p))
+		return;
+	for (uint32_t i = 0; i < n; i++)
 		p[i] = fuzz_byte(seed, from + i);
 }
 
@@ -162,7 +164,7 @@ vdev_header(struct fuzz *f, unsigned queue, uint16_t id, const struct wire_net_h
 {
 	uint8_t *p = vdev_at(f, vdev.ring[queue].desc[id].addr, sizeof(*h));
 
-	if (p)
+	if (p && fuzz_may_write(f, queue, p))
 		memcpy(p, h, sizeof(*h));
 }
 

@@ -78,6 +78,9 @@ void vdev_detach(unsigned queue);
 /** Where the driver's process has what it told the device of. NULL: nowhere. */
 void *vdev_at(const struct fuzz *f, uint64_t iova, uint32_t len);
 
+/** Is that in the rings' memory? The header of zeros that all queues share lies there. */
+bool vdev_is_ring(const struct fuzz *f, const uint8_t *p);
+
 /** How far the driver has looked, for lies that depend on it. */
 bool vdev_looked(const struct fuzz *f, unsigned queue);
 

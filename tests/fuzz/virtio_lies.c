@@ -201,7 +201,7 @@ write_anywhere(struct fuzz *f, unsigned queue, unsigned where, uint32_t value)
 		break;
 	default:
 		p = vdev_at(f, r->desc[slot].addr, 16);
-		if (p)
+		if (p && !vdev_is_ring(f, p) && fuzz_may_write(f, queue, p))
 			p[value % 16] = (uint8_t)(value >> 8);
 		break;
 	}

@@ -191,6 +191,14 @@ vdev_at(const struct fuzz *f, uint64_t iova, uint32_t len)
 }
 
 bool
+vdev_is_ring(const struct fuzz *f, const uint8_t *p)
+{
+	const struct dma_block *b = f->rig->port->reach.ctrl;
+
+	return p >= b->base && p < b->base + b->bytes;
+}
+
+bool
 vdev_looked(const struct fuzz *f, unsigned queue)
 {
 	const struct virtq *vq = virtq_of_const(f->rig->queue[queue]);
