@@ -120,7 +120,7 @@ set_status(struct fake_pci *f, uint8_t v)
 	if ((v & 8) && f->refuses)
 		v &= (uint8_t)~8u;
 	f->status = v;
-	f->liar->features = f->driver_features;
+	f->liar->features = f->driver_features & ~FAKE_F_ACCESS_PLATFORM; /* no IOTLB: its addresses are those of its memory */
 }
 
 static uint64_t *
