@@ -186,9 +186,9 @@ dma_reach_slots(struct dma_reach *r, const struct dma_slots_need *rx, const stru
 		most = (uint64_t)((double)have * (double)want_rx / (double)(want_rx + want_tx));
 	if (want_rx)
 		ret = make_slots(r, "rx slots", rx, most, false, &r->rx, &r->rx_mem);
-	/* The TX slots may lie in another window. */
+	/* The TX slots may lie in another window. Without an IOMMU nothing makes them read-only. */
 	if (!ret && want_tx)
-		ret = make_slots(r, "tx slots", tx, room(r), true, &r->tx, &r->tx_mem);
+		ret = make_slots(r, "tx slots", tx, room(r), !r->page, &r->tx, &r->tx_mem);
 	return ret;
 }
 

@@ -15,5 +15,6 @@ scenario()
 	app_start macswap "$nic"
 	must probe 0 && must exchange 0 "$FRAMES" && note "$answer"
 	app_stop
+	check "nothing is said to be read only, which nobody would enforce" [ "$(grep -c 'read only' "$app_log")" = 0 ]
 	check "bounced by itself" grep -q 'pool mb_pool_0 is bounced: .*physical memory' "$app_log"
 }
