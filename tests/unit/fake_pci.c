@@ -335,7 +335,7 @@ fake_pwrite(const struct pci_os *os, int fd, const void *buf, size_t n, uint64_t
 		return -f->fail_with;
 	if (f->dead)
 		return (ssize_t)n;
-	if (at >> 40 == VFIO_PCI_CONFIG_REGION_INDEX && off + n <= sizeof(f->config))
+	if (at >> 40 == VFIO_PCI_CONFIG_REGION_INDEX && off + n <= sizeof(f->config) && !f->keeps_config)
 		memcpy(f->config + off, buf, n);
 	else if (at >> 40 == FAKE_BAR && off < FAKE_COMMON + 0x1000)
 		common_write(f, (uint32_t)off, v);

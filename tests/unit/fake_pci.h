@@ -46,6 +46,7 @@ struct fake_pci {
 	/* how it lies */
 	bool dead;          /* all ones */
 	bool keeps_status;  /* does not get reset */
+	bool keeps_config;  /* nor does it take a new command */
 	bool refuses;       /* FEATURES_OK */
 	bool restless;      /* the configuration changes all the time */
 	bool no_vector;     /* takes no interrupt vector */

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Slots over PCI: what a device is given, and what becomes of it when the device does not confirm that it let go, or does so later. */
+#include "virtio_pci_bench.h"
+
+static void
+begin(struct bench *b, const char *args, unsigned pairs)
+{
+	prepare(b, FAKE_FEATURES | (pairs > 1 ? LIAR_F_CTRL_VQ | LIAR_F_MQ : 0), pairs);
+	b->fake->mappable = pairs > 1 ? 0 : b->fake->mappable; /* the control queue answers at once */
+	snprintf(b->args, sizeof(b->args), "%s", args);
+	must(try_open(b));
+	must(try_start(b));
+}
+
+static void
+life(void **state)
+{
+	for (unsigned pairs = 1; pairs <= 4; pairs += 3) {
+		struct bench b;
+
+		begin(&b, ",bounce=always", pairs);
+		for (int i = 0; i < 3; i++) {
+			assert_int_equal(summary(&b).rx_slots, pairs * 256);
+			assert_int_equal(summary(&b).tx_slots, pairs * 256);
+			assert_int_equal(held(&b, BATON_HOLDER_QUEUE), 0);
+			traffic(&b);
+			must(baton_port_stop(b.port));
+			assert_int_equal(summary(&b).quarantined_slots, 0);
+			all_home(&b);
+			must(baton_port_start(b.port));
+		}
+		down(&b);
+	}
+}
+
+/* Off the bus, and without an IOMMU it may still write: the slots' memory is used for nothing else, and none of it is the pool's. */
+static void
+dies_while_running(void **state)
+{
+	struct bench b;
+
+	begin(&b, ",bounce=always", 1);
+	b.fake->dead = true;
+	fake_pci_interrupt(b.fake, b.fake->change_vector);
+	for (unsigned i = 0; i < 2000 && (!b.events[BATON_EVENT_REMOVED] || b.fake->attached); i++) {
+		baton_ctx_poll(b.ctx, 1);
+		baton_rx_burst(b.rx[0], (struct baton_token[64]){ 0 }, 64); /* the worker's next burst */
+	}
+	assert_int_equal(b.fake->attached, 0);
+	assert_int_equal(summary(&b).quarantined_slots, 512);
+	assert_int_equal(held(&b, BATON_HOLDER_QUARANTINE), 0);
+	all_home(&b);
+	baton_port_close(b.port);
+	fake_pci_stop(b.fake); /* the slots stay for good */
+}
+
+/* It keeps its status, cannot be reset, and remains a bus master. The next start resets it, and what it held is free again. */
+static void
+home_when_the_reset_is_confirmed(void **state)
+{
+	static const char *const args[] = { "", ",bounce=always" };
+
+	for (unsigned a = 0; a < 2; a++) {
+		struct bench b;
+
+		prepare(&b, FAKE_FEATURES, 1);
+		b.fake->can_reset = false;
+		snprintf(b.args, sizeof(b.args), "%s", args[a]);
+		must(try_open(&b));
+		must(try_start(&b));
+		for (unsigned i = 0; i < 5; i++) {
+			receive(&b, 0, 100, i);
+			sends(&b, 0, 100, i);
+			b.fake->keeps_status = b.fake->keeps_config = true;
+			assert_int_equal(baton_port_stop(b.port), -ETIMEDOUT);
+			says("quarantined");
+			assert_int_equal(held(&b, BATON_HOLDER_QUARANTINE), a ? 0 : 255); /* one was taken */
+			assert_int_equal(summary(&b).quarantined_slots, a ? 512 : 0);
+			/* Not yet: and then what it held twice is twice out of use. */
+			assert_int_equal(baton_port_start(b.port), -ETIMEDOUT);
+			assert_true(held(&b, BATON_HOLDER_QUARANTINE) >= (a ? 0 : 255));
+			assert_true(summary(&b).quarantined_slots >= (a ? 512 : 0));
+			b.fake->keeps_status = b.fake->keeps_config = false;
+			must(baton_port_start(b.port));
+			assert_int_equal(held(&b, BATON_HOLDER_QUARANTINE), 0);
+			assert_int_equal(summary(&b).quarantined_slots, 0);
+		}
+		down(&b);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(life),
+		cmocka_unit_test(dies_while_running),
+		cmocka_unit_test(home_when_the_reset_is_confirmed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
