@@ -142,8 +142,8 @@ add_neighbour(struct name_list *l, const char *name)
 	if (pci_parse_bdf(name, bdf) && read_info(l->os, bdf, &info) == 0 && info.class >> 8 == CLASS_PCI_BRIDGE)
 		return;
 	if (!len)
-		snprintf(l->one, sizeof(l->one), "%.*s", (int)sizeof(l->one) - 1, name);
-	snprintf(l->text + len, sizeof(l->text) - len, "%s%s (%s)", len ? ", " : "", name,
+		snprintf(l->one, sizeof(l->one), "%.31s", name);
+	snprintf(l->text + len, sizeof(l->text) - len, "%s%.31s (%s)", len ? ", " : "", name,
 		 info.driver[0] ? info.driver : "no driver");
 }
 
