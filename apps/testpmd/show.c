@@ -37,6 +37,7 @@ void
 show_info(const struct app *app, unsigned i)
 {
 	const struct app_port *p = &app->ports[i];
+	struct baton_port_fault fault;
 	struct baton_port_info info;
 	struct baton_link link;
 	const uint8_t *m = info.mac;
@@ -51,6 +52,10 @@ show_info(const struct app *app, unsigned i)
 	printf("Port state: %s\n", state_text(&info));
 	if (p->lost)
 		printf("Times without its device: %u\n", p->lost);
+	baton_port_fault(p->port, &fault);
+	if (fault.count)
+		printf("Faults: %llu, the last a %s 0x%llx\n", (unsigned long long)fault.count, fault.write ? "write to" : "read of",
+		       (unsigned long long)fault.iova);
 	printf("Link status: %s\n", link.up ? "up" : "down");
 	link_speed(&link);
 	printf("Link duplex: %s\n", link.full_duplex ? "full-duplex" : "half-duplex");
