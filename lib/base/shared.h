@@ -111,7 +111,7 @@ static inline uint16_t
 #endif
 shared_load16_at(const uint8_t *p)
 {
-	typedef uint16_t __attribute__((may_alias)) u16;
+	typedef uint16_t __attribute__((may_alias, aligned(1))) u16; /* a headroom may be odd */
 	uint16_t value;
 
 	hostile_before(p, sizeof(u16));
