@@ -299,7 +299,9 @@ make_packet(struct fuzz *f, struct baton_token *t, unsigned segs, unsigned shape
 		}
 		p = f->rig->pool[t[i].pool];
 		t[i].off = shape & 8 ? (uint16_t)(shape >> 5) : p->view.headroom;
-		t[i].len = (uint16_t)(len && len < p->view.data_len - t[i].off ? len : 1);
+		t[i].len = (uint16_t)(p->view.data_len - t[i].off);
+		if (len < t[i].len)
+			t[i].len = (uint16_t)(len ? len : 1);
 		t[i].flags = i + 1 < segs ? BATON_TOKEN_CONT : 0;
 	}
 	return segs;

@@ -60,7 +60,7 @@ in_u32(struct fuzz_in *in)
 /* ---- rigs ---- */
 
 struct fuzz_config {
-	char args[128];  /* of baton_port_open() */
+	char args[192];  /* of baton_port_open() */
 	uint8_t simd;    /* enum simd_level, at most */
 	uint32_t offloads;
 	uint16_t mtu;

@@ -121,6 +121,17 @@ make_pools(struct fuzz_rig *r)
 	}
 }
 
+/* A pool whose buffers may be too small is refused, or not; either way the queue can be set up anew. */
+static void
+try_small_pool(struct fuzz_rig *r)
+{
+	const struct baton_queue_config q = { .size = sizeof(q), .descs = r->config.rx_descs, .worker = r->worker, .pool = r->pool[1] };
+	struct baton_queue *out;
+
+	if (baton_rxq_setup(r->port, 0, &q, &out) < 0 && !strstr(baton_last_error(), "larger data room"))
+		fuzz_fail("a queue for small buffers");
+}
+
 static void
 make_port(struct fuzz_rig *r)
 {
@@ -129,6 +140,8 @@ make_port(struct fuzz_rig *r)
 				       .stop_timeout_ms = 1, .offloads = f->offloads };
 
 	must(baton_port_open(r->ctx, f->args, &r->port), f->args);
+	must(baton_port_configure(r->port, &c), "configure");
+	try_small_pool(r);
 	must(baton_port_configure(r->port, &c), "configure");
 	for (uint16_t i = 0; i < FUZZ_PAIRS; i++) {
 		struct baton_queue_config q = { .size = sizeof(q), .descs = f->rx_descs, .worker = r->worker, .pool = r->pool[0] };

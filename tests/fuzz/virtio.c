@@ -12,6 +12,20 @@ at_least(unsigned n, unsigned least)
 	return n < least ? least : n;
 }
 
+/* Addresses for half of the slots, so that the queues share them; for all where half is not enough for a packet. */
+static void
+add_window(struct fuzz_config *c, uint32_t room, bool many_segs)
+{
+	const uint64_t rings = FUZZ_PAIRS * 32 * (c->rx_descs + c->tx_descs) + 4096, slack = 65536, start = 1 << 20;
+	uint64_t slots = FUZZ_PAIRS * (c->rx_descs * (room + 192) + c->tx_descs * 2304);
+	const size_t len = strlen(c->args);
+
+	if (!many_segs && c->rx_descs >= 32 && c->tx_descs >= 16)
+		slots /= 2;
+	snprintf(c->args + len, sizeof(c->args) - len, ",window=%#llx-%#llx", (unsigned long long)start,
+		 (unsigned long long)(start + (rings + slots + slack) / 4096 * 4096 - 1));
+}
+
 /*
  * {features:3, simd:2, roomy:1, reach:2}, {rings:3}. The rings decide on the headroom as well. What is not roomy has data rooms so
  * small that packets take many buffers.
@@ -23,8 +37,7 @@ configure(uint8_t head[FUZZ_HEAD], struct fuzz_config *c)
 		uint16_t rx, tx, headroom;
 	} rings[] = { { 2, 2, 64 }, { 4, 8, HDR_LEN }, { 8, 4, HDR_LEN + 1 }, { 16, 16, 77 }, { 32, 32, HDR_LEN }, { 64, 64, 64 }, { 128, 32, HDR_LEN + 1 },
 		      { 256, 256, 77 } };
-	static const char *const reach[] = { "", ",bounce=always" };
-	const bool bounced = head[0] >> 6 == 3;
+	const bool bounced = head[0] >> 7;
 	const bool mrg = head[0] & VIRTIO_HEAD_MRG, roomy = head[0] & VIRTIO_HEAD_ROOMY;
 	const uint16_t headroom = rings[head[1] & 7].headroom;
 	uint32_t segs, room;
@@ -34,15 +47,17 @@ configure(uint8_t head[FUZZ_HEAD], struct fuzz_config *c)
 	c->simd = head[0] >> 3 & 3;
 	c->rx_descs = rings[head[1]].rx;
 	c->tx_descs = at_least(rings[head[1]].tx, bounced ? 8 : 2); /* its longest packet takes five slots */
-	c->mtu = roomy ? 1500 : 68;
+	c->mtu = !roomy ? 68 : bounced && mrg ? BATON_MAX_MTU : 1500;
 	c->offloads = head[0] & VIRTIO_HEAD_CSUM ? BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_TX_CSUM : 0;
 	snprintf(c->args, sizeof(c->args), "net_fuzz0,mac=02:00:00:00:00:01,queues=%u,mrg_rxbuf=%u,in_order=%u,csum=%u%s", FUZZ_PAIRS, mrg,
-		 !!(head[0] & VIRTIO_HEAD_IN_ORDER), !!c->offloads, reach[bounced]);
+		 !!(head[0] & VIRTIO_HEAD_IN_ORDER), !!c->offloads, bounced ? ",bounce=always" : "");
 	segs = c->rx_descs < 64 ? c->rx_descs : 64;
 	if (mrg)
-		room = at_least((HDR_LEN + BATON_MAX_MTU + 18 + segs - 1) / segs, roomy ? 600 : 0);
+		room = at_least((HDR_LEN + BATON_MAX_MTU + 18 + segs - 1) / segs, roomy ? bounced ? 2048 : 600 : 0);
 	else
 		room = HDR_LEN + 18u + c->mtu;
+	if (head[0] >> 6 == 2)
+		add_window(c, room, mrg && !roomy);
 	c->pool[0].headroom = headroom;
 	c->pool[0].data_len = headroom - HDR_LEN + room;
 	c->pool[0].count = FUZZ_PAIRS * (c->rx_descs + c->tx_descs) + 32 + 64 + 64;
@@ -389,7 +404,7 @@ send(struct fuzz *f, unsigned queue)
 static void
 begin(struct fuzz *f)
 {
-	f->rig->bounced = f->rig->head[0] >> 6 == 3;
+	f->rig->bounced = f->rig->head[0] >> 7;
 }
 
 static void

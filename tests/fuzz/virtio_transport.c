@@ -18,8 +18,10 @@ t_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 	if (ret < 0)
 		return ret;
 	baton_ioas_config_init(&space);
-	space.backend = BATON_IOAS_FLAT;
-	space.flat_base = (const void *)IOVA_BASE; /* NOLINT(performance-no-int-to-ptr) */
+	/* Flat addresses are where the memory is; in windows they are chosen. */
+	space.backend = vd->port.reach.n_windows ? BATON_IOAS_VHOST : BATON_IOAS_FLAT;
+	if (space.backend == BATON_IOAS_FLAT)
+		space.flat_base = (const void *)IOVA_BASE; /* NOLINT(performance-no-int-to-ptr) */
 	space.windows = vd->port.reach.windows;
 	space.n_windows = vd->port.reach.n_windows;
 	ret = baton_ioas_create(vd->port.ctx, &space, &vd->port.reach.ioas);
@@ -183,8 +185,8 @@ vdev_at(const struct fuzz *f, uint64_t iova, uint32_t len)
 	uint32_t buf, off;
 
 	for (unsigned i = 0; i < 3; i++)
-		if (blocks[i] && p >= blocks[i]->base && p + len <= blocks[i]->base + blocks[i]->bytes)
-			return p;
+		if (blocks[i] && iova >= blocks[i]->iova && iova + len <= blocks[i]->iova + blocks[i]->bytes)
+			return blocks[i]->base + (iova - blocks[i]->iova);
 	if (f->rig->bounced || !fuzz_find(f, p, &pool, &buf, &off) || off + len > f->rig->pool[pool]->view.data_len)
 		return NULL;
 	return fuzz_room(f, pool, buf) + off;
