@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A second device in a port's own address space: QEMU's `edu` (docs/specs/edu in QEMU) reaches what the port's device could reach
- * if it were to write wherever it likes. The port forwards frames, with their addresses swapped, all the while.
+ * A second device in a port's own address space: QEMU's `edu` (docs/specs/edu in QEMU) reaches what
+ * the port's device could reach if it were to write wherever it likes. The port forwards frames,
+ * with their addresses swapped, all the while.
  *
  * usage: intruder PORT EDU-BDF confined|direct
  *
- * After a line on standard input edu is aimed at slots, at what lies beside them, and at the application's memory, by every address that
- * it has. Every blocked transfer must be a fault. Where the port has windows the kernel itself must keep to them. Then
- * it says "done" and forwards on until SIGINT. Exit status 0 when all was as it must be. It looks into the library, which knows
+ * After a line on standard input edu is aimed at slots, at what lies beside them, and at the
+ * application's memory, by every address that it has. Every blocked transfer must be a fault. Where
+ * the port has windows the kernel itself must keep to them. Then it says "done" and forwards on
+ * until SIGINT. Exit status 0 when all was as it must be. It looks into the library, which knows
  * better than anybody where its memory lies.
  */
 #include <pthread.h>
@@ -36,7 +38,7 @@
 #define CMD_TO_RAM 2u
 
 #define PAGE   4096u
-#define BYTES  64u /* of a transfer */
+#define BYTES  64u  /* of a transfer */
 #define SECRET 0x5a /* every byte of the application's memory */
 #define BURST  32
 
@@ -210,7 +212,8 @@ dma_write(uint64_t iova)
 	transfer(EDU_BUFFER, iova, CMD_TO_RAM);
 }
 
-/* Interrupts of Intel's IOMMU, which are for faults only: of its log the kernel prints three in five seconds at most. */
+/* Interrupts of Intel's IOMMU, which are for faults only: of its log the kernel prints three in
+ * five seconds at most. */
 static unsigned long
 fault_interrupts(void)
 {
@@ -257,7 +260,8 @@ physical(const void *va)
 	uint64_t entry = 0;
 	FILE *f = fopen("/proc/self/pagemap", "r");
 
-	if (!f || fseek(f, (long)((uintptr_t)va / PAGE * 8), SEEK_SET) || fread(&entry, 8, 1, f) != 1 || !(entry >> 63)) {
+	if (!f || fseek(f, (long)((uintptr_t)va / PAGE * 8), SEEK_SET) ||
+	    fread(&entry, 8, 1, f) != 1 || !(entry >> 63)) {
 		printf("intruder: no physical address of %p\n", va);
 		exit(1);
 	}
@@ -281,8 +285,8 @@ blocked(const char *what, uint64_t iova)
 	unsigned long before = fault_interrupts();
 
 	dma_write(iova);
-	expect(all_are(g.app->base, g.app->bytes, SECRET) && faulted(before), "%s at 0x%llx: a fault, and nothing written", what,
-	       (unsigned long long)iova);
+	expect(all_are(g.app->base, g.app->bytes, SECRET) && faulted(before),
+	       "%s at 0x%llx: a fault, and nothing written", what, (unsigned long long)iova);
 }
 
 /* What is mapped works, in the directions it is mapped for. */
@@ -297,7 +301,8 @@ attack_slots(void)
 	/* Before it is read: QEMU's IOTLB has no faults for what it knows to be read-only. */
 	memset(tx, 0xa5, BYTES);
 	dma_write(tx_iova);
-	expect(all_are(tx, BYTES, 0xa5) && faulted(before), "a TX slot at 0x%llx: a fault, and nothing written", (unsigned long long)tx_iova);
+	expect(all_are(tx, BYTES, 0xa5) && faulted(before),
+	       "a TX slot at 0x%llx: a fault, and nothing written", (unsigned long long)tx_iova);
 	dma_read(tx_iova);
 	dma_write(rx_iova);
 	expect(all_are(rx, BYTES, 0xa5), "a TX slot was read, an RX slot written");
@@ -319,7 +324,9 @@ attack_memory(void)
 	blocked("the application's memory, by its physical address", at);
 	before = fault_interrupts();
 	dma_read(at + PAGE);
-	expect(faulted(before), "the application's memory, by its physical address 0x%llx: a fault when read", (unsigned long long)at);
+	expect(faulted(before),
+	       "the application's memory, by its physical address 0x%llx: a fault when read",
+	       (unsigned long long)at);
 	dma_write(rx_iova);
 	expect(!all_are(rx, BYTES, SECRET), "and it was not read");
 }
@@ -338,7 +345,8 @@ attack_direct(void)
 	memset(g.app->base, SECRET, BYTES);
 	dma_write(iova);
 	memcpy(page, g.app->base, BYTES);
-	expect(all_are(page, BYTES, 0xa5), "the application's memory at 0x%llx was read and written", (unsigned long long)iova);
+	expect(all_are(page, BYTES, 0xa5),
+	       "the application's memory at 0x%llx was read and written", (unsigned long long)iova);
 	memset(g.app->base, SECRET, BYTES);
 	blocked("the application's memory, by its physical address", physical(g.app->base));
 }
@@ -357,7 +365,9 @@ kernel_places(size_t bytes, uint64_t *iova)
 					   .user_va = (uintptr_t)va,
 					   .length = bytes };
 	int ret = ioas->os->ioctl(ioas->os, ioas->fd, UAPI_IOMMU_IOAS_MAP, &map);
-	struct uapi_iommu_ioas_unmap unmap = { .size = sizeof(unmap), .ioas_id = ioas->id, .iova = map.iova, .length = bytes };
+	struct uapi_iommu_ioas_unmap unmap = {
+		.size = sizeof(unmap), .ioas_id = ioas->id, .iova = map.iova, .length = bytes
+	};
 
 	*iova = map.iova;
 	if (!ret)
@@ -378,11 +388,14 @@ windows(void)
 
 	if (r->ioas->ops->backend == BATON_IOAS_IOMMUFD) {
 		ret = kernel_places(PAGE, &iova);
-		expect(!ret && (!r->n_windows || (iova >= r->windows[0].start && iova <= r->windows[0].last)),
-		       "the kernel itself put a page at 0x%llx (%d)", (unsigned long long)iova, ret);
+		expect(!ret && (!r->n_windows ||
+				(iova >= r->windows[0].start && iova <= r->windows[0].last)),
+		       "the kernel itself put a page at 0x%llx (%d)", (unsigned long long)iova,
+		       ret);
 		/* Rings are in the window already. */
 		ret = kernel_places(bytes, &iova);
-		expect(ret == (r->n_windows ? -ENOSPC : 0), "and has %sroom for %zu MiB (%d)", r->n_windows ? "no " : "", bytes >> 20, ret);
+		expect(ret == (r->n_windows ? -ENOSPC : 0), "and has %sroom for %zu MiB (%d)",
+		       r->n_windows ? "no " : "", bytes >> 20, ret);
 	}
 	if (!r->n_windows)
 		return;
