@@ -24,7 +24,7 @@ virtio_slots_need(const struct virtio_dev *vd, struct dma_slots_need *rx, struct
 {
 	const struct baton_port *port = &vd->port;
 	const uint32_t room = NET_HDR_LEN + DMA_SLOT_BYTES;
-	const uint32_t frame = port->info.max_mtu + 18u + NET_HDR_LEN;
+	const uint32_t longest = (port->info.max_mtu + 18u + NET_HDR_LEN + room - 1) / room; /* packet, in slots */
 
 	*rx = *tx = (struct dma_slots_need){ .header = NET_HDR_LEN };
 	for (unsigned i = 0; i < port->info.rx_queues; i++) {
@@ -40,10 +40,13 @@ virtio_slots_need(const struct virtio_dev *vd, struct dma_slots_need *rx, struct
 	if (!tx_bounced(port))
 		return;
 	tx->room = room;
-	tx->least = (frame + room - 1) / room;
 	for (unsigned i = 0; i < port->info.tx_queues; i++) {
+		const struct baton_queue *q = port->txq[i];
+		const uint32_t most = q->max_segs < longest ? q->max_segs : longest;
+
 		tx->queues++;
-		tx->keys += port->txq[i]->descs;
+		tx->keys += q->descs;
+		tx->least = tx->least > most ? tx->least : most;
 	}
 }
 

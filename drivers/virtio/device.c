@@ -291,7 +291,7 @@ empty_all(struct virtio_dev *vd, bool confirmed)
 		virtq_empty(vq, confirmed, ward);
 		virtq_slots_detach(vq);
 	}
-	dma_reach_release(reach, ward);
+	dma_reach_release(reach, confirmed, ward);
 	dma_ward_close(ward);
 	vd->ring_base = NULL;
 	return confirmed ? (struct held){ 0 } : held;

@@ -116,8 +116,12 @@ int dma_reach_pools(struct dma_reach *r, const bool needed[BATON_MAX_POOLS], str
 /** Make a port's slots, mapped for the device; needs without keys are none. Return: 0; -ENOSPC with the numbers. */
 int dma_reach_slots(struct dma_reach *r, const struct dma_slots_need *rx, const struct dma_slots_need *tx);
 
-/** Take everything from the device. @ward: keeps what it did not confirm to have let go; NULL: it did. */
-void dma_reach_release(struct dma_reach *r, struct dma_ward *ward);
+/**
+ * Take everything from the device.
+ *
+ * @confirmed: it has let go of it. If not, the memory is kept in @ward, or, NULL, for ever.
+ */
+void dma_reach_release(struct dma_reach *r, bool confirmed, struct dma_ward *ward);
 
 /** Say once what was decided. */
 void dma_reach_say(struct dma_reach *r);

@@ -89,14 +89,14 @@ make_block(const struct dma_reach *r, const char *name, size_t bytes, uint64_t p
 
 /* Unmapped, the device does not reach it through an address space; what else it may have, the ward knows. */
 static void
-drop_block(struct dma_reach *r, struct dma_block *b, uint32_t slots, struct dma_ward *ward)
+drop_block(struct dma_reach *r, struct dma_block *b, uint32_t slots, bool confirmed, struct dma_ward *ward)
 {
 	if (b->mapping && baton_ioas_unmap(b->mapping) < 0)
 		baton_log(r->ctx, BATON_LOG_WARN, "%s: the memory of its %s is lost: %s", r->name, b->name, baton_last_error());
+	else if (confirmed)
+		baton_arena_destroy(b->arena);
 	else if (ward)
 		dma_ward_keep(ward, b->arena, slots);
-	else
-		baton_arena_destroy(b->arena);
 	free(b);
 }
 
@@ -146,7 +146,7 @@ make_slots(struct dma_reach *r, const char *name, const struct dma_slots_need *n
 	size_t bytes = want < most ? want : most / PAGE * PAGE;
 	int ret = -ENOMEM;
 
-	if (bytes / dma_slot_stride(need->room, need->header) < (size_t)need->queues * need->least)
+	if (bytes < want && bytes / dma_slot_stride(need->room, need->header) < (size_t)need->queues * need->least)
 		return too_small(r, name, need, most);
 	/* A hugepage, if there is one: for every packet they are another place, and few would be in the TLB. Where addresses are physical
 	 * nothing else will do. */
@@ -158,7 +158,7 @@ make_slots(struct dma_reach *r, const char *name, const struct dma_slots_need *n
 		return ret;
 	ret = dma_slots_init(s, need, (*mem)->base, (*mem)->bytes, (*mem)->iova);
 	if (ret < 0) {
-		drop_block(r, *mem, 0, NULL);
+		drop_block(r, *mem, 0, true, NULL);
 		*mem = NULL;
 	}
 	return ret;
@@ -195,20 +195,20 @@ dma_reach_slots(struct dma_reach *r, const struct dma_slots_need *rx, const stru
 /* ---- the end ---- */
 
 void
-dma_reach_release(struct dma_reach *r, struct dma_ward *ward)
+dma_reach_release(struct dma_reach *r, bool confirmed, struct dma_ward *ward)
 {
 	struct dma_block *b;
 
 	if (r->rx_mem)
-		drop_block(r, r->rx_mem, r->rx.count, ward);
+		drop_block(r, r->rx_mem, r->rx.count, confirmed, ward);
 	if (r->tx_mem)
-		drop_block(r, r->tx_mem, r->tx.count, ward);
+		drop_block(r, r->tx_mem, r->tx.count, confirmed, ward);
 	r->rx_mem = r->tx_mem = NULL;
 	dma_slots_fini(&r->rx);
 	dma_slots_fini(&r->tx);
 	while ((b = r->ctrl)) {
 		r->ctrl = b->next;
-		drop_block(r, b, 0, ward);
+		drop_block(r, b, 0, confirmed, ward);
 	}
 	for (unsigned i = 0; i < BATON_MAX_POOLS; i++) {
 		if (r->maps[i])

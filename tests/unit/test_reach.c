@@ -92,7 +92,7 @@ static void
 end(struct place *p)
 {
 	for (unsigned i = 0; i < 2; i++) {
-		dma_reach_release(&p->r[i], NULL);
+		dma_reach_release(&p->r[i], true, NULL);
 		dma_reach_fini(&p->r[i]);
 		ioas_detach(p->dev[i]);
 	}
@@ -410,10 +410,10 @@ each_device_for_itself(void **state)
 		assert_true(p.r[1].pools[small->view.index].iova + p.r[1].pools[small->view.index].bytes <= 2 * GIB);
 		assert_true(p.r[1].rx_mem->iova + p.r[1].rx_mem->bytes <= 2 * GIB);
 		assert_null(p.r[0].rx_mem);
-		dma_reach_release(&p.r[order >> 1], NULL);
+		dma_reach_release(&p.r[order >> 1], true, NULL);
 		/* The other one's are as they were. */
 		assert_true(p.r[!(order >> 1)].maps[small->view.index] != NULL);
-		dma_reach_release(&p.r[!(order >> 1)], NULL);
+		dma_reach_release(&p.r[!(order >> 1)], true, NULL);
 		end(&p);
 	}
 	munmap(base, 4 * GIB);
@@ -441,11 +441,11 @@ one_memory_in_two_pools(void **state)
 			assert_int_equal(p.views[0][i].iova, p.views[1][i].iova);
 		}
 		assert_true(p.views[0][0].iova != p.views[0][1].iova);
-		dma_reach_release(&p.r[order], NULL);
+		dma_reach_release(&p.r[order], true, NULL);
 		assert_int_equal(fake_mappings(p.f), 3);
 		assert_int_equal(baton_pool_destroy(pl[order]), 0);
 		assert_int_equal(fake_mappings(p.f), 2);
-		dma_reach_release(&p.r[!order], NULL);
+		dma_reach_release(&p.r[!order], true, NULL);
 		end(&p);
 	}
 	munmap(base, 64 * MIB);

@@ -17,20 +17,6 @@
 
 static const struct rig_config iommu = { .liar = { .features = FEATURES, .protocol = PROTOCOL } };
 
-static uint64_t
-xstat(const struct rig *r, const char *name)
-{
-	struct baton_xstat x[64];
-	unsigned n = baton_port_xstats(r->port, x, 64);
-
-	assert_in_range(n, 1, 64);
-	for (unsigned i = 0; i < n; i++)
-		if (!strcmp(x[i].name, name))
-			return x[i].value;
-	fail_msg("no counter %s", name);
-	return 0;
-}
-
 static struct baton_port_fault
 fault_of(const struct rig *r)
 {
@@ -110,7 +96,7 @@ told_at_start_and_until_stop(void **state)
 	assert_int_equal(entry_of(&r, "rig").perm, WIRE_ACCESS_RW);
 	assert_int_equal(entry_of(&r, "rings").perm, WIRE_ACCESS_RW);
 	works(&r);
-	assert_int_equal(xstat(&r, "iotlb_misses"), 0);
+	assert_int_equal(rig_xstat(&r, "iotlb_misses"), 0);
 	for (unsigned i = 0; i < 3; i++) {
 		assert_int_equal(baton_port_stop(r.port), 0);
 		assert_int_equal(liar_iotlb(r.liar, list, 32), 0);
@@ -218,7 +204,7 @@ misses_are_answered(void **state)
 	rig_poll(&r, 20);
 	assert_int_equal(liar_iotlb(r.liar, list, 32), 2);
 	assert_memory_equal(&list[1], &pool, sizeof(pool));
-	assert_in_range(xstat(&r, "iotlb_misses"), 2, 4);
+	assert_in_range(rig_xstat(&r, "iotlb_misses"), 2, 4);
 	assert_int_equal(fault_of(&r).count, 0);
 	works(&r);
 	for (unsigned i = 0; i < 100; i++) {
@@ -248,7 +234,7 @@ misses_while_we_wait(void **state)
 		settle(&r);
 		assert_int_equal(fault_of(&r).count, 0);
 		if (i % 2 == 0)
-			assert_true(xstat(&r, "iotlb_misses") >= 5000);
+			assert_true(rig_xstat(&r, "iotlb_misses") >= 5000);
 		works(&r);
 		rig_down(&r);
 	}
@@ -272,7 +258,7 @@ faults(void **state)
 	assert_int_equal(fault_of(&r).count, 1);
 	assert_int_equal(fault_of(&r).iova, NOWHERE);
 	assert_int_equal(fault_of(&r).write, 1);
-	assert_int_equal(xstat(&r, "faults"), 1);
+	assert_int_equal(rig_xstat(&r, "faults"), 1);
 	assert_non_null(strstr(r.logged, "wanted to write to 0x123456789000, where nothing is mapped"));
 	assert_true(liar_channel_send(r.liar, &failed.header, 12 + sizeof(struct wire_iotlb), 0));
 	assert_true(rig_wait_event(&r, BATON_EVENT_FAULT, 2, 1000));
@@ -375,7 +361,7 @@ flood(void **state)
 	/* The same with what it may have: one answer for many questions. */
 	sent = liar_flood(r.liar, entry_of(&r, "rig").iova, 64, 100000);
 	rig_poll(&r, 100);
-	assert_int_equal(xstat(&r, "iotlb_misses"), fault_of(&r).count + sent);
+	assert_int_equal(rig_xstat(&r, "iotlb_misses"), fault_of(&r).count + sent);
 	assert_in_range(liar_iotlb_messages(r.liar, WIRE_IOTLB_UPDATE), 3, 2 + sent / 64 + 2);
 	works(&r);
 	rig_down(&r);
@@ -450,7 +436,7 @@ not_understood(void **state)
 
 		assert_true(say(&r, &s, 12 + s.size, i % 9)); /* and descriptors come with it */
 		rig_poll(&r, 10);
-		assert_int_equal(xstat(&r, "backend_requests_ignored"), 2 * i + 1);
+		assert_int_equal(rig_xstat(&r, "backend_requests_ignored"), 2 * i + 1);
 		s.flags |= WIRE_NEED_REPLY;
 		assert_true(say(&r, &s, 12 + s.size, 0));
 		rig_poll(&r, 10);

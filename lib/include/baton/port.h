@@ -258,7 +258,8 @@ BATON_API unsigned baton_queue_in_flight(const struct baton_queue *queue);
 /**
  * Complete TX of a queue whose application has nothing to send, so that its buffers go home.
  *
- * @budget: completions at most. The queue's thread. Return: tokens freed; a negative errno as tx_burst.
+ * @budget: completions at most. The queue's thread. Return: tokens freed (bounced packets' were free since tx_burst); a negative errno
+ * as tx_burst. baton_queue_in_flight() says what is left.
  */
 BATON_API int baton_tx_clean(struct baton_queue *queue, unsigned budget);
 
