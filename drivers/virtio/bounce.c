@@ -23,8 +23,8 @@ void
 virtio_slots_need(const struct virtio_dev *vd, struct dma_slots_need *rx, struct dma_slots_need *tx)
 {
 	const struct baton_port *port = &vd->port;
-	const uint32_t room = NET_HDR_LEN + DMA_SLOT_BYTES;
-	const uint32_t longest = (port->info.max_mtu + 18u + NET_HDR_LEN + room - 1) / room; /* packet, in slots */
+	const uint32_t longest = port->info.max_mtu + 18u + NET_HDR_LEN;
+	uint32_t descs = TX_MAX_SEGS;
 
 	*rx = *tx = (struct dma_slots_need){ .header = NET_HDR_LEN };
 	for (unsigned i = 0; i < port->info.rx_queues; i++) {
@@ -39,15 +39,18 @@ virtio_slots_need(const struct virtio_dev *vd, struct dma_slots_need *rx, struct
 	}
 	if (!tx_bounced(port))
 		return;
-	tx->room = room;
 	for (unsigned i = 0; i < port->info.tx_queues; i++) {
 		const struct baton_queue *q = port->txq[i];
-		const uint32_t most = q->max_segs < longest ? q->max_segs : longest;
 
 		tx->queues++;
 		tx->keys += q->descs;
-		tx->least = tx->least > most ? tx->least : most;
+		descs = q->max_segs < descs ? q->max_segs : descs;
 	}
+	/* The longest packet goes through the smallest ring. */
+	tx->room = NET_HDR_LEN + DMA_SLOT_BYTES;
+	if (tx->room * descs < longest)
+		tx->room = (longest + descs - 1) / descs;
+	tx->least = (longest + tx->room - 1) / tx->room;
 }
 
 int

@@ -210,29 +210,45 @@ queue(struct virtio_dev *vd, unsigned i)
 	return i < port->info.tx_queues ? virtq_of(port->txq[i]) : NULL;
 }
 
-/* The pools whose buffers the device must be able to fill: those of the RX queues. */
 static int
-reach_pools(struct virtio_dev *vd)
+map_slots(struct virtio_dev *vd)
+{
+	struct dma_slots_need rx, tx;
+
+	virtio_slots_need(vd, &rx, &tx);
+	return dma_reach_slots(&vd->port.reach, &rx, &tx);
+}
+
+/* The pools, and the slots in place of those that the device does not reach. */
+static int
+reach_memory(struct virtio_dev *vd)
 {
 	struct baton_port *port = &vd->port;
-	bool needed[BATON_MAX_POOLS] = { false };
+	struct dma_reach *reach = &port->reach;
+	bool needed[BATON_MAX_POOLS] = { false }; /* whose buffers the device fills: those of the RX queues */
+	int ret;
 
 	memset(port->views, 0, sizeof(port->views));
 	for (unsigned i = 0; i < port->info.rx_queues; i++)
 		needed[port->rxq[i]->pool->view.index] = true;
-	return dma_reach_pools(&port->reach, needed, port->views);
+	ret = dma_reach_pools(reach, needed, port->views);
+	if (ret < 0)
+		return ret;
+	ret = map_slots(vd);
+	if ((ret == -ENOSPC || reach->rx.shared || reach->tx.shared) && dma_reach_yield(reach, needed, port->views)) {
+		dma_reach_drop_slots(reach, true, NULL); /* nobody has been told of them */
+		ret = map_slots(vd);
+	}
+	return ret;
 }
 
 static int
 make_slots(struct virtio_dev *vd)
 {
-	struct dma_slots_need rx, tx;
 	uint32_t first[2] = { 0, 0 };
 	struct virtq *vq;
-	int ret;
+	int ret = reach_memory(vd);
 
-	virtio_slots_need(vd, &rx, &tx);
-	ret = dma_reach_slots(&vd->port.reach, &rx, &tx);
 	for (unsigned i = 0; !ret && (vq = queue(vd, i)); i++) {
 		ret = virtq_slots_attach(vq, vd, first[vq->q.tx]);
 		if (vq->slots)
@@ -258,7 +274,7 @@ make_rings(struct virtio_dev *vd)
 	vd->ring_base = rings.va;
 	vd->ring_iova = rings.iova;
 	vd->ring_bytes = rings.bytes;
-	if ((ret = reach_pools(vd)) < 0 || (ret = make_slots(vd)) < 0 || (vd->tp->publish && (ret = vd->tp->publish(vd)) < 0))
+	if ((ret = make_slots(vd)) < 0 || (vd->tp->publish && (ret = vd->tp->publish(vd)) < 0))
 		return ret;
 	dma_reach_say(&vd->port.reach);
 	for (unsigned i = 0; (vq = queue(vd, i)); i++) {
@@ -270,7 +286,7 @@ make_rings(struct virtio_dev *vd)
 	return 0;
 }
 
-/* What went into quarantine. */
+/* What went into quarantine: buffers the rings held, and all slots there are, since their memory goes there as one. */
 struct held {
 	unsigned bufs, slots;
 };
@@ -279,15 +295,12 @@ static struct held
 empty_all(struct virtio_dev *vd, bool confirmed)
 {
 	struct dma_reach *reach = &vd->port.reach;
-	struct dma_ward *ward = confirmed ? NULL : dma_ward_open(vd->port.ctx, vd->tp->holder(vd), &reach->wards);
-	struct held held = { 0 };
+	struct dma_ward *ward = confirmed ? NULL : dma_ward_open(reach, vd->tp->holder(vd));
+	struct held held = { .slots = reach->rx.count + reach->tx.count };
 	struct virtq *vq;
 
 	for (unsigned i = 0; (vq = queue(vd, i)); i++) {
-		const unsigned bufs = virtq_buffers(vq);
-
-		held.bufs += bufs;
-		held.slots += vq->slots ? virtq_in_flight(&vq->q) - bufs : 0;
+		held.bufs += virtq_buffers(vq);
 		virtq_empty(vq, confirmed, ward);
 		virtq_slots_detach(vq);
 	}

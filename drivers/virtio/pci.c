@@ -168,6 +168,9 @@ virtio_pci_give_back(struct virtio_dev *vd)
 	pci_close(vp->dev);
 	vp->dev = NULL;
 	vp->common = vp->notify = vp->config = (struct pci_reg){ 0 };
+	/* In no address space, it reaches nothing, whatever it still thinks it has. Without an IOMMU that is nobody's to say. */
+	if (vp->behind_iommu)
+		dma_wards_home(&vd->port.reach.wards, "the device is in no address space any more");
 }
 
 /* The worker's are out, or there is none. */
@@ -291,6 +294,7 @@ greet(struct virtio_dev *vd)
 
 	if (ret < 0 || (ret = virtio_pci_reset(vp)) < 0)
 		return ret;
+	dma_wards_home(&vd->port.reach.wards, "the device has confirmed a reset");
 	COMMON_WRITE8(vp, device_status, VIRTIO_STATUS_ACKNOWLEDGE);
 	COMMON_WRITE8(vp, device_status, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER);
 	vd->offered = read_features(vp);

@@ -187,7 +187,7 @@ bring_up(struct virtio_dev *vd, uint64_t features)
 	    (ret = pci_bus_master(vp->dev, true)) < 0 || (ret = virtio_pci_agree(vd, features)) < 0 ||
 	    (ret = enable_vectors(vd)) < 0 || (ret = set_change_vector(vd)) < 0)
 		return ret;
-	dma_wards_home(&vd->port.reach.wards); /* whatever it did not let go of before, it has with the reset */
+	dma_wards_home(&vd->port.reach.wards, "the device has confirmed a reset"); /* with it, it let go of whatever it had */
 	for (unsigned i = 0; (vq = queue(vd, i)); i++) {
 		vq->bell.len = 0;
 		ret = vq->q.stopped ? 0 : virtio_pci_ring_start(vd, vq);
@@ -241,7 +241,6 @@ virtio_pci_stop(struct virtio_dev *vd)
 {
 	struct virtio_pci *vp = &vd->vp;
 	struct virtq *vq;
-	bool gone;
 	int ret;
 
 	for (unsigned i = 0; (vq = queue(vd, i)); i++)
@@ -251,9 +250,8 @@ virtio_pci_stop(struct virtio_dev *vd)
 		return 0;
 	ret = let_go(vd);
 	pci_msix_disable(vp->dev);
-	gone = ret < 0 && pci_is_gone(vp->dev);
-	if (vp->leaving || gone)
+	if (vp->leaving || (ret < 0 && pci_is_gone(vp->dev)))
 		virtio_pci_give_back(vd);
 	/* A device that is not on the bus writes nothing; if it lies, the IOMMU stops it, now that it is in no address space. */
-	return gone && vp->behind_iommu ? 0 : ret;
+	return !vp->dev && vp->behind_iommu ? 0 : ret;
 }

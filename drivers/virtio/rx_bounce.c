@@ -222,7 +222,7 @@ receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, unsigned 
 		/* What was received before the violation is good; the next burst says -EIO. */
 		return r.tokens ? (int)r.tokens : ret;
 	if (vq->quota - (uint16_t)(vq->avail_idx - vq->used_idx) >= vq->refill) {
-		if (baton_unlikely(vq->quota <= vq->mask)) /* the device could have more */
+		if (baton_unlikely(vq->quota <= vq->mask && vq->avail_idx == vq->used_idx)) /* the device could have more */
 			queue_count(&vq->no_slot, 1);
 		post(vq);
 	}

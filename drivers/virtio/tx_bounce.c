@@ -282,8 +282,10 @@ release(struct virtq *vq, unsigned n)
 		if (segs[d] != 1 || shadow[d] != SHADOW_NONE)
 			break;
 	}
+	if (!i && release_chain(vq))
+		return 1;
 	if (!i)
-		return release_chain(vq) || virtq_tx_release(vq, n);
+		return virtq_tx_release(vq, n);
 	if (baton_unlikely(vq->slot_of != NULL))
 		return_slots(vq, vq->tail, i);
 	vq->tail = (uint16_t)(tail + i);

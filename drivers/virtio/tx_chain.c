@@ -67,13 +67,14 @@ measure(struct virtq *vq, struct tx_chain *c, unsigned n, bool first)
 		if (!c->t[c->segs].len)
 			return bad_packet(vq, first, "bytes in a buffer", 0, q->max_len);
 	} while (c->t[c->segs++].flags & BATON_TOKEN_CONT);
-	if (c->segs + c->extra > q->max_segs)
-		return bad_packet(vq, first, "buffers", c->segs, q->max_segs - c->extra);
 	if (c->len > q->max_len)
 		return bad_packet(vq, first, "bytes", c->len, q->max_len);
+	/* A bounced packet has a descriptor a slot, however many buffers it comes in; virtio_slots_need() has made slots large enough. */
 	c->slots = vq->slots ? virtq_tx_slots_for(vq, c) : 0;
-	if (c->slots > q->max_segs)
-		return bad_packet(vq, first, "slots", c->slots, q->max_segs);
+	if (c->slots)
+		c->extra = 0;
+	if (c->segs + c->extra > (c->slots ? TX_MAX_SEGS : q->max_segs))
+		return bad_packet(vq, first, "buffers", c->segs, c->slots ? TX_MAX_SEGS : q->max_segs - c->extra);
 	return 1;
 }
 

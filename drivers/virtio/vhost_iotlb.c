@@ -11,6 +11,7 @@
 #include "vhost_msg.h"
 
 #define BATCH 64 /* of a backend's messages heard at once */
+#define LATE  8  /* such batches after an entry was taken back: more than a socket holds */
 
 static struct virtio_dev *
 dev_of_channel(struct ctx_source *src)
@@ -68,23 +69,39 @@ vhost_iotlb_push(struct virtio_dev *vd)
 	return ret;
 }
 
-int
+/* The mapping ends all the same. The sentence stays that of who unmaps, perhaps because of another failure. */
+static void
+not_confirmed(struct virtio_dev *vd, const struct ioas_entry *e, const char *sentence)
+{
+	baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: %s is taken back without the word of the backend at %s, which is disconnected: %s",
+		  vd->port.name, e->name, vd->vu.path, baton_last_error());
+	vhost_disconnect(vd);
+	baton_err(0, "%s", sentence);
+}
+
+void
 vhost_iotlb_forget(void *arg, const struct ioas_entry *e)
 {
 	struct virtio_dev *vd = arg;
 	struct vhost_user *vu = &vd->vu;
+	struct vhost_channel *ch = &vu->channel;
 	struct ioas_entry now;
 	struct vhost_msg msg;
-	int i = vhost_iotlb_on(vd) && vu->src.fd >= 0 ? find_region(vd, e->iova, &now) : -1, ret;
+	char sentence[512];
+	int i = vhost_iotlb_on(vd) && vu->src.fd >= 0 ? find_region(vd, e->iova, &now) : -1;
 
 	if (i < 0)
-		return 0;
-	vu->channel.dead |= 1u << i; /* before anything that it may ask for meanwhile is answered */
-	vu->channel.owed &= ~(1u << i);
+		return;
+	snprintf(sentence, sizeof(sentence), "%s", baton_last_error());
+	ch->dead |= 1u << i; /* before anything that it may ask for meanwhile is answered */
+	ch->owed &= ~(1u << i);
+	ch->leaving = &vu->region[i];
 	fill(&msg, &vu->region[i], VHOST_IOTLB_INVALIDATE, 0);
-	ret = vhost_send(vd, &msg, NULL, 0);
-	/* Who is not there any more has confirmed, or else not, that it let go: that is not ours to decide. */
-	return ret == -EREMOTEIO ? ret : 0;
+	if (vhost_send(vd, &msg, NULL, 0) < 0)
+		not_confirmed(vd, e, sentence);
+	for (unsigned left = LATE; left && vhost_channel_serve(vd, 0); left--)
+		;
+	ch->leaving = NULL;
 }
 
 void
@@ -103,7 +120,7 @@ vhost_xstats(const struct virtio_dev *vd, struct port_xstats *list)
 
 /* Acknowledgements are not asked for: this may be in the middle of waiting for another one. */
 static void
-answer_owed(struct virtio_dev *vd)
+answer_owed(struct virtio_dev *vd, int64_t deadline)
 {
 	struct vhost_channel *ch = &vd->vu.channel;
 
@@ -116,8 +133,10 @@ answer_owed(struct virtio_dev *vd)
 		if (find_region(vd, vd->vu.region[i].guest_addr, &e) != (int)i)
 			continue;
 		fill(&msg, &vd->vu.region[i], VHOST_IOTLB_UPDATE, perm_of(e.flags));
-		if (vhost_ask(vd, &msg) < 0)
-			return; /* disconnected */
+		if (vhost_ask(vd, &msg, deadline) < 0) { /* disconnected */
+			baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: %s", vd->port.name, baton_last_error());
+			return;
+		}
 	}
 }
 
@@ -151,7 +170,9 @@ vhost_channel_close(struct virtio_dev *vd)
 static void
 on_channel(struct ctx_source *src, uint32_t events)
 {
-	vhost_channel_serve(dev_of_channel(src), true);
+	struct virtio_dev *vd = dev_of_channel(src);
+
+	vhost_channel_serve(vd, vhost_deadline(vd));
 }
 
 int
@@ -189,6 +210,13 @@ hang_up(struct virtio_dev *vd, enum baton_log_level level, const char *why)
 
 /* ---- what it says ---- */
 
+/* Asked for before the backend had heard that the entry ends: too late, and no fault. */
+static bool
+late(const struct vhost_channel *ch, uint64_t iova)
+{
+	return ch->leaving && iova - ch->leaving->guest_addr < ch->leaving->size;
+}
+
 static void
 missed(struct virtio_dev *vd, const struct vhost_iotlb *m)
 {
@@ -199,7 +227,7 @@ missed(struct virtio_dev *vd, const struct vhost_iotlb *m)
 	ch->misses++;
 	if (i >= 0 && !(m->perm & ~perm_of(e.flags)))
 		ch->owed |= 1u << i;
-	else
+	else if (!late(ch, m->iova))
 		port_fault(&vd->port, m->iova, m->perm & VHOST_ACCESS_WO);
 }
 
@@ -286,11 +314,14 @@ next(struct virtio_dev *vd)
 	return ch->src.fd >= 0;
 }
 
-void
-vhost_channel_serve(struct virtio_dev *vd, bool answer)
+bool
+vhost_channel_serve(struct virtio_dev *vd, int64_t answer_by)
 {
-	for (unsigned left = BATCH; left && vd->vu.channel.src.fd >= 0 && next(vd); left--)
-		;
-	if (answer)
-		answer_owed(vd);
+	unsigned left = BATCH;
+
+	while (left && vd->vu.channel.src.fd >= 0 && next(vd))
+		left--;
+	if (answer_by)
+		answer_owed(vd, answer_by);
+	return !left;
 }

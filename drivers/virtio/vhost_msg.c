@@ -45,6 +45,12 @@ now_ms(void)
 	return (int64_t)(ctx_now_ns() / 1000000);
 }
 
+int64_t
+vhost_deadline(const struct virtio_dev *vd)
+{
+	return now_ms() + vd->timeout_ms;
+}
+
 static int
 gone(struct virtio_dev *vd, uint32_t request)
 {
@@ -81,7 +87,7 @@ wait_for(struct virtio_dev *vd, short events, int64_t deadline, uint32_t request
 		left = deadline - now_ms();
 		n = poll(p, 2, left < PATIENCE_MS ? (left > 0 ? (int)left : 0) : PATIENCE_MS);
 		if (n > 0 && p[1].revents)
-			vhost_channel_serve(vd, events == POLLIN);
+			vhost_channel_serve(vd, events == POLLIN ? deadline : 0);
 		if (vd->vu.src.fd < 0) /* serving it found out */
 			return -ECONNRESET;
 		if (n > 0 && p[0].revents)
@@ -221,22 +227,22 @@ get_reply(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size, int64_t d
 }
 
 int
-vhost_ask(struct virtio_dev *vd, struct vhost_msg *msg)
+vhost_ask(struct virtio_dev *vd, struct vhost_msg *msg, int64_t deadline)
 {
 	msg->flags = VHOST_VERSION;
-	return transmit(vd, msg, NULL, 0, now_ms() + vd->timeout_ms);
+	return transmit(vd, msg, NULL, 0, deadline);
 }
 
 int
 vhost_answer(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size)
 {
-	return get_reply(vd, msg, size, now_ms() + vd->timeout_ms);
+	return get_reply(vd, msg, size, vhost_deadline(vd));
 }
 
 int
 vhost_call(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size)
 {
-	int ret = vhost_ask(vd, msg);
+	int ret = vhost_ask(vd, msg, vhost_deadline(vd));
 
 	return ret < 0 ? ret : vhost_answer(vd, msg, size);
 }
@@ -244,7 +250,7 @@ vhost_call(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size)
 int
 vhost_send(struct virtio_dev *vd, struct vhost_msg *msg, const int *fds, unsigned n_fds)
 {
-	int64_t deadline = now_ms() + vd->timeout_ms;
+	int64_t deadline = vhost_deadline(vd);
 	bool ack = vd->vu.protocol & VHOST_PROTOCOL_F_REPLY_ACK;
 	uint32_t request = msg->request;
 	int ret;

@@ -111,8 +111,11 @@ int vhost_send(struct virtio_dev *vd, struct vhost_msg *msg, const int *fds, uns
  */
 int vhost_call(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size);
 
+/** When patience ends with what begins now; in ms of a clock that only goes forward. */
+int64_t vhost_deadline(const struct virtio_dev *vd);
+
 /** The two halves of vhost_call(). */
-int vhost_ask(struct virtio_dev *vd, struct vhost_msg *msg);
+int vhost_ask(struct virtio_dev *vd, struct vhost_msg *msg, int64_t deadline);
 int vhost_answer(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size);
 
 /** Read what is there of at most @size bytes, closing descriptors that come with it. Return: as recv(). */
@@ -137,9 +140,10 @@ void vhost_channel_close(struct virtio_dev *vd);
 /**
  * Hear a bounded number of the backend's messages.
  *
- * @answer: now; otherwise, in the middle of another message to it, they are remembered.
+ * @answer_by: one deadline for all answers; 0: in the middle of another message to it, what it asked for is remembered. Return: whether
+ * it may have said more.
  */
-void vhost_channel_serve(struct virtio_dev *vd, bool answer);
+bool vhost_channel_serve(struct virtio_dev *vd, int64_t answer_by);
 
 /** A new memory table was sent: nothing of the old one is asked for any more. */
 void vhost_iotlb_renew(struct virtio_dev *vd);
@@ -147,8 +151,8 @@ void vhost_iotlb_renew(struct virtio_dev *vd);
 /** Tell the backend all that is mapped, so that it need not ask. Return: 0; what vhost_send() returns. */
 int vhost_iotlb_push(struct virtio_dev *vd);
 
-/** A mapping is about to end: see ioas_on_unmap(). @arg: the struct virtio_dev. */
-int vhost_iotlb_forget(void *arg, const struct ioas_entry *e);
+/** A mapping is about to end: see ioas_on_unmap(). A backend that does not confirm is disconnected. @arg: the struct virtio_dev. */
+void vhost_iotlb_forget(void *arg, const struct ioas_entry *e);
 
 /* ---- vhost_holes.c ---- */
 

@@ -153,7 +153,7 @@ vhost_greet(struct virtio_dev *vd)
 {
 	struct vhost_msg msg = { .request = VHOST_GET_FEATURES };
 
-	return vhost_ask(vd, &msg);
+	return vhost_ask(vd, &msg, vhost_deadline(vd));
 }
 
 int

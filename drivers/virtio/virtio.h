@@ -131,6 +131,7 @@ struct vhost_channel {
 	uint32_t have;
 	uint32_t owed;         /* entries of the memory table that were asked for; bits */
 	uint32_t dead;         /* those that are mapped no more */
+	const struct vhost_region *leaving; /* the one that is being taken back; or NULL */
 	uint64_t misses, ignored;
 };
 

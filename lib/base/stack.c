@@ -147,3 +147,24 @@ stack_count(const struct stack *s)
 {
 	return count_blocks(s, &s->full) + count_blocks(s, &s->partial);
 }
+
+bool
+stack_create(struct stack *s, struct stack_user *u, uint32_t count, uint32_t users)
+{
+	uint32_t n_blocks = stack_blocks_for(count, users);
+	struct stack_block *blocks = aligned_alloc(64, (size_t)n_blocks * sizeof(*blocks));
+
+	if (!blocks)
+		return false;
+	stack_init(s, blocks, n_blocks);
+	for (uint32_t left = count; left;) {
+		uint32_t idx[STACK_BLOCK];
+		uint32_t n = left % STACK_BLOCK ? left % STACK_BLOCK : STACK_BLOCK;
+
+		left -= n;
+		for (uint32_t i = 0; i < n; i++)
+			idx[i] = left + n - 1 - i;
+		stack_put(s, u, idx, n);
+	}
+	return true;
+}

@@ -28,6 +28,7 @@
 #ifndef BATON_BASE_STACK_H
 #define BATON_BASE_STACK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/atomic.h"
@@ -103,6 +104,13 @@ struct stack_user {
 
 /** An empty stack over @blocks, which the caller allocated (stack_blocks_for() of them). */
 void stack_init(struct stack *s, struct stack_block *blocks, uint32_t n_blocks);
+
+/**
+ * A stack with the indexes below @count on it, the lowest on top; its blocks are freed with free(s->blocks).
+ *
+ * @u: the caller's own, one of @users. Return: false when out of memory.
+ */
+bool stack_create(struct stack *s, struct stack_user *u, uint32_t count, uint32_t users);
 
 /**
  * Put exactly STACK_BLOCK indexes. Stops the program when there are more users or entries than the

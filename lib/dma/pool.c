@@ -110,30 +110,6 @@ get_memory(struct baton_pool *p, const struct baton_pool_config *c)
 	return 0;
 }
 
-/* All buffers onto the stack, the lowest index on top. */
-static int
-fill_stack(struct baton_pool *p, uint32_t count)
-{
-	uint32_t n_blocks = stack_blocks_for(count, BATON_MAX_WORKERS + 1);
-	struct stack_block *blocks;
-
-	blocks = aligned_alloc(LINE, (size_t)n_blocks * sizeof(*blocks));
-	if (!blocks)
-		return baton_err(ENOMEM, "pool %s: no memory for %u index blocks", p->name,
-				 n_blocks);
-	stack_init(&p->stack, blocks, n_blocks);
-	for (uint32_t left = count; left;) {
-		uint32_t idx[STACK_BLOCK];
-		uint32_t n = left % STACK_BLOCK ? left % STACK_BLOCK : STACK_BLOCK;
-
-		left -= n;
-		for (uint32_t i = 0; i < n; i++)
-			idx[i] = left + n - 1 - i;
-		stack_put(&p->stack, &p->ctl, idx, n);
-	}
-	return 0;
-}
-
 static void
 pool_release(struct baton_pool *p)
 {
@@ -170,8 +146,8 @@ pool_build(struct baton_pool *p, const struct baton_pool_config *c)
 				 p->name, c->count);
 	if (c->backing)
 		p->backing = *c->backing;
-	else
-		ret = fill_stack(p, c->count);
+	else if (!stack_create(&p->stack, &p->ctl, c->count, BATON_MAX_WORKERS + 1))
+		ret = baton_err(ENOMEM, "pool %s: no memory for the free list of %u buffers", p->name, c->count);
 	return ret;
 }
 

@@ -195,6 +195,14 @@ keep_reason(char *why, size_t size, const char *pool)
 	snprintf(why, size, "%.*s", (int)strcspn(text, ";"), text);
 }
 
+static void
+bounce(struct dma_reach *r, struct baton_pool *p, struct dma_view *view)
+{
+	r->pools[p->view.index].reach = BATON_REACH_BOUNCE;
+	dma_view_init(view, p, 0);
+	view->bounce = 1;
+}
+
 static int
 decide(struct dma_reach *r, struct baton_pool *p, struct dma_view *view)
 {
@@ -206,11 +214,9 @@ decide(struct dma_reach *r, struct baton_pool *p, struct dma_view *view)
 	memset(d, 0, sizeof(*d));
 	d->known = 1;
 	snprintf(d->name, sizeof(d->name), "%s", p->name);
-	d->reach = BATON_REACH_BOUNCE;
 	if (must) {
 		snprintf(d->why, sizeof(d->why), "%s", must);
-		dma_view_init(view, p, 0);
-		view->bounce = 1;
+		bounce(r, p, view);
 		return 0;
 	}
 	ret = map_direct(r, p, view);
@@ -228,8 +234,7 @@ decide(struct dma_reach *r, struct baton_pool *p, struct dma_view *view)
 		d->reach = BATON_REACH_REFUSED;
 		return r->bounce == BATON_BOUNCE_NEVER ? baton_err_prefix(ret, "bounce=never") : ret;
 	}
-	dma_view_init(view, p, 0);
-	view->bounce = 1;
+	bounce(r, p, view);
 	return 0;
 }
 
@@ -253,6 +258,24 @@ dma_reach_pools(struct dma_reach *r, const bool needed[BATON_MAX_POOLS], struct 
 		}
 	}
 	return 0;
+}
+
+bool
+dma_reach_yield(struct dma_reach *r, const bool needed[BATON_MAX_POOLS], struct dma_view *views)
+{
+	bool found = false;
+
+	for (unsigned i = 0; i < BATON_MAX_POOLS; i++) {
+		if (!r->pools[i].known || r->pools[i].reach != BATON_REACH_DIRECT || needed[i])
+			continue;
+		dma_map_put(r->maps[i]);
+		r->maps[i] = NULL;
+		bounce(r, r->ctx->pools[i], &views[i]);
+		r->pools[i].iova = r->pools[i].bytes = 0;
+		snprintf(r->pools[i].why, sizeof(r->pools[i].why), "the address space has no room for it beside the slots");
+		found = true;
+	}
+	return found;
 }
 
 /* ---- what is said of it ---- */

@@ -113,8 +113,14 @@ int baton_ctrl_alloc(struct dma_reach *r, size_t bytes, size_t align, struct bat
  */
 int dma_reach_pools(struct dma_reach *r, const bool needed[BATON_MAX_POOLS], struct dma_view *views);
 
+/**
+ * Have the pools that are direct and not @needed bounced, too: slots come before them. Return: whether there were any.
+ */
+bool dma_reach_yield(struct dma_reach *r, const bool needed[BATON_MAX_POOLS], struct dma_view *views);
+
 /** Make a port's slots, mapped for the device; needs without keys are none. Return: 0; -ENOSPC with the numbers. */
 int dma_reach_slots(struct dma_reach *r, const struct dma_slots_need *rx, const struct dma_slots_need *tx);
+void dma_reach_drop_slots(struct dma_reach *r, bool confirmed, struct dma_ward *ward);
 
 /**
  * Take everything from the device.

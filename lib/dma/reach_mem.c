@@ -148,9 +148,11 @@ make_slots(struct dma_reach *r, const char *name, const struct dma_slots_need *n
 
 	if (bytes < want && bytes / dma_slot_stride(need->room, need->header) < (size_t)need->queues * need->least)
 		return too_small(r, name, need, most);
-	/* A hugepage, if there is one: for every packet they are another place, and few would be in the TLB. Where addresses are physical
-	 * nothing else will do. */
-	if (r->page || (bytes == want && huge <= most))
+	/*
+	 * A hugepage, if there is one: for every packet they are another place, and few would be in the TLB. Where addresses are physical
+	 * nothing else will do. But a program that punches a hole in a hugepage's file, and has the page itself, leaves us none.
+	 */
+	if (r->page || (bytes == want && huge <= most && !(r->local && r->confine)))
 		ret = make_block(r, name, bytes, BATON_PAGE_2M, dma_data_limit(r), read_only, mem);
 	if (ret < 0 && !r->page)
 		ret = make_block(r, name, bytes, BATON_PAGE_4K, dma_data_limit(r), read_only, mem);
@@ -195,10 +197,8 @@ dma_reach_slots(struct dma_reach *r, const struct dma_slots_need *rx, const stru
 /* ---- the end ---- */
 
 void
-dma_reach_release(struct dma_reach *r, bool confirmed, struct dma_ward *ward)
+dma_reach_drop_slots(struct dma_reach *r, bool confirmed, struct dma_ward *ward)
 {
-	struct dma_block *b;
-
 	if (r->rx_mem)
 		drop_block(r, r->rx_mem, r->rx.count, confirmed, ward);
 	if (r->tx_mem)
@@ -206,6 +206,14 @@ dma_reach_release(struct dma_reach *r, bool confirmed, struct dma_ward *ward)
 	r->rx_mem = r->tx_mem = NULL;
 	dma_slots_fini(&r->rx);
 	dma_slots_fini(&r->tx);
+}
+
+void
+dma_reach_release(struct dma_reach *r, bool confirmed, struct dma_ward *ward)
+{
+	struct dma_block *b;
+
+	dma_reach_drop_slots(r, confirmed, ward);
 	while ((b = r->ctrl)) {
 		r->ctrl = b->next;
 		drop_block(r, b, 0, confirmed, ward);

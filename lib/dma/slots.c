@@ -17,27 +17,6 @@ dma_slot_stride(uint32_t room, uint16_t header)
 	return ((off + room + LINE - 1) / LINE | 1) * LINE;
 }
 
-static int
-fill_stack(struct dma_slots *s, uint32_t queues)
-{
-	uint32_t n_blocks = stack_blocks_for(s->count, queues + 1);
-	struct stack_block *blocks = aligned_alloc(LINE, (size_t)n_blocks * sizeof(*blocks));
-
-	if (!blocks)
-		return baton_err(ENOMEM, "no memory for the free list of %u slots", s->count);
-	stack_init(&s->stack, blocks, n_blocks);
-	for (uint32_t left = s->count; left;) {
-		uint32_t idx[STACK_BLOCK];
-		uint32_t n = left % STACK_BLOCK ? left % STACK_BLOCK : STACK_BLOCK;
-
-		left -= n;
-		for (uint32_t i = 0; i < n; i++)
-			idx[i] = left + n - 1 - i;
-		stack_put(&s->stack, &s->ctl, idx, n);
-	}
-	return 0;
-}
-
 int
 dma_slots_init(struct dma_slots *s, const struct dma_slots_need *need, uint8_t *base, size_t bytes, uint64_t iova)
 {
@@ -65,7 +44,9 @@ dma_slots_init(struct dma_slots *s, const struct dma_slots_need *need, uint8_t *
 		s->keep += (s->count - need->queues * need->least) / need->queues / 2;
 	if (s->keep > KEEP)
 		s->keep = KEEP;
-	return fill_stack(s, need->queues);
+	if (!stack_create(&s->stack, &s->ctl, s->count, need->queues + 1))
+		return baton_err(ENOMEM, "no memory for the free list of %u slots", s->count);
+	return 0;
 }
 
 void
@@ -128,8 +109,8 @@ dma_slot_spill(struct slot_cache *c)
 	while (c->n > c->most) {
 		unsigned extra = c->n - c->most;
 
-		/* Whole blocks where the cache holds one: a compare-and-swap for 62. */
-		put_coldest(c, extra >= STACK_BLOCK || c->most >= STACK_BLOCK ? STACK_BLOCK : extra);
+		/* A whole block, a compare-and-swap for 62, where the cache is not much smaller for it. */
+		put_coldest(c, extra >= STACK_BLOCK || c->most >= 2 * STACK_BLOCK ? STACK_BLOCK : extra);
 	}
 }
 

@@ -7,21 +7,23 @@
 
 #include "base/err.h"
 #include "dma/pool.h"
-
-#define ARENAS 8u
+#include "dma/reach.h"
+#include "mem/arena.h"
 
 struct dma_ward {
 	struct ctx_source src; /* src.fd: the pidfd */
 	struct baton_ctx *ctx;
 	struct dma_ward **list; /* the port's; NULL: it is closed */
 	struct dma_ward *next;
+	struct dma_ward *next_in_ctx;
+	bool local; /* the device is a program: it has its own mappings, and ours are nothing to it */
 	uint32_t n, cap;
 	struct {
 		struct baton_pool *pool;
 		uint32_t buf;
 	} *in;
-	struct baton_arena *arenas[ARENAS];
-	unsigned n_arenas;
+	struct baton_arena **arenas;
+	uint32_t n_arenas, cap_arenas;
 	uint32_t slots;
 };
 
@@ -41,10 +43,16 @@ leave(struct dma_ward *w)
 static void
 ward_free(struct dma_ward *w)
 {
+	struct dma_ward **at = &w->ctx->wards;
+
 	leave(w);
+	while (*at != w)
+		at = &(*at)->next_in_ctx;
+	*at = w->next_in_ctx;
 	if (w->src.fd >= 0)
 		close(w->src.fd);
 	free(w->in);
+	free(w->arenas);
 	free(w);
 }
 
@@ -59,7 +67,7 @@ send_home(struct dma_ward *w, const char *why)
 				 __ATOMIC_RELAXED);
 		dma_home(w->in[i].pool, &w->in[i].buf, 1);
 	}
-	for (unsigned i = 0; i < w->n_arenas; i++)
+	for (uint32_t i = 0; i < w->n_arenas; i++)
 		baton_arena_destroy(w->arenas[i]);
 	baton_log(w->ctx, BATON_LOG_INFO, "%s: %u buffers and %u slots are out of quarantine", why, w->n, w->slots);
 	ward_free(w);
@@ -75,7 +83,7 @@ process_ended(struct ctx_source *src, uint32_t events)
 }
 
 struct dma_ward *
-dma_ward_open(struct baton_ctx *ctx, int pidfd, struct dma_ward **list)
+dma_ward_open(struct dma_reach *r, int pidfd)
 {
 	struct dma_ward *w = calloc(1, sizeof(*w));
 
@@ -86,11 +94,31 @@ dma_ward_open(struct baton_ctx *ctx, int pidfd, struct dma_ward **list)
 	}
 	w->src.fd = pidfd;
 	w->src.ready = process_ended;
-	w->ctx = ctx;
-	w->list = list;
-	w->next = *list;
-	*list = w;
+	w->ctx = r->ctx;
+	w->local = r->local;
+	w->list = &r->wards;
+	w->next = r->wards;
+	r->wards = w;
+	w->next_in_ctx = w->ctx->wards;
+	w->ctx->wards = w;
 	return w;
+}
+
+/* Room for one more in a list of @n. Return: false when out of memory. */
+static bool
+grow(void **list, size_t entry, uint32_t n, uint32_t *cap, uint32_t first)
+{
+	uint32_t more = *cap ? *cap * 2 : first;
+	void *p;
+
+	if (n < *cap)
+		return true;
+	p = realloc(*list, more * entry);
+	if (!p)
+		return false;
+	*list = p;
+	*cap = more;
+	return true;
 }
 
 void
@@ -100,17 +128,8 @@ dma_quarantine(struct dma_ward *w, struct baton_pool *pool, uint32_t buf)
 	uint32_t gen = __atomic_load_n(owner, __ATOMIC_RELAXED) & 0xffff;
 
 	__atomic_store_n(owner, BATON_OWNER_QUARANTINE << 16 | gen, __ATOMIC_RELAXED);
-	if (!w)
-		return;
-	if (w->n == w->cap) {
-		uint32_t cap = w->cap ? w->cap * 2 : 256;
-		void *in = realloc(w->in, cap * sizeof(*w->in));
-
-		if (!in)
-			return; /* not remembered: it stays in quarantine for ever */
-		w->in = in;
-		w->cap = cap;
-	}
+	if (!w || !grow((void **)&w->in, sizeof(*w->in), w->n, &w->cap, 256))
+		return; /* not remembered: it stays in quarantine for ever */
 	w->in[w->n].pool = pool;
 	w->in[w->n].buf = buf;
 	w->n++;
@@ -119,10 +138,9 @@ dma_quarantine(struct dma_ward *w, struct baton_pool *pool, uint32_t buf)
 void
 dma_ward_keep(struct dma_ward *w, struct baton_arena *arena, uint32_t slots)
 {
-	if (w->n_arenas == ARENAS)
-		return; /* for ever */
-	w->arenas[w->n_arenas++] = arena;
 	w->slots += slots;
+	if (grow((void **)&w->arenas, sizeof(*w->arenas), w->n_arenas, &w->cap_arenas, 8))
+		w->arenas[w->n_arenas++] = arena; /* else for ever, and counted */
 }
 
 void
@@ -130,7 +148,7 @@ dma_ward_close(struct dma_ward *w)
 {
 	if (!w)
 		return;
-	if (!w->n && !w->n_arenas) {
+	if (!w->n && !w->n_arenas && !w->slots) {
 		ward_free(w);
 		return;
 	}
@@ -141,7 +159,7 @@ dma_ward_close(struct dma_ward *w)
 }
 
 void
-dma_wards_home(struct dma_ward **list)
+dma_wards_home(struct dma_ward **list, const char *why)
 {
 	struct dma_ward *next;
 
@@ -149,7 +167,7 @@ dma_wards_home(struct dma_ward **list)
 	for (struct dma_ward *w = *list; w; w = next) {
 		next = w->next;
 		if (w->src.fd < 0)
-			send_home(w, "the device has confirmed a reset");
+			send_home(w, why);
 	}
 }
 
@@ -158,6 +176,40 @@ dma_wards_leave(struct dma_ward **list)
 {
 	while (*list)
 		leave(*list);
+}
+
+/* Return: the bytes of its memory that must stay. */
+static uint64_t
+abandon(struct dma_ward *w)
+{
+	struct baton_arena_info info;
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < w->n_arenas; i++) {
+		if (w->local) {
+			baton_arena_destroy(w->arenas[i]);
+			continue;
+		}
+		baton_arena_info(w->arenas[i], &info);
+		bytes += info.bytes;
+		arena_leave_mapped(w->arenas[i]);
+	}
+	if (w->src.fd >= 0)
+		ctx_source_del(w->ctx, &w->src);
+	ward_free(w);
+	return bytes;
+}
+
+void
+dma_wards_fini(struct baton_ctx *ctx)
+{
+	uint64_t bytes = 0;
+
+	while (ctx->wards)
+		bytes += abandon(ctx->wards);
+	if (bytes)
+		baton_log(ctx, BATON_LOG_WARN, "%llu KiB stay in memory until this process ends: a device without an IOMMU did not let go of them, "
+					       "and may write there", (unsigned long long)(bytes / 1024));
 }
 
 uint32_t

@@ -341,7 +341,7 @@ struct baton_peek {
  * Look at the packets that the next rx_burst would bring, without taking them: nothing changes hands, and nothing is written to what
  * the device has. To see whether the device is done with a buffer is what this is for, never taking and giving back.
  *
- * @peeks: data and room are the caller's; min(len, room) bytes are copied there.
+ * @peeks: data and room are the caller's; min(len, room) bytes are copied there. No further than some 256 buffers ahead.
  *
  * What is peeked at is checked as in rx_burst. A packet whose metadata is bad is not among them, as rx_burst drops it, and
  * they end before a protocol violation, which is for rx_burst to report. On direct memory a hostile device may still
