@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "dma/pool.h"
+#include "dma/ward.h"
 #include "ioas/ioas.h"
 #include "port/driver.h"
 
@@ -72,6 +73,7 @@ baton_ctx_destroy(struct baton_ctx *ctx)
 	ret = ioas_destroy_all(ctx);
 	if (ret)
 		return ret;
+	dma_wards_fini(ctx);
 	close(ctx->timer.fd);
 	close(ctx->epoll_fd);
 	pthread_mutex_destroy(&ctx->lock);

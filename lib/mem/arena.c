@@ -493,6 +493,13 @@ baton_arena_destroy(struct baton_arena *arena)
 }
 
 void
+arena_leave_mapped(struct baton_arena *arena)
+{
+	arena->os->close(arena->os, arena->info.fd);
+	free(arena);
+}
+
+void
 baton_arena_info(const struct baton_arena *arena, struct baton_arena_info *info)
 {
 	*info = arena->info;

@@ -10,4 +10,7 @@
 int baton_arena_create_with(struct baton_ctx *ctx, const struct baton_mem_config *config,
 			    const struct mem_os *os, struct baton_arena **out);
 
+/* Forget an arena, but leave its memory where it is: somebody may write there. */
+void arena_leave_mapped(struct baton_arena *arena);
+
 #endif

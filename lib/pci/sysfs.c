@@ -180,7 +180,6 @@ pci_check_alone(const struct pci_os *os, const char *bdf)
 
 /* ---- who else is there ---- */
 
-
 static int
 add_name(void *arg, const struct pci_info *info)
 {
