@@ -190,6 +190,36 @@ checksums_are_the_devices(void **state)
 	rig_down(&r);
 }
 
+/* A pool in memory without a descriptor, which no backend can be given, beside the rig's. */
+static void
+add_outside(struct rig *r, void *memory, struct baton_pool **pools)
+{
+	struct baton_pool_config p;
+
+	baton_pool_config_init(&p);
+	p.name = "outside";
+	p.base = memory;
+	p.bytes = 4 << 20;
+	p.count = 512;
+	p.stride = 4096;
+	pools[0] = r->pool;
+	assert_int_equal(baton_pool_create(r->ctx, &p, &pools[1]), 0);
+}
+
+static void
+drop_outside(struct rig *r, void *memory, struct baton_pool *pool)
+{
+	struct baton_worker_config w = { .size = sizeof(w), .name = "w" };
+
+	assert_int_equal(baton_port_close(r->port), 0);
+	r->port = NULL;
+	assert_int_equal(baton_worker_destroy(r->worker), 0); /* its caches have buffers of both */
+	assert_int_equal(baton_pool_destroy(pool), 0);
+	assert_int_equal(baton_worker_create(r->ctx, &w, &r->worker), 0); /* as rig_discard() wants it */
+	rig_discard(r);
+	free(memory);
+}
+
 /*
  * A pool without a descriptor cannot be passed to a backend: it is bounced by itself, and others of the port are direct. Both go out
  * in one burst, and even in one packet.
@@ -198,10 +228,8 @@ static void
 two_pools_in_one_burst(void **state)
 {
 	struct rig_config c = { .mtu = 9000, .pool_count = 2048 };
-	struct baton_worker_config w = { .size = sizeof(w), .name = "w" };
 	struct baton_reach_info info[16];
 	struct baton_pool *pools[2];
-	struct baton_pool_config p;
 	struct rig r;
 	static uint8_t frame[RIG_BURST][3000];
 	unsigned direct = 0, bounced = 0, n;
@@ -209,14 +237,7 @@ two_pools_in_one_burst(void **state)
 
 	assert_non_null(memory);
 	rig_prepare(&r, &c);
-	pools[0] = r.pool;
-	baton_pool_config_init(&p);
-	p.name = "outside";
-	p.base = memory;
-	p.bytes = 4 << 20;
-	p.count = 512;
-	p.stride = 4096;
-	assert_int_equal(baton_pool_create(r.ctx, &p, &pools[1]), 0);
+	add_outside(&r, memory, pools);
 	assert_int_equal(rig_open(&r), 0);
 	assert_int_equal(rig_start(&r), 0);
 	n = baton_port_reach(r.port, info, 16);
@@ -247,13 +268,108 @@ two_pools_in_one_burst(void **state)
 		assert_true(baton_tx_clean(r.tx, 64) >= 0);
 		assert_int_equal(baton_queue_in_flight(r.tx), 0);
 	}
+	drop_outside(&r, memory, pools[1]);
+}
+
+/* The burst itself reclaims, by the dozen: what the device was not done with stays with it. */
+static void
+bursts_reclaim_either(void **state)
+{
+	for (unsigned in_order = 0; in_order < 2; in_order++) {
+		struct rig_config c = { .liar.features = LIAR_FEATURES | (in_order ? LIAR_F_IN_ORDER : 0), .pool_count = 2048, .descs = 128 };
+		struct baton_pool *pools[2];
+		uint8_t frame[64];
+		struct rig r;
+		void *memory = aligned_alloc(4096, 4 << 20);
+
+		assert_non_null(memory);
+		rig_prepare(&r, &c);
+		add_outside(&r, memory, pools);
+		assert_int_equal(rig_open(&r), 0);
+		assert_int_equal(rig_start(&r), 0);
+		rig_frame(frame, sizeof(frame), 7);
+		for (unsigned round = 0; round < 400; round++) {
+			const unsigned n = 1 + below(32);
+			struct baton_token t[32];
+
+			for (unsigned i = 0; i < n; i++)
+				cut(&r, &pools[!below(8)], 1, frame, sizeof(frame), 1, &t[i]);
+			assert_int_equal(baton_tx_burst(r.tx, t, n), n);
+			/* Some of it is completed: the others must not be reused. */
+			for (unsigned left = 16 + below(17); left && liar_available(r.liar, LIAR_TX); left--)
+				complete_one(&r, frame, sizeof(frame));
+			while (liar_available(r.liar, LIAR_TX) > 64)
+				complete_one(&r, frame, sizeof(frame));
+			assert_true(baton_queue_in_flight(r.tx) >= liar_available(r.liar, LIAR_TX));
+		}
+		while (liar_available(r.liar, LIAR_TX))
+			complete_one(&r, frame, sizeof(frame));
+		assert_true(baton_tx_clean(r.tx, 256) >= 0);
+		assert_int_equal(baton_queue_in_flight(r.tx), 0);
+		assert_string_equal(baton_queue_error(r.tx), "");
+		drop_outside(&r, memory, pools[1]);
+	}
+}
+
+/* The slots of small rings are large enough for the longest packet. */
+static void
+small_rings(void **state)
+{
+	for (uint32_t descs = 8; descs <= 64; descs *= 2) {
+		struct rig_config c = { .args = ",bounce=always", .descs = descs, .mtu = 9000 };
+		static uint8_t frame[9018];
+		struct baton_token t[16];
+		struct rig r;
+		unsigned n;
+
+		rig_up(&r, &c);
+		rig_frame(frame, sizeof(frame), descs);
+		n = rig_packet(&r, frame, sizeof(frame), 0, t);
+		assert_int_equal(baton_tx_burst(r.tx, t, n), n);
+		complete_one(&r, frame, sizeof(frame));
+		baton_tx_clean(r.tx, 8);
+		rig_down(&r);
+	}
+}
+
+/* Pools that nobody receives into give way to slots, in a memory table as in a window. */
+static void
+more_pools_than_regions(void **state)
+{
+	struct rig_config c = { .args = ",mrg_rxbuf=0" };
+	struct baton_reach_summary sum;
+	struct baton_pool *pool[9];
+	struct baton_worker_config w = { .size = sizeof(w), .name = "w" };
+	struct baton_pool_config p;
+	uint8_t frame[64];
+	struct rig r;
+
+	rig_prepare(&r, &c);
+	baton_pool_config_init(&p);
+	p.count = 64;
+	for (unsigned i = 0; i < 9; i++)
+		assert_int_equal(baton_pool_create(r.ctx, &p, &pool[i]), 0);
+	assert_int_equal(rig_open(&r), 0);
+	assert_int_equal(rig_start(&r), 0);
+	baton_port_reach_summary(r.port, &sum);
+	assert_true(sum.tx_slots && !sum.rx_slots && !sum.shared_slots);
+	rig_roundtrip_rx(&r, 64, 1);
+	rig_frame(frame, sizeof(frame), 2);
+	for (unsigned i = 0; i < 10; i++) {
+		struct baton_token t;
+
+		cut(&r, i < 9 ? &pool[i] : &r.pool, 1, frame, sizeof(frame), 1, &t);
+		assert_int_equal(baton_tx_burst(r.tx, &t, 1), 1);
+		complete_one(&r, frame, sizeof(frame));
+	}
+	assert_int_equal(baton_port_stop(r.port), 0);
 	assert_int_equal(baton_port_close(r.port), 0);
 	r.port = NULL;
-	assert_int_equal(baton_worker_destroy(r.worker), 0); /* its caches have buffers of both */
-	assert_int_equal(baton_pool_destroy(pools[1]), 0);
+	assert_int_equal(baton_worker_destroy(r.worker), 0);
+	for (unsigned i = 0; i < 9; i++)
+		assert_int_equal(baton_pool_destroy(pool[i]), 0);
 	assert_int_equal(baton_worker_create(r.ctx, &w, &r.worker), 0); /* as rig_discard() wants it */
 	rig_discard(&r);
-	free(memory);
 }
 
 /* More bytes than the MTU allows, or none: said as it is directly. And a packet of 32 buffers is one slot's. */
@@ -292,6 +408,9 @@ main(void)
 		cmocka_unit_test(bursts_and_any_order),
 		cmocka_unit_test(checksums_are_the_devices),
 		cmocka_unit_test(two_pools_in_one_burst),
+		cmocka_unit_test(bursts_reclaim_either),
+		cmocka_unit_test(small_rings),
+		cmocka_unit_test(more_pools_than_regions),
 		cmocka_unit_test(limits),
 	};
 
