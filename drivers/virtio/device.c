@@ -451,8 +451,9 @@ device_queue_start(struct baton_queue *q)
 	struct virtq *vq = virtq_of(q);
 	int ret;
 
-	if (virtq_in_flight(q))
-		return baton_err(EIO, "the device has not let go of its %u buffers: stop the port", virtq_in_flight(q));
+	if (vq->stuck)
+		return baton_err(EIO, "the device has not confirmed that it stopped, with %u buffers in the ring: stop the port",
+				 virtq_in_flight(q));
 	q->stopped = 0; /* for prepare() */
 	ret = prepare(q->port, vq);
 	q->stopped = 1;
@@ -461,7 +462,8 @@ device_queue_start(struct baton_queue *q)
 	ret = vd->tp->ring_start(vd, vq);
 	if (ret < 0) {
 		/* It may know the ring already. If it cannot be asked, it is away, and device_lost() sees to the ring. */
-		if (vd->tp->ring_stop(vd, vq) == 0)
+		vq->stuck = vd->tp->ring_stop(vd, vq) < 0;
+		if (!vq->stuck)
 			clear_ring(vd, vq);
 		return ret;
 	}
@@ -480,6 +482,7 @@ device_queue_stop(struct baton_queue *q)
 	drain(vd, vq);
 	q->stopped = 1;
 	ret = vd->tp->ring_stop(vd, vq);
+	vq->stuck = ret < 0 && ret != -ENOTSUP;
 	if (ret < 0)
 		return ret;
 	clear_ring(vd, vq);

@@ -339,6 +339,20 @@ have(struct virtio_dev *vd)
 	return ret;
 }
 
+/* The rings may need the very buffers that the device did not let go of before, so it is reset before they are filled. */
+static int
+vp_ready(struct virtio_dev *vd)
+{
+	int ret = have(vd);
+
+	if (ret < 0 || !vd->port.reach.wards)
+		return ret;
+	ret = virtio_pci_reset(&vd->vp);
+	if (!ret)
+		dma_wards_home(&vd->port.reach.wards, "the device has confirmed a reset");
+	return ret;
+}
+
 /* ---- the address space ---- */
 
 static int
@@ -520,7 +534,7 @@ vp_holder(const struct virtio_dev *vd)
 const struct virtio_transport virtio_pci_transport = {
 	.open = vp_open,
 	.close = vp_close,
-	.ready = have,
+	.ready = vp_ready,
 	.renew_space = vp_renew_space,
 	.start = virtio_pci_start,
 	.stop = virtio_pci_stop,

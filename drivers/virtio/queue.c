@@ -46,6 +46,7 @@ virtq_attach(struct virtq *vq, struct virtio_dev *vd, size_t offset)
 	vq->used_idx = vq->avail_idx = vq->head = vq->tail = vq->skew = 0;
 	vq->in_batch = 0;
 	vq->batch_end = 0;
+	vq->stuck = 0;
 	vq->avail->flags = htole16(VRING_AVAIL_F_NO_INTERRUPT);
 	for (uint32_t i = 0; i < size; i++)
 		vq->avail->ring[i] = htole16((uint16_t)i);

@@ -76,6 +76,7 @@ struct virtq {
 	uint16_t vring;     /* the transport's number of it */
 	uint64_t kicks;     /* notifications sent to the device; relaxed atomic */
 	uint8_t idle;       /* stopped, but running for the device, with nothing in it */
+	uint8_t stuck;      /* stopped, which the device did not confirm: it may use the ring still, also an empty one */
 	uint32_t offset;    /* of its rings in the port's ring memory */
 };
 
