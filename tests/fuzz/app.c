@@ -213,8 +213,8 @@ receive(struct fuzz *f, unsigned queue, unsigned room)
 }
 
 /* Looking ahead shows what a burst will bring, and changes nothing. */
-static void
-peek(struct fuzz *f, unsigned queue, unsigned n)
+void
+fuzz_app_peek(struct fuzz *f, unsigned queue, unsigned n)
 {
 	static uint8_t bytes[8][32];
 	struct baton_peek p[8];
@@ -447,17 +447,53 @@ misuse(struct fuzz *f, unsigned how)
 
 /* ---- life ---- */
 
+enum fuzz_kept
+fuzz_app_settle(struct fuzz *f)
+{
+	uint32_t slots = 0;
+	const enum fuzz_kept kept = f->dev->asked(f, &slots);
+
+	fuzz_emptied(f, kept, slots);
+	for (unsigned i = 0; i < FUZZ_QUEUES; i++)
+		fuzz_queue_new(f, i, false);
+	if (kept != FUZZ_LET_GO)
+		f->restart = true;
+	return kept;
+}
+
+void
+fuzz_app_back(struct fuzz *f)
+{
+	for (unsigned i = 0; i < FUZZ_QUEUES; i++)
+		fuzz_queue_new(f, i, !f->rig->queue[i]->stopped);
+}
+
 static void
 queue_stop(struct fuzz *f, unsigned queue, bool finish)
 {
+	int ret;
+
 	if (!f->rig->port->started)
+		return;
+	f->at = queue;
+	if (f->rig->port->away) { /* when it is back, this one is not */
+		if (baton_queue_stop(f->rig->queue[queue]) < 0)
+			fuzz_fail("queue %u of a device that is away does not stop", queue);
+		return;
+	}
+	if (!f->q[queue].running)
 		return;
 	if (finish)
 		f->dev->finish(f, queue);
-	f->at = queue;
-	if (f->q[queue].running && baton_queue_stop(f->rig->queue[queue]) < 0)
+	ret = baton_queue_stop(f->rig->queue[queue]);
+	if (ret < 0 && (ret != -ETIMEDOUT || !f->dev->refused(f)))
 		fuzz_fail("queue %u does not stop", queue);
-	fuzz_queue_new(f, queue, false);
+	if (!ret) {
+		fuzz_queue_new(f, queue, false);
+		return;
+	}
+	f->q[queue].running = false;
+	f->q[queue].stuck = f->restart = true;
 }
 
 static void
@@ -467,6 +503,12 @@ queue_start(struct fuzz *f, unsigned queue)
 
 	if (!f->rig->port->started || f->q[queue].running)
 		return;
+	if (f->rig->port->away || f->q[queue].stuck) {
+		ret = baton_queue_start(f->rig->queue[queue]);
+		if (ret != (f->rig->port->away ? 0 : -EIO))
+			fuzz_fail("queue %u starts, and the device has it still: %d", queue, ret);
+		return;
+	}
 	fuzz_queue_new(f, queue, true);
 	ret = baton_queue_start(f->rig->queue[queue]);
 	if (ret == -ENOBUFS)
@@ -478,12 +520,36 @@ queue_start(struct fuzz *f, unsigned queue)
 static void
 port_stop(struct fuzz *f)
 {
+	const bool had = fuzz_keeps(f);
+	enum fuzz_kept kept;
+	int ret;
+
+	if (!f->rig->port->started)
+		return;
 	for (unsigned i = 0; i < FUZZ_QUEUES; i++)
 		f->dev->finish(f, i);
-	if (baton_port_stop(f->rig->port) < 0)
-		fuzz_fail("the port does not stop");
-	for (unsigned i = 0; i < FUZZ_QUEUES; i++)
-		fuzz_queue_new(f, i, false);
+	ret = baton_port_stop(f->rig->port);
+	kept = fuzz_app_settle(f);
+	/* It is said whenever something more went into quarantine. */
+	if (ret < 0 ? ret != -ETIMEDOUT || kept == FUZZ_LET_GO : kept != FUZZ_LET_GO && !had && fuzz_keeps(f) && !f->rig->bounced)
+		fuzz_fail("the port stops (%d), and the device %s", ret, kept == FUZZ_LET_GO ? "let go" : "did not let go");
+	if (f->rig->port->started)
+		fuzz_fail("a port that was stopped runs");
+}
+
+/* Stopped, and its device had anew. */
+static void
+port_reset(struct fuzz *f)
+{
+	const bool was_removed = f->rig->port->info.state == BATON_PORT_REMOVED;
+	int ret;
+
+	port_stop(f);
+	ret = baton_port_reset(f->rig->port);
+	if (ret < 0 && (ret != -ETIMEDOUT || !f->dev->refused(f)))
+		fuzz_fail("the port is not reset: %d", ret);
+	if (f->rig->port->info.state != (ret < 0 && was_removed ? BATON_PORT_REMOVED : BATON_PORT_STOPPED))
+		fuzz_fail("a port that was reset (%d) is in state %d", ret, f->rig->port->info.state);
 }
 
 static void
@@ -497,12 +563,11 @@ port_start(struct fuzz *f)
 		fuzz_queue_new(f, i, true);
 	f->at = FUZZ_QUEUES; /* filters are told again, to a device that listens */
 	ret = baton_port_start(f->rig->port);
-	if (ret == -ENOBUFS) {
-		for (unsigned i = 0; i < FUZZ_QUEUES; i++)
-			fuzz_queue_new(f, i, false);
-	} else if (ret < 0) {
-		fuzz_fail("the port does not start");
-	}
+	if (!ret)
+		return;
+	if (ret != -ENOBUFS && (ret != -ENODEV || f->rig->port->info.state != BATON_PORT_REMOVED) && !f->dev->refused(f))
+		fuzz_fail("the port does not start: %d", ret);
+	fuzz_app_settle(f);
 }
 
 void
@@ -583,6 +648,8 @@ fuzz_app_step(struct fuzz *f, unsigned op)
 			port_stop(f);
 		else if ((arg & 15) == 2)
 			port_start(f);
+		else if ((arg & 15) == 3 && f->life++ < 6)
+			port_reset(f);
 		else
 			arm(f, pair);
 		break;
@@ -591,12 +658,12 @@ fuzz_app_step(struct fuzz *f, unsigned op)
 		break;
 	case 10:
 		if (arg & 2)
-			peek(f, pair, 1 + (arg >> 2) % 8);
+			fuzz_app_peek(f, pair, 1 + (arg >> 2) % 8);
 		else
 			f->dev->command(f);
 		break;
 	default:
-		if (f->rig->info.rx_max_segs > 1)
+		if (f->rig->info.rx_max_segs > 1 && !f->rig->port->away)
 			receive(f, pair, arg % f->rig->info.rx_max_segs); /* too little room */
 		fuzz_check_sums(f);
 		if (!f->slow++)
@@ -620,10 +687,13 @@ void
 fuzz_app_end(struct fuzz *f)
 {
 	fuzz_check_sums(f);
-	for (unsigned i = 0; i < FUZZ_QUEUES; i++)
+	f->dev->obey(f);
+	for (unsigned i = 0; i < FUZZ_QUEUES && !f->rig->port->away; i++)
 		queue_stop(f, i, true);
 	if (f->restart)
 		port_stop(f);
+	if (fuzz_keeps(f) || f->rig->port->info.state == BATON_PORT_REMOVED)
+		port_reset(f);
 	fuzz_app_free(f, FUZZ_HELD);
 	baton_worker_flush(f->rig->worker);
 	fuzz_check_sums(f);

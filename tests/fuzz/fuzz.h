@@ -120,10 +120,24 @@ struct fuzz_queue {
 	bool wild;        /* the device wrote something that nobody can foretell the end of */
 	bool lied;        /* the device said what cannot be, and nothing after it */
 	bool dead;        /* the driver has stopped it */
+	bool stuck;       /* stopped or lost, and what is in it is still the device's */
 	uint64_t dropped; /* packets that were to be, since the queue runs */
 	uint64_t errors;  /* the counters when it began to run */
 	uint64_t violations;
 	struct fuzz_expect expect;
+};
+
+#define FUZZ_APP  0xff
+#define FUZZ_DONE 0xfe /* completed, and not received yet */
+
+/* + kind: the device did not confirm that it let go, and writes there as it likes. */
+#define FUZZ_KEPT 0xf0
+
+enum fuzz_kept {
+	FUZZ_TILL_RESET, /* until a reset is confirmed */
+	FUZZ_TILL_END,   /* until its process has ended */
+	FUZZ_KINDS,
+	FUZZ_LET_GO = FUZZ_KINDS,
 };
 
 struct fuzz_device;
@@ -141,9 +155,11 @@ struct fuzz {
 	uint8_t seed;
 	unsigned at;             /* the queue whose burst runs */
 	unsigned slow;           /* steps that wait */
+	unsigned life;           /* steps that begin or end the device's */
 	unsigned reports;        /* of the violation handler */
 	unsigned expected;
 	uint8_t *owner[FUZZ_POOLS]; /* by buffer: 0: nobody; 1 + queue; FUZZ_* */
+	uint32_t kept_slots[FUZZ_KINDS]; /* in quarantine */
 	struct {
 		uint32_t countdown;
 		bool after;
@@ -151,9 +167,6 @@ struct fuzz {
 		uint32_t value;
 	} act; /* what the device does at one of the next reads */
 };
-
-#define FUZZ_APP  0xff
-#define FUZZ_DONE 0xfe /* completed, and not received yet */
 
 /* A driver's device. All of it runs on the fuzzer's thread. */
 struct fuzz_device {
@@ -165,6 +178,15 @@ struct fuzz_device {
 	void (*begin)(struct fuzz *f);
 	/* One step; any number is one. */
 	void (*step)(struct fuzz *f, unsigned op);
+	/*
+	 * The driver has called it to let go of everything. Return: what it said to that (enum fuzz_kept), once; *slots: those that went
+	 * with the rest. FUZZ_LET_GO also when it was not asked.
+	 */
+	enum fuzz_kept (*asked)(struct fuzz *f, uint32_t *slots);
+	/* It is about to refuse a start, or a reset; once. */
+	bool (*refused)(struct fuzz *f);
+	/* From now on it confirms whatever it is asked for, and its old processes end. */
+	void (*obey)(struct fuzz *f);
 	/* The queue is about to be stopped: have done with what it sent, so that nobody waits. */
 	void (*finish)(struct fuzz *f, unsigned queue);
 	/* Something of the device's own at each read of the driver. */
@@ -178,6 +200,9 @@ extern const struct fuzz_device fuzz_device;
 
 /* rig->device of the rig that is in use, also while its port is opened and closed. */
 extern void *fuzz_state;
+
+/* The input that runs; NULL: none. */
+extern struct fuzz *fuzz_current;
 
 _Noreturn void fuzz_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
@@ -207,6 +232,17 @@ bool fuzz_may_write(const struct fuzz *f, unsigned queue, const uint8_t *alias);
 
 /** The device has completed a packet of an honest queue's. Its buffers are in @seg. */
 void fuzz_completed(struct fuzz *f, unsigned queue, const struct fuzz_packet *p, const struct fuzz_seg *seg);
+
+/**
+ * The driver has emptied all rings: what the device did not let go of must be in quarantine, and what it did must not. @kept: what it said.
+ */
+void fuzz_emptied(struct fuzz *f, enum fuzz_kept kept, uint32_t slots);
+
+/** What it kept is let go of now, and everything of that kind comes home. */
+void fuzz_home(struct fuzz *f, enum fuzz_kept kept);
+
+/** Does it keep anything? */
+bool fuzz_keeps(const struct fuzz *f);
 
 /** Something that no model covers was written there. */
 void fuzz_wild(struct fuzz *f, unsigned queue);
@@ -252,6 +288,13 @@ fuzz_honest(const struct fuzz *f, unsigned queue)
 	return f->q[queue].running && !f->q[queue].wild && !f->q[queue].dead;
 }
 
+/* It runs, or was stopped in a way that leaves what the device has with it. */
+static inline bool
+fuzz_known(const struct fuzz *f, unsigned queue)
+{
+	return (f->q[queue].running || f->q[queue].stuck) && !f->q[queue].wild && !f->q[queue].dead;
+}
+
 static inline uint8_t
 fuzz_byte(uint8_t seed, uint32_t i)
 {
@@ -263,6 +306,11 @@ fuzz_byte(uint8_t seed, uint32_t i)
 void fuzz_app_step(struct fuzz *f, unsigned op);
 /** Receive all there is, or complete all that was sent. */
 void fuzz_app_drain(struct fuzz *f, unsigned queue);
+void fuzz_app_peek(struct fuzz *f, unsigned queue, unsigned n);
+/** Whatever the driver has asked the device for was answered: the model follows. Return: what the device kept. */
+enum fuzz_kept fuzz_app_settle(struct fuzz *f);
+/** The device is there again, and its queues run. */
+void fuzz_app_back(struct fuzz *f);
 /** Free the last @n of what the application holds. */
 void fuzz_app_free(struct fuzz *f, unsigned n);
 /** Everything stops and goes home. */

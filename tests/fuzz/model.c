@@ -46,7 +46,7 @@ fuzz_find(const struct fuzz *f, const void *p, unsigned *pool, uint32_t *buf, ui
 static bool
 is_guess(const struct fuzz *f, uint8_t who)
 {
-	return who == FUZZ_DONE || (who && who != FUZZ_APP && !fuzz_honest(f, who - 1u));
+	return who == FUZZ_DONE || (who && who <= FUZZ_QUEUES && !fuzz_known(f, who - 1u));
 }
 
 bool
@@ -65,7 +65,7 @@ fuzz_device_has(struct fuzz *f, unsigned queue, unsigned pool, uint32_t buf)
 {
 	uint8_t who = f->owner[pool][buf];
 
-	if (!fuzz_honest(f, queue))
+	if (!fuzz_known(f, queue))
 		return;
 	if (who != 0 && who != queue + 1 && !is_guess(f, who))
 		fuzz_fail("queue %u was given buffer %u of pool %u, which %u has", queue, buf, pool, who);
@@ -155,7 +155,7 @@ fuzz_queue_new(struct fuzz *f, unsigned queue, bool running)
 
 	baton_queue_stats(f->rig->queue[queue], &s);
 	q->running = running;
-	q->wild = q->lied = q->dead = false;
+	q->wild = q->lied = q->dead = q->stuck = false;
 	q->dropped = 0;
 	q->errors = s.rx_errors;
 	q->violations = s.violations;
@@ -187,14 +187,95 @@ fuzz_gave(struct fuzz *f, struct baton_token t, uint8_t to)
 	f->owner[t.pool][t.buf] = to;
 }
 
+/* ---- quarantine ---- */
+
+static bool
+quarantined(const struct baton_pool_view *v, uint32_t buf)
+{
+	return v->owner[buf] >> 16 == BATON_OWNER_QUARANTINE;
+}
+
+void FUZZ_UNTRACED
+fuzz_emptied(struct fuzz *f, enum fuzz_kept kept, uint32_t slots)
+{
+	for (unsigned p = 0; p < FUZZ_POOLS; p++)
+		for (uint32_t b = 0; b < f->rig->pool[p]->view.count; b++) {
+			uint8_t *who = &f->owner[p][b];
+			const bool is = quarantined(&f->rig->pool[p]->view, b), was = *who >= FUZZ_KEPT && *who < FUZZ_KEPT + FUZZ_KINDS;
+			const bool with = *who && *who <= FUZZ_QUEUES && fuzz_known(f, *who - 1u);
+
+			if (is && !was && kept == FUZZ_LET_GO)
+				fuzz_fail("buffer %u of pool %u is in quarantine, though the device let go", b, p);
+			if (is && *who == FUZZ_APP)
+				fuzz_fail("buffer %u of pool %u is the application's, and in quarantine", b, p);
+			if (!is && (was || (with && kept != FUZZ_LET_GO)))
+				fuzz_fail("buffer %u of pool %u is not in quarantine, and the device may write to it", b, p);
+			if (is && !was)
+				*who = (uint8_t)(FUZZ_KEPT + kept);
+			else if (!is && with)
+				*who = 0;
+		}
+	if (kept != FUZZ_LET_GO)
+		f->kept_slots[kept] += slots;
+}
+
+void FUZZ_UNTRACED
+fuzz_home(struct fuzz *f, enum fuzz_kept kept)
+{
+	for (unsigned p = 0; p < FUZZ_POOLS; p++)
+		for (uint32_t b = 0; b < f->rig->pool[p]->view.count; b++) {
+			if (f->owner[p][b] != FUZZ_KEPT + kept)
+				continue;
+			if (quarantined(&f->rig->pool[p]->view, b))
+				fuzz_fail("buffer %u of pool %u stays in quarantine, though the device let go", b, p);
+			f->owner[p][b] = 0;
+		}
+	f->kept_slots[kept] = 0;
+}
+
+bool FUZZ_UNTRACED
+fuzz_keeps(const struct fuzz *f)
+{
+	for (unsigned p = 0; p < FUZZ_POOLS; p++)
+		for (uint32_t b = 0; b < f->rig->pool[p]->view.count; b++)
+			if (f->owner[p][b] >= FUZZ_KEPT && f->owner[p][b] < FUZZ_KEPT + FUZZ_KINDS)
+				return true;
+	return f->kept_slots[FUZZ_TILL_RESET] || f->kept_slots[FUZZ_TILL_END];
+}
+
+/* Counted as the public calls count them. */
+static void FUZZ_UNTRACED
+check_quarantine(const struct fuzz *f)
+{
+	struct baton_reach_summary s;
+
+	for (unsigned p = 0; p < FUZZ_POOLS; p++) {
+		struct baton_holder h[16];
+		const unsigned n = baton_pool_holders(f->rig->pool[p], h, 16);
+		uint32_t is = 0, model = 0;
+
+		for (unsigned i = 0; i < n && i < 16; i++)
+			is += h[i].kind == BATON_HOLDER_QUARANTINE ? h[i].count : 0;
+		for (uint32_t b = 0; b < f->rig->pool[p]->view.count; b++)
+			model += f->owner[p][b] >= FUZZ_KEPT && f->owner[p][b] < FUZZ_KEPT + FUZZ_KINDS;
+		if (is != model)
+			fuzz_fail("%u buffers of pool %u are in quarantine, the device keeps %u", is, p, model);
+	}
+	baton_port_reach_summary(f->rig->port, &s);
+	if (s.quarantined_slots != f->kept_slots[FUZZ_TILL_RESET] + f->kept_slots[FUZZ_TILL_END])
+		fuzz_fail("%u slots are in quarantine, the device keeps %u + %u", s.quarantined_slots, f->kept_slots[FUZZ_TILL_RESET],
+			  f->kept_slots[FUZZ_TILL_END]);
+}
+
 static unsigned FUZZ_UNTRACED
-with_application(const struct fuzz *f, unsigned p, unsigned *cpu)
+with_application(const struct fuzz *f, unsigned p, unsigned *cpu, unsigned *kept)
 {
 	const struct baton_pool_view *v = &f->rig->pool[p]->view;
 	unsigned n = 0;
 
-	*cpu = 0;
+	*cpu = *kept = 0;
 	for (uint32_t b = 0; b < v->count; b++) {
+		*kept += quarantined(v, b);
 		n += f->owner[p][b] == FUZZ_APP;
 		*cpu += v->owner[b] >> 16 == BATON_OWNER_CPU;
 	}
@@ -207,7 +288,7 @@ fuzz_check_sums(struct fuzz *f)
 	for (unsigned p = 0; p < FUZZ_POOLS; p++) {
 		const struct baton_pool *pool = f->rig->pool[p];
 		const struct dma_cache *c = f->rig->worker->caches[pool->view.index];
-		unsigned cpu, app = with_application(f, p, &cpu), sum = f->rig->free[p].n + (c ? c->n : 0) + cpu;
+		unsigned cpu, kept, app = with_application(f, p, &cpu, &kept), sum = f->rig->free[p].n + (c ? c->n : 0) + cpu + kept;
 
 		for (unsigned i = 0; i < FUZZ_QUEUES; i++)
 			sum += f->rig->port->driver->ops->held(f->rig->queue[i], pool);
@@ -216,6 +297,8 @@ fuzz_check_sums(struct fuzz *f)
 		if (cpu != app)
 			fuzz_fail("the application has %u buffers of pool %u, the owner table says %u", app, p, cpu);
 	}
+	if (f->life)
+		check_quarantine(f);
 	if (f->reports != f->expected)
 		fuzz_fail("%u ownership violations were reported, %u were made", f->reports, f->expected);
 }

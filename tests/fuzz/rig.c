@@ -6,11 +6,11 @@
 
 #include "fuzz.h"
 
-#define RIGS      2048 /* as many as there are values of the first bytes */
+#define RIGS      4096 /* as many as there are values of the first bytes */
 #define RIG_BYTES (8u << 20) /* of buffers; only what is touched takes memory */
 
 static struct fuzz_rig *rigs[RIGS];
-static struct fuzz *current;
+struct fuzz *fuzz_current;
 void *fuzz_state;
 
 /* ---- the pools' free lists: the same order at the beginning of each input ---- */
@@ -59,14 +59,14 @@ log_nothing(void *arg, enum baton_log_level level, const char *text)
 static void
 count_report(void *arg, const struct baton_violation *violation)
 {
-	current->reports++;
+	fuzz_current->reports++;
 }
 
 static void
 at_read(enum hostile_when when, const void *p, size_t size)
 {
-	if (current)
-		current->dev->at_read(current, when, p, size);
+	if (fuzz_current)
+		fuzz_current->dev->at_read(fuzz_current, when, p, size);
 }
 
 /* ---- rigs ---- */
@@ -231,7 +231,7 @@ fuzz_run(const uint8_t *data, size_t size)
 	memset(&f, 0, offsetof(struct fuzz, q));
 	memcpy(head, data, FUZZ_HEAD);
 	f.dev = &fuzz_device;
-	current = &f;
+	fuzz_current = &f;
 	hostile_hook = at_read;
 	f.rig = fuzz_rig(f.dev, head);
 	f.in = (struct fuzz_in){ data + FUZZ_HEAD, data + size };
@@ -240,9 +240,10 @@ fuzz_run(const uint8_t *data, size_t size)
 		memset(owner[i], 0, f.rig->pool[i]->view.count);
 		reset_pool(f.rig, i);
 	}
-	f.n_held = f.slow = f.reports = f.expected = f.at = f.seed = 0;
+	f.n_held = f.slow = f.life = f.reports = f.expected = f.at = f.seed = 0;
 	f.have_stale = f.restart = false;
 	memset(&f.act, 0, sizeof(f.act));
+	memset(f.kept_slots, 0, sizeof(f.kept_slots));
 	f.dev->begin(&f);
 	fuzz_app_begin(&f);
 	for (unsigned steps = 0; f.in.p < f.in.end && steps < 200; steps++) {
@@ -255,6 +256,6 @@ fuzz_run(const uint8_t *data, size_t size)
 	}
 	f.act.countdown = 0;
 	fuzz_app_end(&f);
-	current = NULL;
+	fuzz_current = NULL;
 	return 0;
 }

@@ -27,8 +27,8 @@ add_window(struct fuzz_config *c, uint32_t room, bool many_segs)
 }
 
 /*
- * {features:3, simd:2, roomy:1, reach:2}, {rings:3}. The rings decide on the headroom as well. What is not roomy has data rooms so
- * small that packets take many buffers.
+ * {features:3, simd:2, roomy:1, reach:2}, {rings:3, spare:1}. The rings decide on the headroom as well. What is not roomy has data
+ * rooms so small that packets take many buffers. What is spare has buffers for RX rings anew while those of before are in quarantine.
  */
 static void
 configure(uint8_t head[FUZZ_HEAD], struct fuzz_config *c)
@@ -43,10 +43,10 @@ configure(uint8_t head[FUZZ_HEAD], struct fuzz_config *c)
 	uint32_t segs, room;
 
 	head[0] &= bounced ? 0xe7 : (head[0] & 0x18) == 0x18 ? 0x2f : 0x3f;
-	head[1] &= 7;
+	head[1] &= bounced ? 7 : 15;
 	c->simd = head[0] >> 3 & 3;
-	c->rx_descs = rings[head[1]].rx;
-	c->tx_descs = at_least(rings[head[1]].tx, bounced ? 8 : 2); /* its longest packet takes five slots */
+	c->rx_descs = rings[head[1] & 7].rx;
+	c->tx_descs = at_least(rings[head[1] & 7].tx, bounced ? 8 : 2); /* its longest packet takes five slots */
 	c->mtu = !roomy ? 68 : bounced && mrg ? BATON_MAX_MTU : 1500;
 	c->offloads = head[0] & VIRTIO_HEAD_CSUM ? BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_TX_CSUM : 0;
 	snprintf(c->args, sizeof(c->args), "net_fuzz0,mac=02:00:00:00:00:01,queues=%u,mrg_rxbuf=%u,in_order=%u,csum=%u%s", FUZZ_PAIRS, mrg,
@@ -61,6 +61,8 @@ configure(uint8_t head[FUZZ_HEAD], struct fuzz_config *c)
 	c->pool[0].headroom = headroom;
 	c->pool[0].data_len = headroom - HDR_LEN + room;
 	c->pool[0].count = FUZZ_PAIRS * (c->rx_descs + c->tx_descs) + 32 + 64 + 64;
+	if (head[1] & VIRTIO_HEAD_SPARE)
+		c->pool[0].count += FUZZ_PAIRS * c->rx_descs;
 	c->pool[1].headroom = (uint16_t)(headroom + 3);
 	c->pool[1].data_len = headroom + 203u;
 	c->pool[1].count = 128;
@@ -95,7 +97,7 @@ note(struct fuzz *f, unsigned queue, uint16_t id)
 		unsigned pool;
 		uint32_t buf, off;
 
-		if (!fuzz_honest(f, queue))
+		if (!fuzz_known(f, queue))
 			return;
 		if (!p || !d.len || i == r->size || !!(d.flags & WIRE_DESC_WRITE) != (queue < FUZZ_PAIRS))
 			fuzz_fail("queue %u: descriptor %u: %u bytes at %#llx, flags %#x", queue, id, d.len, (unsigned long long)d.addr, d.flags);
@@ -405,6 +407,7 @@ static void
 begin(struct fuzz *f)
 {
 	f->rig->bounced = f->rig->head[0] >> 7;
+	vdev_obey();
 }
 
 static void
@@ -412,6 +415,10 @@ step(struct fuzz *f, unsigned op)
 {
 	const unsigned pair = op & 1;
 
+	if (op >> 3 == 15) {
+		vdev_live(f, op & 7);
+		return;
+	}
 	op = op >> 1 & 7;
 	if (op < 2)
 		receive(f, pair);
@@ -426,7 +433,7 @@ finish(struct fuzz *f, unsigned queue)
 {
 	struct vdev_ring *r = &vdev.ring[queue];
 
-	if (r->on && queue >= FUZZ_PAIRS) {
+	if (r->on && queue >= FUZZ_PAIRS && !vdev.keeps) {
 		r->idx = load(&r->avail->idx);
 		vdev_publish(r);
 	}
@@ -439,6 +446,9 @@ const struct fuzz_device fuzz_device = {
 	.begin = begin,
 	.step = step,
 	.finish = finish,
+	.asked = vdev_asked,
+	.refused = vdev_refused,
+	.obey = vdev_obey_all,
 	.at_read = vdev_at_read,
 	.command = vdev_command,
 };

@@ -10,6 +10,7 @@
 #define VIRTIO_HEAD_IN_ORDER 0x02
 #define VIRTIO_HEAD_CSUM     0x04
 #define VIRTIO_HEAD_ROOMY    0x20
+#define VIRTIO_HEAD_SPARE    0x08 /* of the second byte */
 
 #define HDR_LEN 12u
 
@@ -28,12 +29,33 @@ struct vdev_ring {
 	bool any;
 };
 
+#define VDEV_OLD 24u
+
 /* All the device's memory of the rig in use. */
 struct vdev_state {
 	struct vdev_ring ring[FUZZ_QUEUES];
 	struct vdev_ring ctrl;
 	uint8_t answer; /* to the next command */
 	bool dead;      /* the driver does not use the control queue any more */
+	/* What it is about to do: so many times. */
+	uint8_t keeps;      /* not confirm a stop of everything, nor that it has gone */
+	uint8_t kind;       /* enum fuzz_kept, of that */
+	uint8_t keeps_ring; /* not confirm a stop of one ring */
+	uint8_t undecided;  /* say -EAGAIN when it has gone */
+	uint8_t no_start, no_reset;
+	bool refused;
+	/* What it said. */
+	uint8_t asked;
+	uint32_t slots;
+	/* Memory that it has from before, and the end of its process. */
+	struct {
+		uint8_t *base;
+		size_t bytes;
+		uint8_t kind;
+	} old[VDEV_OLD];
+	unsigned n_old;
+	int process;
+	bool has_process;
 };
 
 struct virtio_dev;
@@ -60,9 +82,33 @@ void vdev_sent(struct fuzz *f, unsigned queue, uint16_t id);
 
 /* ---- virtio_lies.c ---- */
 
+/** The driver has read the queue to its end. */
+void vdev_settle(struct fuzz *f, unsigned queue);
 void vdev_lie(struct fuzz *f, unsigned kind, unsigned pair);
 void vdev_at_read(struct fuzz *f, enum hostile_when when, const void *p, size_t size);
 void vdev_command(struct fuzz *f);
+
+/* ---- virtio_life.c ---- */
+
+/** A step of the device's life: it goes, comes, refuses, and writes to what it did not let go of. */
+void vdev_live(struct fuzz *f, unsigned kind);
+
+/** Of struct fuzz_device. */
+enum fuzz_kept vdev_asked(struct fuzz *f, uint32_t *slots);
+bool vdev_refused(struct fuzz *f);
+void vdev_obey_all(struct fuzz *f);
+
+/** Whatever was planned is not. */
+void vdev_obey(void);
+
+/** Everything was asked back. Return: 0: it let go; -ETIMEDOUT. */
+int vdev_let_go(struct virtio_dev *vd);
+
+/** A reset of the whole device. Return: 0: confirmed; -ETIMEDOUT. */
+int vdev_reset(struct virtio_dev *vd);
+
+/** A descriptor of its own for the end of its process, or -1. */
+int vdev_process(void);
 
 /* ---- virtio_transport.c ---- */
 

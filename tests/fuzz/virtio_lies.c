@@ -11,8 +11,8 @@ in_order(const struct fuzz *f)
 /* ---- lies that must be noticed ---- */
 
 /* Completions that are well but for one thing. The queue is read to its end first, where what the driver knows decides. */
-static void
-settle(struct fuzz *f, unsigned queue)
+void
+vdev_settle(struct fuzz *f, unsigned queue)
 {
 	for (unsigned i = 0; i < 8 && fuzz_honest(f, queue) && !vdev_looked(f, queue); i++) {
 		fuzz_app_free(f, FUZZ_HELD);
@@ -65,7 +65,7 @@ lie_in_packet(struct fuzz *f, unsigned queue, unsigned how, uint32_t value)
 		return;
 	vdev_scan(f, queue);
 	if (how >= 6) /* one completion is published: the others are not there, however many are allowed */
-		settle(f, queue);
+		vdev_settle(f, queue);
 	if (!r->n || !fuzz_honest(f, queue))
 		return;
 	id = vdev_pick(r, 0);
@@ -103,7 +103,7 @@ lie_about_key(struct fuzz *f, unsigned queue, unsigned how, uint32_t value)
 	const char *what = "not given";
 	int64_t id = -1;
 
-	settle(f, queue);
+	vdev_settle(f, queue);
 	if (!fuzz_honest(f, queue) || !r->n) /* with none out any completion is one too many */
 		return;
 	switch (how) {
@@ -144,7 +144,7 @@ lie_about_middle(struct fuzz *f, unsigned queue)
 	struct vdev_ring *r = &vdev.ring[queue];
 	int id;
 
-	settle(f, queue);
+	vdev_settle(f, queue);
 	id = fuzz_honest(f, queue) ? in_the_middle(r) : -1;
 	if (id < 0)
 		return;
@@ -159,7 +159,7 @@ lie_about_index(struct fuzz *f, unsigned queue, uint32_t value)
 	struct vdev_ring *r = &vdev.ring[queue];
 	uint16_t most = (uint16_t)(0x7fff - 2 * r->size);
 
-	settle(f, queue);
+	vdev_settle(f, queue);
 	if (!fuzz_honest(f, queue))
 		return;
 	r->idx = (uint16_t)(r->idx + r->n + 1 + value % most);
@@ -341,7 +341,9 @@ vdev_command(struct fuzz *f)
 	struct baton_port *port = f->rig->port;
 	int ret;
 
-	if (!port->started || (how % ANSWERS == ANSWER_NEVER && f->slow++))
+	if (port->away && baton_port_set_promisc(port, 1) != -ENETDOWN)
+		fuzz_fail("a device that is away was told something");
+	if (!port->started || port->away || (how % ANSWERS == ANSWER_NEVER && f->slow++))
 		return;
 	f->restart = true;
 	f->at = FUZZ_QUEUES;

@@ -46,18 +46,27 @@ t_close(struct virtio_dev *vd)
 	vd->port.reach.ioas = NULL;
 }
 
+/* A device that did not confirm a stop is reset before rings are filled: what it has from before may be what they need. */
 static int
 t_ready(struct virtio_dev *vd)
 {
-	return 0;
+	return vd->port.reach.wards ? vdev_reset(vd) : 0;
 }
 
 static int
 t_start(struct virtio_dev *vd, uint64_t features)
 {
 	for (unsigned i = 0; i < FUZZ_PAIRS; i++) {
-		vdev_attach(i, virtq_of(vd->port.rxq[i]));
-		vdev_attach(FUZZ_PAIRS + i, virtq_of(vd->port.txq[i]));
+		if (!vd->port.rxq[i]->stopped)
+			vdev_attach(i, virtq_of(vd->port.rxq[i]));
+		if (!vd->port.txq[i]->stopped)
+			vdev_attach(FUZZ_PAIRS + i, virtq_of(vd->port.txq[i]));
+	}
+	if (vdev.no_start) {
+		vdev.no_start--;
+		vdev.refused = true;
+		vd->unconfirmed = vdev_let_go(vd) < 0;
+		return baton_err(EIO, "the fuzzer's device does not start");
 	}
 	vd->port.device_up = 1;
 	vdev.dead = false;
@@ -68,9 +77,7 @@ t_start(struct virtio_dev *vd, uint64_t features)
 static int
 t_stop(struct virtio_dev *vd)
 {
-	for (unsigned i = 0; i <= FUZZ_QUEUES; i++)
-		vdev_detach(i);
-	return 0;
+	return vdev_let_go(vd);
 }
 
 static int
@@ -83,26 +90,38 @@ t_ring_start(struct virtio_dev *vd, struct virtq *vq)
 static int
 t_ring_stop(struct virtio_dev *vd, struct virtq *vq)
 {
-	vdev_detach(vdev_number(vd, vq));
+	const unsigned queue = vdev_number(vd, vq);
+
+	if (vdev.keeps_ring && fuzz_current && queue < FUZZ_QUEUES) {
+		vdev.keeps_ring--;
+		vdev.refused = true;
+		vdev_scan(fuzz_current, queue);
+		return baton_err(ETIMEDOUT, "the fuzzer's device does not say that it let go of queue %u", queue);
+	}
+	vdev_detach(queue);
 	return 0;
 }
 
 static int
 t_gone(struct virtio_dev *vd)
 {
-	return 0;
+	if (vdev.undecided) {
+		vdev.undecided--;
+		return -EAGAIN;
+	}
+	return vdev_let_go(vd);
 }
 
 static int
 t_holder(const struct virtio_dev *vd)
 {
-	return -1;
+	return vdev_process();
 }
 
 static int
 t_reset(struct virtio_dev *vd)
 {
-	return 0;
+	return vdev_reset(vd);
 }
 
 static const struct virtio_transport transport = {
