@@ -86,6 +86,9 @@ void fake_pci_share(struct fake_pci *f, const struct baton_pool *pool);
 /** Put the device into IOMMU group 7 of sysfs, and beside it, unless @bdf is NULL, a device of that class ("0x020000") and driver (NULL: none). */
 void fake_pci_group(struct fake_pci *f, const char *bdf, const char *class, const char *driver);
 
+/** Make the directory, with the device in it. For fake_pci_start(). */
+void fake_pci_make_sys(struct fake_pci *f);
+
 /** Write a capability at @at: bytes 0 (id), 1 (next), then what follows. */
 void fake_pci_cap(struct fake_pci *f, unsigned at, uint8_t next, uint8_t type, uint8_t bar, uint32_t offset, uint32_t length);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Slots over PCI: what a device is given, and what becomes of it when the device does not confirm that it let go, or does so later. */
+#include "fake_vfio.h" /* first: the other has one of its names for something else */
+
 #include "virtio_pci_bench.h"
 
 static void
@@ -37,6 +39,7 @@ life(void **state)
 static void
 dies_while_running(void **state)
 {
+	unsigned fds = rig_fds();
 	struct bench b;
 
 	begin(&b, ",bounce=always", 1);
@@ -51,7 +54,10 @@ dies_while_running(void **state)
 	assert_int_equal(held(&b, BATON_HOLDER_QUARANTINE), 0);
 	all_home(&b);
 	baton_port_close(b.port);
-	fake_pci_stop(b.fake); /* the slots stay for good */
+	b.port = NULL;
+	down(&b);
+	assert_non_null(strstr(b.log, "stay in memory until this process ends"));
+	assert_int_equal(rig_fds(), fds);
 }
 
 /* It keeps its status, cannot be reset, and remains a bus master. The next start resets it, and what it held is free again. */
@@ -89,6 +95,76 @@ home_when_the_reset_is_confirmed(void **state)
 	}
 }
 
+/* An address space of a fake kernel's, so that the device counts as behind an IOMMU. No packet is moved: what becomes of memory is asked. */
+static struct ioas_device *
+begin_behind_iommu(struct bench *b, struct fake *f, const char *args)
+{
+	struct baton_ioas_config c;
+	struct ioas_device *device;
+	struct baton_ioas *ioas;
+
+	prepare(b, FAKE_FEATURES, 1);
+	baton_ioas_config_init(&c);
+	must(baton_ioas_create_with(b->ctx, &c, &f->os, &ioas));
+	must(ioas_attach(ioas, FAKE_BDF, &device)); /* as lib/pci would, which is a fake, too */
+	must(baton_ctx_set_ioas(b->ctx, ioas));
+	b->own_space = true;
+	b->fake->can_reset = false;
+	snprintf(b->args, sizeof(b->args), "%s", args);
+	must(try_open(b));
+	must(try_start(b));
+	return device;
+}
+
+/* Behind an IOMMU, a device that was given back reaches nothing, whatever it did not confirm before: closing the port ends the quarantine. */
+static void
+home_when_the_port_is_closed(void **state)
+{
+	static const char *const args[] = { "", ",bounce=always" };
+	unsigned fds = rig_fds();
+
+	for (unsigned a = 0; a < 2; a++) {
+		struct fake *f = fake_new();
+		struct ioas_device *device;
+		struct bench b;
+
+		device = begin_behind_iommu(&b, f, args[a]);
+		b.fake->keeps_status = b.fake->keeps_config = true;
+		assert_int_equal(baton_port_stop(b.port), -ETIMEDOUT);
+		says(a ? "512 slots" : "256 buffers");
+		assert_int_equal(held(&b, BATON_HOLDER_QUARANTINE), a ? 0 : 256);
+		assert_int_equal(summary(&b).quarantined_slots, a ? 512 : 0);
+		assert_int_equal(fake_mappings(f), 0); /* taken from the address space at once, but kept */
+		must(baton_port_close(b.port));
+		b.port = NULL;
+		assert_non_null(strstr(b.log, a ? "0 buffers and 512 slots are out of quarantine" :
+						  "256 buffers and 0 slots are out of quarantine"));
+		ioas_detach(device);
+		down(&b);
+		fake_assert_idle(f);
+		free(f);
+		assert_int_equal(rig_fds(), fds);
+	}
+}
+
+/* Without one, nobody can say so of a device that was given back. One that is had again and resets as it shall has let go. */
+static void
+home_when_reset_without_a_start(void **state)
+{
+	struct bench b;
+
+	begin(&b, ",bounce=always", 1);
+	b.fake->can_reset = false;
+	b.fake->keeps_status = b.fake->keeps_config = true;
+	assert_int_equal(baton_port_stop(b.port), -ETIMEDOUT);
+	assert_int_equal(baton_port_reset(b.port) < 0, 1);
+	assert_int_equal(summary(&b).quarantined_slots, 512);
+	b.fake->keeps_status = b.fake->keeps_config = false;
+	must(baton_port_reset(b.port));
+	assert_int_equal(summary(&b).quarantined_slots, 0);
+	down(&b);
+}
+
 int
 main(void)
 {
@@ -96,6 +172,8 @@ main(void)
 		cmocka_unit_test(life),
 		cmocka_unit_test(dies_while_running),
 		cmocka_unit_test(home_when_the_reset_is_confirmed),
+		cmocka_unit_test(home_when_the_port_is_closed),
+		cmocka_unit_test(home_when_reset_without_a_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,8 @@
 /* How a port may reach memory: what its user says, when that is committed, and what stays out of use with a device that does not let go. */
 #include "rig.h"
 
+#include "liar_private.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -256,6 +258,73 @@ held(const struct baton_pool *pool, enum baton_holder_kind kind)
 	return sum;
 }
 
+/* A port against such a backend. */
+struct bench {
+	struct baton_ctx *ctx;
+	struct baton_pool *pool;
+	struct baton_port *port;
+	struct baton_worker *worker;
+	char dir[64], path[96];
+};
+
+/* All of it runs, and ten packets were sent that nobody took. Return: the backend. */
+static pid_t
+start(struct bench *b, const char *args)
+{
+	struct baton_worker_config w = { .size = sizeof(w), .name = "w", .cache_size = 64 };
+	struct baton_port_config c = { .size = sizeof(c), .rx_queues = 1, .tx_queues = 1, .stop_timeout_ms = 50 };
+	struct baton_queue_config q = { .size = sizeof(q) };
+	struct baton_queue *rx, *tx;
+	struct baton_pool_config p;
+	struct baton_token t;
+	char device[192];
+	pid_t pid;
+
+	snprintf(b->dir, sizeof(b->dir), "/tmp/baton-liar-XXXXXX");
+	assert_non_null(mkdtemp(b->dir));
+	snprintf(b->path, sizeof(b->path), "%s/s", b->dir);
+	pid = backend(b->path);
+	for (unsigned i = 0; i < 500 && access(b->path, F_OK); i++)
+		usleep(10000);
+	must(baton_ctx_create(&(struct baton_ctx_config){ .size = sizeof(struct baton_ctx_config) }, &b->ctx));
+	baton_pool_config_init(&p);
+	p.count = 1024;
+	p.page_size = BATON_PAGE_4K;
+	must(baton_pool_create(b->ctx, &p, &b->pool));
+	must(baton_worker_create(b->ctx, &w, &b->worker));
+	snprintf(device, sizeof(device), "net_virtio_user0,path=%s,timeout=300%s", b->path, args);
+	must(baton_port_open(b->ctx, device, &b->port));
+	must(baton_port_configure(b->port, &c));
+	q.worker = b->worker;
+	must(baton_txq_setup(b->port, 0, &q, &tx));
+	q.pool = b->pool;
+	must(baton_rxq_setup(b->port, 0, &q, &rx));
+	must(baton_port_start(b->port));
+	for (unsigned i = 0; i < 10; i++) {
+		assert_int_equal(baton_alloc(b->worker, b->pool, &t, 1), 1);
+		t.len = 60;
+		memset(baton_data(b->worker, t), 0, 60);
+		assert_int_equal(baton_tx_burst(tx, &t, 1), 1);
+	}
+	return pid;
+}
+
+static void
+destroy(struct bench *b)
+{
+	assert_int_equal(held(b->pool, BATON_HOLDER_FREE) + held(b->pool, BATON_HOLDER_CACHE), 1024);
+	must(baton_worker_destroy(b->worker));
+	must(baton_pool_destroy(b->pool));
+	must(baton_ctx_destroy(b->ctx));
+}
+
+static void
+remove_dir(struct bench *b)
+{
+	unlink(b->path);
+	rmdir(b->dir);
+}
+
 /*
  * A backend that is stopped confirms nothing: its buffers and slots are out of use, counted, listed, and not used again when the port
  * is started anew; when its process ends they come home.
@@ -264,82 +333,126 @@ static void
 out_of_use_until_the_process_ends(void **state)
 {
 	for (unsigned bounced = 0; bounced < 2; bounced++) {
-		struct baton_worker_config w = { .size = sizeof(w), .name = "w", .cache_size = 64 };
-		struct baton_port_config c = { .size = sizeof(c), .rx_queues = 1, .tx_queues = 1, .stop_timeout_ms = 50 };
-		struct baton_queue_config q = { .size = sizeof(q) };
-		char dir[] = "/tmp/baton-liar-XXXXXX", path[64], args[128];
 		struct baton_reach_summary before;
-		struct baton_pool_config p;
-		struct baton_queue *rx, *tx;
-		struct baton_pool *pool;
-		struct baton_port *port;
-		struct baton_token t;
-		struct baton_ctx *ctx;
-		pid_t pid;
+		struct bench b;
+		pid_t pid = start(&b, bounced ? ",confine=on" : "");
 
-		assert_non_null(mkdtemp(dir));
-		snprintf(path, sizeof(path), "%s/s", dir);
-		pid = backend(path);
-		for (unsigned i = 0; i < 500 && access(path, F_OK); i++)
-			usleep(10000);
-		must(baton_ctx_create(&(struct baton_ctx_config){ .size = sizeof(struct baton_ctx_config) }, &ctx));
-		baton_pool_config_init(&p);
-		p.count = 1024;
-		p.page_size = BATON_PAGE_4K;
-		must(baton_pool_create(ctx, &p, &pool));
-		must(baton_worker_create(ctx, &w, &q.worker));
-		snprintf(args, sizeof(args), "net_virtio_user0,path=%s,timeout=300%s", path, bounced ? ",confine=on" : "");
-		must(baton_port_open(ctx, args, &port));
-		must(baton_port_configure(port, &c));
-		must(baton_txq_setup(port, 0, &q, &tx));
-		q.pool = pool;
-		must(baton_rxq_setup(port, 0, &q, &rx));
-		must(baton_port_start(port));
-		for (unsigned i = 0; i < 10; i++) {
-			assert_int_equal(baton_alloc(q.worker, pool, &t, 1), 1);
-			t.len = 60;
-			memset(baton_data(q.worker, t), 0, 60);
-			assert_int_equal(baton_tx_burst(tx, &t, 1), 1);
-		}
-		before = summary(port);
+		before = summary(b.port);
 		assert_int_equal(before.rx_slots, bounced ? 256 : 0);
 		assert_int_equal(before.tx_slots, bounced ? 256 : 0);
 		assert_int_equal(before.quarantined_slots, 0);
 
 		kill(pid, SIGSTOP);
-		assert_int_equal(baton_port_stop(port), -ETIMEDOUT);
+		assert_int_equal(baton_port_stop(b.port), -ETIMEDOUT);
 		says("quarantined");
-		says(bounced ? "266 slots" : "266 buffers");
-		assert_int_equal(held(pool, BATON_HOLDER_QUARANTINE), bounced ? 0 : 266);
-		assert_int_equal(held(pool, BATON_HOLDER_FREE) + held(pool, BATON_HOLDER_CACHE), bounced ? 1024 : 758);
-		assert_int_equal(summary(port).quarantined_slots, bounced ? 512 : 0);
+		says(bounced ? "512 slots" : "266 buffers");
+		assert_int_equal(held(b.pool, BATON_HOLDER_QUARANTINE), bounced ? 0 : 266);
+		assert_int_equal(held(b.pool, BATON_HOLDER_FREE) + held(b.pool, BATON_HOLDER_CACHE), bounced ? 1024 : 758);
+		assert_int_equal(summary(b.port).quarantined_slots, bounced ? 512 : 0);
 		for (unsigned i = 0; i < 20; i++)
-			baton_ctx_poll(ctx, 5);
-		assert_int_equal(summary(port).quarantined_slots, bounced ? 512 : 0);
+			baton_ctx_poll(b.ctx, 5);
+		assert_int_equal(summary(b.port).quarantined_slots, bounced ? 512 : 0);
 
 		kill(pid, SIGKILL);
 		assert_int_equal(waitpid(pid, NULL, 0), pid);
-		for (unsigned i = 0; i < 400 && (summary(port).quarantined_slots || held(pool, BATON_HOLDER_QUARANTINE)); i++)
-			baton_ctx_poll(ctx, 10);
-		assert_int_equal(summary(port).quarantined_slots, 0);
-		assert_int_equal(held(pool, BATON_HOLDER_QUARANTINE), 0);
-		must(baton_port_close(port));
-		assert_int_equal(held(pool, BATON_HOLDER_FREE) + held(pool, BATON_HOLDER_CACHE), 1024);
-		must(baton_worker_destroy(q.worker));
-		must(baton_pool_destroy(pool));
-		must(baton_ctx_destroy(ctx));
-		unlink(path);
-		rmdir(dir);
+		for (unsigned i = 0; i < 400 && (summary(b.port).quarantined_slots || held(b.pool, BATON_HOLDER_QUARANTINE)); i++)
+			baton_ctx_poll(b.ctx, 10);
+		assert_int_equal(summary(b.port).quarantined_slots, 0);
+		assert_int_equal(held(b.pool, BATON_HOLDER_QUARANTINE), 0);
+		must(baton_port_close(b.port));
+		destroy(&b);
+		remove_dir(&b);
 	}
+}
+
+/*
+ * A confined backend has no buffer of ours, so pool and context can go although it never answers again. It keeps what it has mapped; we
+ * keep nothing, no descriptor either.
+ */
+static void
+the_context_does_not_wait(void **state)
+{
+	unsigned fds = rig_fds();
+	struct bench b;
+	pid_t pid;
+
+	pid = start(&b, ",confine=on");
+	kill(pid, SIGSTOP);
+	assert_int_equal(baton_port_stop(b.port), -ETIMEDOUT);
+	says("512 slots");
+	assert_int_equal(summary(b.port).quarantined_slots, 512);
+	must(baton_port_close(b.port));
+	destroy(&b);
+	assert_int_equal(rig_fds(), fds);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	remove_dir(&b);
+}
+
+/* ---- slots of several runs ---- */
+
+/* The pattern in the memory that the device sees of a kind: how many of its bytes are not zero. */
+static size_t
+used_bytes(struct rig *r, const char *memory)
+{
+	struct baton_reach_info info[16];
+	unsigned n = baton_port_reach(r->port, info, 16);
+	size_t used = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		const uint8_t *at;
+
+		if (strcmp(info[i].memory, memory))
+			continue;
+		pthread_mutex_lock(&r->liar->lock);
+		at = liar_translate_(r->liar, info[i].iova, info[i].bytes, false);
+		assert_non_null(at);
+		for (size_t k = 0; k < info[i].bytes; k++)
+			used += at[k] != 0;
+		pthread_mutex_unlock(&r->liar->lock);
+	}
+	return used;
+}
+
+/* Whoever starts a port anew gets slots without a byte of what was in them: a stopped port may be had by somebody else. */
+static void
+slots_are_clean_at_start(void **state)
+{
+	uint8_t frame[1500];
+	struct rig r;
+
+	rig_up(&r, &(struct rig_config){ .args = ",bounce=always" });
+	memset(frame, 0x5a, sizeof(frame));
+	for (unsigned run = 0; run < 3; run++) {
+		assert_int_equal(used_bytes(&r, "rx slots"), 0);
+		assert_int_equal(used_bytes(&r, "tx slots"), 0);
+		for (unsigned i = 0; i < 256; i++) {
+			struct baton_token t;
+
+			assert_true(liar_rx_inject(r.liar, LIAR_RX, frame, sizeof(frame)) > 0);
+			assert_int_equal(rig_expect_rx(&r, frame, sizeof(frame)), 1);
+			assert_int_equal(rig_packet(&r, frame, sizeof(frame), 0, &t), 1);
+			assert_int_equal(baton_tx_burst(r.tx, &t, 1), 1);
+			liar_complete(r.liar, LIAR_TX, rig_expect_tx(&r, frame, sizeof(frame)), 0);
+			rig_clean(&r, 64, 1);
+		}
+		assert_true(used_bytes(&r, "rx slots") >= 256 * sizeof(frame)); /* each slot */
+		assert_true(used_bytes(&r, "tx slots") >= 256 * sizeof(frame));
+		must(baton_port_stop(r.port));
+		must(baton_port_start(r.port));
+	}
+	rig_down(&r);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(out_of_use_until_the_process_ends), /* forks, so before any thread */
+		cmocka_unit_test(out_of_use_until_the_process_ends), /* these fork, so before any thread */
+		cmocka_unit_test(the_context_does_not_wait),
 		cmocka_unit_test(arguments),
 		cmocka_unit_test(everything_lies_where_it_shall),
+		cmocka_unit_test(slots_are_clean_at_start),
 		cmocka_unit_test(committed),
 		cmocka_unit_test(refused_changes_nothing),
 		cmocka_unit_test(ports_without_a_device),
