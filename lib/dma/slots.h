@@ -6,6 +6,9 @@
  * for a packet. Only where the windows are too small for that do a port's queues share fewer slots, through a lock-free
  * stack and a cache a queue.
  *
+ * They live from a start to the next stop, in zeroed memory that was nobody's before: so a device that is trusted otherwise than the one
+ * before it, or a port that is had by somebody else, finds no byte of an earlier run. Nothing is scrubbed.
+ *
  * A packet's header begins `off` bytes into a slot, so that what comes after it begins on a cache line; a slot is an odd number of
  * cache lines long, since a power of two would put every header into the same few sets of the cache.
  */

@@ -102,7 +102,7 @@ struct baton_reach_summary {
 	uint32_t rx_slots, tx_slots;          /* 0: nothing is bounced */
 	uint32_t slot_bytes;
 	uint8_t shared_slots;                 /* fewer than the queues have descriptors: they share them */
-	uint32_t quarantined_slots;
+	uint32_t quarantined_slots;           /* in memory that is kept out of use, also those that held no packet */
 	const char *protects;                 /* against what, one sentence */
 };
 
