@@ -73,7 +73,7 @@ vhost_iotlb_push(struct virtio_dev *vd)
 static void
 not_confirmed(struct virtio_dev *vd, const struct ioas_entry *e, const char *sentence)
 {
-	baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: %s is taken back without the word of the backend at %s, which is disconnected: %s",
+	baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: took %s back without the word of the backend at %s, which is disconnected: %s",
 		  vd->port.name, e->name, vd->vu.path, baton_last_error());
 	vhost_disconnect(vd);
 	baton_err(0, "%s", sentence);

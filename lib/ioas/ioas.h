@@ -29,11 +29,6 @@ int ioas_device_fd(const struct ioas_device *dev);
 /** Close the device. Mappings of the address space stay. */
 void ioas_detach(struct ioas_device *dev);
 
-/** baton_ioas_map_arena() with @flags of struct baton_map_config: READ alone for what the device shall
- * only read. @name: shown in errors; NULL: "arena". */
-int ioas_map_arena(struct baton_ioas *ioas, const struct baton_arena *arena, const char *name,
-		   uint64_t limit, unsigned flags, struct baton_mapping **out);
-
 /* A mapping, as a transport that passes memory on needs it. */
 struct ioas_entry {
 	const char *name;
@@ -59,9 +54,10 @@ const struct baton_mapping *ioas_find_iova(const struct baton_ioas *ioas, uint64
 					   struct ioas_entry *out);
 
 /**
- * Have @fn called before a mapping of a `vhost` address space ends, to take it from the backend. When that fails, the mapping stays.
+ * Have @fn called before a mapping of a `vhost` address space ends, to take it from the backend. It ends whatever the backend says: its
+ * owner closes the descriptor next, and the number may then be that of any file, which the next memory table would hand over.
  */
-void ioas_on_unmap(struct baton_ioas *ioas, int (*fn)(void *arg, const struct ioas_entry *e), void *arg);
+void ioas_on_unmap(struct baton_ioas *ioas, void (*fn)(void *arg, const struct ioas_entry *e), void *arg);
 
 /** Destroy what a context that ends has of address spaces. Return: 0; -EBUSY, and nothing changed.
  */

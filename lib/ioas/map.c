@@ -336,8 +336,8 @@ baton_ioas_map(struct baton_ioas *ioas, const struct baton_map_config *c,
 }
 
 int
-ioas_map_arena(struct baton_ioas *ioas, const struct baton_arena *arena, const char *name,
-	       uint64_t limit, unsigned flags, struct baton_mapping **out)
+baton_ioas_map_arena(struct baton_ioas *ioas, const struct baton_arena *arena, uint64_t limit,
+		     struct baton_mapping **out)
 {
 	struct baton_arena_info info;
 	struct baton_map_config c;
@@ -346,21 +346,13 @@ ioas_map_arena(struct baton_ioas *ioas, const struct baton_arena *arena, const c
 		return baton_err(EINVAL, "baton_ioas_map_arena() needs an arena");
 	baton_arena_info(arena, &info);
 	baton_map_config_init(&c);
-	c.name = name ? name : "arena";
+	c.name = "arena";
 	c.va = info.base;
 	c.bytes = info.bytes;
 	c.page_size = info.page_size;
 	c.limit = limit;
-	c.flags = flags;
 	c.fd = info.fd;
 	return baton_ioas_map(ioas, &c, out);
-}
-
-int
-baton_ioas_map_arena(struct baton_ioas *ioas, const struct baton_arena *arena, uint64_t limit,
-		     struct baton_mapping **out)
-{
-	return ioas_map_arena(ioas, arena, NULL, limit, 0, out);
 }
 
 int

@@ -100,7 +100,7 @@ struct baton_ioas {
 	struct iova_space space;
 
 	/* vhost: see ioas_on_unmap() */
-	int (*on_unmap)(void *arg, const struct ioas_entry *e);
+	void (*on_unmap)(void *arg, const struct ioas_entry *e);
 	void *unmap_arg;
 
 	struct ioas_device *devices;

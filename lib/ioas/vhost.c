@@ -53,11 +53,12 @@ vhost_unmap(struct baton_ioas *ioas, const struct baton_mapping *m)
 	if (!ioas->on_unmap)
 		return 0;
 	ioas_describe(m, &e);
-	return ioas->on_unmap(ioas->unmap_arg, &e);
+	ioas->on_unmap(ioas->unmap_arg, &e);
+	return 0;
 }
 
 void
-ioas_on_unmap(struct baton_ioas *ioas, int (*fn)(void *arg, const struct ioas_entry *e), void *arg)
+ioas_on_unmap(struct baton_ioas *ioas, void (*fn)(void *arg, const struct ioas_entry *e), void *arg)
 {
 	ioas->on_unmap = fn;
 	ioas->unmap_arg = arg;
@@ -74,5 +75,4 @@ const struct ioas_ops ioas_vhost = {
 	.attach = vhost_attach,
 	.limits = vhost_limits,
 	.unmap = vhost_unmap,
-	.unmap_call = "the IOTLB message INVALIDATE",
 };

@@ -93,6 +93,7 @@ enum liar_lie {
 	LIAR_LATE,      /* the reply comes after `value` ms */
 	LIAR_MISSES,    /* before the reply, `value` IOTLB misses, blocking until there is room for them */
 	LIAR_STARVED,   /* the same, and the reply waits until they are answered */
+	LIAR_SLOW,      /* every such request is looked at only after `value` ms */
 	LIAR_HALF,      /* the socket is closed when only the header of the request was read */
 };
 

@@ -330,6 +330,11 @@ handle(struct liar *l, const struct wire_message *m, int *fds, unsigned n)
 		liar_complain(l, "request %u with flags %#x", request, m->header.flags);
 	if (request < WIRE_REQUESTS)
 		l->requests[request]++;
+	if (request < WIRE_REQUESTS && l->lies[request].kind == LIAR_SLOW) {
+		liar_nap_ms(l, (unsigned)l->lies[request].value);
+		if (l->drop || l->stopping)
+			return;
+	}
 	if (answer_get(l, m))
 		return;
 	handle_set(l, m, fds, n);

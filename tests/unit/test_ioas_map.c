@@ -319,18 +319,12 @@ static void
 whole_arena(void **state)
 {
 	struct rig *r = *state;
-	struct baton_mem_config c = { .size = sizeof(c),
-				      .bytes = 100000,
-				      .page_size = BATON_PAGE_4K,
-				      .node = BATON_NODE_ANY };
 	struct baton_mapping_info info;
 	struct baton_arena_info a;
 	struct baton_arena *arena;
 	struct baton_ctx *ctx;
 
-	assert_int_equal(baton_ctx_create(NULL, &ctx), 0);
-	assert_int_equal(baton_arena_create(ctx, &c, &arena), 0);
-	baton_arena_info(arena, &a);
+	make_arena(&ctx, &arena, &a);
 	assert_int_equal(up(r, BATON_IOAS_AUTO), 0);
 	assert_int_equal(baton_ioas_map_arena(r->ioas, arena, 0xffffffff, &r->m), 0);
 	baton_mapping_info(r->m, &info);

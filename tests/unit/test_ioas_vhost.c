@@ -76,23 +76,26 @@ what_is_mapped(void **state)
 {
 	struct rig *r = *state;
 	const struct baton_mapping *at = NULL;
-	struct baton_mem_config mc = { .size = sizeof(mc),
-				       .bytes = 100000,
-				       .page_size = BATON_PAGE_4K,
-				       .node = BATON_NODE_ANY };
 	struct baton_arena_info info;
+	struct baton_map_config c;
 	struct baton_arena *arena;
 	struct baton_mapping *tx;
 	struct ioas_entry e;
 	struct baton_ctx *ctx;
 
-	assert_int_equal(baton_ctx_create(NULL, &ctx), 0);
-	assert_int_equal(baton_arena_create(ctx, &mc, &arena), 0);
-	baton_arena_info(arena, &info);
+	make_arena(&ctx, &arena, &info);
 	assert_int_equal(vhost_with(r, NULL, 0), 0);
 	assert_null(ioas_next(r->ioas, NULL, &e));
 	assert_int_equal(map_fd(r, 4 * MIB, 0, 7, &r->m), 0);
-	assert_int_equal(ioas_map_arena(r->ioas, arena, "TX slots", 0xffffffff, BATON_MAP_READ, &tx), 0);
+	baton_map_config_init(&c);
+	c.name = "TX slots";
+	c.va = info.base;
+	c.bytes = info.bytes;
+	c.page_size = info.page_size;
+	c.limit = 0xffffffff;
+	c.flags = BATON_MAP_READ;
+	c.fd = info.fd;
+	assert_int_equal(baton_ioas_map(r->ioas, &c, &tx), 0);
 
 	at = ioas_next(r->ioas, NULL, &e);
 	assert_ptr_equal(at, tx);
@@ -125,6 +128,52 @@ what_is_mapped(void **state)
 	down(r);
 	baton_arena_destroy(arena);
 	assert_int_equal(baton_ctx_destroy(ctx), 0);
+}
+
+struct ended {
+	struct baton_ioas *ioas;
+	struct ioas_entry e;
+	unsigned n;
+	bool there;
+};
+
+static void
+on_end(void *arg, const struct ioas_entry *e)
+{
+	struct ended *ended = arg;
+	struct ioas_entry now;
+
+	ended->e = *e;
+	ended->n++;
+	ended->there = ioas_find_iova(ended->ioas, e->iova, &now) && now.fd == e->fd;
+	baton_err(EREMOTEIO, "the backend does not want to");
+}
+
+/* Who passes memory on hears of the end of a mapping while it is there, once, and cannot keep it: its descriptor is closed next. */
+static void
+mappings_end(void **state)
+{
+	struct rig *r = *state;
+	struct ended ended = { 0 };
+	struct ioas_entry e;
+	uint64_t iova;
+
+	assert_int_equal(vhost_with(r, NULL, 0), 0);
+	ended.ioas = r->ioas;
+	ioas_on_unmap(r->ioas, on_end, &ended);
+	for (unsigned i = 1; i <= 20; i++) {
+		assert_int_equal(map_fd(r, 4 * MIB, 0, 7, &r->m), 0);
+		iova = iova_of(r->m);
+		assert_int_equal(baton_ioas_unmap(r->m), 0);
+		assert_int_equal(ended.n, i);
+		assert_true(ended.there);
+		assert_int_equal(ended.e.iova, iova);
+		assert_int_equal(ended.e.bytes, 4 * MIB);
+		assert_int_equal(ended.e.fd, 7);
+		assert_null(ioas_next(r->ioas, NULL, &e));
+		assert_int_equal(info_of(r->ioas).mappings_left, 8);
+	}
+	down(r);
 }
 
 static void
@@ -193,6 +242,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(eight_regions),
 		T(what_is_mapped),
+		T(mappings_end),
 		T(refusals),
 		T(limits_and_windows),
 	};

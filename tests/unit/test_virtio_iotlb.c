@@ -280,6 +280,8 @@ static void
 read_only(void **state)
 {
 	struct baton_mem_config mc = { .size = sizeof(mc), .bytes = 4096, .page_size = BATON_PAGE_4K, .node = BATON_NODE_ANY };
+	struct baton_map_config map;
+	struct baton_arena_info info;
 	struct baton_mapping *m, *late;
 	struct baton_arena *arena;
 	struct wire_iotlb e;
@@ -288,7 +290,14 @@ read_only(void **state)
 	rig_prepare(&r, &iommu);
 	assert_int_equal(rig_open(&r), 0);
 	assert_int_equal(baton_arena_create(r.ctx, &mc, &arena), 0);
-	assert_int_equal(ioas_map_arena(r.port->reach.ioas, arena, "read only", 0, BATON_MAP_READ, &m), 0);
+	baton_arena_info(arena, &info);
+	baton_map_config_init(&map);
+	map.name = "read only";
+	map.va = info.base;
+	map.bytes = info.bytes;
+	map.fd = info.fd;
+	map.flags = BATON_MAP_READ;
+	assert_int_equal(baton_ioas_map(r.port->reach.ioas, &map, &m), 0);
 	assert_int_equal(rig_start(&r), 0);
 	e = entry_of(&r, "read only");
 	assert_int_equal(e.perm, WIRE_ACCESS_RO);
@@ -303,7 +312,7 @@ read_only(void **state)
 	assert_false(liar_touch(r.liar, e.iova + 16, 1, false));
 	assert_true(rig_wait_event(&r, BATON_EVENT_FAULT, 2, 1000));
 	assert_int_equal(fault_of(&r).iova, e.iova + 16);
-	assert_int_equal(ioas_map_arena(r.port->reach.ioas, arena, "late", 0, 0, &late), 0);
+	assert_int_equal(baton_ioas_map_arena(r.port->reach.ioas, arena, 0, &late), 0);
 	assert_false(liar_touch(r.liar, e.iova + 32, 1, false));
 	rig_poll(&r, 20);
 	assert_int_equal(fault_of(&r).count, 3);
