@@ -312,6 +312,33 @@ dies_while_running(void **state)
 	fake_pci_stop(b.fake); /* pool and context stay for good */
 }
 
+/* The rings need the very buffers that the device did not let go of: it is asked again before they are filled. */
+static void
+starts_with_what_it_kept(void **state)
+{
+	static struct baton_token t[4096];
+	struct bench b;
+	unsigned n = 0, got;
+
+	up(&b, FAKE_FEATURES, 1);
+	b.fake->keeps_status = b.fake->keeps_config = true;
+	assert_int_equal(baton_port_stop(b.port), -ETIMEDOUT);
+	assert_int_equal(held(&b, BATON_HOLDER_QUARANTINE), 256);
+	while ((got = baton_alloc(b.worker, b.pool, t + n, 64)))
+		n += got;
+	assert_int_equal(n, 4096 - 256);
+	assert_int_equal(baton_port_start(b.port), -ETIMEDOUT);
+	says("after it was reset");
+	assert_int_equal(held(&b, BATON_HOLDER_QUARANTINE), 256);
+	b.fake->keeps_status = b.fake->keeps_config = false;
+	must(baton_port_start(b.port));
+	assert_int_equal(held(&b, BATON_HOLDER_QUARANTINE), 0);
+	for (unsigned i = 0; i < n; i += 64)
+		assert_int_equal(baton_free(b.worker, t + i, 64), 0);
+	traffic(&b);
+	down(&b);
+}
+
 static void
 needs_a_reset(void **state)
 {
@@ -419,6 +446,7 @@ main(void)
 		cmocka_unit_test(unplugged),
 		cmocka_unit_test(pci_error),
 		cmocka_unit_test(dies_while_running),
+		cmocka_unit_test(starts_with_what_it_kept),
 		cmocka_unit_test(needs_a_reset),
 		cmocka_unit_test(confined_only_where_it_can_be),
 		cmocka_unit_test(confined_in_a_shared_group),
