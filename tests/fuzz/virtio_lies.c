@@ -201,8 +201,13 @@ write_anywhere(struct fuzz *f, unsigned queue, unsigned where, uint32_t value)
 		break;
 	default:
 		p = vdev_at(f, r->desc[slot].addr, 16);
-		if (p && !vdev_is_ring(f, p) && fuzz_may_write(f, queue, p))
-			p[value % 16] = (uint8_t)(value >> 8);
+		if (!p || vdev_is_ring(f, p) || !fuzz_may_write(f, queue, p))
+			break;
+		/* A slot that queues share may be another's by now. */
+		for (unsigned i = 0; f->rig->bounced && i < FUZZ_QUEUES; i++)
+			if (i / FUZZ_PAIRS == queue / FUZZ_PAIRS)
+				fuzz_wild(f, i);
+		p[value % 16] = (uint8_t)(value >> 8);
 		break;
 	}
 }
