@@ -5,6 +5,7 @@
  */
 #include <sys/epoll.h>
 
+#include "base/validate.h"
 #include "ctrl.h"
 #include "ioas/ioas.h"
 
@@ -86,14 +87,14 @@ take_config(struct virtio_dev *vd)
 	vd->has_config = 1;
 	vd->link = !(vd->offered & VIRTIO_NET_F_STATUS) || (c.status & VIRTIO_NET_S_LINK_UP);
 	vd->max_pairs = vd->offered & VIRTIO_NET_F_MQ ? c.max_virtqueue_pairs : 1;
-	if (vd->max_pairs < 1 || vd->max_pairs > 0x8000)
+	if (!MUST(pci_pairs, vd->max_pairs >= 1 && vd->max_pairs <= 0x8000))
 		return baton_err(EPROTO, "%s says it has %llu queue pairs; 1 to 32,768 are possible", vd->where,
 				 (unsigned long long)vd->max_pairs);
-	if ((vd->offered & VIRTIO_NET_F_MAC) && !(c.mac[0] & 1))
+	if ((vd->offered & VIRTIO_NET_F_MAC) && MUST(pci_mac, !(c.mac[0] & 1)))
 		memcpy(info->mac, c.mac, 6);
 	if (!(vd->offered & VIRTIO_NET_F_MTU))
 		return 0;
-	if (c.mtu < BATON_MIN_MTU)
+	if (!MUST(pci_mtu, c.mtu >= BATON_MIN_MTU))
 		return baton_err(EPROTO, "%s says its MTU is %u; at least %u is possible", vd->where, c.mtu, BATON_MIN_MTU);
 	info->max_mtu = c.mtu < BATON_MAX_MTU ? c.mtu : BATON_MAX_MTU;
 	if (!vd->port.mtu_set)

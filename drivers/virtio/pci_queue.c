@@ -2,6 +2,7 @@
 /* The PCI transport's queues: memory, start and stop (virtio 1.2, sections 2.6, 4.1.4.3, 4.1.5). */
 #include <time.h>
 
+#include "base/validate.h"
 #include "ctrl.h"
 
 #define RESET_MS  1000
@@ -29,7 +30,7 @@ find_doorbell(struct virtio_dev *vd, struct virtq *vq)
 	const struct pci_reg *n = &vd->vp.notify;
 	uint64_t off = (uint64_t)COMMON_READ16(&vd->vp, queue_notify_off) * vd->vp.notify_multiplier;
 
-	if (off + 2 > n->len || off % 2)
+	if (!MUST(pci_doorbell, off + 2 <= n->len) || off % 2)
 		return baton_err(EPROTO, "%s: the doorbell of queue %u is at byte %llu of a structure of %u: it is broken or lies",
 				 vd->where, vq->vring, (unsigned long long)off, n->len);
 	vq->bell = (struct pci_reg){ .dev = n->dev, .at = n->at ? n->at + off : NULL, .offset = n->offset + off, .len = 2 };
