@@ -317,4 +317,13 @@ void fuzz_app_free(struct fuzz *f, unsigned n);
 void fuzz_app_end(struct fuzz *f);
 void fuzz_app_begin(struct fuzz *f);
 
+/* ---- app_life.c ---- */
+
+/** @finish: the device has done with what it sent first, unless it is about to keep it. */
+void fuzz_app_queue_stop(struct fuzz *f, unsigned queue, bool finish);
+void fuzz_app_queue_start(struct fuzz *f, unsigned queue);
+void fuzz_app_port_stop(struct fuzz *f);
+void fuzz_app_port_reset(struct fuzz *f);
+void fuzz_app_port_start(struct fuzz *f);
+
 #endif
