@@ -3,8 +3,15 @@
 # Physical addresses: buffers on several hugepages, which do not follow one another, are bounced by themselves; nothing can be confined.
 scenario()
 {
-	local nic
+	local nic i
 	hugepages "$PAGES"
+	# By chance they may follow one another: of all that there are, every other one is held.
+	for i in $(seq "${PAGES#*:}"); do
+		fallocate -l 2097152 "/dev/hugepages/$i"
+	done
+	for i in $(seq 1 2 "${PAGES#*:}"); do
+		rm "/dev/hugepages/$i"
+	done
 	nic=$(nics | head -n 1)
 	to_vfio "$nic"
 	DEVARGS=,confine=on
