@@ -85,6 +85,21 @@ refill(struct virtq *vq, const struct dma_view *v, const struct rx_loops *loops)
 	virtq_publish(vq);
 }
 
+/* A burst has ended where the tally says. */
+static inline __attribute__((always_inline)) void
+virtq_rx_consumed(struct virtq *vq, const struct tally *r)
+{
+	struct baton_queue *q = &vq->q;
+
+	vq->used_idx = r->pos;
+	if (r->packets) {
+		queue_count(&q->stats.packets, r->packets);
+		queue_count(&q->stats.bytes, r->bytes);
+	}
+	if (baton_unlikely(r->errors))
+		queue_count(&q->stats.errors, r->errors);
+}
+
 static inline __attribute__((always_inline)) int
 virtq_receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, unsigned mode,
 	      const struct rx_loops *loops)
@@ -119,13 +134,7 @@ virtq_receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, uns
 	}
 	if (baton_unlikely(r.pos != used && n - r.tokens >= q->max_segs))
 		ret = virtq_rx_rest(vq, v, tokens, n, used, mode, &r);
-	vq->used_idx = r.pos;
-	if (r.packets) {
-		queue_count(&q->stats.packets, r.packets);
-		queue_count(&q->stats.bytes, r.bytes);
-	}
-	if (baton_unlikely(r.errors))
-		queue_count(&q->stats.errors, r.errors);
+	virtq_rx_consumed(vq, &r);
 	if (baton_unlikely(ret < 0))
 		/* What was received before the violation is good; the next burst says -EIO. */
 		return r.tokens ? (int)r.tokens : ret;

@@ -209,13 +209,7 @@ receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, unsigned 
 			ret = receive_one(vq, v, tokens + r.tokens, used, mode, &r);
 		chained = r.tokens - before > 1;
 	}
-	vq->used_idx = r.pos;
-	if (r.packets) {
-		queue_count(&q->stats.packets, r.packets);
-		queue_count(&q->stats.bytes, r.bytes);
-	}
-	if (baton_unlikely(r.errors))
-		queue_count(&q->stats.errors, r.errors);
+	virtq_rx_consumed(vq, &r);
 	if (baton_unlikely(dry))
 		queue_count(&q->stats.nobuf, 1);
 	if (baton_unlikely(ret < 0))

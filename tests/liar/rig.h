@@ -86,6 +86,9 @@ uint32_t rig_held(const struct rig *r, enum baton_holder_kind kind);
 
 struct baton_stats rig_stats(const struct rig *r);
 
+/** How often @part is in @text. */
+unsigned rig_count(const char *text, const char *part);
+
 /** A counter of baton_port_xstats(), which must be there. */
 uint64_t rig_xstat(const struct rig *r, const char *name);
 

@@ -12,29 +12,6 @@
 
 static const struct rig_config keeps = { .liar.keep_memory = true };
 
-static uint64_t
-holes(const struct rig *r)
-{
-	struct baton_xstat x[64];
-	unsigned n = baton_port_xstats(r->port, x, 64);
-
-	for (unsigned i = 0; i < n && i < 64; i++)
-		if (!strcmp(x[i].name, "memory_holes"))
-			return x[i].value;
-	fail_msg("no such counter");
-	return 0;
-}
-
-static unsigned
-count(const char *text, const char *part)
-{
-	unsigned n = 0;
-
-	for (const char *at = text; (at = strstr(at, part)); at++)
-		n++;
-	return n;
-}
-
 static void
 works(struct rig *r)
 {
@@ -54,14 +31,14 @@ all_is_gone(void **state)
 	rig_up(&r, &keeps);
 	works(&r);
 	rig_poll(&r, 450);
-	assert_int_equal(holes(&r), 0);
+	assert_int_equal(rig_xstat(&r, "memory_holes"), 0);
 	rig_frame(frame, sizeof(frame), 3);
 	assert_true(liar_rx_inject(r.liar, LIAR_RX, frame, sizeof(frame)) > 0);
 	assert_int_equal(baton_tx_burst(r.tx, t, rig_packet(&r, frame, sizeof(frame), 0, t)), 1);
 	assert_int_equal(liar_punch(r.liar, 0, 1ull << 30), 2);
 	rig_poll(&r, 450);
-	assert_int_equal(holes(&r), 2);
-	assert_int_equal(count(r.logged, "punched a hole"), 2);
+	assert_int_equal(rig_xstat(&r, "memory_holes"), 2);
+	assert_int_equal(rig_count(r.logged, "punched a hole"), 2);
 	assert_non_null(strstr(r.logged, "KiB of rig are gone"));
 	assert_non_null(strstr(r.logged, "KiB of rings are gone"));
 
@@ -89,14 +66,14 @@ buffers_are_gone(void **state)
 	for (unsigned i = 1; i <= 3; i++) {
 		liar_punch(r.liar, MIB, 1ull << 30);
 		rig_poll(&r, 450);
-		assert_int_equal(holes(&r), i);
+		assert_int_equal(rig_xstat(&r, "memory_holes"), i);
 		for (unsigned k = 0; k < 600; k++) /* every descriptor twice: pages come back */
 			rig_roundtrip_rx(&r, 1000, k);
 		rig_roundtrip_tx(&r, 1000, 2);
 		rig_poll(&r, 250);
-		assert_int_equal(holes(&r), i);
+		assert_int_equal(rig_xstat(&r, "memory_holes"), i);
 	}
-	assert_int_equal(count(r.logged, "are gone"), 2); /* the first and the second */
+	assert_int_equal(rig_count(r.logged, "are gone"), 2); /* the first and the second */
 	assert_string_equal(liar_driver_error(r.liar), "");
 	rig_down(&r);
 }
@@ -150,18 +127,18 @@ not_sealed(void **state)
 	assert_int_equal(rig_open(&r), 0);
 	assert_int_equal(rig_start(&r), 0);
 	assert_true(liar_ready(r.liar, LIAR_RX) && liar_ready(r.liar, LIAR_TX));
-	assert_int_equal(count(r.logged, "is not sealed"), 1);
+	assert_int_equal(rig_count(r.logged, "is not sealed"), 1);
 	assert_non_null(strstr(r.logged, "the file of outside is not sealed"));
 	assert_non_null(strstr(r.logged, "SIGBUS"));
 	works(&r);
 	/* Said once a port. */
 	assert_int_equal(baton_port_stop(r.port), 0);
 	assert_int_equal(baton_port_start(r.port), 0);
-	assert_int_equal(count(r.logged, "is not sealed"), 1);
+	assert_int_equal(rig_count(r.logged, "is not sealed"), 1);
 	/* It does it. Nobody touches that pool here; the others are sealed. */
 	assert_int_equal(liar_truncate(r.liar), 1);
 	rig_poll(&r, 450);
-	assert_int_equal(holes(&r), 1);
+	assert_int_equal(rig_xstat(&r, "memory_holes"), 1);
 	assert_non_null(strstr(r.logged, "of outside are gone"));
 	assert_non_null(strstr(r.logged, "its file was truncated"));
 	works(&r);
@@ -181,7 +158,7 @@ sealed_by_its_owner(void **state)
 	make_outside(&r, &o, F_SEAL_SHRINK | F_SEAL_GROW);
 	assert_int_equal(rig_open(&r), 0);
 	assert_int_equal(rig_start(&r), 0);
-	assert_int_equal(count(r.logged, "is not sealed"), 0);
+	assert_int_equal(rig_count(r.logged, "is not sealed"), 0);
 	assert_int_equal(liar_truncate(r.liar), 0);
 	assert_int_equal(baton_port_stop(r.port), 0);
 	drop_outside(&o);

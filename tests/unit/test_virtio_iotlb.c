@@ -26,16 +26,6 @@ fault_of(const struct rig *r)
 	return f;
 }
 
-static unsigned
-count(const char *text, const char *part)
-{
-	unsigned n = 0;
-
-	for (const char *at = text; (at = strstr(at, part)); at++)
-		n++;
-	return n;
-}
-
 static void
 works(struct rig *r)
 {
@@ -366,7 +356,7 @@ flood(void **state)
 	rig_poll(&r, 50);
 	assert_int_equal(fault_of(&r).count, sent);
 	assert_in_range(r.events[BATON_EVENT_FAULT], 7, 17);
-	assert_int_equal(count(r.logged, "wanted to"), r.events[BATON_EVENT_FAULT]);
+	assert_int_equal(rig_count(r.logged, "wanted to"), r.events[BATON_EVENT_FAULT]);
 	/* The same with what it may have: one answer for many questions. */
 	sent = liar_flood(r.liar, entry_of(&r, "rig").iova, 64, 100000);
 	rig_poll(&r, 100);
