@@ -14,13 +14,13 @@
 
 #include "backend.h"
 
-#define F_MRG_RXBUF	    (1ull << 15)
+#define F_MRG_RXBUF         (1ull << 15)
 #define F_PROTOCOL_FEATURES (1ull << 30)
-#define F_VERSION_1	    (1ull << 32)
-#define F_IN_ORDER	    (1ull << 35)
-#define FEATURES	    (F_MRG_RXBUF | F_PROTOCOL_FEATURES | F_VERSION_1 | F_IN_ORDER)
+#define F_VERSION_1         (1ull << 32)
+#define F_IN_ORDER          (1ull << 35)
+#define FEATURES            (F_MRG_RXBUF | F_PROTOCOL_FEATURES | F_VERSION_1 | F_IN_ORDER)
 
-#define PROTOCOL_MQ	   (1ull << 0)
+#define PROTOCOL_MQ        (1ull << 0)
 #define PROTOCOL_REPLY_ACK (1ull << 3)
 
 #define NET_HDR_LEN    12u
@@ -106,12 +106,14 @@ backend_receive_long(struct backend *b, unsigned packets)
 	unsigned n = 0;
 
 	for (; packets; packets--) {
-		const uint16_t free_ = (uint16_t)(__atomic_load_n(&r->avail->idx, __ATOMIC_ACQUIRE) - r->next);
+		const uint16_t free_ =
+			(uint16_t)(__atomic_load_n(&r->avail->idx, __ATOMIC_ACQUIRE) - r->next);
 		const uint16_t first = r->avail->ring[r->next & mask] & mask;
 		uint16_t segs = 0;
 
 		for (uint32_t left = b->rx_len; left; segs++) {
-			const uint32_t pos = (r->next + segs) & mask, id = r->avail->ring[pos] & mask;
+			const uint32_t pos = (r->next + segs) & mask,
+				       id = r->avail->ring[pos] & mask;
 			const uint32_t len = left < r->desc[id].len ? left : r->desc[id].len;
 
 			if (segs == free_)

@@ -30,7 +30,7 @@ struct backend_ring {
 	struct wire_avail *avail;
 	struct wire_used *used;
 	uint32_t mask;
-	uint16_t next;				   /* entries of the available ring consumed */
+	uint16_t next;                             /* entries of the available ring consumed */
 	uint64_t desc_user, avail_user, used_user; /* as the front-end named them */
 	bool kick, up;
 	uint64_t packets;
@@ -95,7 +95,8 @@ void backend_serve(struct backend *const *backends, unsigned n, int timeout_ms);
 unsigned backend_receive(struct backend *b, unsigned max);
 
 /**
- * Complete @packets, each with as many descriptors as it fills, and its num_buffers. Return: how many.
+ * Complete @packets, each with as many descriptors as it fills, and its num_buffers. Return: how
+ * many.
  */
 unsigned backend_receive_long(struct backend *b, unsigned packets);
 

@@ -25,7 +25,8 @@ add(const struct gbench_case *c)
 	if (!c)
 		return false;
 	for (; c->name; c++) {
-		auto *b = benchmark::RegisterBenchmark(c->name, drive, c)->Threads(static_cast<int>(c->threads));
+		auto *b = benchmark::RegisterBenchmark(c->name, drive, c)
+				  ->Threads(static_cast<int>(c->threads));
 
 		if (c->timed)
 			b->UseManualTime();

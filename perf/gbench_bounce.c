@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a hand-over on the bounce ring costs beside the copy that it cannot do without. Baton's side is a burst of a port
- * that bounces, in front of the free backend; only the bursts are timed, neither the device's part nor the making of tokens.
- * The peer does nothing but memcpy() the same bytes, one call for each buffer: from where to where, in which order, was
- * recorded from Baton's own bursts. It moves between as many slots and buffers, so that the caches are in the same state.
+ * What a hand-over on the bounce ring costs beside the copy that it cannot do without. Baton's side
+ * is a burst of a port that bounces, in front of the free backend; only the bursts are timed,
+ * neither the device's part nor the making of tokens. The peer does nothing but memcpy() the same
+ * bytes, one call for each buffer: from where to where, in which order, was recorded from Baton's
+ * own bursts. It moves between as many slots and buffers, so that the caches are in the same state.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -17,9 +18,9 @@
 #include "gbench_cases.h"
 
 #define SEGS_MAX 5u
-#define ROOM	 64u /* tokens of a burst */
-#define BURSTS	 64u /* recorded; a multiple of those after which all comes round again */
-#define HDR	 ((unsigned)sizeof(struct wire_net_header))
+#define ROOM     64u /* tokens of a burst */
+#define BURSTS   64u /* recorded; a multiple of those after which all comes round again */
+#define HDR      ((unsigned)sizeof(struct wire_net_header))
 
 struct copy {
 	uint8_t *to;
@@ -118,7 +119,8 @@ run_peer(struct bounced *b, enum front_kind kind)
 
 	b->at = (b->at + 1) % BURSTS;
 	for (unsigned i = 0; kind == FRONT_RX && i < n; i += b->segs) /* as the device does */
-		((struct wire_net_header *)(uintptr_t)(c[i].from - HDR))->num_buffers = (uint16_t)b->segs;
+		((struct wire_net_header *)(uintptr_t)(c[i].from - HDR))->num_buffers =
+			(uint16_t)b->segs;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	t0 = cycles_now();
 	for (unsigned i = 0; i < n; i++)
@@ -129,9 +131,11 @@ run_peer(struct bounced *b, enum front_kind kind)
 
 /* ---- recording ---- */
 
-/* Where the device sees the buffers of @n ring positions from the next on, packets of b->segs each; @next: as a chain. */
+/* Where the device sees the buffers of @n ring positions from the next on, packets of b->segs each;
+ * @next: as a chain. */
 static void
-slots_of(const struct bounced *b, const struct backend_ring *r, bool chains, uint8_t **slot, unsigned n)
+slots_of(const struct bounced *b, const struct backend_ring *r, bool chains, uint8_t **slot,
+	 unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		const unsigned ahead = chains ? i / b->segs : i;
@@ -153,12 +157,14 @@ record(struct bounced *b, unsigned burst)
 	slots_of(b, &b->backend.ring[BACKEND_RX], false, slot, n);
 	receive(b, t, &n);
 	for (unsigned i = 0; i < n; i++)
-		b->copy[FRONT_RX][burst][i] = (struct copy){ baton_data(b->front->worker, t[i]), slot[i], t[i].len };
+		b->copy[FRONT_RX][burst][i] =
+			(struct copy){ baton_data(b->front->worker, t[i]), slot[i], t[i].len };
 	baton_free(b->front->worker, t, n);
 
 	n = make(b, t);
 	for (unsigned i = 0; i < n; i++)
-		b->copy[FRONT_TX][burst][i] = (struct copy){ NULL, baton_data(b->front->worker, t[i]), t[i].len };
+		b->copy[FRONT_TX][burst][i] =
+			(struct copy){ NULL, baton_data(b->front->worker, t[i]), t[i].len };
 	send_them(b, t, n);
 	slots_of(b, &b->backend.ring[BACKEND_TX], true, slot, n);
 	for (unsigned i = 0; i < n; i++)
@@ -201,7 +207,8 @@ give_peer(struct bounced *b)
 	return run_peer(b, FRONT_TX);
 }
 
-/* One that took eight times the shortest of its repetition was interrupted: another in its place. */
+/* One that took eight times the shortest of its repetition was interrupted: another in its place.
+ */
 static double
 seconds(void *self, uint64_t (*burst)(struct bounced *))
 {
@@ -249,8 +256,9 @@ open_port(struct bounced *b)
 		die("no socket");
 	__atomic_store_n(&serving, true, __ATOMIC_RELEASE);
 	if (!pthread_create(&thread, NULL, serve, &b->backend)) {
-		b->front = (struct baton_front *)(void *)front_baton.open(name, path, b->args, (uint16_t)b->len, text,
-									   sizeof(text));
+		b->front = (struct baton_front *)(void *)front_baton.open(name, path, b->args,
+									  (uint16_t)b->len, text,
+									  sizeof(text));
 		for (unsigned i = 0; b->front && i < 5000 && !backend_running(&b->backend); i++)
 			nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 		__atomic_store_n(&serving, false, __ATOMIC_RELEASE);
@@ -300,17 +308,19 @@ begin_9000(unsigned thread)
 		row, 1, packets, begin, NULL, NULL, timed                                          \
 	}
 #define CASES(size, packets)                                                                       \
-	TIMED("bounce_take_" #size "/baton", packets, begin_##size, take_seconds),                         \
-		TIMED("bounce_take_" #size "/peer", packets, begin_##size, take_peer_seconds),             \
-		TIMED("bounce_take_" #size "/again", packets, begin_##size, take_peer_seconds),            \
-		TIMED("bounce_give_" #size "/baton", packets, begin_##size, give_seconds),                 \
-		TIMED("bounce_give_" #size "/peer", packets, begin_##size, give_peer_seconds),             \
+	TIMED("bounce_take_" #size "/baton", packets, begin_##size, take_seconds),                 \
+		TIMED("bounce_take_" #size "/peer", packets, begin_##size, take_peer_seconds),     \
+		TIMED("bounce_take_" #size "/again", packets, begin_##size, take_peer_seconds),    \
+		TIMED("bounce_give_" #size "/baton", packets, begin_##size, give_seconds),         \
+		TIMED("bounce_give_" #size "/peer", packets, begin_##size, give_peer_seconds),     \
 		TIMED("bounce_give_" #size "/again", packets, begin_##size, give_peer_seconds)
 
 const struct gbench_case *
 gbench_bounce_cases(void)
 {
-	static const struct gbench_case cases[] = { CASES(64, 32), CASES(1500, 32), CASES(9000, 8), { 0 } };
+	static const struct gbench_case cases[] = {
+		CASES(64, 32), CASES(1500, 32), CASES(9000, 8), { 0 }
+	};
 
 	return cases;
 }

@@ -12,9 +12,9 @@
 #include "dma/pool.h"
 #include "gbench_cases.h"
 
-#define BURST	32u
+#define BURST   32u
 #define BUFFERS 8192u
-#define CACHE	512u
+#define CACHE   512u
 #define ENTRIES 4096u
 #define THREADS 2u
 
@@ -197,8 +197,8 @@ set_up_baton(void)
 static int
 set_up_dpdk(void)
 {
-	char *args[] = { "gbench",	"--lcores", "0@(0-1)", "--no-pci",	   "--no-telemetry",
-			 "--in-memory", "-m",	    "64",      "--log-level=error" };
+	char *args[] = { "gbench",      "--lcores", "0@(0-1)", "--no-pci",         "--no-telemetry",
+			 "--in-memory", "-m",       "64",      "--log-level=error" };
 
 	if (rte_eal_init(RTE_DIM(args), args) < 0) {
 		fprintf(stderr, "error: DPDK does not start\n");
@@ -238,20 +238,25 @@ const struct gbench_case *
 gbench_cases(void)
 {
 	static const struct gbench_case cases[] = {
-		GBENCH_CASE("token_handover/baton", 1, BURST, begin_handover, run_handover, end_handover),
+		GBENCH_CASE("token_handover/baton", 1, BURST, begin_handover, run_handover,
+			    end_handover),
 		GBENCH_CASE("pool_cache_32/baton", 1, BURST, begin_pool, run_cache, NULL),
 		GBENCH_PEER("pool_cache_32", 1, BURST, begin_shared, run_mempool, NULL),
 		GBENCH_CASE("pool_mempool_32/baton", 1, BURST, begin_pool, run_pool, NULL),
 		GBENCH_PEER("pool_mempool_32", 1, BURST, begin_shared, run_mempool, NULL),
 		GBENCH_CASE("pool_mbuf_32/baton", 1, BURST, begin_pool, run_pool, NULL),
 		GBENCH_PEER("pool_mbuf_32", 1, BURST, begin_shared, run_mbufs, NULL),
-		GBENCH_CASE("stack_rte_ring/baton", 1, STACK_BLOCK, begin_shared, run_stack, end_stack),
+		GBENCH_CASE("stack_rte_ring/baton", 1, STACK_BLOCK, begin_shared, run_stack,
+			    end_stack),
 		GBENCH_PEER("stack_rte_ring", 1, STACK_BLOCK, begin_shared, run_rte_ring, NULL),
-		GBENCH_CASE("stack_ck_ring/baton", 1, STACK_BLOCK, begin_shared, run_stack, end_stack),
+		GBENCH_CASE("stack_ck_ring/baton", 1, STACK_BLOCK, begin_shared, run_stack,
+			    end_stack),
 		GBENCH_PEER("stack_ck_ring", 1, STACK_BLOCK, begin_shared, run_ck_ring, NULL),
-		GBENCH_CASE("stack_rte_ring_2t/baton", 2, STACK_BLOCK, begin_shared, run_stack, end_stack),
+		GBENCH_CASE("stack_rte_ring_2t/baton", 2, STACK_BLOCK, begin_shared, run_stack,
+			    end_stack),
 		GBENCH_PEER("stack_rte_ring_2t", 2, STACK_BLOCK, begin_shared, run_rte_ring, NULL),
-		GBENCH_CASE("stack_ck_ring_2t/baton", 2, STACK_BLOCK, begin_shared, run_stack, end_stack),
+		GBENCH_CASE("stack_ck_ring_2t/baton", 2, STACK_BLOCK, begin_shared, run_stack,
+			    end_stack),
 		GBENCH_PEER("stack_ck_ring_2t", 2, STACK_BLOCK, begin_shared, run_ck_ring, NULL),
 		{ 0 },
 	};

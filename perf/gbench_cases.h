@@ -11,11 +11,11 @@ struct gbench_case {
 	const char
 		*name; /* ROW/baton, ROW/peer, and ROW/again: the peer once more, for the A/A row */
 	unsigned threads;
-	unsigned items;			 /* of one run */
+	unsigned items;                  /* of one run */
 	void *(*begin)(unsigned thread); /* in the thread, before its runs */
 	void (*run)(void *self);
-	void (*end)(void *self);      /* or NULL */
-	double (*timed)(void *self);  /* in place of run: times its own work. Return: seconds */
+	void (*end)(void *self);     /* or NULL */
+	double (*timed)(void *self); /* in place of run: times its own work. Return: seconds */
 };
 
 #define GBENCH_CASE(row, threads, items, begin, run, end)                                          \
@@ -27,7 +27,8 @@ struct gbench_case {
 		GBENCH_CASE(row "/again", threads, items, begin, run, end)
 
 /*
- * Return: the cases, ended by one without a name; NULL when they could not be set up. In this order: the first starts DPDK.
+ * Return: the cases, ended by one without a name; NULL when they could not be set up. In this
+ * order: the first starts DPDK.
  */
 const struct gbench_case *gbench_cases(void);
 const struct gbench_case *gbench_slot_cases(void);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Slots that queues share, taken and put back by two threads: from Baton's stack through a queue's cache, from an area
- * as the kernel's swiotlb has one, and from DPDK's mempool through a cache of the same size.
+ * Slots that queues share, taken and put back by two threads: from Baton's stack through a queue's
+ * cache, from an area as the kernel's swiotlb has one, and from DPDK's mempool through a cache of
+ * the same size.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -12,18 +13,19 @@
 #include "dma/slots.h"
 #include "gbench_cases.h"
 
-#define BURST	32u
-#define SLOTS	4096u
-#define CACHE	256u /* of a queue, as lib/dma/slots.c has it at most; mempool's likewise */
+#define BURST   32u
+#define SLOTS   4096u
+#define CACHE   256u /* of a queue, as lib/dma/slots.c has it at most; mempool's likewise */
 #define THREADS 2u
 
 /* ---- the kernel's way (kernel/dma/swiotlb.c), for packets of one slot ---- */
 
 /*
- * One area, as a restricted pool has: a lock, and for each slot how many free ones there are from it to the end of its segment.
- * A search begins where the last ended and goes on until there are enough; a slot that comes back counts itself and the free
- * ones before it anew. The kernel also turns interrupts off, which has no counterpart here; and its lock is fair, where
- * this one lets the thread whose cache it is in have it again, which is faster.
+ * One area, as a restricted pool has: a lock, and for each slot how many free ones there are from
+ * it to the end of its segment. A search begins where the last ended and goes on until there are
+ * enough; a slot that comes back counts itself and the free ones before it anew. The kernel also
+ * turns interrupts off, which has no counterpart here; and its lock is fair, where this one lets
+ * the thread whose cache it is in have it again, which is faster.
  */
 #define SEGMENT 128u
 
@@ -45,7 +47,8 @@ area_init(void)
 {
 	pthread_spin_init(&area.lock, PTHREAD_PROCESS_PRIVATE);
 	for (uint32_t i = 0; i < SLOTS; i++)
-		area.slot[i] = (struct area_slot){ .orig_addr = UINT64_MAX, .list = SEGMENT - i % SEGMENT };
+		area.slot[i] = (struct area_slot){ .orig_addr = UINT64_MAX,
+						   .list = SEGMENT - i % SEGMENT };
 }
 
 /* The free slots right before @at have @count more after them. */
@@ -56,8 +59,7 @@ count_back(uint32_t at, uint32_t count)
 		area.slot[--at].list = ++count;
 }
 
-static uint32_t __attribute__((noinline))
-area_map(uint64_t orig_addr, uint32_t bytes)
+static uint32_t __attribute__((noinline)) area_map(uint64_t orig_addr, uint32_t bytes)
 {
 	uint32_t at, seen = 0;
 
@@ -84,8 +86,7 @@ full:
 	return UINT32_MAX;
 }
 
-static void __attribute__((noinline))
-area_unmap(uint32_t at)
+static void __attribute__((noinline)) area_unmap(uint32_t at)
 {
 	uint32_t after;
 
@@ -104,7 +105,8 @@ static struct {
 	struct rte_mempool *mempool;
 	struct user {
 		struct slot_cache *cache;
-		struct rte_mempool_cache *mempool_cache; /* these threads are none of DPDK's, which would have one */
+		struct rte_mempool_cache
+			*mempool_cache; /* these threads are none of DPDK's, which would have one */
 		uint32_t idx[BURST];
 		void *objects[BURST];
 	} __attribute__((aligned(64))) user[THREADS];
@@ -232,16 +234,22 @@ const struct gbench_case *
 gbench_slot_cases(void)
 {
 	/* More keys than fit: that is what makes them shared. */
-	const struct dma_slots_need need = { .queues = THREADS, .keys = 2 * SLOTS, .least = 1, .room = DMA_SLOT_BYTES };
+	const struct dma_slots_need need = {
+		.queues = THREADS, .keys = 2 * SLOTS, .least = 1, .room = DMA_SLOT_BYTES
+	};
 	static const struct gbench_case cases[] = {
 		GBENCH_CASE("slot_pool_2t/baton", 2, BURST, begin_slots, run_slots, end_slots),
 		GBENCH_PEER("slot_pool_2t", 2, BURST, begin_area, run_areas, NULL),
-		GBENCH_CASE("slot_pool_mempool_2t/baton", 2, BURST, begin_slots, run_slots, end_slots),
-		GBENCH_PEER("slot_pool_mempool_2t", 2, BURST, begin_mempool, run_mempools, end_mempool),
+		GBENCH_CASE("slot_pool_mempool_2t/baton", 2, BURST, begin_slots, run_slots,
+			    end_slots),
+		GBENCH_PEER("slot_pool_mempool_2t", 2, BURST, begin_mempool, run_mempools,
+			    end_mempool),
 		GBENCH_CASE("slot_pool_single_2t/baton", 2, 1, begin_slots, run_slot, end_slots),
 		GBENCH_PEER("slot_pool_single_2t", 2, 1, begin_area, run_area, NULL),
-		GBENCH_CASE("slot_pool_single_mempool_2t/baton", 2, 1, begin_slots, run_slot, end_slots),
-		GBENCH_PEER("slot_pool_single_mempool_2t", 2, 1, begin_mempool, run_mempool, end_mempool),
+		GBENCH_CASE("slot_pool_single_mempool_2t/baton", 2, 1, begin_slots, run_slot,
+			    end_slots),
+		GBENCH_PEER("slot_pool_single_mempool_2t", 2, 1, begin_mempool, run_mempool,
+			    end_mempool),
 		{ 0 },
 	};
 	static uint8_t nowhere[1]; /* slots are numbers here: nobody looks into one */
@@ -250,6 +258,7 @@ gbench_slot_cases(void)
 	area_init();
 	if (dma_slots_init(&g.slots, &need, nowhere, (size_t)SLOTS * stride, 0) < 0)
 		return NULL;
-	g.mempool = rte_mempool_create("slots", SLOTS - 1, stride, 0, 0, NULL, NULL, NULL, NULL, SOCKET_ID_ANY, 0);
+	g.mempool = rte_mempool_create("slots", SLOTS - 1, stride, 0, 0, NULL, NULL, NULL, NULL,
+				       SOCKET_ID_ANY, 0);
 	return g.mempool ? cases : NULL;
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Forwards 64-byte packets in full bursts between the rings of an in-process device, for counting instructions:
+ * Forwards 64-byte packets in full bursts between the rings of an in-process device, for counting
+ * instructions:
  *
- *   valgrind --tool=callgrind --toggle-collect='virtq_rx_burst*' --toggle-collect='virtq_tx_burst*' insn_forward [ARGS]
+ *   valgrind --tool=callgrind --toggle-collect='virtq_rx_burst*' --toggle-collect='virtq_tx_burst*'
+ * insn_forward [ARGS]
  *
- * collects inside the driver's bursts alone; divide by the packets printed. Idle polls and the device do not count.
+ * collects inside the driver's bursts alone; divide by the packets printed. Idle polls and the
+ * device do not count.
  */
 #include <stdio.h>
 #include <stdlib.h>

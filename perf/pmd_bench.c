@@ -27,8 +27,8 @@
 #include "front.h"
 
 #define MAX_PORTS  24
-#define ROUND	   (FRONT_BURST * FRONT_BURSTS)
-#define WARM_UP	   200	  /* rounds after a change of turns */
+#define ROUND      (FRONT_BURST * FRONT_BURSTS)
+#define WARM_UP    200    /* rounds after a change of turns */
 #define MAX_ROUNDS 20000u /* of a window */
 
 struct bench_port {
@@ -41,8 +41,8 @@ struct bench {
 	struct bench_port *port[MAX_PORTS];
 	struct backend *served[MAX_PORTS];
 	unsigned n;
-	pthread_mutex_t lock;	 /* of served[] and n */
-	struct backend *polled;	 /* by the second thread; release, acquire */
+	pthread_mutex_t lock;    /* of served[] and n */
+	struct backend *polled;  /* by the second thread; release, acquire */
 	struct backend *polling; /* what it has seen of that */
 	bool ending;
 	unsigned backend_cpu;

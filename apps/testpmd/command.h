@@ -17,7 +17,7 @@
 /* A word as it was read. */
 struct value {
 	const char *text; /* NULL: left out */
-	int choice;	  /* which of a|b */
+	int choice;       /* which of a|b */
 	uint64_t number;
 	uint8_t mac[6];
 	unsigned first, end; /* ports; closed ones may be among them only for `all` */

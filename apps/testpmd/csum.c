@@ -13,8 +13,8 @@
 
 struct headers {
 	unsigned l2_len, l3_len;
-	unsigned type;	 /* ETHERTYPE_* */
-	unsigned proto;	 /* PROTO_TCP, PROTO_UDP; 0: no checksum above IP is to be touched */
+	unsigned type;   /* ETHERTYPE_* */
+	unsigned proto;  /* PROTO_TCP, PROTO_UDP; 0: no checksum above IP is to be touched */
 	unsigned l4_len; /* header and payload, padding not */
 };
 

@@ -9,9 +9,9 @@
 
 #include "testpmd.h"
 
-#define REST	  256	/* rounds before a stopped queue is looked at again */
-#define IDLE_NS	  64000 /* without a packet before a core sleeps */
-#define IDLE_LOOK 64	/* empty rounds between two looks at the clock */
+#define REST      256   /* rounds before a stopped queue is looked at again */
+#define IDLE_NS   64000 /* without a packet before a core sleeps */
+#define IDLE_LOOK 64    /* empty rounds between two looks at the clock */
 
 BATON_COLD int
 stream_fail(struct stream *s, int error, const char *what, const struct baton_queue *q)

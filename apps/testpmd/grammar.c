@@ -15,8 +15,8 @@ static const struct {
 	const char *name;
 	uint64_t min, max;
 } numbers[] = {
-	{ "BURSTS", 1, 1000 },	       { "BURST", 1, MAX_BURST }, { "US", 0, MAX_RETRY_US },
-	{ "RETRIES", 0, MAX_RETRIES }, { "VID", 0, 4095 },	  { "Q", 0, UINT16_MAX },
+	{ "BURSTS", 1, 1000 },         { "BURST", 1, MAX_BURST }, { "US", 0, MAX_RETRY_US },
+	{ "RETRIES", 0, MAX_RETRIES }, { "VID", 0, 4095 },        { "Q", 0, UINT16_MAX },
 };
 
 #define N_NUMBERS (sizeof(numbers) / sizeof(numbers[0]))

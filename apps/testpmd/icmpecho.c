@@ -9,7 +9,7 @@
 #include "packet.h"
 #include "testpmd.h"
 
-#define ARP_LEN	      28
+#define ARP_LEN       28
 #define ARP_REQUEST   1
 #define ARP_REPLY     2
 #define ICMP_REQUEST  8

@@ -39,7 +39,8 @@ tell(struct app_port *p, unsigned port, enum baton_port_event event)
 	case BATON_EVENT_LOST:
 		p->lost++;
 		p->lost_since = clock_ns();
-		printf("\nPort %u: device lost event: it is waited for, and forwarding goes on when it is "
+		printf("\nPort %u: device lost event: it is waited for, and forwarding goes on "
+		       "when it is "
 		       "back\n",
 		       port);
 		break;
@@ -55,7 +56,8 @@ tell(struct app_port *p, unsigned port, enum baton_port_event event)
 		break;
 	case BATON_EVENT_FAULT:
 		baton_port_fault(p->port, &fault);
-		printf("\nPort %u: fault event: its device wanted to %s 0x%llx, which is not mapped for that\n",
+		printf("\nPort %u: fault event: its device wanted to %s 0x%llx, which is not "
+		       "mapped for that\n",
 		       port, fault.write ? "write to" : "read", (unsigned long long)fault.iova);
 		break;
 	}
@@ -89,9 +91,10 @@ ports_summary(const struct app *app)
 		uint64_t ns = p->lost_ns + (p->lost_since ? clock_ns() - p->lost_since : 0);
 
 		if (p->lost)
-			printf("\nPort %u was without its device %u time%s, %.1f ms in all, and is %s\n",
+			printf("\nPort %u was without its device %u time%s, %.1f ms in all, and is "
+			       "%s\n",
 			       i, p->lost, p->lost == 1 ? "" : "s", (double)ns / 1e6,
-			       p->lost_since	    ? "still without it"
+			       p->lost_since        ? "still without it"
 			       : port_is_started(p) ? "forwarding again"
 						    : "stopped");
 	}

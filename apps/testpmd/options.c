@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The command line: options for the environment, "--", options for the application. Their values: values.c. */
+/* The command line: options for the environment, "--", options for the application. Their values:
+ * values.c. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 enum {
 	/* before "--"; short options are their letter */
 	O_IGNORED = 256, /* means something to DPDK, and nothing here */
-	O_SILENT,	 /* asks for what is so anyway */
+	O_SILENT,        /* asks for what is so anyway */
 	O_PCI,
 	O_HELP,
 	O_VERSION,
@@ -180,8 +181,8 @@ env_option(struct options *opt, int o, const char *arg)
 	case O_LCORES:
 		return cores_parse_list(opt, "--lcores", arg);
 	case 'm':
-		complain(
-			"-m has no meaning here and is ignored: memory is taken as the pool needs it");
+		complain("-m has no meaning here and is ignored: memory is taken as the pool needs "
+			 "it");
 		return set_uint("-m", arg, 1, 1u << 30, &ignored);
 	case 'n':
 		return set_uint("-n", arg, 1, 32, &ignored);
@@ -355,9 +356,9 @@ explain(const struct option *mine, bool env, const char *text, int letter, int w
 	else if (n_prefix)
 		complain("--%s could be one of %u options; write more of it", word, n_prefix);
 	else if (find(other, word, &n_other))
-		complain(
-			"--%s belongs %s the \"--\" that separates environment and application options",
-			word, env ? "after" : "before");
+		complain("--%s belongs %s the \"--\" that separates environment and application "
+			 "options",
+			 word, env ? "after" : "before");
 	else if ((near = baton_nearest(word, names(mine, list))))
 		complain("no option --%s; did you mean --%s?", word, near);
 	else if ((near = baton_nearest(word, names(other, list))))
@@ -403,8 +404,9 @@ parse_part(struct options *opt, int argc, char **argv, bool env)
 }
 
 /*
- * As in dpdk-testpmd: a number for one direction is not one for the other, and there are as many streams as both have
- * queues. Only that a number for one alone is taken for both, since queues without partner are of no use.
+ * As in dpdk-testpmd: a number for one direction is not one for the other, and there are as many
+ * streams as both have queues. Only that a number for one alone is taken for both, since queues
+ * without partner are of no use.
  */
 static void
 count_queues(struct options *opt)
@@ -415,8 +417,8 @@ count_queues(struct options *opt)
 		opt->txq = opt->rxq;
 	opt->queues = opt->rxq < opt->txq ? opt->rxq : opt->txq;
 	if (opt->rxq > opt->txq)
-		complain("--rxq=%u --txq=%u: nobody forwards what arrives in RX queues %u and up", opt->rxq,
-			 opt->txq, opt->txq);
+		complain("--rxq=%u --txq=%u: nobody forwards what arrives in RX queues %u and up",
+			 opt->rxq, opt->txq, opt->txq);
 }
 
 /* What only the whole command line can tell. */
@@ -426,8 +428,8 @@ check(struct options *opt)
 	unsigned fwd;
 
 	if (!opt->n_vdevs) {
-		complain(
-			"no ports: name at least one, a PCI device with -a 0000:00:03.0, another with --vdev=net_null0");
+		complain("no ports: name at least one, a PCI device with -a 0000:00:03.0, another "
+			 "with --vdev=net_null0");
 		return false;
 	}
 	if (opt->no_huge && opt->huge_dir) {
@@ -439,13 +441,14 @@ check(struct options *opt)
 	count_queues(opt);
 	fwd = opt->n_lcores > 1 ? opt->n_lcores - 1 : 1;
 	if (opt->nb_cores > fwd) {
-		complain(
-			"--nb-cores=%u: %u core%s can forward; the first of -l is the main thread's",
-			opt->nb_cores, fwd, fwd == 1 ? "" : "s");
+		complain("--nb-cores=%u: %u core%s can forward; the first of -l is the main "
+			 "thread's",
+			 opt->nb_cores, fwd, fwd == 1 ? "" : "s");
 		return false;
 	}
 	if (opt->reach.confine > 0 && opt->reach.bounce == BATON_BOUNCE_NEVER) {
-		complain("--confine=on copies every packet, and --bounce=never copies none: leave one of them out");
+		complain("--confine=on copies every packet, and --bounce=never copies none: leave "
+			 "one of them out");
 		return false;
 	}
 	if (opt->sleep_idle && opt->mode == FWD_TXONLY) {

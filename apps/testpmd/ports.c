@@ -24,7 +24,8 @@ configure(struct app *app, unsigned port)
 	if (p->tcp_hw || p->udp_hw)
 		config.offloads |= BATON_OFFLOAD_TX_CSUM;
 	if (app->opt.rx_csum && !(p->info.offloads & BATON_OFFLOAD_RX_CSUM)) {
-		complain("--enable-rx-cksum: port %u (%s) cannot check checksums", port, p->info.name);
+		complain("--enable-rx-cksum: port %u (%s) cannot check checksums", port,
+			 p->info.name);
 		return false;
 	}
 	if (baton_port_configure(p->port, &config) < 0) {
@@ -107,7 +108,8 @@ make_pool(struct app *app)
 	config.hugetlbfs = app->opt.huge_dir;
 	config.node = node_of(app);
 	if (config.node != BATON_NODE_ANY && baton_pool_create(app->ctx, &config, &app->pool) < 0) {
-		complain("no memory near the ports: %s; taking it from any NUMA node", baton_last_error());
+		complain("no memory near the ports: %s; taking it from any NUMA node",
+			 baton_last_error());
 		config.node = BATON_NODE_ANY;
 	}
 	if (!app->pool && baton_pool_create(app->ctx, &config, &app->pool) < 0) {
@@ -144,7 +146,8 @@ make_worker(struct app *app, struct lcore *lc, const struct lcore_id *id)
 static bool
 make_workers(struct app *app)
 {
-	unsigned first = app->opt.n_lcores > 1; /* one core alone is the main thread's, and forwards */
+	unsigned first =
+		app->opt.n_lcores > 1; /* one core alone is the main thread's, and forwards */
 
 	app->lcores = aligned_alloc(64, app->n_lcores * sizeof(*app->lcores));
 	if (!app->lcores) {
@@ -178,8 +181,8 @@ set_up_queue(struct app *app, unsigned port, unsigned index, bool tx)
 		return true;
 	q->queue = NULL;
 	q->stopped = false;
-	ret = tx ? baton_txq_setup(p->port, (uint16_t)index, &config, &q->queue) :
-		   baton_rxq_setup(p->port, (uint16_t)index, &config, &q->queue);
+	ret = tx ? baton_txq_setup(p->port, (uint16_t)index, &config, &q->queue)
+		 : baton_rxq_setup(p->port, (uint16_t)index, &config, &q->queue);
 	if (ret < 0) {
 		complain("port %u: %s", port, baton_last_error());
 		return false;

@@ -16,7 +16,7 @@
 
 #include "command.h"
 
-#define PROMPT		"testpmd> "
+#define PROMPT          "testpmd> "
 #define MAX_COMPLETIONS 64
 
 /* The editor's callback has no argument to carry it; libedit's own state is global, too. */

@@ -7,12 +7,13 @@
 
 #include "testpmd.h"
 
-#define COLUMNS 79
+#define COLUMNS  79
 #define MAX_RUNS 64 /* of memory that are listed */
 
-const char *const bounce_names[] = {
-	[BATON_BOUNCE_AUTO] = "auto", [BATON_BOUNCE_ALWAYS] = "always", [BATON_BOUNCE_NEVER] = "never", NULL
-};
+const char *const bounce_names[] = { [BATON_BOUNCE_AUTO] = "auto",
+				     [BATON_BOUNCE_ALWAYS] = "always",
+				     [BATON_BOUNCE_NEVER] = "never",
+				     NULL };
 
 /* Does the port's own "name,key=value,..." say something of @key? */
 static bool
@@ -92,10 +93,13 @@ run_line(const struct baton_reach_info *i)
 	char where[48], size[24] = "";
 
 	if (i->reach != BATON_REACH_DIRECT) {
-		printf("  %-20s %s\n", i->memory, i->reach == BATON_REACH_BOUNCE ? "bounced" : "refused");
+		printf("  %-20s %s\n", i->memory,
+		       i->reach == BATON_REACH_BOUNCE ? "bounced" : "refused");
 	} else {
-		snprintf(where, sizeof(where), "0x%" PRIx64 "-0x%" PRIx64, i->iova, i->iova + i->bytes - 1);
-		printf("  %-20s %-29s %9s  %s\n", i->memory, where, size_text(size, i->bytes), i->writable ? "read, write" : "read only");
+		snprintf(where, sizeof(where), "0x%" PRIx64 "-0x%" PRIx64, i->iova,
+			 i->iova + i->bytes - 1);
+		printf("  %-20s %-29s %9s  %s\n", i->memory, where, size_text(size, i->bytes),
+		       i->writable ? "read, write" : "read only");
 	}
 	wrapped(6, i->why);
 }
@@ -130,7 +134,8 @@ show_windows(const struct baton_port *port)
 	if (baton_port_get_reach(port, &config) < 0)
 		return;
 	for (unsigned i = 0; i < config.n_windows; i++)
-		printf("DMA window: 0x%" PRIx64 "-0x%" PRIx64 "\n", config.windows[i].start, config.windows[i].last);
+		printf("DMA window: 0x%" PRIx64 "-0x%" PRIx64 "\n", config.windows[i].start,
+		       config.windows[i].last);
 }
 
 void
@@ -149,7 +154,9 @@ reach_show(const struct app_port *p, const struct baton_port_info *info)
 	show_windows(p->port);
 	printf("DMA limits: %s\n", s.committed ? "committed, until port reset" : "not committed");
 	if (s.quarantined_slots)
-		printf("DMA slots in quarantine: %u, until the device is known to be done with them\n", s.quarantined_slots);
+		printf("DMA slots in quarantine: %u, until the device is known to be done with "
+		       "them\n",
+		       s.quarantined_slots);
 	if (info->state == BATON_PORT_STOPPED) {
 		printf("DMA memory: none while the port is stopped\n");
 		return;

@@ -54,8 +54,8 @@ show_info(const struct app *app, unsigned i)
 		printf("Times without its device: %u\n", p->lost);
 	baton_port_fault(p->port, &fault);
 	if (fault.count)
-		printf("Faults: %llu, the last a %s 0x%llx\n", (unsigned long long)fault.count, fault.write ? "write to" : "read of",
-		       (unsigned long long)fault.iova);
+		printf("Faults: %llu, the last a %s 0x%llx\n", (unsigned long long)fault.count,
+		       fault.write ? "write to" : "read of", (unsigned long long)fault.iova);
 	printf("Link status: %s\n", link.up ? "up" : "down");
 	link_speed(&link);
 	printf("Link duplex: %s\n", link.full_duplex ? "full-duplex" : "half-duplex");

@@ -46,10 +46,10 @@ sleep_check(struct app *app)
 			baton_queue_disarm(q->queue);
 		baton_worker_unbind(q->lcore->worker);
 		if (ret == -ENOTSUP) {
-			complain(
-				"--sleep-idle: port %u (%s) cannot wake a sleeping core: leave the option, or the "
-				"port, out",
-				s->rx_port, app->ports[s->rx_port].info.name);
+			complain("--sleep-idle: port %u (%s) cannot wake a sleeping core: leave "
+				 "the option, or the "
+				 "port, out",
+				 s->rx_port, app->ports[s->rx_port].info.name);
 			return false;
 		}
 	}

@@ -111,8 +111,8 @@ print_totals(const struct totals *t, bool sums)
 	printf("  RX-packets: %-14" PRIu64 " RX-dropped: %-14" PRIu64 "RX-total: %-" PRIu64 "\n",
 	       t->rx, t->missed, t->rx + t->missed);
 	if (sums) {
-		printf("  Bad-ipcsum: %-14" PRIu64 " Bad-l4csum: %-14" PRIu64
-		       "Bad-outer-l4csum: %-14d\n",
+		printf("  Bad-ipcsum: %-14" PRIu64 " Bad-l4csum: %-14" PRIu64 "Bad-outer-l4csum: "
+		       "%-14d\n",
 		       t->bad_ip, t->bad_l4, 0);
 		printf("  Bad-outer-ipcsum: %-14d\n", 0);
 	}
@@ -160,8 +160,14 @@ print_cycles(const struct app *app, const struct totals *all)
 	for (unsigned i = 0; i < app->n_lcores; i++)
 		cycles += app->lcores[i].cycles;
 	if (packets)
-		printf("\n  CPU cycles/packet=%.2F (total cycles=%" PRIu64
-		       " / total %s packets=%" PRIu64 ") at %.0f MHz Clock\n",
+		printf("\n  CPU cycles/packet=%.2F (total cycles=%" PRIu64 " / total %s "
+		       "packets=%" PRIu64 ") "
+		       "at "
+		       "%."
+		       "0f "
+		       "MHz "
+		       "Cloc"
+		       "k\n",
 		       (double)cycles / (double)packets, cycles, fwd_mode_name(app->opt.mode),
 		       packets, stats_mhz(app));
 }
@@ -175,8 +181,9 @@ print_sleeps(const struct app *app)
 	for (unsigned i = 0; i < app->n_lcores; i++) {
 		const struct lcore *lc = &app->lcores[i];
 
-		printf("  Core %u: sleeps: %" PRIu64 "  wake-ups by queues: %" PRIu64
-		       "  asleep: %.1f %% of the time\n",
+		printf("  Core %u: sleeps: %" PRIu64 "  wake-ups by queues: %" PRIu64 "  asleep: "
+		       "%.1f %% of "
+		       "the time\n",
 		       lc->id.id, lc->sleeps, lc->woken,
 		       ns ? 100.0 * (double)lc->slept_ns / (double)ns : 0);
 	}

@@ -45,7 +45,7 @@ struct lcore_id {
 
 /* What ports with a device have unless their own arguments say otherwise. */
 struct reach_options {
-	int bounce, confine; /* -1: not given */
+	int bounce, confine;            /* -1: not given */
 	unsigned dma_limit, ring_limit; /* 0: not given */
 	struct baton_iova_range windows[MAX_WINDOWS];
 	unsigned n_windows;
@@ -68,13 +68,13 @@ struct options {
 	bool retry;
 	unsigned retries, retry_us;
 	unsigned rxd, txd, rxq, txq; /* 0 descriptors: the driver's default */
-	unsigned queues;	     /* streams of a port: what both directions have */
+	unsigned queues;             /* streams of a port: what both directions have */
 	unsigned burst;
 	unsigned nb_cores;
 	unsigned total_mbufs; /* 0: as many as rings, caches and bursts need */
 	unsigned mbuf_size;   /* 0: the library's default */
 	unsigned mbcache;     /* 0: the library's default */
-	unsigned mtu;	      /* 0: the device's */
+	unsigned mtu;         /* 0: the device's */
 	uint16_t txpkts[MAX_TXSEGS];
 	unsigned n_txpkts;
 	unsigned stats_period;
@@ -95,13 +95,13 @@ struct stream_counts {
 /* One receive queue, and the transmit queue its packets leave by. Served by one forwarding core. */
 struct stream {
 	struct baton_queue *rxq, *txq; /* NULL: the port is closed */
-	unsigned rest;		       /* rounds to leave out, as its RX queue is stopped */
+	unsigned rest;                 /* rounds to leave out, as its RX queue is stopped */
 	unsigned rx_port, tx_port, queue;
 	bool tcp_hw, udp_hw; /* mode csum: leave the checksum to the device */
 	struct stream_counts counts;
-	uint64_t quota;	    /* txonly: packets still to send under --stop-after */
+	uint64_t quota;     /* txonly: packets still to send under --stop-after */
 	const char *failed; /* the burst that failed, "rx_burst" or "tx_burst"; release */
-	int error;	    /* its errno, negative */
+	int error;          /* its errno, negative */
 	char error_text[192];
 	bool reported;
 	/* The headers that txonly and tx_first send; csum uses its Ethernet addresses. */
@@ -117,11 +117,11 @@ struct lcore {
 	struct lcore_id id;
 	struct stream **streams; /* the live ones come first */
 	unsigned n_streams, n_live;
-	unsigned room;	   /* tokens of one rx_burst */
+	unsigned room;     /* tokens of one rx_burst */
 	unsigned max_room; /* what the longest packet of any port may need */
 	uint64_t cycles;
 	uint64_t sleeps, woken, slept_ns; /* --sleep-idle; relaxed */
-	struct pollfd *fds;		  /* --sleep-idle: one a stream, and wake_fd */
+	struct pollfd *fds;               /* --sleep-idle: one a stream, and wake_fd */
 	int wake_fd; /* --sleep-idle: an eventfd for the main thread; else -1 */
 	pthread_t thread;
 	bool running;
@@ -137,16 +137,17 @@ struct app_queue {
 	struct baton_queue *queue;
 	struct lcore *lcore; /* whose worker it is set up for */
 	struct lcore *want;  /* and whose it should be */
-	bool stopped;	     /* by hand */
+	bool stopped;        /* by hand */
 };
 
 struct app_port {
 	struct baton_port *port;     /* NULL: closed */
 	struct app_queue *rx, *tx;   /* opt.rxq and opt.txq of them */
 	struct baton_port_info info; /* as of the last start or stop */
-	struct baton_reach_summary reach; /* as of the last start; what is in quarantine as of the last stop */
-	struct port_snapshot shown;  /* what the last `show` said, for the rates */
-	struct baton_stats start;    /* at `start`, for the forward statistics */
+	/* As of the last start; what is in quarantine, as of the last stop. */
+	struct baton_reach_summary reach;
+	struct port_snapshot shown; /* what the last `show` said, for the rates */
+	struct baton_stats start;   /* at `start`, for the forward statistics */
 	struct stream_counts start_counts;
 	struct stream_counts counts; /* of streams that are no more */
 	struct baton_stats last;     /* taken before the port was closed */
@@ -155,7 +156,7 @@ struct app_port {
 	uint8_t macs[MAX_MACS][6]; /* mac_addr add */
 	unsigned n_macs;
 	bool tcp_hw, udp_hw; /* csum set */
-	bool quiet;	     /* we change its state: no need to be told */
+	bool quiet;          /* we change its state: no need to be told */
 	bool reconfigure;    /* the offloads it was configured with are others by now */
 	bool promisc, allmulti, promisc_set, allmulti_set;
 	unsigned lost; /* times its device went away */
@@ -178,14 +179,14 @@ struct app {
 
 	bool forwarding;
 	bool started_once;
-	uint32_t halt;	      /* relaxed atomic: HALT_*, the forwarding cores leave their loops */
+	uint32_t halt;        /* relaxed atomic: HALT_*, the forwarding cores leave their loops */
 	pthread_mutex_t lock; /* for the three that follow */
 	pthread_cond_t changed;
 	unsigned running; /* cores that have not ended */
 	unsigned paused;
 	uint64_t received; /* relaxed atomic: packets counted for --stop-after */
 	unsigned tx_first; /* bursts to send before forwarding begins */
-	int wake_fd;	   /* eventfd: a core has ended, or a signal came */
+	int wake_fd;       /* eventfd: a core has ended, or a signal came */
 	bool quit;
 	bool failed; /* something was reported that the exit status must tell */
 	uint64_t start_ns, start_tsc, forwarded_ns;
@@ -354,7 +355,7 @@ bool prompt_waits(void);
 /** After lines printed while the user may be typing. */
 void prompt_redraw(void);
 
-#define load_relaxed(p)	    __atomic_load_n(p, __ATOMIC_RELAXED)
+#define load_relaxed(p)     __atomic_load_n(p, __ATOMIC_RELAXED)
 #define store_relaxed(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
 
 /* The cycle counter the statistics count in. */

@@ -52,9 +52,9 @@ txonly_check(const struct app *app)
 	baton_pool_info(app->pool, &pool);
 	for (unsigned i = 0; i < app->opt.n_txpkts; i++)
 		if (app->opt.txpkts[i] > pool.data_len - pool.headroom) {
-			complain(
-				"--txpkts: a segment of %u bytes; a buffer has room for %u, see --mbuf-size",
-				app->opt.txpkts[i], pool.data_len - pool.headroom);
+			complain("--txpkts: a segment of %u bytes; a buffer has room for %u, see "
+				 "--mbuf-size",
+				 app->opt.txpkts[i], pool.data_len - pool.headroom);
 			return false;
 		}
 	for (unsigned i = 0; i < app->n_ports; i++) {

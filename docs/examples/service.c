@@ -37,7 +37,9 @@ static struct baton_port *
 open_port(struct baton_ctx *ctx, const char *devargs, struct baton_worker *worker,
 	  struct baton_pool *pool, struct baton_queue **rxq, struct baton_queue **txq)
 {
-	struct baton_port_config config = { .size = sizeof(config), .rx_queues = 1, .tx_queues = 1 };
+	struct baton_port_config config = { .size = sizeof(config),
+					    .rx_queues = 1,
+					    .tx_queues = 1 };
 	struct baton_queue_config rx = { .size = sizeof(rx), .worker = worker, .pool = pool };
 	struct baton_queue_config tx = { .size = sizeof(tx), .worker = worker };
 	struct baton_port *port;
@@ -84,7 +86,8 @@ main(int argc, char **argv)
 				swap_macs(baton_data(worker, tokens[i]));
 		/* What the ring has no room for is tried again: the tokens are still ours. */
 		for (int done = 0, ret; done < n; done += ret)
-			check(ret = baton_tx_burst(txq[1], tokens + done, (unsigned)(n - done)), "send");
+			check(ret = baton_tx_burst(txq[1], tokens + done, (unsigned)(n - done)),
+			      "send");
 		sent += n;
 	}
 

@@ -66,9 +66,10 @@ rx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 	unsigned done = 0, packets = 0;
 
 	if (baton_unlikely(n < q->max_segs))
-		return baton_err(
-			EINVAL, "%s rxq %u: rx_burst with room for %u tokens, a packet may have %u",
-			q->port->name, q->index, n, q->max_segs);
+		return baton_err(EINVAL,
+				 "%s rxq %u: rx_burst with room for %u tokens, a packet may have "
+				 "%u",
+				 q->port->name, q->index, n, q->max_segs);
 	while (n - done >= nq->segs) {
 		unsigned want = (n - done) / nq->segs * nq->segs;
 		unsigned max = DMA_BATCH / nq->segs * nq->segs, got;
@@ -163,7 +164,7 @@ null_open(struct baton_port *port, const struct port_arg *args, unsigned n)
 	port->info.default_descs = 512;
 	snprintf(port->info.detail, sizeof(port->info.detail), "%s%s%s",
 		 np->no_rx ? "receives nothing" : "receives packets of ",
-		 np->no_rx		     ? ""
+		 np->no_rx                   ? ""
 		 : port_arg(args, n, "size") ? port_arg(args, n, "size")
 					     : "64",
 		 np->no_rx ? "" : " bytes");
@@ -189,10 +190,10 @@ null_queue_setup(struct baton_port *port, struct baton_queue *q)
 	nq->room = q->pool->view.data_len - q->pool->view.headroom;
 	nq->segs = (nq->size + nq->room - 1) / nq->room;
 	if (nq->segs > MAX_SEGS)
-		return baton_err(
-			EINVAL,
-			"packets of %u bytes take %u buffers with room for %u; at most %u are possible",
-			nq->size, nq->segs, nq->room, MAX_SEGS);
+		return baton_err(EINVAL,
+				 "packets of %u bytes take %u buffers with room for %u; at most %u "
+				 "are possible",
+				 nq->size, nq->segs, nq->room, MAX_SEGS);
 	q->max_segs = (uint16_t)nq->segs;
 	return 0;
 }

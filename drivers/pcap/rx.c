@@ -23,11 +23,11 @@ next_of_file(struct pcap_port *pp, const uint8_t **frame, uint32_t *len)
 		return true;
 	}
 	if (ret != PCAP_ERROR_BREAK)
-		baton_log(
-			pp->port.ctx, BATON_LOG_WARN,
-			"%s: %s cannot be read beyond packet %llu: %s; no more is received from it",
-			pp->port.name, pp->rx_path, (unsigned long long)pp->number,
-			pcap_geterr(pp->in));
+		baton_log(pp->port.ctx, BATON_LOG_WARN,
+			  "%s: %s cannot be read beyond packet %llu: %s; no more is received from "
+			  "it",
+			  pp->port.name, pp->rx_path, (unsigned long long)pp->number,
+			  pcap_geterr(pp->in));
 	return false;
 }
 
@@ -58,9 +58,10 @@ store_frame(struct pcap_port *pp, const uint8_t *frame, uint32_t len)
 	bool ok;
 
 	if (s->n_bytes + len > MAX_STORE)
-		return baton_err(
-			EFBIG, "%s: infinite_rx=1 keeps the file in memory, at most %zu MiB of it",
-			pp->rx_path, MAX_STORE >> 20);
+		return baton_err(EFBIG,
+				 "%s: infinite_rx=1 keeps the file in memory, at most %zu MiB of "
+				 "it",
+				 pp->rx_path, MAX_STORE >> 20);
 	ok = grow(&bytes, &s->cap_bytes, s->n_bytes + len, 1);
 	s->bytes = bytes;
 	ok = ok && grow(&frames, &s->cap_frames, s->n_frames + 1, sizeof(*s->frames));
@@ -202,9 +203,10 @@ pcap_rx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 	uint64_t bytes = 0;
 
 	if (baton_unlikely(n < q->max_segs))
-		return baton_err(
-			EINVAL, "%s rxq %u: rx_burst with room for %u tokens, a packet may have %u",
-			q->port->name, q->index, n, q->max_segs);
+		return baton_err(EINVAL,
+				 "%s rxq %u: rx_burst with room for %u tokens, a packet may have "
+				 "%u",
+				 q->port->name, q->index, n, q->max_segs);
 	while (done < n && fetch(pp, q)) {
 		unsigned segs = (pp->frame_len + room - 1) / room;
 

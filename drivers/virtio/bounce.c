@@ -74,7 +74,8 @@ virtq_slots_attach(struct virtq *vq, struct virtio_dev *vd, uint32_t first)
 	return vq->slot_cache ? 0 : -ENOMEM;
 }
 
-/* Each queue of those that share slots posts as many as any other, so none is without. Return: how many it has, in its shadow. */
+/* Each queue of those that share slots posts as many as any other, so none is without. Return: how
+ * many it has, in its shadow. */
 static uint32_t
 take_share(struct virtq *vq)
 {
@@ -98,7 +99,8 @@ virtq_slots_fill(struct virtq *vq)
 		if (!vq->slot_of)
 			vq->shadow[i] = vq->slot0 + i;
 		vq->order[i] = (uint16_t)i;
-		vq->desc[i] = (struct vring_desc){ .len = htole32(vq->posted_len), .flags = htole16(VRING_DESC_F_WRITE) };
+		vq->desc[i] = (struct vring_desc){ .len = htole32(vq->posted_len),
+						   .flags = htole16(VRING_DESC_F_WRITE) };
 		if (i < n)
 			vq->desc[i].addr = htole64(dma_slot_iova(vq->slots, vq->shadow[i]));
 	}

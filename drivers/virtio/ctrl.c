@@ -4,9 +4,9 @@
 
 #include "ctrl.h"
 
-#define RING_SIZE   4
-#define TIMEOUT_MS  200 /* for an answer; less when the port's timeout is */
-#define DATA_MAX    (8 + CTRL_MACS * 6)
+#define RING_SIZE     4
+#define TIMEOUT_MS    200 /* for an answer; less when the port's timeout is */
+#define DATA_MAX      (8 + CTRL_MACS * 6)
 #define LAST_CALLABLE 255 /* SET_VRING_KICK has 8 bits for a ring's number */
 
 enum { CLASS_RX, CLASS_MAC, CLASS_VLAN, CLASS_MQ = 4 };
@@ -15,7 +15,8 @@ enum { MAC_TABLE_SET, MAC_ADDR_SET };
 enum { VLAN_ADD, VLAN_DEL };
 enum { ACK_OK, ACK_ERR, ACK_NONE = 0xff };
 
-/* What the device sees: a ring, a command, and where it puts the status. The device may write to the last two lines. */
+/* What the device sees: a ring, a command, and where it puts the status. The device may write to
+ * the last two lines. */
 struct virtio_ctrl_block {
 	struct vring_desc desc[RING_SIZE];
 	uint8_t avail[6 + 2 * RING_SIZE] __attribute__((aligned(16)));
@@ -68,7 +69,8 @@ make_fds(struct virtio_ctrl *c)
 		c->has_fds = 1;
 		return 0;
 	}
-	baton_err(errno, "no eventfd for the control queue: %s; if descriptors ran out, raise `ulimit -n`",
+	baton_err(errno,
+		  "no eventfd for the control queue: %s; if descriptors ran out, raise `ulimit -n`",
 		  strerror(errno));
 	if (c->vq.kick_fd >= 0)
 		close(c->vq.kick_fd);
@@ -84,7 +86,9 @@ ring_start(struct virtio_dev *vd)
 	int ret;
 
 	if (vring > LAST_CALLABLE && vd->tp == &vhost_user_transport)
-		return baton_err(ENOTSUP, "the control queue would be ring %llu, which vhost-user has no number for",
+		return baton_err(ENOTSUP,
+				 "the control queue would be ring %llu, which vhost-user has no "
+				 "number for",
 				 (unsigned long long)vring);
 	ret = make_fds(c);
 	if (ret < 0)
@@ -118,10 +122,11 @@ virtio_ctrl_stop(struct virtio_dev *vd)
 		return;
 	snprintf(why, sizeof(why), "%s", baton_last_error());
 	c->state = CTRL_DEAD;
-	/* A backend that does not answer that is disconnected; nothing of the application's was in this ring. */
+	/* A backend that does not answer that is disconnected; nothing of the application's was in
+	 * this ring. */
 	if (vd->tp->ring_stop(vd, &c->vq) < 0)
-		baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: the control queue does not stop: %s", vd->port.name,
-			  baton_last_error());
+		baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: the control queue does not stop: %s",
+			  vd->port.name, baton_last_error());
 	baton_err(EIO, "%s", why);
 }
 
@@ -145,15 +150,18 @@ post(struct virtio_dev *vd, uint32_t len)
 	struct virtq *vq = &c->vq;
 	uint64_t iova = vd->ring_iova + c->offset;
 
-	vq->desc[0] = (struct vring_desc){ .addr = htole64(iova + offsetof(struct virtio_ctrl_block, class)),
+	vq->desc[0] = (struct vring_desc){ .addr = htole64(iova + offsetof(struct virtio_ctrl_block,
+									   class)),
 					   .len = htole32(2),
 					   .flags = htole16(VRING_DESC_F_NEXT),
 					   .next = htole16(1) };
-	vq->desc[1] = (struct vring_desc){ .addr = htole64(iova + offsetof(struct virtio_ctrl_block, data)),
+	vq->desc[1] = (struct vring_desc){ .addr = htole64(
+						   iova + offsetof(struct virtio_ctrl_block, data)),
 					   .len = htole32(len),
 					   .flags = htole16(VRING_DESC_F_NEXT),
 					   .next = htole16(2) };
-	vq->desc[2] = (struct vring_desc){ .addr = htole64(iova + offsetof(struct virtio_ctrl_block, ack)),
+	vq->desc[2] = (struct vring_desc){ .addr = htole64(iova +
+							   offsetof(struct virtio_ctrl_block, ack)),
 					   .len = htole32(1),
 					   .flags = htole16(VRING_DESC_F_WRITE) };
 	shared_store_byte(&c->block->ack, ACK_NONE);
@@ -182,7 +190,8 @@ wait_used(struct virtio_dev *vd)
 	return true;
 }
 
-/* One command is out, so one completion of descriptor 0 with the status's byte is the only one that is right. */
+/* One command is out, so one completion of descriptor 0 with the status's byte is the only one that
+ * is right. */
 static int
 check_used(struct virtio_dev *vd)
 {
@@ -195,7 +204,10 @@ check_used(struct virtio_dev *vd)
 	if (!MUST(ctrl_count, n == 1))
 		return baton_err(EIO, "the device completed %u commands, 1 was there", n);
 	if (!MUST(ctrl_id, id == 0))
-		return baton_err(EIO, "the device completed descriptor %u of the control queue, which was not there", id);
+		return baton_err(EIO,
+				 "the device completed descriptor %u of the control queue, which "
+				 "was not there",
+				 id);
 	if (!MUST(ctrl_len, len == 1))
 		return baton_err(EIO, "the device wrote %u bytes of status, 1 was there", len);
 	vq->used_idx = idx;
@@ -212,9 +224,11 @@ transact(struct virtio_dev *vd, const char *what, uint32_t len)
 
 	post(vd, len);
 	if (!wait_used(vd)) {
-		ret = baton_err(ETIMEDOUT, "%s: %s offers a control queue but does not serve it: no answer "
-					   "within %u ms",
-				what, vd->where, vd->timeout_ms < TIMEOUT_MS ? vd->timeout_ms : TIMEOUT_MS);
+		ret = baton_err(ETIMEDOUT,
+				"%s: %s offers a control queue but does not serve it: no answer "
+				"within %u ms",
+				what, vd->where,
+				vd->timeout_ms < TIMEOUT_MS ? vd->timeout_ms : TIMEOUT_MS);
 		give_up(vd);
 		return ret;
 	}
@@ -237,19 +251,21 @@ can(const struct virtio_dev *vd, uint64_t feature, const char *what)
 {
 	if ((vd->features & VIRTIO_NET_F_CTRL_VQ) && (vd->features & feature))
 		return 0;
-	return baton_err(ENOTSUP, "%s: %s has no control queue for that; it passes on everything", what,
-			 vd->where);
+	return baton_err(ENOTSUP, "%s: %s has no control queue for that; it passes on everything",
+			 what, vd->where);
 }
 
 static int
-command(struct virtio_dev *vd, const char *what, uint8_t class, uint8_t command, const void *data, uint32_t len)
+command(struct virtio_dev *vd, const char *what, uint8_t class, uint8_t command, const void *data,
+	uint32_t len)
 {
 	struct virtio_ctrl *c = &vd->ctrl;
 	int ret;
 
 	if (c->state == CTRL_DEAD)
-		return baton_err(ENOTSUP, "%s: %s offers a control queue but does not serve it: it is asked "
-					  "again when the port was stopped and started",
+		return baton_err(ENOTSUP,
+				 "%s: %s offers a control queue but does not serve it: it is asked "
+				 "again when the port was stopped and started",
 				 what, vd->where);
 	if (c->state == CTRL_UNUSED && (ret = ring_start(vd)) < 0)
 		return ret;
@@ -289,7 +305,8 @@ send_macs(struct virtio_dev *vd, const uint8_t (*macs)[6], unsigned n)
 		count = htole32(count);
 		memcpy(table, &count, sizeof(count));
 	}
-	return command(vd, "table of addresses", CLASS_MAC, MAC_TABLE_SET, data, (uint32_t)(p - data));
+	return command(vd, "table of addresses", CLASS_MAC, MAC_TABLE_SET, data,
+		       (uint32_t)(p - data));
 }
 
 static int
@@ -297,7 +314,8 @@ send_vlan(struct virtio_dev *vd, uint16_t vid, bool on)
 {
 	le16 data = htole16(vid);
 
-	return command(vd, "VLAN filter", CLASS_VLAN, on ? VLAN_ADD : VLAN_DEL, &data, sizeof(data));
+	return command(vd, "VLAN filter", CLASS_VLAN, on ? VLAN_ADD : VLAN_DEL, &data,
+		       sizeof(data));
 }
 
 int
@@ -360,7 +378,9 @@ virtio_ctrl_mac(struct baton_port *port, const uint8_t mac[6])
 	if (ret < 0)
 		return ret;
 	if (!port->started || port->away)
-		return baton_err(ENETDOWN, "%s: its device takes no commands now: start the port first", port->name);
+		return baton_err(ENETDOWN,
+				 "%s: its device takes no commands now: start the port first",
+				 port->name);
 	ret = command(vd, "MAC address", CLASS_MAC, MAC_ADDR_SET, mac, 6);
 	if (ret < 0)
 		return ret;
@@ -390,9 +410,10 @@ replay(struct virtio_dev *vd)
 	int ret = 0, r;
 
 	for (int mode = PORT_RX_PROMISC; mode <= PORT_RX_ALLMULTI; mode++)
-		if (c->rx_mode[mode] && (r = send_rx_mode(vd, (enum port_rx_mode)mode, c->rx_mode[mode] == CTRL_ON)) < 0)
+		if (c->rx_mode[mode] && (r = send_rx_mode(vd, (enum port_rx_mode)mode,
+							  c->rx_mode[mode] == CTRL_ON)) < 0)
 			ret = r;
-	if (c->n_macs && (r = send_macs(vd, (const uint8_t (*)[6])c->macs, c->n_macs)) < 0)
+	if (c->n_macs && (r = send_macs(vd, (const uint8_t(*)[6])c->macs, c->n_macs)) < 0)
 		ret = r;
 	if (memcmp(c->mac, none, 6) != 0) {
 		r = command(vd, "MAC address", CLASS_MAC, MAC_ADDR_SET, c->mac, 6);
@@ -409,6 +430,7 @@ void
 virtio_ctrl_replay(struct virtio_dev *vd)
 {
 	if ((vd->features & VIRTIO_NET_F_CTRL_VQ) && replay(vd) < 0)
-		baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: not all filters are as they were before: %s", vd->port.name,
+		baton_log(vd->port.ctx, BATON_LOG_WARN,
+			  "%s: not all filters are as they were before: %s", vd->port.name,
 			  baton_last_error());
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The control queue (virtio 1.2, section 5.1.6.5): receive modes, addresses, VLANs. Control thread only.
+ * The control queue (virtio 1.2, section 5.1.6.5): receive modes, addresses, VLANs. Control thread
+ * only.
  *
- * Some backends offer a control queue and serve none (DPDK 22.11's vhost). So its ring is made known to the device with the first
- * command only, and a command that is not answered ends the queue's use until the port is started again.
+ * Some backends offer a control queue and serve none (DPDK 22.11's vhost). So its ring is made
+ * known to the device with the first command only, and a command that is not answered ends the
+ * queue's use until the port is started again.
  */
 #ifndef VIRTIO_CTRL_H
 #define VIRTIO_CTRL_H
@@ -11,9 +13,11 @@
 #include "virtio.h"
 
 #define CTRL_FEATURES                                                                              \
-	(VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_CTRL_VLAN | VIRTIO_NET_F_CTRL_MAC_ADDR)
+	(VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_CTRL_VLAN |                    \
+	 VIRTIO_NET_F_CTRL_MAC_ADDR)
 
-/** Bytes of the ring memory it takes, and giving it its part of that: the device knows nothing of it yet. */
+/** Bytes of the ring memory it takes, and giving it its part of that: the device knows nothing of
+ * it yet. */
 size_t virtio_ctrl_bytes(void);
 void virtio_ctrl_attach(struct virtio_dev *vd, size_t offset);
 
@@ -23,13 +27,15 @@ int virtio_ctrl_start(struct virtio_dev *vd);
 /** Have the device use @n queue pairs (5.1.6.5.5). Over vhost-user, enabling the rings says it. */
 int virtio_ctrl_pairs(struct virtio_dev *vd, uint16_t n);
 
-/** Make the device let go, before the port's other rings are stopped or after the device is gone. */
+/** Make the device let go, before the port's other rings are stopped or after the device is gone.
+ */
 void virtio_ctrl_stop(struct virtio_dev *vd);
 
 /** Forget what the user asked for, close the descriptors. */
 void virtio_ctrl_release(struct virtio_dev *vd);
 
-/** Tell a device that was just started what the user asked for before. What it refuses is logged. */
+/** Tell a device that was just started what the user asked for before. What it refuses is logged.
+ */
 void virtio_ctrl_replay(struct virtio_dev *vd);
 
 /* Of struct port_ops. */

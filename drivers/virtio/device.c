@@ -9,31 +9,24 @@
 #define DRAIN_MS 100 /* for TX at stop; less when the port's deadline is shorter */
 
 static const char *const pci_arg_names[] = {
-	"ioas",	      /* auto, iommufd, type1, compat, noiommu, flat: the address space's backend */
-	"mac",
-	"mrg_rxbuf",
-	"in_order",
-	"queue_size",
-	"queues",
-	"vectorized",
-	"packed_vq",
-	NULL,
+	"ioas", /* auto, iommufd, type1, compat, noiommu, flat: the address space's backend */
+	"mac",  "mrg_rxbuf", "in_order", "queue_size", "queues", "vectorized", "packed_vq", NULL,
 };
 
 static const char *const arg_names[] = {
-	"path",	      /* the backend's socket */
-	"mac",	      /* our address, when the device has none */
-	"mrg_rxbuf",  /* 0: one buffer per received packet */
-	"in_order",   /* 0: do not use VIRTIO_F_IN_ORDER */
-	"queue_size", /* default ring size */
-	"queues",     /* queue pairs */
-	"timeout",    /* ms to wait for a reply */
-	"server",     /* 1: listen at path, and let the backend connect */
-	"wait",	      /* server=1: ms to wait for the first backend */
-	"reconnect",  /* 0: a backend that goes away is gone for good */
+	"path",           /* the backend's socket */
+	"mac",            /* our address, when the device has none */
+	"mrg_rxbuf",      /* 0: one buffer per received packet */
+	"in_order",       /* 0: do not use VIRTIO_F_IN_ORDER */
+	"queue_size",     /* default ring size */
+	"queues",         /* queue pairs */
+	"timeout",        /* ms to wait for a reply */
+	"server",         /* 1: listen at path, and let the backend connect */
+	"wait",           /* server=1: ms to wait for the first backend */
+	"reconnect",      /* 0: a backend that goes away is gone for good */
 	"iommu_platform", /* 1: only a backend that translates addresses will do; 0: it shall not */
-	"vectorized", /* 0: one packet at a time, whatever the CPU has */
-	"packed_vq",  /* DPDK's name: split rings only */
+	"vectorized",     /* 0: one packet at a time, whatever the CPU has */
+	"packed_vq",      /* DPDK's name: split rings only */
 	NULL,
 };
 
@@ -56,7 +49,8 @@ parse_features(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 	    (ret = arg_switch(args, n, "vectorized", &vectorized)) < 0)
 		return ret;
 	if (packed)
-		return baton_err(ENOTSUP, "packed_vq=1: this driver has split rings only; leave packed_vq out");
+		return baton_err(ENOTSUP, "packed_vq=1: this driver has split rings only; leave "
+					  "packed_vq out");
 	vd->scalar = !vectorized;
 	vd->forbidden = (mrg ? 0 : VIRTIO_NET_F_MRG_RXBUF) | (in_order ? 0 : VIRTIO_F_IN_ORDER);
 	return 0;
@@ -90,12 +84,18 @@ static const struct {
 	uint64_t bit;
 	const char *name;
 } feature_names[] = {
-	{ VIRTIO_F_ACCESS_PLATFORM, "ACCESS_PLATFORM" }, { VIRTIO_F_ORDER_PLATFORM, "ORDER_PLATFORM" },
-	{ VIRTIO_F_RING_RESET, "RING_RESET" },		 { VIRTIO_NET_F_MRG_RXBUF, "MRG_RXBUF" },
-	{ VIRTIO_F_IN_ORDER, "IN_ORDER" },		 { VIRTIO_NET_F_STATUS, "STATUS" },
-	{ VIRTIO_NET_F_MAC, "MAC" },			 { VIRTIO_NET_F_MTU, "MTU" },
-	{ VIRTIO_NET_F_MQ, "MQ" },			 { VIRTIO_NET_F_CTRL_VQ, "CTRL_VQ" },
-	{ VIRTIO_NET_F_CSUM, "CSUM" },			 { VIRTIO_NET_F_GUEST_CSUM, "GUEST_CSUM" },
+	{ VIRTIO_F_ACCESS_PLATFORM, "ACCESS_PLATFORM" },
+	{ VIRTIO_F_ORDER_PLATFORM, "ORDER_PLATFORM" },
+	{ VIRTIO_F_RING_RESET, "RING_RESET" },
+	{ VIRTIO_NET_F_MRG_RXBUF, "MRG_RXBUF" },
+	{ VIRTIO_F_IN_ORDER, "IN_ORDER" },
+	{ VIRTIO_NET_F_STATUS, "STATUS" },
+	{ VIRTIO_NET_F_MAC, "MAC" },
+	{ VIRTIO_NET_F_MTU, "MTU" },
+	{ VIRTIO_NET_F_MQ, "MQ" },
+	{ VIRTIO_NET_F_CTRL_VQ, "CTRL_VQ" },
+	{ VIRTIO_NET_F_CSUM, "CSUM" },
+	{ VIRTIO_NET_F_GUEST_CSUM, "GUEST_CSUM" },
 };
 
 static void
@@ -108,9 +108,11 @@ describe(struct virtio_dev *vd)
 	if (vd->tp == &virtio_pci_transport)
 		snprintf(text, room, "virtio-net PCI %s on %s", vd->vp.bdf, vd->vp.space);
 	else
-		snprintf(text, room, "vhost-user at %s%s", vd->vu.path, vd->vu.server ? " (server)" : "");
+		snprintf(text, room, "vhost-user at %s%s", vd->vu.path,
+			 vd->vu.server ? " (server)" : "");
 	len = strlen(text);
-	snprintf(text + len, room - len, ", split ring, %llu queue pairs, VERSION_1", (unsigned long long)vd->max_pairs);
+	snprintf(text + len, room - len, ", split ring, %llu queue pairs, VERSION_1",
+		 (unsigned long long)vd->max_pairs);
 	for (unsigned i = 0; i < sizeof(feature_names) / sizeof(feature_names[0]); i++) {
 		len = strlen(text);
 		if (vd->first & feature_names[i].bit)
@@ -146,12 +148,16 @@ limit_queues(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 	if (ret < 0)
 		return ret;
 	if (queues > pairs)
-		return baton_err(EINVAL, "queues=%llu: %s has %llu queue pairs%s: start it with more",
+		return baton_err(EINVAL,
+				 "queues=%llu: %s has %llu queue pairs%s: start it with more",
 				 (unsigned long long)queues, vd->where, (unsigned long long)pairs,
-				 vd->offered & VIRTIO_NET_F_MQ ? "" : " (it does not offer VIRTIO_NET_F_MQ)");
+				 vd->offered & VIRTIO_NET_F_MQ ? ""
+							       : " (it does not offer "
+								 "VIRTIO_NET_F_MQ)");
 	if (queues)
 		pairs = queues;
-	info->max_rx_queues = info->max_tx_queues = (uint16_t)(pairs < BATON_MAX_QUEUES ? pairs : BATON_MAX_QUEUES);
+	info->max_rx_queues = info->max_tx_queues =
+		(uint16_t)(pairs < BATON_MAX_QUEUES ? pairs : BATON_MAX_QUEUES);
 	return 0;
 }
 
@@ -159,8 +165,9 @@ static int
 device_open(struct baton_port *port, const struct port_arg *args, unsigned n)
 {
 	struct virtio_dev *vd = virtio_of(port);
-	uint64_t wanted = VIRTIO_F_VERSION_1 | VIRTIO_F_IN_ORDER | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_MQ |
-			  VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM | CTRL_FEATURES;
+	uint64_t wanted = VIRTIO_F_VERSION_1 | VIRTIO_F_IN_ORDER | VIRTIO_NET_F_MRG_RXBUF |
+			  VIRTIO_NET_F_MQ | VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM |
+			  CTRL_FEATURES;
 	int ret = parse_args(vd, args, n);
 
 	if (ret < 0)
@@ -225,7 +232,8 @@ reach_memory(struct virtio_dev *vd)
 {
 	struct baton_port *port = &vd->port;
 	struct dma_reach *reach = &port->reach;
-	bool needed[BATON_MAX_POOLS] = { false }; /* whose buffers the device fills: those of the RX queues */
+	/* The pools of the RX queues: the device fills their buffers. */
+	bool needed[BATON_MAX_POOLS] = { false };
 	int ret;
 
 	memset(port->views, 0, sizeof(port->views));
@@ -235,7 +243,8 @@ reach_memory(struct virtio_dev *vd)
 	if (ret < 0)
 		return ret;
 	ret = map_slots(vd);
-	if ((ret == -ENOSPC || reach->rx.shared || reach->tx.shared) && dma_reach_yield(reach, needed, port->views)) {
+	if ((ret == -ENOSPC || reach->rx.shared || reach->tx.shared) &&
+	    dma_reach_yield(reach, needed, port->views)) {
 		dma_reach_drop_slots(reach, true, NULL); /* nobody has been told of them */
 		ret = map_slots(vd);
 	}
@@ -286,7 +295,8 @@ make_rings(struct virtio_dev *vd)
 	return 0;
 }
 
-/* What went into quarantine: buffers the rings held, and all slots there are, since their memory goes there as one. */
+/* What went into quarantine: buffers the rings held, and all slots there are, since their memory
+ * goes there as one. */
 struct held {
 	unsigned bufs, slots;
 };
@@ -320,8 +330,10 @@ quarantined(struct virtio_dev *vd, struct held held)
 	snprintf(why, sizeof(why), "%s", baton_last_error());
 	if (held.slots)
 		snprintf(slots, sizeof(slots), " and %u slots", held.slots);
-	return baton_err(ETIMEDOUT, "%u buffers%s are quarantined, since the device did not confirm that it let go: %s", held.bufs,
-			 slots, why);
+	return baton_err(ETIMEDOUT,
+			 "%u buffers%s are quarantined, since the device did not confirm that it "
+			 "let go: %s",
+			 held.bufs, slots, why);
 }
 
 static int
@@ -452,7 +464,9 @@ device_queue_start(struct baton_queue *q)
 	int ret;
 
 	if (vq->stuck)
-		return baton_err(EIO, "the device has not confirmed that it stopped, with %u buffers in the ring: stop the port",
+		return baton_err(EIO,
+				 "the device has not confirmed that it stopped, with %u buffers in "
+				 "the ring: stop the port",
 				 virtq_in_flight(q));
 	q->stopped = 0; /* for prepare() */
 	ret = prepare(q->port, vq);
@@ -461,7 +475,8 @@ device_queue_start(struct baton_queue *q)
 		return ret;
 	ret = vd->tp->ring_start(vd, vq);
 	if (ret < 0) {
-		/* It may know the ring already. If it cannot be asked, it is away, and device_lost() sees to the ring. */
+		/* It may know the ring already. If it cannot be asked, it is away, and
+		 * device_lost() sees to the ring. */
 		vq->stuck = vd->tp->ring_stop(vd, vq) < 0;
 		if (!vq->stuck)
 			clear_ring(vd, vq);
@@ -496,17 +511,28 @@ device_xstats(const struct baton_port *port, struct port_xstats *list)
 {
 	const struct virtio_dev *vd = (const struct virtio_dev *)(const void *)port;
 
-	port_xstat(list, vd->tp == &virtio_pci_transport ? vd->vp.recoveries : vd->vu.reconnects, "reconnects");
+	port_xstat(list, vd->tp == &virtio_pci_transport ? vd->vp.recoveries : vd->vu.reconnects,
+		   "reconnects");
 	if (vd->tp == &vhost_user_transport)
 		vhost_xstats(vd, list);
 	for (unsigned i = 0; i < port->info.tx_queues; i++)
-		port_xstat(list, __atomic_load_n(&virtq_of_const(port->txq[i])->kicks, __ATOMIC_RELAXED), "tx_q%u_kicks", i);
+		port_xstat(list,
+			   __atomic_load_n(&virtq_of_const(port->txq[i])->kicks, __ATOMIC_RELAXED),
+			   "tx_q%u_kicks", i);
 	for (unsigned i = 0; i < port->info.rx_queues; i++)
-		port_xstat(list, __atomic_load_n(&virtq_of_const(port->rxq[i])->kicks, __ATOMIC_RELAXED), "rx_q%u_kicks", i);
+		port_xstat(list,
+			   __atomic_load_n(&virtq_of_const(port->rxq[i])->kicks, __ATOMIC_RELAXED),
+			   "rx_q%u_kicks", i);
 	for (unsigned i = 0; i < port->info.tx_queues; i++)
-		port_xstat(list, __atomic_load_n(&virtq_of_const(port->txq[i])->no_slot, __ATOMIC_RELAXED), "tx_q%u_no_slot", i);
+		port_xstat(list,
+			   __atomic_load_n(&virtq_of_const(port->txq[i])->no_slot,
+					   __ATOMIC_RELAXED),
+			   "tx_q%u_no_slot", i);
 	for (unsigned i = 0; i < port->info.rx_queues; i++)
-		port_xstat(list, __atomic_load_n(&virtq_of_const(port->rxq[i])->no_slot, __ATOMIC_RELAXED), "rx_q%u_no_slot", i);
+		port_xstat(list,
+			   __atomic_load_n(&virtq_of_const(port->rxq[i])->no_slot,
+					   __ATOMIC_RELAXED),
+			   "rx_q%u_no_slot", i);
 }
 
 const struct port_ops virtio_port_ops = {
@@ -540,13 +566,16 @@ const struct port_ops virtio_port_ops = {
 const struct baton_driver virtio_user_driver = {
 	.name = "net_virtio_user",
 	.args = arg_names,
-	.summary = "virtio-net over vhost-user: path=SOCKET[,server=1][,queues=N][,mac=..][,mrg_rxbuf=0][,in_order=0][,queue_size=N]",
+	.summary = "virtio-net over vhost-user: "
+		   "path=SOCKET[,server=1][,queues=N][,mac=..][,mrg_rxbuf=0][,in_order=0][,queue_"
+		   "size=N]",
 	.dma = true,
 	.ops = &virtio_port_ops,
 	.priv = &vhost_user_transport,
 };
 
-/* Section 4.1.2.1: modern devices are 0x1040 + 1; a transitional one must have the modern structures too. */
+/* Section 4.1.2.1: modern devices are 0x1040 + 1; a transitional one must have the modern
+ * structures too. */
 static const struct pci_id pci_ids[] = {
 	{ 0x1af4, 0x1041 },
 	{ 0x1af4, 0x1000 },
@@ -556,7 +585,8 @@ static const struct pci_id pci_ids[] = {
 const struct baton_driver virtio_driver = {
 	.name = "net_virtio",
 	.args = pci_arg_names,
-	.summary = "virtio-net over PCI: by address, 0000:00:03.0[,ioas=auto][,queues=N][,mrg_rxbuf=0][,in_order=0][,queue_size=N]",
+	.summary = "virtio-net over PCI: by address, "
+		   "0000:00:03.0[,ioas=auto][,queues=N][,mrg_rxbuf=0][,in_order=0][,queue_size=N]",
 	.dma = true,
 	.ops = &virtio_port_ops,
 	.pci_ids = pci_ids,

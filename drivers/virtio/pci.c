@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The PCI transport of modern virtio devices (virtio 1.2, sections 3.1.1, 4.1): opening the device, features, configuration space,
- * events. Its queues: pci_queue.c.
+ * The PCI transport of modern virtio devices (virtio 1.2, sections 3.1.1, 4.1): opening the device,
+ * features, configuration space, events. Its queues: pci_queue.c.
  */
 #include <sys/epoll.h>
 
@@ -31,7 +31,8 @@ read_fields(const struct virtio_dev *vd, struct virtio_net_config *c)
 	if (vd->offered & VIRTIO_NET_F_STATUS)
 		c->status = pci_read16(r, offsetof(struct virtio_net_config, status));
 	if (vd->offered & VIRTIO_NET_F_MQ)
-		c->max_virtqueue_pairs = pci_read16(r, offsetof(struct virtio_net_config, max_virtqueue_pairs));
+		c->max_virtqueue_pairs =
+			pci_read16(r, offsetof(struct virtio_net_config, max_virtqueue_pairs));
 	if (vd->offered & VIRTIO_NET_F_MTU)
 		c->mtu = pci_read16(r, offsetof(struct virtio_net_config, mtu));
 }
@@ -50,8 +51,10 @@ read_config(const struct virtio_dev *vd, struct virtio_net_config *c)
 		if (COMMON_READ8(vp, config_generation) == before)
 			return 0;
 	}
-	return baton_err(EPROTO, "%s changed its configuration %u times while it was read: it is broken or lies", vd->where,
-			 GENERATIONS);
+	return baton_err(EPROTO,
+			 "%s changed its configuration %u times while it was read: it is broken or "
+			 "lies",
+			 vd->where, GENERATIONS);
 }
 
 /* Does the device have the fields of the features it offers? */
@@ -63,15 +66,19 @@ check_config_len(const struct virtio_dev *vd)
 		size_t end;
 		const char *name;
 	} fields[] = {
-		{ VIRTIO_NET_F_STATUS, offsetof(struct virtio_net_config, max_virtqueue_pairs), "STATUS" },
+		{ VIRTIO_NET_F_STATUS, offsetof(struct virtio_net_config, max_virtqueue_pairs),
+		  "STATUS" },
 		{ VIRTIO_NET_F_MQ, offsetof(struct virtio_net_config, mtu), "MQ" },
 		{ VIRTIO_NET_F_MTU, sizeof(struct virtio_net_config), "MTU" },
 	};
 
 	for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		if ((vd->offered & fields[i].feature) && !has_field(&vd->vp, fields[i].end))
-			return baton_err(EPROTO, "%s offers VIRTIO_NET_F_%s, but its configuration space of %u bytes ends before "
-						  "that field: it is broken or lies", vd->where, fields[i].name, vd->vp.config.len);
+			return baton_err(EPROTO,
+					 "%s offers VIRTIO_NET_F_%s, but its configuration space "
+					 "of %u bytes ends before "
+					 "that field: it is broken or lies",
+					 vd->where, fields[i].name, vd->vp.config.len);
 	return 0;
 }
 
@@ -88,14 +95,16 @@ take_config(struct virtio_dev *vd)
 	vd->link = !(vd->offered & VIRTIO_NET_F_STATUS) || (c.status & VIRTIO_NET_S_LINK_UP);
 	vd->max_pairs = vd->offered & VIRTIO_NET_F_MQ ? c.max_virtqueue_pairs : 1;
 	if (!MUST(pci_pairs, vd->max_pairs >= 1 && vd->max_pairs <= 0x8000))
-		return baton_err(EPROTO, "%s says it has %llu queue pairs; 1 to 32,768 are possible", vd->where,
-				 (unsigned long long)vd->max_pairs);
+		return baton_err(EPROTO,
+				 "%s says it has %llu queue pairs; 1 to 32,768 are possible",
+				 vd->where, (unsigned long long)vd->max_pairs);
 	if ((vd->offered & VIRTIO_NET_F_MAC) && MUST(pci_mac, !(c.mac[0] & 1)))
 		memcpy(info->mac, c.mac, 6);
 	if (!(vd->offered & VIRTIO_NET_F_MTU))
 		return 0;
 	if (!MUST(pci_mtu, c.mtu >= BATON_MIN_MTU))
-		return baton_err(EPROTO, "%s says its MTU is %u; at least %u is possible", vd->where, c.mtu, BATON_MIN_MTU);
+		return baton_err(EPROTO, "%s says its MTU is %u; at least %u is possible",
+				 vd->where, c.mtu, BATON_MIN_MTU);
 	info->max_mtu = c.mtu < BATON_MAX_MTU ? c.mtu : BATON_MAX_MTU;
 	if (!vd->port.mtu_set)
 		info->mtu = info->max_mtu;
@@ -119,13 +128,20 @@ static int
 check_features(struct virtio_dev *vd)
 {
 	if (!(vd->offered & VIRTIO_F_VERSION_1))
-		return baton_err(ENOTSUP, "%s offers features %#llx, without VIRTIO_F_VERSION_1 (bit 32): legacy virtio is not "
-					  "supported", vd->where, (unsigned long long)vd->offered);
+		return baton_err(ENOTSUP,
+				 "%s offers features %#llx, without VIRTIO_F_VERSION_1 (bit 32): "
+				 "legacy virtio is not "
+				 "supported",
+				 vd->where, (unsigned long long)vd->offered);
 	if (vd->vp.behind_iommu && !(vd->offered & VIRTIO_F_ACCESS_PLATFORM))
-		return baton_err(ENOTSUP, "%s does not offer VIRTIO_F_ACCESS_PLATFORM (bit 33): it would bypass the IOMMU, and reach "
-					  "all of memory at addresses that are not those it is told; with QEMU, give it iommu_platform=on",
+		return baton_err(ENOTSUP,
+				 "%s does not offer VIRTIO_F_ACCESS_PLATFORM (bit 33): it would "
+				 "bypass the IOMMU, and reach "
+				 "all of memory at addresses that are not those it is told; with "
+				 "QEMU, give it iommu_platform=on",
 				 vd->where);
-	/* MQ is switched by a command (5.1.3.1); a queue is reset through a field that virtio 1.1 did not have. */
+	/* MQ is switched by a command (5.1.3.1); a queue is reset through a field that virtio 1.1
+	 * did not have. */
 	if (!(vd->offered & VIRTIO_NET_F_CTRL_VQ))
 		vd->offered &= ~VIRTIO_NET_F_MQ;
 	if (vd->vp.common.len < sizeof(struct virtio_pci_common))
@@ -150,8 +166,10 @@ virtio_pci_agree(struct virtio_dev *vd, uint64_t features)
 	status = COMMON_READ8(vp, device_status);
 	if (status & VIRTIO_STATUS_FEATURES_OK)
 		return 0;
-	return baton_err(ENOTSUP, "%s does not accept features %#llx of the %#llx it offered (status %#x)", vd->where,
-			 (unsigned long long)features, (unsigned long long)vd->offered, status);
+	return baton_err(ENOTSUP,
+			 "%s does not accept features %#llx of the %#llx it offered (status %#x)",
+			 vd->where, (unsigned long long)features, (unsigned long long)vd->offered,
+			 status);
 }
 
 /* ---- having the device, and giving it back ---- */
@@ -169,7 +187,8 @@ virtio_pci_give_back(struct virtio_dev *vd)
 	pci_close(vp->dev);
 	vp->dev = NULL;
 	vp->common = vp->notify = vp->config = (struct pci_reg){ 0 };
-	/* In no address space, it reaches nothing, whatever it still thinks it has. Without an IOMMU that is nobody's to say. */
+	/* In no address space, it reaches nothing, whatever it still thinks it has. Without an
+	 * IOMMU that is nobody's to say. */
 	if (vp->behind_iommu)
 		dma_wards_home(&vd->port.reach.wards, "the device is in no address space any more");
 }
@@ -182,10 +201,15 @@ on_device(void *arg, enum pci_event event)
 	struct baton_port *port = &vd->port;
 
 	if (event == PCI_EVENT_ERROR)
-		baton_log(port->ctx, BATON_LOG_ERR, "%s: the device reports a PCI error it does not recover from", port->name);
+		baton_log(port->ctx, BATON_LOG_ERR,
+			  "%s: the device reports a PCI error it does not recover from",
+			  port->name);
 	else
-		baton_log(port->ctx, BATON_LOG_WARN, "%s: the kernel wants the device back: it is unplugged, or bound to another "
-						     "driver", port->name);
+		baton_log(port->ctx, BATON_LOG_WARN,
+			  "%s: the kernel wants the device back: it is unplugged, or bound to "
+			  "another "
+			  "driver",
+			  port->name);
 	vd->vp.leaving = 1;
 	port_lost(port, true);
 	if (!port->started || port_is_empty(port)) /* else when its queues are empty */
@@ -198,7 +222,8 @@ on_failed(struct virtio_dev *vd)
 	struct virtio_pci *vp = &vd->vp;
 	uint64_t now = ctx_now_ns();
 
-	baton_log(vd->port.ctx, BATON_LOG_ERR, "%s: the device says that it needs a reset", vd->port.name);
+	baton_log(vd->port.ctx, BATON_LOG_ERR, "%s: the device says that it needs a reset",
+		  vd->port.name);
 	port_lost(&vd->port, false);
 	if (vd->port.away)
 		ctx_timer_set(vd->port.ctx, &vp->tick, now - vp->failed_ns < CALM_NS ? 1000 : 1);
@@ -214,7 +239,9 @@ look(struct virtio_dev *vd)
 	struct virtio_net_config c;
 
 	if (status == 0xff && pci_is_gone(vp->dev)) {
-		baton_log(vd->port.ctx, BATON_LOG_ERR, "%s: the device reads as all ones: it was removed, or has no power or no link",
+		baton_log(vd->port.ctx, BATON_LOG_ERR,
+			  "%s: the device reads as all ones: it was removed, or has no power or no "
+			  "link",
 			  vd->port.name);
 		vd->vp.leaving = 1;
 		port_lost(&vd->port, true);
@@ -233,7 +260,8 @@ look(struct virtio_dev *vd)
 static void
 on_change(struct ctx_source *src, uint32_t events)
 {
-	struct virtio_dev *vd = (struct virtio_dev *)(void *)((char *)src - offsetof(struct virtio_dev, vp.change));
+	struct virtio_dev *vd =
+		(struct virtio_dev *)(void *)((char *)src - offsetof(struct virtio_dev, vp.change));
 	uint64_t n;
 
 	(void)!read(src->fd, &n, sizeof(n));
@@ -245,7 +273,8 @@ on_change(struct ctx_source *src, uint32_t events)
 static void
 on_tick(struct ctx_timer *tick)
 {
-	struct virtio_dev *vd = (struct virtio_dev *)(void *)((char *)tick - offsetof(struct virtio_dev, vp.tick));
+	struct virtio_dev *vd =
+		(struct virtio_dev *)(void *)((char *)tick - offsetof(struct virtio_dev, vp.tick));
 	struct baton_port *port = &vd->port;
 
 	if (!port->away || port->leaving || vd->vp.leaving)
@@ -255,7 +284,8 @@ on_tick(struct ctx_timer *tick)
 		return;
 	}
 	if (vd->tp->ready(vd) < 0 || virtio_bring_up(vd) < 0) {
-		baton_log(port->ctx, BATON_LOG_ERR, "%s: it does not come back: %s", port->name, baton_last_error());
+		baton_log(port->ctx, BATON_LOG_ERR, "%s: it does not come back: %s", port->name,
+			  baton_last_error());
 		port_lost(port, true);
 		return;
 	}
@@ -275,8 +305,9 @@ watch_changes(struct virtio_dev *vd)
 		return 0;
 	fd = vp->dev->os->eventfd(vp->dev->os);
 	if (fd < 0)
-		return baton_err(-fd, "no eventfd for %s: %s; if descriptors ran out, raise `ulimit -n`", vd->where,
-				 strerror(-fd));
+		return baton_err(-fd,
+				 "no eventfd for %s: %s; if descriptors ran out, raise `ulimit -n`",
+				 vd->where, strerror(-fd));
 	vp->change = (struct ctx_source){ .ready = on_change, .fd = fd };
 	ret = ctx_source_add(vd->port.ctx, &vp->change, EPOLLIN);
 	if (ret < 0) {
@@ -310,9 +341,13 @@ static int
 check_fit(const struct virtio_dev *vd, uint64_t first_offered, uint64_t first_pairs)
 {
 	if ((first_offered & ~vd->offered) || vd->max_pairs < first_pairs)
-		return baton_err(ENOTSUP, "%s offers features %#llx and %llu queue pairs, before it was %#llx and %llu: close the "
-					  "port and open it anew", vd->where, (unsigned long long)vd->offered,
-				 (unsigned long long)vd->max_pairs, (unsigned long long)first_offered,
+		return baton_err(ENOTSUP,
+				 "%s offers features %#llx and %llu queue pairs, before it was "
+				 "%#llx and %llu: close the "
+				 "port and open it anew",
+				 vd->where, (unsigned long long)vd->offered,
+				 (unsigned long long)vd->max_pairs,
+				 (unsigned long long)first_offered,
 				 (unsigned long long)first_pairs);
 	return 0;
 }
@@ -340,7 +375,8 @@ have(struct virtio_dev *vd)
 	return ret;
 }
 
-/* The rings may need the very buffers that the device did not let go of before, so it is reset before they are filled. */
+/* The rings may need the very buffers that the device did not let go of before, so it is reset
+ * before they are filled. */
 static int
 vp_ready(struct virtio_dev *vd)
 {
@@ -368,7 +404,8 @@ own_ioas(struct virtio_dev *vd, struct baton_ioas_config *config)
 	return baton_ioas_create(vd->port.ctx, config, &vd->vp.ioas);
 }
 
-/* One that the context's devices share; but one of the port's own for a backend other than theirs, for windows, and to be confined. */
+/* One that the context's devices share; but one of the port's own for a backend other than theirs,
+ * for windows, and to be confined. */
 static int
 choose_ioas(struct virtio_dev *vd)
 {
@@ -408,7 +445,8 @@ static void
 drop_ioas(struct virtio_dev *vd)
 {
 	if (vd->vp.owns_ioas && vd->vp.ioas && baton_ioas_destroy(vd->vp.ioas) < 0)
-		baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: %s", vd->port.name, baton_last_error());
+		baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: %s", vd->port.name,
+			  baton_last_error());
 	vd->vp.owns_ioas = 0;
 	vd->vp.ioas = vd->port.reach.ioas = NULL;
 }
@@ -442,8 +480,11 @@ static void
 warn_interrupts(const struct virtio_dev *vd, const struct baton_ioas_info *info)
 {
 	if (vd->port.reach.confine && info->unsafe_interrupts)
-		baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: confined, but interrupts not isolated: allow_unsafe_interrupts is set, and without "
-							"interrupt remapping the device can raise any of the machine", vd->port.name);
+		baton_log(vd->port.ctx, BATON_LOG_WARN,
+			  "%s: confined, but interrupts not isolated: allow_unsafe_interrupts is "
+			  "set, and without "
+			  "interrupt remapping the device can raise any of the machine",
+			  vd->port.name);
 }
 
 /* An address space, and the device in it. */
@@ -462,8 +503,11 @@ enter_space(struct virtio_dev *vd)
 	baton_ioas_info(vp->ioas, &info);
 	vp->behind_iommu = info.backend != BATON_IOAS_NOIOMMU && info.backend != BATON_IOAS_FLAT;
 	if (vd->port.reach.confine && !vp->behind_iommu) {
-		ret = baton_err(ENOTSUP, "confine=on: nothing stands between %s and memory in an address space of kind %s: have an IOMMU, or leave "
-					 "confine out", vd->where, info.backend_name);
+		ret = baton_err(ENOTSUP,
+				"confine=on: nothing stands between %s and memory in an address "
+				"space of kind %s: have an IOMMU, or leave "
+				"confine out",
+				vd->where, info.backend_name);
 		drop_ioas(vd);
 		return ret;
 	}
@@ -502,7 +546,8 @@ vp_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 	vp->change.fd = -1;
 	vp->tick.due = on_tick;
 	vd->timeout_ms = TIMEOUT_MS;
-	vd->transport_features = VIRTIO_F_ACCESS_PLATFORM | VIRTIO_F_ORDER_PLATFORM | VIRTIO_F_RING_RESET;
+	vd->transport_features =
+		VIRTIO_F_ACCESS_PLATFORM | VIRTIO_F_ORDER_PLATFORM | VIRTIO_F_RING_RESET;
 	ret = enter_space(vd);
 	if (ret < 0)
 		return ret;

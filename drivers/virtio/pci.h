@@ -10,7 +10,8 @@
 struct virtio_dev;
 struct virtq;
 
-/* Section 4.1.4.3: the common configuration structure. Read and written with the natural width of each field, 64 bits in two halves. */
+/* Section 4.1.4.3: the common configuration structure. Read and written with the natural width of
+ * each field, 64 bits in two halves. */
 struct virtio_pci_common {
 	uint32_t device_feature_select;
 	uint32_t device_feature;
@@ -37,7 +38,8 @@ struct virtio_pci_common {
 
 _Static_assert(offsetof(struct virtio_pci_common, device_status) == 0x14, "virtio 1.2, 4.1.4.3");
 _Static_assert(offsetof(struct virtio_pci_common, queue_desc) == 0x20, "virtio 1.2, 4.1.4.3");
-_Static_assert(offsetof(struct virtio_pci_common, queue_notify_data) == VIRTIO_PCI_COMMON_LEAST, "virtio 1.2, 4.1.4.3");
+_Static_assert(offsetof(struct virtio_pci_common, queue_notify_data) == VIRTIO_PCI_COMMON_LEAST,
+	       "virtio 1.2, 4.1.4.3");
 _Static_assert(offsetof(struct virtio_pci_common, queue_reset) == 0x3a, "virtio 1.2, 4.1.4.3");
 
 struct virtio_pci {
@@ -50,17 +52,19 @@ struct virtio_pci {
 	uint64_t failed_ns;       /* when it last did */
 	uint64_t recoveries;
 	uint8_t behind_iommu;
-	uint8_t leaving;          /* the kernel wants it back */
+	uint8_t leaving; /* the kernel wants it back */
 	uint8_t owns_ioas;
 	char bdf[PCI_BDF_SIZE];
-	char ioas_name[32];       /* the backend asked for */
-	char space[32];           /* what it is, for people */
+	char ioas_name[32]; /* the backend asked for */
+	char space[32];     /* what it is, for people */
 };
 
-/** Find the device's structures by its capabilities. Return: 0; -EPROTO, -ENOTSUP with what is wrong. */
+/** Find the device's structures by its capabilities. Return: 0; -EPROTO, -ENOTSUP with what is
+ * wrong. */
 int virtio_pci_find(struct virtio_pci *vp);
 
-/** Write 0 to the device's status, and wait until it reads back. Return: 0: it let go of everything; -ETIMEDOUT; -ENODEV. */
+/** Write 0 to the device's status, and wait until it reads back. Return: 0: it let go of
+ * everything; -ETIMEDOUT; -ENODEV. */
 int virtio_pci_reset(struct virtio_pci *vp);
 
 /** Tell the device which features are used. Return: 0; -ENOTSUP when it does not accept them. */
@@ -75,11 +79,17 @@ int virtio_pci_stop(struct virtio_dev *vd);
 int virtio_pci_ring_start(struct virtio_dev *vd, struct virtq *vq);
 int virtio_pci_ring_stop(struct virtio_dev *vd, struct virtq *vq);
 
-#define COMMON_READ8(vp, f)      pci_read8(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f))
-#define COMMON_READ16(vp, f)     pci_read16(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f))
-#define COMMON_READ32(vp, f)     pci_read32(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f))
-#define COMMON_WRITE8(vp, f, v)  pci_write8(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f), v)
-#define COMMON_WRITE16(vp, f, v) pci_write16(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f), v)
-#define COMMON_WRITE32(vp, f, v) pci_write32(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f), v)
+#define COMMON_READ8(vp, f)                                                                        \
+	pci_read8(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f))
+#define COMMON_READ16(vp, f)                                                                       \
+	pci_read16(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f))
+#define COMMON_READ32(vp, f)                                                                       \
+	pci_read32(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f))
+#define COMMON_WRITE8(vp, f, v)                                                                    \
+	pci_write8(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f), v)
+#define COMMON_WRITE16(vp, f, v)                                                                   \
+	pci_write16(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f), v)
+#define COMMON_WRITE32(vp, f, v)                                                                   \
+	pci_write32(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f), v)
 
 #endif

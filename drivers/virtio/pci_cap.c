@@ -13,12 +13,12 @@
 #define TYPE_DEVICE 4
 #define TYPES       5
 
-#define CAP_LEN    2 /* fields of struct virtio_pci_cap, by offset */
-#define CAP_TYPE   3
-#define CAP_BAR    4
-#define CAP_OFFSET 8
-#define CAP_LENGTH 12
-#define CAP_LEAST  16
+#define CAP_LEN          2 /* fields of struct virtio_pci_cap, by offset */
+#define CAP_TYPE         3
+#define CAP_BAR          4
+#define CAP_OFFSET       8
+#define CAP_LENGTH       12
+#define CAP_LEAST        16
 #define CAP_MULTIPLIER   16
 #define CAP_NOTIFY_LEAST 20
 
@@ -59,8 +59,10 @@ place(struct virtio_pci *vp, unsigned off, unsigned type, unsigned cap_len)
 		return baton_err(EPROTO, "the structure has %u bytes, %llu are needed", length,
 				 (unsigned long long)kinds[type].least);
 	if (offset % kinds[type].align)
-		return baton_err(EPROTO, "the structure is at %#x, which is not a multiple of %u", offset, kinds[type].align);
-	if (type == TYPE_NOTIFY && (ret = pci_config_read(vp->dev, off + CAP_MULTIPLIER, 4, &vp->notify_multiplier)) < 0)
+		return baton_err(EPROTO, "the structure is at %#x, which is not a multiple of %u",
+				 offset, kinds[type].align);
+	if (type == TYPE_NOTIFY &&
+	    (ret = pci_config_read(vp->dev, off + CAP_MULTIPLIER, 4, &vp->notify_multiplier)) < 0)
 		return ret;
 	return pci_reg(vp->dev, bar, offset, length, regs[type]);
 }
@@ -80,8 +82,8 @@ look_at(struct virtio_pci *vp, unsigned off, struct finding *f)
 	ret = place(vp, off, type, cap_len);
 	f[type].found = ret == 0;
 	if (ret < 0 && !f[type].why[0])
-		snprintf(f[type].why, sizeof(f[type].why), "the capability at %#x cannot be used: %.180s", off,
-			 baton_last_error());
+		snprintf(f[type].why, sizeof(f[type].why),
+			 "the capability at %#x cannot be used: %.180s", off, baton_last_error());
 	return 0;
 }
 
@@ -105,14 +107,19 @@ virtio_pci_find(struct virtio_pci *vp)
 	for (unsigned type = TYPE_COMMON; type < TYPES; type++)
 		any |= f[type].found || f[type].why[0];
 	if (!any)
-		return baton_err(ENOTSUP, "%s is a legacy virtio device: there is no virtio 1.0 structure among its %d "
-					  "capabilities; with QEMU, give it disable-legacy=on or disable-modern=off",
+		return baton_err(ENOTSUP,
+				 "%s is a legacy virtio device: there is no virtio 1.0 structure "
+				 "among its %d "
+				 "capabilities; with QEMU, give it disable-legacy=on or "
+				 "disable-modern=off",
 				 vp->dev->info.bdf, n);
 	for (unsigned type = TYPE_COMMON; type < TYPES; type++)
 		if (!f[type].found && type != TYPE_ISR) /* which nobody needs who has MSI-X */
-			return baton_err(EPROTO, "%s has no %s structure: %s; the device is broken or lies",
+			return baton_err(EPROTO,
+					 "%s has no %s structure: %s; the device is broken or lies",
 					 vp->dev->info.bdf, kinds[type].name,
-					 f[type].why[0] ? f[type].why : "none among its capabilities");
+					 f[type].why[0] ? f[type].why
+							: "none among its capabilities");
 	return 0;
 }
 
@@ -126,11 +133,15 @@ virtio_pci_reset(struct virtio_pci *vp)
 	COMMON_WRITE8(vp, device_status, 0);
 	while ((status = COMMON_READ8(vp, device_status)) != 0) {
 		if (status == 0xff && pci_is_gone(vp->dev))
-			return baton_err(ENODEV, "%s reads as all ones: it was removed, or has no power or no link",
+			return baton_err(ENODEV,
+					 "%s reads as all ones: it was removed, or has no power or "
+					 "no link",
 					 vp->dev->info.bdf);
 		if (ctx_now_ns() > deadline)
-			return baton_err(ETIMEDOUT, "%s: its status reads %#x, not 0, %u ms after it was reset", vp->dev->info.bdf,
-					 status, RESET_MS);
+			return baton_err(ETIMEDOUT,
+					 "%s: its status reads %#x, not 0, %u ms after it was "
+					 "reset",
+					 vp->dev->info.bdf, status, RESET_MS);
 		nanosleep(&pause, NULL);
 	}
 	return 0;

@@ -5,8 +5,8 @@
 #include "base/validate.h"
 #include "ctrl.h"
 
-#define RESET_MS  1000
-#define PAUSE_NS  100000
+#define RESET_MS 1000
+#define PAUSE_NS 100000
 
 /* ---- one queue ---- */
 
@@ -28,16 +28,22 @@ static int
 find_doorbell(struct virtio_dev *vd, struct virtq *vq)
 {
 	const struct pci_reg *n = &vd->vp.notify;
-	uint64_t off = (uint64_t)COMMON_READ16(&vd->vp, queue_notify_off) * vd->vp.notify_multiplier;
+	uint64_t off =
+		(uint64_t)COMMON_READ16(&vd->vp, queue_notify_off) * vd->vp.notify_multiplier;
 
 	if (!MUST(pci_doorbell, off + 2 <= n->len) || off % 2)
-		return baton_err(EPROTO, "%s: the doorbell of queue %u is at byte %llu of a structure of %u: it is broken or lies",
+		return baton_err(EPROTO,
+				 "%s: the doorbell of queue %u is at byte %llu of a structure of "
+				 "%u: it is broken or lies",
 				 vd->where, vq->vring, (unsigned long long)off, n->len);
-	vq->bell = (struct pci_reg){ .dev = n->dev, .at = n->at ? n->at + off : NULL, .offset = n->offset + off, .len = 2 };
+	vq->bell = (struct pci_reg){
+		.dev = n->dev, .at = n->at ? n->at + off : NULL, .offset = n->offset + off, .len = 2
+	};
 	return 0;
 }
 
-/* A vector of its own for each RX queue, where there are enough; the first is for changes of the configuration. */
+/* A vector of its own for each RX queue, where there are enough; the first is for changes of the
+ * configuration. */
 static uint16_t
 vector_of(const struct virtio_dev *vd, const struct virtq *vq)
 {
@@ -58,7 +64,8 @@ set_vector(struct virtio_dev *vd, struct virtq *vq)
 	is = COMMON_READ16(&vd->vp, queue_msix_vector);
 	if (is == vector)
 		return 0;
-	return baton_err(EIO, "%s: queue %u does not take interrupt vector %u, it reads %u", vd->where, vq->vring, vector, is);
+	return baton_err(EIO, "%s: queue %u does not take interrupt vector %u, it reads %u",
+			 vd->where, vq->vring, vector, is);
 }
 
 static int
@@ -67,13 +74,15 @@ check_size(struct virtio_dev *vd, const struct virtq *vq)
 	uint16_t most = COMMON_READ16(&vd->vp, queue_size);
 
 	if (!most)
-		return baton_err(EPROTO, "%s has no queue %u, though it says it has %llu queue pairs", vd->where, vq->vring,
-				 (unsigned long long)vd->max_pairs);
+		return baton_err(EPROTO,
+				 "%s has no queue %u, though it says it has %llu queue pairs",
+				 vd->where, vq->vring, (unsigned long long)vd->max_pairs);
 	if (vq->q.descs > most)
-		return baton_err(EINVAL, "%s: queue %u takes %u descriptors at most, not %u", vd->where, vq->vring, most,
-				 vq->q.descs);
+		return baton_err(EINVAL, "%s: queue %u takes %u descriptors at most, not %u",
+				 vd->where, vq->vring, most, vq->q.descs);
 	if (COMMON_READ16(&vd->vp, queue_enable))
-		return baton_err(EIO, "%s: queue %u is enabled after a reset: it is broken or lies", vd->where, vq->vring);
+		return baton_err(EIO, "%s: queue %u is enabled after a reset: it is broken or lies",
+				 vd->where, vq->vring);
 	return 0;
 }
 
@@ -107,21 +116,26 @@ virtio_pci_ring_stop(struct virtio_dev *vd, struct virtq *vq)
 	uint64_t deadline = ctx_now_ns() + RESET_MS * 1000000ull;
 	uint16_t v;
 
-	if (vq == &vd->ctrl.vq) /* nobody's buffers are in there, and the device is reset before the ring goes */
+	if (vq == &vd->ctrl.vq) /* nobody's buffers are in there, and the device is reset before the
+				   ring goes */
 		return 0;
 	if (!(vd->features & VIRTIO_F_RING_RESET))
-		return baton_err(ENOTSUP, "%s does not offer VIRTIO_F_RING_RESET, so one queue cannot be stopped alone: stop the port",
+		return baton_err(ENOTSUP,
+				 "%s does not offer VIRTIO_F_RING_RESET, so one queue cannot be "
+				 "stopped alone: stop the port",
 				 vd->where);
 	COMMON_WRITE16(vp, queue_select, vq->vring);
 	COMMON_WRITE16(vp, queue_reset, 1);
 	while ((v = COMMON_READ16(vp, queue_reset)) != 0) {
 		if (ctx_now_ns() > deadline)
-			return baton_err(ETIMEDOUT, "%s: queue %u is not reset within %u ms (it reads %#x)", vd->where, vq->vring,
-					 RESET_MS, v);
+			return baton_err(ETIMEDOUT,
+					 "%s: queue %u is not reset within %u ms (it reads %#x)",
+					 vd->where, vq->vring, RESET_MS, v);
 		nanosleep(&pause, NULL);
 	}
 	if (COMMON_READ16(vp, queue_enable))
-		return baton_err(EIO, "%s: queue %u is still enabled after its reset", vd->where, vq->vring);
+		return baton_err(EIO, "%s: queue %u is still enabled after its reset", vd->where,
+				 vq->vring);
 	vq->bell.len = 0;
 	return 0;
 }
@@ -162,7 +176,9 @@ set_change_vector(struct virtio_dev *vd)
 	COMMON_WRITE16(&vd->vp, config_msix_vector, 0);
 	if (COMMON_READ16(&vd->vp, config_msix_vector) == 0)
 		return 0;
-	return baton_err(EIO, "%s does not take an interrupt vector for changes of its configuration", vd->where);
+	return baton_err(EIO,
+			 "%s does not take an interrupt vector for changes of its configuration",
+			 vd->where);
 }
 
 /* Packets for queues that nobody set up would be lost. */
@@ -173,8 +189,11 @@ check_pairs(const struct virtio_dev *vd)
 
 	if (info->tx_queues <= info->rx_queues)
 		return 0;
-	return baton_err(ENOTSUP, "%s: %u RX and %u TX queues: over PCI a virtio device receives on as many queues as it sends from; "
-				  "configure at least as many RX queues", vd->where, info->rx_queues, info->tx_queues);
+	return baton_err(ENOTSUP,
+			 "%s: %u RX and %u TX queues: over PCI a virtio device receives on as many "
+			 "queues as it sends from; "
+			 "configure at least as many RX queues",
+			 vd->where, info->rx_queues, info->tx_queues);
 }
 
 static int
@@ -185,10 +204,13 @@ bring_up(struct virtio_dev *vd, uint64_t features)
 	int ret;
 
 	if ((ret = check_pairs(vd)) < 0 || (ret = virtio_pci_reset(&vd->vp)) < 0 ||
-	    (ret = pci_bus_master(vp->dev, true)) < 0 || (ret = virtio_pci_agree(vd, features)) < 0 ||
-	    (ret = enable_vectors(vd)) < 0 || (ret = set_change_vector(vd)) < 0)
+	    (ret = pci_bus_master(vp->dev, true)) < 0 ||
+	    (ret = virtio_pci_agree(vd, features)) < 0 || (ret = enable_vectors(vd)) < 0 ||
+	    (ret = set_change_vector(vd)) < 0)
 		return ret;
-	dma_wards_home(&vd->port.reach.wards, "the device has confirmed a reset"); /* with it, it let go of whatever it had */
+	dma_wards_home(&vd->port.reach.wards,
+		       "the device has confirmed a reset"); /* with it, it let go of whatever it had
+							     */
 	for (unsigned i = 0; (vq = queue(vd, i)); i++) {
 		vq->bell.len = 0;
 		ret = vq->q.stopped ? 0 : virtio_pci_ring_start(vd, vq);
@@ -198,8 +220,9 @@ bring_up(struct virtio_dev *vd, uint64_t features)
 	/* Queues are set up before the device is live: 3.1.1. */
 	if ((features & VIRTIO_NET_F_CTRL_VQ) && (ret = virtio_ctrl_start(vd)) < 0)
 		return ret;
-	COMMON_WRITE8(vp, device_status, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK |
-						 VIRTIO_STATUS_DRIVER_OK);
+	COMMON_WRITE8(vp, device_status,
+		      VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK |
+			      VIRTIO_STATUS_DRIVER_OK);
 	return features & VIRTIO_NET_F_MQ ? virtio_ctrl_pairs(vd, vd->port.info.rx_queues) : 0;
 }
 
@@ -217,8 +240,9 @@ virtio_pci_start(struct virtio_dev *vd, uint64_t features)
 }
 
 /*
- * That the device let go is known when its status reads 0 again; or its function was reset; or it may not write to memory any
- * more, which a read after that confirms, since it pushes what was written before.
+ * That the device let go is known when its status reads 0 again; or its function was reset; or it
+ * may not write to memory any more, which a read after that confirms, since it pushes what was
+ * written before.
  */
 static int
 let_go(struct virtio_dev *vd)
@@ -253,6 +277,7 @@ virtio_pci_stop(struct virtio_dev *vd)
 	pci_msix_disable(vp->dev);
 	if (vp->leaving || (ret < 0 && pci_is_gone(vp->dev)))
 		virtio_pci_give_back(vd);
-	/* A device that is not on the bus writes nothing; if it lies, the IOMMU stops it, now that it is in no address space. */
+	/* A device that is not on the bus writes nothing; if it lies, the IOMMU stops it, now that
+	 * it is in no address space. */
 	return !vp->dev && vp->behind_iommu ? 0 : ret;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Looking at packets that were completed and not taken. Nothing is written: not to the ring, not to what the device holds, not to the
- * queue's own records. What is wrong ends the look; the burst that meets it decides.
+ * Looking at packets that were completed and not taken. Nothing is written: not to the ring, not to
+ * what the device holds, not to the queue's own records. What is wrong ends the look; the burst
+ * that meets it decides.
  */
 #include "rx.h"
 
@@ -18,7 +19,8 @@ struct look {
 	uint32_t batch_len;
 };
 
-/* A burst marks what it takes; here, the elements before position @pos say what it will have taken. */
+/* A burst marks what it takes; here, the elements before position @pos say what it will have taken.
+ */
 static bool
 taken_before(const struct look *l, uint16_t pos, uint32_t id)
 {
@@ -30,7 +32,8 @@ taken_before(const struct look *l, uint16_t pos, uint32_t id)
 	return false;
 }
 
-/* The next completion's bytes, as the device says them. Return: NULL for what a burst would not take. */
+/* The next completion's bytes, as the device says them. Return: NULL for what a burst would not
+ * take. */
 static const uint8_t *
 next(struct look *l, uint32_t *len)
 {
@@ -45,7 +48,8 @@ next(struct look *l, uint32_t *len)
 		if (!l->in_batch) {
 			l->batch_end = (uint16_t)(l->pos + ((id - l->pos) & vq->mask));
 			l->batch_len = *len;
-			if (!MUST(rx_in_order, (uint16_t)(l->batch_end - l->pos) < (uint16_t)(l->used - l->pos)))
+			if (!MUST(rx_in_order,
+				  (uint16_t)(l->batch_end - l->pos) < (uint16_t)(l->used - l->pos)))
 				return NULL;
 		}
 		l->in_batch = l->pos != l->batch_end;
@@ -55,10 +59,12 @@ next(struct look *l, uint32_t *len)
 	if (id != (uint32_t)(l->pos & vq->mask))
 		l->out_of_turn = 1;
 	held = vq->shadow[id];
-	if (!MUST(rx_len, *len - 1 < vq->posted_len) || !MUST(rx_posted, virtq_posted(vq, id) && !taken_before(l, l->pos, id)))
+	if (!MUST(rx_len, *len - 1 < vq->posted_len) ||
+	    !MUST(rx_posted, virtq_posted(vq, id) && !taken_before(l, l->pos, id)))
 		return NULL;
 	l->pos++;
-	return vq->slots ? dma_slot(vq->slots, held) : l->v->data + (size_t)held * l->v->stride + vq->post_off;
+	return vq->slots ? dma_slot(vq->slots, held)
+			 : l->v->data + (size_t)held * l->v->stride + vq->post_off;
 }
 
 /* ASan builds poison what the device holds. */
@@ -81,7 +87,8 @@ copy(uint8_t *to, const uint8_t *from, uint32_t len)
 static void
 show(struct baton_peek *p, const uint8_t *from, uint32_t len)
 {
-	uint32_t at = p->len < p->room ? p->len : p->room, n = len < p->room - at ? len : p->room - at;
+	uint32_t at = p->len < p->room ? p->len : p->room,
+		 n = len < p->room - at ? len : p->room - at;
 
 	if (p->data && n)
 		copy((uint8_t *)p->data + at, from, n);
@@ -103,7 +110,8 @@ look_at(struct look *l, struct baton_peek *p)
 		return -1;
 	if (vq->mergeable)
 		segs = shared_load16_at(hdr + offsetof(struct virtio_net_hdr, num_buffers));
-	if (!MUST(rx_segs, segs - 1 < vq->q.max_segs) || !MUST(rx_segs_published, segs <= published))
+	if (!MUST(rx_segs, segs - 1 < vq->q.max_segs) ||
+	    !MUST(rx_segs_published, segs <= published))
 		return -1;
 	if (vq->csum)
 		meta = virtq_rx_meta(hdr);
@@ -143,7 +151,8 @@ virtq_peek(struct baton_queue *q, struct baton_peek *peeks, unsigned n)
 		struct look ahead = l;
 		int ret = look_at(&ahead, &none);
 
-		/* Only what a burst will bring is shown: nothing of a packet that it drops, or that a violation cuts off. */
+		/* Only what a burst will bring is shown: nothing of a packet that it drops, or that
+		 * a violation cuts off. */
 		if (ret > 0)
 			ret = look_at(&l, &peeks[seen]);
 		else

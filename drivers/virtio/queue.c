@@ -13,9 +13,9 @@ up(size_t n, size_t align)
 }
 
 /*
- * Each part on lines of its own: the device writes `used`, we write the others. And `used` begins where its elements of eight bytes are
- * aligned to eight, so that none lies on two pages: behind an IOMMU, QEMU (7.2, 10.0) writes the second half of such a one to
- * where it does not belong.
+ * Each part on lines of its own: the device writes `used`, we write the others. And `used` begins
+ * where its elements of eight bytes are aligned to eight, so that none lies on two pages: behind an
+ * IOMMU, QEMU (7.2, 10.0) writes the second half of such a one to where it does not belong.
  */
 #define USED_AT (sizeof(shared64) - offsetof(struct vring_used, ring) % sizeof(shared64))
 
@@ -24,7 +24,8 @@ virtq_ring_bytes(uint32_t size)
 {
 	return up(size * sizeof(struct vring_desc), LINE) +
 	       up(sizeof(struct vring_avail) + (size + 1) * sizeof(le16), LINE) +
-	       up(USED_AT + sizeof(struct vring_used) + size * sizeof(shared64) + sizeof(le16), LINE);
+	       up(USED_AT + sizeof(struct vring_used) + size * sizeof(shared64) + sizeof(le16),
+		  LINE);
 }
 
 void
@@ -77,15 +78,18 @@ setup_rx(struct baton_port *port, struct virtq *vq)
 		segs = 1;
 	if (segs > RX_MAX_SEGS || segs > q->descs)
 		return baton_err(EINVAL,
-				 "a frame of %u bytes takes %u buffers of %u bytes; at most %u are possible: "
+				 "a frame of %u bytes takes %u buffers of %u bytes; at most %u are "
+				 "possible: "
 				 "give the pool a larger data room, or use mrg_rxbuf=0",
 				 frame, segs, vq->posted_len,
 				 q->descs < RX_MAX_SEGS ? q->descs : RX_MAX_SEGS);
-	/* Without mergeable buffers a frame that does not fit is lost in the device: virtio 1.2, 5.1.6.3.1. */
+	/* Without mergeable buffers a frame that does not fit is lost in the device:
+	 * virtio 1.2, 5.1.6.3.1. */
 	least = NET_HDR_LEN + 18u + (port->mtu_set ? port->info.mtu : 1500u);
 	if (!vq->mergeable && vq->posted_len < least)
 		return baton_err(EINVAL,
-				 "without mergeable buffers one must take %u bytes for MTU %u, those of pool %s take %u: "
+				 "without mergeable buffers one must take %u bytes for MTU %u, "
+				 "those of pool %s take %u: "
 				 "give the pool a larger data room",
 				 least, port->mtu_set ? port->info.mtu : 1500u, q->pool->name,
 				 vq->posted_len);
@@ -109,7 +113,9 @@ virtq_setup(struct baton_port *port, struct baton_queue *q)
 	vq->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	q->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (vq->kick_fd < 0 || q->wake_fd < 0) {
-		ret = baton_err(errno, "no eventfd for the ring: %s; if descriptors ran out, raise `ulimit -n`",
+		ret = baton_err(errno,
+				"no eventfd for the ring: %s; if descriptors ran out, raise "
+				"`ulimit -n`",
 				strerror(errno));
 		virtq_release(port, q);
 		return ret;
@@ -129,8 +135,8 @@ virtq_setup(struct baton_port *port, struct baton_queue *q)
 	}
 	if (ret < 0) {
 		virtq_release(port, q);
-		return ret == -ENOMEM ? baton_err(ENOMEM, "no memory for %u descriptors", q->descs) :
-					ret;
+		return ret == -ENOMEM ? baton_err(ENOMEM, "no memory for %u descriptors", q->descs)
+				      : ret;
 	}
 	return 0;
 }
@@ -158,7 +164,8 @@ static void
 publish_fill(struct virtq *vq, uint32_t n)
 {
 	vq->refill = (uint16_t)(n >= 128 ? 32 : (n + 3) / 4);
-	if (vq->refill > n - vq->q.max_segs + 1) /* the device must always find room for a whole packet */
+	if (vq->refill >
+	    n - vq->q.max_segs + 1) /* the device must always find room for a whole packet */
 		vq->refill = (uint16_t)(n - vq->q.max_segs + 1);
 	vq->identity = 1;
 	vq->avail_idx = (uint16_t)n;
@@ -187,7 +194,8 @@ virtq_fill(struct virtq *vq)
 		dma_home(q->pool, bufs, n);
 		free(bufs);
 		return baton_err(ENOBUFS,
-				 "rxq %u needs %u buffers to start, pool %s has %u free of %u: make the pool "
+				 "rxq %u needs %u buffers to start, pool %s has %u free of %u: "
+				 "make the pool "
 				 "larger, or free what the application holds",
 				 q->index, q->descs, q->pool->name, n, q->pool->view.count);
 	}
@@ -274,14 +282,16 @@ virtq_in_flight(const struct baton_queue *q)
 	return (uint16_t)(vq->avail_idx - vq->used_idx);
 }
 
-/* The flag is written before the index is read, as the device writes the index before it reads the flag (2.7.7.2). */
+/* The flag is written before the index is read, as the device writes the index before it reads the
+ * flag (2.7.7.2). */
 int
 virtq_arm(struct baton_queue *q)
 {
 	struct virtq *vq = virtq_of(q);
 
 	if (vq->no_wake)
-		return baton_err(ENOTSUP, "%s rxq %u: the device has no interrupt for it", q->port->name, q->index);
+		return baton_err(ENOTSUP, "%s rxq %u: the device has no interrupt for it",
+				 q->port->name, q->index);
 	__atomic_store_n(&vq->avail->flags, 0, __ATOMIC_RELAXED);
 	smp_mb();
 	/* A ring with nothing posted, for want of buffers, is filled by polling only. */
@@ -293,7 +303,8 @@ virtq_arm(struct baton_queue *q)
 void
 virtq_disarm(struct baton_queue *q)
 {
-	__atomic_store_n(&virtq_of(q)->avail->flags, htole16(VRING_AVAIL_F_NO_INTERRUPT), __ATOMIC_RELAXED);
+	__atomic_store_n(&virtq_of(q)->avail->flags, htole16(VRING_AVAIL_F_NO_INTERRUPT),
+			 __ATOMIC_RELAXED);
 }
 
 void

@@ -38,7 +38,8 @@ struct vring_avail {
 
 #define VRING_AVAIL_F_NO_INTERRUPT 1
 
-/* Section 2.7.8: the used ring. Written by the device. An element is {le32 id, le32 len}, read as one. */
+/* Section 2.7.8: the used ring. Written by the device. An element is {le32 id, le32 len}, read as
+ * one. */
 struct vring_used {
 	shared16 flags;
 	shared16 idx;
@@ -76,22 +77,22 @@ _Static_assert(offsetof(struct virtio_net_hdr, num_buffers) == 10, "virtio 1.2, 
 #define VIRTIO_NET_HDR_GSO_NONE     0
 
 /* Feature bits: sections 5.1.3 and 6. */
-#define VIRTIO_NET_F_CSUM       (1ull << 0)
-#define VIRTIO_NET_F_GUEST_CSUM (1ull << 1)
-#define VIRTIO_NET_F_MTU       (1ull << 3)
-#define VIRTIO_NET_F_MAC       (1ull << 5)
-#define VIRTIO_NET_F_MRG_RXBUF (1ull << 15)
-#define VIRTIO_NET_F_STATUS    (1ull << 16)
-#define VIRTIO_NET_F_CTRL_VQ   (1ull << 17)
-#define VIRTIO_NET_F_CTRL_RX   (1ull << 18)
-#define VIRTIO_NET_F_CTRL_VLAN (1ull << 19)
-#define VIRTIO_NET_F_MQ        (1ull << 22)
+#define VIRTIO_NET_F_CSUM          (1ull << 0)
+#define VIRTIO_NET_F_GUEST_CSUM    (1ull << 1)
+#define VIRTIO_NET_F_MTU           (1ull << 3)
+#define VIRTIO_NET_F_MAC           (1ull << 5)
+#define VIRTIO_NET_F_MRG_RXBUF     (1ull << 15)
+#define VIRTIO_NET_F_STATUS        (1ull << 16)
+#define VIRTIO_NET_F_CTRL_VQ       (1ull << 17)
+#define VIRTIO_NET_F_CTRL_RX       (1ull << 18)
+#define VIRTIO_NET_F_CTRL_VLAN     (1ull << 19)
+#define VIRTIO_NET_F_MQ            (1ull << 22)
 #define VIRTIO_NET_F_CTRL_MAC_ADDR (1ull << 23)
-#define VIRTIO_F_VERSION_1     (1ull << 32)
-#define VIRTIO_F_ACCESS_PLATFORM (1ull << 33)
-#define VIRTIO_F_IN_ORDER      (1ull << 35)
-#define VIRTIO_F_ORDER_PLATFORM (1ull << 36)
-#define VIRTIO_F_RING_RESET    (1ull << 40)
+#define VIRTIO_F_VERSION_1         (1ull << 32)
+#define VIRTIO_F_ACCESS_PLATFORM   (1ull << 33)
+#define VIRTIO_F_IN_ORDER          (1ull << 35)
+#define VIRTIO_F_ORDER_PLATFORM    (1ull << 36)
+#define VIRTIO_F_RING_RESET        (1ull << 40)
 
 /* Device status: section 2.1. */
 #define VIRTIO_STATUS_ACKNOWLEDGE 1

@@ -2,10 +2,11 @@
 /*
  * Receiving from a split ring.
  *
- * What the device says is believed only after these checks, each made on a local copy: the used index is at most what
- * is posted ahead; an id is that of a posted descriptor; a length is at least the header's (a data byte for the further
- * buffers of a packet) and at most what was posted; a packet has 1 .. min(published, max_segs) buffers. Any other is a
- * protocol violation and stops the queue. A frame too short for an Ethernet header is the sender's doing: dropped.
+ * What the device says is believed only after these checks, each made on a local copy: the used
+ * index is at most what is posted ahead; an id is that of a posted descriptor; a length is at least
+ * the header's (a data byte for the further buffers of a packet) and at most what was posted; a
+ * packet has 1 .. min(published, max_segs) buffers. Any other is a protocol violation and stops the
+ * queue. A frame too short for an Ethernet header is the sender's doing: dropped.
  */
 #include "rx.h"
 
@@ -47,8 +48,8 @@ drop(struct virtq *vq, uint32_t buf)
 }
 
 /*
- * The device has completed a descriptor out of turn, for the first time: from now on the shadow marks what is posted, and
- * the available ring follows the order of completions.
+ * The device has completed a descriptor out of turn, for the first time: from now on the shadow
+ * marks what is posted, and the available ring follows the order of completions.
  */
 static void
 leave_identity(struct virtq *vq, uint16_t pos)
@@ -62,14 +63,16 @@ leave_identity(struct virtq *vq, uint16_t pos)
 	vq->identity = 0;
 }
 
-/* An element whose id is ahead under IN_ORDER: a batch with one entry, its id that of the last descriptor. */
+/* An element whose id is ahead under IN_ORDER: a batch with one entry, its id that of the last
+ * descriptor. */
 static bool
 open_batch(struct virtq *vq, uint16_t pos, uint16_t published, uint32_t id, uint32_t len)
 {
 	uint16_t ahead = (uint16_t)((id - pos) & vq->mask);
 
 	if (!MUST(rx_in_order, ahead < published)) {
-		queue_violation(&vq->q, "in-order id %u is outside the %u completions published from %u",
+		queue_violation(&vq->q,
+				"in-order id %u is outside the %u completions published from %u",
 				id, published, pos & vq->mask);
 		return false;
 	}
@@ -93,8 +96,8 @@ complete(struct virtq *vq, uint64_t elem, uint16_t pos, uint16_t published, uint
 	*len = (uint32_t)(elem >> 32);
 	if (vq->in_order) {
 		/*
-		 * Inside a batch the elements are stale and the buffers were written completely; only the last
-		 * one's length is the device's word (virtio 1.2, 2.7.9).
+		 * Inside a batch the elements are stale and the buffers were written completely;
+		 * only the last one's length is the device's word (virtio 1.2, 2.7.9).
 		 */
 		if (!vq->in_batch) {
 			if (!MUST(rx_id, id <= vq->mask))
@@ -119,13 +122,15 @@ complete(struct virtq *vq, uint64_t elem, uint16_t pos, uint16_t published, uint
 		return SHADOW_NONE;
 	}
 	if (!MUST(rx_len, *len - 1 < vq->posted_len)) {
-		queue_violation(&vq->q, "used length %u of id %u is not between 1 and the %u bytes posted",
+		queue_violation(&vq->q,
+				"used length %u of id %u is not between 1 and the %u bytes posted",
 				*len, id, vq->posted_len);
 		return SHADOW_NONE;
 	}
 	if (!vq->identity) {
 		vq->shadow[id] = SHADOW_NONE;
-		/* The device has read this entry of the available ring: it has completed pos + 1 of them. */
+		/* The device has read this entry of the available ring: it has completed pos + 1 of
+		 * them. */
 		vq->order[pos & vq->mask] = (uint16_t)id;
 		vq->avail->ring[pos & vq->mask] = htole16((uint16_t)id);
 	}
@@ -151,7 +156,8 @@ virtq_rx_next(struct virtq *vq, uint16_t pos, uint16_t published, uint32_t *len)
 /*
  * The further buffers of a packet of @segs, from @pos on. The first is tokens[0].
  *
- * Return: 0, or -EIO after a violation: tokens[1 .. *done - 1] are taken and the caller's to return.
+ * Return: 0, or -EIO after a violation: tokens[1 .. *done - 1] are taken and the caller's to
+ * return.
  */
 static int __attribute__((noinline))
 more_segs(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned segs,
@@ -170,7 +176,8 @@ more_segs(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens
 
 /* Take back the tokens of a packet that is not delivered. */
 void
-virtq_rx_untake(struct virtq *vq, const struct dma_view *v, const struct baton_token *tokens, unsigned n)
+virtq_rx_untake(struct virtq *vq, const struct dma_view *v, const struct baton_token *tokens,
+		unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		dma_give(v, tokens[i], BATON_OWNER_FREE << 16);
@@ -192,7 +199,8 @@ virtq_rx_meta(const uint8_t *hdr)
 	};
 }
 
-/* Flags that are not known are ignored. What cannot be is a segmentation nobody asked for, a checksum outside of the packet. */
+/* Flags that are not known are ignored. What cannot be is a segmentation nobody asked for, a
+ * checksum outside of the packet. */
 bool
 virtq_rx_meta_good(const struct rx_meta *m, uint32_t len)
 {
@@ -200,16 +208,18 @@ virtq_rx_meta_good(const struct rx_meta *m, uint32_t len)
 		return false;
 	/* With RSC_INFO the two fields are something else. */
 	return !(m->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
-	       (MUST(rx_rsc, !(m->flags & VIRTIO_NET_HDR_F_RSC_INFO)) && MUST(rx_csum_start, m->csum_start >= ETH_HLEN) &&
+	       (MUST(rx_rsc, !(m->flags & VIRTIO_NET_HDR_F_RSC_INFO)) &&
+		MUST(rx_csum_start, m->csum_start >= ETH_HLEN) &&
 		MUST(rx_csum_end, (uint32_t)m->csum_start + m->csum_offset + 2 <= len));
 }
 
 /*
- * What the device found out about the packet's checksum (virtio 1.2, 5.1.6.4), into its first token. Return: false for
- * what cannot be.
+ * What the device found out about the packet's checksum (virtio 1.2, 5.1.6.4), into its first
+ * token. Return: false for what cannot be.
  */
 bool
-virtq_rx_verdict(const struct virtq *vq, const struct rx_meta *m, struct baton_token *t, uint32_t len)
+virtq_rx_verdict(const struct virtq *vq, const struct rx_meta *m, struct baton_token *t,
+		 uint32_t len)
 {
 	const struct baton_pool_view *pool = &vq->q.pool->view;
 	struct baton_side side = { .l2_len = ETH_HLEN, .csum_offset = m->csum_offset };
@@ -243,8 +253,8 @@ first_seg(struct virtq *vq, const struct dma_view *v, uint16_t published, unsign
 	r->pos++;
 	if (baton_unlikely(!MUST(rx_header, *len >= NET_HDR_LEN))) {
 		drop(vq, buf);
-		queue_violation(&vq->q, "used length %u is less than the %u bytes of the header", *len,
-				NET_HDR_LEN);
+		queue_violation(&vq->q, "used length %u is less than the %u bytes of the header",
+				*len, NET_HDR_LEN);
 		return SHADOW_NONE;
 	}
 	*len -= NET_HDR_LEN;
@@ -253,10 +263,12 @@ first_seg(struct virtq *vq, const struct dma_view *v, uint16_t published, unsign
 		return buf;
 	*segs = shared_load16_at(dma_data(v, buf) + vq->post_off +
 				 offsetof(struct virtio_net_hdr, num_buffers));
-	if (baton_unlikely(!MUST(rx_segs, *segs - 1 < vq->q.max_segs) || !MUST(rx_segs_published, *segs <= published))) {
+	if (baton_unlikely(!MUST(rx_segs, *segs - 1 < vq->q.max_segs) ||
+			   !MUST(rx_segs_published, *segs <= published))) {
 		drop(vq, buf);
 		queue_violation(&vq->q,
-				"num_buffers %u: not between 1 and %u, with %u completions published",
+				"num_buffers %u: not between 1 and %u, with %u completions "
+				"published",
 				*segs, vq->q.max_segs, published);
 		return SHADOW_NONE;
 	}
@@ -264,7 +276,8 @@ first_seg(struct virtq *vq, const struct dma_view *v, uint16_t published, unsign
 }
 
 /*
- * One packet at r->pos. Return: 0 or -EIO after a violation; r tells what was consumed and delivered.
+ * One packet at r->pos. Return: 0 or -EIO after a violation; r tells what was consumed and
+ * delivered.
  */
 static int __attribute__((noinline))
 receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, uint16_t used,
@@ -313,7 +326,8 @@ receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *toke
 }
 
 /*
- * With everything the loop needs in registers. What it leaves, receive_one() reads anew and decides on its own copy.
+ * With everything the loop needs in registers. What it leaves, receive_one() reads anew and decides
+ * on its own copy.
  */
 static inline __attribute__((always_inline)) unsigned
 receive_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned n,
@@ -338,17 +352,22 @@ receive_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *to
 		unsigned meta = 0; /* {flags:8, gso_type:8} */
 
 		if (mode)
-			__builtin_prefetch(hdr + (size_t)SHADOW_BUF(shadow[(slot + 4) & mask]) * stride);
-		if (baton_unlikely(!MUST(rx_plain_id, (uint32_t)elem == slot) || !MUST(rx_plain_len, len - least <= span)))
+			__builtin_prefetch(hdr +
+					   (size_t)SHADOW_BUF(shadow[(slot + 4) & mask]) * stride);
+		if (baton_unlikely(!MUST(rx_plain_id, (uint32_t)elem == slot) ||
+				   !MUST(rx_plain_len, len - least <= span)))
 			break;
 		if (mode & RX_CSUM) {
 			meta = shared_load16_at(hdr + (size_t)buf * stride);
-			if (baton_unlikely(!MUST(rx_plain_meta, !(meta & ~VIRTIO_NET_HDR_F_DATA_VALID))))
+			if (baton_unlikely(
+				    !MUST(rx_plain_meta, !(meta & ~VIRTIO_NET_HDR_F_DATA_VALID))))
 				break;
 		}
 		if ((mode & RX_MERGEABLE) &&
-		    baton_unlikely(!MUST(rx_plain_segs, shared_load16_at(hdr + (size_t)buf * stride +
-									 offsetof(struct virtio_net_hdr, num_buffers)) == 1)))
+		    baton_unlikely(
+			    !MUST(rx_plain_segs, shared_load16_at(hdr + (size_t)buf * stride +
+								  offsetof(struct virtio_net_hdr,
+									   num_buffers)) == 1)))
 			break;
 		t.buf = buf;
 		t.len = (uint16_t)(len - NET_HDR_LEN);
@@ -403,8 +422,8 @@ virtq_rx_no_room(const struct virtq *vq, unsigned n)
 int
 virtq_rx_jumped(struct virtq *vq, uint16_t published)
 {
-	return queue_violation(&vq->q, "used index jumped by %u, with %u descriptors posted", published,
-			       (uint16_t)(vq->avail_idx - vq->used_idx));
+	return queue_violation(&vq->q, "used index jumped by %u, with %u descriptors posted",
+			       published, (uint16_t)(vq->avail_idx - vq->used_idx));
 }
 
 static const struct rx_loops one_by_one = { NULL, virtq_rx_post };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A receive burst: a loop for plain packets, which ends before the first that is anything else, and what does the rest.
- * The loop comes one packet at a time (rx.c) and eight at a time (rx_vec.h); all else is the same code for all of them.
+ * A receive burst: a loop for plain packets, which ends before the first that is anything else, and
+ * what does the rest. The loop comes one packet at a time (rx.c) and eight at a time (rx_vec.h);
+ * all else is the same code for all of them.
  */
 #ifndef VIRTIO_RX_H
 #define VIRTIO_RX_H
@@ -26,18 +27,20 @@ unsigned virtq_rx_plain(struct virtq *vq, const struct dma_view *v, struct baton
 			unsigned n, unsigned mode, struct tally *r);
 
 /** Whatever comes, up to @used. Return: 0 or -EIO after a violation. */
-int virtq_rx_rest(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned n,
-		  uint16_t used, unsigned mode, struct tally *r);
+int virtq_rx_rest(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens,
+		  unsigned n, uint16_t used, unsigned mode, struct tally *r);
 
 /**
  * The completion at ring position @pos, with @published from there on, by all rules.
  *
- * Return: what the shadow has of its descriptor, with the length the device says in @len; SHADOW_NONE after a violation.
+ * Return: what the shadow has of its descriptor, with the length the device says in @len;
+ * SHADOW_NONE after a violation.
  */
 uint32_t virtq_rx_next(struct virtq *vq, uint16_t pos, uint16_t published, uint32_t *len);
 
 /** Take back the tokens of a packet that is not delivered. */
-void virtq_rx_untake(struct virtq *vq, const struct dma_view *v, const struct baton_token *tokens, unsigned n);
+void virtq_rx_untake(struct virtq *vq, const struct dma_view *v, const struct baton_token *tokens,
+		     unsigned n);
 
 /* A header's word on checksums and segmentation. */
 struct rx_meta {
@@ -47,7 +50,8 @@ struct rx_meta {
 
 struct rx_meta virtq_rx_meta(const uint8_t *hdr);
 bool virtq_rx_meta_good(const struct rx_meta *m, uint32_t len);
-bool virtq_rx_verdict(const struct virtq *vq, const struct rx_meta *m, struct baton_token *t, uint32_t len);
+bool virtq_rx_verdict(const struct virtq *vq, const struct rx_meta *m, struct baton_token *t,
+		      uint32_t len);
 
 /** Post the cache's topmost @n buffers, in ring order. */
 void virtq_rx_post(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, unsigned n);
@@ -116,8 +120,10 @@ virtq_receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, uns
 		return virtq_rx_no_room(vq, n);
 	if (baton_unlikely(!MUST(rx_jump, published <= (uint16_t)(vq->avail_idx - vq->used_idx))))
 		return virtq_rx_jumped(vq, published);
-	if (baton_likely(vq->identity && !vq->in_batch && vq->posted_len >= NET_HDR_LEN + ETH_HLEN)) {
-		/* Between two runs of eights lies the end of the ring, or what is left of the burst. */
+	if (baton_likely(vq->identity && !vq->in_batch &&
+			 vq->posted_len >= NET_HDR_LEN + ETH_HLEN)) {
+		/* Between two runs of eights lies the end of the ring, or what is left of the
+		 * burst. */
 		while (r.tokens < most) {
 			unsigned want = most - r.tokens, got;
 

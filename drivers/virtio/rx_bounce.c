@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Receiving through slots. The device writes to the slot of a descriptor; a packet that was completed, and whose completion was
- * validated as on direct memory (rx.c), is copied: exactly its bytes, into a private buffer that was freed last and is in the
- * cache still. Without a buffer a packet stays with the device.
+ * Receiving through slots. The device writes to the slot of a descriptor; a packet that was
+ * completed, and whose completion was validated as on direct memory (rx.c), is copied: exactly its
+ * bytes, into a private buffer that was freed last and is in the cache still. Without a buffer a
+ * packet stays with the device.
  *
- * A descriptor is posted again with its own slot, so its entry never changes. Where the queues share slots, fewer descriptors
- * than the ring has are posted, `quota`, and the slot completed at ring position p is posted at position p + quota.
+ * A descriptor is posted again with its own slot, so its entry never changes. Where the queues
+ * share slots, fewer descriptors than the ring has are posted, `quota`, and the slot completed at
+ * ring position p is posted at position p + quota.
  */
 #include "rx.h"
 
@@ -21,7 +23,11 @@ header(const struct virtq *vq, uint32_t slot)
 static inline __attribute__((always_inline)) struct baton_token
 take(const struct dma_view *v, uint32_t buf, uint16_t off, const uint8_t *from, uint32_t len)
 {
-	struct baton_token t = { .buf = buf, .off = off, .len = (uint16_t)len, .gen = dma_take(v, buf), .pool = v->index };
+	struct baton_token t = { .buf = buf,
+				 .off = off,
+				 .len = (uint16_t)len,
+				 .gen = dma_take(v, buf),
+				 .pool = v->index };
 
 	dma_copy(v->data + (size_t)buf * v->stride + off, from, len);
 	return t;
@@ -70,10 +76,12 @@ gone(struct virtq *vq, uint16_t pos, uint32_t slot)
 }
 
 /*
- * A packet of any kind at r->pos; there are max_segs buffers in the cache. Return: 0 or -EIO after a violation.
+ * A packet of any kind at r->pos; there are max_segs buffers in the cache. Return: 0 or -EIO after
+ * a violation.
  */
 static int __attribute__((noinline))
-receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *t, uint16_t used, unsigned mode, struct tally *r)
+receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *t, uint16_t used,
+	    unsigned mode, struct tally *r)
 {
 	uint16_t published = (uint16_t)(used - r->pos);
 	uint32_t len, total, slot = virtq_rx_next(vq, r->pos, published, &len);
@@ -87,14 +95,19 @@ receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *t, u
 		return -EIO;
 	gone(vq, r->pos++, slot);
 	if (baton_unlikely(!MUST(rx_header, len >= NET_HDR_LEN)))
-		return queue_violation(&vq->q, "used length %u is less than the %u bytes of the header", len, NET_HDR_LEN);
+		return queue_violation(&vq->q,
+				       "used length %u is less than the %u bytes of the header",
+				       len, NET_HDR_LEN);
 	hdr = header(vq, slot);
 	total = len -= NET_HDR_LEN;
 	if (mode & RX_MERGEABLE)
 		segs = shared_load16_at(hdr + offsetof(struct virtio_net_hdr, num_buffers));
-	if (baton_unlikely(!MUST(rx_segs, segs - 1 < vq->q.max_segs) || !MUST(rx_segs_published, segs <= published)))
-		return queue_violation(&vq->q, "num_buffers %u: not between 1 and %u, with %u completions published", segs,
-				       vq->q.max_segs, published);
+	if (baton_unlikely(!MUST(rx_segs, segs - 1 < vq->q.max_segs) ||
+			   !MUST(rx_segs_published, segs <= published)))
+		return queue_violation(&vq->q,
+				       "num_buffers %u: not between 1 and %u, with %u completions "
+				       "published",
+				       segs, vq->q.max_segs, published);
 	if (mode & RX_CSUM)
 		meta = virtq_rx_meta(hdr);
 	t[0] = take(v, dma_cache_pop(c), v->headroom, hdr + NET_HDR_LEN, len);
@@ -110,7 +123,8 @@ receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *t, u
 		t[i] = take(v, dma_cache_pop(c), vq->post_off, header(vq, slot), len);
 		total += len;
 	}
-	good = MUST(rx_runt, good && total >= ETH_HLEN) && (!(mode & RX_CSUM) || virtq_rx_verdict(vq, &meta, t, total));
+	good = MUST(rx_runt, good && total >= ETH_HLEN) &&
+	       (!(mode & RX_CSUM) || virtq_rx_verdict(vq, &meta, t, total));
 	if (baton_unlikely(!good)) {
 		virtq_rx_untake(vq, v, t, segs);
 		r->errors++;
@@ -123,15 +137,17 @@ receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *t, u
 }
 
 /*
- * Packets of one buffer, completed in ring order, of which receive_one() would say the same. What this leaves, that reads anew.
+ * Packets of one buffer, completed in ring order, of which receive_one() would say the same. What
+ * this leaves, that reads anew.
  */
 static inline __attribute__((always_inline)) void
-receive_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned n, unsigned mode, struct tally *r,
-	      uint32_t *const slot_of)
+receive_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned n,
+	      unsigned mode, struct tally *r, uint32_t *const slot_of)
 {
 	const shared64 *const ring = vq->used->ring;
 	const uint32_t *const shadow = vq->shadow;
-	const uint32_t mask = vq->mask, least = NET_HDR_LEN + ETH_HLEN, span = vq->posted_len - least;
+	const uint32_t mask = vq->mask, least = NET_HDR_LEN + ETH_HLEN,
+		       span = vq->posted_len - least;
 	const uint8_t *const slots = header(vq, slot_of ? 0 : vq->slot0);
 	const uint32_t stride = vq->slots->stride;
 	struct dma_cache *const c = vq->q.cache;
@@ -146,25 +162,34 @@ receive_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *to
 		const uint32_t len = (uint32_t)(elem >> 32);
 		const uint8_t *const hdr = slots + (size_t)slot * stride;
 		const uint32_t ahead = (at + AHEAD) & mask;
-		const uint8_t *const next = (const uint8_t *)((uintptr_t)slots + (size_t)(slot_of ? shadow[ahead] : ahead) * stride);
+		const uint8_t *const next =
+			(const uint8_t *)((uintptr_t)slots +
+					  (size_t)(slot_of ? shadow[ahead] : ahead) * stride);
 		unsigned meta = 0; /* {flags:8, gso_type:8} */
 
-		/* Whether or not anything was completed there; and one that is posted nowhere is only an address. */
+		/* Whether or not anything was completed there; and one that is posted nowhere is
+		 * only an address. */
 		__builtin_prefetch(next);
 		__builtin_prefetch(next + BATON_CACHE_LINE);
-		if (baton_unlikely(!MUST(rx_plain_id, (uint32_t)elem == at) || !MUST(rx_plain_len, len - least <= span)))
+		if (baton_unlikely(!MUST(rx_plain_id, (uint32_t)elem == at) ||
+				   !MUST(rx_plain_len, len - least <= span)))
 			break;
 		if (mode & RX_CSUM) {
 			meta = shared_load16_at(hdr);
-			if (baton_unlikely(!MUST(rx_plain_meta, !(meta & ~VIRTIO_NET_HDR_F_DATA_VALID))))
+			if (baton_unlikely(
+				    !MUST(rx_plain_meta, !(meta & ~VIRTIO_NET_HDR_F_DATA_VALID))))
 				break;
 		}
 		if ((mode & RX_MERGEABLE) &&
-		    baton_unlikely(!MUST(rx_plain_segs, shared_load16_at(hdr + offsetof(struct virtio_net_hdr, num_buffers)) == 1)))
+		    baton_unlikely(!MUST(rx_plain_segs,
+					 shared_load16_at(hdr + offsetof(struct virtio_net_hdr,
+									 num_buffers)) == 1)))
 			break;
 		tokens[i] = take(v, *(top - i), v->headroom, hdr + NET_HDR_LEN, len - NET_HDR_LEN);
 		if (mode & RX_CSUM)
-			tokens[i].flags = (uint8_t)(meta / VIRTIO_NET_HDR_F_DATA_VALID * BATON_CSUM_GOOD << BATON_TOKEN_L4_SHIFT);
+			tokens[i].flags =
+				(uint8_t)(meta / VIRTIO_NET_HDR_F_DATA_VALID * BATON_CSUM_GOOD
+					  << BATON_TOKEN_L4_SHIFT);
 		if (slot_of)
 			slot_of[at] = slot;
 		bytes += len;
@@ -192,15 +217,20 @@ receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, unsigned 
 	if (baton_unlikely(!MUST(rx_jump, published <= (uint16_t)(vq->avail_idx - vq->used_idx))))
 		return virtq_rx_jumped(vq, published);
 	while (!ret && r.pos != used && n - r.tokens >= q->max_segs && !dry) {
-		unsigned want = n - r.tokens < (uint16_t)(used - r.pos) ? n - r.tokens : (uint16_t)(used - r.pos);
-		unsigned have = dma_cache_reserve(q->cache, want < DMA_BATCH ? want : DMA_BATCH), before = r.tokens;
+		unsigned want = n - r.tokens < (uint16_t)(used - r.pos) ? n - r.tokens
+									: (uint16_t)(used - r.pos);
+		unsigned have = dma_cache_reserve(q->cache, want < DMA_BATCH ? want : DMA_BATCH),
+			 before = r.tokens;
 
 		/* After a packet of several buffers the next is most likely another. */
-		if (baton_likely(!chained && vq->identity && !vq->in_batch && vq->posted_len >= NET_HDR_LEN + ETH_HLEN)) {
+		if (baton_likely(!chained && vq->identity && !vq->in_batch &&
+				 vq->posted_len >= NET_HDR_LEN + ETH_HLEN)) {
 			if (baton_unlikely(vq->slot_of != NULL))
-				receive_plain(vq, v, tokens + r.tokens, have < want ? have : want, mode, &r, vq->slot_of);
+				receive_plain(vq, v, tokens + r.tokens, have < want ? have : want,
+					      mode, &r, vq->slot_of);
 			else
-				receive_plain(vq, v, tokens + r.tokens, have < want ? have : want, mode, &r, NULL);
+				receive_plain(vq, v, tokens + r.tokens, have < want ? have : want,
+					      mode, &r, NULL);
 		}
 		if (baton_likely(r.tokens != before))
 			continue;
@@ -216,7 +246,8 @@ receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, unsigned 
 		/* What was received before the violation is good; the next burst says -EIO. */
 		return r.tokens ? (int)r.tokens : ret;
 	if (vq->quota - (uint16_t)(vq->avail_idx - vq->used_idx) >= vq->refill) {
-		if (baton_unlikely(vq->quota <= vq->mask && vq->avail_idx == vq->used_idx)) /* the device could have more */
+		if (baton_unlikely(vq->quota <= vq->mask &&
+				   vq->avail_idx == vq->used_idx)) /* the device could have more */
 			queue_count(&vq->no_slot, 1);
 		post(vq);
 	}

@@ -2,8 +2,8 @@
 /*
  * Receiving and refilling, eight at a time. Included by rx_avx2.c and rx_avx512.c.
  *
- * Eight used elements are read once, into registers, and believed when all eight are what virtq_rx_plain() takes for plain;
- * else that decides.
+ * Eight used elements are read once, into registers, and believed when all eight are what
+ * virtq_rx_plain() takes for plain; else that decides.
  */
 #include "dma/lanes.h"
 #include "rx.h"
@@ -27,18 +27,22 @@ plain_headers(const uint8_t *hdr, const uint32_t *bufs, const uint32_t *ahead, u
 		__builtin_prefetch(hdr + (size_t)SHADOW_BUF(ahead[k]) * stride);
 		if (mode & RX_CSUM) {
 			meta[k] = shared_load16_at(h);
-			differ |= MUST_ZERO(rx_plain_meta, meta[k] & ~(uint32_t)VIRTIO_NET_HDR_F_DATA_VALID);
+			differ |= MUST_ZERO(rx_plain_meta,
+					    meta[k] & ~(uint32_t)VIRTIO_NET_HDR_F_DATA_VALID);
 		}
 		if (mode & RX_MERGEABLE)
 			differ |= MUST_ZERO(rx_plain_segs,
-					    shared_load16_at(h + offsetof(struct virtio_net_hdr, num_buffers)) ^ 1u);
+					    shared_load16_at(h + offsetof(struct virtio_net_hdr,
+									  num_buffers)) ^
+						    1u);
 	}
 	if (mode & RX_CSUM) /* bit 1 to the L4 verdict's lower bit, in the uppermost byte */
 		*rest = _mm256_slli_epi32(d8_load(meta), 24 + BATON_TOKEN_L4_SHIFT - 1);
 	return !differ;
 }
 
-_Static_assert(VIRTIO_NET_HDR_F_DATA_VALID == 2 && BATON_CSUM_GOOD == 1, "a shift moves one to the other");
+_Static_assert(VIRTIO_NET_HDR_F_DATA_VALID == 2 && BATON_CSUM_GOOD == 1, "a shift moves one to the "
+									 "other");
 
 SIMD_INLINE unsigned
 receive8(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned n,
@@ -61,12 +65,15 @@ receive8(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens,
 		d8 rest = d8_set(0); /* {gen:16, 0:8, flags:8} */
 		q8 first;
 
-		if (baton_unlikely(!d8_all(_mm256_and_si256(
-			    MUST8(rx_plain_id, _mm256_cmpeq_epi32(q8_low(elem), ids)),
-			    MUST8(rx_plain_len, d8_at_most(_mm256_sub_epi32(len, d8_set(least)), span))))))
+		if (baton_unlikely(!d8_all(
+			    _mm256_and_si256(MUST8(rx_plain_id,
+						   _mm256_cmpeq_epi32(q8_low(elem), ids)),
+					     MUST8(rx_plain_len,
+						   d8_at_most(_mm256_sub_epi32(len, d8_set(least)),
+							      span))))))
 			break;
-		if (mode && baton_unlikely(!plain_headers(v->data + vq->post_off, bufs, ahead, v->stride,
-							  mode, &rest)))
+		if (mode && baton_unlikely(!plain_headers(v->data + vq->post_off, bufs, ahead,
+							  v->stride, mode, &rest)))
 			break;
 		first = q8_shl(q8_of(_mm256_sub_epi32(len, d8_set(NET_HDR_LEN))), 48);
 		first = q8_or(q8_or(first, off), q8_of(d8_load(bufs)));
@@ -83,7 +90,8 @@ receive8(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens,
 	return n;
 }
 
-/* Flags and lengths of the descriptors are there already, and are written again with the address. */
+/* Flags and lengths of the descriptors are there already, and are written again with the address.
+ */
 SIMD_INLINE void
 post8(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, unsigned n)
 {
@@ -134,7 +142,8 @@ SIMD_NAME(virtq_rx_burst_csum)(struct baton_queue *q, struct baton_token *tokens
 }
 
 SIMD_TARGET int
-SIMD_NAME(virtq_rx_burst_mergeable_csum)(struct baton_queue *q, struct baton_token *tokens, unsigned n)
+SIMD_NAME(virtq_rx_burst_mergeable_csum)(struct baton_queue *q, struct baton_token *tokens,
+					 unsigned n)
 {
 	return virtq_receive(q, tokens, n, RX_CSUM | RX_MERGEABLE, &by_eight);
 }

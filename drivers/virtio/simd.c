@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which variant of the bursts a queue runs: decided at start, by the CPU, the features and vectorized=0. */
+/* Which variant of the bursts a queue runs: decided at start, by the CPU, the features and
+ * vectorized=0. */
 #include "virtio.h"
 
 #ifdef __x86_64__
-#define VARIANTS(name) { name, name##_avx2, name##_avx512 }
+#define VARIANTS(name)                                                                             \
+	{                                                                                          \
+		name, name##_avx2, name##_avx512                                                   \
+	}
 #else
-#define VARIANTS(name) { name, name, name }
+#define VARIANTS(name)                                                                             \
+	{                                                                                          \
+		name, name, name                                                                   \
+	}
 #endif
 
 void
@@ -22,10 +29,12 @@ virtq_choose(struct virtq *vq, const struct virtio_dev *vd)
 
 	vq->csum = !!(vd->features & (vq->q.tx ? VIRTIO_NET_F_CSUM : VIRTIO_NET_F_GUEST_CSUM));
 	if (vq->slots) { /* what a copy costs, eight at a time do not save */
-		static virtq_burst *const bounce[] = { virtq_rx_bounce, virtq_rx_bounce_mergeable, virtq_rx_bounce_csum,
+		static virtq_burst *const bounce[] = { virtq_rx_bounce, virtq_rx_bounce_mergeable,
+						       virtq_rx_bounce_csum,
 						       virtq_rx_bounce_mergeable_csum };
 
-		vq->q.active_burst = vq->q.tx ? virtq_tx_bounce : bounce[vq->csum * 2 + vq->mergeable];
+		vq->q.active_burst =
+			vq->q.tx ? virtq_tx_bounce : bounce[vq->csum * 2 + vq->mergeable];
 		return;
 	}
 	vq->q.active_burst = vq->q.tx ? tx[level] : rx[vq->csum * 2 + vq->mergeable][level];

@@ -2,12 +2,13 @@
 /*
  * Sending on a split ring.
  *
- * A packet's header lies in its first buffer's headroom, so that a packet of one buffer takes one descriptor; without
- * headroom it takes one more, for a header of zeros. Descriptors are used in ring order. Buffers go to the worker's
- * cache as soon as their completion is validated; descriptors become free in ring order.
+ * A packet's header lies in its first buffer's headroom, so that a packet of one buffer takes one
+ * descriptor; without headroom it takes one more, for a header of zeros. Descriptors are used in
+ * ring order. Buffers go to the worker's cache as soon as their completion is validated;
+ * descriptors become free in ring order.
  */
-#include "port/csum.h"
 #include "tx.h"
+#include "port/csum.h"
 
 /* Buffers of the completed packet whose first descriptor is @id. */
 static unsigned
@@ -98,11 +99,14 @@ bad_id(struct virtq *vq, uint32_t id)
 	if (id > vq->mask)
 		return queue_violation(&vq->q, "used id out of range: %u of %u descriptors", id,
 				       vq->q.descs);
-	return queue_violation(&vq->q, "used id %u is not that of a packet in flight, or is completed twice",
+	return queue_violation(&vq->q,
+			       "used id %u is not that of a packet in flight, or is completed "
+			       "twice",
 			       id);
 }
 
-/* Is @id among the next @packets in flight? Most packets take one descriptor, so the walk is rare. */
+/* Is @id among the next @packets in flight? Most packets take one descriptor, so the walk is rare.
+ */
 static bool
 among_next(const struct virtq *vq, uint32_t id, uint16_t packets)
 {
@@ -121,9 +125,11 @@ virtq_tx_check_batch(struct virtq *vq, uint16_t published)
 
 	if (baton_unlikely(!in_flight(vq, id)))
 		return bad_id(vq, id);
-	if (baton_unlikely(!MUST(tx_in_order, ((id - vq->tail) & vq->mask) < published || among_next(vq, id, published))))
-		return queue_violation(&vq->q, "in-order id %u is outside the %u completions published",
-				       id, published);
+	if (baton_unlikely(!MUST(tx_in_order, ((id - vq->tail) & vq->mask) < published ||
+						      among_next(vq, id, published))))
+		return queue_violation(&vq->q,
+				       "in-order id %u is outside the %u completions published", id,
+				       published);
 	vq->batch_end = (uint16_t)(vq->used_idx + published);
 	return 0;
 }
@@ -134,8 +140,10 @@ virtq_tx_in_turn(const struct virtq *vq, unsigned n)
 	unsigned i;
 
 	for (i = 0; i < n; i++)
-		if (baton_unlikely(!MUST(tx_in_turn, (uint32_t)shared_load64(&vq->used->ring[(vq->used_idx + i) & vq->mask]) ==
-							     (uint32_t)((vq->tail + i) & vq->mask))))
+		if (baton_unlikely(!MUST(tx_in_turn,
+					 (uint32_t)shared_load64(
+						 &vq->used->ring[(vq->used_idx + i) & vq->mask]) ==
+						 (uint32_t)((vq->tail + i) & vq->mask))))
 			break;
 	return i;
 }
@@ -143,8 +151,8 @@ virtq_tx_in_turn(const struct virtq *vq, unsigned n)
 int
 virtq_tx_jumped(struct virtq *vq, uint16_t published)
 {
-	return queue_violation(&vq->q, "used index jumped by %u, with %u packets in flight", published,
-			       (uint16_t)(vq->avail_idx - vq->used_idx));
+	return queue_violation(&vq->q, "used index jumped by %u, with %u packets in flight",
+			       published, (uint16_t)(vq->avail_idx - vq->used_idx));
 }
 
 /* Completions one by one, by all rules. */
@@ -164,7 +172,8 @@ virtq_tx_any_order(struct virtq *vq, unsigned n, unsigned freed)
 	return (int)freed;
 }
 
-/* Position avail_idx of the available ring shall name descriptor @id. Written only when it does not yet. */
+/* Position avail_idx of the available ring shall name descriptor @id. Written only when it does not
+ * yet. */
 static inline void
 avail_put(struct virtq *vq, uint16_t id)
 {
@@ -190,8 +199,9 @@ virtq_tx_avail_put(struct virtq *vq, unsigned n)
 }
 
 /*
- * The plain case: packets of one buffer with headroom, of one pool, one descriptor each. It ends before the first that is
- * anything else, or that is not the CPU's to give. Not inlined: the loop wants every register.
+ * The plain case: packets of one buffer with headroom, of one pool, one descriptor each. It ends
+ * before the first that is anything else, or that is not the CPU's to give. Not inlined: the loop
+ * wants every register.
  *
  * Return: packets taken.
  */
@@ -212,8 +222,8 @@ virtq_tx_post(struct virtq *vq, const struct baton_token *tokens, unsigned n, ui
 		const uint32_t d = pos++ & mask, buf = t->buf, off = t->off, len = t->len;
 		uint64_t at;
 
-		if (baton_unlikely(t->pool != pool || (t->flags & BATON_TOKEN_CONT) || csum_wanted(*t) ||
-				   off < NET_HDR_LEN || len - 1 >= max_len ||
+		if (baton_unlikely(t->pool != pool || (t->flags & BATON_TOKEN_CONT) ||
+				   csum_wanted(*t) || off < NET_HDR_LEN || len - 1 >= max_len ||
 				   !dma_give_raw(v, buf, off + len, t->gen, owner)))
 			break;
 		at = (uint64_t)buf * v->stride + off - NET_HDR_LEN;

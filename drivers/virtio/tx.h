@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A send burst: reclaim, then a loop for plain packets, which ends before the first that is anything else, then what does the
- * rest. The loops come one packet at a time (tx.c) and eight at a time (tx_vec.h); all else is the same code.
+ * A send burst: reclaim, then a loop for plain packets, which ends before the first that is
+ * anything else, then what does the rest. The loops come one packet at a time (tx.c) and eight at a
+ * time (tx_vec.h); all else is the same code.
  */
 #ifndef VIRTIO_TX_H
 #define VIRTIO_TX_H
@@ -10,7 +11,8 @@
 
 #define TX_DONE 0x80
 
-/* Each does some of @n, from the queue's tail or head on, and returns how many. All are constants to the compiler. */
+/* Each does some of @n, from the queue's tail or head on, and returns how many. All are constants
+ * to the compiler. */
 struct tx_loops {
 	/* Elements that name, one after the other, the packets at the tail. */
 	unsigned (*in_turn)(const struct virtq *vq, unsigned n);
@@ -55,8 +57,8 @@ virtq_tx_chain_done(struct virtq *vq, unsigned descs)
 struct tx_chain {
 	const struct baton_token *t;
 	unsigned segs;
-	unsigned extra;  /* 1: no headroom, the header takes a descriptor of its own */
-	unsigned slots;  /* bounced: the descriptors, with a slot each, in place of the buffers */
+	unsigned extra; /* 1: no headroom, the header takes a descriptor of its own */
+	unsigned slots; /* bounced: the descriptors, with a slot each, in place of the buffers */
 	uint32_t len;
 	struct virtio_net_hdr hdr;
 };
@@ -83,8 +85,9 @@ virtq_tx_advance(struct virtq *vq)
 }
 
 /*
- * IN_ORDER: the distance of the index says which packets are complete; the one element that is surely not stale is the
- * first of what was published, and it must name one of them (virtio 1.2, 2.7.9). batch_end is how far that is done.
+ * IN_ORDER: the distance of the index says which packets are complete; the one element that is
+ * surely not stale is the first of what was published, and it must name one of them
+ * (virtio 1.2, 2.7.9). batch_end is how far that is done.
  */
 static inline __attribute__((always_inline)) int
 reclaim_in_order(struct virtq *vq, unsigned n, uint16_t published, const struct tx_loops *loops)
@@ -129,7 +132,8 @@ virtq_tx_reclaim_by(struct virtq *vq, unsigned budget, const struct tx_loops *lo
 	if (vq->in_order)
 		return reclaim_in_order(vq, n, published, loops);
 	while (freed < n) {
-		/* Never past `head`: n - freed packets are in flight, each of a descriptor or more. */
+		/* Never past `head`: n - freed packets are in flight, each of a descriptor or more.
+		 */
 		unsigned run = loops->in_turn(vq, n - freed < DMA_BATCH ? n - freed : DMA_BATCH);
 
 		run = run ? loops->release(vq, run) : 0;
@@ -171,8 +175,9 @@ virtq_send(struct baton_queue *q, const struct baton_token *tokens, unsigned n,
 	int ret = 0;
 
 	/*
-	 * Not at every burst: the used index shares its line with what the device writes, and completions are cheaper by
-	 * the dozen. Half a ring is left to the device, and buffers come home before the cache needs them.
+	 * Not at every burst: the used index shares its line with what the device writes, and
+	 * completions are cheaper by the dozen. Half a ring is left to the device, and buffers come
+	 * home before the cache needs them.
 	 */
 	if ((uint16_t)(vq->head - vq->tail) + n > q->descs / 2) {
 		ret = virtq_tx_reclaim_by(vq, UINT16_MAX, loops);
@@ -187,7 +192,8 @@ virtq_send(struct baton_queue *q, const struct baton_token *tokens, unsigned n,
 		if (baton_likely(done == n))
 			break;
 		if (plain)
-			continue; /* another pool, the end of the ring, or the next call finds nothing plain */
+			continue; /* another pool, the end of the ring, or the next call finds
+				     nothing plain */
 		ret = loops->chain(vq, tokens + done, n - done, !done, &bytes);
 		if (ret <= 0)
 			break;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Sending through slots: a packet's bytes, and no others, are copied behind its header into as few slots as hold them, and its
- * buffers are free at once. Descriptor i has slot i, for good; where the queues share slots, one from the queue's cache.
+ * Sending through slots: a packet's bytes, and no others, are copied behind its header into as few
+ * slots as hold them, and its buffers are free at once. Descriptor i has slot i, for good; where
+ * the queues share slots, one from the queue's cache.
  *
  * Pools that the device reaches go out of their buffers, through the same ring.
  */
@@ -59,15 +60,18 @@ return_slots(struct virtq *vq, uint16_t pos, unsigned n)
 /* ---- plain packets: one buffer, one slot ---- */
 
 /*
- * What virtq_tx_post() takes, but of a bounced pool, and with or without headroom. Where slots are shared, those of @n
- * descriptors from the head on are fetched. Return: packets taken.
+ * What virtq_tx_post() takes, but of a bounced pool, and with or without headroom. Where slots are
+ * shared, those of @n descriptors from the head on are fetched. Return: packets taken.
  */
 static inline __attribute__((always_inline)) unsigned
-copy_plain(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, const struct baton_token *tokens, unsigned n, uint64_t *sum,
-	   const uint32_t *slot_of)
+copy_plain(struct virtq *vq, const struct dma_view *v, struct dma_cache *c,
+	   const struct baton_token *tokens, unsigned n, uint64_t *sum, const uint32_t *slot_of)
 {
-	const uint32_t mask = vq->mask, pool = v->index, stride = vq->slots->stride, first = slot_of ? 0 : vq->slot0;
-	const uint32_t longest = slot_room(vq) - NET_HDR_LEN < vq->q.max_len ? slot_room(vq) - NET_HDR_LEN : vq->q.max_len;
+	const uint32_t mask = vq->mask, pool = v->index, stride = vq->slots->stride,
+		       first = slot_of ? 0 : vq->slot0;
+	const uint32_t longest = slot_room(vq) - NET_HDR_LEN < vq->q.max_len
+					 ? slot_room(vq) - NET_HDR_LEN
+					 : vq->q.max_len;
 	uint8_t *const slots = dma_slot(vq->slots, first);
 	const uint64_t iova = dma_slot_iova(vq->slots, first);
 	struct vring_desc *const desc = vq->desc;
@@ -77,15 +81,18 @@ copy_plain(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, cons
 	uint64_t bytes = 0;
 
 	for (t = tokens; t != end; t++) {
-		const uint32_t d = pos++ & mask, ahead = (d + AHEAD) & mask, buf = t->buf, off = t->off, len = t->len;
+		const uint32_t d = pos++ & mask, ahead = (d + AHEAD) & mask, buf = t->buf,
+			       off = t->off, len = t->len;
 		size_t at;
 
 		if (slot_of && end - t > AHEAD)
 			prefetch_slot(slots + (size_t)slot_of[ahead] * stride);
 		else if (!slot_of)
 			prefetch_slot(slots + (size_t)ahead * stride);
-		if (baton_unlikely(t->pool != pool || (t->flags & BATON_TOKEN_CONT) || csum_wanted(*t) || len - 1 >= longest ||
-				   !dma_give_raw(v, buf, off + len, t->gen, BATON_OWNER_FREE << 16)))
+		if (baton_unlikely(
+			    t->pool != pool || (t->flags & BATON_TOKEN_CONT) || csum_wanted(*t) ||
+			    len - 1 >= longest ||
+			    !dma_give_raw(v, buf, off + len, t->gen, BATON_OWNER_FREE << 16)))
 			break;
 		at = (size_t)(slot_of ? slot_of[d] : d) * stride;
 		memset(slots + at, 0, NET_HDR_LEN);
@@ -104,13 +111,15 @@ copy_plain(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, cons
 
 /* Not inlined: the loop wants every register. */
 static unsigned __attribute__((noinline))
-copy_own(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, const struct baton_token *tokens, unsigned n, uint64_t *sum)
+copy_own(struct virtq *vq, const struct dma_view *v, struct dma_cache *c,
+	 const struct baton_token *tokens, unsigned n, uint64_t *sum)
 {
 	return copy_plain(vq, v, c, tokens, n, sum, NULL);
 }
 
 static unsigned __attribute__((noinline))
-copy_shared(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, const struct baton_token *tokens, unsigned n, uint64_t *sum)
+copy_shared(struct virtq *vq, const struct dma_view *v, struct dma_cache *c,
+	    const struct baton_token *tokens, unsigned n, uint64_t *sum)
 {
 	unsigned done;
 
@@ -137,7 +146,8 @@ post(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *s
 	if (!n || !c)
 		return 0;
 	dma_cache_room(c, n);
-	return vq->slot_of ? copy_shared(vq, v, c, tokens, n, sum) : copy_own(vq, v, c, tokens, n, sum);
+	return vq->slot_of ? copy_shared(vq, v, c, tokens, n, sum)
+			   : copy_own(vq, v, c, tokens, n, sum);
 }
 
 /* ---- packets of several buffers, a slot each ---- */
@@ -161,20 +171,24 @@ slot_at(const struct virtq *vq, uint32_t d)
 }
 
 /*
- * A packet of several buffers of one bounced pool, each of which fits a slot, when no fewer slots would hold it: none is cut.
- * Return: how many buffers, or 0 when it is anything else; they are given then.
+ * A packet of several buffers of one bounced pool, each of which fits a slot, when no fewer slots
+ * would hold it: none is cut. Return: how many buffers, or 0 when it is anything else; they are
+ * given then.
  */
 static unsigned
-give_each(struct virtq *vq, const struct dma_view *v, const struct baton_token *t, unsigned n, uint32_t *bytes)
+give_each(struct virtq *vq, const struct dma_view *v, const struct baton_token *t, unsigned n,
+	  uint32_t *bytes)
 {
-	const uint32_t room = slot_room(vq), most = n < vq->q.max_segs ? n : vq->q.max_segs, pool = v->index;
+	const uint32_t room = slot_room(vq), most = n < vq->q.max_segs ? n : vq->q.max_segs,
+		       pool = v->index;
 	uint32_t len = NET_HDR_LEN, fits = room - NET_HDR_LEN;
 	bool more = true;
 	unsigned i;
 
 	for (i = 0; more && i < most; i++, fits = room) {
 		if (t[i].pool != pool || t[i].len - 1u >= fits ||
-		    !dma_give_raw(v, t[i].buf, (uint32_t)t[i].off + t[i].len, t[i].gen, BATON_OWNER_FREE << 16))
+		    !dma_give_raw(v, t[i].buf, (uint32_t)t[i].off + t[i].len, t[i].gen,
+				  BATON_OWNER_FREE << 16))
 			break;
 		len += t[i].len;
 		more = t[i].flags & BATON_TOKEN_CONT;
@@ -187,11 +201,14 @@ give_each(struct virtq *vq, const struct dma_view *v, const struct baton_token *
 	return 0;
 }
 
-/* In two passes: no call between the stores of the first, and little to keep across those of the second. */
+/* In two passes: no call between the stores of the first, and little to keep across those of the
+ * second. */
 static void __attribute__((noinline))
-copy_each(const struct virtq *vq, const struct dma_view *v, const struct baton_token *t, unsigned n, uint32_t *idx)
+copy_each(const struct virtq *vq, const struct dma_view *v, const struct baton_token *t, unsigned n,
+	  uint32_t *idx)
 {
-	const uint32_t mask = vq->mask, head = vq->head, stride = vq->slots->stride, *const slot_of = vq->slot_of;
+	const uint32_t mask = vq->mask, head = vq->head,
+		       stride = vq->slots->stride, *const slot_of = vq->slot_of;
 	const uint32_t first = slot_of ? 0 : vq->slot0, room = v->stride;
 	const uint64_t iova = dma_slot_iova(vq->slots, first);
 	uint8_t *const slots = dma_slot(vq->slots, first), *const data = v->data;
@@ -211,7 +228,8 @@ copy_each(const struct virtq *vq, const struct dma_view *v, const struct baton_t
 		idx[i] = t[i].buf;
 	}
 	hdr = NET_HDR_LEN;
-	memset(slots + (size_t)(slot_of ? slot_of[head & mask] : head & mask) * stride, 0, NET_HDR_LEN);
+	memset(slots + (size_t)(slot_of ? slot_of[head & mask] : head & mask) * stride, 0,
+	       NET_HDR_LEN);
 	for (unsigned i = 0; i < n; i++, hdr = 0) {
 		const uint32_t d = (head + i) & mask;
 		const size_t at = (size_t)(slot_of ? slot_of[d] : d) * stride + hdr;
@@ -356,7 +374,8 @@ virtq_tx_put_slots(struct virtq *vq, const struct tx_chain *c)
 	if (baton_unlikely(vq->slot_of != NULL))
 		fetch_slots(vq, vq->head, c->slots);
 	for (unsigned i = 0; i < c->slots; i++) {
-		const uint32_t d = (vq->head + i) & vq->mask, slot = slot_at(vq, d), len = left < room ? left : room;
+		const uint32_t d = (vq->head + i) & vq->mask, slot = slot_at(vq, d),
+			       len = left < room ? left : room;
 		uint8_t *to = dma_slot(vq->slots, slot);
 		uint32_t at = 0;
 

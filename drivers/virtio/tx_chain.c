@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Sending what is not plain: packets of several buffers, without headroom, or whose checksum is to be filled in. */
+/* Sending what is not plain: packets of several buffers, without headroom, or whose checksum is to
+ * be filled in. */
 #include "port/csum.h"
 #include "tx.h"
 
@@ -27,7 +28,8 @@ put_hdr(const struct dma_view *v, struct baton_token t, const struct virtio_net_
 	memcpy(dma_data(v, t.buf) + t.off - NET_HDR_LEN, hdr, NET_HDR_LEN);
 }
 
-/* Why a token cannot be sent: said when its packet is the first of a burst, before that the burst just ends. */
+/* Why a token cannot be sent: said when its packet is the first of a burst, before that the burst
+ * just ends. */
 static BATON_COLD int
 refuse(struct virtq *vq, struct baton_token t, bool first)
 {
@@ -45,8 +47,8 @@ bad_packet(struct virtq *vq, bool first, const char *what, uint32_t is, uint32_t
 	if (!first)
 		return 0;
 	queue_count(&vq->q.stats.errors, 1);
-	return baton_err(EMSGSIZE, "%s txq %u: a packet of %u %s, at most %u are possible", vq->q.port->name,
-			 vq->q.index, is, what, limit);
+	return baton_err(EMSGSIZE, "%s txq %u: a packet of %u %s, at most %u are possible",
+			 vq->q.port->name, vq->q.index, is, what, limit);
 }
 
 /* Return: 1; 0 for an error that is not due yet; a negative errno. */
@@ -60,7 +62,9 @@ measure(struct virtq *vq, struct tx_chain *c, unsigned n, bool first)
 			if (!first)
 				return 0;
 			queue_count(&q->stats.errors, 1);
-			return baton_err(EINVAL, "%s txq %u: the last token has CONT: a burst must not split a packet",
+			return baton_err(EINVAL,
+					 "%s txq %u: the last token has CONT: a burst must not "
+					 "split a packet",
 					 q->port->name, q->index);
 		}
 		c->len += c->t[c->segs].len;
@@ -69,12 +73,14 @@ measure(struct virtq *vq, struct tx_chain *c, unsigned n, bool first)
 	} while (c->t[c->segs++].flags & BATON_TOKEN_CONT);
 	if (c->len > q->max_len)
 		return bad_packet(vq, first, "bytes", c->len, q->max_len);
-	/* A bounced packet has a descriptor a slot, however many buffers it comes in; virtio_slots_need() has made slots large enough. */
+	/* A bounced packet has a descriptor a slot, however many buffers it comes in;
+	 * virtio_slots_need() has made slots large enough. */
 	c->slots = vq->slots ? virtq_tx_slots_for(vq, c) : 0;
 	if (c->slots)
 		c->extra = 0;
 	if (c->segs + c->extra > (c->slots ? TX_MAX_SEGS : q->max_segs))
-		return bad_packet(vq, first, "buffers", c->segs, c->slots ? TX_MAX_SEGS : q->max_segs - c->extra);
+		return bad_packet(vq, first, "buffers", c->segs,
+				  c->slots ? TX_MAX_SEGS : q->max_segs - c->extra);
 	return 1;
 }
 
@@ -85,7 +91,8 @@ ungive(struct baton_queue *q, const struct baton_token *t, unsigned n)
 		dma_ungive(&q->views[t[n].pool], t[n]);
 }
 
-/* The checksum asked for: by the device where it can, and the header is the packet's own (virtio 1.2, 5.1.6.2). */
+/* The checksum asked for: by the device where it can, and the header is the packet's own
+ * (virtio 1.2, 5.1.6.2). */
 static bool
 request_csum(struct virtq *vq, struct tx_chain *c)
 {
@@ -145,14 +152,15 @@ put_chain(struct virtq *vq, const struct tx_chain *c)
 		uint32_t hdr = i == 0 && !c->extra ? NET_HDR_LEN : 0;
 
 		virtq_tx_put_desc(vq, d, iova_of(v, t) - hdr, t.len + hdr,
-			 i + 1 < c->segs ? VRING_DESC_F_NEXT : 0);
+				  i + 1 < c->segs ? VRING_DESC_F_NEXT : 0);
 		vq->shadow[d] = SHADOW(t.pool, t.buf);
 		vq->segs[d] = 0; /* not a key */
 		dma_poison(v, t.buf);
 	}
 }
 
-/* Nothing has changed unless it is sent. Return: its number of tokens; 0: the ring is full; a negative errno. */
+/* Nothing has changed unless it is sent. Return: its number of tokens; 0: the ring is full; a
+ * negative errno. */
 int
 virtq_tx_send_chain(struct virtq *vq, const struct baton_token *t, unsigned n, bool first,
 		    uint64_t *bytes)

@@ -18,8 +18,10 @@ in_turn8(const struct virtq *vq, unsigned n)
 
 		if (baton_unlikely(slot + LANES > vq->mask + 1u || d + LANES > vq->mask + 1u))
 			break;
-		if (baton_unlikely(!d8_all(MUST8(tx_in_turn, _mm256_cmpeq_epi32(q8_low(shared_load8(&vq->used->ring[slot])),
-										d8_iota(d))))))
+		if (baton_unlikely(!d8_all(
+			    MUST8(tx_in_turn,
+				  _mm256_cmpeq_epi32(q8_low(shared_load8(&vq->used->ring[slot])),
+						     d8_iota(d))))))
 			break;
 	}
 	return i ? i : virtq_tx_in_turn(vq, n < LANES ? n : LANES);
@@ -76,7 +78,9 @@ plain8(const struct tokens8 *t, const struct dma_view *v, uint32_t pool, d8 long
 	const d8 headroom = d8_at_most(d8_set(HDR_STORE), t->off);
 	const d8 inside = tokens8_inside(t, v, pool, BATON_TOKEN_CONT);
 
-	return d8_all(_mm256_andnot_si256(wanted, _mm256_and_si256(inside, _mm256_and_si256(length, headroom))));
+	return d8_all(
+		_mm256_andnot_si256(wanted,
+				    _mm256_and_si256(inside, _mm256_and_si256(length, headroom))));
 }
 
 SIMD_INLINE unsigned
@@ -102,7 +106,8 @@ post8(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *
 		d8_store(bufs, t.bufs);
 		if (baton_unlikely(!dma_give8(v, bufs, tokens8_gens(&t), vq->q.owner)))
 			break;
-		at = q8_add(q8_mul(t.first, stride), q8_of(_mm256_sub_epi32(t.off, d8_set(HDR_STORE))));
+		at = q8_add(q8_mul(t.first, stride),
+			    q8_of(_mm256_sub_epi32(t.off, d8_set(HDR_STORE))));
 		put_headers8(v, at);
 		q8_zip(vq->desc + start + i, q8_add(at, iova),
 		       q8_of(_mm256_add_epi32(t.len, d8_set(NET_HDR_LEN))));

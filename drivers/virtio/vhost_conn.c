@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The connection to a vhost-user backend: made as client or accepted as server, watched, lost, and had again.
+ * The connection to a vhost-user backend: made as client or accepted as server, watched, lost, and
+ * had again.
  *
- * The first connection is made while the port is opened, and waited for. Later ones are made by the control thread in
- * baton_ctx_poll(): a backend that came back is sent one question, and only when it answers the rest is asked, so a backend that
- * accepts and says nothing holds nobody up.
+ * The first connection is made while the port is opened, and waited for. Later ones are made by the
+ * control thread in baton_ctx_poll(): a backend that came back is sent one question, and only when
+ * it answers the rest is asked, so a backend that accepts and says nothing holds nobody up.
  */
 #include <poll.h>
 #include <sys/epoll.h>
@@ -15,10 +16,10 @@
 
 #include "vhost_msg.h"
 
-#define RETRY_MS      5    /* between attempts to connect, at first */
-#define RETRY_SLOW_MS 50   /* and after FAST_TRIES of them */
+#define RETRY_MS      5  /* between attempts to connect, at first */
+#define RETRY_SLOW_MS 50 /* and after FAST_TRIES of them */
 #define FAST_TRIES    1000
-#define UNFIT_MS      250  /* after a backend that will not do */
+#define UNFIT_MS      250 /* after a backend that will not do */
 #define MS            1000000ull
 
 #define IOMMU_IF_OFFERED 2 /* iommu_platform= was not given */
@@ -32,8 +33,8 @@ dev_of_source(struct ctx_source *src)
 static int
 no_socket(const struct virtio_dev *vd, const char *what)
 {
-	return baton_err(errno, "%s for %s: %s; if descriptors ran out, raise `ulimit -n`", what, vd->vu.path,
-			 strerror(errno));
+	return baton_err(errno, "%s for %s: %s; if descriptors ran out, raise `ulimit -n`", what,
+			 vd->vu.path, strerror(errno));
 }
 
 static void
@@ -45,8 +46,9 @@ close_fd(int *fd)
 }
 
 /*
- * One user a path: an abstract socket is bound for as long as we have the port, and is gone with the process. Its name
- * is made of the directory and the file's name, which stay the same when a backend makes its socket anew.
+ * One user a path: an abstract socket is bound for as long as we have the port, and is gone with
+ * the process. Its name is made of the directory and the file's name, which stay the same when a
+ * backend makes its socket anew.
  */
 static int
 lock_path(struct virtio_dev *vd)
@@ -65,7 +67,8 @@ lock_path(struct virtio_dev *vd)
 	for (const char *c = base; *c; c++)
 		hash = (hash ^ (uint8_t)*c) * 0x100000001b3ull;
 	len = snprintf(sa.sun_path + 1, sizeof(sa.sun_path) - 1, "baton-vhost-user-%llx-%llx-%llx",
-		       (unsigned long long)st.st_dev, (unsigned long long)st.st_ino, (unsigned long long)hash);
+		       (unsigned long long)st.st_dev, (unsigned long long)st.st_ino,
+		       (unsigned long long)hash);
 	vd->vu.lock_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (vd->vu.lock_fd < 0)
 		return no_socket(vd, "no socket");
@@ -73,8 +76,11 @@ lock_path(struct virtio_dev *vd)
 		  (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len)))
 		return 0;
 	if (errno == EADDRINUSE)
-		return baton_err(EBUSY, "%s is in use by another port, of this program or another: give this one a "
-					"socket of its own", vd->vu.path);
+		return baton_err(EBUSY,
+				 "%s is in use by another port, of this program or another: give "
+				 "this one a "
+				 "socket of its own",
+				 vd->vu.path);
 	return no_socket(vd, "no lock");
 }
 
@@ -86,19 +92,27 @@ connect_error(struct virtio_dev *vd, int err)
 	const char *path = vd->vu.path;
 
 	if (err == ENOENT)
-		return baton_err(err, "no socket at %s: start the vhost-user backend first (with DPDK: dpdk-testpmd "
-				      "--vdev=net_vhost0,iface=%s), or let it connect to us with server=1", path, path);
+		return baton_err(err,
+				 "no socket at %s: start the vhost-user backend first (with DPDK: "
+				 "dpdk-testpmd "
+				 "--vdev=net_vhost0,iface=%s), or let it connect to us with "
+				 "server=1",
+				 path, path);
 	if (err == ECONNREFUSED)
-		return baton_err(err, "nobody listens at %s: its backend has ended; start it again", path);
+		return baton_err(err, "nobody listens at %s: its backend has ended; start it again",
+				 path);
 	if (err == EAGAIN)
-		return baton_err(ETIMEDOUT, "the backend at %s accepts no connection: its queue of them is full",
+		return baton_err(ETIMEDOUT,
+				 "the backend at %s accepts no connection: its queue of them is "
+				 "full",
 				 path);
 	return baton_err(err, "cannot connect to %s: %s", path, strerror(err));
 }
 
 /*
- * The process at the other end (for a listening one: that called listen()), so that its end can be told from a mere hang-up. A
- * backend that was handed its socket by another process must outlive that one: nothing tells them apart.
+ * The process at the other end (for a listening one: that called listen()), so that its end can be
+ * told from a mere hang-up. A backend that was handed its socket by another process must outlive
+ * that one: nothing tells them apart.
  */
 static void
 connected(struct virtio_dev *vd, int fd)
@@ -142,17 +156,23 @@ clear_path(struct virtio_dev *vd, const struct sockaddr_un *sa)
 	int fd, ret;
 
 	if (lstat(vd->vu.path, &st) < 0)
-		return errno == ENOENT ? 0 : baton_err(errno, "%s: %s", vd->vu.path, strerror(errno));
+		return errno == ENOENT ? 0
+				       : baton_err(errno, "%s: %s", vd->vu.path, strerror(errno));
 	if (!S_ISSOCK(st.st_mode))
-		return baton_err(EEXIST, "%s exists and is no socket: give another path, or remove it", vd->vu.path);
+		return baton_err(EEXIST,
+				 "%s exists and is no socket: give another path, or remove it",
+				 vd->vu.path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return no_socket(vd, "no socket");
 	ret = connect(fd, (const struct sockaddr *)sa, sizeof(*sa));
 	close(fd);
 	if (!ret || errno != ECONNREFUSED)
-		return baton_err(EADDRINUSE, "another program listens at %s: leave server=1 out to connect to it, or "
-					     "give another path", vd->vu.path);
+		return baton_err(EADDRINUSE,
+				 "another program listens at %s: leave server=1 out to connect to "
+				 "it, or "
+				 "give another path",
+				 vd->vu.path);
 	unlink(vd->vu.path);
 	return 0;
 }
@@ -185,7 +205,9 @@ server_accept(struct virtio_dev *vd)
 	int fd = accept4(vd->vu.listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd < 0)
-		return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ? -EAGAIN : no_socket(vd, "no connection");
+		return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED
+			       ? -EAGAIN
+			       : no_socket(vd, "no connection");
 	connected(vd, fd);
 	return 0;
 }
@@ -201,14 +223,20 @@ server_wait(struct virtio_dev *vd)
 	while ((ret = server_accept(vd)) == -EAGAIN) {
 		now = ctx_now_ns();
 		if (now >= deadline)
-			return baton_err(ETIMEDOUT, "no backend connected to %s within %u ms (argument wait=MS waits "
-						    "longer)", vd->vu.path, vd->vu.wait_ms);
-		if (poll(&p, 1, said ? (int)((deadline - now) / MS + 1) : 200) < 0 && errno == EINTR)
-			return baton_err(EINTR, "interrupted while waiting for a backend to connect to %s",
+			return baton_err(ETIMEDOUT,
+					 "no backend connected to %s within %u ms (argument "
+					 "wait=MS waits "
+					 "longer)",
+					 vd->vu.path, vd->vu.wait_ms);
+		if (poll(&p, 1, said ? (int)((deadline - now) / MS + 1) : 200) < 0 &&
+		    errno == EINTR)
+			return baton_err(EINTR,
+					 "interrupted while waiting for a backend to connect to %s",
 					 vd->vu.path);
 		if (!p.revents && !said)
-			baton_log(vd->port.ctx, BATON_LOG_INFO, "%s: waiting for a backend to connect to %s",
-				  vd->port.name, vd->vu.path);
+			baton_log(vd->port.ctx, BATON_LOG_INFO,
+				  "%s: waiting for a backend to connect to %s", vd->port.name,
+				  vd->vu.path);
 		said = 1;
 	}
 	return ret;
@@ -216,8 +244,7 @@ server_wait(struct virtio_dev *vd)
 
 /* ---- the control thread's part ---- */
 
-static void
-on_socket(struct ctx_source *src, uint32_t events);
+static void on_socket(struct ctx_source *src, uint32_t events);
 
 static int
 watch(struct virtio_dev *vd)
@@ -289,7 +316,8 @@ static void
 unfit(struct virtio_dev *vd)
 {
 	if (!vd->vu.said_unfit)
-		baton_log(vd->port.ctx, BATON_LOG_ERR, "%s: the backend came back, but: %s; trying on", vd->port.name,
+		baton_log(vd->port.ctx, BATON_LOG_ERR,
+			  "%s: the backend came back, but: %s; trying on", vd->port.name,
 			  baton_last_error());
 	vd->vu.said_unfit = 1;
 	vd->vu.failures++;
@@ -341,7 +369,8 @@ greet(struct virtio_dev *vd)
 void
 vhost_tick(struct ctx_timer *timer)
 {
-	struct virtio_dev *vd = (struct virtio_dev *)(void *)((char *)timer - offsetof(struct virtio_dev, vu.tick));
+	struct virtio_dev *vd =
+		(struct virtio_dev *)(void *)((char *)timer - offsetof(struct virtio_dev, vu.tick));
 	struct vhost_user *vu = &vd->vu;
 
 	switch (vu->state) {
@@ -394,7 +423,8 @@ greeted(struct virtio_dev *vd)
 	come_back(vd);
 }
 
-/* The socket is readable outside of any request: an answer to the greeting; a hang-up; or the backend speaks out of turn. */
+/* The socket is readable outside of any request: an answer to the greeting; a hang-up; or the
+ * backend speaks out of turn. */
 static void
 on_socket(struct ctx_source *src, uint32_t events)
 {
@@ -409,8 +439,9 @@ on_socket(struct ctx_source *src, uint32_t events)
 		return;
 	}
 	if (vd->vu.state == VHOST_THERE)
-		baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: the backend at %s %s: link down", vd->port.name,
-			  vd->vu.path, n > 0 ? "sent a message nobody asked for" : "hung up");
+		baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: the backend at %s %s: link down",
+			  vd->port.name, vd->vu.path,
+			  n > 0 ? "sent a message nobody asked for" : "hung up");
 	else
 		vd->vu.failures++;
 	vhost_disconnect(vd);
@@ -422,7 +453,8 @@ static void
 on_listener(struct ctx_source *src, uint32_t events)
 {
 	struct virtio_dev *vd =
-		(struct virtio_dev *)(void *)((char *)src - offsetof(struct virtio_dev, vu.listener));
+		(struct virtio_dev *)(void *)((char *)src -
+					      offsetof(struct virtio_dev, vu.listener));
 	char byte;
 	int fd;
 
@@ -440,8 +472,8 @@ on_listener(struct ctx_source *src, uint32_t events)
 	if (fd < 0)
 		return;
 	close(fd);
-	baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: a second backend connected to %s: refused", vd->port.name,
-		  vd->vu.path);
+	baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: a second backend connected to %s: refused",
+		  vd->port.name, vd->vu.path);
 }
 
 /* ---- the transport's life ---- */
@@ -471,7 +503,8 @@ parse_args(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 {
 	struct vhost_user *vu = &vd->vu;
 	const char *path = port_arg(args, n, "path");
-	uint64_t timeout = VHOST_TIMEOUT_MS, wait = VHOST_WAIT_MS, server = 0, reconnect = 1, iommu = IOMMU_IF_OFFERED;
+	uint64_t timeout = VHOST_TIMEOUT_MS, wait = VHOST_WAIT_MS, server = 0, reconnect = 1,
+		 iommu = IOMMU_IF_OFFERED;
 	int ret;
 
 	if (!path || !*path)
@@ -485,7 +518,8 @@ parse_args(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 	    (ret = port_arg_uint(args, n, "wait", 1, 86400000, &wait)) < 0 ||
 	    (ret = port_arg_uint(args, n, "server", 0, 1, &server)) < 0 ||
 	    (ret = port_arg_uint(args, n, "reconnect", 0, 1, &reconnect)) < 0 ||
-	    (port_arg(args, n, "iommu_platform") && (ret = port_arg_uint(args, n, "iommu_platform", 0, 1, &iommu)) < 0))
+	    (port_arg(args, n, "iommu_platform") &&
+	     (ret = port_arg_uint(args, n, "iommu_platform", 0, 1, &iommu)) < 0))
 		return ret;
 	vd->timeout_ms = (uint32_t)timeout;
 	vu->wait_ms = (uint32_t)wait;
@@ -501,7 +535,8 @@ vhost_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 	struct vhost_user *vu = &vd->vu;
 	int ret;
 
-	vu->src.fd = vu->channel.src.fd = vu->listener.fd = vu->pidfd = vu->old_pidfd = vu->lock_fd = -1;
+	vu->src.fd = vu->channel.src.fd = vu->listener.fd = vu->pidfd = vu->old_pidfd =
+		vu->lock_fd = -1;
 	vu->src.ready = on_socket;
 	vu->listener.ready = on_listener;
 	vu->tick.due = vhost_tick;
@@ -520,7 +555,8 @@ vhost_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 		vhost_close(vd);
 		return ret;
 	}
-	vd->transport_features = vu->protocol & VHOST_PROTOCOL_F_BACKEND_REQ ? VIRTIO_F_ACCESS_PLATFORM : 0;
+	vd->transport_features =
+		vu->protocol & VHOST_PROTOCOL_F_BACKEND_REQ ? VIRTIO_F_ACCESS_PLATFORM : 0;
 	vu->open = 1;
 	return 0;
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a backend can do to the files of memory it was given, beside writing to it. Baton's arenas are sealed: nobody can cut them. Memory
- * that is not is told of once. Holes cannot be sealed off where the backend shall write: they are looked for. Private records
- * and the checks of what comes out of rings are what withstands them; this only says that it happened.
+ * What a backend can do to the files of memory it was given, beside writing to it. Baton's arenas
+ * are sealed: nobody can cut them. Memory that is not is told of once. Holes cannot be sealed off
+ * where the backend shall write: they are looked for. Private records and the checks of what comes
+ * out of rings are what withstands them; this only says that it happened.
  *
- * Looking is what is left, since inotify hears nothing of memfds. A hole that was touched again before we look is not seen.
+ * Looking is what is left, since inotify hears nothing of memfds. A hole that was touched again
+ * before we look is not seen.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,7 +19,8 @@
 static struct virtio_dev *
 dev_of_timer(struct ctx_timer *timer)
 {
-	return (struct virtio_dev *)(void *)((char *)timer - offsetof(struct virtio_dev, vu.files.look));
+	return (struct virtio_dev *)(void *)((char *)timer -
+					     offsetof(struct virtio_dev, vu.files.look));
 }
 
 /* ---- seals ---- */
@@ -45,9 +48,12 @@ say_unsealed(struct virtio_dev *vd)
 
 		if ((seals >= 0 && seals & F_SEAL_SHRINK) || has_fixed_size(e.fd))
 			continue;
-		baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: the file of %s is not sealed: the backend at %s could truncate it, and this program "
-							"would end at the next touch of it (SIGBUS); use a memfd with F_SEAL_SHRINK, as "
-							"Baton's own arenas outside of hugetlbfs mounts are",
+		baton_log(vd->port.ctx, BATON_LOG_WARN,
+			  "%s: the file of %s is not sealed: the backend at %s could truncate it, "
+			  "and this program "
+			  "would end at the next touch of it (SIGBUS); use a memfd with "
+			  "F_SEAL_SHRINK, as "
+			  "Baton's own arenas outside of hugetlbfs mounts are",
 			  vd->port.name, e.name, vd->vu.path);
 		vd->vu.files.said_unsealed = 1;
 	}
@@ -64,10 +70,13 @@ report(struct virtio_dev *vd, const struct ioas_entry *e, const struct stat *st,
 	files->holes++;
 	if (files->holes & (files->holes - 1))
 		return;
-	baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: %llu KiB of %s are gone, which the backend at %s was given: %s; stop using that backend",
+	baton_log(vd->port.ctx, BATON_LOG_WARN,
+		  "%s: %llu KiB of %s are gone, which the backend at %s was given: %s; stop using "
+		  "that backend",
 		  vd->port.name, (unsigned long long)lost / 1024, e->name, vd->vu.path,
-		  cut ? "its file was truncated, and touching what is cut off ends this program (SIGBUS)" :
-			"somebody punched a hole into its file, and what was there is zeros now");
+		  cut ? "its file was truncated, and touching what is cut off ends this program "
+			"(SIGBUS)"
+		      : "somebody punched a hole into its file, and what was there is zeros now");
 }
 
 /* Has another mapping the same file, and is it looked at already? */
@@ -99,7 +108,8 @@ look(struct virtio_dev *vd, bool first)
 		for (uint32_t i = 0; !first && i < before.n; i++)
 			if (before.file[i].dev == st.st_dev && before.file[i].ino == st.st_ino &&
 			    before.file[i].blocks > (uint64_t)st.st_blocks)
-				report(vd, &e, &st, (before.file[i].blocks - (uint64_t)st.st_blocks) * 512);
+				report(vd, &e, &st,
+				       (before.file[i].blocks - (uint64_t)st.st_blocks) * 512);
 	}
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The device IOTLB ("IOMMU support"): a backend that offers VIRTIO_F_ACCESS_PLATFORM reaches an address only after it was told the entry for
- * it. The entries are the mappings of the port's address space, one for each, and all are told when a ring starts, so that the
- * queues run whether or not anybody polls the context. A backend that lost one asks for it on a channel of its own; what it asks
- * for beside them is a fault.
+ * The device IOTLB ("IOMMU support"): a backend that offers VIRTIO_F_ACCESS_PLATFORM reaches an
+ * address only after it was told the entry for it. The entries are the mappings of the port's
+ * address space, one for each, and all are told when a ring starts, so that the queues run whether
+ * or not anybody polls the context. A backend that lost one asks for it on a channel of its own;
+ * what it asks for beside them is a fault.
  */
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -16,7 +17,8 @@
 static struct virtio_dev *
 dev_of_channel(struct ctx_source *src)
 {
-	return (struct virtio_dev *)(void *)((char *)src - offsetof(struct virtio_dev, vu.channel.src));
+	return (struct virtio_dev *)(void *)((char *)src -
+					     offsetof(struct virtio_dev, vu.channel.src));
 }
 
 /* ---- entries ---- */
@@ -30,7 +32,8 @@ find_region(const struct virtio_dev *vd, uint64_t iova, struct ioas_entry *e)
 	if (!ioas_find_iova(vd->port.reach.ioas, iova, e))
 		return -1;
 	for (uint32_t i = 0; i < vu->n_regions; i++)
-		if (vu->region[i].guest_addr == e->iova && vu->region[i].size == e->bytes && !(vu->channel.dead & 1u << i))
+		if (vu->region[i].guest_addr == e->iova && vu->region[i].size == e->bytes &&
+		    !(vu->channel.dead & 1u << i))
 			return (int)i;
 	return -1;
 }
@@ -38,7 +41,8 @@ find_region(const struct virtio_dev *vd, uint64_t iova, struct ioas_entry *e)
 static uint8_t
 perm_of(unsigned flags)
 {
-	return (uint8_t)((flags & BATON_MAP_READ ? VHOST_ACCESS_RO : 0) | (flags & BATON_MAP_WRITE ? VHOST_ACCESS_WO : 0));
+	return (uint8_t)((flags & BATON_MAP_READ ? VHOST_ACCESS_RO : 0) |
+			 (flags & BATON_MAP_WRITE ? VHOST_ACCESS_WO : 0));
 }
 
 static void
@@ -47,7 +51,11 @@ fill(struct vhost_msg *msg, const struct vhost_region *r, enum vhost_iotlb_type 
 	*msg = (struct vhost_msg){
 		.request = VHOST_IOTLB_MSG,
 		.size = sizeof(msg->p.iotlb),
-		.p.iotlb = { .iova = r->guest_addr, .size = r->size, .user_addr = r->user_addr, .perm = perm, .type = (uint8_t)type },
+		.p.iotlb = { .iova = r->guest_addr,
+			     .size = r->size,
+			     .user_addr = r->user_addr,
+			     .perm = perm,
+			     .type = (uint8_t)type },
 	};
 }
 
@@ -69,11 +77,14 @@ vhost_iotlb_push(struct virtio_dev *vd)
 	return ret;
 }
 
-/* The mapping ends all the same. The sentence stays that of who unmaps, perhaps because of another failure. */
+/* The mapping ends all the same. The sentence stays that of who unmaps, perhaps because of another
+ * failure. */
 static void
 not_confirmed(struct virtio_dev *vd, const struct ioas_entry *e, const char *sentence)
 {
-	baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: took %s back without the word of the backend at %s, which is disconnected: %s",
+	baton_log(vd->port.ctx, BATON_LOG_WARN,
+		  "%s: took %s back without the word of the backend at %s, which is disconnected: "
+		  "%s",
 		  vd->port.name, e->name, vd->vu.path, baton_last_error());
 	vhost_disconnect(vd);
 	baton_err(0, "%s", sentence);
@@ -134,7 +145,8 @@ answer_owed(struct virtio_dev *vd, int64_t deadline)
 			continue;
 		fill(&msg, &vd->vu.region[i], VHOST_IOTLB_UPDATE, perm_of(e.flags));
 		if (vhost_ask(vd, &msg, deadline) < 0) { /* disconnected */
-			baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: %s", vd->port.name, baton_last_error());
+			baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: %s", vd->port.name,
+				  baton_last_error());
 			return;
 		}
 	}
@@ -147,7 +159,8 @@ vhost_iotlb_wants(const struct virtio_dev *vd, uint64_t offered)
 {
 	const uint64_t both = VHOST_PROTOCOL_F_BACKEND_REQ | VHOST_PROTOCOL_F_REPLY_ACK;
 
-	if (!(vd->offered & VIRTIO_F_ACCESS_PLATFORM) || (offered & both) != both || !vd->vu.iommu_platform)
+	if (!(vd->offered & VIRTIO_F_ACCESS_PLATFORM) || (offered & both) != both ||
+	    !vd->vu.iommu_platform)
 		return 0;
 	/* Later backends serve the features that the first one agreed to. */
 	return vd->vu.open && !(vd->first & VIRTIO_F_ACCESS_PLATFORM) ? 0 : both;
@@ -184,8 +197,10 @@ vhost_channel_open(struct virtio_dev *vd)
 
 	vhost_channel_close(vd);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-		return baton_err(errno, "no channel for the backend at %s: %s; if descriptors ran out, raise `ulimit -n`", vd->vu.path,
-				 strerror(errno));
+		return baton_err(errno,
+				 "no channel for the backend at %s: %s; if descriptors ran out, "
+				 "raise `ulimit -n`",
+				 vd->vu.path, strerror(errno));
 	ch->src.fd = ends[0];
 	ch->src.ready = on_channel;
 	ret = ctx_source_add(vd->port.ctx, &ch->src, EPOLLIN);
@@ -199,11 +214,14 @@ vhost_channel_open(struct virtio_dev *vd)
 	return ret;
 }
 
-/* What the backend says is over: the entries it has stay, and it gets no others. One that ends hangs up here, too. */
+/* What the backend says is over: the entries it has stay, and it gets no others. One that ends
+ * hangs up here, too. */
 static void
 hang_up(struct virtio_dev *vd, enum baton_log_level level, const char *why)
 {
-	baton_log(vd->port.ctx, level, "%s: the backend at %s %s: its channel is closed, and what it asks for is not heard any more",
+	baton_log(vd->port.ctx, level,
+		  "%s: the backend at %s %s: its channel is closed, and what it asks for is not "
+		  "heard any more",
 		  vd->port.name, vd->vu.path, why);
 	vhost_channel_close(vd);
 }
@@ -237,7 +255,8 @@ hear(struct virtio_dev *vd, const struct vhost_msg *msg)
 {
 	struct vhost_iotlb m;
 
-	if (msg->request != VHOST_BACKEND_IOTLB_MSG || msg->size != sizeof(m) || !vhost_iotlb_on(vd))
+	if (msg->request != VHOST_BACKEND_IOTLB_MSG || msg->size != sizeof(m) ||
+	    !vhost_iotlb_on(vd))
 		return false;
 	memcpy(&m, &msg->p, sizeof(m));
 	if (!m.perm || m.perm > (VHOST_ACCESS_RO | VHOST_ACCESS_WO))
@@ -254,14 +273,18 @@ hear(struct virtio_dev *vd, const struct vhost_msg *msg)
 static void
 reply(struct virtio_dev *vd, uint32_t request, bool ok)
 {
-	struct vhost_msg msg = { .request = request, .flags = VHOST_VERSION | VHOST_REPLY, .size = sizeof(msg.p.u64), .p.u64 = !ok };
+	struct vhost_msg msg = { .request = request,
+				 .flags = VHOST_VERSION | VHOST_REPLY,
+				 .size = sizeof(msg.p.u64),
+				 .p.u64 = !ok };
 	ssize_t len = VHOST_HDR_SIZE + sizeof(msg.p.u64);
 
 	if (send(vd->vu.channel.src.fd, &msg, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL) != len)
 		hang_up(vd, BATON_LOG_WARN, "asks for replies and does not read them");
 }
 
-/* Have @need bytes of a message. Return: whether they are there; if not, the channel may be closed. */
+/* Have @need bytes of a message. Return: whether they are there; if not, the channel may be closed.
+ */
 static bool
 gather(struct virtio_dev *vd, uint32_t need)
 {
@@ -294,8 +317,10 @@ next(struct virtio_dev *vd)
 	if (!gather(vd, VHOST_HDR_SIZE))
 		return false;
 	memcpy(&msg, ch->in, VHOST_HDR_SIZE);
-	if ((msg.flags & 3) != VHOST_VERSION || msg.flags & VHOST_REPLY || msg.size > sizeof(ch->in) - VHOST_HDR_SIZE) {
-		snprintf(why, sizeof(why), "sent request %u with flags %#x and %u bytes", msg.request, msg.flags, msg.size);
+	if ((msg.flags & 3) != VHOST_VERSION || msg.flags & VHOST_REPLY ||
+	    msg.size > sizeof(ch->in) - VHOST_HDR_SIZE) {
+		snprintf(why, sizeof(why), "sent request %u with flags %#x and %u bytes",
+			 msg.request, msg.flags, msg.size);
 		hang_up(vd, BATON_LOG_WARN, why);
 		return false;
 	}

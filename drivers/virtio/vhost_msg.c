@@ -65,14 +65,16 @@ static void
 say_waiting(struct virtio_dev *vd, uint32_t request)
 {
 	if (!vd->vu.said_waiting)
-		baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: waiting for the backend at %s to answer %s", vd->port.name,
+		baton_log(vd->port.ctx, BATON_LOG_WARN,
+			  "%s: waiting for the backend at %s to answer %s", vd->port.name,
 			  vd->vu.path, name_of(request));
 	vd->vu.said_waiting = 1;
 }
 
 /*
- * The backend's channel is served meanwhile. DPDK's data path writes to it with the queue locked, and blocks when nobody reads; its
- * message handler waits for that lock, or, in GET_VRING_BASE, for the data path to leave the device.
+ * The backend's channel is served meanwhile. DPDK's data path writes to it with the queue locked,
+ * and blocks when nobody reads; its message handler waits for that lock, or, in GET_VRING_BASE, for
+ * the data path to leave the device.
  */
 static int
 wait_for(struct virtio_dev *vd, short events, int64_t deadline, uint32_t request)
@@ -97,7 +99,8 @@ wait_for(struct virtio_dev *vd, short events, int64_t deadline, uint32_t request
 	} while (left > 0);
 	vhost_disconnect(vd);
 	return baton_err(ETIMEDOUT,
-			 "the backend at %s did not %s %s within %u ms: is it stuck? (argument timeout=MS "
+			 "the backend at %s did not %s %s within %u ms: is it stuck? (argument "
+			 "timeout=MS "
 			 "waits longer)",
 			 vd->vu.path, events & POLLIN ? "answer" : "take", name_of(request),
 			 vd->timeout_ms);
@@ -173,7 +176,10 @@ vhost_read(int fd, void *buf, size_t size)
 		struct cmsghdr align;
 	} control;
 	struct iovec iov = { .iov_base = buf, .iov_len = size };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct msghdr mh = { .msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = &control,
+			     .msg_controllen = sizeof(control) };
 	ssize_t n = recvmsg(fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	if (n > 0)
@@ -218,7 +224,8 @@ get_reply(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size, int64_t d
 	    !(msg->flags & VHOST_REPLY) || msg->size != size) {
 		vhost_disconnect(vd);
 		return baton_err(EPROTO,
-				 "the backend at %s answered %s with request %u, flags %#x, %u bytes; a reply "
+				 "the backend at %s answered %s with request %u, flags %#x, %u "
+				 "bytes; a reply "
 				 "to %u of %u bytes was due: is it a vhost-user backend?",
 				 vd->vu.path, name_of(request), msg->request, msg->flags, msg->size,
 				 request, size);
@@ -263,7 +270,8 @@ vhost_send(struct virtio_dev *vd, struct vhost_msg *msg, const int *fds, unsigne
 	if (ret < 0)
 		return ret;
 	if (msg->p.u64)
-		return baton_err(EREMOTEIO, "the backend at %s refused %s (it answered %llu): look at its log",
+		return baton_err(EREMOTEIO,
+				 "the backend at %s refused %s (it answered %llu): look at its log",
 				 vd->vu.path, name_of(request), (unsigned long long)msg->p.u64);
 	return 0;
 }

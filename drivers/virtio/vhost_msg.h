@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Messages of the vhost-user protocol ("Vhost-user Protocol", QEMU documentation), as its front-end. */
+/* Messages of the vhost-user protocol ("Vhost-user Protocol", QEMU documentation), as its
+ * front-end. */
 #ifndef VIRTIO_VHOST_MSG_H
 #define VIRTIO_VHOST_MSG_H
 
@@ -33,23 +34,23 @@ enum vhost_request {
 };
 
 enum vhost_backend_request { /* on the backend's own channel */
-	VHOST_BACKEND_IOTLB_MSG = 1,
+			     VHOST_BACKEND_IOTLB_MSG = 1,
 };
 
 #define VHOST_F_PROTOCOL_FEATURES (1ull << 30)
 
-#define VHOST_PROTOCOL_F_MQ        (1ull << 0)
-#define VHOST_PROTOCOL_F_REPLY_ACK (1ull << 3)
-#define VHOST_PROTOCOL_F_NET_MTU   (1ull << 4)
+#define VHOST_PROTOCOL_F_MQ          (1ull << 0)
+#define VHOST_PROTOCOL_F_REPLY_ACK   (1ull << 3)
+#define VHOST_PROTOCOL_F_NET_MTU     (1ull << 4)
 #define VHOST_PROTOCOL_F_BACKEND_REQ (1ull << 5)
-#define VHOST_PROTOCOL_F_CONFIG    (1ull << 9)
-#define VHOST_PROTOCOL_F_STATUS    (1ull << 16)
+#define VHOST_PROTOCOL_F_CONFIG      (1ull << 9)
+#define VHOST_PROTOCOL_F_STATUS      (1ull << 16)
 
 #define VHOST_VERSION    0x1u
 #define VHOST_REPLY      0x4u
 #define VHOST_NEED_REPLY 0x8u
 
-#define VHOST_MAX_CONFIG  256
+#define VHOST_MAX_CONFIG 256
 
 enum vhost_iotlb_type {
 	VHOST_IOTLB_MISS = 1,
@@ -118,7 +119,8 @@ int64_t vhost_deadline(const struct virtio_dev *vd);
 int vhost_ask(struct virtio_dev *vd, struct vhost_msg *msg, int64_t deadline);
 int vhost_answer(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size);
 
-/** Read what is there of at most @size bytes, closing descriptors that come with it. Return: as recv(). */
+/** Read what is there of at most @size bytes, closing descriptors that come with it. Return: as
+ * recv(). */
 ssize_t vhost_read(int fd, void *buf, size_t size);
 
 /* ---- vhost_iotlb.c ---- */
@@ -140,36 +142,42 @@ void vhost_channel_close(struct virtio_dev *vd);
 /**
  * Hear a bounded number of the backend's messages.
  *
- * @answer_by: one deadline for all answers; 0: in the middle of another message to it, what it asked for is remembered. Return: whether
- * it may have said more.
+ * @answer_by: one deadline for all answers; 0: in the middle of another message to it, what it
+ * asked for is remembered. Return: whether it may have said more.
  */
 bool vhost_channel_serve(struct virtio_dev *vd, int64_t answer_by);
 
 /** A new memory table was sent: nothing of the old one is asked for any more. */
 void vhost_iotlb_renew(struct virtio_dev *vd);
 
-/** Tell the backend all that is mapped, so that it need not ask. Return: 0; what vhost_send() returns. */
+/** Tell the backend all that is mapped, so that it need not ask. Return: 0; what vhost_send()
+ * returns. */
 int vhost_iotlb_push(struct virtio_dev *vd);
 
-/** A mapping is about to end: see ioas_on_unmap(). A backend that does not confirm is disconnected. @arg: the struct virtio_dev. */
+/** A mapping is about to end: see ioas_on_unmap(). A backend that does not confirm is disconnected.
+ * @arg: the struct virtio_dev. */
 void vhost_iotlb_forget(void *arg, const struct ioas_entry *e);
 
 /* ---- vhost_holes.c ---- */
 
-/** What is mapped now was given to the backend: say once what it could do to it, and look what it does. */
+/** What is mapped now was given to the backend: say once what it could do to it, and look what it
+ * does. */
 void vhost_files_given(struct virtio_dev *vd);
 void vhost_files_close(struct virtio_dev *vd);
 
 /* ---- vhost_conn.c ---- */
 
-#define VHOST_TIMEOUT_MS 1200  /* for a reply: DPDK 22.11's vhost looks for its first connection only once a second */
-#define VHOST_WAIT_MS    30000 /* server=1: for a backend to connect */
+#define VHOST_TIMEOUT_MS                                                                           \
+	1200 /* for a reply: DPDK 22.11's vhost looks for its first connection only once a second  \
+	      */
+#define VHOST_WAIT_MS 30000 /* server=1: for a backend to connect */
 
 int vhost_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n);
 void vhost_close(struct virtio_dev *vd);
 int vhost_reset(struct virtio_dev *vd);
 
-/** Have a connection and an agreement, waiting for both as long as the arguments say. Return: 0, also when there is one. */
+/** Have a connection and an agreement, waiting for both as long as the arguments say. Return: 0,
+ * also when there is one. */
 int vhost_connect(struct virtio_dev *vd);
 
 /** The backend is gone or cannot be trusted with another message. */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The vhost-user transport: a virtio device served by another process over a UNIX socket. This end is the front-end and
- * the driver's. Section names are those of "Vhost-user Protocol".
+ * The vhost-user transport: a virtio device served by another process over a UNIX socket. This end
+ * is the front-end and the driver's. Section names are those of "Vhost-user Protocol".
  */
 #include <fcntl.h>
 
 #include "vhost_msg.h"
 
-#define PROCESS_END_NS     50000000ull
-#define USER_ALIAS         (1ull << 56)
+#define PROCESS_END_NS 50000000ull
+#define USER_ALIAS     (1ull << 56)
 
 static int
 get_u64(struct virtio_dev *vd, uint32_t request, uint64_t *value)
@@ -31,7 +31,8 @@ set_u64(struct virtio_dev *vd, uint32_t request, uint64_t value)
 static int
 set_state(struct virtio_dev *vd, uint32_t request, uint32_t index, uint32_t num)
 {
-	struct vhost_msg msg = { .request = request, .size = sizeof(msg.p.state),
+	struct vhost_msg msg = { .request = request,
+				 .size = sizeof(msg.p.state),
 				 .p.state = { .index = index, .num = num } };
 
 	return vhost_send(vd, &msg, NULL, 0);
@@ -51,8 +52,9 @@ set_fd(struct virtio_dev *vd, uint32_t request, uint32_t index, int fd)
 static int
 negotiate_protocol(struct virtio_dev *vd)
 {
-	uint64_t wanted = VHOST_PROTOCOL_F_MQ | VHOST_PROTOCOL_F_REPLY_ACK | VHOST_PROTOCOL_F_NET_MTU |
-			  VHOST_PROTOCOL_F_CONFIG | VHOST_PROTOCOL_F_STATUS;
+	uint64_t wanted = VHOST_PROTOCOL_F_MQ | VHOST_PROTOCOL_F_REPLY_ACK |
+			  VHOST_PROTOCOL_F_NET_MTU | VHOST_PROTOCOL_F_CONFIG |
+			  VHOST_PROTOCOL_F_STATUS;
 	uint64_t offered, queues;
 	int ret = get_u64(vd, VHOST_GET_PROTOCOL_FEATURES, &offered);
 
@@ -73,7 +75,9 @@ negotiate_protocol(struct virtio_dev *vd)
 	vd->max_pairs = queues;
 	if (queues < 1 || queues > 0x8000) {
 		vhost_disconnect(vd);
-		return baton_err(EPROTO, "the backend at %s says it has %llu queue pairs; 1 to 32,768 are possible",
+		return baton_err(EPROTO,
+				 "the backend at %s says it has %llu queue pairs; 1 to 32,768 are "
+				 "possible",
 				 vd->vu.path, (unsigned long long)queues);
 	}
 	return 0;
@@ -105,7 +109,9 @@ read_config(struct virtio_dev *vd)
 
 		if (mtu < BATON_MIN_MTU) {
 			vhost_disconnect(vd);
-			return baton_err(EPROTO, "the backend at %s says its MTU is %u; at least %u is possible",
+			return baton_err(EPROTO,
+					 "the backend at %s says its MTU is %u; at least %u is "
+					 "possible",
 					 vd->vu.path, mtu, BATON_MIN_MTU);
 		}
 		port->info.max_mtu = mtu < BATON_MAX_MTU ? mtu : BATON_MAX_MTU;
@@ -120,9 +126,12 @@ read_config(struct virtio_dev *vd)
 static int
 no_iotlb(const struct virtio_dev *vd)
 {
-	return baton_err(ENOTSUP, "the backend at %s translates no addresses: that takes VIRTIO_F_ACCESS_PLATFORM (bit 33 of features "
-				  "%#llx) and the protocol features BACKEND_REQ and REPLY_ACK (bits 5 and 3); start it with them (DPDK: "
-				  "iommu-support=1), or leave iommu_platform=1 out when the port is opened",
+	return baton_err(ENOTSUP,
+			 "the backend at %s translates no addresses: that takes "
+			 "VIRTIO_F_ACCESS_PLATFORM (bit 33 of features "
+			 "%#llx) and the protocol features BACKEND_REQ and REPLY_ACK (bits 5 and "
+			 "3); start it with them (DPDK: "
+			 "iommu-support=1), or leave iommu_platform=1 out when the port is opened",
 			 vd->vu.path, (unsigned long long)vd->offered);
 }
 
@@ -137,13 +146,19 @@ check_fit(struct virtio_dev *vd)
 	unsigned pairs = info->rx_queues > info->tx_queues ? info->rx_queues : info->tx_queues;
 
 	if (missing)
-		return baton_err(ENOTSUP, "the backend at %s offers features %#llx, without %#llx that the one before it "
-					  "had: start the same again, or close the port and open it anew",
-				 vd->vu.path, (unsigned long long)vd->offered, (unsigned long long)missing);
-	if ((vd->first & VIRTIO_F_ACCESS_PLATFORM) && !(vd->vu.protocol & VHOST_PROTOCOL_F_BACKEND_REQ))
+		return baton_err(ENOTSUP,
+				 "the backend at %s offers features %#llx, without %#llx that the "
+				 "one before it "
+				 "had: start the same again, or close the port and open it anew",
+				 vd->vu.path, (unsigned long long)vd->offered,
+				 (unsigned long long)missing);
+	if ((vd->first & VIRTIO_F_ACCESS_PLATFORM) &&
+	    !(vd->vu.protocol & VHOST_PROTOCOL_F_BACKEND_REQ))
 		return no_iotlb(vd);
 	if (pairs > vd->max_pairs)
-		return baton_err(ENOTSUP, "the backend at %s has %llu queue pairs, %u are in use: start it with as many",
+		return baton_err(ENOTSUP,
+				 "the backend at %s has %llu queue pairs, %u are in use: start it "
+				 "with as many",
 				 vd->vu.path, (unsigned long long)vd->max_pairs, pairs);
 	return 0;
 }
@@ -168,8 +183,10 @@ vhost_handshake(struct virtio_dev *vd)
 	vd->max_pairs = 1;
 	vd->has_config = 0;
 	if (!(vd->offered & VIRTIO_F_VERSION_1))
-		return baton_err(ENOTSUP, "the backend at %s offers features %#llx, without VIRTIO_F_VERSION_1 (bit 32): "
-					  "legacy virtio is not supported",
+		return baton_err(ENOTSUP,
+				 "the backend at %s offers features %#llx, without "
+				 "VIRTIO_F_VERSION_1 (bit 32): "
+				 "legacy virtio is not supported",
 				 vd->vu.path, (unsigned long long)vd->offered);
 	if (vd->offered & VHOST_F_PROTOCOL_FEATURES) {
 		ret = negotiate_protocol(vd);
@@ -182,7 +199,8 @@ vhost_handshake(struct virtio_dev *vd)
 		return ret;
 	vd->link = 1;
 	ret = read_config(vd);
-	if (!ret && !vd->vu.open && vd->vu.iommu_platform == 1 && !(vd->vu.protocol & VHOST_PROTOCOL_F_BACKEND_REQ))
+	if (!ret && !vd->vu.open && vd->vu.iommu_platform == 1 &&
+	    !(vd->vu.protocol & VHOST_PROTOCOL_F_BACKEND_REQ))
 		ret = no_iotlb(vd);
 	if (ret < 0 || !vd->vu.open)
 		return ret;
@@ -220,7 +238,8 @@ vhost_drop_space(struct virtio_dev *vd)
 	struct baton_ioas **ioas = &vd->port.reach.ioas;
 
 	if (*ioas && baton_ioas_destroy(*ioas) < 0)
-		baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: %s", vd->port.name, baton_last_error());
+		baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: %s", vd->port.name,
+			  baton_last_error());
 	*ioas = NULL;
 }
 
@@ -256,9 +275,10 @@ list_regions(const struct virtio_dev *vd, struct vhost_region *out, int *fds)
 }
 
 /*
- * The memory table: all that is mapped. A backend that compares tables by their numbers alone (DPDK 22.11's does) would keep its mapping
- * of memory that is gone when new memory has the old one's place. So no table has the numbers of the one before it: user
- * addresses are but names, and then get a bit that no address has.
+ * The memory table: all that is mapped. A backend that compares tables by their numbers alone
+ * (DPDK 22.11's does) would keep its mapping of memory that is gone when new memory has the old
+ * one's place. So no table has the numbers of the one before it: user addresses are but names, and
+ * then get a bit that no address has.
  */
 static int
 vu_publish(struct virtio_dev *vd)
@@ -271,7 +291,9 @@ vu_publish(struct virtio_dev *vd)
 	int ret;
 
 	adopt(vu);
-	vu->alias = n == vu->n_regions && !memcmp(region, vu->region, n * sizeof(*region)) ? USER_ALIAS : 0;
+	vu->alias = n == vu->n_regions && !memcmp(region, vu->region, n * sizeof(*region))
+			    ? USER_ALIAS
+			    : 0;
 	for (uint32_t i = 0; i < n; i++)
 		region[i].user_addr += vu->alias;
 	vhost_iotlb_renew(vd);
@@ -288,7 +310,8 @@ vu_publish(struct virtio_dev *vd)
 
 /* ---- rings ---- */
 
-/* Rings are named by user addresses, or, to a backend that translates, by those of the device ("Ring addresses"). */
+/* Rings are named by user addresses, or, to a backend that translates, by those of the device
+ * ("Ring addresses"). */
 static uint64_t
 ring_address(const struct virtio_dev *vd, const void *at)
 {
@@ -300,7 +323,8 @@ ring_address(const struct virtio_dev *vd, const void *at)
 static int
 describe_ring(struct virtio_dev *vd, struct virtq *vq)
 {
-	struct vhost_msg msg = { .request = VHOST_SET_VRING_ADDR, .size = sizeof(msg.p.addr),
+	struct vhost_msg msg = { .request = VHOST_SET_VRING_ADDR,
+				 .size = sizeof(msg.p.addr),
 				 .p.addr = { .index = vq->vring,
 					     .desc = ring_address(vd, vq->desc),
 					     .used = ring_address(vd, vq->used),
@@ -336,9 +360,9 @@ start_ring(struct virtio_dev *vd, struct virtq *vq)
 
 #define EACH_QUEUE(vd, vq, i)                                                                      \
 	for (i = 0; i < (vd)->port.info.rx_queues + (vd)->port.info.tx_queues &&                   \
-		    (vq = virtq_of(i < (vd)->port.info.rx_queues ?                                 \
-					   (vd)->port.rxq[i] :                                     \
-					   (vd)->port.txq[i - (vd)->port.info.rx_queues]));        \
+		    (vq = virtq_of(i < (vd)->port.info.rx_queues                                   \
+					   ? (vd)->port.rxq[i]                                     \
+					   : (vd)->port.txq[i - (vd)->port.info.rx_queues]));      \
 	     i++)
 
 /* Device status, virtio 1.2, 3.1.1; the backend may still say no to the features. */
@@ -351,13 +375,16 @@ set_status(struct virtio_dev *vd, uint64_t status)
 	if (!(vd->vu.protocol & VHOST_PROTOCOL_F_STATUS))
 		return 0;
 	ret = set_u64(vd, VHOST_SET_STATUS, status);
-	if (ret < 0 || status != (VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK))
+	if (ret < 0 || status != (VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER |
+				  VIRTIO_STATUS_FEATURES_OK))
 		return ret;
 	ret = get_u64(vd, VHOST_GET_STATUS, &is);
 	if (ret < 0 || (is & VIRTIO_STATUS_FEATURES_OK))
 		return ret;
-	return baton_err(ENOTSUP, "the backend at %s does not accept features %#llx of the %#llx it offered",
-			 vd->vu.path, (unsigned long long)vd->features, (unsigned long long)vd->offered);
+	return baton_err(ENOTSUP,
+			 "the backend at %s does not accept features %#llx of the %#llx it offered",
+			 vd->vu.path, (unsigned long long)vd->features,
+			 (unsigned long long)vd->offered);
 }
 
 /* Without protocol features a ring is enabled from its start on ("Ring states"). */
@@ -370,9 +397,10 @@ enable(struct virtio_dev *vd, const struct virtq *vq, uint32_t on)
 }
 
 /*
- * DPDK's vhost takes its whole device down when one ring is stopped, and needs both rings of the first pair to have it up
- * again; its net_vhost then serves only the rings that it hears of anew. So a ring of the first pair is started again,
- * with nothing in it, and the others get their call descriptors once more, which by the protocol changes nothing.
+ * DPDK's vhost takes its whole device down when one ring is stopped, and needs both rings of the
+ * first pair to have it up again; its net_vhost then serves only the rings that it hears of anew.
+ * So a ring of the first pair is started again, with nothing in it, and the others get their call
+ * descriptors once more, which by the protocol changes nothing.
  */
 static bool
 idles(const struct virtq *vq)
@@ -383,7 +411,8 @@ idles(const struct virtq *vq)
 static int
 bring_up(struct virtio_dev *vd, uint64_t features)
 {
-	const uint64_t ok = VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK;
+	const uint64_t ok =
+		VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK;
 	struct virtq *vq;
 	unsigned i;
 	int ret;
@@ -397,8 +426,10 @@ bring_up(struct virtio_dev *vd, uint64_t features)
 	if (ret < 0)
 		return ret;
 	vd->vu.knows_rings = 1;
-	/* Entries come when the backend knows all addresses: DPDK looks at every ring again that an entry is for. */
-	EACH_QUEUE(vd, vq, i) {
+	/* Entries come when the backend knows all addresses: DPDK looks at every ring again that an
+	 * entry is for. */
+	EACH_QUEUE(vd, vq, i)
+	{
 		vq->idle = idles(vq);
 		ret = vq->q.stopped && !vq->idle ? 0 : describe_ring(vd, vq);
 		if (ret < 0)
@@ -407,12 +438,14 @@ bring_up(struct virtio_dev *vd, uint64_t features)
 	ret = vhost_iotlb_push(vd);
 	if (ret < 0)
 		return ret;
-	EACH_QUEUE(vd, vq, i) {
+	EACH_QUEUE(vd, vq, i)
+	{
 		ret = vq->q.stopped && !vq->idle ? 0 : run_ring(vd, vq);
 		if (ret < 0)
 			return ret;
 	}
-	EACH_QUEUE(vd, vq, i) {
+	EACH_QUEUE(vd, vq, i)
+	{
 		ret = vq->q.stopped && !vq->idle ? 0 : enable(vd, vq, 1);
 		if (ret < 0)
 			return ret;
@@ -421,12 +454,14 @@ bring_up(struct virtio_dev *vd, uint64_t features)
 }
 
 /*
- * GET_VRING_BASE stops a ring and is answered when the backend has let go of it ("Starting and stopping rings").
+ * GET_VRING_BASE stops a ring and is answered when the backend has let go of it ("Starting and
+ * stopping rings").
  */
 static int
 let_go(struct virtio_dev *vd, const struct virtq *vq)
 {
-	struct vhost_msg msg = { .request = VHOST_GET_VRING_BASE, .size = sizeof(msg.p.state),
+	struct vhost_msg msg = { .request = VHOST_GET_VRING_BASE,
+				 .size = sizeof(msg.p.state),
 				 .p.state.index = vq->vring };
 	int ret = vhost_call(vd, &msg, sizeof(msg.p.state));
 
@@ -438,8 +473,8 @@ let_go(struct virtio_dev *vd, const struct virtq *vq)
 }
 
 /*
- * Failing an answer, only the end of the backend's process is as good. What a backend answers that came after the one with
- * our rings says nothing about them.
+ * Failing an answer, only the end of the backend's process is as good. What a backend answers that
+ * came after the one with our rings says nothing about them.
  */
 static int
 vu_stop(struct virtio_dev *vd)
@@ -452,8 +487,8 @@ vu_stop(struct virtio_dev *vd)
 	if (vu->orphaned)
 		ret = baton_err(ECONNRESET, "the backend at %s hung up before it let go", vu->path);
 	EACH_QUEUE(vd, vq, i)
-		if (!ret && (!vq->q.stopped || vq->idle))
-			ret = let_go(vd, vq);
+	if (!ret && (!vq->q.stopped || vq->idle))
+		ret = let_go(vd, vq);
 	if (!ret)
 		set_status(vd, 0);
 	if (ret < 0 && vhost_process_gone(vu->orphaned ? vu->old_pidfd : vu->pidfd, 100))
@@ -468,9 +503,9 @@ renew_others(struct virtio_dev *vd, const struct virtq *but)
 	unsigned i;
 
 	EACH_QUEUE(vd, vq, i)
-		if (vq != but && (!vq->q.stopped || vq->idle) &&
-		    set_fd(vd, VHOST_SET_VRING_CALL, vq->vring, vq->q.wake_fd) < 0)
-			return; /* disconnected, and heard of by the control thread */
+	if (vq != but && (!vq->q.stopped || vq->idle) &&
+	    set_fd(vd, VHOST_SET_VRING_CALL, vq->vring, vq->q.wake_fd) < 0)
+		return; /* disconnected, and heard of by the control thread */
 }
 
 static int
@@ -517,7 +552,8 @@ vu_gone(struct virtio_dev *vd)
 		return 0;
 	if (vd->vu.old_pidfd >= 0 && ctx_now_ns() - vd->port.away_since < PROCESS_END_NS)
 		return -EAGAIN;
-	return baton_err(ETIMEDOUT, "the backend at %s hung up without letting go, and its process lives on",
+	return baton_err(ETIMEDOUT,
+			 "the backend at %s hung up without letting go, and its process lives on",
 			 vd->vu.path);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * virtio-net: a port, its split rings, and the transport that connects them to a device. The rings know
- * nothing of the transport but virtio_notify(); the transport knows nothing of packets.
+ * virtio-net: a port, its split rings, and the transport that connects them to a device. The rings
+ * know nothing of the transport but virtio_notify(); the transport knows nothing of packets.
  */
 #ifndef VIRTIO_VIRTIO_H
 #define VIRTIO_VIRTIO_H
@@ -26,9 +26,10 @@
 /*
  * A split ring (virtio 1.2, section 2.7). Completion key: the descriptor index.
  *
- * RX: a descriptor a buffer. Descriptor flags and lengths never change. While the device completes in the order
- * given (`identity`), ring position p uses descriptor p & mask, and the available ring never changes either.
- * TX: a packet's descriptors are consecutive ring positions, its key is the first of them.
+ * RX: a descriptor a buffer. Descriptor flags and lengths never change. While the device completes
+ * in the order given (`identity`), ring position p uses descriptor p & mask, and the available ring
+ * never changes either. TX: a packet's descriptors are consecutive ring positions, its key is the
+ * first of them.
  */
 struct virtq {
 	struct baton_queue q;
@@ -36,48 +37,52 @@ struct virtq {
 	struct vring_desc *desc;
 	struct vring_avail *avail;
 	struct vring_used *used;
-	uint32_t *shadow;   /* by descriptor: who is there; private */
+	uint32_t *shadow; /* by descriptor: who is there; private */
 	uint16_t mask;
 	uint16_t used_idx;  /* completions consumed */
 	uint16_t avail_idx; /* entries published */
-	uint16_t batch_end; /* IN_ORDER: RX: last position of the open batch; TX: elements checked up to here */
+	uint16_t batch_end; /* IN_ORDER: RX: last position of the open batch; TX: elements checked
+			       up to here */
 	uint8_t in_order;   /* VIRTIO_F_IN_ORDER was negotiated */
 	uint8_t csum;       /* VIRTIO_NET_F_GUEST_CSUM (RX) or VIRTIO_NET_F_CSUM (TX) was */
 
 	/* RX */
 	uint8_t mergeable;
 	uint8_t identity;
-	uint16_t *order;      /* by ring position: the descriptor last completed there */
-	uint32_t posted_len;  /* what the device may write into a buffer, header included */
-	uint16_t post_off;    /* where, from the start of the data room: headroom - NET_HDR_LEN */
-	uint16_t refill;      /* free descriptors before a refill pays */
-	uint8_t in_batch;     /* IN_ORDER: positions up to batch_end were completed by one element */
+	uint16_t *order;     /* by ring position: the descriptor last completed there */
+	uint32_t posted_len; /* what the device may write into a buffer, header included */
+	uint16_t post_off;   /* where, from the start of the data room: headroom - NET_HDR_LEN */
+	uint16_t refill;     /* free descriptors before a refill pays */
+	uint8_t in_batch;    /* IN_ORDER: positions up to batch_end were completed by one element */
 	uint32_t batch_len;
 
 	/* TX; positions count descriptors and are not masked */
-	uint8_t *segs;      /* by first descriptor: descriptors of the packet in flight, | TX_DONE */
+	uint8_t *segs; /* by first descriptor: descriptors of the packet in flight, | TX_DONE */
 	uint16_t head, tail;
 	uint16_t skew;      /* avail position p names descriptor (p + skew) & mask, */
 	uint32_t skew_run;  /* and has for this many positions */
 	uint32_t plain_run; /* descriptors since segs[] last got anything but 1 */
 	uint64_t hdr_iova;  /* a header of zeros, for packets without headroom */
 
-	/* Bounced (rx_bounce.c, tx_bounce.c): the device sees slots, descriptor i's is number slot0 + i. */
+	/* Bounced (rx_bounce.c, tx_bounce.c): the device sees slots, descriptor i's is number slot0
+	 * + i. */
 	const struct dma_slots *slots; /* NULL: direct */
 	uint32_t slot0;
-	uint16_t quota;       /* RX: descriptors posted at most */
-	uint32_t *slot_of;    /* shared slots: TX: by descriptor; RX: by ring position, what was completed there */
+	uint16_t quota;    /* RX: descriptors posted at most */
+	uint32_t *slot_of; /* shared slots: TX: by descriptor; RX: by ring position, what was
+			      completed there */
 	struct slot_cache *slot_cache; /* TX, shared slots */
-	uint64_t no_slot;     /* times there was none; relaxed atomic */
+	uint64_t no_slot;              /* times there was none; relaxed atomic */
 
-	int kick_fd;        /* the other way, q.wake_fd */
+	int kick_fd;         /* the other way, q.wake_fd */
 	struct pci_reg bell; /* PCI: its doorbell, in place of kick_fd; len 0: none */
-	uint8_t no_wake;    /* the device has no interrupt left for it */
-	uint16_t vring;     /* the transport's number of it */
-	uint64_t kicks;     /* notifications sent to the device; relaxed atomic */
-	uint8_t idle;       /* stopped, but running for the device, with nothing in it */
-	uint8_t stuck;      /* stopped, which the device did not confirm: it may use the ring still, also an empty one */
-	uint32_t offset;    /* of its rings in the port's ring memory */
+	uint8_t no_wake;     /* the device has no interrupt left for it */
+	uint16_t vring;      /* the transport's number of it */
+	uint64_t kicks;      /* notifications sent to the device; relaxed atomic */
+	uint8_t idle;        /* stopped, but running for the device, with nothing in it */
+	uint8_t stuck; /* stopped, which the device did not confirm: it may use the ring still, also
+			  an empty one */
+	uint32_t offset; /* of its rings in the port's ring memory */
 };
 
 struct virtio_dev;
@@ -98,11 +103,14 @@ struct virtio_transport {
 	/* One ring of a started device; stop returns as `stop`. */
 	int (*ring_start)(struct virtio_dev *vd, struct virtq *vq);
 	int (*ring_stop)(struct virtio_dev *vd, struct virtq *vq);
-	/* A ring was stopped and is empty now: what the device needs so that its others go on. NULL: nothing. */
+	/* A ring was stopped and is empty now: what the device needs so that its others go on.
+	 * NULL: nothing. */
 	void (*ring_idle)(struct virtio_dev *vd, struct virtq *vq);
-	/* A device that went away: 0: it can write to nothing any more; -EAGAIN: not yet known; -ETIMEDOUT: not to be known. */
+	/* A device that went away: 0: it can write to nothing any more; -EAGAIN: not yet known;
+	 * -ETIMEDOUT: not to be known. */
 	int (*gone)(struct virtio_dev *vd);
-	/* The process that may still write to what was not confirmed: a pidfd of the caller's own, or -1. */
+	/* The process that may still write to what was not confirmed: a pidfd of the caller's own,
+	 * or -1. */
 	int (*holder)(const struct virtio_dev *vd);
 	/* Drop the device and have it anew. */
 	int (*reset)(struct virtio_dev *vd);
@@ -114,7 +122,8 @@ extern const struct port_ops virtio_port_ops; /* of every driver whose priv is o
 /* The vhost-user transport's own. */
 #define VHOST_MAX_REGIONS 8 /* what every backend takes: "Memory regions description" */
 
-/* An entry of the memory table. The user address is a name only, that the addresses of rings are given by. */
+/* An entry of the memory table. The user address is a name only, that the addresses of rings are
+ * given by. */
 struct vhost_region {
 	uint64_t guest_addr, size, user_addr, mmap_offset;
 };
@@ -130,13 +139,14 @@ struct vhost_channel {
 	struct ctx_source src; /* src.fd: our end, -1: there is none */
 	uint8_t in[76];        /* the message being received, `have` bytes of it */
 	uint32_t have;
-	uint32_t owed;         /* entries of the memory table that were asked for; bits */
-	uint32_t dead;         /* those that are mapped no more */
+	uint32_t owed; /* entries of the memory table that were asked for; bits */
+	uint32_t dead; /* those that are mapped no more */
 	const struct vhost_region *leaving; /* the one that is being taken back; or NULL */
 	uint64_t misses, ignored;
 };
 
-/* The files of memory that the backend was given (vhost_holes.c), as they were when last looked at. */
+/* The files of memory that the backend was given (vhost_holes.c), as they were when last looked at.
+ */
 struct vhost_files {
 	struct {
 		uint64_t dev, ino, blocks;
@@ -152,22 +162,23 @@ struct vhost_user {
 	struct ctx_source listener; /* server=1; else fd -1 */
 	struct ctx_timer tick;      /* what is to be done next about the connection */
 	enum vhost_state state;
-	int lock_fd;           /* says to other programs that the path is in use */
-	int pidfd;             /* of the backend's process, -1 when unknown */
-	int old_pidfd;         /* of the backend before, until its buffers are accounted for */
-	uint32_t wait_ms;      /* server=1: for a backend to connect */
-	uint64_t deadline_ns;  /* VHOST_GREETING */
-	uint64_t protocol;     /* negotiated protocol features */
+	int lock_fd;          /* says to other programs that the path is in use */
+	int pidfd;            /* of the backend's process, -1 when unknown */
+	int old_pidfd;        /* of the backend before, until its buffers are accounted for */
+	uint32_t wait_ms;     /* server=1: for a backend to connect */
+	uint64_t deadline_ns; /* VHOST_GREETING */
+	uint64_t protocol;    /* negotiated protocol features */
 	struct vhost_region region[VHOST_MAX_REGIONS]; /* the memory table, as it was sent last */
 	uint32_t n_regions;
-	uint64_t alias;        /* our addresses are named with this added */
+	uint64_t alias; /* our addresses are named with this added */
 	uint64_t reconnects;
-	uint32_t failures;     /* to come back, one after the other */
+	uint32_t failures; /* to come back, one after the other */
 	struct vhost_channel channel;
 	struct vhost_files files;
 	uint8_t iommu_platform; /* the argument; 2: not given */
 	uint8_t server, reconnect, open, watched, said_waiting, said_unfit, knows_rings;
-	uint8_t orphaned;      /* the rings are those of a backend whose connection is gone: old_pidfd's */
+	uint8_t orphaned; /* the rings are those of a backend whose connection is gone: old_pidfd's
+			   */
 	char path[108];
 };
 
@@ -200,19 +211,19 @@ struct virtio_dev {
 	struct baton_port port;
 	const struct virtio_transport *tp;
 	uint64_t offered;
-	uint64_t features;      /* negotiated */
-	uint64_t first;         /* what the first device agreed to: one that comes after it gets no more */
-	uint64_t forbidden;     /* features the user's arguments rule out */
-	uint8_t scalar;         /* vectorized=0 */
-	uint8_t has_config;     /* the transport has a configuration space */
-	uint8_t unconfirmed;    /* a start failed, and the device did not confirm that it let go */
-	uint8_t link;           /* as the device has it */
-	uint32_t timeout_ms;    /* for a reply */
-	uint64_t max_pairs;     /* queue pairs the device has */
-	char where[128];        /* for people: "the backend at /tmp/s0" */
+	uint64_t features; /* negotiated */
+	uint64_t first; /* what the first device agreed to: one that comes after it gets no more */
+	uint64_t forbidden;  /* features the user's arguments rule out */
+	uint8_t scalar;      /* vectorized=0 */
+	uint8_t has_config;  /* the transport has a configuration space */
+	uint8_t unconfirmed; /* a start failed, and the device did not confirm that it let go */
+	uint8_t link;        /* as the device has it */
+	uint32_t timeout_ms; /* for a reply */
+	uint64_t max_pairs;  /* queue pairs the device has */
+	char where[128];     /* for people: "the backend at /tmp/s0" */
 	uint64_t transport_features; /* those the transport wants of what is offered */
 	struct virtio_pci vp;
-	uint8_t *ring_base;     /* NULL: there are no rings */
+	uint8_t *ring_base; /* NULL: there are no rings */
 	uint64_t ring_iova;
 	size_t ring_bytes;
 	struct virtio_ctrl ctrl;
@@ -246,7 +257,8 @@ smp_mb(void)
 
 	__atomic_fetch_add(&dummy, 1, __ATOMIC_SEQ_CST); /* TSan does not know fences */
 #elif defined(__x86_64__)
-	__asm__ __volatile__("lock; addl $0, -128(%%rsp)" ::: "memory", "cc"); /* cheaper than mfence */
+	__asm__ __volatile__("lock; addl $0, -128(%%rsp)" ::
+				     : "memory", "cc"); /* cheaper than mfence */
 #else
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 #endif
@@ -297,18 +309,22 @@ VIRTQ_BURSTS(virtq_tx_burst);
 int virtq_tx_clean(struct baton_queue *q, unsigned budget);
 int virtq_peek(struct baton_queue *q, struct baton_peek *peeks, unsigned n);
 
-virtq_burst virtq_rx_bounce, virtq_rx_bounce_mergeable, virtq_rx_bounce_csum, virtq_rx_bounce_mergeable_csum;
+virtq_burst virtq_rx_bounce, virtq_rx_bounce_mergeable, virtq_rx_bounce_csum,
+	virtq_rx_bounce_mergeable_csum;
 virtq_burst virtq_tx_bounce;
 
 /* ---- slots (bounce.c); control thread ---- */
 
 /** Choose what a port's slots must be. Needs without keys: nothing is bounced that way. */
-void virtio_slots_need(const struct virtio_dev *vd, struct dma_slots_need *rx, struct dma_slots_need *tx);
+void virtio_slots_need(const struct virtio_dev *vd, struct dma_slots_need *rx,
+		       struct dma_slots_need *tx);
 
-/** A ring was attached: give it its slots, if it is bounced. @first: of its descriptors among those of its direction. Return: 0; -ENOMEM. */
+/** A ring was attached: give it its slots, if it is bounced. @first: of its descriptors among those
+ * of its direction. Return: 0; -ENOMEM. */
 int virtq_slots_attach(struct virtq *vq, struct virtio_dev *vd, uint32_t first);
 
-/** RX: is there anything posted in this descriptor? Positions say so, and marks where completions are out of order. */
+/** RX: is there anything posted in this descriptor? Positions say so, and marks where completions
+ * are out of order. */
 static inline bool
 virtq_posted(const struct virtq *vq, uint32_t i)
 {

@@ -37,7 +37,8 @@ atomic_load64_relaxed(const uint64_t *p)
 	return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
-/* On failure *expected is what was found. Acquire on both outcomes: the next try reads through it. */
+/* On failure *expected is what was found. Acquire on both outcomes: the next try reads through it.
+ */
 static inline bool
 atomic_cas64_acq_rel(uint64_t *p, uint64_t *expected, uint64_t desired)
 {

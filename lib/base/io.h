@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Device registers: little-endian loads and stores of one size, done once, and the barriers between them and memory
- * that the device reads or writes.
+ * Device registers: little-endian loads and stores of one size, done once, and the barriers between
+ * them and memory that the device reads or writes.
  *
- * x86 keeps stores in order, those to registers after those to memory too, and a register's load waits for none of
- * them but is not passed by later loads: only the compiler has to be told.
+ * x86 keeps stores in order, those to registers after those to memory too, and a register's load
+ * waits for none of them but is not passed by later loads: only the compiler has to be told.
  */
 #ifndef BATON_BASE_IO_H
 #define BATON_BASE_IO_H

@@ -2,10 +2,11 @@
 /*
  * Memory the device may write at any moment, and the only way to read it.
  *
- * The types hide their value, so an expression that reads such memory without these accessors does not compile (and
- * tests/unit/test_shared_reads.py finds raw_ elsewhere). Each accessor reads once: what it returned is a local
- * copy that the device can no longer change between check and use. All fields are little-endian. In builds with
- * -Dhostile=true a device of the test's own acts before and after each of these reads (base/hostile.h).
+ * The types hide their value, so an expression that reads such memory without these accessors does
+ * not compile (and tests/unit/test_shared_reads.py finds raw_ elsewhere). Each accessor reads once:
+ * what it returned is a local copy that the device can no longer change between check and use. All
+ * fields are little-endian. In builds with -Dhostile=true a device of the test's own acts before
+ * and after each of these reads (base/hostile.h).
  */
 #ifndef BATON_BASE_SHARED_H
 #define BATON_BASE_SHARED_H
@@ -87,7 +88,8 @@ shared_load64(const shared64 *p)
 }
 
 #ifdef SIMD_LANES
-/* Eight of them. Each word of four bytes is read once; the two halves of one may come from different moments. */
+/* Eight of them. Each word of four bytes is read once; the two halves of one may come from
+ * different moments. */
 SIMD_INLINE q8
 shared_load8(const shared64 *p)
 {
@@ -101,8 +103,9 @@ shared_load8(const shared64 *p)
 #endif
 
 /*
- * A 16-bit field somewhere in a packet buffer the device has completed, such as a header's. ASan builds poison what a
- * device holds until it is taken, and this is read to decide whether to take it.
+ * A 16-bit field somewhere in a packet buffer the device has completed, such as a header's. ASan
+ * builds poison what a device holds until it is taken, and this is read to decide whether to take
+ * it.
  */
 #if defined(__SANITIZE_ADDRESS__) || defined(SHARED_CLANG_ASAN)
 __attribute__((no_sanitize_address, noinline, unused)) static uint16_t

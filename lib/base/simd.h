@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Eight lanes at a time: the little that the hot loops need of AVX2 and AVX-512, under one set of names.
+ * Eight lanes at a time: the little that the hot loops need of AVX2 and AVX-512, under one set of
+ * names.
  *
- * Which of the variants runs is decided once, where a worker or a queue is made, by what the CPU has. A loop is
- * written once, in a NAME_vec.h, and compiled by NAME_avx2.c and NAME_avx512.c, which define SIMD_AVX512 or not before
- * they include this. Nothing here loads or stores the owner table: its entries stay relaxed atomics of 32 bits, which
- * on these CPUs is also faster than to gather and scatter them.
+ * Which of the variants runs is decided once, where a worker or a queue is made, by what the CPU
+ * has. A loop is written once, in a NAME_vec.h, and compiled by NAME_avx2.c and NAME_avx512.c,
+ * which define SIMD_AVX512 or not before they include this. Nothing here loads or stores the owner
+ * table: its entries stay relaxed atomics of 32 bits, which on these CPUs is also faster than to
+ * gather and scatter them.
  */
 #ifndef BATON_BASE_SIMD_H
 #define BATON_BASE_SIMD_H
@@ -189,7 +191,8 @@ q8_unzip(const void *p, q8 *even, q8 *odd)
 	*odd = _mm512_permutex2var_epi64(x, _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15), y);
 }
 
-/* One load that the compiler neither repeats nor moves: for memory that somebody else may be writing. */
+/* One load that the compiler neither repeats nor moves: for memory that somebody else may be
+ * writing. */
 SIMD_INLINE q8
 q8_load_once(const void *p)
 {
@@ -221,10 +224,10 @@ q8_of(d8 x)
 }
 
 /* The even (0x88) or odd (0xdd) halves of all lanes, in order. */
-#define Q8_HALVES(x, which)                                                                      \
-	_mm256_permute4x64_epi64(_mm256_castps_si256(_mm256_shuffle_ps(                          \
-					 _mm256_castsi256_ps((x).a), _mm256_castsi256_ps((x).b), \
-					 which)),                                                \
+#define Q8_HALVES(x, which)                                                                        \
+	_mm256_permute4x64_epi64(_mm256_castps_si256(_mm256_shuffle_ps(_mm256_castsi256_ps((x).a), \
+								       _mm256_castsi256_ps((x).b), \
+								       which)),                    \
 				 0xd8)
 
 SIMD_INLINE d8
@@ -309,16 +312,15 @@ q8_unzip(const void *p, q8 *even, q8 *odd)
 	q8_unzip4((const uint8_t *)p + 64, &even->b, &odd->b);
 }
 
-/* Two loads that the compiler neither repeats nor moves: for memory that somebody else may be writing. */
+/* Two loads that the compiler neither repeats nor moves: for memory that somebody else may be
+ * writing. */
 SIMD_INLINE q8
 q8_load_once(const void *p)
 {
 	q8 x;
 
 	__asm__ __volatile__("vmovdqu %1, %0" : "=x"(x.a) : "m"(*(const char(*)[32])p));
-	__asm__ __volatile__("vmovdqu %1, %0"
-			     : "=x"(x.b)
-			     : "m"(*((const char(*)[32])p + 1)));
+	__asm__ __volatile__("vmovdqu %1, %0" : "=x"(x.b) : "m"(*((const char(*)[32])p + 1)));
 	return x;
 }
 

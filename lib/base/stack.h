@@ -106,7 +106,8 @@ struct stack_user {
 void stack_init(struct stack *s, struct stack_block *blocks, uint32_t n_blocks);
 
 /**
- * A stack with the indexes below @count on it, the lowest on top; its blocks are freed with free(s->blocks).
+ * A stack with the indexes below @count on it, the lowest on top; its blocks are freed with
+ * free(s->blocks).
  *
  * @u: the caller's own, one of @users. Return: false when out of memory.
  */

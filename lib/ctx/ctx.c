@@ -38,8 +38,10 @@ baton_ctx_create(const struct baton_ctx_config *config, struct baton_ctx **out)
 			close(ctx->epoll_fd);
 		free(ctx->views);
 		free(ctx);
-		return baton_err(err, "context: no descriptor for events and timers: %s; if descriptors ran out, "
-				      "raise `ulimit -n`",
+		return baton_err(err,
+				 "context: no descriptor for events and timers: %s; if descriptors "
+				 "ran out, "
+				 "raise `ulimit -n`",
 				 strerror(err));
 	}
 	memset(ctx->views, 0, 256 * sizeof(*ctx->views));
@@ -69,7 +71,8 @@ baton_ctx_destroy(struct baton_ctx *ctx)
 					 ctx->workers[i]->name);
 	for (unsigned i = 0; i < BATON_MAX_POOLS; i++)
 		if (ctx->pools[i])
-			return baton_err(EBUSY, "context: pool %s still exists", ctx->pools[i]->name);
+			return baton_err(EBUSY, "context: pool %s still exists",
+					 ctx->pools[i]->name);
 	ret = ioas_destroy_all(ctx);
 	if (ret)
 		return ret;

@@ -25,7 +25,7 @@ struct ctx_source {
 
 struct ctx_timer {
 	void (*due)(struct ctx_timer *timer); /* control thread; may set it again */
-	uint64_t at_ns;          /* CLOCK_MONOTONIC; 0: not set */
+	uint64_t at_ns;                       /* CLOCK_MONOTONIC; 0: not set */
 	struct ctx_timer *next;
 };
 
@@ -36,7 +36,8 @@ struct baton_ctx {
 	struct baton_worker *workers[BATON_MAX_WORKERS];
 	struct baton_port *ports[BATON_MAX_PORTS];
 
-	/* Holder ids of queues: holders[id - BATON_OWNER_QUEUE]; fixed size, so readers need no lock. */
+	/* Holder ids of queues: holders[id - BATON_OWNER_QUEUE]; fixed size, so readers need no
+	 * lock. */
 	struct baton_queue *holders[BATON_MAX_PORTS * 2 * BATON_MAX_QUEUES];
 
 	struct baton_ioas *ioases; /* all of them */
@@ -48,16 +49,17 @@ struct baton_ctx {
 	void *violation_arg;
 
 	int epoll_fd;
-	struct ctx_source timer;   /* a timerfd, armed for the first of `timers` */
-	struct ctx_timer *timers;  /* by time */
-	struct dma_map *maps;      /* pools in address spaces (dma/map.c); control thread */
-	struct dma_ward *wards;    /* what devices have not let go of, also those of ports that are closed (dma/ward.c) */
-	const struct pci_os *pci_os; /* NULL: the host's; tests have their own */
-	const struct mem_os *mem_os; /* the same, for baton_arena_create() */
+	struct ctx_source timer;  /* a timerfd, armed for the first of `timers` */
+	struct ctx_timer *timers; /* by time */
+	struct dma_map *maps;     /* pools in address spaces (dma/map.c); control thread */
+	struct dma_ward *wards;   /* what devices have not let go of, also those of ports that are
+				     closed (dma/ward.c) */
+	const struct pci_os *pci_os;       /* NULL: the host's; tests have their own */
+	const struct mem_os *mem_os;       /* the same, for baton_arena_create() */
 	const struct cc_source *cc_source; /* the same, for baton_ctx_confidential() */
 	unsigned confidential; /* enum baton_confidential + 1; 0: not looked up yet; under `lock` */
-	uint32_t warned; /* CTX_WARNED_*: what is said once per context */
-	pthread_mutex_t lock; /* the tables above and `warned`; never taken in a burst */
+	uint32_t warned;       /* CTX_WARNED_*: what is said once per context */
+	pthread_mutex_t lock;  /* the tables above and `warned`; never taken in a burst */
 };
 
 #define CTX_WARNED_4K (1u << 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Timers of a context: a list by time, and one timerfd for its head, so that baton_ctx_fd() tells of them too. */
+/* Timers of a context: a list by time, and one timerfd for its head, so that baton_ctx_fd() tells
+ * of them too. */
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -65,7 +66,8 @@ ctx_timer_cancel(struct baton_ctx *ctx, struct ctx_timer *timer)
 void
 ctx_timers_due(struct ctx_source *src, uint32_t events)
 {
-	struct baton_ctx *ctx = (struct baton_ctx *)(void *)((char *)src - offsetof(struct baton_ctx, timer));
+	struct baton_ctx *ctx =
+		(struct baton_ctx *)(void *)((char *)src - offsetof(struct baton_ctx, timer));
 	uint64_t now = ctx_now_ns(), expirations;
 
 	(void)!read(src->fd, &expirations, sizeof(expirations));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The parts of baton_alloc() and baton_free() that do eight buffers at a time: burst_vec.h, once for each kind of CPU. */
+/* The parts of baton_alloc() and baton_free() that do eight buffers at a time: burst_vec.h, once
+ * for each kind of CPU. */
 #ifndef BATON_DMA_BURST_H
 #define BATON_DMA_BURST_H
 
@@ -12,8 +13,8 @@ unsigned dma_alloc8_avx512(const struct baton_pool_view *v, const uint32_t *idx,
 			   struct baton_token *tokens, unsigned n);
 
 /*
- * Free tokens of one pool into @c, in multiples of eight, up to the first eight of which one is not plainly good.
- * Return: how many of @n.
+ * Free tokens of one pool into @c, in multiples of eight, up to the first eight of which one is not
+ * plainly good. Return: how many of @n.
  */
 unsigned dma_free8_avx2(const struct baton_pool_view *v, struct dma_cache *c,
 			const struct baton_token *tokens, unsigned n);
@@ -24,8 +25,11 @@ unsigned dma_free8_avx512(const struct baton_pool_view *v, struct dma_cache *c,
 static inline struct dma_view
 dma_view_of(const struct baton_pool_view *v)
 {
-	return (struct dma_view){ .data = v->data, .owner = v->owner, .stride = v->stride,
-				  .count = v->count, .data_len = v->data_len };
+	return (struct dma_view){ .data = v->data,
+				  .owner = v->owner,
+				  .stride = v->stride,
+				  .count = v->count,
+				  .data_len = v->data_len };
 }
 
 #endif

@@ -16,7 +16,8 @@ dma_cache(struct baton_worker *worker, struct baton_pool *pool)
 		return c;
 	c = aligned_alloc(64, (sizeof(*c) + cap * sizeof(c->idx[0]) + 63) / 64 * 64);
 	if (!c) {
-		baton_err(ENOMEM, "worker %s: no memory for a cache of %u buffers", worker->name, cap);
+		baton_err(ENOMEM, "worker %s: no memory for a cache of %u buffers", worker->name,
+			  cap);
 		return NULL;
 	}
 	*c = (struct dma_cache){ .cap = cap, .pool = pool };

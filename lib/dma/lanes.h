@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * take and give for eight buffers of one pool. The owner table's entries are the same relaxed atomics as one by one, in the
- * same order, so that a buffer that is twice among the eight is caught, sanitizers see all of it, and -Downership=strict
- * compares and swaps.
+ * take and give for eight buffers of one pool. The owner table's entries are the same relaxed
+ * atomics as one by one, in the same order, so that a buffer that is twice among the eight is
+ * caught, sanitizers see all of it, and -Downership=strict compares and swaps.
  */
 #ifndef BATON_DMA_LANES_H
 #define BATON_DMA_LANES_H
@@ -23,7 +23,7 @@ dma_take8(const struct dma_view *v, const uint32_t *bufs)
 	uint32_t *const o = v->owner;
 	__m128i lo, hi;
 
-#define GET(k) (int)__atomic_load_n(&o[bufs[k]], __ATOMIC_RELAXED)
+#define GET(k)    (int)__atomic_load_n(&o[bufs[k]], __ATOMIC_RELAXED)
 #define PUT(k, x) __atomic_store_n(&o[bufs[k]], (uint32_t)(x), __ATOMIC_RELAXED)
 	gens = _mm256_setr_epi32(GET(0), GET(1), GET(2), GET(3), GET(4), GET(5), GET(6), GET(7));
 	gens = _mm256_and_si256(_mm256_add_epi32(gens, d8_set(1)), d8_set(0xffff));
@@ -99,7 +99,7 @@ dma_poison8(const struct dma_view *v, const uint32_t *bufs)
 struct tokens8 {
 	q8 first; /* {buf:32, off:16, len:16} each */
 	d8 bufs, off, len;
-	d8 rest;  /* {gen:16, pool:8, flags:8} each */
+	d8 rest; /* {gen:16, pool:8, flags:8} each */
 };
 
 SIMD_INLINE struct tokens8
@@ -118,18 +118,19 @@ tokens8_load(const struct baton_token *t)
 	return r;
 }
 
-/* Lanes that are of this pool and lie inside of it. With checks compiled out: that are of this pool. */
+/* Lanes that are of this pool and lie inside of it. With checks compiled out: that are of this
+ * pool. */
 SIMD_INLINE d8
 tokens8_inside(const struct tokens8 *r, const struct dma_view *v, uint32_t pool, uint32_t flags)
 {
-	const d8 same = _mm256_cmpeq_epi32(_mm256_and_si256(r->rest, d8_set(0xff0000 | flags << 24)),
-					   d8_set(pool << 16));
+	const d8 same =
+		_mm256_cmpeq_epi32(_mm256_and_si256(r->rest, d8_set(0xff0000 | flags << 24)),
+				   d8_set(pool << 16));
 #ifndef BATON_OWNERSHIP_OFF
 	const d8 end = _mm256_add_epi32(r->off, r->len);
 
-	return _mm256_and_si256(same,
-				_mm256_and_si256(d8_at_most(r->bufs, d8_set(v->count - 1)),
-						 d8_at_most(end, d8_set(v->data_len))));
+	return _mm256_and_si256(same, _mm256_and_si256(d8_at_most(r->bufs, d8_set(v->count - 1)),
+						       d8_at_most(end, d8_set(v->data_len))));
 #else
 	return same;
 #endif

@@ -23,8 +23,11 @@ check_run(const struct baton_pool *pool, const struct baton_mapping_info *info)
 
 	for (size_t i = 1; i < n; i++)
 		if (info->pages[i] != info->pages[i - 1] + (1ull << info->page_shift))
-			return baton_err(ENOTSUP, "pool %s lies in %zu pages of %llu KiB that do not follow one another in physical "
-						  "memory, which a device without an IOMMU cannot use: make it smaller, or use pages of 1 GiB",
+			return baton_err(ENOTSUP,
+					 "pool %s lies in %zu pages of %llu KiB that do not follow "
+					 "one another in physical "
+					 "memory, which a device without an IOMMU cannot use: make "
+					 "it smaller, or use pages of 1 GiB",
 					 pool->name, n, 1ull << (info->page_shift - 10));
 	return 0;
 }
@@ -70,7 +73,8 @@ make(struct baton_pool *pool, struct baton_ioas *ioas, uint64_t limit, struct dm
 
 /* Is it mapped there, where the device can reach it? */
 static bool
-fits(const struct dma_map *m, const struct baton_pool *pool, const struct baton_ioas *ioas, uint64_t limit)
+fits(const struct dma_map *m, const struct baton_pool *pool, const struct baton_ioas *ioas,
+     uint64_t limit)
 {
 	struct baton_mapping_info info;
 
@@ -81,7 +85,8 @@ fits(const struct dma_map *m, const struct baton_pool *pool, const struct baton_
 }
 
 int
-dma_map_pool(struct baton_pool *pool, struct baton_ioas *ioas, uint64_t limit, struct dma_view *view, struct dma_map **out)
+dma_map_pool(struct baton_pool *pool, struct baton_ioas *ioas, uint64_t limit,
+	     struct dma_view *view, struct dma_map **out)
 {
 	struct baton_mapping_info info;
 	struct dma_map *m = pool->ctx->maps;
@@ -100,7 +105,8 @@ dma_map_pool(struct baton_pool *pool, struct baton_ioas *ioas, uint64_t limit, s
 	return 0;
 }
 
-/* The kernel has its own hold on the pages, so what it does not unmap is lost to us, but to nobody else. */
+/* The kernel has its own hold on the pages, so what it does not unmap is lost to us, but to nobody
+ * else. */
 static void
 unmap(struct dma_map *m)
 {

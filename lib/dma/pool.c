@@ -23,7 +23,8 @@ baton_pool_config_init(struct baton_pool_config *config)
 	};
 }
 
-/* Stride: an odd number of cache lines, because a power of two puts every header into the same few L1 sets. */
+/* Stride: an odd number of cache lines, because a power of two puts every header into the same few
+ * L1 sets. */
 static uint32_t
 odd_stride(uint32_t data_len)
 {
@@ -37,12 +38,14 @@ check_outside(const struct baton_pool_config *c)
 
 	if (c->stride == 0 || (uint64_t)c->data_off + c->data_len > c->stride)
 		return baton_err(EINVAL,
-				 "pool: data_off %u + data_len %u do not fit into a stride of %u bytes",
+				 "pool: data_off %u + data_len %u do not fit into a stride of %u "
+				 "bytes",
 				 c->data_off, c->data_len, c->stride);
 	last = (uint64_t)(c->count - 1) * c->stride + c->data_off + c->data_len;
 	if (last > c->bytes)
 		return baton_err(EINVAL,
-				 "pool: %u buffers of stride %u need %llu bytes, the memory supplied has %zu",
+				 "pool: %u buffers of stride %u need %llu bytes, the memory "
+				 "supplied has %zu",
 				 c->count, c->stride, (unsigned long long)last, c->bytes);
 	return 0;
 }
@@ -52,7 +55,8 @@ check_config(struct baton_pool_config *c, const struct baton_pool_config *in)
 {
 	if (!in || in->size < offsetof(struct baton_pool_config, base) || in->size > sizeof(*c))
 		return baton_err(EINVAL,
-				 "pool: config.size is %zu, this library knows %zu bytes: use baton_pool_config_init()",
+				 "pool: config.size is %zu, this library knows %zu bytes: use "
+				 "baton_pool_config_init()",
 				 in ? in->size : 0, sizeof(*c));
 	baton_pool_config_init(c);
 	memcpy(c, in, in->size);
@@ -65,7 +69,8 @@ check_config(struct baton_pool_config *c, const struct baton_pool_config *in)
 				 c->count, BATON_MAX_BUFS);
 	if (c->data_len > UINT16_MAX || c->data_len <= c->headroom)
 		return baton_err(EINVAL,
-				 "pool: a data room of %u bytes is not between the headroom (%u) and 65,535",
+				 "pool: a data room of %u bytes is not between the headroom (%u) "
+				 "and 65,535",
 				 c->data_len, c->headroom);
 	if (c->backing && (!c->backing->get_bulk || !c->backing->put_bulk))
 		return baton_err(EINVAL, "pool: a backing needs both get_bulk and put_bulk");
@@ -76,7 +81,8 @@ check_config(struct baton_pool_config *c, const struct baton_pool_config *in)
 	return 0;
 }
 
-/* Buffers may not straddle pages only where physical addresses are used; arenas are contiguous in every IOVA. */
+/* Buffers may not straddle pages only where physical addresses are used; arenas are contiguous in
+ * every IOVA. */
 static int
 get_memory(struct baton_pool *p, const struct baton_pool_config *c)
 {
@@ -147,7 +153,8 @@ pool_build(struct baton_pool *p, const struct baton_pool_config *c)
 	if (c->backing)
 		p->backing = *c->backing;
 	else if (!stack_create(&p->stack, &p->ctl, c->count, BATON_MAX_WORKERS + 1))
-		ret = baton_err(ENOMEM, "pool %s: no memory for the free list of %u buffers", p->name, c->count);
+		ret = baton_err(ENOMEM, "pool %s: no memory for the free list of %u buffers",
+				p->name, c->count);
 	return ret;
 }
 
@@ -192,7 +199,8 @@ baton_pool_create(struct baton_ctx *ctx, const struct baton_pool_config *config,
 	return 0;
 }
 
-/* A queue set up on the pool, or a started port that has it mapped, would go on using what is freed. */
+/* A queue set up on the pool, or a started port that has it mapped, would go on using what is
+ * freed. */
 static const struct baton_port *
 user_of(const struct baton_pool *pool)
 {
@@ -210,7 +218,8 @@ user_of(const struct baton_pool *pool)
 	return NULL;
 }
 
-/* Are all buffers free, and nobody left who knows the pool? Return: 0 or -EBUSY, with a report of who holds what. */
+/* Are all buffers free, and nobody left who knows the pool? Return: 0 or -EBUSY, with a report of
+ * who holds what. */
 static int
 check_idle(struct baton_pool *pool)
 {
@@ -222,7 +231,8 @@ check_idle(struct baton_pool *pool)
 	int len = 0;
 
 	if (!h)
-		return baton_err(ENOMEM, "pool %s: no memory for the list of its holders", pool->name);
+		return baton_err(ENOMEM, "pool %s: no memory for the list of its holders",
+				 pool->name);
 	n = baton_pool_holders(pool, h, n);
 	for (unsigned i = 0; i < n; i++) {
 		if (h[i].kind == BATON_HOLDER_FREE || h[i].kind == BATON_HOLDER_CACHE)
@@ -238,10 +248,12 @@ check_idle(struct baton_pool *pool)
 	if (out > quarantined)
 		dma_violation(pool->ctx, BATON_RULE_POOL_BUSY, "pool_destroy", pool->name, text);
 	if (out)
-		return baton_err(EBUSY, "pool %s: %u of its %u buffers are out: %s", pool->name, out,
-				 pool->view.count, text);
+		return baton_err(EBUSY, "pool %s: %u of its %u buffers are out: %s", pool->name,
+				 out, pool->view.count, text);
 	if (port)
-		return baton_err(EBUSY, "pool %s is in use by port %s: close it, or stop it and set its queues up anew",
+		return baton_err(EBUSY,
+				 "pool %s is in use by port %s: close it, or stop it and set its "
+				 "queues up anew",
 				 pool->name, port->name);
 	return 0;
 }

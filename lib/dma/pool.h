@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The private side of pools and workers, and the ownership verbs for drivers: give, take, and the moves of
- * free buffers between a worker's cache and a queue's shadow ring.
+ * The private side of pools and workers, and the ownership verbs for drivers: give, take, and the
+ * moves of free buffers between a worker's cache and a queue's shadow ring.
  *
- * The owner table is written only by take and alloc (which create a CPU right and bump the generation) and by give
- * and free (which end it). Everything a buffer does in between, from a completed TX descriptor through the worker's
- * cache into an RX descriptor, is recorded in private shadows and caches and costs the table nothing.
+ * The owner table is written only by take and alloc (which create a CPU right and bump the
+ * generation) and by give and free (which end it). Everything a buffer does in between, from a
+ * completed TX descriptor through the worker's cache into an RX descriptor, is recorded in private
+ * shadows and caches and costs the table nothing.
  */
 #ifndef BATON_DMA_POOL_H
 #define BATON_DMA_POOL_H
@@ -32,14 +33,14 @@
 #endif
 
 struct baton_pool {
-	struct stack stack;       /* the shared free list, unless the memory's supplier has one */
-	struct stack_user ctl;    /* the control thread's spare blocks; under ctx->lock */
+	struct stack stack;    /* the shared free list, unless the memory's supplier has one */
+	struct stack_user ctl; /* the control thread's spare blocks; under ctx->lock */
 	struct baton_pool_backing backing; /* get_bulk NULL: the stack */
-	uint32_t taken;           /* supplier's free list: how many are out; relaxed atomic */
+	uint32_t taken; /* supplier's free list: how many are out; relaxed atomic */
 	struct baton_ctx *ctx;
 	struct baton_pool_view view;
 	struct baton_arena *arena; /* NULL: memory from outside */
-	uint8_t *base;            /* what a device must map: [base, base + bytes) */
+	uint8_t *base;             /* what a device must map: [base, base + bytes) */
 	size_t bytes;
 	int fd;
 	uint64_t fd_offset;
@@ -64,13 +65,15 @@ struct baton_worker {
 	struct dma_cache *caches[BATON_MAX_POOLS]; /* made at first use */
 	uint32_t cache_size;
 	uint32_t n_queues; /* attached; control thread */
-	uint32_t acked;    /* the last epoch it has acknowledged; release, read by the control thread */
+	uint32_t
+		acked; /* the last epoch it has acknowledged; release, read by the control thread */
 	uint8_t index;
-	uint8_t simd;      /* enum simd_level: what its bursts may use */
+	uint8_t simd; /* enum simd_level: what its bursts may use */
 	char name[32];
 } __attribute__((aligned(64)));
 
-/* What a queue needs of a pool: the pool's view, and where the device sees it, or that it does not. */
+/* What a queue needs of a pool: the pool's view, and where the device sees it, or that it does not.
+ */
 struct dma_view {
 	uint8_t *data;
 	uint32_t *owner;
@@ -94,7 +97,8 @@ void dma_view_init(struct dma_view *v, struct baton_pool *pool, uint64_t iova);
 /** The worker's cache of a pool, made if need be. Return: NULL when out of memory. */
 struct dma_cache *dma_cache(struct baton_worker *worker, struct baton_pool *pool);
 
-/* Fetch from the shared free list until @n are cached or it is empty. Return: how many of @n there are. */
+/* Fetch from the shared free list until @n are cached or it is empty. Return: how many of @n there
+ * are. */
 unsigned dma_cache_refill(struct dma_cache *c, unsigned n);
 /* Move the blocks that are too many to the shared free list. */
 void dma_cache_spill(struct dma_cache *c, unsigned n);
@@ -166,7 +170,8 @@ dma_unpoison(const struct dma_view *v, uint32_t buf)
 }
 
 /*
- * dma_give() with the token's fields in registers: @end is off + len. For loops that count instructions.
+ * dma_give() with the token's fields in registers: @end is off + len. For loops that count
+ * instructions.
  */
 static inline bool
 dma_give_raw(const struct dma_view *v, uint32_t buf, uint32_t end, uint32_t gen, uint32_t owner)
@@ -183,8 +188,8 @@ dma_give_raw(const struct dma_view *v, uint32_t buf, uint32_t end, uint32_t gen,
 	return __atomic_compare_exchange_n(entry, &held, owner | gen, false, __ATOMIC_RELAXED,
 					   __ATOMIC_RELAXED);
 #else
-	if (baton_unlikely((__atomic_load_n(entry, __ATOMIC_RELAXED) ^ gen) !=
-			   BATON_OWNER_CPU << 16))
+	if (baton_unlikely((__atomic_load_n(entry, __ATOMIC_RELAXED) ^ gen) != BATON_OWNER_CPU
+										       << 16))
 		return false;
 	__atomic_store_n(entry, owner | gen, __ATOMIC_RELAXED);
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Limits, windows and trust: what was asked for, and the decision on each pool. The memory itself: reach_mem.c. */
+/* Limits, windows and trust: what was asked for, and the decision on each pool. The memory itself:
+ * reach_mem.c. */
 #include "dma/reach.h"
 
 #include <inttypes.h>
@@ -24,22 +25,29 @@ static int
 check_config(const struct baton_reach_config *c)
 {
 	if (!c || c->size != sizeof(*c))
-		return baton_err(EINVAL, "reach config.size is %zu, this library knows %zu: use baton_reach_config_init()",
+		return baton_err(EINVAL,
+				 "reach config.size is %zu, this library knows %zu: use "
+				 "baton_reach_config_init()",
 				 c ? c->size : 0, sizeof(*c));
 	if (c->bounce > BATON_BOUNCE_NEVER)
 		return baton_err(EINVAL, "bounce is %d: auto, always or never", (int)c->bounce);
 	if (c->confine && c->bounce == BATON_BOUNCE_NEVER)
-		return baton_err(EINVAL, "confine=on copies every packet, and bounce=never copies none: leave one of them out");
+		return baton_err(EINVAL, "confine=on copies every packet, and bounce=never copies "
+					 "none: leave one of them out");
 	if ((c->data_bits && (c->data_bits < LEAST_BITS || c->data_bits > 64)) ||
 	    (c->ring_bits && (c->ring_bits < LEAST_BITS || c->ring_bits > 64)))
-		return baton_err(EINVAL, "limits of %u bits for data and %u for rings: %u to 64 bits are possible, 0 for the device's own",
+		return baton_err(EINVAL,
+				 "limits of %u bits for data and %u for rings: %u to 64 bits are "
+				 "possible, 0 for the device's own",
 				 c->data_bits, c->ring_bits, LEAST_BITS);
 	if (!c->windows != !c->n_windows)
-		return baton_err(EINVAL, "windows and n_windows (%u) must be given together", c->n_windows);
+		return baton_err(EINVAL, "windows and n_windows (%u) must be given together",
+				 c->n_windows);
 	for (unsigned i = 0; i < c->n_windows; i++)
 		if (c->windows[i].start > c->windows[i].last)
-			return baton_err(EINVAL, "window 0x%" PRIx64 "-0x%" PRIx64 " ends before it starts", c->windows[i].start,
-					 c->windows[i].last);
+			return baton_err(EINVAL,
+					 "window 0x%" PRIx64 "-0x%" PRIx64 " ends before it starts",
+					 c->windows[i].start, c->windows[i].last);
 	return 0;
 }
 
@@ -107,7 +115,8 @@ dma_data_limit(const struct dma_reach *r)
 
 /* One of the limits against the first window. */
 static int
-check_windows(const struct dma_reach *r, const char *what, const char *arg, uint8_t device, uint8_t user)
+check_windows(const struct dma_reach *r, const char *what, const char *arg, uint8_t device,
+	      uint8_t user)
 {
 	const bool asked = user && user < device;
 	struct baton_iova_range first;
@@ -115,10 +124,16 @@ check_windows(const struct dma_reach *r, const char *what, const char *arg, uint
 
 	if (!baton_ioas_ranges(r->ioas, &first, 1) || first.start <= limit)
 		return 0;
-	return baton_err(ENOSPC, "%s%s limits the addresses of %s to %u bits, 0x%" PRIx64 " at most, but the first window of the address space "
-				 "begins at 0x%" PRIx64 ": no address is in both; use %s",
-			 asked ? arg : "the device", asked ? "" : " itself", what, lower(device, user), limit, first.start,
-			 asked ? "a higher limit or another window" : "another window, device or IOMMU");
+	return baton_err(ENOSPC,
+			 "%s%s limits the addresses of %s to %u bits, 0x%" PRIx64 " at most, but "
+			 "the first "
+			 "window of the "
+			 "address space "
+			 "begins at 0x%" PRIx64 ": no address is in both; use %s",
+			 asked ? arg : "the device", asked ? "" : " itself", what,
+			 lower(device, user), limit, first.start,
+			 asked ? "a higher limit or another window"
+			       : "another window, device or IOMMU");
 }
 
 int
@@ -127,12 +142,16 @@ dma_reach_check(const struct dma_reach *r)
 	int ret;
 
 	if (!r->device_ring_bits || !r->device_data_bits)
-		return baton_err(EINVAL, "the driver does not declare how many address bits the device has (rings: %u, data: %u): a limit is never assumed",
+		return baton_err(EINVAL,
+				 "the driver does not declare how many address bits the device has "
+				 "(rings: %u, data: %u): a limit is never assumed",
 				 r->device_ring_bits, r->device_data_bits);
 	if (!r->ioas)
 		return 0;
 	ret = check_windows(r, "rings", "ring-limit", r->device_ring_bits, r->ring_bits);
-	return ret < 0 ? ret : check_windows(r, "packets", "dma-limit", r->device_data_bits, r->data_bits);
+	return ret < 0 ? ret
+		       : check_windows(r, "packets", "dma-limit", r->device_data_bits,
+				       r->data_bits);
 }
 
 /* ---- the decision ---- */
@@ -178,12 +197,15 @@ map_direct(struct dma_reach *r, struct baton_pool *p, struct dma_view *view)
 	struct dma_map **m = &r->maps[p->view.index];
 
 	if (!may_see(r, p))
-		return baton_err(EACCES, "this is a confidential guest (%s), whose devices see shared memory only, and the pool is in private memory",
+		return baton_err(EACCES,
+				 "this is a confidential guest (%s), whose devices see shared "
+				 "memory only, and the pool is in private memory",
 				 baton_confidential_name(baton_ctx_confidential(r->ctx)));
 	return dma_map_pool(p, r->ioas, dma_data_limit(r), view, m);
 }
 
-/* The error's reason, without the pool's name in front of it and without what would help who wants no copies. */
+/* The error's reason, without the pool's name in front of it and without what would help who wants
+ * no copies. */
 static void
 keep_reason(char *why, size_t size, const char *pool)
 {
@@ -229,10 +251,12 @@ decide(struct dma_reach *r, struct baton_pool *p, struct dma_view *view)
 		return 0;
 	}
 	keep_reason(d->why, sizeof(d->why), p->name);
-	/* More memory locked would help with ENOMEM, and the sentence says so: copying instead would hide it. */
+	/* More memory locked would help with ENOMEM, and the sentence says so: copying instead
+	 * would hide it. */
 	if (r->bounce == BATON_BOUNCE_NEVER || ret == -ENOMEM) {
 		d->reach = BATON_REACH_REFUSED;
-		return r->bounce == BATON_BOUNCE_NEVER ? baton_err_prefix(ret, "bounce=never") : ret;
+		return r->bounce == BATON_BOUNCE_NEVER ? baton_err_prefix(ret, "bounce=never")
+						       : ret;
 	}
 	bounce(r, p, view);
 	return 0;
@@ -253,8 +277,8 @@ dma_reach_pools(struct dma_reach *r, const bool needed[BATON_MAX_POOLS], struct 
 			if (ret < 0 && round)
 				return ret;
 			if (ret < 0)
-				baton_log(r->ctx, BATON_LOG_WARN, "%s cannot send from pool %s: %s", r->name, r->ctx->pools[i]->name,
-					  baton_last_error());
+				baton_log(r->ctx, BATON_LOG_WARN, "%s cannot send from pool %s: %s",
+					  r->name, r->ctx->pools[i]->name, baton_last_error());
 		}
 	}
 	return 0;
@@ -272,7 +296,8 @@ dma_reach_yield(struct dma_reach *r, const bool needed[BATON_MAX_POOLS], struct 
 		r->maps[i] = NULL;
 		bounce(r, r->ctx->pools[i], &views[i]);
 		r->pools[i].iova = r->pools[i].bytes = 0;
-		snprintf(r->pools[i].why, sizeof(r->pools[i].why), "the address space has no room for it beside the slots");
+		snprintf(r->pools[i].why, sizeof(r->pools[i].why),
+			 "the address space has no room for it beside the slots");
 		found = true;
 	}
 	return found;
@@ -305,21 +330,26 @@ protects(const struct dma_reach *r)
 	if (!any(r, BATON_REACH_DIRECT) && !any(r, BATON_REACH_BOUNCE))
 		return "nothing is mapped before the port was started";
 	if (!has_iommu(r))
-		return "lies in rings are caught, but without an IOMMU the device can read and write any memory of this machine";
+		return "lies in rings are caught, but without an IOMMU the device can read and "
+		       "write any memory of this machine";
 	if (r->confine)
-		return "confined: whatever the device writes, it reaches nothing but rings and slots, and no packet changes after it was taken";
+		return "confined: whatever the device writes, it reaches nothing but rings and "
+		       "slots, and no packet changes after it was taken";
 	if (any(r, BATON_REACH_DIRECT))
-		return "direct: lies in rings, and accidents, are caught, but the device can rewrite a packet after it was taken; confine=on withstands that";
+		return "direct: lies in rings, and accidents, are caught, but the device can "
+		       "rewrite a packet after it was taken; confine=on withstands that";
 	if (r->local || dma_reach_own_space(r))
-		return "bounced: the device reaches nothing but rings and slots, and no packet changes after it was taken";
-	return "bounced: no packet changes after it was taken, but the device reaches what other ports have mapped; confine=on excludes that";
+		return "bounced: the device reaches nothing but rings and slots, and no packet "
+		       "changes after it was taken";
+	return "bounced: no packet changes after it was taken, but the device reaches what other "
+	       "ports have mapped; confine=on excludes that";
 }
 
 static void
 say_mapped(const struct dma_reach *r, const struct baton_reach_info *i, enum baton_log_level level)
 {
-	baton_log(r->ctx, level, "%s: %s at 0x%" PRIx64 "-0x%" PRIx64 "%s: %s", r->name, i->memory, i->iova, i->iova + i->bytes - 1,
-		  i->writable ? "" : ", read only", i->why);
+	baton_log(r->ctx, level, "%s: %s at 0x%" PRIx64 "-0x%" PRIx64 "%s: %s", r->name, i->memory,
+		  i->iova, i->iova + i->bytes - 1, i->writable ? "" : ", read only", i->why);
 }
 
 /* One line where all is direct; where packets are copied, why, and what is mapped for it. */
@@ -327,7 +357,8 @@ void
 dma_reach_say(struct dma_reach *r)
 {
 	struct baton_reach_info info[BATON_MAX_POOLS + 8];
-	const unsigned most = BATON_MAX_POOLS + 8, all = dma_reach_list(r, info, most), n = all < most ? all : most;
+	const unsigned most = BATON_MAX_POOLS + 8, all = dma_reach_list(r, info, most),
+		       n = all < most ? all : most;
 	const bool bounces = any(r, BATON_REACH_BOUNCE);
 
 	if (r->said)
@@ -335,7 +366,8 @@ dma_reach_say(struct dma_reach *r)
 	r->said = true;
 	for (unsigned i = 0; i < n; i++)
 		if (info[i].reach == BATON_REACH_BOUNCE)
-			baton_log(r->ctx, BATON_LOG_INFO, "%s: %s is bounced: %s", r->name, info[i].memory, info[i].why);
+			baton_log(r->ctx, BATON_LOG_INFO, "%s: %s is bounced: %s", r->name,
+				  info[i].memory, info[i].why);
 	for (unsigned i = 0; i < n; i++)
 		if (info[i].reach == BATON_REACH_DIRECT)
 			say_mapped(r, &info[i], bounces ? BATON_LOG_INFO : BATON_LOG_DEBUG);
@@ -343,11 +375,13 @@ dma_reach_say(struct dma_reach *r)
 }
 
 static void
-list_mem(const struct dma_reach *r, const struct dma_block *b, const char *why, struct baton_reach_info *out)
+list_mem(const struct dma_reach *r, const struct dma_block *b, const char *why,
+	 struct baton_reach_info *out)
 {
 	*out = (struct baton_reach_info){
 		.reach = BATON_REACH_DIRECT,
-		.writable = !b->read_only || r->local, /* a program maps what it is passed as it likes */
+		.writable = !b->read_only ||
+			    r->local, /* a program maps what it is passed as it likes */
 		.iova = b->iova,
 		.bytes = b->bytes,
 	};
@@ -362,11 +396,11 @@ dma_reach_list(const struct dma_reach *r, struct baton_reach_info *out, unsigned
 	char slots[96];
 	unsigned k = 0;
 
-#define ADD                               \
-	do {                              \
-		if (k < n)                \
-			out[k] = info;    \
-		k++;                      \
+#define ADD                                                                                        \
+	do {                                                                                       \
+		if (k < n)                                                                         \
+			out[k] = info;                                                             \
+		k++;                                                                               \
 	} while (0)
 	for (const struct dma_block *b = r->ctrl; b; b = b->next) {
 		list_mem(r, b, "control blocks among them", &info);
@@ -387,7 +421,8 @@ dma_reach_list(const struct dma_reach *r, struct baton_reach_info *out, unsigned
 		if (!r->pools[i].known)
 			continue;
 		info = (struct baton_reach_info){ .reach = r->pools[i].reach,
-						  .writable = r->pools[i].reach == BATON_REACH_DIRECT,
+						  .writable =
+							  r->pools[i].reach == BATON_REACH_DIRECT,
 						  .iova = r->pools[i].iova,
 						  .bytes = r->pools[i].bytes };
 		snprintf(info.memory, sizeof(info.memory), "pool %s", r->pools[i].name);

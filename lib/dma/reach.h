@@ -2,9 +2,10 @@
 /*
  * What one port's device can reach, and the memory it was given: control memory, slots, pools.
  *
- * A driver declares the device's limits when the port is opened, and its transport names the address space. At start it takes control
- * memory for its rings, then has the pools decided on (dma_reach_pools()) and, where that says bounce, slots made. Whatever a
- * device touches beside packet buffers comes from baton_ctrl_alloc(); so all that is mapped for a port is listed here.
+ * A driver declares the device's limits when the port is opened, and its transport names the
+ * address space. At start it takes control memory for its rings, then has the pools decided on
+ * (dma_reach_pools()) and, where that says bounce, slots made. Whatever a device touches beside
+ * packet buffers comes from baton_ctrl_alloc(); so all that is mapped for a port is listed here.
  */
 #ifndef BATON_DMA_REACH_H
 #define BATON_DMA_REACH_H
@@ -31,7 +32,8 @@ struct dma_block {
 struct dma_reach {
 	/* The device's, declared by its driver in open(); 0: not declared. */
 	uint8_t device_ring_bits, device_data_bits;
-	bool local; /* the device is a program of this machine: it sees what is passed to it, also in a confidential guest */
+	bool local; /* the device is a program of this machine: it sees what is passed to it, also
+		       in a confidential guest */
 	/* The user's. */
 	enum baton_bounce bounce;
 	bool confine;
@@ -42,12 +44,12 @@ struct dma_reach {
 	bool committed; /* something was mapped under all this */
 	bool said;      /* the log has what was decided */
 	struct baton_ctx *ctx;
-	const char *name;         /* the port's */
-	struct baton_ioas *ioas;  /* where its device is; the transport's to set */
-	uint64_t page;            /* of control memory; 0: 4 KiB */
-	int node;                 /* where it should lie */
+	const char *name;        /* the port's */
+	struct baton_ioas *ioas; /* where its device is; the transport's to set */
+	uint64_t page;           /* of control memory; 0: 4 KiB */
+	int node;                /* where it should lie */
 
-	struct dma_block *ctrl;   /* newest first */
+	struct dma_block *ctrl;            /* newest first */
 	struct dma_block *rx_mem, *tx_mem; /* the slots'; NULL: nothing is bounced */
 	struct dma_slots rx, tx;
 	struct dma_map *maps[BATON_MAX_POOLS];
@@ -58,7 +60,7 @@ struct dma_reach {
 		uint64_t iova, bytes;
 		char why[176];
 	} pools[BATON_MAX_POOLS];
-	struct dma_ward *wards;   /* buffers and memory that a device has not let go */
+	struct dma_ward *wards; /* buffers and memory that a device has not let go */
 };
 
 /* ---- what the user asked for ---- */
@@ -69,7 +71,8 @@ int dma_reach_set(struct dma_reach *r, const struct baton_reach_config *config);
 /** What is asked for now; its windows are r's own. */
 void dma_reach_get(const struct dma_reach *r, struct baton_reach_config *config);
 
-/** Are the device's limits declared, and has the address space anything below them? Return: 0; -EINVAL, -ENOSPC with both numbers. */
+/** Are the device's limits declared, and has the address space anything below them? Return: 0;
+ * -EINVAL, -ENOSPC with both numbers. */
 int dma_reach_check(const struct dma_reach *r);
 
 /** Does the port need an address space of its own? */
@@ -98,7 +101,8 @@ struct baton_ctrl {
 };
 
 /**
- * Memory for whatever a device touches that is no packet: rings, control blocks, statistics, mailboxes. Below the ring limit.
+ * Memory for whatever a device touches that is no packet: rings, control blocks, statistics,
+ * mailboxes. Below the ring limit.
  *
  * Return: 0; what baton_ioas_map() and baton_arena_create() return.
  */
@@ -107,19 +111,25 @@ int baton_ctrl_alloc(struct dma_reach *r, size_t bytes, size_t align, struct bat
 /**
  * Decide on every pool of the context, map those that are direct, and fill @views.
  *
- * @needed: by pool, those of RX queues: they must be direct or bounced. Any other that is refused has a view of count 0.
+ * @needed: by pool, those of RX queues: they must be direct or bounced. Any other that is refused
+ * has a view of count 0.
  *
  * Return: 0; a negative errno that names limit, window and memory.
  */
-int dma_reach_pools(struct dma_reach *r, const bool needed[BATON_MAX_POOLS], struct dma_view *views);
+int dma_reach_pools(struct dma_reach *r, const bool needed[BATON_MAX_POOLS],
+		    struct dma_view *views);
 
 /**
- * Have the pools that are direct and not @needed bounced, too: slots come before them. Return: whether there were any.
+ * Have the pools that are direct and not @needed bounced, too: slots come before them. Return:
+ * whether there were any.
  */
-bool dma_reach_yield(struct dma_reach *r, const bool needed[BATON_MAX_POOLS], struct dma_view *views);
+bool dma_reach_yield(struct dma_reach *r, const bool needed[BATON_MAX_POOLS],
+		     struct dma_view *views);
 
-/** Make a port's slots, mapped for the device; needs without keys are none. Return: 0; -ENOSPC with the numbers. */
-int dma_reach_slots(struct dma_reach *r, const struct dma_slots_need *rx, const struct dma_slots_need *tx);
+/** Make a port's slots, mapped for the device; needs without keys are none. Return: 0; -ENOSPC with
+ * the numbers. */
+int dma_reach_slots(struct dma_reach *r, const struct dma_slots_need *rx,
+		    const struct dma_slots_need *tx);
 void dma_reach_drop_slots(struct dma_reach *r, bool confirmed, struct dma_ward *ward);
 
 /**

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The memory a port gives its device beside packet buffers: control memory and slots; and taking all of it back. */
+/* The memory a port gives its device beside packet buffers: control memory and slots; and taking
+ * all of it back. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -20,9 +21,14 @@ up(size_t n, size_t align)
 
 /* Arenas on the node of the device, or, a node having no memory or none left, on any. */
 static int
-make_arena(const struct dma_reach *r, const char *name, size_t bytes, uint64_t page, struct baton_arena **out)
+make_arena(const struct dma_reach *r, const char *name, size_t bytes, uint64_t page,
+	   struct baton_arena **out)
 {
-	struct baton_mem_config mem = { .size = sizeof(mem), .name = name, .page_size = page, .node = r->node, .bytes = bytes };
+	struct baton_mem_config mem = { .size = sizeof(mem),
+					.name = name,
+					.page_size = page,
+					.node = r->node,
+					.bytes = bytes };
 	int ret;
 
 	if (dma_reach_shared_only(r)) {
@@ -65,8 +71,8 @@ map_block(const struct dma_reach *r, struct dma_block *b, uint64_t limit)
 }
 
 static int
-make_block(const struct dma_reach *r, const char *name, size_t bytes, uint64_t page, uint64_t limit, bool read_only,
-	   struct dma_block **out)
+make_block(const struct dma_reach *r, const char *name, size_t bytes, uint64_t page, uint64_t limit,
+	   bool read_only, struct dma_block **out)
 {
 	struct dma_block *b = calloc(1, sizeof(*b));
 	int ret;
@@ -87,12 +93,15 @@ make_block(const struct dma_reach *r, const char *name, size_t bytes, uint64_t p
 	return 0;
 }
 
-/* Unmapped, the device does not reach it through an address space; what else it may have, the ward knows. */
+/* Unmapped, the device does not reach it through an address space; what else it may have, the ward
+ * knows. */
 static void
-drop_block(struct dma_reach *r, struct dma_block *b, uint32_t slots, bool confirmed, struct dma_ward *ward)
+drop_block(struct dma_reach *r, struct dma_block *b, uint32_t slots, bool confirmed,
+	   struct dma_ward *ward)
 {
 	if (b->mapping && baton_ioas_unmap(b->mapping) < 0)
-		baton_log(r->ctx, BATON_LOG_WARN, "%s: the memory of its %s is lost: %s", r->name, b->name, baton_last_error());
+		baton_log(r->ctx, BATON_LOG_WARN, "%s: the memory of its %s is lost: %s", r->name,
+			  b->name, baton_last_error());
 	else if (confirmed)
 		baton_arena_destroy(b->arena);
 	else if (ward)
@@ -107,7 +116,8 @@ baton_ctrl_alloc(struct dma_reach *r, size_t bytes, size_t align, struct baton_c
 	int ret;
 
 	if (!b || up(b->used, align) + bytes > b->bytes) {
-		ret = make_block(r, "rings", bytes, r->page ? r->page : BATON_PAGE_4K, dma_ring_limit(r), false, &b);
+		ret = make_block(r, "rings", bytes, r->page ? r->page : BATON_PAGE_4K,
+				 dma_ring_limit(r), false, &b);
 		if (ret < 0)
 			return ret;
 		b->next = r->ctrl;
@@ -115,7 +125,9 @@ baton_ctrl_alloc(struct dma_reach *r, size_t bytes, size_t align, struct baton_c
 		r->committed = true;
 	}
 	b->used = up(b->used, align);
-	*out = (struct baton_ctrl){ .va = b->base + b->used, .iova = b->iova + b->used, .bytes = bytes };
+	*out = (struct baton_ctrl){ .va = b->base + b->used,
+				    .iova = b->iova + b->used,
+				    .bytes = bytes };
 	b->used += bytes;
 	return 0;
 }
@@ -123,34 +135,40 @@ baton_ctrl_alloc(struct dma_reach *r, size_t bytes, size_t align, struct baton_c
 /* ---- slots ---- */
 
 static int
-too_small(const struct dma_reach *r, const char *name, const struct dma_slots_need *need, size_t bytes)
+too_small(const struct dma_reach *r, const char *name, const struct dma_slots_need *need,
+	  size_t bytes)
 {
 	uint32_t stride = dma_slot_stride(need->room, need->header);
 	char under[48] = "";
 
 	if (dma_data_limit(r) != UINT64_MAX)
 		snprintf(under, sizeof(under), " at or below 0x%" PRIx64, dma_data_limit(r));
-	return baton_err(ENOSPC, "%s: %u queue%s %u slots each at least, of %u bytes, %zu KiB in all, but in one run of addresses%s %zu KiB are left "
-				 "for them; use fewer queues, a larger window or a higher limit",
-			 name, need->queues, need->queues == 1 ? " needs" : "s need", need->least, stride,
-			 up((size_t)need->queues * need->least * stride, 1024) / 1024, under, bytes / 1024);
+	return baton_err(ENOSPC,
+			 "%s: %u queue%s %u slots each at least, of %u bytes, %zu KiB in all, but "
+			 "in one run of addresses%s %zu KiB are left "
+			 "for them; use fewer queues, a larger window or a higher limit",
+			 name, need->queues, need->queues == 1 ? " needs" : "s need", need->least,
+			 stride, up((size_t)need->queues * need->least * stride, 1024) / 1024,
+			 under, bytes / 1024);
 }
 
 /* One direction's, in at most @most bytes of addresses. */
 static int
-make_slots(struct dma_reach *r, const char *name, const struct dma_slots_need *need, size_t most, bool read_only, struct dma_slots *s,
-	   struct dma_block **mem)
+make_slots(struct dma_reach *r, const char *name, const struct dma_slots_need *need, size_t most,
+	   bool read_only, struct dma_slots *s, struct dma_block **mem)
 {
 	size_t want = up((size_t)need->keys * dma_slot_stride(need->room, need->header), PAGE);
 	size_t huge = up(want, BATON_PAGE_2M);
 	size_t bytes = want < most ? want : most / PAGE * PAGE;
 	int ret = -ENOMEM;
 
-	if (bytes < want && bytes / dma_slot_stride(need->room, need->header) < (size_t)need->queues * need->least)
+	if (bytes < want &&
+	    bytes / dma_slot_stride(need->room, need->header) < (size_t)need->queues * need->least)
 		return too_small(r, name, need, most);
 	/*
-	 * A hugepage, if there is one: for every packet they are another place, and few would be in the TLB. Where addresses are physical
-	 * nothing else will do. But a program that punches a hole in a hugepage's file, and has the page itself, leaves us none.
+	 * A hugepage, if there is one: for every packet they are another place, and few would be in
+	 * the TLB. Where addresses are physical nothing else will do. But a program that punches a
+	 * hole in a hugepage's file, and has the page itself, leaves us none.
 	 */
 	if (r->page || (bytes == want && huge <= most && !(r->local && r->confine)))
 		ret = make_block(r, name, bytes, BATON_PAGE_2M, dma_data_limit(r), read_only, mem);
@@ -177,10 +195,13 @@ room(const struct dma_reach *r)
 }
 
 int
-dma_reach_slots(struct dma_reach *r, const struct dma_slots_need *rx, const struct dma_slots_need *tx)
+dma_reach_slots(struct dma_reach *r, const struct dma_slots_need *rx,
+		const struct dma_slots_need *tx)
 {
-	uint64_t want_rx = rx->keys ? (uint64_t)rx->keys * dma_slot_stride(rx->room, rx->header) : 0;
-	uint64_t want_tx = tx->keys ? (uint64_t)tx->keys * dma_slot_stride(tx->room, tx->header) : 0;
+	uint64_t want_rx =
+		rx->keys ? (uint64_t)rx->keys * dma_slot_stride(rx->room, rx->header) : 0;
+	uint64_t want_tx =
+		tx->keys ? (uint64_t)tx->keys * dma_slot_stride(tx->room, tx->header) : 0;
 	uint64_t have = room(r), most = have;
 	int ret = 0;
 

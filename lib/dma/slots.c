@@ -18,7 +18,8 @@ dma_slot_stride(uint32_t room, uint16_t header)
 }
 
 int
-dma_slots_init(struct dma_slots *s, const struct dma_slots_need *need, uint8_t *base, size_t bytes, uint64_t iova)
+dma_slots_init(struct dma_slots *s, const struct dma_slots_need *need, uint8_t *base, size_t bytes,
+	       uint64_t iova)
 {
 	uint32_t stride = dma_slot_stride(need->room, need->header);
 	size_t fit = bytes / stride;
@@ -36,8 +37,9 @@ dma_slots_init(struct dma_slots *s, const struct dma_slots_need *need, uint8_t *
 	if (!s->shared)
 		return 0;
 	/*
-	 * What a queue keeps, no other can take: as much as its longest packet, however greedy the others are, and
-	 * half of its share of the rest. The other half is for whoever has something to send.
+	 * What a queue keeps, no other can take: as much as its longest packet, however greedy the
+	 * others are, and half of its share of the rest. The other half is for whoever has
+	 * something to send.
 	 */
 	s->keep = need->least;
 	if (s->count > need->queues * need->least)
@@ -109,8 +111,10 @@ dma_slot_spill(struct slot_cache *c)
 	while (c->n > c->most) {
 		unsigned extra = c->n - c->most;
 
-		/* A whole block, a compare-and-swap for 62, where the cache is not much smaller for it. */
-		put_coldest(c, extra >= STACK_BLOCK || c->most >= 2 * STACK_BLOCK ? STACK_BLOCK : extra);
+		/* A whole block, a compare-and-swap for 62, where the cache is not much smaller for
+		 * it. */
+		put_coldest(c, extra >= STACK_BLOCK || c->most >= 2 * STACK_BLOCK ? STACK_BLOCK
+										  : extra);
 	}
 }
 

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The bounce ring's slots: the only packet memory a device sees where it cannot, or must not, reach the buffers.
+ * The bounce ring's slots: the only packet memory a device sees where it cannot, or must not, reach
+ * the buffers.
  *
- * A slot belongs to a completion key: slot k of a queue is that of its descriptor k, for good. Nothing is allocated or looked up
- * for a packet. Only where the windows are too small for that do a port's queues share fewer slots, through a lock-free
- * stack and a cache a queue.
+ * A slot belongs to a completion key: slot k of a queue is that of its descriptor k, for good.
+ * Nothing is allocated or looked up for a packet. Only where the windows are too small for that do
+ * a port's queues share fewer slots, through a lock-free stack and a cache a queue.
  *
- * They live from a start to the next stop, in zeroed memory that was nobody's before: so a device that is trusted otherwise than the one
- * before it, or a port that is had by somebody else, finds no byte of an earlier run. Nothing is scrubbed.
+ * They live from a start to the next stop, in zeroed memory that was nobody's before: so a device
+ * that is trusted otherwise than the one before it, or a port that is had by somebody else, finds
+ * no byte of an earlier run. Nothing is scrubbed.
  *
- * A packet's header begins `off` bytes into a slot, so that what comes after it begins on a cache line; a slot is an odd number of
- * cache lines long, since a power of two would put every header into the same few sets of the cache.
+ * A packet's header begins `off` bytes into a slot, so that what comes after it begins on a cache
+ * line; a slot is an odd number of cache lines long, since a power of two would put every header
+ * into the same few sets of the cache.
  */
 #ifndef BATON_DMA_SLOTS_H
 #define BATON_DMA_SLOTS_H
@@ -54,7 +57,8 @@ struct dma_slots_need {
 uint32_t dma_slot_stride(uint32_t room, uint16_t header);
 
 /** Lay slots over memory: as many as fit and are needed. Return: 0; -ENOMEM. */
-int dma_slots_init(struct dma_slots *s, const struct dma_slots_need *need, uint8_t *base, size_t bytes, uint64_t iova);
+int dma_slots_init(struct dma_slots *s, const struct dma_slots_need *need, uint8_t *base,
+		   size_t bytes, uint64_t iova);
 void dma_slots_fini(struct dma_slots *s);
 
 /* ---- shared slots; a queue's worker ---- */
@@ -137,18 +141,23 @@ dma_slot_iova(const struct dma_slots *s, uint32_t slot)
 
 /* ---- copying ---- */
 
-/** A line that will be written. The compiler's own would only ask to read it, unless told that there is the instruction. */
+/** A line that will be written. The compiler's own would only ask to read it, unless told that
+ * there is the instruction. */
 static inline void
 dma_prefetch_write(const void *p)
 {
 #ifdef __x86_64__
-	__asm__ __volatile__("prefetchw %0" : : "m"(*(const char *)p)); /* does nothing on a CPU that does not know it */
+	__asm__ __volatile__(
+		"prefetchw %0"
+		:
+		: "m"(*(const char *)p)); /* does nothing on a CPU that does not know it */
 #else
 	__builtin_prefetch(p, 1);
 #endif
 }
 
-/** Copy exactly @len bytes; short packets without a call. What a device does to them meanwhile ends up in the copy, or not. */
+/** Copy exactly @len bytes; short packets without a call. What a device does to them meanwhile ends
+ * up in the copy, or not. */
 static inline __attribute__((always_inline)) void
 dma_copy(void *restrict to, const void *restrict from, uint32_t len)
 {
@@ -158,14 +167,18 @@ dma_copy(void *restrict to, const void *restrict from, uint32_t len)
 
 	if (baton_likely(len - 16 <= 128 - 16)) {
 		/* Both ends, overlapping in the middle. */
-		const v16 a = *(const v16 *)(const void *)f, z = *(const v16 *)(const void *)(f + len - 16);
+		const v16 a = *(const v16 *)(const void *)f,
+			  z = *(const v16 *)(const void *)(f + len - 16);
 
 		if (len > 32) {
-			const v16 b = *(const v16 *)(const void *)(f + 16), y = *(const v16 *)(const void *)(f + len - 32);
+			const v16 b = *(const v16 *)(const void *)(f + 16),
+				  y = *(const v16 *)(const void *)(f + len - 32);
 
 			if (len > 64) {
-				const v16 c = *(const v16 *)(const void *)(f + 32), d = *(const v16 *)(const void *)(f + 48);
-				const v16 w = *(const v16 *)(const void *)(f + len - 64), x = *(const v16 *)(const void *)(f + len - 48);
+				const v16 c = *(const v16 *)(const void *)(f + 32),
+					  d = *(const v16 *)(const void *)(f + 48);
+				const v16 w = *(const v16 *)(const void *)(f + len - 64),
+					  x = *(const v16 *)(const void *)(f + len - 48);
 
 				*(v16 *)(void *)(t + 32) = c;
 				*(v16 *)(void *)(t + 48) = d;

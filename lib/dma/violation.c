@@ -7,14 +7,10 @@
 #include "base/err.h"
 
 static const char *const rule_names[] = {
-	[BATON_RULE_NOT_HELD] = "not held",
-	[BATON_RULE_STALE] = "stale copy",
-	[BATON_RULE_RANGE] = "out of range",
-	[BATON_RULE_POOL] = "wrong pool",
-	[BATON_RULE_THREAD] = "second thread",
-	[BATON_RULE_POOL_BUSY] = "pool busy",
-	[BATON_RULE_DOUBLE_FREE] = "double free",
-	[BATON_RULE_DOUBLE_GIVE] = "double give",
+	[BATON_RULE_NOT_HELD] = "not held",       [BATON_RULE_STALE] = "stale copy",
+	[BATON_RULE_RANGE] = "out of range",      [BATON_RULE_POOL] = "wrong pool",
+	[BATON_RULE_THREAD] = "second thread",    [BATON_RULE_POOL_BUSY] = "pool busy",
+	[BATON_RULE_DOUBLE_FREE] = "double free", [BATON_RULE_DOUBLE_GIVE] = "double give",
 };
 
 const char *
@@ -57,7 +53,8 @@ dma_violation(struct baton_ctx *ctx, enum baton_rule rule, const char *operation
 	return raise_violation(ctx, &v);
 }
 
-/* Is the buffer in a worker's cache? Cold, and racy against that worker: good enough for a report. */
+/* Is the buffer in a worker's cache? Cold, and racy against that worker: good enough for a report.
+ */
 static const struct baton_worker *
 cached_by(struct baton_ctx *ctx, const struct baton_pool_view *v, uint32_t buf)
 {
@@ -74,7 +71,8 @@ cached_by(struct baton_ctx *ctx, const struct baton_pool_view *v, uint32_t buf)
 	return NULL;
 }
 
-/* What the owner table says of a token in range: the rule, and the words for holder and last operation. */
+/* What the owner table says of a token in range: the rule, and the words for holder and last
+ * operation. */
 static enum baton_rule
 diagnose(struct baton_ctx *ctx, struct baton_token t, const char *operation, uint32_t owner,
 	 char *holder, size_t size, const char **last_op)
@@ -85,9 +83,10 @@ diagnose(struct baton_ctx *ctx, struct baton_token t, const char *operation, uin
 	size_t len;
 
 	dma_holder_name(ctx, who, holder, size);
-	*last_op = who == BATON_OWNER_FREE ? (owner & 0xffff ? "free" : "none") :
-		   who == BATON_OWNER_CPU  ? "alloc or take" :
-		   who == BATON_OWNER_QUARANTINE ? "reset not confirmed" : "give";
+	*last_op = who == BATON_OWNER_FREE         ? (owner & 0xffff ? "free" : "none")
+		   : who == BATON_OWNER_CPU        ? "alloc or take"
+		   : who == BATON_OWNER_QUARANTINE ? "reset not confirmed"
+						   : "give";
 	w = who == BATON_OWNER_CPU ? NULL : cached_by(ctx, v, t.buf);
 	len = strlen(holder);
 	if (w)
@@ -123,17 +122,20 @@ dma_refuse(struct baton_ctx *ctx, struct baton_token t, const char *operation)
 		snprintf(detail, sizeof(detail), "the pool has %u buffers", view->count);
 	} else if ((uint32_t)t.off + t.len > view->data_len) {
 		v.rule = BATON_RULE_RANGE;
-		snprintf(detail, sizeof(detail), "off %u + len %u is past the %u bytes of data room",
-			 t.off, t.len, view->data_len);
+		snprintf(detail, sizeof(detail),
+			 "off %u + len %u is past the %u bytes of data room", t.off, t.len,
+			 view->data_len);
 	} else {
 		uint32_t owner = __atomic_load_n(&view->owner[t.buf], __ATOMIC_RELAXED);
 
 		v.rule = diagnose(ctx, t, operation, owner, holder, sizeof(holder), &v.last_op);
 		snprintf(detail, sizeof(detail),
-			 "its generation is %u; the buffer is held by %s, generation %u, last operation: %s",
+			 "its generation is %u; the buffer is held by %s, generation %u, last "
+			 "operation: %s",
 			 t.gen, holder, owner & 0xffff, v.last_op);
 	}
-	snprintf(text, sizeof(text), "ownership violation in %s: %s: token of buffer %u of pool %u%s%s%s: %s",
+	snprintf(text, sizeof(text),
+		 "ownership violation in %s: %s: token of buffer %u of pool %u%s%s%s: %s",
 		 operation, baton_rule_name(v.rule), t.buf, t.pool, *v.pool ? " (" : "", v.pool,
 		 *v.pool ? ")" : "", detail);
 	return raise_violation(ctx, &v);

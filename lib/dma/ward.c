@@ -16,12 +16,13 @@ struct dma_ward {
 	struct dma_ward **list; /* the port's; NULL: it is closed */
 	struct dma_ward *next;
 	struct dma_ward *next_in_ctx;
-	bool local; /* the device is a program: it has its own mappings, and ours are nothing to it */
+	bool local; /* the device is a program: it has its own mappings, and ours are nothing to it
+		     */
 	uint32_t n, cap;
 	struct {
 		struct baton_pool *pool;
 		uint32_t buf;
-	} *in;
+	} * in;
 	struct baton_arena **arenas;
 	uint32_t n_arenas, cap_arenas;
 	uint32_t slots;
@@ -63,13 +64,16 @@ send_home(struct dma_ward *w, const char *why)
 	for (uint32_t i = 0; i < w->n; i++) {
 		uint32_t *owner = &w->in[i].pool->view.owner[w->in[i].buf];
 
-		__atomic_store_n(owner, BATON_OWNER_FREE << 16 | (__atomic_load_n(owner, __ATOMIC_RELAXED) & 0xffff),
+		__atomic_store_n(owner,
+				 BATON_OWNER_FREE << 16 |
+					 (__atomic_load_n(owner, __ATOMIC_RELAXED) & 0xffff),
 				 __ATOMIC_RELAXED);
 		dma_home(w->in[i].pool, &w->in[i].buf, 1);
 	}
 	for (uint32_t i = 0; i < w->n_arenas; i++)
 		baton_arena_destroy(w->arenas[i]);
-	baton_log(w->ctx, BATON_LOG_INFO, "%s: %u buffers and %u slots are out of quarantine", why, w->n, w->slots);
+	baton_log(w->ctx, BATON_LOG_INFO, "%s: %u buffers and %u slots are out of quarantine", why,
+		  w->n, w->slots);
 	ward_free(w);
 }
 
@@ -208,8 +212,11 @@ dma_wards_fini(struct baton_ctx *ctx)
 	while (ctx->wards)
 		bytes += abandon(ctx->wards);
 	if (bytes)
-		baton_log(ctx, BATON_LOG_WARN, "%llu KiB stay in memory until this process ends: a device without an IOMMU did not let go of them, "
-					       "and may write there", (unsigned long long)(bytes / 1024));
+		baton_log(ctx, BATON_LOG_WARN,
+			  "%llu KiB stay in memory until this process ends: a device without an "
+			  "IOMMU did not let go of them, "
+			  "and may write there",
+			  (unsigned long long)(bytes / 1024));
 }
 
 uint32_t

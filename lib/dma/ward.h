@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A ward: buffers and memory of a device that did not say that it has let go. They stay out of use, and show as in quarantine, until
- * that is known after all: the device was reset or taken out of its address space, or its process has ended, which
- * baton_ctx_poll() notices. Control thread.
+ * A ward: buffers and memory of a device that did not say that it has let go. They stay out of use,
+ * and show as in quarantine, until that is known after all: the device was reset or taken out of
+ * its address space, or its process has ended, which baton_ctx_poll() notices. Control thread.
  *
- * A ward outlives its port. A PCI device behind an IOMMU is in no address space once its port is closed, so its wards end there. Without
- * an IOMMU nothing can be said of a device that was given back: then they stay until the context is destroyed, and their memory
- * until our process ends.
+ * A ward outlives its port. A PCI device behind an IOMMU is in no address space once its port is
+ * closed, so its wards end there. Without an IOMMU nothing can be said of a device that was given
+ * back: then they stay until the context is destroyed, and their memory until our process ends.
  */
 #ifndef BATON_DMA_WARD_H
 #define BATON_DMA_WARD_H
@@ -37,7 +37,8 @@ void dma_ward_keep(struct dma_ward *ward, struct baton_arena *arena, uint32_t sl
 /** All are in: watch for the end of the process. An empty ward is gone with this. */
 void dma_ward_close(struct dma_ward *ward);
 
-/** The device of a port reaches none of it any more, and @why: all of it comes home. Processes are still waited for. */
+/** The device of a port reaches none of it any more, and @why: all of it comes home. Processes are
+ * still waited for. */
 void dma_wards_home(struct dma_ward **list, const char *why);
 
 /** The port is closed: from now on only the end of their processes brings them home. */
@@ -46,12 +47,14 @@ void dma_wards_leave(struct dma_ward **list);
 /**
  * The context is destroyed, and no pool is left: nothing of ours is written to any more.
  *
- * A process keeps for itself what we unmap and close. Memory that a device without an IOMMU may write to by its
- * physical address is not given back to the kernel, which would use it for something else.
+ * A process keeps for itself what we unmap and close. Memory that a device without an IOMMU may
+ * write to by its physical address is not given back to the kernel, which would use it for
+ * something else.
  */
 void dma_wards_fini(struct baton_ctx *ctx);
 
-/** Slots in the wards of a port: all that their memory has, in use or not when the device was stopped. */
+/** Slots in the wards of a port: all that their memory has, in use or not when the device was
+ * stopped. */
 uint32_t dma_wards_slots(const struct dma_ward *list);
 
 #endif

@@ -21,7 +21,8 @@ baton_worker_create(struct baton_ctx *ctx, const struct baton_worker_config *con
 	if (config && config->cache_size)
 		cache_size = config->cache_size;
 	if (cache_size > 8192)
-		return baton_err(EINVAL, "worker: a cache of %u buffers, at most 8,192 are possible",
+		return baton_err(EINVAL,
+				 "worker: a cache of %u buffers, at most 8,192 are possible",
 				 cache_size);
 	for (i = 0; i < BATON_MAX_WORKERS && ctx->workers[i]; i++)
 		;
@@ -51,7 +52,8 @@ baton_worker_destroy(struct baton_worker *worker)
 {
 	if (worker->n_queues)
 		return baton_err(EBUSY,
-				 "worker %s still serves %u queues: close their ports or set them up again",
+				 "worker %s still serves %u queues: close their ports or set them "
+				 "up again",
 				 worker->name, worker->n_queues);
 	baton_worker_flush(worker);
 	worker->ctx->workers[worker->index] = NULL;
@@ -67,14 +69,16 @@ baton_worker_bind(struct baton_worker *worker)
 	uintptr_t free_ = 0, self = baton_thread_self();
 
 	/*
-	 * Sequentially consistent: a control thread publishes a queue's state, then looks whether its worker
-	 * is bound; whoever binds after that look must see the state.
+	 * Sequentially consistent: a control thread publishes a queue's state, then looks whether
+	 * its worker is bound; whoever binds after that look must see the state.
 	 */
 	if (__atomic_compare_exchange_n(&worker->head.thread, &free_, self, false, __ATOMIC_SEQ_CST,
 					__ATOMIC_SEQ_CST) ||
 	    free_ == self)
 		return 0;
-	return baton_err(EBUSY, "worker %s is bound to another thread: it must call baton_worker_unbind() first",
+	return baton_err(EBUSY,
+			 "worker %s is bound to another thread: it must call baton_worker_unbind() "
+			 "first",
 			 worker->name);
 }
 
@@ -224,13 +228,13 @@ baton_packet_copy(struct baton_worker *worker, struct baton_pool *pool,
 	unsigned need = bytes ? (bytes + room - 1) / room : 1;
 
 	if (need > max)
-		return baton_err(EMSGSIZE, "packet_copy: %u bytes take %u buffers, room for %u", bytes,
-				 need, max);
+		return baton_err(EMSGSIZE, "packet_copy: %u bytes take %u buffers, room for %u",
+				 bytes, need, max);
 	got = baton_alloc(worker, pool, out, need);
 	if (got < need) {
 		baton_free(worker, out, got);
-		return baton_err(ENOBUFS, "packet_copy: pool %s has %u of %u buffers", pool->name, got,
-				 need);
+		return baton_err(ENOBUFS, "packet_copy: pool %s has %u of %u buffers", pool->name,
+				 got, need);
 	}
 	for (unsigned i = 0; i < segs; i++) {
 		const uint8_t *src = baton_data(worker, in[i]);
@@ -253,7 +257,7 @@ baton_packet_copy(struct baton_worker *worker, struct baton_pool *pool,
 		out[i].flags |= BATON_TOKEN_CONT;
 	if (segs) {
 		out[0].hash = in[0].hash;
-		out[0].flags |= in[0].flags & (uint8_t)~(BATON_TOKEN_CONT | BATON_TOKEN_SIDE);
+		out[0].flags |= in[0].flags & (uint8_t) ~(BATON_TOKEN_CONT | BATON_TOKEN_SIDE);
 		if (in[0].flags & BATON_TOKEN_SIDE) {
 			*baton_side(worker, out[0]) = *baton_side(worker, in[0]);
 			out[0].flags |= BATON_TOKEN_SIDE;

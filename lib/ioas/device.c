@@ -52,19 +52,20 @@ take_over(struct baton_ioas *ioas, const char *who, struct ioas_limits *l,
 	ioas_say_ranges(&offered, l->ranges, l->n_ranges);
 	ioas_say_ranges(&asked, ioas->asked_windows, ioas->n_asked_windows);
 	if (!n)
-		return baton_err(
-			ERANGE,
-			"%s: none of the addresses asked for in the windows of %s (%s) is there: there are %s; ask for "
-			"other windows, or none",
-			who, ioas->name, asked.text, offered.text);
+		return baton_err(ERANGE,
+				 "%s: none of the addresses asked for in the windows of %s (%s) is "
+				 "there: there are %s; ask for "
+				 "other windows, or none",
+				 who, ioas->name, asked.text, offered.text);
 	misfit = iova_misfit(&ioas->space, windows, n);
 	if (misfit)
-		return baton_err(
-			EADDRINUSE,
-			"%s: with this device, the address space %s has the addresses %s only, but 0x%" PRIx64
-			"-0x%" PRIx64
-			" is mapped already; open this device first, or give it an address space of its own",
-			who, ioas->name, offered.text, misfit->start, misfit->last);
+		return baton_err(EADDRINUSE,
+				 "%s: with this device, the address space %s has the addresses %s "
+				 "only, but 0x%" PRIx64 "-0x%" PRIx64 " is mapped already; open "
+				 "this device first, or give "
+				 "it an address space of its "
+				 "own",
+				 who, ioas->name, offered.text, misfit->start, misfit->last);
 	if (ioas->asked_windows && ioas->ops->allow)
 		ret = ioas->ops->allow(ioas, windows, n);
 	if (ret)
@@ -93,10 +94,10 @@ ioas_refresh(struct baton_ioas *ioas, const char *who)
 		windows = ioas->os->alloc(ioas->os, (limits.n_ranges + ioas->n_asked_windows + 1) *
 							    sizeof(*windows));
 		ret = windows ? take_over(ioas, who, &limits, windows)
-			      : baton_err(
-					ENOMEM,
-					"%s: no memory for %u address ranges; stop other programs to free some",
-					who, limits.n_ranges);
+			      : baton_err(ENOMEM,
+					  "%s: no memory for %u address ranges; stop other "
+					  "programs to free some",
+					  who, limits.n_ranges);
 	}
 	if (ret)
 		free(windows);
@@ -223,12 +224,19 @@ say_choice(struct baton_ioas *ioas)
 		  ioas->ops->backend == BATON_IOAS_NOIOMMU ? BATON_LOG_WARN : BATON_LOG_INFO,
 		  "address space %s: %s; addresses %s; pinned memory is charged to %s%s%s",
 		  ioas->name, ioas->why, ranges.text, charged[ioas->accounting],
-		  ioas->unsafe_interrupts && ioas->ops->backend != BATON_IOAS_NOIOMMU
-			  ? "; interrupts may not be isolated (allow_unsafe_interrupts)"
-			  : "",
-		  ioas->ops->backend == BATON_IOAS_NOIOMMU
-			  ? "; without an IOMMU the device can overwrite any memory"
-			  : "");
+		  ioas->unsafe_interrupts && ioas->ops->backend != BATON_IOAS_NOIOMMU ? "; "
+											"interrupts"
+											" may not "
+											"be "
+											"isolated "
+											"(allow_"
+											"unsafe_"
+											"interrupts"
+											")"
+										      : "",
+		  ioas->ops->backend == BATON_IOAS_NOIOMMU ? "; without an IOMMU the device can "
+							     "overwrite any memory"
+							   : "");
 }
 
 static int
@@ -258,11 +266,11 @@ check_not_ours(const struct baton_ctx *ctx, const char *bdf)
 	for (const struct baton_ioas *other = ctx->ioases; other; other = other->next)
 		for (const struct ioas_device *dev = other->devices; dev; dev = dev->next)
 			if (!strcmp(dev->bdf, bdf))
-				return baton_err(
-					EBUSY,
-					"%s: this program has the device open already, in the address space %s; close that "
-					"port first",
-					bdf, other->name);
+				return baton_err(EBUSY,
+						 "%s: this program has the device open already, in "
+						 "the address space %s; close that "
+						 "port first",
+						 bdf, other->name);
 	return 0;
 }
 
@@ -279,28 +287,28 @@ ioas_attach(struct baton_ioas *ioas, const char *bdf, struct ioas_device **out)
 	if (ret)
 		return ret;
 	if (found.noiommu && ioas->asked != BATON_IOAS_NOIOMMU)
-		return baton_err(
-			ENODEV,
-			"%s: VFIO runs this device without an IOMMU, so it could overwrite any memory; ask for the backend "
-			"noiommu by name if that is meant",
-			found.bdf);
+		return baton_err(ENODEV,
+				 "%s: VFIO runs this device without an IOMMU, so it could "
+				 "overwrite any memory; ask for the backend "
+				 "noiommu by name if that is meant",
+				 found.bdf);
 	if (!found.noiommu && ioas->asked == BATON_IOAS_NOIOMMU)
-		return baton_err(
-			ENODEV,
-			"%s: the backend noiommu was asked for, but %s; ask for auto, or boot without the IOMMU (intel_iommu=off) "
-			"and load vfio with enable_unsafe_noiommu_mode=1",
-			found.bdf,
-			found.group < 0 ? "VFIO offers no noiommu group for it"
-					: "an IOMMU protects this device");
+		return baton_err(ENODEV,
+				 "%s: the backend noiommu was asked for, but %s; ask for auto, or "
+				 "boot without the IOMMU (intel_iommu=off) "
+				 "and load vfio with enable_unsafe_noiommu_mode=1",
+				 found.bdf,
+				 found.group < 0 ? "VFIO offers no noiommu group for it"
+						 : "an IOMMU protects this device");
 	ret = check_not_ours(ioas->ctx, found.bdf);
 	if (ret)
 		return ret;
 	dev = ioas->os->alloc(ioas->os, sizeof(*dev));
 	if (!dev)
-		return baton_err(
-			ENOMEM,
-			"%s: no memory for a device's %zu bytes; stop other programs to free some",
-			found.bdf, sizeof(*dev));
+		return baton_err(ENOMEM,
+				 "%s: no memory for a device's %zu bytes; stop other programs to "
+				 "free some",
+				 found.bdf, sizeof(*dev));
 	dev->ioas = ioas;
 	memcpy(dev->bdf, found.bdf, sizeof(dev->bdf));
 	ret = attach(ioas, &found, dev);

@@ -71,14 +71,14 @@ no_such_device(const struct ioas_os *os, const char *bdf)
 
 	if (ret)
 		return baton_err(ENODEV,
-				 "%s: no such PCI device, and " PCI
-				 " cannot be read: %s; is sysfs mounted?",
+				 "%s: no such PCI device, and " PCI " cannot be read: %s; is sysfs "
+				 "mounted?",
 				 bdf, strerror(-ret));
-	return baton_err(
-		ENODEV,
-		"%s: no such PCI device%s%s%s; network devices here: %s; lspci -D lists all", bdf,
-		names.near[0] ? " (did you mean " : "", names.near, names.near[0] ? "?)" : "",
-		names.n_nics ? names.nics.text : "none");
+	return baton_err(ENODEV,
+			 "%s: no such PCI device%s%s%s; network devices here: %s; lspci -D lists "
+			 "all",
+			 bdf, names.near[0] ? " (did you mean " : "", names.near,
+			 names.near[0] ? "?)" : "", names.n_nics ? names.nics.text : "none");
 }
 
 static int
@@ -92,11 +92,11 @@ one_entry(void *arg, const char *name)
 static void
 say_bind(struct ioas_text *to, const char *bdf, bool bound)
 {
-	ioas_say(
-		to,
-		"dpdk-devbind.py -b vfio-pci %s, or driverctl set-override %s vfio-pci, or: modprobe "
-		"vfio-pci; echo vfio-pci > " PCI "/%s/driver_override; ",
-		bdf, bdf, bdf);
+	ioas_say(to,
+		 "dpdk-devbind.py -b vfio-pci %s, or driverctl set-override %s vfio-pci, or: "
+		 "modprobe "
+		 "vfio-pci; echo vfio-pci > " PCI "/%s/driver_override; ",
+		 bdf, bdf, bdf);
 	if (bound)
 		ioas_say(to, "echo %s > " PCI "/%s/driver/unbind; ", bdf, bdf);
 	ioas_say(to, "echo %s > /sys/bus/pci/drivers_probe", bdf);
@@ -109,18 +109,20 @@ no_iommu(const struct ioas_os *os, const struct ioas_found *f)
 
 	os->list(os, "/sys/kernel/iommu_groups", one_entry, any);
 	if (any[0])
-		return baton_err(
-			ENODEV,
-			"%s: no IOMMU is in front of this device, though there is one for others "
-			"(/sys/kernel/iommu_groups); move it to another slot, or ask for the backend "
-			"noiommu by name, which protects nothing",
-			f->bdf);
-	return baton_err(
-		ENODEV,
-		"%s: this machine runs without an IOMMU (/sys/kernel/iommu_groups is empty); switch "
-		"VT-d or AMD-Vi on in the firmware and boot with intel_iommu=on, in a virtual machine give it "
-		"one, or ask for the backend noiommu by name, which protects nothing",
-		f->bdf);
+		return baton_err(ENODEV,
+				 "%s: no IOMMU is in front of this device, though there is one for "
+				 "others "
+				 "(/sys/kernel/iommu_groups); move it to another slot, or ask for "
+				 "the backend "
+				 "noiommu by name, which protects nothing",
+				 f->bdf);
+	return baton_err(ENODEV,
+			 "%s: this machine runs without an IOMMU (/sys/kernel/iommu_groups is "
+			 "empty); switch "
+			 "VT-d or AMD-Vi on in the firmware and boot with intel_iommu=on, in a "
+			 "virtual machine give it "
+			 "one, or ask for the backend noiommu by name, which protects nothing",
+			 f->bdf);
 }
 
 static int
@@ -130,17 +132,17 @@ check_driver(const struct ioas_found *f)
 
 	say_bind(&bind, f->bdf, f->driver[0]);
 	if (!f->driver[0])
-		return baton_err(
-			ENXIO,
-			"%s: no driver has this device, so vfio-pci cannot offer it; give it to vfio-pci: "
-			"%s (dmesg says why if that fails)",
-			f->bdf, bind.text);
+		return baton_err(ENXIO,
+				 "%s: no driver has this device, so vfio-pci cannot offer it; give "
+				 "it to vfio-pci: "
+				 "%s (dmesg says why if that fails)",
+				 f->bdf, bind.text);
 	if (!strstr(f->driver, "vfio"))
-		return baton_err(
-			EBUSY,
-			"%s: the device is bound to the driver %s; if nobody needs it there, give it to "
-			"vfio-pci: %s",
-			f->bdf, f->driver, bind.text);
+		return baton_err(EBUSY,
+				 "%s: the device is bound to the driver %s; if nobody needs it "
+				 "there, give it to "
+				 "vfio-pci: %s",
+				 f->bdf, f->driver, bind.text);
 	return 0;
 }
 
@@ -170,10 +172,10 @@ ioas_find(const struct ioas_os *os, const char *bdf, bool want_noiommu, struct i
 	else
 		snprintf(f->bdf, sizeof(f->bdf), "%.15s", bdf ? bdf : "");
 	if (!is_bdf(f->bdf))
-		return baton_err(
-			EINVAL,
-			"\"%s\" is no PCI address; they look like 0000:03:00.0 (lspci -D lists them)",
-			bdf ? bdf : "");
+		return baton_err(EINVAL,
+				 "\"%s\" is no PCI address; they look like 0000:03:00.0 (lspci -D "
+				 "lists them)",
+				 bdf ? bdf : "");
 	for (char *c = f->bdf; *c; c++)
 		*c = (char)tolower((unsigned char)*c);
 	snprintf(path, sizeof(path), PCI "/%s", f->bdf);

@@ -6,11 +6,11 @@
 #include "ioas/os.h"
 
 struct ioas_found {
-	char bdf[16];		/* "0000:00:03.0" */
+	char bdf[16];           /* "0000:00:03.0" */
 	char driver[IOAS_ROOM]; /* "" when none has it */
-	int group;		/* -1: none */
-	bool noiommu;		/* the group is one that VFIO made for want of an IOMMU */
-	char cdev[IOAS_ROOM];	/* "vfio0", or "" */
+	int group;              /* -1: none */
+	bool noiommu;           /* the group is one that VFIO made for want of an IOMMU */
+	char cdev[IOAS_ROOM];   /* "vfio0", or "" */
 };
 
 /**

@@ -18,10 +18,10 @@ flat_close(struct baton_ioas *ioas)
 static int
 flat_attach(struct baton_ioas *ioas, const struct ioas_found *found, struct ioas_device *dev)
 {
-	return baton_err(
-		ENOTSUP,
-		"%s: the flat address space %s reaches no hardware; ask for the backend auto",
-		found->bdf, ioas->name);
+	return baton_err(ENOTSUP,
+			 "%s: the flat address space %s reaches no hardware; ask for the backend "
+			 "auto",
+			 found->bdf, ioas->name);
 }
 
 int
@@ -32,10 +32,10 @@ ioas_no_limits(struct baton_ioas *ioas, struct ioas_limits *out)
 				     .n_ranges = 1 };
 	out->ranges = ioas->os->alloc(ioas->os, sizeof(*out->ranges));
 	if (!out->ranges)
-		return baton_err(
-			ENOMEM,
-			"%s: no memory for an address range; stop other programs to free some",
-			ioas->name);
+		return baton_err(ENOMEM,
+				 "%s: no memory for an address range; stop other programs to free "
+				 "some",
+				 ioas->name);
 	out->ranges[0] = (struct baton_iova_range){ 0, UINT64_MAX };
 	return 0;
 }
@@ -46,10 +46,10 @@ flat_place(struct baton_ioas *ioas, struct baton_mapping *m)
 	uintptr_t va = (uintptr_t)m->info.va, base = (uintptr_t)ioas->flat_base;
 
 	if (va < base)
-		return baton_err(
-			EFAULT,
-			"%s: it lies below flat_base of %s; give the lowest address that is mapped as flat_base",
-			m->name, ioas->name);
+		return baton_err(EFAULT,
+				 "%s: it lies below flat_base of %s; give the lowest address that "
+				 "is mapped as flat_base",
+				 m->name, ioas->name);
 	m->info.iova = va - base;
 	return 0;
 }

@@ -10,10 +10,10 @@
 #include "ioas/space.h"
 
 static const char *const backend_names[] = {
-	[BATON_IOAS_AUTO] = "auto",	  [BATON_IOAS_IOMMUFD] = "iommufd",
-	[BATON_IOAS_TYPE1] = "type1",	  [BATON_IOAS_COMPAT] = "compat",
+	[BATON_IOAS_AUTO] = "auto",       [BATON_IOAS_IOMMUFD] = "iommufd",
+	[BATON_IOAS_TYPE1] = "type1",     [BATON_IOAS_COMPAT] = "compat",
 	[BATON_IOAS_NOIOMMU] = "noiommu", [BATON_IOAS_FLAT] = "flat",
-	[BATON_IOAS_VHOST] = "vhost",	  [BATON_IOAS_VHOST + 1] = NULL,
+	[BATON_IOAS_VHOST] = "vhost",     [BATON_IOAS_VHOST + 1] = NULL,
 };
 
 void
@@ -35,35 +35,34 @@ baton_ioas_backend_by_name(const char *name, enum baton_ioas_backend *out)
 			return 0;
 		}
 	near = baton_nearest(name, backend_names);
-	return baton_err(
-		EINVAL,
-		"\"%s\" is no kind of I/O address space%s%s%s; there are auto, iommufd, type1, compat, noiommu, flat and vhost",
-		name, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+	return baton_err(EINVAL,
+			 "\"%s\" is no kind of I/O address space%s%s%s; there are auto, iommufd, "
+			 "type1, compat, noiommu, flat and vhost",
+			 name, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
 }
 
 static int
 check_config(const struct baton_ioas_config *c)
 {
 	if (c->size != sizeof(*c))
-		return baton_err(
-			EINVAL,
-			"baton_ioas_config.size is %zu, this library's is %zu; set it to sizeof(struct "
-			"baton_ioas_config) and build against its header",
-			c->size, sizeof(*c));
+		return baton_err(EINVAL,
+				 "baton_ioas_config.size is %zu, this library's is %zu; set it to "
+				 "sizeof(struct "
+				 "baton_ioas_config) and build against its header",
+				 c->size, sizeof(*c));
 	if ((unsigned)c->backend > BATON_IOAS_VHOST)
 		return baton_err(EINVAL,
 				 "address space: backend %d is none; use one of BATON_IOAS_*",
 				 (int)c->backend);
 	if (!c->windows != !c->n_windows)
-		return baton_err(
-			EINVAL,
-			"address space: windows and n_windows (%u) must be given together; leave both out for all "
-			"addresses",
-			c->n_windows);
+		return baton_err(EINVAL,
+				 "address space: windows and n_windows (%u) must be given "
+				 "together; leave both out for all "
+				 "addresses",
+				 c->n_windows);
 	if (c->flat_base && c->backend != BATON_IOAS_FLAT)
-		return baton_err(
-			EINVAL,
-			"address space: flat_base is for the backend flat only; leave it NULL");
+		return baton_err(EINVAL, "address space: flat_base is for the backend flat only; "
+					 "leave it NULL");
 	return 0;
 }
 
@@ -74,17 +73,17 @@ copy_windows(struct baton_ioas *ioas, const struct baton_ioas_config *c)
 		return 0;
 	for (unsigned i = 0; i < c->n_windows; i++)
 		if (c->windows[i].start > c->windows[i].last)
-			return baton_err(
-				EINVAL,
-				"address space: window %u of %u ends at 0x%" PRIx64
-				", before it starts at 0x%" PRIx64 "; give start and last in this order",
-				i, c->n_windows, c->windows[i].last, c->windows[i].start);
+			return baton_err(EINVAL,
+					 "address space: window %u of %u ends at 0x%" PRIx64
+					 ", before it starts at 0x%" PRIx64 "; give start and last "
+					 "in this order",
+					 i, c->n_windows, c->windows[i].last, c->windows[i].start);
 	ioas->asked_windows = ioas->os->alloc(ioas->os, c->n_windows * sizeof(*c->windows));
 	if (!ioas->asked_windows)
-		return baton_err(
-			ENOMEM,
-			"address space: no memory for %u windows; stop other programs to free some",
-			c->n_windows);
+		return baton_err(ENOMEM,
+				 "address space: no memory for %u windows; stop other programs to "
+				 "free some",
+				 c->n_windows);
 	memcpy(ioas->asked_windows, c->windows, c->n_windows * sizeof(*c->windows));
 	ioas->n_asked_windows = iova_merge(ioas->asked_windows, c->n_windows);
 	return 0;
@@ -130,10 +129,10 @@ baton_ioas_create_with(struct baton_ctx *ctx, const struct baton_ioas_config *co
 		return ret;
 	ioas = os->alloc(os, sizeof(*ioas));
 	if (!ioas)
-		return baton_err(
-			ENOMEM,
-			"address space: no memory for its %zu bytes; stop other programs to free some",
-			sizeof(*ioas));
+		return baton_err(ENOMEM,
+				 "address space: no memory for its %zu bytes; stop other programs "
+				 "to free some",
+				 sizeof(*ioas));
 	ioas->ctx = ctx;
 	ioas->os = os;
 	ioas->page = os->page ? os->page : (uint64_t)sysconf(_SC_PAGESIZE);
@@ -169,15 +168,15 @@ static int
 busy(const struct baton_ioas *ioas)
 {
 	if (ioas->devices)
-		return baton_err(
-			EBUSY,
-			"address space %s: device %s is still open (%u in all); close its port",
-			ioas->name, ioas->devices->bdf, ioas->n_devices);
+		return baton_err(EBUSY,
+				 "address space %s: device %s is still open (%u in all); close its "
+				 "port",
+				 ioas->name, ioas->devices->bdf, ioas->n_devices);
 	if (ioas->mappings)
-		return baton_err(
-			EBUSY,
-			"address space %s: %s is still mapped (%u mappings in all); unmap it",
-			ioas->name, ioas->mappings->name, ioas->n_mappings);
+		return baton_err(EBUSY,
+				 "address space %s: %s is still mapped (%u mappings in all); unmap "
+				 "it",
+				 ioas->name, ioas->mappings->name, ioas->n_mappings);
 	return 0;
 }
 
@@ -238,19 +237,19 @@ int
 baton_ctx_set_ioas(struct baton_ctx *ctx, struct baton_ioas *ioas)
 {
 	if (!ctx || !ioas)
-		return baton_err(EINVAL,
-				 "baton_ctx_set_ioas() needs a context and an address space");
+		return baton_err(EINVAL, "baton_ctx_set_ioas() needs a context and an address "
+					 "space");
 	if (ioas->ctx != ctx)
-		return baton_err(
-			EINVAL,
-			"address space %s belongs to another context; create it for this one",
-			ioas->name);
+		return baton_err(EINVAL,
+				 "address space %s belongs to another context; create it for this "
+				 "one",
+				 ioas->name);
 	if (ctx->ioas && ctx->ioas != ioas)
-		return baton_err(
-			EBUSY,
-			"the context's devices share the address space %s already; say which one before the first "
-			"port is opened",
-			ctx->ioas->name);
+		return baton_err(EBUSY,
+				 "the context's devices share the address space %s already; say "
+				 "which one before the first "
+				 "port is opened",
+				 ctx->ioas->name);
 	ctx->ioas = ioas;
 	return 0;
 }

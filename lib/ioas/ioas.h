@@ -34,9 +34,9 @@ struct ioas_entry {
 	const char *name;
 	void *va;
 	uint64_t bytes;
-	uint64_t iova; /* of all of it; only where no mapping has pages of its own */
+	uint64_t iova;  /* of all of it; only where no mapping has pages of its own */
 	unsigned flags; /* BATON_MAP_READ, BATON_MAP_WRITE */
-	int fd; /* -1: none */
+	int fd;         /* -1: none */
 	uint64_t fd_offset;
 };
 
@@ -49,23 +49,26 @@ struct ioas_entry {
 const struct baton_mapping *ioas_next(const struct baton_ioas *ioas, const struct baton_mapping *at,
 				      struct ioas_entry *out);
 
-/** The mapping that has the address @iova, described in @out. Return: NULL when nothing is there. */
+/** The mapping that has the address @iova, described in @out. Return: NULL when nothing is there.
+ */
 const struct baton_mapping *ioas_find_iova(const struct baton_ioas *ioas, uint64_t iova,
 					   struct ioas_entry *out);
 
 /**
- * Have @fn called before a mapping of a `vhost` address space ends, to take it from the backend. It ends whatever the backend says: its
- * owner closes the descriptor next, and the number may then be that of any file, which the next memory table would hand over.
+ * Have @fn called before a mapping of a `vhost` address space ends, to take it from the backend. It
+ * ends whatever the backend says: its owner closes the descriptor next, and the number may then be
+ * that of any file, which the next memory table would hand over.
  */
-void ioas_on_unmap(struct baton_ioas *ioas, void (*fn)(void *arg, const struct ioas_entry *e), void *arg);
+void ioas_on_unmap(struct baton_ioas *ioas, void (*fn)(void *arg, const struct ioas_entry *e),
+		   void *arg);
 
 /** Destroy what a context that ends has of address spaces. Return: 0; -EBUSY, and nothing changed.
  */
 int ioas_destroy_all(struct baton_ctx *ctx);
 
 /**
- * Bytes of the largest run of addresses that could be mapped below @limit now. Where addresses are not Baton's to choose: as much as is
- * certain to be one run.
+ * Bytes of the largest run of addresses that could be mapped below @limit now. Where addresses are
+ * not Baton's to choose: as much as is certain to be one run.
  */
 uint64_t ioas_largest(const struct baton_ioas *ioas, uint64_t limit);
 

@@ -42,8 +42,8 @@ iommufd_open(struct baton_ioas *ioas)
 	static const struct ioas_fix fixes[] = {
 		{ ENOTTY, "this is not the iommufd Baton knows; ask for the backend type1" },
 		{ EOPNOTSUPP, "this is not the iommufd Baton knows; ask for the backend type1" },
-		{ ENOMEM,
-		  "the kernel is out of memory, or the control group is at its limit; raise memory.max" },
+		{ ENOMEM, "the kernel is out of memory, or the control group is at its limit; "
+			  "raise memory.max" },
 		{ 0, "look at dmesg, or ask for the backend type1" },
 	};
 	struct uapi_iommu_ioas_alloc alloc = { .size = sizeof(alloc) };
@@ -80,15 +80,15 @@ bind_failed(struct baton_ioas *ioas, int ret, const struct ioas_found *found, co
 	static const struct ioas_fix fixes[] = {
 		{ EPERM, IOAS_UNSAFE("iommufd") },
 		{ ENODEV, "the device has no IOMMU, or was just unbound; look at dmesg" },
-		{ EBADF,
-		  "the device's node and /dev/iommu do not go together; load the modules of one kernel" },
+		{ EBADF, "the device's node and /dev/iommu do not go together; load the modules of "
+			 "one kernel" },
 		{ ENOTTY, "the kernel's VFIO knows no iommufd; ask for the backend type1" },
 		{ ENOMEM, "the kernel is out of memory; stop other programs to free some" },
 		{ ETIMEDOUT, "the device did not come out of its reset; power-cycle it" },
 		{ EIO, "the device does not answer; power-cycle it" },
-		{ EINVAL,
-		  "either the device's DMA is not cache-coherent, which Baton needs, or the device is open already; look at "
-		  "fuser -v on its node" },
+		{ EINVAL, "either the device's DMA is not cache-coherent, which Baton needs, or "
+			  "the device is open already; look at "
+			  "fuser -v on its node" },
 		{ 0, "look at dmesg" },
 	};
 	struct ioas_text who = { 0 }, others = { 0 };
@@ -96,24 +96,25 @@ bind_failed(struct baton_ioas *ioas, int ret, const struct ioas_found *found, co
 	ioas_say_group(ioas->os, found, true, others.text, sizeof(others.text));
 	ioas_say_holders(ioas->os, found, who.text, sizeof(who.text));
 	if ((ret == -EBUSY || ret == -EPERM) && others.text[0])
-		return baton_err(
-			EBUSY,
-			"%s: VFIO_DEVICE_BIND_IOMMUFD: %s: its IOMMU group %d also holds %s; give these to "
-			"vfio-pci or to no driver (dpdk-devbind.py -u)",
-			found->bdf, strerror(-ret), found->group, others.text);
+		return baton_err(EBUSY,
+				 "%s: VFIO_DEVICE_BIND_IOMMUFD: %s: its IOMMU group %d also holds "
+				 "%s; give these to "
+				 "vfio-pci or to no driver (dpdk-devbind.py -u)",
+				 found->bdf, strerror(-ret), found->group, others.text);
 	/* Our own descriptor of the node is closed by now. */
 	if ((ret == -EINVAL || ret == -EBUSY || ret == -EPERM) && who.text[0])
-		return baton_err(
-			EBUSY,
-			"%s: VFIO_DEVICE_BIND_IOMMUFD: %s: the device, or another one of its IOMMU group %d, is "
-			"in use by %s; stop that first, or use one address space for both",
-			found->bdf, strerror(-ret), found->group, who.text);
+		return baton_err(EBUSY,
+				 "%s: VFIO_DEVICE_BIND_IOMMUFD: %s: the device, or another one of "
+				 "its IOMMU group %d, is "
+				 "in use by %s; stop that first, or use one address space for both",
+				 found->bdf, strerror(-ret), found->group, who.text);
 	if (ret == -EBUSY)
-		return baton_err(
-			EBUSY,
-			"%s: VFIO_DEVICE_BIND_IOMMUFD: %s: the device, or another one of its IOMMU group %d, is in "
-			"use by another process (as root: fuser -v /dev/vfio/%d %s); stop that first",
-			found->bdf, strerror(-ret), found->group, found->group, node);
+		return baton_err(EBUSY,
+				 "%s: VFIO_DEVICE_BIND_IOMMUFD: %s: the device, or another one of "
+				 "its IOMMU group %d, is in "
+				 "use by another process (as root: fuser -v /dev/vfio/%d %s); stop "
+				 "that first",
+				 found->bdf, strerror(-ret), found->group, found->group, node);
 	return ioas_failed(ret, found->bdf, "VFIO_DEVICE_BIND_IOMMUFD", fixes);
 }
 
@@ -121,17 +122,18 @@ static int
 attach_failed(int ret, const struct ioas_found *found)
 {
 	static const struct ioas_fix fixes[] = {
-		{ EADDRINUSE,
-		  "what is mapped in this address space, or a window asked for it, lies where this device can have "
-		  "nothing (reserved addresses, or beyond what its IOMMU translates); open this device first, or give it "
-		  "an address space of its own" },
-		{ EINVAL,
-		  "this device's IOMMU cannot share the address space, or its group is attached to another; give it an "
-		  "address space of its own" },
-		{ EBUSY,
-		  "another device of its IOMMU group is attached elsewhere; use one address space for both" },
-		{ ENOMEM,
-		  "the kernel is out of memory, or what is mapped exceeds RLIMIT_MEMLOCK; see ulimit -l" },
+		{ EADDRINUSE, "what is mapped in this address space, or a window asked for it, "
+			      "lies where this device can have "
+			      "nothing (reserved addresses, or beyond what its IOMMU translates); "
+			      "open this device first, or give it "
+			      "an address space of its own" },
+		{ EINVAL, "this device's IOMMU cannot share the address space, or its group is "
+			  "attached to another; give it an "
+			  "address space of its own" },
+		{ EBUSY, "another device of its IOMMU group is attached elsewhere; use one address "
+			 "space for both" },
+		{ ENOMEM, "the kernel is out of memory, or what is mapped exceeds RLIMIT_MEMLOCK; "
+			  "see ulimit -l" },
 		{ ENODEV, "the device was just unbound; look at dmesg" },
 		{ 0, "look at dmesg" },
 	};
@@ -149,11 +151,11 @@ iommufd_attach(struct baton_ioas *ioas, const struct ioas_found *found, struct i
 
 	if (!found->cdev[0]) {
 		ioas->absent = true;
-		return baton_err(
-			ENOENT,
-			"%s: the kernel has no device nodes for iommufd (CONFIG_VFIO_DEVICE_CDEV, Linux 6.6); ask for "
-			"the backend type1",
-			found->bdf);
+		return baton_err(ENOENT,
+				 "%s: the kernel has no device nodes for iommufd "
+				 "(CONFIG_VFIO_DEVICE_CDEV, Linux 6.6); ask for "
+				 "the backend type1",
+				 found->bdf);
 	}
 	snprintf(node, sizeof(node), "/dev/vfio/devices/%s", found->cdev);
 	dev->fd = ioas->os->open(ioas->os, node, O_RDWR);
@@ -181,9 +183,8 @@ iommufd_detach(struct baton_ioas *ioas, struct ioas_device *dev)
 static int
 iommufd_limits(struct baton_ioas *ioas, struct ioas_limits *out)
 {
-	static const struct ioas_fix fixes[] = {
-		{ 0, "the addresses this device can have are unknown; look at dmesg" }
-	};
+	static const struct ioas_fix fixes[] = { { 0, "the addresses this device can have are "
+						      "unknown; look at dmesg" } };
 	struct uapi_iommu_ioas_iova_ranges ask_ranges;
 	uint32_t room = 16;
 	int ret;
@@ -195,10 +196,10 @@ iommufd_limits(struct baton_ioas *ioas, struct ioas_limits *out)
 
 		_Static_assert(sizeof(*ranges) == sizeof(*out->ranges), "one layout");
 		if (!ranges)
-			return baton_err(
-				ENOMEM,
-				"%s: no memory for %u address ranges; stop other programs to free some",
-				ioas->name, room);
+			return baton_err(ENOMEM,
+					 "%s: no memory for %u address ranges; stop other programs "
+					 "to free some",
+					 ioas->name, room);
 		ask_ranges = (struct uapi_iommu_ioas_iova_ranges){
 			.size = sizeof(ask_ranges),
 			.ioas_id = ioas->id,
@@ -223,16 +224,16 @@ iommufd_limits(struct baton_ioas *ioas, struct ioas_limits *out)
 }
 
 /*
- * The addresses the user asked for. Devices that come later and would narrow them are refused by the
- * kernel (EADDRINUSE from attach), so what Baton was promised here stays true. Where in them
+ * The addresses the user asked for. Devices that come later and would narrow them are refused by
+ * the kernel (EADDRINUSE from attach), so what Baton was promised here stays true. Where in them
  * something is mapped stays ours to choose: the kernel does not hold fixed addresses to the list.
  */
 static int
 iommufd_allow(struct baton_ioas *ioas, const struct baton_iova_range *windows, unsigned n)
 {
 	static const struct ioas_fix fixes[] = {
-		{ EADDRINUSE,
-		  "a device that was just attached took some of these addresses; try again, or ask for other windows" },
+		{ EADDRINUSE, "a device that was just attached took some of these addresses; try "
+			      "again, or ask for other windows" },
 		{ ENOMEM, "the kernel is out of memory; stop other programs to free some" },
 		{ 0, "the kernel does not take these windows; look at dmesg, or ask for none" },
 	};

@@ -32,52 +32,57 @@ check_config(const struct baton_ioas *ioas, const struct baton_map_config *c, co
 	uint64_t page;
 
 	if (c->size != sizeof(*c))
-		return baton_err(
-			EINVAL,
-			"baton_map_config.size is %zu, this library's is %zu; set it to sizeof(struct baton_map_config) "
-			"and build against its header",
-			c->size, sizeof(*c));
+		return baton_err(EINVAL,
+				 "baton_map_config.size is %zu, this library's is %zu; set it to "
+				 "sizeof(struct baton_map_config) "
+				 "and build against its header",
+				 c->size, sizeof(*c));
 	if (!ioas->ops)
-		return baton_err(
-			ENODEV,
-			"%s: the address space %s has no device yet, so which addresses there are is not known; open the "
-			"device first",
-			name, ioas->name);
+		return baton_err(ENODEV,
+				 "%s: the address space %s has no device yet, so which addresses "
+				 "there are is not known; open the "
+				 "device first",
+				 name, ioas->name);
 	page = smallest(ioas);
 	if (!c->va || !c->bytes || c->bytes - 1 > UINTPTR_MAX - (uintptr_t)c->va)
 		return baton_err(EINVAL, "%s: %zu bytes at %p are no memory", name, c->bytes,
 				 c->va);
 	if (((uintptr_t)c->va | c->bytes) % page)
-		return baton_err(
-			EINVAL,
-			"%s: %zu bytes at %p cannot be mapped exactly: both must be multiples of the %" PRIu64
-			" bytes of the "
-			"IOMMU's smallest page",
-			name, c->bytes, c->va, page);
+		return baton_err(EINVAL,
+				 "%s: %zu bytes at %p cannot be mapped exactly: both must be "
+				 "multiples of the %" PRIu64 " bytes of the "
+				 "IOMMU's smallest page",
+				 name, c->bytes, c->va, page);
 	if (c->flags & ~(BATON_MAP_READ | BATON_MAP_WRITE | BATON_MAP_FIXED))
 		return baton_err(EINVAL, "%s: flags 0x%x are not all BATON_MAP_*", name, c->flags);
 	if (c->page_size & (c->page_size - 1))
 		return baton_err(EINVAL,
-				 "%s: page_size %" PRIu64
-				 " is no power of two; give that of the memory, or 0",
+				 "%s: page_size %" PRIu64 " is no power of two; give that of the "
+				 "memory, or 0",
 				 name, c->page_size);
 	if (ioas->ops->needs_fd && (c->fd < 0 || c->fd_offset % page))
-		return baton_err(
-			EINVAL,
-			"%s: a %s backend is given memory as a file descriptor and an offset of whole pages, and this memory "
-			"has %s; use an arena of Baton's, or say what the memory is a mapping of",
-			name, ioas->ops->name, c->fd < 0 ? "no descriptor" : "another offset");
+		return baton_err(EINVAL,
+				 "%s: a %s backend is given memory as a file descriptor and an "
+				 "offset of whole pages, and this memory "
+				 "has %s; use an arena of Baton's, or say what the memory is a "
+				 "mapping of",
+				 name, ioas->ops->name,
+				 c->fd < 0 ? "no descriptor" : "another offset");
 	if (!(c->flags & BATON_MAP_FIXED))
 		return 0;
 	if (ioas->ops->place)
-		return baton_err(
-			EINVAL,
-			"%s: addresses cannot be chosen in the address space %s (%s); leave BATON_MAP_FIXED out",
-			name, ioas->name, ioas->ops->name);
+		return baton_err(EINVAL,
+				 "%s: addresses cannot be chosen in the address space %s (%s); "
+				 "leave BATON_MAP_FIXED out",
+				 name, ioas->name, ioas->ops->name);
 	if (c->iova % page || c->bytes - 1 > UINT64_MAX - c->iova)
 		return baton_err(EINVAL,
-				 "%s: no %zu bytes can be mapped at 0x%" PRIx64
-				 ": a multiple of %" PRIu64 " is needed, and room below "
+				 "%s: no %zu bytes can be mapped at 0x%" PRIx64 ": a multiple of "
+				 "%" PRIu64 " is "
+				 "needed,"
+				 " and "
+				 "room "
+				 "below "
 				 "2^64",
 				 name, c->bytes, c->iova, page);
 	return 0;
@@ -96,17 +101,19 @@ no_room(const struct baton_ioas *ioas, const struct baton_mapping *m, uint64_t l
 	if (limit != UINT64_MAX)
 		ioas_say(&under, " at or below 0x%" PRIx64, limit);
 	if (!largest && ioas->space.n_windows && ioas->space.windows[0].start > limit)
-		return baton_err(
-			ENOSPC,
-			"%s: %s are needed%s, which is the highest address the device can use, but the IOMMU offers %s "
-			"only: no address satisfies both; use another device or IOMMU",
-			m->name, ioas_size(size, m->info.bytes), under.text, windows.text);
-	return baton_err(
-		ENOSPC,
-		"%s: %s are needed in one run of addresses%s, but the largest that is free there has %s; the windows are "
-		"%s, with %u mappings of %s in them; use less memory, a larger window, or an address space a port",
-		m->name, ioas_size(size, m->info.bytes), under.text, ioas_size(most, largest),
-		windows.text, ioas->n_mappings, ioas_size(all, ioas->mapped_bytes));
+		return baton_err(ENOSPC,
+				 "%s: %s are needed%s, which is the highest address the device can "
+				 "use, but the IOMMU offers %s "
+				 "only: no address satisfies both; use another device or IOMMU",
+				 m->name, ioas_size(size, m->info.bytes), under.text, windows.text);
+	return baton_err(ENOSPC,
+			 "%s: %s are needed in one run of addresses%s, but the largest that is "
+			 "free there has %s; the windows are "
+			 "%s, with %u mappings of %s in them; use less memory, a larger window, or "
+			 "an address space a port",
+			 m->name, ioas_size(size, m->info.bytes), under.text,
+			 ioas_size(most, largest), windows.text, ioas->n_mappings,
+			 ioas_size(all, ioas->mapped_bytes));
 }
 
 /* The largest page both the memory and the IOMMU have comes first; where no run is left for it,
@@ -138,12 +145,16 @@ beyond_limit(const struct baton_ioas *ioas, const struct baton_mapping *m, uint6
 	     uint64_t limit)
 {
 	return baton_err(ENOSPC,
-			 "%s: it lies at 0x%" PRIx64 " and the device reaches up to 0x%" PRIx64
-			 " only; %s",
+			 "%s: it lies at 0x%" PRIx64 " and the device reaches up to 0x%" PRIx64 " o"
+			 "nl"
+			 "y;"
+			 " %"
+			 "s",
 			 m->name, address, limit,
-			 ioas->ops->backend == BATON_IOAS_NOIOMMU
-				 ? "without an IOMMU that cannot be changed: use one"
-				 : "use memory nearer to flat_base");
+			 ioas->ops->backend == BATON_IOAS_NOIOMMU ? "without an IOMMU that cannot "
+								    "be changed: use one"
+								  : "use memory nearer to "
+								    "flat_base");
 }
 
 static int
@@ -167,18 +178,21 @@ take(struct baton_ioas *ioas, struct baton_mapping *m)
 		return 0;
 	if (ret == -EADDRINUSE)
 		return baton_err(EADDRINUSE,
-				 "%s: something is mapped at 0x%" PRIx64 "-0x%" PRIx64
-				 " already; unmap it, or let Baton choose",
+				 "%s: something is mapped at 0x%" PRIx64 "-0x%" PRIx64 " already; "
+				 "unmap it, "
+				 "or let "
+				 "Baton "
+				 "choose",
 				 m->name, m->info.iova, last_of(m));
 	if (ret == -ENOMEM)
-		return baton_err(
-			ENOMEM,
-			"%s: no memory to note its addresses; stop other programs to free some",
-			m->name);
+		return baton_err(ENOMEM,
+				 "%s: no memory to note its addresses; stop other programs to free "
+				 "some",
+				 m->name);
 	ioas_say_ranges(&windows, ioas->space.windows, ioas->space.n_windows);
 	return baton_err(ERANGE,
-			 "%s: 0x%" PRIx64 "-0x%" PRIx64
-			 " is not among the addresses there are: %s; let Baton choose",
+			 "%s: 0x%" PRIx64 "-0x%" PRIx64 " is not among the addresses there are: "
+			 "%s; let Baton choose",
 			 m->name, m->info.iova, last_of(m), windows.text);
 }
 
@@ -201,13 +215,16 @@ place(struct baton_ioas *ioas, const struct baton_map_config *c, struct baton_ma
 	if (m->pages)
 		ret = check_pages(ioas, m, limit);
 	else if (m->info.bytes - 1 > limit || m->info.iova > limit - (m->info.bytes - 1))
-		ret = c->flags & BATON_MAP_FIXED
-			      ? baton_err(EINVAL,
-					  "%s: 0x%" PRIx64
-					  " was asked for, and a limit of 0x%" PRIx64
-					  "; leave one of them out",
-					  m->name, c->iova, limit)
-			      : beyond_limit(ioas, m, last_of(m), limit);
+		ret = c->flags & BATON_MAP_FIXED ? baton_err(EINVAL,
+							     "%s: 0x%" PRIx64 " was asked for, and "
+							     "a limit of "
+							     "0x%" PRIx64 "; "
+							     "leave "
+							     "one of "
+							     "them "
+							     "out",
+							     m->name, c->iova, limit)
+						 : beyond_limit(ioas, m, last_of(m), limit);
 	else
 		ret = take(ioas, m);
 	if (ret && ioas->ops->place && ioas->ops->unmap)
@@ -223,21 +240,22 @@ map_failed(const struct baton_ioas *ioas, const struct baton_mapping *m, int ret
 	struct ioas_text help = { 0 };
 	struct ioas_fix fixes[] = {
 		{ ENOMEM, help.text },
-		{ EFAULT,
-		  "the kernel cannot pin this memory: not all of it is there or may be written, or it is a device's or a DMA heap's (docs/confidential.md); map an arena of Baton's" },
-		{ EINVAL,
-		  "the kernel refuses these addresses; look at the ranges of the address space and at dmesg" },
-		{ EEXIST,
-		  "something else is mapped at these addresses; look who else uses this address space" },
-		{ EADDRINUSE,
-		  "something else is mapped at these addresses; look who else uses this address space" },
-		{ ENOSPC,
-		  "the kernel takes no more mappings; map fewer, larger arenas, or load vfio_iommu_type1 with a higher "
-		  "dma_entry_limit" },
-		{ EPERM,
-		  "the memory cannot be written, but the device shall write it; map it for reading only" },
-		{ EBUSY,
-		  "the kernel is busy with another change of this address space; try again" },
+		{ EFAULT, "the kernel cannot pin this memory: not all of it is there or may be "
+			  "written, or it is a device's or a DMA heap's (docs/confidential.md); "
+			  "map an arena of Baton's" },
+		{ EINVAL, "the kernel refuses these addresses; look at the ranges of the address "
+			  "space and at dmesg" },
+		{ EEXIST, "something else is mapped at these addresses; look who else uses this "
+			  "address space" },
+		{ EADDRINUSE, "something else is mapped at these addresses; look who else uses "
+			      "this address space" },
+		{ ENOSPC, "the kernel takes no more mappings; map fewer, larger arenas, or load "
+			  "vfio_iommu_type1 with a higher "
+			  "dma_entry_limit" },
+		{ EPERM, "the memory cannot be written, but the device shall write it; map it for "
+			 "reading only" },
+		{ EBUSY, "the kernel is busy with another change of this address space; try "
+			 "again" },
 		{ EOVERFLOW, "the range does not fit the kernel's integers; map less at once" },
 		{ ENODEV, "the address space has no device any more; open one" },
 		{ 0, "look at dmesg" },
@@ -253,12 +271,11 @@ check_entries(const struct baton_ioas *ioas, const char *name)
 {
 	if (ioas->n_mappings < ioas->mappings_limit)
 		return 0;
-	return baton_err(
-		ENOSPC,
-		"%s: %s allows %" PRIu64
-		" mappings and %u are there; map fewer, larger arenas%s",
-		name, ioas->ops->name, ioas->mappings_limit, ioas->n_mappings,
-		ioas->ops->more ? ioas->ops->more : "");
+	return baton_err(ENOSPC,
+			 "%s: %s allows %" PRIu64 " mappings and %u are there; map fewer, larger "
+			 "arenas%s",
+			 name, ioas->ops->name, ioas->mappings_limit, ioas->n_mappings,
+			 ioas->ops->more ? ioas->ops->more : "");
 }
 
 static int
@@ -300,18 +317,18 @@ baton_ioas_map(struct baton_ioas *ioas, const struct baton_map_config *c,
 	int ret;
 
 	if (!ioas || !c || !out)
-		return baton_err(EINVAL,
-				 "baton_ioas_map() needs an address space, a config and an out");
+		return baton_err(EINVAL, "baton_ioas_map() needs an address space, a config and an "
+					 "out");
 	name = c->name ? c->name : "memory";
 	ret = check_config(ioas, c, name);
 	if (ret)
 		return ret;
 	m = ioas->os->alloc(ioas->os, sizeof(*m));
 	if (!m)
-		return baton_err(
-			ENOMEM,
-			"%s: no memory for a mapping's %zu bytes; stop other programs to free some",
-			name, sizeof(*m));
+		return baton_err(ENOMEM,
+				 "%s: no memory for a mapping's %zu bytes; stop other programs to "
+				 "free some",
+				 name, sizeof(*m));
 	snprintf(m->name, sizeof(m->name), "%s", name);
 	m->info = (struct baton_mapping_info){ .va = c->va, .bytes = c->bytes, .ioas = ioas };
 	m->fd = c->fd;
@@ -358,10 +375,8 @@ baton_ioas_map_arena(struct baton_ioas *ioas, const struct baton_arena *arena, u
 int
 baton_ioas_unmap(struct baton_mapping *m)
 {
-	static const struct ioas_fix fixes[] = {
-		{ 0,
-		  "devices may still reach this memory: keep it, close the devices and try again" }
-	};
+	static const struct ioas_fix fixes[] = { { 0, "devices may still reach this memory: keep "
+						      "it, close the devices and try again" } };
 	struct baton_mapping **at;
 	struct baton_ioas *ioas;
 	int ret = 0;
@@ -445,11 +460,11 @@ baton_mapping_iova(const struct baton_mapping *m, const void *va, size_t bytes, 
 	last = bytes ? (at + bytes - 1) >> m->info.page_shift : first;
 	for (uint64_t i = first; i < last; i++)
 		if (m->pages[i + 1] != m->pages[i] + (1ull << m->info.page_shift))
-			return baton_err(
-				EXDEV,
-				"%s: %zu bytes at %p straddle pages that do not follow one another in physical memory; place "
-				"them inside one page",
-				m->name, bytes, va);
+			return baton_err(EXDEV,
+					 "%s: %zu bytes at %p straddle pages that do not follow "
+					 "one another in physical memory; place "
+					 "them inside one page",
+					 m->name, bytes, va);
 	if (first << m->info.page_shift >= m->info.bytes) /* nothing, at the very end */
 		first--;
 	*iova = m->pages[first] + (at - (first << m->info.page_shift));

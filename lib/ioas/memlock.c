@@ -110,15 +110,14 @@ ioas_say_memlock(const struct baton_ioas *ioas, struct ioas_text *to)
 	uint64_t soft, hard;
 
 	if (!limit_of(ioas, &soft, &hard)) {
-		ioas_say(
-			to,
-			"no RLIMIT_MEMLOCK applies, so memory itself, or the control group's, is short");
+		ioas_say(to, "no RLIMIT_MEMLOCK applies, so memory itself, or the control group's, "
+			     "is short");
 		return;
 	}
-	ioas_say(
-		to,
-		"RLIMIT_MEMLOCK is %s, of which %s is seen in use by %s; raise it, say with ulimit -l, or free memory",
-		ioas_size(limit, soft), ioas_size(used, used_bytes(ioas)), whose(ioas, who));
+	ioas_say(to,
+		 "RLIMIT_MEMLOCK is %s, of which %s is seen in use by %s; raise it, say with "
+		 "ulimit -l, or free memory",
+		 ioas_size(limit, soft), ioas_size(used, used_bytes(ioas)), whose(ioas, who));
 }
 
 int
@@ -136,16 +135,16 @@ ioas_check_memlock(const struct baton_ioas *ioas, const char *name, uint64_t byt
 		return 0;
 	want = (in_use + bytes + 1023) / 1024;
 	if (hard / 1024 < want)
-		ioas_say(
-			&how,
-			"raise it: LimitMEMLOCK=infinity in the systemd unit, \"* - memlock unlimited\" in "
-			"/etc/security/limits.conf and log in again, docker run --ulimit memlock=-1, or CAP_IPC_LOCK");
+		ioas_say(&how, "raise it: LimitMEMLOCK=infinity in the systemd unit, \"* - memlock "
+			       "unlimited\" in "
+			       "/etc/security/limits.conf and log in again, docker run --ulimit "
+			       "memlock=-1, or CAP_IPC_LOCK");
 	else
 		ioas_say(&how, "raise it: ulimit -l %" PRIu64, want);
-	return baton_err(
-		ENOMEM,
-		"%s: mapping pins its memory: needed %s, limit %s (RLIMIT_MEMLOCK), used %s, counted for %s, as "
-		"%s does it; %s",
-		name, ioas_size(needed, bytes), ioas_size(limit, soft), ioas_size(used, in_use),
-		whose(ioas, who), ioas->ops->name, how.text);
+	return baton_err(ENOMEM,
+			 "%s: mapping pins its memory: needed %s, limit %s (RLIMIT_MEMLOCK), used "
+			 "%s, counted for %s, as "
+			 "%s does it; %s",
+			 name, ioas_size(needed, bytes), ioas_size(limit, soft),
+			 ioas_size(used, in_use), whose(ioas, who), ioas->ops->name, how.text);
 }

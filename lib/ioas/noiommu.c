@@ -16,8 +16,8 @@
 #include "base/err.h"
 #include "ioas/type1.h"
 
-#define PAGEMAP	 "/proc/self/pagemap"
-#define PRESENT	 (1ull << 63)
+#define PAGEMAP  "/proc/self/pagemap"
+#define PRESENT  (1ull << 63)
 #define FRAME(e) ((e) & ((1ull << 55) - 1))
 
 /* The physical address of the ordinary page at byte @at of a mapping. */
@@ -25,27 +25,24 @@ static int
 address_of(const struct baton_ioas *ioas, const struct baton_mapping *m, int fd, size_t at,
 	   uint64_t *address)
 {
-	static const struct ioas_fix fixes[] = {
-		{ 0, "the memory's physical addresses cannot be had; run as root" }
-	};
+	static const struct ioas_fix fixes[] = { { 0, "the memory's physical addresses cannot be "
+						      "had; run as root" } };
 	uint64_t entry = 0;
 	int ret = ioas->os->pagemap(ioas->os, fd, (const char *)m->info.va + at, &entry);
 
 	if (ret)
 		return ioas_failed(ret, m->name, "reading " PAGEMAP, fixes);
 	if (!(entry & PRESENT))
-		return baton_err(
-			EFAULT,
-			"%s: " PAGEMAP
-			": byte %zu of %zu is not in memory; populate and lock it before it is mapped",
-			m->name, at, m->info.bytes);
+		return baton_err(EFAULT,
+				 "%s: " PAGEMAP ": byte %zu of %zu is not in memory; populate and "
+				 "lock it before it is mapped",
+				 m->name, at, m->info.bytes);
 	if (!FRAME(entry))
-		return baton_err(
-			EPERM,
-			"%s: " PAGEMAP
-			": physical addresses are hidden from this process; without an IOMMU it needs "
-			"CAP_SYS_ADMIN: run it as root",
-			m->name);
+		return baton_err(EPERM,
+				 "%s: " PAGEMAP ": physical addresses are hidden from this "
+				 "process; without an IOMMU it needs "
+				 "CAP_SYS_ADMIN: run it as root",
+				 m->name);
 	*address = FRAME(entry) * ioas->page;
 	return 0;
 }
@@ -66,8 +63,10 @@ fill_table(const struct baton_ioas *ioas, struct baton_mapping *m, int fd, uint6
 		 * else's. */
 		if (m->pages[i] & (page - 1) || (end > at && last != m->pages[i] + (end - at)))
 			return baton_err(EINVAL,
-					 "%s: its page_size is said to be %" PRIu64
-					 " bytes, but the memory is not on such pages; give "
+					 "%s: its page_size is said to be %" PRIu64 " bytes, but "
+					 "the memory is "
+					 "not on such "
+					 "pages; give "
 					 "what baton_arena_info() says",
 					 m->name, page);
 	}
@@ -77,18 +76,17 @@ fill_table(const struct baton_ioas *ioas, struct baton_mapping *m, int fd, uint6
 static int
 read_addresses(struct baton_ioas *ioas, struct baton_mapping *m, uint64_t page)
 {
-	static const struct ioas_fix fixes[] = {
-		{ 0, "the memory's physical addresses cannot be had; mount /proc, run as root" }
-	};
+	static const struct ioas_fix fixes[] = { { 0, "the memory's physical addresses cannot be "
+						      "had; mount /proc, run as root" } };
 	size_t n = (m->info.bytes + page - 1) / page;
 	int fd, ret;
 
 	m->pages = ioas->os->alloc(ioas->os, n * sizeof(*m->pages));
 	if (!m->pages)
-		return baton_err(
-			ENOMEM,
-			"%s: no memory for the addresses of %zu pages; use hugepages, or stop other programs to free some",
-			m->name, n);
+		return baton_err(ENOMEM,
+				 "%s: no memory for the addresses of %zu pages; use hugepages, or "
+				 "stop other programs to free some",
+				 m->name, n);
 	fd = ioas->os->open(ioas->os, PAGEMAP, O_RDONLY);
 	if (fd < 0) {
 		ret = ioas_failed(fd, m->name, "open " PAGEMAP, fixes);

@@ -78,15 +78,15 @@ no_permission(int ret, const char *node, const char *bdf, unsigned uid)
 	else if (strstr(node, "/devices/"))
 		rule = "SUBSYSTEM==\"vfio-dev\"";
 	if (strstr(node, "/noiommu-"))
-		return baton_err(
-			-ret,
-			"%s: open %s: %s; without an IOMMU only root gets a device (CAP_SYS_RAWIO)",
-			bdf, node, strerror(-ret));
-	return baton_err(
-		-ret,
-		"%s: open %s: %s; let user %u in: chown %u %s, and to make that last the udev rule %s, "
-		"OWNER=\"%u\"",
-		bdf, node, strerror(-ret), uid, uid, node, rule, uid);
+		return baton_err(-ret,
+				 "%s: open %s: %s; without an IOMMU only root gets a device "
+				 "(CAP_SYS_RAWIO)",
+				 bdf, node, strerror(-ret));
+	return baton_err(-ret,
+			 "%s: open %s: %s; let user %u in: chown %u %s, and to make that last the "
+			 "udev rule %s, "
+			 "OWNER=\"%u\"",
+			 bdf, node, strerror(-ret), uid, uid, node, rule, uid);
 }
 
 static int
@@ -95,26 +95,28 @@ already_open(const struct ioas_os *os, int ret, const char *node, const struct i
 	struct ioas_text who = { 0 };
 
 	ioas_say_holders(os, found, who.text, sizeof(who.text));
-	return baton_err(
-		-ret,
-		"%s: open %s: %s: the device, or another one of its group, is in use by %s; stop that first",
-		found->bdf, node, strerror(-ret),
-		who.text[0] ? who.text
-			    : "a process this one may not see (as root: fuser -v on the node)");
+	return baton_err(-ret,
+			 "%s: open %s: %s: the device, or another one of its group, is in use by "
+			 "%s; stop that first",
+			 found->bdf, node, strerror(-ret),
+			 who.text[0] ? who.text
+				     : "a process this one may not see (as root: fuser -v on the "
+				       "node)");
 }
 
 int
 ioas_open_failed(struct baton_ioas *ioas, int ret, const char *node, const struct ioas_found *found)
 {
 	static const struct ioas_fix fixes[] = {
-		{ ENOENT,
-		  "the kernel offers no such node: modprobe vfio-pci iommufd, or it was built without "
-		  "(CONFIG_IOMMUFD, CONFIG_VFIO_DEVICE_CDEV, CONFIG_VFIO_GROUP, CONFIG_VFIO_NOIOMMU)" },
-		{ ENXIO,
-		  "the node is stale: the device is gone, or its module is not loaded; modprobe vfio-pci iommufd" },
-		{ ENODEV,
-		  "the node is stale: the device was just unbound, or its module is not loaded; modprobe "
-		  "vfio-pci iommufd" },
+		{ ENOENT, "the kernel offers no such node: modprobe vfio-pci iommufd, or it was "
+			  "built without "
+			  "(CONFIG_IOMMUFD, CONFIG_VFIO_DEVICE_CDEV, CONFIG_VFIO_GROUP, "
+			  "CONFIG_VFIO_NOIOMMU)" },
+		{ ENXIO, "the node is stale: the device is gone, or its module is not loaded; "
+			 "modprobe vfio-pci iommufd" },
+		{ ENODEV, "the node is stale: the device was just unbound, or its module is not "
+			  "loaded; modprobe "
+			  "vfio-pci iommufd" },
 		{ EMFILE, "the process has no descriptor left; raise ulimit -n" },
 		{ ENFILE, "the machine has no descriptor left; raise sysctl fs.file-max" },
 		{ ENOMEM, "the kernel is out of memory; stop other programs to free some" },

@@ -32,7 +32,7 @@ struct baton_mapping {
 	unsigned flags;
 	int fd;
 	uint64_t fd_offset;
-	bool charged;	    /* against RLIMIT_MEMLOCK: the process was not exempt */
+	bool charged;       /* against RLIMIT_MEMLOCK: the process was not exempt */
 	uint64_t page_size; /* of the memory */
 	char name[64];
 };
@@ -55,8 +55,8 @@ struct ioas_ops {
 	const char *name;
 	const char *map_call, *unmap_call; /* the kernel's names of them */
 	enum baton_ioas_backend backend;
-	bool software; /* no VFIO device: open from the start, and never closed */
-	bool needs_fd; /* of what is mapped */
+	bool software;    /* no VFIO device: open from the start, and never closed */
+	bool needs_fd;    /* of what is mapped */
 	const char *more; /* what helps when it takes no more mappings */
 	int (*open)(struct baton_ioas *ioas);
 	void (*close)(struct baton_ioas *ioas);
@@ -66,7 +66,8 @@ struct ioas_ops {
 	/* Let go of what only devices or mappings that are gone needed. May be NULL. */
 	void (*tidy)(struct baton_ioas *ioas);
 	int (*limits)(struct baton_ioas *ioas, struct ioas_limits *out);
-	/* Hold the kernel to these addresses: what comes later shall not narrow them. May be NULL. */
+	/* Hold the kernel to these addresses: what comes later shall not narrow them. May be NULL.
+	 */
 	int (*allow)(struct baton_ioas *ioas, const struct baton_iova_range *windows, unsigned n);
 	/* Where addresses cannot be chosen: set m->info.iova, or m->pages. NULL: Baton chooses. */
 	int (*place)(struct baton_ioas *ioas, struct baton_mapping *m);
@@ -79,7 +80,7 @@ struct baton_ioas {
 	struct baton_ioas *next; /* of the context */
 	struct baton_ctx *ctx;
 	const struct ioas_os *os; /* outlives us */
-	uint64_t page;		  /* bytes of an ordinary page */
+	uint64_t page;            /* bytes of an ordinary page */
 	enum baton_ioas_backend asked;
 	char name[32];
 	struct baton_iova_range *asked_windows; /* NULL: all; sorted and merged */
@@ -89,7 +90,7 @@ struct baton_ioas {
 	const struct ioas_ops *ops; /* NULL: no device came yet */
 	bool absent;
 	char why[480];
-	int fd;	     /* /dev/iommu or the container */
+	int fd;      /* /dev/iommu or the container */
 	uint32_t id; /* iommufd's for this address space */
 	bool unsafe_interrupts;
 	bool iommu_set; /* type1: the container has its IOMMU */
@@ -120,10 +121,12 @@ const struct ioas_ops *ioas_ops_of(enum baton_ioas_backend backend);
 
 /* What EPERM means for a device whose nodes could be opened: the group is not known to be anybody
  * else's. */
-#define IOAS_UNSAFE(module)                                                                                                \
-	"either the IOMMU does not isolate interrupts (no interrupt remapping), so that a device could raise any, "        \
-	"or another device of its group is in use by another process; stop that, or switch interrupt remapping on in the " \
-	"firmware (a virtual machine: intel-iommu,intremap=on), or accept it: echo Y > "                                   \
+#define IOAS_UNSAFE(module)                                                                        \
+	"either the IOMMU does not isolate interrupts (no interrupt remapping), so that a device " \
+	"could raise any, "                                                                        \
+	"or another device of its group is in use by another process; stop that, or switch "       \
+	"interrupt remapping on in the "                                                           \
+	"firmware (a virtual machine: intel-iommu,intremap=on), or accept it: echo Y > "           \
 	"/sys/module/" module "/parameters/allow_unsafe_interrupts"
 
 /* baton_ioas_create() on a given kernel. For the tests. */
@@ -134,7 +137,8 @@ int baton_ioas_create_with(struct baton_ctx *ctx, const struct baton_ioas_config
  * nothing changed. */
 int ioas_refresh(struct baton_ioas *ioas, const char *bdf);
 
-/** The limits of a backend without any: every address, any number of mappings, the host's page size. */
+/** The limits of a backend without any: every address, any number of mappings, the host's page
+ * size. */
 int ioas_no_limits(struct baton_ioas *ioas, struct ioas_limits *out);
 
 /** Close the backend when neither devices nor mappings need it. */

@@ -40,31 +40,31 @@ iommu_type(const struct baton_ioas *ioas)
 static int
 check_container(struct baton_ioas *ioas, const char *node)
 {
-	static const struct ioas_fix fixes[] = {
-		{ 0, "this is not the VFIO Baton knows; use Linux 4.4 or newer" }
-	};
+	static const struct ioas_fix fixes[] = { { 0, "this is not the VFIO Baton knows; use Linux "
+						      "4.4 or newer" } };
 	int ret = ask(ioas, VFIO_GET_API_VERSION, NULL);
 
 	if (ret < 0)
 		return ioas_failed(ret, ioas->name, "VFIO_GET_API_VERSION", fixes);
 	if (ret != VFIO_API_VERSION)
-		return baton_err(
-			ENOTSUP,
-			"%s: VFIO_GET_API_VERSION: %s has version %d, Baton knows %d; use the kernel's own VFIO",
-			ioas->name, node, ret, VFIO_API_VERSION);
+		return baton_err(ENOTSUP,
+				 "%s: VFIO_GET_API_VERSION: %s has version %d, Baton knows %d; use "
+				 "the kernel's own VFIO",
+				 ioas->name, node, ret, VFIO_API_VERSION);
 	ret = ask(ioas, VFIO_CHECK_EXTENSION, value(iommu_type(ioas)));
 	if (ret > 0)
 		return 0;
 	if (iommu_type(ioas) == VFIO_NOIOMMU_IOMMU)
-		return baton_err(
-			ENOTSUP,
-			"%s: VFIO_CHECK_EXTENSION: the kernel's VFIO does not work without an IOMMU; build it with "
-			"CONFIG_VFIO_NOIOMMU, and load it so: modprobe vfio enable_unsafe_noiommu_mode=1",
-			ioas->name);
-	return baton_err(
-		ENOTSUP,
-		"%s: VFIO_CHECK_EXTENSION: %s knows no type1v2 IOMMU; modprobe vfio_iommu_type1",
-		ioas->name, node);
+		return baton_err(ENOTSUP,
+				 "%s: VFIO_CHECK_EXTENSION: the kernel's VFIO does not work "
+				 "without an IOMMU; build it with "
+				 "CONFIG_VFIO_NOIOMMU, and load it so: modprobe vfio "
+				 "enable_unsafe_noiommu_mode=1",
+				 ioas->name);
+	return baton_err(ENOTSUP,
+			 "%s: VFIO_CHECK_EXTENSION: %s knows no type1v2 IOMMU; modprobe "
+			 "vfio_iommu_type1",
+			 ioas->name, node);
 }
 
 int
@@ -118,29 +118,30 @@ container_failed(struct baton_ioas *ioas, int ret, const struct ioas_found *foun
 {
 	static const struct ioas_fix fixes[] = {
 		{ EPERM, IOAS_UNSAFE("vfio_iommu_type1") },
-		{ EINVAL,
-		  "this device's IOMMU cannot share the address space: what is mapped may lie where this device can have nothing "
-		  "(reserved addresses, or beyond what its IOMMU translates); open this device first, or give it an address "
-		  "space of its own" },
+		{ EINVAL, "this device's IOMMU cannot share the address space: what is mapped may "
+			  "lie where this device can have nothing "
+			  "(reserved addresses, or beyond what its IOMMU translates); open this "
+			  "device first, or give it an address "
+			  "space of its own" },
 		{ EBUSY, "the group is attached elsewhere; stop that first" },
-		{ EBADF,
-		  "the kernel does not take this descriptor; load the modules of one kernel" },
-		{ EBADFD,
-		  "the kernel's VFIO takes no iommufd for a container; ask for the backend type1" },
+		{ EBADF, "the kernel does not take this descriptor; load the modules of one "
+			 "kernel" },
+		{ EBADFD, "the kernel's VFIO takes no iommufd for a container; ask for the backend "
+			  "type1" },
 		{ ENOMEM, "the kernel is out of memory; stop other programs to free some" },
-		{ ENODEV,
-		  "no IOMMU is loaded for the group: modprobe vfio_iommu_type1, or the device was just unbound" },
+		{ ENODEV, "no IOMMU is loaded for the group: modprobe vfio_iommu_type1, or the "
+			  "device was just unbound" },
 		{ 0, "look at dmesg" },
 	};
 	struct ioas_text others = { 0 };
 
 	ioas_say_group(ioas->os, found, true, others.text, sizeof(others.text));
 	if ((ret == -EBUSY || ret == -EPERM) && others.text[0])
-		return baton_err(
-			EBUSY,
-			"%s: %s: %s: its IOMMU group %d also holds %s; give these to vfio-pci or to no driver "
-			"(dpdk-devbind.py -u)",
-			found->bdf, call, strerror(-ret), found->group, others.text);
+		return baton_err(EBUSY,
+				 "%s: %s: %s: its IOMMU group %d also holds %s; give these to "
+				 "vfio-pci or to no driver "
+				 "(dpdk-devbind.py -u)",
+				 found->bdf, call, strerror(-ret), found->group, others.text);
 	return ioas_failed(ret, found->bdf, call, fixes);
 }
 
@@ -160,13 +161,13 @@ check_viable(struct baton_ioas *ioas, const struct ioas_found *found, int fd)
 	if (status.flags & VFIO_GROUP_FLAGS_VIABLE)
 		return 0;
 	ioas_say_group(ioas->os, found, true, others.text, sizeof(others.text));
-	return baton_err(
-		EBUSY,
-		"%s: VFIO_GROUP_GET_STATUS: its IOMMU group %d is not all VFIO's, so none of it may be used: it also "
-		"holds %s; give these to vfio-pci or to no driver (dpdk-devbind.py -u)",
-		found->bdf, found->group,
-		others.text[0] ? others.text
-			       : "a device in use by the kernel or by another process");
+	return baton_err(EBUSY,
+			 "%s: VFIO_GROUP_GET_STATUS: its IOMMU group %d is not all VFIO's, so none "
+			 "of it may be used: it also "
+			 "holds %s; give these to vfio-pci or to no driver (dpdk-devbind.py -u)",
+			 found->bdf, found->group,
+			 others.text[0] ? others.text
+					: "a device in use by the kernel or by another process");
 }
 
 static int
@@ -203,10 +204,10 @@ open_group(struct baton_ioas *ioas, const struct ioas_found *found, struct ioas_
 	int ret;
 
 	if (!group)
-		return baton_err(
-			ENOMEM,
-			"%s: no memory for a group's %zu bytes; stop other programs to free some",
-			found->bdf, sizeof(*group));
+		return baton_err(ENOMEM,
+				 "%s: no memory for a group's %zu bytes; stop other programs to "
+				 "free some",
+				 found->bdf, sizeof(*group));
 	snprintf(node, sizeof(node), "/dev/vfio/%s%d", found->noiommu ? "noiommu-" : "",
 		 found->group);
 	group->fd = ioas->os->open(ioas->os, node, O_RDWR);
@@ -253,11 +254,11 @@ get_group(struct baton_ioas *ioas, const struct ioas_found *found, struct ioas_g
 			return 0;
 		}
 	if (ioas->n_mappings && lost(ioas))
-		return baton_err(
-			EBUSY,
-			"%s: the address space %s lost its mappings when its last device was unplugged, and %u of them are "
-			"still in use; close the port of that device first",
-			found->bdf, ioas->name, ioas->n_mappings);
+		return baton_err(EBUSY,
+				 "%s: the address space %s lost its mappings when its last device "
+				 "was unplugged, and %u of them are "
+				 "still in use; close the port of that device first",
+				 found->bdf, ioas->name, ioas->n_mappings);
 	return open_group(ioas, found, out);
 }
 
@@ -296,27 +297,29 @@ check_coherent(struct baton_ioas *ioas, const struct ioas_found *found)
 		sscanf(release, "%u.%u", &major, &minor);
 	if (major > 5 || (major == 5 && minor >= 19))
 		return 0;
-	return baton_err(
-		ENOTSUP,
-		"%s: VFIO_CHECK_EXTENSION: the device's DMA may bypass the caches (no VFIO_DMA_CC_IOMMU), and this "
-		"kernel (%u.%u) does not rule that out; use Linux 5.19 or newer, which does",
-		found->bdf, major, minor);
+	return baton_err(ENOTSUP,
+			 "%s: VFIO_CHECK_EXTENSION: the device's DMA may bypass the caches (no "
+			 "VFIO_DMA_CC_IOMMU), and this "
+			 "kernel (%u.%u) does not rule that out; use Linux 5.19 or newer, which "
+			 "does",
+			 found->bdf, major, minor);
 }
 
 static int
 device_failed(int ret, const struct ioas_found *found)
 {
 	static const struct ioas_fix fixes[] = {
-		{ EADDRINUSE,
-		  "what is mapped in this address space lies where this device can have nothing (reserved addresses, or "
-		  "beyond what its IOMMU translates); open this device first, or give it an address space of its own" },
-		{ EBUSY,
-		  "the device is open elsewhere; stop that first (fuser -v on its nodes under /dev/vfio)" },
+		{ EADDRINUSE, "what is mapped in this address space lies where this device can "
+			      "have nothing (reserved addresses, or "
+			      "beyond what its IOMMU translates); open this device first, or give "
+			      "it an address space of its own" },
+		{ EBUSY, "the device is open elsewhere; stop that first (fuser -v on its nodes "
+			 "under /dev/vfio)" },
 		{ EPERM, IOAS_UNSAFE("iommufd") },
 		{ ENODEV, "the group has no such device any more; look at dmesg" },
-		{ EINVAL,
-		  "the device is open by its own node (fuser -v /dev/vfio/devices/*), or its DMA is not cache-coherent, which Baton "
-		  "needs" },
+		{ EINVAL, "the device is open by its own node (fuser -v /dev/vfio/devices/*), or "
+			  "its DMA is not cache-coherent, which Baton "
+			  "needs" },
 		{ EMFILE, "the process has no descriptor left; raise ulimit -n" },
 		{ EIO, "the device does not answer; power-cycle it" },
 		{ ETIMEDOUT, "the device did not come out of its reset; power-cycle it" },
@@ -379,18 +382,18 @@ read_caps(struct baton_ioas *ioas, const uint8_t *info, uint32_t bytes, uint32_t
 			if (bytes - at < sizeof(*cap) ||
 			    (bytes - at - sizeof(*cap)) / sizeof(cap->iova_ranges[0]) <
 				    cap->nr_iovas)
-				return baton_err(
-					EIO,
-					"%s: VFIO_IOMMU_GET_INFO: %u address ranges in %u bytes; report this kernel",
-					ioas->name, cap->nr_iovas, bytes);
+				return baton_err(EIO,
+						 "%s: VFIO_IOMMU_GET_INFO: %u address ranges in %u "
+						 "bytes; report this kernel",
+						 ioas->name, cap->nr_iovas, bytes);
 			free(out->ranges);
 			out->ranges = ioas->os->alloc(ioas->os,
 						      (cap->nr_iovas + 1) * sizeof(*out->ranges));
 			if (!out->ranges)
-				return baton_err(
-					ENOMEM,
-					"%s: no memory for %u address ranges; stop other programs to free some",
-					ioas->name, cap->nr_iovas);
+				return baton_err(ENOMEM,
+						 "%s: no memory for %u address ranges; stop other "
+						 "programs to free some",
+						 ioas->name, cap->nr_iovas);
 			out->n_ranges = cap->nr_iovas;
 			for (uint32_t i = 0; i < cap->nr_iovas; i++)
 				out->ranges[i] =
@@ -413,10 +416,10 @@ ranges_unknown(struct baton_ioas *ioas, struct ioas_limits *out)
 {
 	out->ranges = ioas->os->alloc(ioas->os, 2 * sizeof(*out->ranges));
 	if (!out->ranges)
-		return baton_err(
-			ENOMEM,
-			"%s: no memory for 2 address ranges; stop other programs to free some",
-			ioas->name);
+		return baton_err(ENOMEM,
+				 "%s: no memory for 2 address ranges; stop other programs to free "
+				 "some",
+				 ioas->name);
 	out->ranges[0] = (struct baton_iova_range){ 0, 0xfedfffff };
 	out->ranges[1] = (struct baton_iova_range){ 0x100000000, 0x7fffffffff };
 	out->n_ranges = 2;
@@ -426,9 +429,8 @@ ranges_unknown(struct baton_ioas *ioas, struct ioas_limits *out)
 static int
 type1_limits(struct baton_ioas *ioas, struct ioas_limits *out)
 {
-	static const struct ioas_fix fixes[] = {
-		{ 0, "the addresses this device can have are unknown; look at dmesg" }
-	};
+	static const struct ioas_fix fixes[] = { { 0, "the addresses this device can have are "
+						      "unknown; look at dmesg" } };
 	uint32_t bytes = 512;
 	int ret = -EIO;
 
@@ -438,10 +440,10 @@ type1_limits(struct baton_ioas *ioas, struct ioas_limits *out)
 		uint32_t room = bytes;
 
 		if (!info)
-			return baton_err(
-				ENOMEM,
-				"%s: no memory for %u bytes of limits; stop other programs to free some",
-				ioas->name, bytes);
+			return baton_err(ENOMEM,
+					 "%s: no memory for %u bytes of limits; stop other "
+					 "programs to free some",
+					 ioas->name, bytes);
 		info->argsz = room;
 		ret = ask(ioas, VFIO_IOMMU_GET_INFO, info);
 		bytes = info->argsz;
@@ -503,7 +505,8 @@ type1_unmap(struct baton_ioas *ioas, const struct baton_mapping *m)
 	.open = type1_open, .close = type1_close, .attach = type1_attach, .detach = type1_detach,  \
 	.tidy = type1_tidy, .limits = type1_limits, .map = type1_map, .unmap = type1_unmap,        \
 	.map_call = "VFIO_IOMMU_MAP_DMA", .unmap_call = "VFIO_IOMMU_UNMAP_DMA",                    \
-	.more = ", or raise it: echo N > /sys/module/vfio_iommu_type1/parameters/dma_entry_limit, "  \
+	.more = ", or raise it: echo N > "                                                         \
+		"/sys/module/vfio_iommu_type1/parameters/dma_entry_limit, "                        \
 		"before the device is opened"
 
 const struct ioas_ops ioas_type1 = { .name = "type1", .backend = BATON_IOAS_TYPE1, TYPE1_OPS };

@@ -16,13 +16,13 @@
 
 #define UAPI_IOMMU(n) _IO(';', 0x80 + (n))
 
-#define UAPI_IOMMU_DESTROY	    UAPI_IOMMU(0)
-#define UAPI_IOMMU_IOAS_ALLOC	    UAPI_IOMMU(1)
+#define UAPI_IOMMU_DESTROY          UAPI_IOMMU(0)
+#define UAPI_IOMMU_IOAS_ALLOC       UAPI_IOMMU(1)
 #define UAPI_IOMMU_IOAS_ALLOW_IOVAS UAPI_IOMMU(2)
 #define UAPI_IOMMU_IOAS_IOVA_RANGES UAPI_IOMMU(4)
-#define UAPI_IOMMU_IOAS_MAP	    UAPI_IOMMU(5)
-#define UAPI_IOMMU_IOAS_UNMAP	    UAPI_IOMMU(6)
-#define UAPI_IOMMU_OPTION	    UAPI_IOMMU(7)
+#define UAPI_IOMMU_IOAS_MAP         UAPI_IOMMU(5)
+#define UAPI_IOMMU_IOAS_UNMAP       UAPI_IOMMU(6)
+#define UAPI_IOMMU_OPTION           UAPI_IOMMU(7)
 
 struct uapi_iommu_destroy {
 	uint32_t size;
@@ -59,7 +59,7 @@ struct uapi_iommu_ioas_allow_iovas {
 
 #define UAPI_IOMMU_MAP_FIXED_IOVA (1u << 0)
 #define UAPI_IOMMU_MAP_WRITEABLE  (1u << 1)
-#define UAPI_IOMMU_MAP_READABLE	  (1u << 2)
+#define UAPI_IOMMU_MAP_READABLE   (1u << 2)
 
 struct uapi_iommu_ioas_map {
 	uint32_t size;
@@ -92,7 +92,7 @@ struct uapi_iommu_option {
 
 /* ---- /dev/vfio/devices/vfioN ---- */
 
-#define UAPI_VFIO_DEVICE_BIND_IOMMUFD	   _IO(';', 100 + 18)
+#define UAPI_VFIO_DEVICE_BIND_IOMMUFD      _IO(';', 100 + 18)
 #define UAPI_VFIO_DEVICE_ATTACH_IOMMUFD_PT _IO(';', 100 + 19)
 
 struct uapi_vfio_bind_iommufd {

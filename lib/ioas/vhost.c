@@ -10,7 +10,7 @@
 
 /* What every backend takes: "Memory regions description" of the protocol. */
 #define REGIONS 8u
-#define TOP	((1ull << 46) - 1)
+#define TOP     ((1ull << 46) - 1)
 
 static int
 vhost_open(struct baton_ioas *ioas)
@@ -26,11 +26,11 @@ vhost_close(struct baton_ioas *ioas)
 static int
 vhost_attach(struct baton_ioas *ioas, const struct ioas_found *found, struct ioas_device *dev)
 {
-	return baton_err(
-		ENOTSUP,
-		"%s: the address space %s is the memory of a vhost-user backend and reaches no hardware; ask for "
-		"the backend auto",
-		found->bdf, ioas->name);
+	return baton_err(ENOTSUP,
+			 "%s: the address space %s is the memory of a vhost-user backend and "
+			 "reaches no hardware; ask for "
+			 "the backend auto",
+			 found->bdf, ioas->name);
 }
 
 static int

@@ -29,19 +29,21 @@ explain_heap(const struct mem_need *need, int ret, struct mem_text *why)
 
 	switch (ret) {
 	case -ENODEV:
-		mem_say(why,
-			"there is no " MEM_CC_HEAP ", where shared guest memory comes from. "
-			"Linux 7.1 with CONFIG_DMABUF_HEAPS_SYSTEM, from 7.2 on also with "
-			"CONFIG_DMABUF_HEAPS_SYSTEM_CC_SHARED, has it in SEV, TDX and PEF guests: "
-			"boot such a kernel. Where this is no confidential guest, ask for ordinary "
-			"memory (a port's option bounce=never)");
+		mem_say(why, "there is no " MEM_CC_HEAP ", where shared guest memory comes from. "
+			     "Linux 7.1 with CONFIG_DMABUF_HEAPS_SYSTEM, from 7.2 on also with "
+			     "CONFIG_DMABUF_HEAPS_SYSTEM_CC_SHARED, has it in SEV, TDX and PEF "
+			     "guests: "
+			     "boot such a kernel. Where this is no confidential guest, ask for "
+			     "ordinary "
+			     "memory (a port's option bounce=never)");
 		return ret;
 	case -EACCES:
 	case -EPERM:
-		mem_say(why,
-			"this user may not open " MEM_CC_HEAP ", which is root's alone; give it to "
-			"the user's group (udev: SUBSYSTEM==\"dma_heap\", GROUP=, MODE=\"0660\"), "
-			"or run as root");
+		mem_say(why, "this user may not open " MEM_CC_HEAP ", which is root's alone; give "
+			     "it to "
+			     "the user's group (udev: SUBSYSTEM==\"dma_heap\", GROUP=, "
+			     "MODE=\"0660\"), "
+			     "or run as root");
 		return -EACCES;
 	}
 	mem_say(why, "allocating %s from " MEM_CC_HEAP " failed: %s", mem_size(size, need->bytes),
@@ -92,7 +94,7 @@ explain(const struct mem_os *os, const struct mem_need *need, enum step step, in
 {
 	static const char *const names[] = {
 		[RESIZE] = "ftruncate", [SEAL] = "sealing the memory file", [MAP] = "mmap",
-		[BIND] = "mbind",	[POPULATE] = "populating",
+		[BIND] = "mbind",       [POPULATE] = "populating",
 	};
 	bool huge = need->mount || need->page_size >= BATON_PAGE_2M;
 	char size[32];
@@ -292,12 +294,13 @@ check_mount(const struct mem_os *os, const struct baton_mem_config *config, cons
 	int ret = os->mount_page(os, mount, page_size);
 
 	if (ret == -EOPNOTSUPP)
-		return baton_err(
-			ENODEV,
-			"arena \"%s\": pages from the hugetlbfs %s were asked for, but this "
-			"build has no libhugetlbfs; build with -Dhugetlbfs=enabled, or give no "
-			"mount",
-			name, mount);
+		return baton_err(ENODEV,
+				 "arena \"%s\": pages from the hugetlbfs %s were asked for, but "
+				 "this "
+				 "build has no libhugetlbfs; build with -Dhugetlbfs=enabled, or "
+				 "give no "
+				 "mount",
+				 name, mount);
 	if (ret == -ENODEV)
 		return baton_err(ENODEV,
 				 "arena \"%s\": %s is not a hugetlbfs; mount one there: mount -t "
@@ -307,11 +310,12 @@ check_mount(const struct mem_os *os, const struct baton_mem_config *config, cons
 		return baton_err(ENODEV, "arena \"%s\": cannot use the hugetlbfs %s: %s", name,
 				 mount, strerror(-ret));
 	if (config->page_size != BATON_PAGE_ANY && config->page_size != *page_size)
-		return baton_err(
-			EINVAL,
-			"arena \"%s\": pages of %s were asked for, but the hugetlbfs %s has "
-			"pages of %s; give another mount, or no page size",
-			name, mem_size(a, config->page_size), mount, mem_size(b, *page_size));
+		return baton_err(EINVAL,
+				 "arena \"%s\": pages of %s were asked for, but the hugetlbfs %s "
+				 "has "
+				 "pages of %s; give another mount, or no page size",
+				 name, mem_size(a, config->page_size), mount,
+				 mem_size(b, *page_size));
 	return 0;
 }
 
@@ -322,16 +326,16 @@ check_page_size(const char *name, uint64_t page_size)
 		return 0;
 	if (page_size != BATON_PAGE_4K)
 		return baton_err(EINVAL,
-				 "arena \"%s\": no such page size: %" PRIu64
-				 " bytes; use 4 KiB, 2 MiB,"
+				 "arena \"%s\": no such page size: %" PRIu64 " bytes; use 4 KiB, 2 "
+				 "MiB,"
 				 " 1 GiB, or 0 for the largest there is",
 				 name, page_size);
 	if (sysconf(_SC_PAGESIZE) != BATON_PAGE_4K)
-		return baton_err(
-			EINVAL,
-			"arena \"%s\": this kernel's ordinary pages have %ld bytes, not 4 KiB;"
-			" ask for page size 0",
-			name, sysconf(_SC_PAGESIZE));
+		return baton_err(EINVAL,
+				 "arena \"%s\": this kernel's ordinary pages have %ld bytes, not 4 "
+				 "KiB;"
+				 " ask for page size 0",
+				 name, sysconf(_SC_PAGESIZE));
 	return 0;
 }
 
@@ -418,11 +422,11 @@ place(struct baton_ctx *ctx, const struct mem_os *os, const struct baton_mem_con
 		return ret;
 	/* The default may become 2 MiB pages, so that is what must not overflow. */
 	if (!need_pages(&need, config->bytes, page_size ? page_size : BATON_PAGE_2M))
-		return baton_err(
-			EINVAL,
-			"arena \"%s\": %zu bytes are more than any process can map; check the "
-			"number and the size of the buffers",
-			name, config->bytes);
+		return baton_err(EINVAL,
+				 "arena \"%s\": %zu bytes are more than any process can map; check "
+				 "the "
+				 "number and the size of the buffers",
+				 name, config->bytes);
 	if (need.shared) {
 		need_pages(&need, config->bytes, (uint64_t)sysconf(_SC_PAGESIZE));
 		ret = back_small(os, &need, name, info, &why);
@@ -447,8 +451,8 @@ baton_arena_create_with(struct baton_ctx *ctx, const struct baton_mem_config *co
 	int ret;
 
 	if (!ctx || !config || !out)
-		return baton_err(EINVAL,
-				 "baton_arena_create() needs a context, a config and an out");
+		return baton_err(EINVAL, "baton_arena_create() needs a context, a config and an "
+					 "out");
 	if (config->size != sizeof(*config))
 		return baton_err(EINVAL,
 				 "baton_mem_config.size is %zu, this library's is %zu; set it to "

@@ -15,25 +15,25 @@
 
 /* AMD64 Architecture Programmer's Manual, volume 3, E.4.17, and volume 2, 15.34.10. */
 #define CPUID_AMD_ENCRYPTION 0x8000001fu
-#define AMD_SEV		     (1u << 1)
-#define AMD_SEV_ES	     (1u << 3)
-#define AMD_SEV_SNP	     (1u << 4)
-#define MSR_SEV_STATUS	     0xc0010131u
-#define STATUS_SEV	     (1u << 0)
-#define STATUS_SEV_ES	     (1u << 1)
-#define STATUS_SEV_SNP	     (1u << 2)
+#define AMD_SEV              (1u << 1)
+#define AMD_SEV_ES           (1u << 3)
+#define AMD_SEV_SNP          (1u << 4)
+#define MSR_SEV_STATUS       0xc0010131u
+#define STATUS_SEV           (1u << 0)
+#define STATUS_SEV_ES        (1u << 1)
+#define STATUS_SEV_SNP       (1u << 2)
 
 /* Intel TDX Module Base Architecture Specification, 11.2. */
 #define CPUID_TDX 0x21u
 
 /* Microsoft's Hypervisor Top Level Functional Specification, 2.4. */
-#define CPUID_HYPERV	       0x40000000u
+#define CPUID_HYPERV           0x40000000u
 #define CPUID_HYPERV_FEATURES  0x40000003u
 #define HYPERV_CPU_MANAGEMENT  (1u << 12) /* in EBX: the root partition, which is the host's */
 #define HYPERV_ISOLATION       (1u << 22)
 #define CPUID_HYPERV_ISOLATION 0x4000000cu
-#define HYPERV_SNP	       2 /* in the last 4 bits of EBX */
-#define HYPERV_TDX	       3
+#define HYPERV_SNP             2 /* in the last 4 bits of EBX */
+#define HYPERV_TDX             3
 
 #define CPUID_FEATURES 1u
 #define IN_GUEST       (1u << 31) /* in ECX; never set on bare metal */
@@ -185,11 +185,11 @@ baton_ctx_confidential(struct baton_ctx *ctx)
 	f.kind = (enum baton_confidential)(ctx->confidential - 1);
 	pthread_mutex_unlock(&ctx->lock);
 	if (!known && f.kind != BATON_CONFIDENTIAL_NONE)
-		baton_log(
-			ctx, BATON_LOG_INFO,
-			"this is a confidential guest (%s), by %s: devices see only memory that is "
-			"shared with the host",
-			baton_confidential_name(f.kind), f.by);
+		baton_log(ctx, BATON_LOG_INFO,
+			  "this is a confidential guest (%s), by %s: devices see only memory that "
+			  "is "
+			  "shared with the host",
+			  baton_confidential_name(f.kind), f.by);
 	return f.kind;
 }
 

@@ -29,8 +29,8 @@ struct mem_os {
 	int (*mount_file)(const struct mem_os *os, const char *mount);
 
 	/*
-	 * A dma-buf of shared guest memory: its size is fixed, it takes no seals, and mapping it gives
-	 * pages that are there. -ENODEV: no such heap.
+	 * A dma-buf of shared guest memory: its size is fixed, it takes no seals, and mapping it
+	 * gives pages that are there. -ENODEV: no such heap.
 	 */
 	int (*cc_shared)(const struct mem_os *os, const char *name, size_t bytes);
 

@@ -23,9 +23,9 @@ const char *mem_size(char buf[32], uint64_t bytes);
 struct mem_need {
 	size_t bytes; /* rounded up to whole pages */
 	uint64_t page_size;
-	int node;	   /* to bind to, or BATON_NODE_ANY */
+	int node;          /* to bind to, or BATON_NODE_ANY */
 	const char *mount; /* a hugetlbfs, or NULL */
-	bool shared;	   /* from the heap of shared guest memory */
+	bool shared;       /* from the heap of shared guest memory */
 };
 
 /*

@@ -8,8 +8,8 @@
 #include "base/err.h"
 #include "pci/pci.h"
 
-#define INFO_MAX   65536 /* bytes of region information; a page would do */
-#define CHAIN_MAX  32
+#define INFO_MAX  65536 /* bytes of region information; a page would do */
+#define CHAIN_MAX 32
 
 /* Region information with all its capabilities; the caller frees it. */
 static int
@@ -30,8 +30,8 @@ region_info(struct pci_device *dev, unsigned bar, struct vfio_region_info **out)
 		ret = dev->os->ioctl(dev->os, dev->fd, VFIO_DEVICE_GET_REGION_INFO, info);
 		if (ret < 0) {
 			free(info);
-			return baton_err(-ret, "%s: VFIO_DEVICE_GET_REGION_INFO of BAR %u: %s", dev->info.bdf, bar,
-					 strerror(-ret));
+			return baton_err(-ret, "%s: VFIO_DEVICE_GET_REGION_INFO of BAR %u: %s",
+					 dev->info.bdf, bar, strerror(-ret));
 		}
 		if (info->argsz <= size || info->argsz > INFO_MAX)
 			break;
@@ -58,9 +58,10 @@ find_sparse(const struct vfio_region_info *info)
 		s = (const void *)(base + at);
 		if (s->header.id == VFIO_REGION_INFO_CAP_SPARSE_MMAP)
 			return at + sizeof(*s) <= info->argsz &&
-					       s->nr_areas <= (info->argsz - at - sizeof(*s)) / sizeof(s->areas[0]) ?
-				       s :
-				       NULL;
+					       s->nr_areas <= (info->argsz - at - sizeof(*s)) /
+								      sizeof(s->areas[0])
+				       ? s
+				       : NULL;
 		at = s->header.next;
 	}
 	return NULL;
@@ -115,17 +116,24 @@ pci_reg(struct pci_device *dev, unsigned index, uint64_t off, uint64_t len, stru
 	int ret;
 
 	if (index >= PCI_BARS)
-		return baton_err(EPROTO, "%s: BAR %u; there are 0 to %u", dev->info.bdf, index, PCI_BARS - 1);
+		return baton_err(EPROTO, "%s: BAR %u; there are 0 to %u", dev->info.bdf, index,
+				 PCI_BARS - 1);
 	ret = map_bar(dev, index);
 	if (ret < 0)
 		return ret;
 	bar = &dev->bar[index];
 	if (!bar->size)
-		return baton_err(EPROTO, "%s: BAR %u is not there: the device has none, or the machine's firmware gave it no "
-					  "addresses", dev->info.bdf, index);
+		return baton_err(EPROTO,
+				 "%s: BAR %u is not there: the device has none, or the machine's "
+				 "firmware gave it no "
+				 "addresses",
+				 dev->info.bdf, index);
 	if (!len || len > UINT32_MAX || off >= bar->size || len > bar->size - off)
-		return baton_err(EPROTO, "%s: %llu bytes from %#llx on are not inside BAR %u, which has %#llx", dev->info.bdf,
-				 (unsigned long long)len, (unsigned long long)off, index, (unsigned long long)bar->size);
+		return baton_err(EPROTO,
+				 "%s: %llu bytes from %#llx on are not inside BAR %u, which has "
+				 "%#llx",
+				 dev->info.bdf, (unsigned long long)len, (unsigned long long)off,
+				 index, (unsigned long long)bar->size);
 	*out = (struct pci_reg){ .dev = dev, .offset = bar->offset + off, .len = (uint32_t)len };
 	for (unsigned i = 0; i < bar->n_windows; i++) {
 		const struct pci_window *w = &bar->window[i];
@@ -150,7 +158,8 @@ pci_read_slow(const struct pci_reg *r, uint32_t off, unsigned n)
 	case 2:
 		return (uint32_t)b[0] | (uint32_t)b[1] << 8;
 	default:
-		return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+		return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 |
+		       (uint32_t)b[3] << 24;
 	}
 }
 
@@ -158,7 +167,8 @@ void
 pci_write_slow(const struct pci_reg *r, uint32_t off, unsigned n, uint32_t value)
 {
 	const struct pci_os *os = r->dev->os;
-	uint8_t b[4] = { (uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16), (uint8_t)(value >> 24) };
+	uint8_t b[4] = { (uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16),
+			 (uint8_t)(value >> 24) };
 
 	io_wmb();
 	(void)!os->pwrite(os, r->dev->fd, b, n, r->offset + off);
@@ -169,7 +179,8 @@ unmap_all(struct pci_device *dev)
 {
 	for (unsigned i = 0; i < PCI_BARS; i++) {
 		for (unsigned w = 0; w < dev->bar[i].n_windows; w++)
-			dev->os->unmap(dev->os, dev->bar[i].window[w].at, dev->bar[i].window[w].len);
+			dev->os->unmap(dev->os, dev->bar[i].window[w].at,
+				       dev->bar[i].window[w].len);
 		memset(&dev->bar[i], 0, sizeof(dev->bar[i]));
 	}
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A VFIO device: opening, configuration space, bus mastering, reset. Reference: linux/vfio.h, PCI Local Bus 3.0 chapter 6. */
+/* A VFIO device: opening, configuration space, bus mastering, reset. Reference: linux/vfio.h, PCI
+ * Local Bus 3.0 chapter 6. */
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
 #include <stdlib.h>
@@ -20,11 +21,12 @@ pci_config_read(struct pci_device *dev, unsigned off, unsigned n, uint32_t *valu
 	ssize_t got;
 
 	if (n > 4 || off > dev->config_size || n > dev->config_size - off)
-		return baton_err(EINVAL, "%s: byte %#x of a configuration space of %llu bytes", dev->info.bdf, off,
-				 (unsigned long long)dev->config_size);
+		return baton_err(EINVAL, "%s: byte %#x of a configuration space of %llu bytes",
+				 dev->info.bdf, off, (unsigned long long)dev->config_size);
 	got = dev->os->pread(dev->os, dev->fd, b, n, dev->config_offset + off);
 	if (got != (ssize_t)n)
-		return baton_err(EIO, "%s: configuration space cannot be read at %#x: %s", dev->info.bdf, off,
+		return baton_err(EIO, "%s: configuration space cannot be read at %#x: %s",
+				 dev->info.bdf, off,
 				 got < 0 ? strerror((int)-got) : "it ends there");
 	*value = (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
 	return 0;
@@ -33,15 +35,17 @@ pci_config_read(struct pci_device *dev, unsigned off, unsigned n, uint32_t *valu
 int
 pci_config_write(struct pci_device *dev, unsigned off, unsigned n, uint32_t value)
 {
-	uint8_t b[4] = { (uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16), (uint8_t)(value >> 24) };
+	uint8_t b[4] = { (uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16),
+			 (uint8_t)(value >> 24) };
 	ssize_t put;
 
 	if (n > 4 || off > dev->config_size || n > dev->config_size - off)
-		return baton_err(EINVAL, "%s: byte %#x of a configuration space of %llu bytes", dev->info.bdf, off,
-				 (unsigned long long)dev->config_size);
+		return baton_err(EINVAL, "%s: byte %#x of a configuration space of %llu bytes",
+				 dev->info.bdf, off, (unsigned long long)dev->config_size);
 	put = dev->os->pwrite(dev->os, dev->fd, b, n, dev->config_offset + off);
 	if (put != (ssize_t)n)
-		return baton_err(EIO, "%s: configuration space cannot be written at %#x: %s", dev->info.bdf, off,
+		return baton_err(EIO, "%s: configuration space cannot be written at %#x: %s",
+				 dev->info.bdf, off,
 				 put < 0 ? strerror((int)-put) : "it ends there");
 	return 0;
 }
@@ -64,10 +68,15 @@ pci_caps(struct pci_device *dev, struct pci_cap caps[PCI_MAX_CAPS])
 	/* Its lowest two bits are reserved: PCI 3.0, 6.7. */
 	for (unsigned off = v & ~3u; off; off = (v >> 8) & 0xfc) {
 		if (off < CONFIG_LEAST || off + 2 > dev->config_size || off >= CONFIG_SIZE)
-			return baton_err(EPROTO, "%s: its capability list goes to %#x, outside of %#x to %#x: the device is broken "
-						  "or lies", dev->info.bdf, off, CONFIG_LEAST, CONFIG_SIZE - 4);
+			return baton_err(EPROTO,
+					 "%s: its capability list goes to %#x, outside of %#x to "
+					 "%#x: the device is broken "
+					 "or lies",
+					 dev->info.bdf, off, CONFIG_LEAST, CONFIG_SIZE - 4);
 		if (seen[off] || n == PCI_MAX_CAPS)
-			return baton_err(EPROTO, "%s: its capability list comes back to %#x: the device is broken or lies",
+			return baton_err(EPROTO,
+					 "%s: its capability list comes back to %#x: the device is "
+					 "broken or lies",
 					 dev->info.bdf, off);
 		seen[off] = true;
 		if ((ret = pci_config_read(dev, off, 2, &v)) < 0)
@@ -90,8 +99,11 @@ pci_is_gone(struct pci_device *dev)
 static int
 is_gone(const struct pci_device *dev)
 {
-	return baton_err(ENODEV, "%s reads as all ones: it was removed, or has no power or no link; have it looked for with "
-				 "`echo 1 > /sys/bus/pci/devices/%s/remove; echo 1 > /sys/bus/pci/rescan`", dev->info.bdf, dev->info.bdf);
+	return baton_err(ENODEV,
+			 "%s reads as all ones: it was removed, or has no power or no link; have "
+			 "it looked for with "
+			 "`echo 1 > /sys/bus/pci/devices/%s/remove; echo 1 > /sys/bus/pci/rescan`",
+			 dev->info.bdf, dev->info.bdf);
 }
 
 /* Set what is in @set of the command register, clear the rest of @mask. */
@@ -111,8 +123,10 @@ command(struct pci_device *dev, uint16_t mask, uint16_t set)
 	if (v == 0xffffffff)
 		return is_gone(dev);
 	if ((v & mask) != set)
-		return baton_err(EIO, "%s: its command register reads %#x after bits %#x of %#x were set", dev->info.bdf,
-				 v & 0xffff, set, mask);
+		return baton_err(EIO,
+				 "%s: its command register reads %#x after bits %#x of %#x were "
+				 "set",
+				 dev->info.bdf, v & 0xffff, set, mask);
 	return 0;
 }
 
@@ -140,23 +154,30 @@ static int
 get_info(struct pci_device *dev)
 {
 	struct vfio_device_info info = { .argsz = sizeof(info) };
-	struct vfio_region_info config = { .argsz = sizeof(config), .index = VFIO_PCI_CONFIG_REGION_INDEX };
+	struct vfio_region_info config = { .argsz = sizeof(config),
+					   .index = VFIO_PCI_CONFIG_REGION_INDEX };
 	struct vfio_irq_info irq = { .argsz = sizeof(irq), .index = VFIO_PCI_MSIX_IRQ_INDEX };
 	int ret = dev->os->ioctl(dev->os, dev->fd, VFIO_DEVICE_GET_INFO, &info);
 
 	if (ret < 0)
-		return baton_err(-ret, "%s: VFIO_DEVICE_GET_INFO: %s", dev->info.bdf, strerror(-ret));
-	if (!(info.flags & VFIO_DEVICE_FLAGS_PCI) || info.num_regions <= VFIO_PCI_CONFIG_REGION_INDEX)
-		return baton_err(ENOTSUP, "%s: what VFIO opened is not a PCI device (flags %#x, %u regions): bind it to vfio-pci",
+		return baton_err(-ret, "%s: VFIO_DEVICE_GET_INFO: %s", dev->info.bdf,
+				 strerror(-ret));
+	if (!(info.flags & VFIO_DEVICE_FLAGS_PCI) ||
+	    info.num_regions <= VFIO_PCI_CONFIG_REGION_INDEX)
+		return baton_err(ENOTSUP,
+				 "%s: what VFIO opened is not a PCI device (flags %#x, %u "
+				 "regions): bind it to vfio-pci",
 				 dev->info.bdf, info.flags, info.num_regions);
 	dev->can_reset = info.flags & VFIO_DEVICE_FLAGS_RESET;
 	ret = dev->os->ioctl(dev->os, dev->fd, VFIO_DEVICE_GET_REGION_INFO, &config);
 	if (ret < 0)
-		return baton_err(-ret, "%s: VFIO_DEVICE_GET_REGION_INFO of its configuration space: %s", dev->info.bdf,
-				 strerror(-ret));
+		return baton_err(-ret,
+				 "%s: VFIO_DEVICE_GET_REGION_INFO of its configuration space: %s",
+				 dev->info.bdf, strerror(-ret));
 	if (config.size < CONFIG_LEAST)
-		return baton_err(EPROTO, "%s: a configuration space of %llu bytes; there must be %u", dev->info.bdf,
-				 (unsigned long long)config.size, CONFIG_LEAST);
+		return baton_err(EPROTO,
+				 "%s: a configuration space of %llu bytes; there must be %u",
+				 dev->info.bdf, (unsigned long long)config.size, CONFIG_LEAST);
 	dev->config_size = config.size;
 	dev->config_offset = config.offset;
 	if (info.num_irqs <= VFIO_PCI_MSIX_IRQ_INDEX)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Interrupts as eventfds: MSI-X vectors, errors, and the kernel's request to give the device back. */
+/* Interrupts as eventfds: MSI-X vectors, errors, and the kernel's request to give the device back.
+ */
 #include <linux/vfio.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -23,7 +24,8 @@ set_irqs(struct pci_device *dev, uint32_t index, const int *fds, unsigned n)
 	set->argsz = (uint32_t)(sizeof(*set) + n * sizeof(int32_t));
 	set->index = index;
 	set->count = n;
-	set->flags = VFIO_IRQ_SET_ACTION_TRIGGER | (n ? VFIO_IRQ_SET_DATA_EVENTFD : VFIO_IRQ_SET_DATA_NONE);
+	set->flags = VFIO_IRQ_SET_ACTION_TRIGGER |
+		     (n ? VFIO_IRQ_SET_DATA_EVENTFD : VFIO_IRQ_SET_DATA_NONE);
 	for (unsigned i = 0; i < n; i++)
 		memcpy(set->data + i * sizeof(int32_t), &fds[i], sizeof(int32_t));
 	ret = dev->os->ioctl(dev->os, dev->fd, VFIO_DEVICE_SET_IRQS, set);
@@ -37,7 +39,9 @@ pci_msix_disable(struct pci_device *dev)
 	int ret = dev->enabled ? set_irqs(dev, VFIO_PCI_MSIX_IRQ_INDEX, NULL, 0) : 0;
 
 	dev->enabled = 0;
-	return ret < 0 ? baton_err(-ret, "%s: MSI-X cannot be disabled: VFIO_DEVICE_SET_IRQS: %s", dev->info.bdf, strerror(-ret)) : 0;
+	return ret < 0 ? baton_err(-ret, "%s: MSI-X cannot be disabled: VFIO_DEVICE_SET_IRQS: %s",
+				   dev->info.bdf, strerror(-ret))
+		       : 0;
 }
 
 int
@@ -46,15 +50,17 @@ pci_msix_enable(struct pci_device *dev, const int *fds, unsigned n)
 	int ret;
 
 	if (!n || n > dev->n_vectors || n > MAX_VECTORS)
-		return baton_err(EINVAL, "%s: %u MSI-X vectors; it has %u", dev->info.bdf, n, dev->n_vectors);
+		return baton_err(EINVAL, "%s: %u MSI-X vectors; it has %u", dev->info.bdf, n,
+				 dev->n_vectors);
 	/* More can be added while enabled only by kernels from 6.5 on. */
 	ret = pci_msix_disable(dev);
 	if (ret < 0)
 		return ret;
 	ret = set_irqs(dev, VFIO_PCI_MSIX_IRQ_INDEX, fds, n);
 	if (ret < 0)
-		return baton_err(-ret, "%s: %u MSI-X vectors cannot be had: VFIO_DEVICE_SET_IRQS: %s", dev->info.bdf, n,
-				 strerror(-ret));
+		return baton_err(-ret,
+				 "%s: %u MSI-X vectors cannot be had: VFIO_DEVICE_SET_IRQS: %s",
+				 dev->info.bdf, n, strerror(-ret));
 	dev->enabled = n;
 	return 0;
 }
@@ -72,7 +78,8 @@ drain(const struct ctx_source *src)
 static void
 on_err(struct ctx_source *src, uint32_t events)
 {
-	struct pci_device *dev = (struct pci_device *)(void *)((char *)src - offsetof(struct pci_device, err));
+	struct pci_device *dev =
+		(struct pci_device *)(void *)((char *)src - offsetof(struct pci_device, err));
 
 	drain(src);
 	dev->on_event(dev->event_arg, PCI_EVENT_ERROR);
@@ -81,7 +88,8 @@ on_err(struct ctx_source *src, uint32_t events)
 static void
 on_req(struct ctx_source *src, uint32_t events)
 {
-	struct pci_device *dev = (struct pci_device *)(void *)((char *)src - offsetof(struct pci_device, req));
+	struct pci_device *dev =
+		(struct pci_device *)(void *)((char *)src - offsetof(struct pci_device, req));
 
 	drain(src);
 	dev->on_event(dev->event_arg, PCI_EVENT_REQUEST);
@@ -100,7 +108,9 @@ watch(struct pci_device *dev, struct ctx_source *src, uint32_t index, const char
 	if (src->fd < 0) {
 		ret = src->fd;
 		src->fd = -1;
-		return baton_err(-ret, "%s: no eventfd for its %s interrupt: %s; if descriptors ran out, raise `ulimit -n`",
+		return baton_err(-ret,
+				 "%s: no eventfd for its %s interrupt: %s; if descriptors ran out, "
+				 "raise `ulimit -n`",
 				 dev->info.bdf, what, strerror(-ret));
 	}
 	ret = ctx_source_add(dev->ctx, src, EPOLLIN);
@@ -109,7 +119,8 @@ watch(struct pci_device *dev, struct ctx_source *src, uint32_t index, const char
 		if (!ret)
 			return 0;
 		ctx_source_del(dev->ctx, src);
-		baton_err(-ret, "%s: VFIO_DEVICE_SET_IRQS of its %s interrupt: %s", dev->info.bdf, what, strerror(-ret));
+		baton_err(-ret, "%s: VFIO_DEVICE_SET_IRQS of its %s interrupt: %s", dev->info.bdf,
+			  what, strerror(-ret));
 	}
 	close(src->fd);
 	src->fd = -1;

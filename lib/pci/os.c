@@ -10,7 +10,8 @@
 #include "pci/pci.h"
 
 static int
-host_attach(const struct pci_os *os, struct baton_ioas *ioas, const char *bdf, struct ioas_device **out, int *fd)
+host_attach(const struct pci_os *os, struct baton_ioas *ioas, const char *bdf,
+	    struct ioas_device **out, int *fd)
 {
 	int ret = ioas_attach(ioas, bdf, out);
 

@@ -37,10 +37,11 @@ pci_parse_bdf(const char *text, char bdf[PCI_BDF_SIZE])
 		if (!hex(&text, 4, &domain) || *text++ != ':')
 			return false;
 	}
-	if (!hex(&text, 2, &bus) || *text++ != ':' || !hex(&text, 2, &dev) || *text++ != '.' || !hex(&text, 1, &fn) ||
-	    *text || dev > 31 || fn > 7)
+	if (!hex(&text, 2, &bus) || *text++ != ':' || !hex(&text, 2, &dev) || *text++ != '.' ||
+	    !hex(&text, 1, &fn) || *text || dev > 31 || fn > 7)
 		return false;
-	snprintf(bdf, PCI_BDF_SIZE, "%04x:%02x:%02x.%x", domain & 0xffff, bus & 0xff, dev & 0x1f, fn & 7);
+	snprintf(bdf, PCI_BDF_SIZE, "%04x:%02x:%02x.%x", domain & 0xffff, bus & 0xff, dev & 0x1f,
+		 fn & 7);
 	return true;
 }
 
@@ -74,7 +75,8 @@ read_info(const struct pci_os *os, const char *bdf, struct pci_info *info)
 	ssize_t n;
 	int ret;
 
-	if ((ret = read_number(os, bdf, "vendor", &vendor)) < 0 || (ret = read_number(os, bdf, "device", &device)) < 0)
+	if ((ret = read_number(os, bdf, "vendor", &vendor)) < 0 ||
+	    (ret = read_number(os, bdf, "device", &device)) < 0)
 		return ret;
 	read_number(os, bdf, "class", &class);
 	read_number(os, bdf, "numa_node", &node);
@@ -82,7 +84,7 @@ read_info(const struct pci_os *os, const char *bdf, struct pci_info *info)
 	snprintf(info->bdf, sizeof(info->bdf), "%s", bdf);
 	info->vendor = (uint16_t)vendor;
 	info->device = (uint16_t)device;
-	info->class = (uint32_t)class & 0xffffff;
+	info->class = (uint32_t) class & 0xffffff;
 	info->node = node < 0 ? -1 : (int)node;
 	snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/driver", os->sys, bdf);
 	n = readlink(path, target, sizeof(target) - 1);
@@ -104,7 +106,8 @@ pci_each(const struct pci_os *os, int (*fn)(void *arg, const struct pci_info *in
 	snprintf(path, sizeof(path), "%s/bus/pci/devices", os->sys);
 	n = scandir(path, &list, NULL, alphasort);
 	if (n < 0)
-		return baton_err(errno == ENOMEM ? ENOMEM : ENODEV, "there is no PCI bus here: /sys/bus/pci/devices: %s",
+		return baton_err(errno == ENOMEM ? ENOMEM : ENODEV,
+				 "there is no PCI bus here: /sys/bus/pci/devices: %s",
 				 strerror(errno));
 	for (int i = 0; i < n; i++) {
 		struct pci_info info;
@@ -129,7 +132,8 @@ struct name_list {
 	char text[256];
 };
 
-/* Bridges on the way to the others only pass on what those send; VFIO, too, takes no offence at them. */
+/* Bridges on the way to the others only pass on what those send; VFIO, too, takes no offence at
+ * them. */
 static void
 add_neighbour(struct name_list *l, const char *name)
 {
@@ -139,7 +143,8 @@ add_neighbour(struct name_list *l, const char *name)
 
 	if (name[0] == '.' || !strcmp(name, l->but))
 		return;
-	if (pci_parse_bdf(name, bdf) && read_info(l->os, bdf, &info) == 0 && info.class >> 8 == CLASS_PCI_BRIDGE)
+	if (pci_parse_bdf(name, bdf) && read_info(l->os, bdf, &info) == 0 &&
+	    info.class >> 8 == CLASS_PCI_BRIDGE)
 		return;
 	if (!len)
 		snprintf(l->one, sizeof(l->one), "%.31s", name);
@@ -164,8 +169,10 @@ pci_check_alone(const struct pci_os *os, const char *bdf)
 	snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/iommu_group/devices", os->sys, bdf);
 	n = scandir(path, &list, NULL, alphasort);
 	if (n < 0)
-		return baton_err(errno, "which devices share the IOMMU group of %s cannot be told: "
-					"/sys/bus/pci/devices/%s/iommu_group/devices: %s", bdf, bdf, strerror(errno));
+		return baton_err(errno,
+				 "which devices share the IOMMU group of %s cannot be told: "
+				 "/sys/bus/pci/devices/%s/iommu_group/devices: %s",
+				 bdf, bdf, strerror(errno));
 	for (int i = 0; i < n; i++) {
 		add_neighbour(&l, list[i]->d_name);
 		free(list[i]);
@@ -173,8 +180,11 @@ pci_check_alone(const struct pci_os *os, const char *bdf)
 	free(list);
 	if (!l.text[0])
 		return 0;
-	return baton_err(EBUSY, "%s shares its IOMMU group %s with %s, and what is mapped for one device of a group, all of them reach: "
-				"put it into a slot of its own, or take the others away (echo 1 > /sys/bus/pci/devices/%s/remove)",
+	return baton_err(EBUSY,
+			 "%s shares its IOMMU group %s with %s, and what is mapped for one device "
+			 "of a group, all of them reach: "
+			 "put it into a slot of its own, or take the others away (echo 1 > "
+			 "/sys/bus/pci/devices/%s/remove)",
 			 bdf, strrchr(group, '/') ? strrchr(group, '/') + 1 : group, l.text, l.one);
 }
 
@@ -187,8 +197,9 @@ add_name(void *arg, const struct pci_info *info)
 	size_t len = strlen(l->text);
 
 	if (info->class >> 16 == CLASS_NETWORK)
-		snprintf(l->text + len, sizeof(l->text) - len, "%s%s (%04x:%04x, %s)", len ? ", " : "", info->bdf,
-			 info->vendor, info->device, info->driver[0] ? info->driver : "no driver");
+		snprintf(l->text + len, sizeof(l->text) - len, "%s%s (%04x:%04x, %s)",
+			 len ? ", " : "", info->bdf, info->vendor, info->device,
+			 info->driver[0] ? info->driver : "no driver");
 	return 0;
 }
 
@@ -201,9 +212,11 @@ pci_find(const struct pci_os *os, const char *bdf, struct pci_info *info)
 	if (!ret)
 		return 0;
 	if (ret != -ENOENT)
-		return baton_err(-ret, "/sys/bus/pci/devices/%s cannot be read: %s", bdf, strerror(-ret));
+		return baton_err(-ret, "/sys/bus/pci/devices/%s cannot be read: %s", bdf,
+				 strerror(-ret));
 	ret = pci_each(os, add_name, &l);
 	if (ret < 0)
 		return ret;
-	return baton_err(ENODEV, "there is no PCI device %s; network devices here: %s", bdf, l.text[0] ? l.text : "none");
+	return baton_err(ENODEV, "there is no PCI device %s; network devices here: %s", bdf,
+			 l.text[0] ? l.text : "none");
 }

@@ -26,8 +26,8 @@ port_arg_uint(const struct port_arg *args, unsigned n, const char *key, uint64_t
 	errno = 0;
 	v = strtoull(text, &end, 0);
 	if (*text < '0' || *text > '9' || *end || errno || v < min || v > max)
-		return baton_err(EINVAL, "argument %s=%s: a number from %llu to %llu is needed", key,
-				 text, (unsigned long long)min, (unsigned long long)max);
+		return baton_err(EINVAL, "argument %s=%s: a number from %llu to %llu is needed",
+				 key, text, (unsigned long long)min, (unsigned long long)max);
 	*value = v;
 	return 0;
 }
@@ -41,10 +41,14 @@ port_parse_mac(const char *text, uint8_t mac[6])
 	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
 		   &end) != 6 ||
 	    text[end])
-		return baton_err(EINVAL, "MAC address \"%s\": six hexadecimal bytes such as 02:00:00:00:00:01 are needed",
+		return baton_err(EINVAL,
+				 "MAC address \"%s\": six hexadecimal bytes such as "
+				 "02:00:00:00:00:01 are needed",
 				 text);
 	if (b[0] & 1 || !(b[0] | b[1] | b[2] | b[3] | b[4] | b[5]))
-		return baton_err(EINVAL, "MAC address %s: a port's own address must be unicast and not all zeros",
+		return baton_err(EINVAL,
+				 "MAC address %s: a port's own address must be unicast and not all "
+				 "zeros",
 				 text);
 	for (unsigned i = 0; i < 6; i++)
 		mac[i] = (uint8_t)b[i];

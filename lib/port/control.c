@@ -25,7 +25,8 @@ int
 baton_port_set_mtu(struct baton_port *port, uint16_t mtu)
 {
 	if (port->started)
-		return baton_err(EBUSY, "%s is started: stop it before changing its MTU", port->name);
+		return baton_err(EBUSY, "%s is started: stop it before changing its MTU",
+				 port->name);
 	if (mtu < BATON_MIN_MTU || mtu > port->info.max_mtu)
 		return baton_err(EINVAL, "%s: MTU %u is not between %u and %u", port->name, mtu,
 				 BATON_MIN_MTU, port->info.max_mtu);
@@ -40,7 +41,8 @@ baton_port_set_mac(struct baton_port *port, const uint8_t mac[6])
 	if (mac[0] & 1)
 		return baton_err(EINVAL, "%s: %02x:... is a multicast address", port->name, mac[0]);
 	if (!port->driver->ops->set_mac)
-		return baton_err(ENOTSUP, "%s: the device cannot change its MAC address", port->name);
+		return baton_err(ENOTSUP, "%s: the device cannot change its MAC address",
+				 port->name);
 	return port->driver->ops->set_mac(port, mac);
 }
 
@@ -81,7 +83,8 @@ static int
 can_filter(const struct baton_port *port, bool can, const char *what)
 {
 	if (!can)
-		return baton_err(ENOTSUP, "%s: a %s port has no %s", port->name, port->driver->name, what);
+		return baton_err(ENOTSUP, "%s: a %s port has no %s", port->name, port->driver->name,
+				 what);
 	if (!port->started || port->away)
 		return baton_err(ENETDOWN, "%s is %s: its device takes no commands now", port->name,
 				 port->away ? "without its device" : "not started");
@@ -118,7 +121,8 @@ baton_port_set_macs(struct baton_port *port, const uint8_t (*macs)[6], unsigned 
 	if (ret < 0)
 		return ret;
 	if (n > MAX_MACS)
-		return baton_err(EINVAL, "%s: %u addresses, at most %u are possible", port->name, n, MAX_MACS);
+		return baton_err(EINVAL, "%s: %u addresses, at most %u are possible", port->name, n,
+				 MAX_MACS);
 	return port->driver->ops->set_macs(port, macs, n);
 }
 
@@ -207,15 +211,17 @@ baton_queue_arm(struct baton_queue *q)
 	int ret;
 
 	if (q->tx || !q->port->driver->ops->arm || q->wake_fd < 0)
-		return baton_err(ENOTSUP, "%s %s %u: nothing there wakes a sleeping worker", q->port->name,
-				 q->tx ? "txq" : "rxq", q->index);
+		return baton_err(ENOTSUP, "%s %s %u: nothing there wakes a sleeping worker",
+				 q->port->name, q->tx ? "txq" : "rxq", q->index);
 	ret = dma_worker_ready(q->worker, "queue_arm");
 	if (ret < 0)
 		return ret;
-	/* Before the states are looked at: whoever changes one after that finds the queue armed, and writes. */
+	/* Before the states are looked at: whoever changes one after that finds the queue armed,
+	 * and writes. */
 	__atomic_store_n(&q->armed, ARMED_CONTROL, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&q->worker->head.epoch, __ATOMIC_SEQ_CST) != q->worker->head.seen) {
-		/* To be acknowledged by the next burst and not here, where other queues may be armed still: do not sleep. */
+		/* To be acknowledged by the next burst and not here, where other queues may be
+		 * armed still: do not sleep. */
 		(void)!eventfd_write(q->wake_fd, 1);
 		return q->wake_fd;
 	}
@@ -228,9 +234,11 @@ baton_queue_arm(struct baton_queue *q)
 		__atomic_store_n(&q->armed, ARMED_DEVICE, __ATOMIC_RELAXED);
 	if (ret < 0) {
 		__atomic_store_n(&q->armed, 0, __ATOMIC_RELAXED);
-		return ret == -EIO ? baton_err(EIO, "%s rxq %u: stopped by a protocol violation of the device: %s",
-					       q->port->name, q->index, q->error) :
-				     ret;
+		return ret == -EIO ? baton_err(EIO,
+					       "%s rxq %u: stopped by a protocol violation of the "
+					       "device: %s",
+					       q->port->name, q->index, q->error)
+				   : ret;
 	}
 	return q->wake_fd;
 }
@@ -244,8 +252,10 @@ baton_queue_disarm(struct baton_queue *q)
 	if (!armed)
 		return;
 	__atomic_store_n(&q->armed, 0, __ATOMIC_RELAXED);
-	/* The rings of a queue that is stopped, or was since it was armed, may not even be there. */
-	if (armed == ARMED_DEVICE && __atomic_load_n(&q->head.state, __ATOMIC_ACQUIRE) == q->head.ack)
+	/* The rings of a queue that is stopped, or was since it was armed, may not even be there.
+	 */
+	if (armed == ARMED_DEVICE &&
+	    __atomic_load_n(&q->head.state, __ATOMIC_ACQUIRE) == q->head.ack)
 		q->port->driver->ops->disarm(q);
 	(void)!read(q->wake_fd, &wakes, sizeof(wakes));
 }

@@ -2,7 +2,8 @@
 #include "port/csum.h"
 
 bool
-csum_read(const struct baton_queue *q, struct baton_token first, uint32_t len, struct csum_request *out)
+csum_read(const struct baton_queue *q, struct baton_token first, uint32_t len,
+	  struct csum_request *out)
 {
 	const struct baton_pool_view *v = &q->head.worker->views[first.pool];
 	struct baton_side side;
@@ -22,12 +23,14 @@ int
 csum_refuse(const struct baton_queue *q, uint32_t len)
 {
 	return baton_err(EINVAL,
-			 "%s txq %u: a checksum to fill in, but the token has no side record, or one whose l2_len + "
+			 "%s txq %u: a checksum to fill in, but the token has no side record, or "
+			 "one whose l2_len + "
 			 "l3_len + csum_offset lies outside of the packet's %u bytes",
 			 q->port->name, q->index, len);
 }
 
-/* The ones' complement sum of 16-bit words in this machine's order (RFC 1071, section 2), folded. */
+/* The ones' complement sum of 16-bit words in this machine's order (RFC 1071, section 2), folded.
+ */
 static uint32_t
 sum_of(const uint8_t *p, uint32_t n)
 {
@@ -69,7 +72,8 @@ put_byte(const struct baton_queue *q, const struct baton_token *t, uint32_t pos,
 }
 
 void
-csum_fill(const struct baton_queue *q, const struct baton_token *t, unsigned segs, struct csum_request at)
+csum_fill(const struct baton_queue *q, const struct baton_token *t, unsigned segs,
+	  struct csum_request at)
 {
 	uint32_t skip = at.start, sum = 0, summed = 0;
 	uint8_t out[2];
@@ -88,7 +92,8 @@ csum_fill(const struct baton_queue *q, const struct baton_token *t, unsigned seg
 		sum = (sum & 0xffff) + (sum >> 16);
 	value = (uint16_t)~sum;
 	if (!value)
-		value = 0xffff; /* the same number; to UDP a zero means that there is none (RFC 768) */
+		value = 0xffff; /* the same number; to UDP a zero means that there is none (RFC 768)
+				 */
 	memcpy(out, &value, sizeof(out));
 	put_byte(q, t, (uint32_t)at.start + at.offset, out[0]);
 	put_byte(q, t, (uint32_t)at.start + at.offset + 1, out[1]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * TX checksums: where the application wants one (BATON_CSUM_PARTIAL on a packet's first token), and filling it in for
- * devices that cannot.
+ * TX checksums: where the application wants one (BATON_CSUM_PARTIAL on a packet's first token), and
+ * filling it in for devices that cannot.
  */
 #ifndef BATON_PORT_CSUM_H
 #define BATON_PORT_CSUM_H
@@ -10,7 +10,8 @@
 
 struct csum_request {
 	uint16_t start;  /* the sum begins here, counted from the packet's first byte */
-	uint16_t offset; /* and is stored so many bytes further on, where that of the pseudo-header is now */
+	uint16_t offset; /* and is stored so many bytes further on, where that of the pseudo-header
+			    is now */
 };
 
 static inline bool
@@ -22,7 +23,8 @@ csum_wanted(struct baton_token first)
 /**
  * Read the side record of a packet whose buffers the caller has been given.
  *
- * @len: of the packet. Return: false when there is no side record, or it points outside of the packet.
+ * @len: of the packet. Return: false when there is no side record, or it points outside of the
+ * packet.
  */
 bool csum_read(const struct baton_queue *q, struct baton_token first, uint32_t len,
 	       struct csum_request *out);

@@ -2,8 +2,8 @@
 /*
  * What a driver is to the port layer: one constant struct, listed in registry.c.
  *
- * The port layer checks arguments, states, queue numbers and ring sizes; a driver's callbacks may rely on that.
- * All run on the control thread, with the queues' workers outside their bursts.
+ * The port layer checks arguments, states, queue numbers and ring sizes; a driver's callbacks may
+ * rely on that. All run on the control thread, with the queues' workers outside their bursts.
  */
 #ifndef BATON_PORT_DRIVER_H
 #define BATON_PORT_DRIVER_H
@@ -25,7 +25,8 @@ struct port_arg {
 
 /*
  * A queue. A driver embeds it as the first member of its own queue struct.
- * First cache line: what a burst reads. The counters are written by the worker only, with relaxed stores.
+ * First cache line: what a burst reads. The counters are written by the worker only, with relaxed
+ * stores.
  */
 struct baton_queue {
 	struct baton_queue_head head;
@@ -39,18 +40,21 @@ struct baton_queue {
 	uint8_t tx;
 	uint8_t set_up;
 	uint8_t stopped; /* by baton_queue_stop(), while its port goes on */
-	uint8_t fresh;   /* its ring is as new: a violation before that is forgotten when it runs; control thread */
+	uint8_t fresh;   /* its ring is as new: a violation before that is forgotten when it runs;
+			    control thread */
 
 	struct {
 		uint64_t packets, bytes, errors, missed, nobuf, violations;
 	} stats __attribute__((aligned(64)));
 
 	uint32_t descs;
-	uint32_t asked;  /* the worker's epoch that acknowledges the last state */
+	uint32_t asked; /* the worker's epoch that acknowledges the last state */
 	struct baton_port *port;
 	struct baton_pool *pool; /* RX only */
-	int wake_fd;     /* an eventfd that wakes its worker, or -1; the driver's, from queue_setup on */
-	uint32_t armed;  /* atomic: its worker may be asleep on wake_fd; not beside what the control thread reads */
+	int wake_fd; /* an eventfd that wakes its worker, or -1; the driver's, from queue_setup on
+		      */
+	uint32_t armed;  /* atomic: its worker may be asleep on wake_fd; not beside what the control
+			    thread reads */
 	char error[128]; /* the protocol violation that stopped it, or "" */
 	int (*active_burst)(struct baton_queue *q, struct baton_token *tokens, unsigned n);
 };
@@ -65,7 +69,8 @@ struct port_ops {
 	size_t port_size; /* of the driver's port struct, which begins with struct baton_port */
 	size_t rxq_size, txq_size;
 
-	/* Parse arguments (all known, by the driver's `args`), fill port->info's limits, MAC, MTU; connect. */
+	/* Parse arguments (all known, by the driver's `args`), fill port->info's limits, MAC, MTU;
+	 * connect. */
 	int (*open)(struct baton_port *port, const struct port_arg *args, unsigned n_args);
 	void (*close)(struct baton_port *port);
 	/* Allocate what the ring of q->descs entries needs; set q->active_burst. */
@@ -74,8 +79,9 @@ struct port_ops {
 	void (*queue_release)(struct baton_port *port, struct baton_queue *q);
 	int (*start)(struct baton_port *port);
 	/*
-	 * Make the device let go of everything, then send the buffers of every queue home (dma_put()). Buffers that a device did
-	 * not confirm to have let go go to dma_quarantine(). Return: 0, -ETIMEDOUT when some did.
+	 * Make the device let go of everything, then send the buffers of every queue home
+	 * (dma_put()). Buffers that a device did not confirm to have let go go to dma_quarantine().
+	 * Return: 0, -ETIMEDOUT when some did.
 	 */
 	int (*stop)(struct baton_port *port);
 	int (*tx_clean)(struct baton_queue *q, unsigned budget);
@@ -83,31 +89,34 @@ struct port_ops {
 	/* Count the buffers of `pool` this queue's shadow holds. */
 	uint32_t (*held)(const struct baton_queue *q, const struct baton_pool *pool);
 	/*
-	 * One queue of a started port, its worker outside its bursts. Stop returns as `stop` does. NULL: the queue needs
-	 * nothing of the device.
+	 * One queue of a started port, its worker outside its bursts. Stop returns as `stop` does.
+	 * NULL: the queue needs nothing of the device.
 	 */
 	int (*queue_start)(struct baton_queue *q);
 	int (*queue_stop)(struct baton_queue *q);
 	/*
-	 * The device of a started port went away (the driver said so by port_lost()), and the workers are out: everything the
-	 * rings hold goes home, or into quarantine. Return: 0; -EAGAIN: not yet sure that the device is gone, ask again.
+	 * The device of a started port went away (the driver said so by port_lost()), and the
+	 * workers are out: everything the rings hold goes home, or into quarantine. Return: 0;
+	 * -EAGAIN: not yet sure that the device is gone, ask again.
 	 */
 	int (*lost)(struct baton_port *port);
-	/* The port is stopped. Return: 0, or why the device cannot be had again. NULL: nothing to reset. */
+	/* The port is stopped. Return: 0, or why the device cannot be had again. NULL: nothing to
+	 * reset. */
 	int (*reset)(struct baton_port *port);
 	/*
-	 * The queue's thread. See baton_queue_arm(): make the device write to q->wake_fd, and write to it if there is something
-	 * already. q->wake_fd is made by queue_setup, -1 otherwise.
+	 * The queue's thread. See baton_queue_arm(): make the device write to q->wake_fd, and write
+	 * to it if there is something already. q->wake_fd is made by queue_setup, -1 otherwise.
 	 */
 	int (*arm)(struct baton_queue *q);
 	void (*disarm)(struct baton_queue *q);
-	int (*set_mac)(struct baton_port *port, const uint8_t mac[6]); /* NULL: -ENOTSUP, as for those below */
+	int (*set_mac)(struct baton_port *port,
+		       const uint8_t mac[6]); /* NULL: -ENOTSUP, as for those below */
 	int (*set_rx_mode)(struct baton_port *port, enum port_rx_mode mode, int on);
 	int (*set_macs)(struct baton_port *port, const uint8_t (*macs)[6], unsigned n);
 	int (*set_vlan)(struct baton_port *port, uint16_t vid, int on);
 	/*
-	 * port->reach was changed, and nothing is mapped: have the device in an address space that fits it. NULL: the device
-	 * needs none. On failure the port is as it was.
+	 * port->reach was changed, and nothing is mapped: have the device in an address space that
+	 * fits it. NULL: the device needs none. On failure the port is as it was.
 	 */
 	int (*renew_space)(struct baton_port *port);
 	/* See baton_rx_peek(). The queue's thread. */
@@ -121,9 +130,11 @@ struct baton_driver {
 	const char *const *args; /* the argument keys it knows, NULL at the end */
 	const char *summary;     /* one line for help texts */
 	const struct port_ops *ops;
-	const struct pci_id *pci_ids; /* a driver of PCI devices, which are opened by address; else NULL */
-	const void *priv;             /* the driver's own: what tells apart two that share their ops */
-	bool dma; /* its device reaches memory by itself: open() declares port->reach's device limits, and reach_args apply */
+	const struct pci_id
+		*pci_ids; /* a driver of PCI devices, which are opened by address; else NULL */
+	const void *priv; /* the driver's own: what tells apart two that share their ops */
+	bool dma; /* its device reaches memory by itself: open() declares port->reach's device
+		     limits, and reach_args apply */
 };
 
 #define PORT_AWAY       1 /* workers may still be in a burst */
@@ -134,31 +145,34 @@ struct baton_port {
 	struct baton_ctx *ctx;
 	char name[PORT_NAME_MAX];
 	struct baton_port_info info;
-	struct baton_link link; /* relaxed atomics by field */
+	struct baton_link link;          /* relaxed atomics by field */
 	struct baton_queue **rxq, **txq; /* info.rx_queues, info.tx_queues; driver-sized elements */
-	struct baton_stats stats_base; /* the counters at the last reset */
+	struct baton_stats stats_base;   /* the counters at the last reset */
 	uint32_t stop_timeout_ms;
-	uint32_t offloads;  /* BATON_OFFLOAD_* asked for */
+	uint32_t offloads; /* BATON_OFFLOAD_* asked for */
 	uint8_t configured, started;
-	uint8_t mtu_set;    /* somebody asked for info.mtu: hold TX to it */
-	uint8_t link_off;   /* baton_port_set_link(0) */
-	uint8_t device_up;  /* the link as the device has it */
-	uint8_t leaving;    /* baton_port_stop() was called and has not succeeded yet */
-	uint8_t away;       /* PORT_AWAY*; 0: the device is there */
-	uint8_t away_said;  /* the log has what holds it up */
+	uint8_t mtu_set;   /* somebody asked for info.mtu: hold TX to it */
+	uint8_t link_off;  /* baton_port_set_link(0) */
+	uint8_t device_up; /* the link as the device has it */
+	uint8_t leaving;   /* baton_port_stop() was called and has not succeeded yet */
+	uint8_t away;      /* PORT_AWAY*; 0: the device is there */
+	uint8_t away_said; /* the log has what holds it up */
 	baton_port_event_fn on_event;
 	void *event_arg;
 	struct ctx_timer quiesce;
 	uint64_t away_since;
-	struct baton_port_fault fault; /* the last; control thread, but for the count, which any may read */
+	struct baton_port_fault
+		fault; /* the last; control thread, but for the count, which any may read */
 	struct dma_reach reach;
-	struct dma_view views[256]; /* filled at start; a pool the device cannot reach has count 0 */
+	struct dma_view
+		views[256]; /* filled at start; a pool the device cannot reach has count 0 */
 };
 
 /** All drivers, NULL at the end. */
 extern const struct baton_driver *const baton_driver_table[];
 
-/** The arguments of every port whose driver has `dma`, NULL at the end, and taking them over. Return: 0 or -EINVAL. */
+/** The arguments of every port whose driver has `dma`, NULL at the end, and taking them over.
+ * Return: 0 or -EINVAL. */
 extern const char *const port_reach_args[];
 int port_reach_open(struct baton_port *port, const struct port_arg *args, unsigned n);
 
@@ -183,12 +197,14 @@ int queue_violation(struct baton_queue *q, const char *fmt, ...)
 /* ---- a device that goes and comes; control thread ---- */
 
 /**
- * The device is away, or was removed and will not be back. Safe in any state and any number of times; the queues of a started
- * port stop as their workers acknowledge, then ops->lost() is called, from baton_ctx_poll().
+ * The device is away, or was removed and will not be back. Safe in any state and any number of
+ * times; the queues of a started port stop as their workers acknowledge, then ops->lost() is
+ * called, from baton_ctx_poll().
  */
 void port_lost(struct baton_port *port, bool for_good);
 
-/** Have the workers left, and has ops->lost() emptied the rings, so that the driver may set them up anew? */
+/** Have the workers left, and has ops->lost() emptied the rings, so that the driver may set them up
+ * anew? */
 bool port_is_empty(const struct baton_port *port);
 
 /** The device is back and the rings are filled and known to it: the queues run. */
@@ -198,8 +214,8 @@ void port_back(struct baton_port *port);
 void port_link(struct baton_port *port, bool up);
 
 /**
- * The device wanted to read or write @iova, where nothing is mapped for it that it may: counted, logged and told, the first of them and
- * then ever fewer.
+ * The device wanted to read or write @iova, where nothing is mapped for it that it may: counted,
+ * logged and told, the first of them and then ever fewer.
  */
 void port_fault(struct baton_port *port, uint64_t iova, bool write);
 
@@ -216,7 +232,8 @@ queue_count(uint64_t *counter, uint64_t n)
 	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
 }
 
-/** Why the driver cannot take @t in tx_burst. Return: -EFAULT when its pool is not mapped, else dma_refuse(). */
+/** Why the driver cannot take @t in tx_burst. Return: -EFAULT when its pool is not mapped, else
+ * dma_refuse(). */
 BATON_COLD int queue_refuse(struct baton_queue *q, struct baton_token t);
 
 /* ---- ports without a device (soft.c) ---- */
@@ -225,7 +242,8 @@ BATON_COLD int queue_refuse(struct baton_queue *q, struct baton_token t);
  * Check the packet at @tokens and end the CPU's right to it.
  *
  * @first: it is the first of its burst, so that errors are due now; any other just ends the burst.
- * Return: its number of tokens; 0: not taken, the next call says why; a negative errno. Only what is taken has changed.
+ * Return: its number of tokens; 0: not taken, the next call says why; a negative errno. Only what
+ * is taken has changed.
  */
 int soft_give(struct baton_queue *q, const struct baton_token *tokens, unsigned n, bool first,
 	      uint32_t *bytes);

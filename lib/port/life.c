@@ -2,10 +2,12 @@
 /*
  * Start, stop, and a device that goes away and comes back.
  *
- * A queue's state is a number that the control thread publishes; odd means running. Before anything is taken from under a
- * queue its worker must be out of every burst that began before that: the control thread counts up the worker's epoch and waits until
- * the worker, at its next burst of any queue, has acknowledged it, or is unbound. A worker asleep on an armed queue is woken for
- * that. Each pair of a store here and a load there (state, epoch, thread, armed) is sequentially consistent, so that one side sees the other.
+ * A queue's state is a number that the control thread publishes; odd means running. Before anything
+ * is taken from under a queue its worker must be out of every burst that began before that: the
+ * control thread counts up the worker's epoch and waits until the worker, at its next burst of any
+ * queue, has acknowledged it, or is unbound. A worker asleep on an armed queue is woken for that.
+ * Each pair of a store here and a load there (state, epoch, thread, armed) is sequentially
+ * consistent, so that one side sees the other.
  */
 #include <sys/eventfd.h>
 #include <time.h>
@@ -37,7 +39,8 @@ wake_worker(const struct baton_worker *w)
 		for (unsigned i = 0; port && i < port->info.rx_queues; i++) {
 			const struct baton_queue *q = port->rxq[i];
 
-			if (q->set_up && q->worker == w && __atomic_load_n(&q->armed, __ATOMIC_SEQ_CST))
+			if (q->set_up && q->worker == w &&
+			    __atomic_load_n(&q->armed, __ATOMIC_SEQ_CST))
 				(void)!eventfd_write(q->wake_fd, 1);
 		}
 	}
@@ -63,13 +66,15 @@ publish(struct baton_queue *q)
 
 	if ((q->head.state & QUEUE_RUNNING) == running)
 		return;
-	/* Else the worker may be in a burst still, or the ring is in the state that a violation has left. */
+	/* Else the worker may be in a burst still, or the ring is in the state that a violation has
+	 * left. */
 	if (running && q->fresh) {
 		q->error[0] = '\0';
 		q->head.burst = q->active_burst;
 		q->fresh = 0;
 	}
-	__atomic_store_n(&q->head.state, ((q->head.state | QUEUE_RUNNING) + 1) | running, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&q->head.state, ((q->head.state | QUEUE_RUNNING) + 1) | running,
+			 __ATOMIC_SEQ_CST);
 	if (running)
 		wake_worker(q->worker);
 }
@@ -108,7 +113,8 @@ wait_out(const struct baton_queue *q, uint64_t deadline)
 	while (!is_out(q)) {
 		if (ctx_now_ns() > deadline)
 			return baton_err(ETIMEDOUT,
-					 "%s: worker %s did not leave its queues: its thread must make one more "
+					 "%s: worker %s did not leave its queues: its thread must "
+					 "make one more "
 					 "burst, or call baton_worker_unbind()",
 					 q->port->name, q->worker->name);
 		nanosleep(&pause, NULL);
@@ -151,8 +157,8 @@ check_start(struct baton_port *port)
 		bool rx = i < port->info.rx_queues;
 
 		if (!port_queue(port, i)->set_up)
-			return baton_err(EINVAL, "%s: %s %u is not set up", port->name, rx ? "rxq" : "txq",
-					 rx ? i : i - port->info.rx_queues);
+			return baton_err(EINVAL, "%s: %s %u is not set up", port->name,
+					 rx ? "rxq" : "txq", rx ? i : i - port->info.rx_queues);
 	}
 	return port_check_pools(port);
 }
@@ -195,7 +201,8 @@ empty_lost(struct baton_port *port)
 	uint64_t end = ctx_now_ns() + LOST_NS;
 	int ret;
 
-	/* The driver has its own, shorter limit. Before it has made up its mind nothing of the rings may be touched. */
+	/* The driver has its own, shorter limit. Before it has made up its mind nothing of the
+	 * rings may be touched. */
 	while ((ret = port->driver->ops->lost(port)) == -EAGAIN && ctx_now_ns() < end)
 		nanosleep(&pause, NULL);
 	return ret;
@@ -222,7 +229,9 @@ baton_port_stop(struct baton_port *port)
 	else
 		ret = port->driver->ops->stop(port);
 	if (ret == -EAGAIN)
-		return baton_err(ETIMEDOUT, "%s: its device is neither there nor gone: stop it again later", port->name);
+		return baton_err(ETIMEDOUT,
+				 "%s: its device is neither there nor gone: stop it again later",
+				 port->name);
 	set_started(port, false);
 	memset(port->views, 0, sizeof(port->views));
 	return ret < 0 ? baton_err_prefix(ret, "%s", port->name) : 0;
@@ -253,7 +262,8 @@ baton_queue_stop(struct baton_queue *q)
 	int ret;
 
 	if (!port || !port->started || port->leaving)
-		return baton_err(EINVAL, "%s is not started: none of its queues runs", port ? port->name : "the port");
+		return baton_err(EINVAL, "%s is not started: none of its queues runs",
+				 port ? port->name : "the port");
 	if (q->stopped)
 		return 0;
 	q->stopped = 1;
@@ -272,7 +282,9 @@ baton_queue_stop(struct baton_queue *q)
 		q->stopped = 0;
 		publish(q);
 	}
-	return ret < 0 ? baton_err_prefix(ret, "%s %s %u", port->name, q->tx ? "txq" : "rxq", q->index) : 0;
+	return ret < 0 ? baton_err_prefix(ret, "%s %s %u", port->name, q->tx ? "txq" : "rxq",
+					  q->index)
+		       : 0;
 }
 
 int
@@ -290,7 +302,8 @@ baton_queue_start(struct baton_queue *q)
 	if (!port->away && port->driver->ops->queue_start)
 		ret = port->driver->ops->queue_start(q);
 	if (ret < 0)
-		return baton_err_prefix(ret, "%s %s %u", port->name, q->tx ? "txq" : "rxq", q->index);
+		return baton_err_prefix(ret, "%s %s %u", port->name, q->tx ? "txq" : "rxq",
+					q->index);
 	q->stopped = 0;
 	q->fresh = 1;
 	publish(q);
@@ -373,7 +386,8 @@ port_lost(struct baton_port *port, bool for_good)
 void
 port_quiesce(struct ctx_timer *timer)
 {
-	struct baton_port *port = (struct baton_port *)(void *)((char *)timer - offsetof(struct baton_port, quiesce));
+	struct baton_port *port =
+		(struct baton_port *)(void *)((char *)timer - offsetof(struct baton_port, quiesce));
 
 	if (port->away != PORT_AWAY || port->leaving)
 		return;
@@ -385,7 +399,8 @@ port_quiesce(struct ctx_timer *timer)
 		if (!port->away_said && ctx_now_ns() - port->away_since > SLOW_NS) {
 			port->away_said = 1;
 			baton_log(port->ctx, BATON_LOG_WARN,
-				  "%s: its device is away, but worker %s has not left its queues: its thread must make "
+				  "%s: its device is away, but worker %s has not left its queues: "
+				  "its thread must make "
 				  "one more burst, or call baton_worker_unbind()",
 				  port->name, q->worker->name);
 		}

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Opening, configuring and closing ports. */
-#include "pci/pci.h"
 #include "port/port.h"
+#include "pci/pci.h"
 
 #include <ctype.h>
 #include <stdlib.h>
-
 
 #define MAX_ARGS        32
 #define STOP_TIMEOUT_MS 1000
@@ -43,8 +42,8 @@ no_driver(const char *name)
 		snprintf(list + len, sizeof(list) - len, "%s%s", len ? ", " : "", *d);
 	}
 	if (near)
-		return baton_err(ENODEV, "no driver for \"%s\"; did you mean %s? There are: %s", name,
-				 near, list);
+		return baton_err(ENODEV, "no driver for \"%s\"; did you mean %s? There are: %s",
+				 name, near, list);
 	return baton_err(ENODEV, "no driver for \"%s\"; there are: %s", name, list);
 }
 
@@ -76,15 +75,19 @@ find_pci_driver(const struct baton_ctx *ctx, const char *bdf, const struct baton
 			return 0;
 		}
 		if ((*d)->pci_ids)
-			snprintf(list + len, sizeof(list) - len, "%s%s", len ? ", " : "", (*d)->name);
+			snprintf(list + len, sizeof(list) - len, "%s%s", len ? ", " : "",
+				 (*d)->name);
 	}
-	return baton_err(ENODEV, "no driver for PCI device %s (%04x:%04x, class %06x); drivers of PCI devices: %s", bdf,
-			 info.vendor, info.device, info.class, list);
+	return baton_err(ENODEV,
+			 "no driver for PCI device %s (%04x:%04x, class %06x); drivers of PCI "
+			 "devices: %s",
+			 bdf, info.vendor, info.device, info.class, list);
 }
 
 /* The driver for a port's name, which becomes a full address when it is that of a PCI device. */
 static int
-choose_driver(const struct baton_ctx *ctx, char name[PORT_NAME_MAX], const struct baton_driver **out)
+choose_driver(const struct baton_ctx *ctx, char name[PORT_NAME_MAX],
+	      const struct baton_driver **out)
 {
 	char bdf[PCI_BDF_SIZE];
 
@@ -96,7 +99,10 @@ choose_driver(const struct baton_ctx *ctx, char name[PORT_NAME_MAX], const struc
 	if (!*out)
 		return no_driver(name);
 	if ((*out)->pci_ids)
-		return baton_err(ENODEV, "%s drives PCI devices, which are opened by address, such as 0000:00:03.0", (*out)->name);
+		return baton_err(ENODEV,
+				 "%s drives PCI devices, which are opened by address, such as "
+				 "0000:00:03.0",
+				 (*out)->name);
 	return 0;
 }
 
@@ -136,11 +142,14 @@ check_args(const struct baton_driver *drv, const char *name, const struct port_a
 			if (!strcmp(args[i].key, args[j].key))
 				return baton_err(EINVAL, "%s: argument \"%s\" is given twice", name,
 						 args[i].key);
-		if (is_among(drv->args, args[i].key) || (drv->dma && is_among(port_reach_args, args[i].key)))
+		if (is_among(drv->args, args[i].key) ||
+		    (drv->dma && is_among(port_reach_args, args[i].key)))
 			continue;
 		if (is_among(port_reach_args, args[i].key))
-			return baton_err(EINVAL, "%s: argument \"%s\" says how a device may reach memory, and a %s port has no device: leave it out", name,
-					 args[i].key, drv->name);
+			return baton_err(EINVAL,
+					 "%s: argument \"%s\" says how a device may reach memory, "
+					 "and a %s port has no device: leave it out",
+					 name, args[i].key, drv->name);
 		near = baton_nearest(args[i].key, drv->args);
 		if (!near && drv->dma)
 			near = baton_nearest(args[i].key, port_reach_args);
@@ -184,8 +193,8 @@ open_named(struct baton_ctx *ctx, char *text, struct baton_port **out)
 	if (n < 0)
 		return n;
 	if (strlen(text) >= PORT_NAME_MAX)
-		return baton_err(EINVAL, "port name \"%.20s...\" is longer than %u characters", text,
-				 PORT_NAME_MAX - 1);
+		return baton_err(EINVAL, "port name \"%.20s...\" is longer than %u characters",
+				 text, PORT_NAME_MAX - 1);
 	snprintf(name, sizeof(name), "%s", text);
 	ret = choose_driver(ctx, name, &drv);
 	if (!ret)
@@ -224,7 +233,9 @@ open_named(struct baton_ctx *ctx, char *text, struct baton_port **out)
 		dma_reach_fini(&port->reach);
 		free(port);
 		/* What is said about a PCI device begins with its address. */
-		return strncmp(baton_last_error(), name, strlen(name)) ? baton_err_prefix(ret, "%s", name) : ret;
+		return strncmp(baton_last_error(), name, strlen(name))
+			       ? baton_err_prefix(ret, "%s", name)
+			       : ret;
 	}
 	ctx->ports[slot] = port;
 	*out = port;
@@ -297,12 +308,13 @@ baton_port_configure(struct baton_port *port, const struct baton_port_config *c)
 	if (c->rx_queues < 1 || c->rx_queues > i->max_rx_queues || c->tx_queues < 1 ||
 	    c->tx_queues > i->max_tx_queues)
 		return baton_err(EINVAL,
-				 "%s: %u RX and %u TX queues were asked for, 1 to %u and 1 to %u are possible",
+				 "%s: %u RX and %u TX queues were asked for, 1 to %u and 1 to %u "
+				 "are possible",
 				 port->name, c->rx_queues, c->tx_queues, i->max_rx_queues,
 				 i->max_tx_queues);
 	if (c->offloads & ~i->offloads)
-		return baton_err(ENOTSUP, "%s: offloads %#x were asked for, the device has %#x", port->name, c->offloads,
-				 i->offloads);
+		return baton_err(ENOTSUP, "%s: offloads %#x were asked for, the device has %#x",
+				 port->name, c->offloads, i->offloads);
 	if (c->mtu) {
 		ret = baton_port_set_mtu(port, c->mtu);
 		if (ret < 0)
@@ -363,8 +375,10 @@ check_pool(const struct baton_port *port, const struct baton_pool *pool)
 	if (rings + caches + bursts <= pool->view.count)
 		return 0;
 	return baton_err(ENOBUFS,
-			 "%s: pool %s has %u buffers, but %llu may be in rings, %llu in workers' caches "
-			 "and %llu in bursts: make it at least %llu, or the rings or caches smaller",
+			 "%s: pool %s has %u buffers, but %llu may be in rings, %llu in workers' "
+			 "caches "
+			 "and %llu in bursts: make it at least %llu, or the rings or caches "
+			 "smaller",
 			 port->name, pool->name, pool->view.count, (unsigned long long)rings,
 			 (unsigned long long)caches, (unsigned long long)bursts,
 			 (unsigned long long)(rings + caches + bursts));

@@ -47,9 +47,10 @@ baton_queue_enter_(struct baton_queue *q, const char *operation)
 				q->tx ? "txq" : "rxq", q->index);
 	worker->head.seen = epoch;
 	/*
-	 * A thread that begins a burst is in no other: it acknowledges for all queues of its worker, also those it
-	 * will not touch any more. Release: what it did to them is visible to whoever waits for this, and who does may
-	 * free a stopped queue at once: nothing of it is read from here on.
+	 * A thread that begins a burst is in no other: it acknowledges for all queues of its
+	 * worker, also those it will not touch any more. Release: what it did to them is visible to
+	 * whoever waits for this, and who does may free a stopped queue at once: nothing of it is
+	 * read from here on.
 	 */
 	__atomic_store_n(&worker->acked, epoch, __ATOMIC_RELEASE);
 	return ret;
@@ -62,7 +63,8 @@ check_descs(const struct baton_port *port, uint32_t descs)
 
 	if (descs < i->min_descs || descs > i->max_descs || descs & (descs - 1))
 		return baton_err(EINVAL,
-				 "%s: %u descriptors: a power of two from %u to %u is needed (default %u)",
+				 "%s: %u descriptors: a power of two from %u to %u is needed "
+				 "(default %u)",
 				 port->name, descs, i->min_descs, i->max_descs, i->default_descs);
 	return 0;
 }
@@ -76,7 +78,8 @@ check_setup(struct baton_port *port, uint16_t index, const struct baton_queue_co
 		return baton_err(EINVAL, "%s: queue config.size is %zu, this library knows %zu",
 				 port->name, c ? c->size : 0, sizeof(*c));
 	if (port->started)
-		return baton_err(EBUSY, "%s is started: stop it before setting up queues", port->name);
+		return baton_err(EBUSY, "%s is started: stop it before setting up queues",
+				 port->name);
 	if (!port->configured || index >= n)
 		return baton_err(EINVAL, "%s: %s %u of %u configured", port->name,
 				 tx ? "txq" : "rxq", index, port->configured ? n : 0);
@@ -200,9 +203,11 @@ baton_rx_peek(struct baton_queue *q, struct baton_peek *peeks, unsigned n)
 	if (ret < 0)
 		return ret;
 	if (q->tx)
-		return baton_err(EINVAL, "%s txq %u: rx_peek is for RX queues", q->port->name, q->index);
+		return baton_err(EINVAL, "%s txq %u: rx_peek is for RX queues", q->port->name,
+				 q->index);
 	if (!q->port->driver->ops->peek)
-		return baton_err(ENOTSUP, "%s rxq %u: a %s port cannot look ahead", q->port->name, q->index, q->port->driver->name);
+		return baton_err(ENOTSUP, "%s rxq %u: a %s port cannot look ahead", q->port->name,
+				 q->index, q->port->driver->name);
 	if (q->error[0])
 		return burst_dead(q, NULL, 0);
 	return q->port->driver->ops->peek(q, peeks, n);
@@ -247,7 +252,8 @@ queue_refuse(struct baton_queue *q, struct baton_token t)
 
 	if (!q->views[t.pool].count && ctx->views[t.pool].count)
 		return baton_err(EFAULT,
-				 "%s txq %u: pool %s is not mapped for this port: create pools before the port is "
+				 "%s txq %u: pool %s is not mapped for this port: create pools "
+				 "before the port is "
 				 "started, or stop and start it",
 				 q->port->name, q->index, ctx->pools[t.pool]->name);
 	return dma_refuse(q->port->ctx, t, "tx_burst");

@@ -18,7 +18,8 @@ const char *const port_reach_args[] = {
 static int
 parse_bounce(const char *text, enum baton_bounce *out)
 {
-	static const char *const words[] = { [BATON_BOUNCE_AUTO] = "auto", [BATON_BOUNCE_ALWAYS] = "always",
+	static const char *const words[] = { [BATON_BOUNCE_AUTO] = "auto",
+					     [BATON_BOUNCE_ALWAYS] = "always",
 					     [BATON_BOUNCE_NEVER] = "never" };
 
 	for (unsigned i = 0; text && i < sizeof(words) / sizeof(words[0]); i++) {
@@ -27,7 +28,8 @@ parse_bounce(const char *text, enum baton_bounce *out)
 			return 0;
 		}
 	}
-	return text ? baton_err(EINVAL, "argument bounce=%s: auto, always or never is needed", text) : 0;
+	return text ? baton_err(EINVAL, "argument bounce=%s: auto, always or never is needed", text)
+		    : 0;
 }
 
 static int
@@ -64,11 +66,16 @@ baton_windows_parse(const char *text, struct baton_iova_range *out, unsigned roo
 	for (;;) {
 		if (n == room)
 			return baton_err(EINVAL, "window=%s: more than %u windows", text, room);
-		if (!number(&at, &out[n].start) || *at++ != '-' || !number(&at, &out[n].last) || (*at && *at != '+'))
-			return baton_err(EINVAL, "window=%s: START-END is needed, such as 0x0-0x3fffffff (both are in it), "
-						 "or several with + between them", text);
+		if (!number(&at, &out[n].start) || *at++ != '-' || !number(&at, &out[n].last) ||
+		    (*at && *at != '+'))
+			return baton_err(EINVAL,
+					 "window=%s: START-END is needed, such as 0x0-0x3fffffff "
+					 "(both are in it), "
+					 "or several with + between them",
+					 text);
 		if (out[n].start > out[n].last)
-			return baton_err(EINVAL, "window=%s: 0x%llx-0x%llx ends before it starts", text, (unsigned long long)out[n].start,
+			return baton_err(EINVAL, "window=%s: 0x%llx-0x%llx ends before it starts",
+					 text, (unsigned long long)out[n].start,
 					 (unsigned long long)out[n].last);
 		n++;
 		if (!*at++)
@@ -105,7 +112,8 @@ port_reach_open(struct baton_port *port, const struct port_arg *args, unsigned n
 }
 
 static int
-set_reach(struct baton_port *port, const struct baton_reach_config *config, const struct baton_reach_config *before)
+set_reach(struct baton_port *port, const struct baton_reach_config *config,
+	  const struct baton_reach_config *before)
 {
 	int ret = dma_reach_set(&port->reach, config);
 	char why[512];
@@ -119,14 +127,16 @@ set_reach(struct baton_port *port, const struct baton_reach_config *config, cons
 		return 0;
 	snprintf(why, sizeof(why), "%s", baton_last_error());
 	if (dma_reach_set(&port->reach, before) < 0 || port->driver->ops->renew_space(port) < 0)
-		baton_log(port->ctx, BATON_LOG_ERR, "%s: its address space is lost: %s", port->name, baton_last_error());
+		baton_log(port->ctx, BATON_LOG_ERR, "%s: its address space is lost: %s", port->name,
+			  baton_last_error());
 	return baton_err(-ret, "%s", why);
 }
 
 static int
 no_device(const struct baton_port *port)
 {
-	return baton_err(ENOTSUP, "%s: no device of a %s port reaches memory by itself", port->name, port->driver->name);
+	return baton_err(ENOTSUP, "%s: no device of a %s port reaches memory by itself", port->name,
+			 port->driver->name);
 }
 
 int
@@ -140,11 +150,15 @@ baton_port_set_reach(struct baton_port *port, const struct baton_reach_config *c
 	if (!port->driver->dma)
 		return no_device(port);
 	if (r->committed)
-		return baton_err(EBUSY, "%s: memory was mapped for its device under a limit of %u address bits for data and %u for rings, which are "
-					"committed since: reset the port first (baton_port_reset)", port->name,
-				 r->data_bits ? r->data_bits : r->device_data_bits, r->ring_bits ? r->ring_bits : r->device_ring_bits);
+		return baton_err(EBUSY,
+				 "%s: memory was mapped for its device under a limit of %u address "
+				 "bits for data and %u for rings, which are "
+				 "committed since: reset the port first (baton_port_reset)",
+				 port->name, r->data_bits ? r->data_bits : r->device_data_bits,
+				 r->ring_bits ? r->ring_bits : r->device_ring_bits);
 	if (config && config->n_windows > MAX_WINDOWS)
-		return baton_err(EINVAL, "%s: %u windows, at most %u are possible", port->name, config->n_windows, MAX_WINDOWS);
+		return baton_err(EINVAL, "%s: %u windows, at most %u are possible", port->name,
+				 config->n_windows, MAX_WINDOWS);
 	dma_reach_get(r, &before);
 	if (before.n_windows)
 		before.windows = memcpy(windows, r->windows, r->n_windows * sizeof(windows[0]));

@@ -12,9 +12,7 @@ const struct baton_driver *const baton_driver_table[] = {
 #ifdef BATON_HAVE_PCAP
 	&pcap_driver,
 #endif
-	&virtio_driver,
-	&virtio_user_driver,
-	NULL,
+	&virtio_driver, &virtio_user_driver, NULL,
 };
 
 static const char *const names[] = {
@@ -22,9 +20,7 @@ static const char *const names[] = {
 #ifdef BATON_HAVE_PCAP
 	"net_pcap",
 #endif
-	"net_virtio",
-	"net_virtio_user",
-	NULL,
+	"net_virtio", "net_virtio_user", NULL,
 };
 
 const char *const *

@@ -14,13 +14,14 @@ soft_give(struct baton_queue *q, const struct baton_token *tokens, unsigned n, b
 	for (unsigned i = 0; i < segs; i++)
 		*bytes += tokens[i].len;
 	if (tokens[segs - 1].flags & BATON_TOKEN_CONT)
-		return !first ? 0 :
-				baton_err(EINVAL, "%s txq %u: the burst ends inside a packet",
+		return !first ? 0
+			      : baton_err(EINVAL, "%s txq %u: the burst ends inside a packet",
 					  q->port->name, q->index);
 	if (segs > q->max_segs || *bytes < ETH_HLEN || *bytes > q->max_len)
-		return !first ? 0 :
-				baton_err(EMSGSIZE,
-					  "%s txq %u: a packet of %u bytes in %u buffers; %u to %u bytes in up to %u are possible",
+		return !first ? 0
+			      : baton_err(EMSGSIZE,
+					  "%s txq %u: a packet of %u bytes in %u buffers; %u to %u "
+					  "bytes in up to %u are possible",
 					  q->port->name, q->index, *bytes, segs, ETH_HLEN,
 					  q->max_len, q->max_segs);
 	for (given = 0; given < segs; given++)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The application: everything the public calls allow, in any order, and some of what they forbid. */
+/* The application: everything the public calls allow, in any order, and some of what they forbid.
+ */
 #include "fuzz.h"
 
 #include <sanitizer/asan_interface.h>
@@ -28,7 +29,8 @@ check_error(struct fuzz *f, unsigned queue, int ret, const char *call)
 	if (!*baton_queue_error(bq))
 		fuzz_fail("%s of queue %u: -EIO, and no named error", call, queue);
 	if (!q->wild && !q->lied)
-		fuzz_fail("%s of queue %u, whose device is honest: %s", call, queue, baton_queue_error(bq));
+		fuzz_fail("%s of queue %u, whose device is honest: %s", call, queue,
+			  baton_queue_error(bq));
 	q->dead = true;
 }
 
@@ -45,9 +47,11 @@ check_dead(struct fuzz *f, unsigned queue)
 	if (s.violations == q->violations)
 		return;
 	if (s.violations != q->violations + 1)
-		fuzz_fail("queue %u was stopped %u times", queue, (unsigned)(s.violations - q->violations));
+		fuzz_fail("queue %u was stopped %u times", queue,
+			  (unsigned)(s.violations - q->violations));
 	if (!q->wild && !q->lied)
-		fuzz_fail("queue %u, whose device is honest, was stopped: %s", queue, baton_queue_error(bq));
+		fuzz_fail("queue %u, whose device is honest, was stopped: %s", queue,
+			  baton_queue_error(bq));
 	q->dead = true;
 }
 
@@ -63,7 +67,8 @@ check_bytes(struct fuzz *f, const struct baton_token *t, const struct fuzz_packe
 
 		for (uint32_t k = 0; k < t[i].len; k++, at++)
 			if (data[k] != fuzz_byte(p->seed, at))
-				fuzz_fail("byte %u of a packet is %#x, the device wrote %#x", at, data[k], fuzz_byte(p->seed, at));
+				fuzz_fail("byte %u of a packet is %#x, the device wrote %#x", at,
+					  data[k], fuzz_byte(p->seed, at));
 	}
 }
 
@@ -73,15 +78,16 @@ check_verdict(struct fuzz *f, struct baton_token t, const struct fuzz_packet *p)
 	const struct baton_side *side;
 
 	if ((t.flags >> BATON_TOKEN_L4_SHIFT & 3) != p->l4)
-		fuzz_fail("a packet's L4 verdict is %u, the device said %u", t.flags >> BATON_TOKEN_L4_SHIFT & 3, p->l4);
+		fuzz_fail("a packet's L4 verdict is %u, the device said %u",
+			  t.flags >> BATON_TOKEN_L4_SHIFT & 3, p->l4);
 	if ((p->l4 == BATON_CSUM_PARTIAL) != !!(t.flags & BATON_TOKEN_SIDE))
 		fuzz_fail("a packet with verdict %u and flags %#x", p->l4, t.flags);
 	if (p->l4 != BATON_CSUM_PARTIAL)
 		return;
 	side = baton_side(f->rig->worker, t);
 	if (side->l2_len + side->l3_len != p->csum_start || side->csum_offset != p->csum_offset)
-		fuzz_fail("the side record says %u + %u, %u; the device said %u, %u", side->l2_len, side->l3_len, side->csum_offset,
-			  p->csum_start, p->csum_offset);
+		fuzz_fail("the side record says %u + %u, %u; the device said %u, %u", side->l2_len,
+			  side->l3_len, side->csum_offset, p->csum_start, p->csum_offset);
 }
 
 static void
@@ -93,17 +99,22 @@ check_packet(struct fuzz *f, unsigned queue, const struct baton_token *t, unsign
 	fuzz_skip_dropped(&f->q[queue]);
 	p = &e->packet[e->first];
 	if (!e->n)
-		fuzz_fail("queue %u: a packet of %u buffers that the device did not complete", queue, segs);
+		fuzz_fail("queue %u: a packet of %u buffers that the device did not complete",
+			  queue, segs);
 	if (segs != p->segs)
-		fuzz_fail("queue %u: a packet of %u buffers, the device wrote %u", queue, segs, p->segs);
+		fuzz_fail("queue %u: a packet of %u buffers, the device wrote %u", queue, segs,
+			  p->segs);
 	for (unsigned i = 0; i < segs; i++) {
 		const struct fuzz_seg s = e->seg[(e->seg_first + i) % FUZZ_RING];
 
 		if (!f->rig->bounced && (t[i].buf != s.buf || t[i].off != s.off))
-			fuzz_fail("queue %u: buffer %u of a packet is %u at %u, the device completed %u at %u", queue, i, t[i].buf,
-				  t[i].off, s.buf, s.off);
+			fuzz_fail("queue %u: buffer %u of a packet is %u at %u, the device "
+				  "completed %u at %u",
+				  queue, i, t[i].buf, t[i].off, s.buf, s.off);
 		if (t[i].len != s.len)
-			fuzz_fail("queue %u: buffer %u of a packet has %u bytes, the device wrote %u", queue, i, t[i].len, s.len);
+			fuzz_fail("queue %u: buffer %u of a packet has %u bytes, the device wrote "
+				  "%u",
+				  queue, i, t[i].len, s.len);
 	}
 	check_verdict(f, t[0], p);
 	check_bytes(f, t, p);
@@ -117,13 +128,16 @@ check_sane(struct fuzz *f, const struct baton_token *t, unsigned segs)
 	uint32_t total = 0;
 
 	if (segs > f->rig->info.rx_max_segs)
-		fuzz_fail("a packet of %u buffers, %u are possible", segs, f->rig->info.rx_max_segs);
+		fuzz_fail("a packet of %u buffers, %u are possible", segs,
+			  f->rig->info.rx_max_segs);
 	for (unsigned i = 0; i < segs; i++) {
 		const struct baton_pool_view *v = &f->rig->pool[0]->view;
 
 		fuzz_took(f, t[i]);
-		if (t[i].pool != v->index || (uint32_t)t[i].off + t[i].len > v->data_len || !t[i].len)
-			fuzz_fail("a buffer of %u bytes at %u of pool %u", t[i].len, t[i].off, t[i].pool);
+		if (t[i].pool != v->index || (uint32_t)t[i].off + t[i].len > v->data_len ||
+		    !t[i].len)
+			fuzz_fail("a buffer of %u bytes at %u of pool %u", t[i].len, t[i].off,
+				  t[i].pool);
 		if (!baton_data(f->rig->worker, t[i]))
 			fuzz_fail("a token that is not good");
 		total += t[i].len;
@@ -134,8 +148,8 @@ check_sane(struct fuzz *f, const struct baton_token *t, unsigned segs)
 		const struct baton_side *s = baton_side(f->rig->worker, t[0]);
 
 		if (s->l2_len + s->l3_len + s->csum_offset + 2u > total)
-			fuzz_fail("a side record that points to %u + %u + %u, outside of %u bytes", s->l2_len, s->l3_len,
-				  s->csum_offset, total);
+			fuzz_fail("a side record that points to %u + %u + %u, outside of %u bytes",
+				  s->l2_len, s->l3_len, s->csum_offset, total);
 	}
 }
 
@@ -162,7 +176,8 @@ is_dry(const struct fuzz *f)
 }
 
 static void
-check_received(struct fuzz *f, unsigned queue, const struct baton_token *t, unsigned n, unsigned room)
+check_received(struct fuzz *f, unsigned queue, const struct baton_token *t, unsigned n,
+	       unsigned room)
 {
 	struct fuzz_queue *q = &f->q[queue];
 	struct baton_stats s;
@@ -181,11 +196,12 @@ check_received(struct fuzz *f, unsigned queue, const struct baton_token *t, unsi
 		return;
 	fuzz_skip_dropped(q);
 	if (q->expect.n)
-		fuzz_fail("queue %u: %u packets are ready, and a burst did not take them", queue, q->expect.n);
+		fuzz_fail("queue %u: %u packets are ready, and a burst did not take them", queue,
+			  q->expect.n);
 	baton_queue_stats(f->rig->queue[queue], &s);
 	if (s.rx_errors - q->errors != q->dropped)
-		fuzz_fail("queue %u: %u packets were bad, %u were counted", queue, (unsigned)q->dropped,
-			  (unsigned)(s.rx_errors - q->errors));
+		fuzz_fail("queue %u: %u packets were bad, %u were counted", queue,
+			  (unsigned)q->dropped, (unsigned)(s.rx_errors - q->errors));
 }
 
 static void
@@ -236,23 +252,28 @@ fuzz_app_peek(struct fuzz *f, unsigned queue, unsigned n)
 		const struct fuzz_packet *q;
 
 		if (p[i].segs < 1 || p[i].segs > f->rig->info.rx_max_segs || p[i].len < 14)
-			fuzz_fail("a packet of %u bytes in %u buffers was seen", p[i].len, p[i].segs);
+			fuzz_fail("a packet of %u bytes in %u buffers was seen", p[i].len,
+				  p[i].segs);
 		if (!fuzz_honest(f, queue))
 			continue;
 		while (at < end && e->packet[at % FUZZ_RING].drop)
 			at++;
 		if (at == end)
-			fuzz_fail("queue %u: a packet was seen that the device did not complete", queue);
+			fuzz_fail("queue %u: a packet was seen that the device did not complete",
+				  queue);
 		q = &e->packet[at++ % FUZZ_RING];
-		if (p[i].segs != q->segs || bytes[i][0] != q->seed || bytes[i][13] != fuzz_byte(q->seed, 13))
-			fuzz_fail("queue %u: a packet of %u buffers and bytes %#x was seen, the device wrote %u and %#x", queue, p[i].segs,
-				  bytes[i][0], q->segs, q->seed);
+		if (p[i].segs != q->segs || bytes[i][0] != q->seed ||
+		    bytes[i][13] != fuzz_byte(q->seed, 13))
+			fuzz_fail("queue %u: a packet of %u buffers and bytes %#x was seen, the "
+				  "device wrote %u and %#x",
+				  queue, p[i].segs, bytes[i][0], q->segs, q->seed);
 	}
 }
 
 /* ---- sending ---- */
 
-/* Bytes by which the device knows the packet again; 0x80 in the first: its checksum is to be filled in. */
+/* Bytes by which the device knows the packet again; 0x80 in the first: its checksum is to be filled
+ * in. */
 static void
 write_packet(struct fuzz *f, struct baton_token *t, unsigned segs, bool csum)
 {
@@ -348,7 +369,8 @@ static void
 transmit(struct fuzz *f, unsigned queue)
 {
 	static struct baton_token t[FUZZ_BURST];
-	unsigned packets = 1 + in_u8(&f->in) % 40, shape = in_u8(&f->in), len = in_u8(&f->in), how = in_u8(&f->in), n = 0;
+	unsigned packets = 1 + in_u8(&f->in) % 40, shape = in_u8(&f->in), len = in_u8(&f->in),
+		 how = in_u8(&f->in), n = 0;
 	unsigned segs = shape & 16 ? 1 + how % MAX_SEGS : 1;
 
 	if (len == 255)
@@ -384,9 +406,11 @@ clean(struct fuzz *f, unsigned queue, unsigned budget)
 		unsigned model = fuzz_with(f, queue), is = 0;
 
 		for (unsigned p = 0; p < FUZZ_POOLS; p++)
-			is += f->rig->port->driver->ops->held(f->rig->queue[queue], f->rig->pool[p]);
+			is += f->rig->port->driver->ops->held(f->rig->queue[queue],
+							      f->rig->pool[p]);
 		if (is != model)
-			fuzz_fail("queue %u has %u buffers of packets in flight, the device %u", queue, is, model);
+			fuzz_fail("queue %u has %u buffers of packets in flight, the device %u",
+				  queue, is, model);
 	}
 }
 
@@ -420,14 +444,16 @@ misuse(struct fuzz *f, unsigned how)
 	f->expected++;
 	if (how & 4) {
 		f->at = queue;
-		if (!fuzz_honest(f, queue) || (how & 1 && !(how & 2))) { /* too long is -EMSGSIZE first */
+		if (!fuzz_honest(f, queue) ||
+		    (how & 1 && !(how & 2))) { /* too long is -EMSGSIZE first */
 			f->expected--;
 			return;
 		}
 		t.flags = 0;
 		t.len = 1;
 		ret = baton_tx_burst(f->rig->queue[queue], &t, 1);
-		if (!ret || ret == -EMSGSIZE) /* a full ring says nothing of it; one of two descriptors has no room for a header */
+		if (!ret || ret == -EMSGSIZE) /* a full ring says nothing of it; one of two
+						 descriptors has no room for a header */
 			f->expected--;
 		check_dead(f, queue);
 		if (f->q[queue].dead && ret == -EIO) {
@@ -442,7 +468,8 @@ misuse(struct fuzz *f, unsigned how)
 			fuzz_fail("free of a token that is not ours: %d", ret);
 	}
 	if (f->reports != f->expected)
-		fuzz_fail("%u ownership violations were reported, %u were made", f->reports, f->expected);
+		fuzz_fail("%u ownership violations were reported, %u were made", f->reports,
+			  f->expected);
 }
 
 /* ---- steps ---- */
@@ -484,7 +511,8 @@ arm(struct fuzz *f, unsigned queue)
 	baton_queue_disarm(f->rig->queue[queue]);
 }
 
-/* How long a stop waits for packets that a device never sends; few steps of that kind make an input slow. */
+/* How long a stop waits for packets that a device never sends; few steps of that kind make an input
+ * slow. */
 static bool
 may_wait(struct fuzz *f)
 {
@@ -499,7 +527,9 @@ fuzz_app_step(struct fuzz *f, unsigned op)
 	switch (op % 12) {
 	case 0:
 	case 1:
-		receive(f, pair, f->rig->info.rx_max_segs + (arg >> 1) % (FUZZ_BURST - f->rig->info.rx_max_segs + 1));
+		receive(f, pair,
+			f->rig->info.rx_max_segs +
+				(arg >> 1) % (FUZZ_BURST - f->rig->info.rx_max_segs + 1));
 		break;
 	case 2:
 	case 3:
@@ -518,7 +548,8 @@ fuzz_app_step(struct fuzz *f, unsigned op)
 		if (arg & 2)
 			fuzz_app_queue_start(f, (arg >> 2) % FUZZ_QUEUES);
 		else
-			fuzz_app_queue_stop(f, (arg >> 2) % FUZZ_QUEUES, !(arg & 128) || !may_wait(f));
+			fuzz_app_queue_stop(f, (arg >> 2) % FUZZ_QUEUES,
+					    !(arg & 128) || !may_wait(f));
 		break;
 	case 8:
 		if ((arg & 15) == 1)

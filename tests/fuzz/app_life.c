@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The application starts and stops queues and the port, of a device that need not let go of them. */
+/* The application starts and stops queues and the port, of a device that need not let go of them.
+ */
 #include "fuzz.h"
 
 enum fuzz_kept
@@ -86,8 +87,10 @@ fuzz_app_port_stop(struct fuzz *f)
 	ret = baton_port_stop(f->rig->port);
 	kept = fuzz_app_settle(f);
 	/* It is said whenever something more went into quarantine. */
-	if (ret < 0 ? ret != -ETIMEDOUT || kept == FUZZ_LET_GO : kept != FUZZ_LET_GO && !had && fuzz_keeps(f) && !f->rig->bounced)
-		fuzz_fail("the port stops (%d), and the device %s", ret, kept == FUZZ_LET_GO ? "let go" : "did not let go");
+	if (ret < 0 ? ret != -ETIMEDOUT || kept == FUZZ_LET_GO
+		    : kept != FUZZ_LET_GO && !had && fuzz_keeps(f) && !f->rig->bounced)
+		fuzz_fail("the port stops (%d), and the device %s", ret,
+			  kept == FUZZ_LET_GO ? "let go" : "did not let go");
 	if (f->rig->port->started)
 		fuzz_fail("a port that was stopped runs");
 }
@@ -103,8 +106,10 @@ fuzz_app_port_reset(struct fuzz *f)
 	ret = baton_port_reset(f->rig->port);
 	if (ret < 0 && (ret != -ETIMEDOUT || !f->dev->refused(f)))
 		fuzz_fail("the port is not reset: %d", ret);
-	if (f->rig->port->info.state != (ret < 0 && was_removed ? BATON_PORT_REMOVED : BATON_PORT_STOPPED))
-		fuzz_fail("a port that was reset (%d) is in state %d", ret, f->rig->port->info.state);
+	if (f->rig->port->info.state !=
+	    (ret < 0 && was_removed ? BATON_PORT_REMOVED : BATON_PORT_STOPPED))
+		fuzz_fail("a port that was reset (%d) is in state %d", ret,
+			  f->rig->port->info.state);
 }
 
 void
@@ -120,7 +125,8 @@ fuzz_app_port_start(struct fuzz *f)
 	ret = baton_port_start(f->rig->port);
 	if (!ret)
 		return;
-	if (ret != -ENOBUFS && (ret != -ENODEV || f->rig->port->info.state != BATON_PORT_REMOVED) && !f->dev->refused(f))
+	if (ret != -ENOBUFS && (ret != -ENODEV || f->rig->port->info.state != BATON_PORT_REMOVED) &&
+	    !f->dev->refused(f))
 		fuzz_fail("the port does not start: %d", ret);
 	fuzz_app_settle(f);
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A driver under a hostile device, as one input says: its first bytes choose a rig (driver arguments, ring sizes, pools), the
- * others are steps, some the application's (app.c), some the device's (the device's own file). What both must see is kept in a
- * model here, which shares no code with the drivers. Everything runs on one thread, so an input does the same each time.
+ * A driver under a hostile device, as one input says: its first bytes choose a rig (driver
+ * arguments, ring sizes, pools), the others are steps, some the application's (app.c), some the
+ * device's (the device's own file). What both must see is kept in a model here, which shares no
+ * code with the drivers. Everything runs on one thread, so an input does the same each time.
  *
- * A queue is honest until the device lies there. While it is, what a burst returns is known exactly: which packets, in which buffers, with
- * which bytes. Where the device wrote what it liked the queue is wild: any packets, or a stop with a named error, but no
- * memory error, no buffer twice or lost, and nothing outside of what was posted.
+ * A queue is honest until the device lies there. While it is, what a burst returns is known
+ * exactly: which packets, in which buffers, with which bytes. Where the device wrote what it liked
+ * the queue is wild: any packets, or a stop with a named error, but no memory error, no buffer
+ * twice or lost, and nothing outside of what was posted.
  */
 #ifndef FUZZ_H
 #define FUZZ_H
@@ -26,10 +28,10 @@
 #define FUZZ_UNTRACED
 #endif
 
-#define FUZZ_HEAD   2u   /* bytes of an input that choose the rig */
+#define FUZZ_HEAD   2u /* bytes of an input that choose the rig */
 #define FUZZ_PAIRS  2u
 #define FUZZ_QUEUES (2 * FUZZ_PAIRS) /* RX queues, then TX queues */
-#define FUZZ_POOLS  2u   /* 0: RX and TX; 1: TX only, of another shape */
+#define FUZZ_POOLS  2u               /* 0: RX and TX; 1: TX only, of another shape */
 #define FUZZ_BUFS   2048u
 #define FUZZ_HELD   256u
 #define FUZZ_RING   256u /* the largest */
@@ -60,8 +62,8 @@ in_u32(struct fuzz_in *in)
 /* ---- rigs ---- */
 
 struct fuzz_config {
-	char args[192];  /* of baton_port_open() */
-	uint8_t simd;    /* enum simd_level, at most */
+	char args[192]; /* of baton_port_open() */
+	uint8_t simd;   /* enum simd_level, at most */
 	uint32_t offloads;
 	uint16_t mtu;
 	uint32_t rx_descs, tx_descs;
@@ -80,8 +82,9 @@ struct fuzz_free_list {
 struct fuzz_rig {
 	uint8_t head[FUZZ_HEAD];
 	struct fuzz_config config;
-	bool bounced;            /* packets are copied: whose buffer they come in is the pool's to say */
-	uint8_t *memory, *alias; /* the pools' buffers, twice: the device writes through the second */
+	bool bounced; /* packets are copied: whose buffer they come in is the pool's to say */
+	uint8_t *memory,
+		*alias; /* the pools' buffers, twice: the device writes through the second */
 	struct baton_ctx *ctx;
 	struct baton_worker *worker;
 	struct baton_pool *pool[FUZZ_POOLS];
@@ -153,12 +156,12 @@ struct fuzz {
 	bool have_stale;
 	bool restart; /* the device has state that only a new start of the port resets */
 	uint8_t seed;
-	unsigned at;             /* the queue whose burst runs */
-	unsigned slow;           /* steps that wait */
-	unsigned life;           /* steps that begin or end the device's */
-	unsigned reports;        /* of the violation handler */
+	unsigned at;      /* the queue whose burst runs */
+	unsigned slow;    /* steps that wait */
+	unsigned life;    /* steps that begin or end the device's */
+	unsigned reports; /* of the violation handler */
 	unsigned expected;
-	uint8_t *owner[FUZZ_POOLS]; /* by buffer: 0: nobody; 1 + queue; FUZZ_* */
+	uint8_t *owner[FUZZ_POOLS];      /* by buffer: 0: nobody; 1 + queue; FUZZ_* */
 	uint32_t kept_slots[FUZZ_KINDS]; /* in quarantine */
 	struct {
 		uint32_t countdown;
@@ -172,15 +175,17 @@ struct fuzz {
 struct fuzz_device {
 	const struct baton_driver *driver;
 	size_t state_size;
-	/* What an input's first bytes ask for. Bits without a meaning are cleared, so that the same is asked for by the same bytes. */
+	/* What an input's first bytes ask for. Bits without a meaning are cleared, so that the same
+	 * is asked for by the same bytes. */
 	void (*configure)(uint8_t head[FUZZ_HEAD], struct fuzz_config *c);
 	/* A new input: forget what was planned. */
 	void (*begin)(struct fuzz *f);
 	/* One step; any number is one. */
 	void (*step)(struct fuzz *f, unsigned op);
 	/*
-	 * The driver has called it to let go of everything. Return: what it said to that (enum fuzz_kept), once; *slots: those that went
-	 * with the rest. FUZZ_LET_GO also when it was not asked.
+	 * The driver has called it to let go of everything. Return: what it said to that (enum
+	 * fuzz_kept), once; *slots: those that went with the rest. FUZZ_LET_GO also when it was not
+	 * asked.
 	 */
 	enum fuzz_kept (*asked)(struct fuzz *f, uint32_t *slots);
 	/* It is about to refuse a start, or a reset; once. */
@@ -225,16 +230,18 @@ void fuzz_device_has(struct fuzz *f, unsigned queue, unsigned pool, uint32_t buf
 void fuzz_device_done(struct fuzz *f, unsigned queue, unsigned pool, uint32_t buf);
 
 /**
- * May the device write there on that queue's account? What it wrote to its own descriptors may lead it to what others have, and what
- * comes of that on direct memory no driver can help.
+ * May the device write there on that queue's account? What it wrote to its own descriptors may lead
+ * it to what others have, and what comes of that on direct memory no driver can help.
  */
 bool fuzz_may_write(const struct fuzz *f, unsigned queue, const uint8_t *alias);
 
 /** The device has completed a packet of an honest queue's. Its buffers are in @seg. */
-void fuzz_completed(struct fuzz *f, unsigned queue, const struct fuzz_packet *p, const struct fuzz_seg *seg);
+void fuzz_completed(struct fuzz *f, unsigned queue, const struct fuzz_packet *p,
+		    const struct fuzz_seg *seg);
 
 /**
- * The driver has emptied all rings: what the device did not let go of must be in quarantine, and what it did must not. @kept: what it said.
+ * The driver has emptied all rings: what the device did not let go of must be in quarantine, and
+ * what it did must not. @kept: what it said.
  */
 void fuzz_emptied(struct fuzz *f, enum fuzz_kept kept, uint32_t slots);
 
@@ -275,7 +282,8 @@ void fuzz_queue_new(struct fuzz *f, unsigned queue, bool running);
 void fuzz_took(struct fuzz *f, struct baton_token t);
 void fuzz_gave(struct fuzz *f, struct baton_token t, uint8_t to);
 
-/** Each buffer has one holder, and it is the one that the model has; the same as anybody can ask for it, which takes longer. */
+/** Each buffer has one holder, and it is the one that the model has; the same as anybody can ask
+ * for it, which takes longer. */
 void fuzz_check_sums(struct fuzz *f);
 void fuzz_check_holders(struct fuzz *f);
 
@@ -307,7 +315,8 @@ void fuzz_app_step(struct fuzz *f, unsigned op);
 /** Receive all there is, or complete all that was sent. */
 void fuzz_app_drain(struct fuzz *f, unsigned queue);
 void fuzz_app_peek(struct fuzz *f, unsigned queue, unsigned n);
-/** Whatever the driver has asked the device for was answered: the model follows. Return: what the device kept. */
+/** Whatever the driver has asked the device for was answered: the model follows. Return: what the
+ * device kept. */
 enum fuzz_kept fuzz_app_settle(struct fuzz *f);
 /** The device is there again, and its queues run. */
 void fuzz_app_back(struct fuzz *f);

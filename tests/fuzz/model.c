@@ -68,7 +68,8 @@ fuzz_device_has(struct fuzz *f, unsigned queue, unsigned pool, uint32_t buf)
 	if (!fuzz_known(f, queue))
 		return;
 	if (who != 0 && who != queue + 1 && !is_guess(f, who))
-		fuzz_fail("queue %u was given buffer %u of pool %u, which %u has", queue, buf, pool, who);
+		fuzz_fail("queue %u was given buffer %u of pool %u, which %u has", queue, buf, pool,
+			  who);
 	f->owner[pool][buf] = (uint8_t)(queue + 1);
 }
 
@@ -80,7 +81,8 @@ fuzz_device_done(struct fuzz *f, unsigned queue, unsigned pool, uint32_t buf)
 }
 
 void
-fuzz_completed(struct fuzz *f, unsigned queue, const struct fuzz_packet *p, const struct fuzz_seg *seg)
+fuzz_completed(struct fuzz *f, unsigned queue, const struct fuzz_packet *p,
+	       const struct fuzz_seg *seg)
 {
 	struct fuzz_expect *e = &f->q[queue].expect;
 
@@ -123,7 +125,8 @@ fuzz_must_stop(struct fuzz *f, unsigned queue, const char *lie, bool at_once)
 		return;
 	q->lied = true;
 	fuzz_app_free(f, FUZZ_HELD); /* there shall be buffers for all that comes before */
-	/* A burst may end before the lie, where it has no more room, or before it says what it met. */
+	/* A burst may end before the lie, where it has no more room, or before it says what it met.
+	 */
 	for (unsigned i = 0; i < FUZZ_RING && !q->dead && !(at_once && i); i++) {
 		fuzz_app_drain(f, queue);
 		fuzz_app_free(f, FUZZ_HELD);
@@ -133,7 +136,8 @@ fuzz_must_stop(struct fuzz *f, unsigned queue, const char *lie, bool at_once)
 	fuzz_app_drain(f, queue); /* it stays so */
 	fuzz_skip_dropped(q);
 	if (q->expect.n && !at_once)
-		fuzz_fail("queue %u: %u packets were good, and got lost for what came after them", queue, q->expect.n);
+		fuzz_fail("queue %u: %u packets were good, and got lost for what came after them",
+			  queue, q->expect.n);
 }
 
 unsigned FUZZ_UNTRACED
@@ -175,7 +179,8 @@ fuzz_took(struct fuzz *f, struct baton_token t)
 		fuzz_fail("a token of buffer %u of pool %u: there is none", t.buf, t.pool);
 	who = f->owner[t.pool][t.buf];
 	if (who && !is_guess(f, who))
-		fuzz_fail("buffer %u of pool %u came to the application, but %u has it", t.buf, t.pool, who);
+		fuzz_fail("buffer %u of pool %u came to the application, but %u has it", t.buf,
+			  t.pool, who);
 	f->owner[t.pool][t.buf] = FUZZ_APP;
 }
 
@@ -201,15 +206,22 @@ fuzz_emptied(struct fuzz *f, enum fuzz_kept kept, uint32_t slots)
 	for (unsigned p = 0; p < FUZZ_POOLS; p++)
 		for (uint32_t b = 0; b < f->rig->pool[p]->view.count; b++) {
 			uint8_t *who = &f->owner[p][b];
-			const bool is = quarantined(&f->rig->pool[p]->view, b), was = *who >= FUZZ_KEPT && *who < FUZZ_KEPT + FUZZ_KINDS;
+			const bool is = quarantined(&f->rig->pool[p]->view, b),
+				   was = *who >= FUZZ_KEPT && *who < FUZZ_KEPT + FUZZ_KINDS;
 			const bool with = *who && *who <= FUZZ_QUEUES && fuzz_known(f, *who - 1u);
 
 			if (is && !was && kept == FUZZ_LET_GO)
-				fuzz_fail("buffer %u of pool %u is in quarantine, though the device let go", b, p);
+				fuzz_fail("buffer %u of pool %u is in quarantine, though the "
+					  "device let go",
+					  b, p);
 			if (is && *who == FUZZ_APP)
-				fuzz_fail("buffer %u of pool %u is the application's, and in quarantine", b, p);
+				fuzz_fail("buffer %u of pool %u is the application's, and in "
+					  "quarantine",
+					  b, p);
 			if (!is && (was || (with && kept != FUZZ_LET_GO)))
-				fuzz_fail("buffer %u of pool %u is not in quarantine, and the device may write to it", b, p);
+				fuzz_fail("buffer %u of pool %u is not in quarantine, and the "
+					  "device may write to it",
+					  b, p);
 			if (is && !was)
 				*who = (uint8_t)(FUZZ_KEPT + kept);
 			else if (!is && with)
@@ -227,7 +239,9 @@ fuzz_home(struct fuzz *f, enum fuzz_kept kept)
 			if (f->owner[p][b] != FUZZ_KEPT + kept)
 				continue;
 			if (quarantined(&f->rig->pool[p]->view, b))
-				fuzz_fail("buffer %u of pool %u stays in quarantine, though the device let go", b, p);
+				fuzz_fail("buffer %u of pool %u stays in quarantine, though the "
+					  "device let go",
+					  b, p);
 			f->owner[p][b] = 0;
 		}
 	f->kept_slots[kept] = 0;
@@ -257,13 +271,16 @@ check_quarantine(const struct fuzz *f)
 		for (unsigned i = 0; i < n && i < 16; i++)
 			is += h[i].kind == BATON_HOLDER_QUARANTINE ? h[i].count : 0;
 		for (uint32_t b = 0; b < f->rig->pool[p]->view.count; b++)
-			model += f->owner[p][b] >= FUZZ_KEPT && f->owner[p][b] < FUZZ_KEPT + FUZZ_KINDS;
+			model += f->owner[p][b] >= FUZZ_KEPT &&
+				 f->owner[p][b] < FUZZ_KEPT + FUZZ_KINDS;
 		if (is != model)
-			fuzz_fail("%u buffers of pool %u are in quarantine, the device keeps %u", is, p, model);
+			fuzz_fail("%u buffers of pool %u are in quarantine, the device keeps %u",
+				  is, p, model);
 	}
 	baton_port_reach_summary(f->rig->port, &s);
 	if (s.quarantined_slots != f->kept_slots[FUZZ_TILL_RESET] + f->kept_slots[FUZZ_TILL_END])
-		fuzz_fail("%u slots are in quarantine, the device keeps %u + %u", s.quarantined_slots, f->kept_slots[FUZZ_TILL_RESET],
+		fuzz_fail("%u slots are in quarantine, the device keeps %u + %u",
+			  s.quarantined_slots, f->kept_slots[FUZZ_TILL_RESET],
 			  f->kept_slots[FUZZ_TILL_END]);
 }
 
@@ -288,19 +305,24 @@ fuzz_check_sums(struct fuzz *f)
 	for (unsigned p = 0; p < FUZZ_POOLS; p++) {
 		const struct baton_pool *pool = f->rig->pool[p];
 		const struct dma_cache *c = f->rig->worker->caches[pool->view.index];
-		unsigned cpu, kept, app = with_application(f, p, &cpu, &kept), sum = f->rig->free[p].n + (c ? c->n : 0) + cpu + kept;
+		unsigned cpu, kept, app = with_application(f, p, &cpu, &kept),
+				    sum = f->rig->free[p].n + (c ? c->n : 0) + cpu + kept;
 
 		for (unsigned i = 0; i < FUZZ_QUEUES; i++)
 			sum += f->rig->port->driver->ops->held(f->rig->queue[i], pool);
 		if (sum != pool->view.count)
-			fuzz_fail("pool %u has %u buffers, its holders %u", p, pool->view.count, sum);
+			fuzz_fail("pool %u has %u buffers, its holders %u", p, pool->view.count,
+				  sum);
 		if (cpu != app)
-			fuzz_fail("the application has %u buffers of pool %u, the owner table says %u", app, p, cpu);
+			fuzz_fail("the application has %u buffers of pool %u, the owner table says "
+				  "%u",
+				  app, p, cpu);
 	}
 	if (f->life)
 		check_quarantine(f);
 	if (f->reports != f->expected)
-		fuzz_fail("%u ownership violations were reported, %u were made", f->reports, f->expected);
+		fuzz_fail("%u ownership violations were reported, %u were made", f->reports,
+			  f->expected);
 }
 
 void
@@ -316,7 +338,8 @@ fuzz_check_holders(struct fuzz *f)
 			continue;
 		for (unsigned i = 0; i < n && i < 16; i++)
 			fprintf(stderr, "fuzz: pool %u: %s has %u\n", p, h[i].name, h[i].count);
-		fuzz_fail("pool %u has %u buffers, its holders %u", p, f->rig->pool[p]->view.count, sum);
+		fuzz_fail("pool %u has %u buffers, its holders %u", p, f->rig->pool[p]->view.count,
+			  sum);
 	}
 }
 
@@ -334,6 +357,7 @@ fuzz_check_home(struct fuzz *f)
 		memset(seen, 0, count);
 		for (uint32_t i = 0; i < l->n; i++)
 			if (l->idx[i] >= count || seen[l->idx[i]]++)
-				fuzz_fail("pool %u: buffer %u came home twice, or is none", p, l->idx[i]);
+				fuzz_fail("pool %u: buffer %u came home twice, or is none", p,
+					  l->idx[i]);
 	}
 }

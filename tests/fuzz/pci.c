@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A PCI device's registers as an input says, for virtio over PCI: configuration space, capabilities, common and device
- * configuration. The first bytes choose what the device is, then come changes of its configuration space; each read of a register
- * takes one more: 0: the truth, else what is read in its place. An input that is used up leaves an honest device, so nothing waits long.
+ * A PCI device's registers as an input says, for virtio over PCI: configuration space,
+ * capabilities, common and device configuration. The first bytes choose what the device is, then
+ * come changes of its configuration space; each read of a register takes one more: 0: the truth,
+ * else what is read in its place. An input that is used up leaves an honest device, so nothing
+ * waits long.
  *
- * Whatever it says, opening the port fails with a sentence and leaves nothing open, or what was accepted is in range; and when
- * the port is closed, all is as before.
+ * Whatever it says, opening the port fails with a sentence and leaves nothing open, or what was
+ * accepted is in range; and when the port is closed, all is as before.
  */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdio.h>
 
 #include <cmocka.h>
@@ -76,7 +78,8 @@ begin(void)
 	baton_pool_config_init(&p);
 	p.count = BUFS;
 	p.page_size = BATON_PAGE_4K;
-	if (baton_ctx_create(&c, &rig.ctx) < 0 || baton_worker_create(rig.ctx, &w, &rig.worker) < 0 ||
+	if (baton_ctx_create(&c, &rig.ctx) < 0 ||
+	    baton_worker_create(rig.ctx, &w, &rig.worker) < 0 ||
 	    baton_pool_create(rig.ctx, &p, &rig.pool) < 0)
 		fuzz_fail("no rig");
 	fake_pci_use(rig.fake, rig.ctx, true);
@@ -87,7 +90,8 @@ fuzz_rig_drop_all(void)
 {
 	if (!rig.fake)
 		return;
-	if (baton_worker_destroy(rig.worker) < 0 || baton_pool_destroy(rig.pool) < 0 || baton_ctx_destroy(rig.ctx) < 0)
+	if (baton_worker_destroy(rig.worker) < 0 || baton_pool_destroy(rig.pool) < 0 ||
+	    baton_ctx_destroy(rig.ctx) < 0)
 		fuzz_fail("something is left of the ports");
 	fake_pci_stop(rig.fake);
 	rig.fake = NULL;
@@ -101,7 +105,8 @@ shape(void)
 	const uint8_t what = in_u8(&rig.in), more = in_u8(&rig.in);
 
 	memcpy(f->config, rig.config, sizeof(rig.config));
-	f->features = FAKE_FEATURES | (what & 1 ? LIAR_F_MQ | LIAR_F_CTRL_VQ : 0) | (what & 2 ? F_MTU : 0) | (what & 4 ? FAKE_F_RING_RESET : 0);
+	f->features = FAKE_FEATURES | (what & 1 ? LIAR_F_MQ | LIAR_F_CTRL_VQ : 0) |
+		      (what & 2 ? F_MTU : 0) | (what & 4 ? FAKE_F_RING_RESET : 0);
 	f->mappable = what >> 3 & 1;
 	f->vectors = what >> 4 & 7;
 	f->has_err = what >> 7;
@@ -134,9 +139,11 @@ static void
 check_nothing_open(void)
 {
 	if (rig.fake->attached || rig.fake->mapped)
-		fuzz_fail("%u devices are open, and %u mappings", rig.fake->attached, rig.fake->mapped);
+		fuzz_fail("%u devices are open, and %u mappings", rig.fake->attached,
+			  rig.fake->mapped);
 	if (count(BATON_HOLDER_FREE) + count(BATON_HOLDER_CACHE) != BUFS)
-		fuzz_fail("%u buffers did not come home", BUFS - count(BATON_HOLDER_FREE) - count(BATON_HOLDER_CACHE));
+		fuzz_fail("%u buffers did not come home",
+			  BUFS - count(BATON_HOLDER_FREE) - count(BATON_HOLDER_CACHE));
 }
 
 static void
@@ -154,19 +161,26 @@ check_info(const struct baton_port *port)
 	baton_port_info(port, &i);
 	if (i.mac[0] & 1)
 		fuzz_fail("a MAC of a group: %02x", i.mac[0]);
-	if (i.max_mtu < BATON_MIN_MTU || i.max_mtu > BATON_MAX_MTU || i.mtu < BATON_MIN_MTU || i.mtu > i.max_mtu)
+	if (i.max_mtu < BATON_MIN_MTU || i.max_mtu > BATON_MAX_MTU || i.mtu < BATON_MIN_MTU ||
+	    i.mtu > i.max_mtu)
 		fuzz_fail("an MTU of %u, at most %u", i.mtu, i.max_mtu);
-	if (!i.max_rx_queues || i.max_rx_queues > BATON_MAX_QUEUES || !i.max_tx_queues || i.max_tx_queues > BATON_MAX_QUEUES)
+	if (!i.max_rx_queues || i.max_rx_queues > BATON_MAX_QUEUES || !i.max_tx_queues ||
+	    i.max_tx_queues > BATON_MAX_QUEUES)
 		fuzz_fail("%u and %u queues", i.max_rx_queues, i.max_tx_queues);
-	if (i.max_descs < 2 || i.max_descs > 32768 || i.max_descs & (i.max_descs - 1) || i.default_descs > i.max_descs)
+	if (i.max_descs < 2 || i.max_descs > 32768 || i.max_descs & (i.max_descs - 1) ||
+	    i.default_descs > i.max_descs)
 		fuzz_fail("%u descriptors of at most %u", i.default_descs, i.max_descs);
 }
 
 static int
 start(struct baton_port *port)
 {
-	struct baton_port_config c = { .size = sizeof(c), .rx_queues = 1, .tx_queues = 1, .stop_timeout_ms = 1 };
-	struct baton_queue_config q = { .size = sizeof(q), .worker = rig.worker, .pool = rig.pool, .descs = 64 };
+	struct baton_port_config c = {
+		.size = sizeof(c), .rx_queues = 1, .tx_queues = 1, .stop_timeout_ms = 1
+	};
+	struct baton_queue_config q = {
+		.size = sizeof(q), .worker = rig.worker, .pool = rig.pool, .descs = 64
+	};
 	struct baton_port_info i;
 	struct baton_queue *rx, *tx;
 	int ret = baton_port_configure(port, &c);
@@ -187,7 +201,9 @@ static void
 run(struct baton_port *port)
 {
 	for (unsigned n = in_u8(&rig.in) % 4; n && rig.in.p < rig.in.end; n--) {
-		const int fd = rig.fake->change_vector < FAKE_VECTORS ? rig.fake->irq[rig.fake->change_vector] : -1;
+		const int fd = rig.fake->change_vector < FAKE_VECTORS
+				       ? rig.fake->irq[rig.fake->change_vector]
+				       : -1;
 
 		if (fd >= 0)
 			fake_pci_signal(fd);
@@ -218,11 +234,13 @@ fuzz_run(const uint8_t *data, size_t size)
 	check_said(ret);
 	if (!ret)
 		run(port);
-	rig.in.p = rig.in.end; /* honest from now on, also where the input has changed it for good */
+	rig.in.p =
+		rig.in.end; /* honest from now on, also where the input has changed it for good */
 	memcpy(rig.fake->config, rig.config, sizeof(rig.config));
 	rig.fake->bar_size = FAKE_BAR_SIZE;
 	check_said(baton_port_stop(port));
-	if (count(BATON_HOLDER_QUARANTINE)) /* honest, it may offer less than before, and not be had; but it is reset */
+	if (count(BATON_HOLDER_QUARANTINE)) /* honest, it may offer less than before, and not be
+					       had; but it is reset */
 		check_said(baton_port_reset(port));
 	ret = baton_port_close(port);
 	if (ret < 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Inputs again, without libFuzzer, so that any compiler's build can: each FILE is one, or, named NAME.pack, many, each behind
- * its length in four bytes, little-endian.
+ * Inputs again, without libFuzzer, so that any compiler's build can: each FILE is one, or, named
+ * NAME.pack, many, each behind its length in four bytes, little-endian.
  *
  * usage: replay FILE...
  */
@@ -49,7 +49,8 @@ run_pack(const char *path, const uint8_t *data, size_t size)
 	size_t at = 0;
 
 	while (at + 4 <= size) {
-		const size_t len = data[at] | data[at + 1] << 8 | data[at + 2] << 16 | (size_t)data[at + 3] << 24;
+		const size_t len = data[at] | data[at + 1] << 8 | data[at + 2] << 16 |
+				   (size_t)data[at + 3] << 24;
 
 		at += 4;
 		if (len > size - at) {

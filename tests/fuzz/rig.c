@@ -6,7 +6,7 @@
 
 #include "fuzz.h"
 
-#define RIGS      4096 /* as many as there are values of the first bytes */
+#define RIGS      4096       /* as many as there are values of the first bytes */
 #define RIG_BYTES (8u << 20) /* of buffers; only what is touched takes memory */
 
 static struct fuzz_rig *rigs[RIGS];
@@ -106,9 +106,11 @@ make_pools(struct fuzz_rig *r)
 		c.count = r->config.pool[i].count;
 		c.data_len = r->config.pool[i].data_len;
 		c.headroom = r->config.pool[i].headroom;
-		c.stride = (c.data_len + 127) / 64 * 64; /* a cache line or more between two: what runs over is seen */
+		c.stride = (c.data_len + 127) / 64 *
+			   64; /* a cache line or more between two: what runs over is seen */
 		c.base = r->memory + at;
-		c.bytes = ((size_t)c.count * c.stride + 4095) / 4096 * 4096; /* whole pages can be mapped */
+		c.bytes = ((size_t)c.count * c.stride + 4095) / 4096 *
+			  4096; /* whole pages can be mapped */
 		c.fd = -1;
 		c.backing = &backing;
 		if (c.count > FUZZ_BUFS || at + c.bytes > RIG_BYTES)
@@ -121,14 +123,19 @@ make_pools(struct fuzz_rig *r)
 	}
 }
 
-/* A pool whose buffers may be too small is refused, or not; either way the queue can be set up anew. */
+/* A pool whose buffers may be too small is refused, or not; either way the queue can be set up
+ * anew. */
 static void
 try_small_pool(struct fuzz_rig *r)
 {
-	const struct baton_queue_config q = { .size = sizeof(q), .descs = r->config.rx_descs, .worker = r->worker, .pool = r->pool[1] };
+	const struct baton_queue_config q = { .size = sizeof(q),
+					      .descs = r->config.rx_descs,
+					      .worker = r->worker,
+					      .pool = r->pool[1] };
 	struct baton_queue *out;
 
-	if (baton_rxq_setup(r->port, 0, &q, &out) < 0 && !strstr(baton_last_error(), "larger data room"))
+	if (baton_rxq_setup(r->port, 0, &q, &out) < 0 && !strstr(baton_last_error(), "larger data "
+										     "room"))
 		fuzz_fail("a queue for small buffers");
 }
 
@@ -136,15 +143,22 @@ static void
 make_port(struct fuzz_rig *r)
 {
 	const struct fuzz_config *f = &r->config;
-	struct baton_port_config c = { .size = sizeof(c), .rx_queues = FUZZ_PAIRS, .tx_queues = FUZZ_PAIRS, .mtu = f->mtu,
-				       .stop_timeout_ms = 1, .offloads = f->offloads };
+	struct baton_port_config c = { .size = sizeof(c),
+				       .rx_queues = FUZZ_PAIRS,
+				       .tx_queues = FUZZ_PAIRS,
+				       .mtu = f->mtu,
+				       .stop_timeout_ms = 1,
+				       .offloads = f->offloads };
 
 	must(baton_port_open(r->ctx, f->args, &r->port), f->args);
 	must(baton_port_configure(r->port, &c), "configure");
 	try_small_pool(r);
 	must(baton_port_configure(r->port, &c), "configure");
 	for (uint16_t i = 0; i < FUZZ_PAIRS; i++) {
-		struct baton_queue_config q = { .size = sizeof(q), .descs = f->rx_descs, .worker = r->worker, .pool = r->pool[0] };
+		struct baton_queue_config q = { .size = sizeof(q),
+						.descs = f->rx_descs,
+						.worker = r->worker,
+						.pool = r->pool[0] };
 
 		must(baton_rxq_setup(r->port, i, &q, &r->queue[i]), "rxq");
 		q.pool = NULL;
@@ -155,9 +169,12 @@ make_port(struct fuzz_rig *r)
 }
 
 static struct fuzz_rig *
-make_rig(const struct fuzz_device *dev, const uint8_t head[FUZZ_HEAD], const struct fuzz_config *config)
+make_rig(const struct fuzz_device *dev, const uint8_t head[FUZZ_HEAD],
+	 const struct fuzz_config *config)
 {
-	const struct baton_ctx_config c = { .size = sizeof(c), .log = log_nothing, .on_violation = count_report };
+	const struct baton_ctx_config c = { .size = sizeof(c),
+					    .log = log_nothing,
+					    .on_violation = count_report };
 	const struct baton_worker_config w = { .size = sizeof(w), .cache_size = 32 };
 	struct fuzz_rig *r = calloc(1, sizeof(*r));
 

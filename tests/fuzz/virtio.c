@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The rings of the fuzzer's virtio-net device, from its own side: what an honest one does, and what the driver was given. */
+/* The rings of the fuzzer's virtio-net device, from its own side: what an honest one does, and what
+ * the driver was given. */
 #include "virtio.h"
 
 #include "base/simd.h"
@@ -12,31 +13,37 @@ at_least(unsigned n, unsigned least)
 	return n < least ? least : n;
 }
 
-/* Addresses for half of the slots, so that the queues share them; for all where half is not enough for a packet. */
+/* Addresses for half of the slots, so that the queues share them; for all where half is not enough
+ * for a packet. */
 static void
 add_window(struct fuzz_config *c, uint32_t room, bool many_segs)
 {
-	const uint64_t rings = FUZZ_PAIRS * 32 * (c->rx_descs + c->tx_descs) + 4096, slack = 65536, start = 1 << 20;
+	const uint64_t rings = FUZZ_PAIRS * 32 * (c->rx_descs + c->tx_descs) + 4096, slack = 65536,
+		       start = 1 << 20;
 	uint64_t slots = FUZZ_PAIRS * (c->rx_descs * (room + 192) + c->tx_descs * 2304);
 	const size_t len = strlen(c->args);
 
 	if (!many_segs && c->rx_descs >= 32 && c->tx_descs >= 16)
 		slots /= 2;
-	snprintf(c->args + len, sizeof(c->args) - len, ",window=%#llx-%#llx", (unsigned long long)start,
+	snprintf(c->args + len, sizeof(c->args) - len, ",window=%#llx-%#llx",
+		 (unsigned long long)start,
 		 (unsigned long long)(start + (rings + slots + slack) / 4096 * 4096 - 1));
 }
 
 /*
- * {features:3, simd:2, roomy:1, reach:2}, {rings:3, spare:1}. The rings decide on the headroom as well. What is not roomy has data
- * rooms so small that packets take many buffers. What is spare has buffers for RX rings anew while those of before are in quarantine.
+ * {features:3, simd:2, roomy:1, reach:2}, {rings:3, spare:1}. The rings decide on the headroom as
+ * well. What is not roomy has data rooms so small that packets take many buffers. What is spare has
+ * buffers for RX rings anew while those of before are in quarantine.
  */
 static void
 configure(uint8_t head[FUZZ_HEAD], struct fuzz_config *c)
 {
 	static const struct {
 		uint16_t rx, tx, headroom;
-	} rings[] = { { 2, 2, 64 }, { 4, 8, HDR_LEN }, { 8, 4, HDR_LEN + 1 }, { 16, 16, 77 }, { 32, 32, HDR_LEN }, { 64, 64, 64 }, { 128, 32, HDR_LEN + 1 },
-		      { 256, 256, 77 } };
+	} rings[] = {
+		{ 2, 2, 64 },        { 4, 8, HDR_LEN }, { 8, 4, HDR_LEN + 1 },    { 16, 16, 77 },
+		{ 32, 32, HDR_LEN }, { 64, 64, 64 },    { 128, 32, HDR_LEN + 1 }, { 256, 256, 77 }
+	};
 	const bool bounced = head[0] >> 7;
 	const bool mrg = head[0] & VIRTIO_HEAD_MRG, roomy = head[0] & VIRTIO_HEAD_ROOMY;
 	const uint16_t headroom = rings[head[1] & 7].headroom;
@@ -46,14 +53,19 @@ configure(uint8_t head[FUZZ_HEAD], struct fuzz_config *c)
 	head[1] &= bounced ? 7 : 15;
 	c->simd = head[0] >> 3 & 3;
 	c->rx_descs = rings[head[1] & 7].rx;
-	c->tx_descs = at_least(rings[head[1] & 7].tx, bounced ? 8 : 2); /* its longest packet takes five slots */
+	c->tx_descs = at_least(rings[head[1] & 7].tx,
+			       bounced ? 8 : 2); /* its longest packet takes five slots */
 	c->mtu = !roomy ? 68 : bounced && mrg ? BATON_MAX_MTU : 1500;
-	c->offloads = head[0] & VIRTIO_HEAD_CSUM ? BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_TX_CSUM : 0;
-	snprintf(c->args, sizeof(c->args), "net_fuzz0,mac=02:00:00:00:00:01,queues=%u,mrg_rxbuf=%u,in_order=%u,csum=%u%s", FUZZ_PAIRS, mrg,
-		 !!(head[0] & VIRTIO_HEAD_IN_ORDER), !!c->offloads, bounced ? ",bounce=always" : "");
+	c->offloads =
+		head[0] & VIRTIO_HEAD_CSUM ? BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_TX_CSUM : 0;
+	snprintf(c->args, sizeof(c->args),
+		 "net_fuzz0,mac=02:00:00:00:00:01,queues=%u,mrg_rxbuf=%u,in_order=%u,csum=%u%s",
+		 FUZZ_PAIRS, mrg, !!(head[0] & VIRTIO_HEAD_IN_ORDER), !!c->offloads,
+		 bounced ? ",bounce=always" : "");
 	segs = c->rx_descs < 64 ? c->rx_descs : 64;
 	if (mrg)
-		room = at_least((HDR_LEN + BATON_MAX_MTU + 18 + segs - 1) / segs, roomy ? bounced ? 2048 : 600 : 0);
+		room = at_least((HDR_LEN + BATON_MAX_MTU + 18 + segs - 1) / segs,
+				roomy ? bounced ? 2048 : 600 : 0);
 	else
 		room = HDR_LEN + 18u + c->mtu;
 	if (head[0] >> 6 == 2)
@@ -99,8 +111,10 @@ note(struct fuzz *f, unsigned queue, uint16_t id)
 
 		if (!fuzz_known(f, queue))
 			return;
-		if (!p || !d.len || i == r->size || !!(d.flags & WIRE_DESC_WRITE) != (queue < FUZZ_PAIRS))
-			fuzz_fail("queue %u: descriptor %u: %u bytes at %#llx, flags %#x", queue, id, d.len, (unsigned long long)d.addr, d.flags);
+		if (!p || !d.len || i == r->size ||
+		    !!(d.flags & WIRE_DESC_WRITE) != (queue < FUZZ_PAIRS))
+			fuzz_fail("queue %u: descriptor %u: %u bytes at %#llx, flags %#x", queue,
+				  id, d.len, (unsigned long long)d.addr, d.flags);
 		if (fuzz_find(f, f->rig->memory + (p - f->rig->alias), &pool, &buf, &off))
 			fuzz_device_has(f, queue, pool, buf);
 		if (!(d.flags & WIRE_DESC_NEXT))
@@ -117,7 +131,9 @@ vdev_scan(struct fuzz *f, unsigned queue)
 
 	if ((uint16_t)(idx - r->seen) > r->size - r->n) {
 		if (fuzz_honest(f, queue))
-			fuzz_fail("queue %u: the driver made %u more available, with %u of %u there", queue, (uint16_t)(idx - r->seen), r->n, r->size);
+			fuzz_fail("queue %u: the driver made %u more available, with %u of %u "
+				  "there",
+				  queue, (uint16_t)(idx - r->seen), r->n, r->size);
 		r->seen = idx;
 		return;
 	}
@@ -125,7 +141,9 @@ vdev_scan(struct fuzz *f, unsigned queue)
 		const uint16_t id = r->avail->ring[r->seen % r->size];
 
 		if (fuzz_honest(f, queue) && (id >= r->size || has(r, id)))
-			fuzz_fail("queue %u: the driver makes descriptor %u available, which is not its own", queue, id);
+			fuzz_fail("queue %u: the driver makes descriptor %u available, which is "
+				  "not its own",
+				  queue, id);
 		r->id[(r->first + r->n++) % FUZZ_RING] = id % r->size;
 		note(f, queue, id % r->size);
 	}
@@ -165,7 +183,8 @@ vdev_publish(struct vdev_ring *r)
 
 /* Bytes of a packet, from its @from-th on, @at bytes into a descriptor's buffer. */
 void FUZZ_UNTRACED
-vdev_write(struct fuzz *f, unsigned queue, uint16_t id, uint32_t at, uint8_t seed, uint32_t from, uint32_t n)
+vdev_write(struct fuzz *f, unsigned queue, uint16_t id, uint32_t at, uint8_t seed, uint32_t from,
+	   uint32_t n)
 {
 	const struct wire_desc d = vdev.ring[queue].desc[id];
 	uint8_t *p = vdev_at(f, d.addr + at, n);
@@ -189,7 +208,8 @@ static struct fuzz_seg
 seg_of(struct fuzz *f, unsigned queue, uint16_t id, uint32_t len, bool first)
 {
 	const struct baton_pool_view *v = &f->rig->pool[0]->view;
-	struct fuzz_seg s = { .off = (uint16_t)(v->headroom - (first ? 0 : HDR_LEN)), .len = (uint16_t)(first ? len - HDR_LEN : len) };
+	struct fuzz_seg s = { .off = (uint16_t)(v->headroom - (first ? 0 : HDR_LEN)),
+			      .len = (uint16_t)(first ? len - HDR_LEN : len) };
 	const uint8_t *p = vdev_at(f, vdev.ring[queue].desc[id].addr, 1);
 	unsigned pool;
 	uint32_t off;
@@ -234,7 +254,8 @@ say(struct fuzz *f, unsigned how, uint32_t total, struct wire_net_header *h, str
 	case 6:
 		h->flags = 1;
 		h->csum_start = ETH_LEN;
-		h->csum_offset = how / 8 ? (uint16_t)(UINT16_MAX - how / 8) : (uint16_t)(total - ETH_LEN - 1);
+		h->csum_offset = how / 8 ? (uint16_t)(UINT16_MAX - how / 8)
+					 : (uint16_t)(total - ETH_LEN - 1);
 		p->drop = csum;
 		break;
 	case 7:
@@ -249,7 +270,8 @@ say(struct fuzz *f, unsigned how, uint32_t total, struct wire_net_header *h, str
 	p->csum_offset = h->csum_offset;
 }
 
-/* One packet of @segs buffers, the first of them the @k-th of those given, with @len bytes in the last. */
+/* One packet of @segs buffers, the first of them the @k-th of those given, with @len bytes in the
+ * last. */
 static void
 packet(struct fuzz *f, unsigned queue, unsigned segs, unsigned k, uint32_t len, unsigned how)
 {
@@ -262,7 +284,8 @@ packet(struct fuzz *f, unsigned queue, unsigned segs, unsigned k, uint32_t len, 
 
 	for (unsigned i = 0; i < segs; i++) {
 		const uint16_t id = ids[i] = vdev_pick(r, k < r->n ? k : 0);
-		uint32_t room = r->desc[id].len, n = i + 1 < segs ? room - (how & 64 ? i % 3 : 0) : len;
+		uint32_t room = r->desc[id].len,
+			 n = i + 1 < segs ? room - (how & 64 ? i % 3 : 0) : len;
 
 		if (how & 128 && !i && segs > 1)
 			n = HDR_LEN;
@@ -291,11 +314,13 @@ batch(struct fuzz *f, unsigned queue, unsigned n, uint32_t len)
 	for (unsigned i = 0; i < n; i++) {
 		packet(f, queue, 1, 0, i + 1 < n ? UINT16_MAX : len, 0);
 		if (i)
-			r->used->ring[(uint16_t)(at + i) % r->size] = (struct wire_used_elem){ f->seed, len }; /* not to be read */
+			r->used->ring[(uint16_t)(at + i) % r->size] =
+				(struct wire_used_elem){ f->seed, len }; /* not to be read */
 	}
 	if (len > r->desc[r->last].len)
 		len = r->desc[r->last].len;
-	r->used->ring[at % r->size] = (struct wire_used_elem){ r->last, len < HDR_LEN ? HDR_LEN : len };
+	r->used->ring[at % r->size] =
+		(struct wire_used_elem){ r->last, len < HDR_LEN ? HDR_LEN : len };
 }
 
 static void
@@ -303,7 +328,8 @@ receive(struct fuzz *f, unsigned queue)
 {
 	struct vdev_ring *r = &vdev.ring[queue];
 	const unsigned a = in_u8(&f->in), how = in_u8(&f->in);
-	const bool in_order = f->rig->head[0] & VIRTIO_HEAD_IN_ORDER, mrg = f->rig->head[0] & VIRTIO_HEAD_MRG;
+	const bool in_order = f->rig->head[0] & VIRTIO_HEAD_IN_ORDER,
+		   mrg = f->rig->head[0] & VIRTIO_HEAD_MRG;
 	unsigned n = 1 + (a & 31), segs = 1, len = HDR_LEN + in_u8(&f->in);
 
 	if (!r->on)
@@ -343,16 +369,19 @@ check_packet(struct fuzz *f, unsigned queue, uint16_t id)
 		if (!fuzz_honest(f, queue))
 			return;
 		if (!p)
-			fuzz_fail("queue %u: descriptor %u: %u bytes at %#llx", queue, id, d.len, (unsigned long long)d.addr);
+			fuzz_fail("queue %u: descriptor %u: %u bytes at %#llx", queue, id, d.len,
+				  (unsigned long long)d.addr);
 		if (!i && d.len < HDR_LEN)
 			fuzz_fail("queue %u: a header of %u bytes", queue, d.len);
 		if (!i && (p[0] & ~1 || p[1] || (p[0] && !f->rig->config.offloads)))
-			fuzz_fail("queue %u: a header with flags %#x, gso_type %#x", queue, p[0], p[1]);
+			fuzz_fail("queue %u: a header with flags %#x, gso_type %#x", queue, p[0],
+				  p[1]);
 		for (uint32_t k = skip; k < d.len; k++, at++) {
 			seed = at ? seed : p[k];
 			if (!(seed & 0x80) && p[k] != fuzz_byte(seed, at))
-				fuzz_fail("queue %u: byte %u of a packet is %#x, the application wrote %#x", queue, at, p[k],
-					  fuzz_byte(seed, at));
+				fuzz_fail("queue %u: byte %u of a packet is %#x, the application "
+					  "wrote %#x",
+					  queue, at, p[k], fuzz_byte(seed, at));
 		}
 		skip = 0;
 		if (!(d.flags & WIRE_DESC_NEXT))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A virtio-net device for the fuzzer: the transport that connects it (virtio_transport.c), its rings, its truths and its lies (virtio.c). */
+/* A virtio-net device for the fuzzer: the transport that connects it (virtio_transport.c), its
+ * rings, its truths and its lies (virtio.c). */
 #ifndef FUZZ_VIRTIO_H
 #define FUZZ_VIRTIO_H
 
@@ -74,7 +75,8 @@ void vdev_put(struct vdev_ring *r, uint32_t id, uint32_t len);
 void vdev_publish(struct vdev_ring *r);
 
 /** Bytes of a packet, from its @from-th on, @at bytes into a descriptor's buffer; its header. */
-void vdev_write(struct fuzz *f, unsigned queue, uint16_t id, uint32_t at, uint8_t seed, uint32_t from, uint32_t n);
+void vdev_write(struct fuzz *f, unsigned queue, uint16_t id, uint32_t at, uint8_t seed,
+		uint32_t from, uint32_t n);
 void vdev_header(struct fuzz *f, unsigned queue, uint16_t id, const struct wire_net_header *h);
 
 /** The buffers of a packet that was sent are the driver's again. */
@@ -90,7 +92,8 @@ void vdev_command(struct fuzz *f);
 
 /* ---- virtio_life.c ---- */
 
-/** A step of the device's life: it goes, comes, refuses, and writes to what it did not let go of. */
+/** A step of the device's life: it goes, comes, refuses, and writes to what it did not let go of.
+ */
 void vdev_live(struct fuzz *f, unsigned kind);
 
 /** Of struct fuzz_device. */

@@ -10,7 +10,8 @@ in_order(const struct fuzz *f)
 
 /* ---- lies that must be noticed ---- */
 
-/* Completions that are well but for one thing. The queue is read to its end first, where what the driver knows decides. */
+/* Completions that are well but for one thing. The queue is read to its end first, where what the
+ * driver knows decides. */
 void
 vdev_settle(struct fuzz *f, unsigned queue)
 {
@@ -64,7 +65,8 @@ lie_in_packet(struct fuzz *f, unsigned queue, unsigned how, uint32_t value)
 	if (how >= 4 && !(f->rig->head[0] & VIRTIO_HEAD_MRG))
 		return;
 	vdev_scan(f, queue);
-	if (how >= 6) /* one completion is published: the others are not there, however many are allowed */
+	if (how >=
+	    6) /* one completion is published: the others are not there, however many are allowed */
 		vdev_settle(f, queue);
 	if (!r->n || !fuzz_honest(f, queue))
 		return;
@@ -85,7 +87,9 @@ lie_in_packet(struct fuzz *f, unsigned queue, unsigned how, uint32_t value)
 		len = UINT32_MAX - value % 64;
 		break;
 	default:
-		h.num_buffers = (uint16_t)(how == 4 ? 0 : how == 5 ? f->rig->info.rx_max_segs + 1 + value % 1000 : 2 + value % 200);
+		h.num_buffers = (uint16_t)(how == 4   ? 0
+					   : how == 5 ? f->rig->info.rx_max_segs + 1 + value % 1000
+						      : 2 + value % 200);
 		what = "number of buffers";
 		break;
 	}
@@ -194,7 +198,8 @@ write_anywhere(struct fuzz *f, unsigned queue, unsigned where, uint32_t value)
 		r->used->flags = (uint16_t)value;
 		break;
 	case 5:
-		r->desc[slot] = (struct wire_desc){ value, value, (uint16_t)value, (uint16_t)value };
+		r->desc[slot] =
+			(struct wire_desc){ value, value, (uint16_t)value, (uint16_t)value };
 		break;
 	case 6:
 		r->avail->ring[slot] = (uint16_t)value;
@@ -213,8 +218,8 @@ write_anywhere(struct fuzz *f, unsigned queue, unsigned where, uint32_t value)
 }
 
 /*
- * Steps that are not honest: 0: keys, 1: packets, 2: the index, or the middle of a packet, 3: anything anywhere, now or
- * at one of the next reads.
+ * Steps that are not honest: 0: keys, 1: packets, 2: the index, or the middle of a packet, 3:
+ * anything anywhere, now or at one of the next reads.
  */
 void
 vdev_lie(struct fuzz *f, unsigned kind, unsigned pair)
@@ -311,7 +316,16 @@ vdev_at_read(struct fuzz *f, enum hostile_when when, const void *p, size_t size)
 
 /* ---- the control queue ---- */
 
-enum { ANSWER_YES, ANSWER_NO, ANSWER_ACK, ANSWER_ID, ANSWER_LEN, ANSWER_TWO, ANSWER_NEVER, ANSWERS };
+enum {
+	ANSWER_YES,
+	ANSWER_NO,
+	ANSWER_ACK,
+	ANSWER_ID,
+	ANSWER_LEN,
+	ANSWER_TWO,
+	ANSWER_NEVER,
+	ANSWERS
+};
 
 /* A command is there: say what was planned. */
 static void
@@ -370,7 +384,8 @@ vdev_command(struct fuzz *f)
 		break;
 	}
 	if (vdev.dead ? ret != -ENOTSUP : (ret == 0) != (how % ANSWERS == ANSWER_YES))
-		fuzz_fail("command %u was answered with %u/%u: %d", which % 5, how % ANSWERS, how / ANSWERS, ret);
+		fuzz_fail("command %u was answered with %u/%u: %d", which % 5, how % ANSWERS,
+			  how / ANSWERS, ret);
 	if (how % ANSWERS > ANSWER_ACK)
 		vdev.dead = true;
 }

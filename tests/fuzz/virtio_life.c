@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * How the fuzzer's virtio-net device goes and comes: lost, back, gone for good; and what it does with what it does not let go
- * of. Also packets whose parts come later than promised, or never.
+ * How the fuzzer's virtio-net device goes and comes: lost, back, gone for good; and what it does
+ * with what it does not let go of. Also packets whose parts come later than promised, or never.
  */
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "virtio/virtio.h"
 #include "virtio.h"
+#include "virtio/virtio.h"
 
 #define STEPS 6u /* of an input's that make the driver begin anew: they are slow */
 
@@ -147,7 +147,8 @@ vdev_obey_all(struct fuzz *f)
 
 /* ---- away ---- */
 
-/* The workers are out at once, since this thread is all of them; but not before a call of baton_ctx_poll(). */
+/* The workers are out at once, since this thread is all of them; but not before a call of
+ * baton_ctx_poll(). */
 static void
 look(struct fuzz *f, int ms)
 {
@@ -210,7 +211,10 @@ spoil(struct fuzz *f, uint8_t value)
 	for (unsigned p = 0; p < FUZZ_POOLS; p++)
 		for (uint32_t b = 0; b < f->rig->pool[p]->view.count; b++)
 			if (f->owner[p][b] >= FUZZ_KEPT && f->owner[p][b] < FUZZ_KEPT + FUZZ_KINDS)
-				memset(fuzz_room(f, p, b), value, f->rig->pool[p]->view.data_len < 128 ? f->rig->pool[p]->view.data_len : 128);
+				memset(fuzz_room(f, p, b), value,
+				       f->rig->pool[p]->view.data_len < 128
+					       ? f->rig->pool[p]->view.data_len
+					       : 128);
 	for (unsigned i = 0; i < vdev.n_old; i++)
 		for (size_t at = 0; at + 64 <= vdev.old[i].bytes; at += 256)
 			memset(vdev.old[i].base + at, value, 64);
@@ -218,7 +222,8 @@ spoil(struct fuzz *f, uint8_t value)
 
 /* ---- packets that come in parts ---- */
 
-/* A packet of @segs buffers is promised, and @now of them are there: the driver does not wait for the others, nor believe them later. */
+/* A packet of @segs buffers is promised, and @now of them are there: the driver does not wait for
+ * the others, nor believe them later. */
 static void
 promise(struct fuzz *f, unsigned queue, unsigned how, unsigned cut)
 {

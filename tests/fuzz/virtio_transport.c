@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The virtio driver's transport to a device in its own process: no sockets, no threads; and what of the driver's the device is told. */
-#include "virtio/virtio.h"
+/* The virtio driver's transport to a device in its own process: no sockets, no threads; and what of
+ * the driver's the device is told. */
 #include "virtio.h"
+#include "virtio/virtio.h"
 
-/* Device addresses are not addresses of the process, so that what mixes them up is found. All mappings lie far above this. */
+/* Device addresses are not addresses of the process, so that what mixes them up is found. All
+ * mappings lie far above this. */
 #define IOVA_BASE 0x10000000000ull
 
 static int
@@ -27,8 +29,9 @@ t_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 	ret = baton_ioas_create(vd->port.ctx, &space, &vd->port.reach.ioas);
 	if (ret < 0)
 		return ret;
-	vd->offered = VIRTIO_F_VERSION_1 | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_F_IN_ORDER | VIRTIO_NET_F_MQ | VIRTIO_NET_F_CTRL_VQ |
-		      VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_CTRL_VLAN | VIRTIO_NET_F_CTRL_MAC_ADDR;
+	vd->offered = VIRTIO_F_VERSION_1 | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_F_IN_ORDER |
+		      VIRTIO_NET_F_MQ | VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_CTRL_RX |
+		      VIRTIO_NET_F_CTRL_VLAN | VIRTIO_NET_F_CTRL_MAC_ADDR;
 	if (csum)
 		vd->offered |= VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM;
 	vd->max_pairs = FUZZ_PAIRS;
@@ -46,7 +49,8 @@ t_close(struct virtio_dev *vd)
 	vd->port.reach.ioas = NULL;
 }
 
-/* A device that did not confirm a stop is reset before rings are filled: what it has from before may be what they need. */
+/* A device that did not confirm a stop is reset before rings are filled: what it has from before
+ * may be what they need. */
 static int
 t_ready(struct virtio_dev *vd)
 {
@@ -96,7 +100,9 @@ t_ring_stop(struct virtio_dev *vd, struct virtq *vq)
 		vdev.keeps_ring--;
 		vdev.refused = true;
 		vdev_scan(fuzz_current, queue);
-		return baton_err(ETIMEDOUT, "the fuzzer's device does not say that it let go of queue %u", queue);
+		return baton_err(ETIMEDOUT,
+				 "the fuzzer's device does not say that it let go of queue %u",
+				 queue);
 	}
 	vdev_detach(queue);
 	return 0;
@@ -199,14 +205,17 @@ vdev_at(const struct fuzz *f, uint64_t iova, uint32_t len)
 {
 	const struct dma_reach *r = &f->rig->port->reach;
 	const struct dma_block *const blocks[] = { r->ctrl, r->rx_mem, r->tx_mem };
-	uint8_t *p = (uint8_t *)(uintptr_t)(iova + IOVA_BASE); /* NOLINT(performance-no-int-to-ptr) */
+	uint8_t *p =
+		(uint8_t *)(uintptr_t)(iova + IOVA_BASE); /* NOLINT(performance-no-int-to-ptr) */
 	unsigned pool;
 	uint32_t buf, off;
 
 	for (unsigned i = 0; i < 3; i++)
-		if (blocks[i] && iova >= blocks[i]->iova && iova + len <= blocks[i]->iova + blocks[i]->bytes)
+		if (blocks[i] && iova >= blocks[i]->iova &&
+		    iova + len <= blocks[i]->iova + blocks[i]->bytes)
 			return blocks[i]->base + (iova - blocks[i]->iova);
-	if (f->rig->bounced || !fuzz_find(f, p, &pool, &buf, &off) || off + len > f->rig->pool[pool]->view.data_len)
+	if (f->rig->bounced || !fuzz_find(f, p, &pool, &buf, &off) ||
+	    off + len > f->rig->pool[pool]->view.data_len)
 		return NULL;
 	return fuzz_room(f, pool, buf) + off;
 }
@@ -224,5 +233,6 @@ vdev_looked(const struct fuzz *f, unsigned queue)
 {
 	const struct virtq *vq = virtq_of_const(f->rig->queue[queue]);
 
-	return vq->used_idx == vdev.ring[queue].idx && (!vq->in_order || !vq->q.tx || vq->batch_end == vq->used_idx);
+	return vq->used_idx == vdev.ring[queue].idx &&
+	       (!vq->in_order || !vq->q.tx || vq->batch_end == vq->used_idx);
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The liar, honest, as a process of its own that can be killed at any time: sends every packet of a transmit queue back on
- * the receive queue beside it.
+ * The liar, honest, as a process of its own that can be killed at any time: sends every packet of a
+ * transmit queue back on the receive queue beside it.
  *
  * usage: echo_backend PATH [client|server] [PAIRS] [control]
  *
- * "client" connects to PATH, again and again; "server", the default, listens there. Lines on stdout, with nanoseconds of
- * CLOCK_MONOTONIC: "ready NS" when it listens or begins to connect, "connected NS" when all rings of pair 0 are there,
- * "echo NS" when the first packet of a connection was sent back.
+ * "client" connects to PATH, again and again; "server", the default, listens there. Lines on
+ * stdout, with nanoseconds of CLOCK_MONOTONIC: "ready NS" when it listens or begins to connect,
+ * "connected NS" when all rings of pair 0 are there, "echo NS" when the first packet of a
+ * connection was sent back.
  */
 #include <inttypes.h>
 #include <sched.h>
@@ -79,7 +80,8 @@ serve(struct liar *l, unsigned pairs)
 int
 main(int argc, char **argv)
 {
-	struct liar_config c = { .features = LIAR_FEATURES | LIAR_F_IN_ORDER | LIAR_F_MQ, .max_queues = 1 };
+	struct liar_config c = { .features = LIAR_FEATURES | LIAR_F_IN_ORDER | LIAR_F_MQ,
+				 .max_queues = 1 };
 	struct liar *l;
 	unsigned pairs = 1;
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The liar: a vhost-user network backend inside the test's own process, honest until told otherwise.
+ * The liar: a vhost-user network backend inside the test's own process, honest until told
+ * otherwise.
  *
- * A thread of its own answers the socket and the control queue, because the driver's control calls block on
- * replies. The data path is stepped by the test's thread, call by call, so every test is deterministic. What the
- * driver did wrong as far as the liar can see is kept in liar_driver_error().
+ * A thread of its own answers the socket and the control queue, because the driver's control calls
+ * block on replies. The data path is stepped by the test's thread, call by call, so every test is
+ * deterministic. What the driver did wrong as far as the liar can see is kept in
+ * liar_driver_error().
  */
 #ifndef LIAR_H
 #define LIAR_H
@@ -16,56 +18,57 @@
 
 #include "liar_wire.h"
 
-#define LIAR_F_CSUM      (1ull << 0)
+#define LIAR_F_CSUM       (1ull << 0)
 #define LIAR_F_GUEST_CSUM (1ull << 1)
-#define LIAR_F_NET_MTU   (1ull << 3)
-#define LIAR_F_NET_MAC   (1ull << 5)
-#define LIAR_F_MRG_RXBUF (1ull << 15)
-#define LIAR_F_STATUS    (1ull << 16)
-#define LIAR_F_CTRL_VQ   (1ull << 17)
-#define LIAR_F_CTRL_RX   (1ull << 18)
-#define LIAR_F_CTRL_VLAN (1ull << 19)
-#define LIAR_F_MQ        (1ull << 22)
-#define LIAR_F_CTRL_MAC  (1ull << 23)
-#define LIAR_F_PROTOCOL  (1ull << 30)
-#define LIAR_F_VERSION_1 (1ull << 32)
-#define LIAR_F_ACCESS    (1ull << 33)
-#define LIAR_F_IN_ORDER  (1ull << 35)
+#define LIAR_F_NET_MTU    (1ull << 3)
+#define LIAR_F_NET_MAC    (1ull << 5)
+#define LIAR_F_MRG_RXBUF  (1ull << 15)
+#define LIAR_F_STATUS     (1ull << 16)
+#define LIAR_F_CTRL_VQ    (1ull << 17)
+#define LIAR_F_CTRL_RX    (1ull << 18)
+#define LIAR_F_CTRL_VLAN  (1ull << 19)
+#define LIAR_F_MQ         (1ull << 22)
+#define LIAR_F_CTRL_MAC   (1ull << 23)
+#define LIAR_F_PROTOCOL   (1ull << 30)
+#define LIAR_F_VERSION_1  (1ull << 32)
+#define LIAR_F_ACCESS     (1ull << 33)
+#define LIAR_F_IN_ORDER   (1ull << 35)
 
-#define LIAR_P_MQ        (1ull << 0)
-#define LIAR_P_REPLY_ACK (1ull << 3)
-#define LIAR_P_MTU       (1ull << 4)
+#define LIAR_P_MQ          (1ull << 0)
+#define LIAR_P_REPLY_ACK   (1ull << 3)
+#define LIAR_P_MTU         (1ull << 4)
 #define LIAR_P_BACKEND_REQ (1ull << 5)
-#define LIAR_P_CONFIG    (1ull << 9)
-#define LIAR_P_STATUS    (1ull << 16)
+#define LIAR_P_CONFIG      (1ull << 9)
+#define LIAR_P_STATUS      (1ull << 16)
 
-#define LIAR_FEATURES    (LIAR_F_VERSION_1 | LIAR_F_PROTOCOL | LIAR_F_MRG_RXBUF)
-#define LIAR_PROTOCOL    (LIAR_P_MQ | LIAR_P_REPLY_ACK)
+#define LIAR_FEATURES (LIAR_F_VERSION_1 | LIAR_F_PROTOCOL | LIAR_F_MRG_RXBUF)
+#define LIAR_PROTOCOL (LIAR_P_MQ | LIAR_P_REPLY_ACK)
 
-#define LIAR_F_CTRL      (LIAR_F_CTRL_VQ | LIAR_F_CTRL_RX | LIAR_F_CTRL_VLAN | LIAR_F_CTRL_MAC)
+#define LIAR_F_CTRL (LIAR_F_CTRL_VQ | LIAR_F_CTRL_RX | LIAR_F_CTRL_VLAN | LIAR_F_CTRL_MAC)
 
-#define LIAR_PAIRS       8
-#define LIAR_QUEUES      (2 * LIAR_PAIRS + 1)
-#define LIAR_RX          0 /* virtio-net: receiveq1, transmitq1 */
-#define LIAR_TX          1
-#define LIAR_RXQ(pair)   (2 * (pair))
-#define LIAR_TXQ(pair)   (2 * (pair) + 1)
-#define LIAR_HEADER      ((unsigned)sizeof(struct wire_net_header))
+#define LIAR_PAIRS     8
+#define LIAR_QUEUES    (2 * LIAR_PAIRS + 1)
+#define LIAR_RX        0 /* virtio-net: receiveq1, transmitq1 */
+#define LIAR_TX        1
+#define LIAR_RXQ(pair) (2 * (pair))
+#define LIAR_TXQ(pair) (2 * (pair) + 1)
+#define LIAR_HEADER    ((unsigned)sizeof(struct wire_net_header))
 
 struct liar;
 
 struct liar_config {
 	const char *path;
-	uint64_t features;  /* 0: LIAR_FEATURES */
-	uint64_t protocol;  /* 0: LIAR_PROTOCOL */
+	uint64_t features;   /* 0: LIAR_FEATURES */
+	uint64_t protocol;   /* 0: LIAR_PROTOCOL */
 	uint64_t max_queues; /* queue pairs, GET_QUEUE_NUM; 0: 1 */
-	uint16_t mtu;       /* in the config space; 0: 1,500 */
-	uint8_t mac[6];     /* in the config space */
-	bool deaf;          /* listen, but never accept */
-	bool connect;       /* do not listen: connect to path, as often as it takes, and again after a hang-up */
-	bool polls;         /* tell the driver that kicks are not needed */
-	bool no_control;    /* do not serve the control queue that the features offer */
-	bool keep_memory;   /* keep the descriptors of the memory table, for liar_truncate() */
+	uint16_t mtu;        /* in the config space; 0: 1,500 */
+	uint8_t mac[6];      /* in the config space */
+	bool deaf;           /* listen, but never accept */
+	bool connect;     /* do not listen: connect to path, as often as it takes, and again after a
+			     hang-up */
+	bool polls;       /* tell the driver that kicks are not needed */
+	bool no_control;  /* do not serve the control queue that the features offer */
+	bool keep_memory; /* keep the descriptors of the memory table, for liar_truncate() */
 };
 
 /** Start a liar listening at, or connecting to, config->path. NULL, with errno, when that fails. */
@@ -91,7 +94,8 @@ enum liar_lie {
 	LIAR_TWICE,     /* the reply comes twice */
 	LIAR_DRIP,      /* one byte every `value` ms */
 	LIAR_LATE,      /* the reply comes after `value` ms */
-	LIAR_MISSES,    /* before the reply, `value` IOTLB misses, blocking until there is room for them */
+	LIAR_MISSES,    /* before the reply, `value` IOTLB misses, blocking until there is room for
+			   them */
 	LIAR_STARVED,   /* the same, and the reply waits until they are answered */
 	LIAR_SLOW,      /* every such request is looked at only after `value` ms */
 	LIAR_HALF,      /* the socket is closed when only the header of the request was read */
@@ -106,7 +110,8 @@ unsigned liar_requests(struct liar *l, enum wire_request request);
 /** Wait, a second at most, until nobody is connected. Return: whether that is so. */
 bool liar_wait_disconnected(struct liar *l);
 
-/** Wait, @ms at most, until the first @pairs queue pairs can be used. Return: whether that is so. */
+/** Wait, @ms at most, until the first @pairs queue pairs can be used. Return: whether that is so.
+ */
 bool liar_wait_ready(struct liar *l, unsigned pairs, unsigned ms);
 
 /** Close the connection from this side. */
@@ -142,12 +147,15 @@ void liar_unmap(struct liar *l);
 /** Cut every memory file to nothing. Needs keep_memory. Return: how many that worked for. */
 unsigned liar_truncate(struct liar *l);
 
-/** Punch a hole into every memory file: its first @bytes of @skip on. Needs keep_memory. Return: how many that worked for. */
+/** Punch a hole into every memory file: its first @bytes of @skip on. Needs keep_memory. Return:
+ * how many that worked for. */
 unsigned liar_punch(struct liar *l, uint64_t skip, uint64_t bytes);
 
-/* ---- the IOTLB: with LIAR_F_ACCESS and LIAR_P_BACKEND_REQ the liar reaches nothing that it was not told ---- */
+/* ---- the IOTLB: with LIAR_F_ACCESS and LIAR_P_BACKEND_REQ the liar reaches nothing that it was
+ * not told ---- */
 
-/** Forget all entries, as a cache may. What is needed is asked for again; rings that are in use stay so. */
+/** Forget all entries, as a cache may. What is needed is asked for again; rings that are in use
+ * stay so. */
 void liar_iotlb_forget(struct liar *l);
 
 /** The entries. Return: how many there are. */
@@ -156,7 +164,8 @@ unsigned liar_iotlb(struct liar *l, struct wire_iotlb *out, unsigned n);
 /** How many messages of this type came, over all connections. */
 unsigned liar_iotlb_messages(struct liar *l, enum wire_iotlb_type type);
 
-/** Try to reach @len bytes at any address; what is missing is asked for, once. Return: whether it could. */
+/** Try to reach @len bytes at any address; what is missing is asked for, once. Return: whether it
+ * could. */
 bool liar_touch(struct liar *l, uint64_t iova, uint64_t len, bool write);
 
 /** Ask for @n addresses, @step apart, without waiting. Return: how many there was room for. */
@@ -230,7 +239,8 @@ size_t liar_read(struct liar *l, unsigned q, unsigned head, size_t off, void *by
 /** Write a used element at the liar's own position + @ahead; nothing is published. */
 void liar_put(struct liar *l, unsigned q, unsigned ahead, uint32_t id, uint32_t len);
 
-/** Move the used index on by @n, whatever lies in the ring; wake the driver unless it said not to. */
+/** Move the used index on by @n, whatever lies in the ring; wake the driver unless it said not to.
+ */
 void liar_publish(struct liar *l, unsigned q, unsigned n);
 
 /** Set the published index to anything; the liar goes on from there. */
@@ -259,8 +269,9 @@ int liar_tx_collect(struct liar *l, unsigned q, struct wire_net_header *header, 
 		    size_t *len);
 
 /**
- * Send up to @n transmitted frames of a queue pair back on its receive queue, honestly and in order. A frame without room there
- * is dropped, or, when @keep, waits. Return: frames taken off the transmit queue.
+ * Send up to @n transmitted frames of a queue pair back on its receive queue, honestly and in
+ * order. A frame without room there is dropped, or, when @keep, waits. Return: frames taken off the
+ * transmit queue.
  */
 unsigned liar_echo(struct liar *l, unsigned pair, unsigned n, bool keep);
 

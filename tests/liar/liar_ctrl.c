@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The control queue's device side (virtio 1.2 section 5.1.6.5): commands are checked, remembered, and answered, or not. */
+/* The control queue's device side (virtio 1.2 section 5.1.6.5): commands are checked, remembered,
+ * and answered, or not. */
 #include "liar_private.h"
 
 #include <poll.h>
@@ -53,12 +54,13 @@ fault(const struct liar *l, const struct liar_command *c)
 	case CLASS_RX:
 		if (!(l->features & LIAR_F_CTRL_RX))
 			return "CTRL_RX was not negotiated";
-		return c->command <= 1 && c->len == 1 && c->data[0] <= 1 ? NULL : "not a receive mode";
+		return c->command <= 1 && c->len == 1 && c->data[0] <= 1 ? NULL
+									 : "not a receive mode";
 	case CLASS_MAC:
 		if (c->command == 1)
-			return !(l->features & LIAR_F_CTRL_MAC) ? "CTRL_MAC_ADDR was not negotiated" :
-			       c->len != 6 || (c->data[0] & 1)	? "not an address" :
-								  NULL;
+			return !(l->features & LIAR_F_CTRL_MAC) ? "CTRL_MAC_ADDR was not negotiated"
+			       : c->len != 6 || (c->data[0] & 1) ? "not an address"
+								 : NULL;
 		if (!(l->features & LIAR_F_CTRL_RX))
 			return "CTRL_RX was not negotiated";
 		return c->command == 0 && is_mac_table(c) ? NULL : "not a table of addresses";
@@ -118,7 +120,8 @@ answer(struct liar *l, unsigned index, unsigned head, uint8_t *status, uint8_t a
 	}
 	if (lie != LIAR_CONTROL_BLANK)
 		*status = lie == LIAR_CONTROL_ACK ? (uint8_t)value : ack;
-	liar_put_(l, index, 0, lie == LIAR_CONTROL_ID ? value : head, lie == LIAR_CONTROL_LEN ? value : 1);
+	liar_put_(l, index, 0, lie == LIAR_CONTROL_ID ? value : head,
+		  lie == LIAR_CONTROL_LEN ? value : 1);
 	liar_publish_(l, index, lie == LIAR_CONTROL_AHEAD ? value : 1);
 }
 
@@ -140,8 +143,8 @@ liar_control_serve(struct liar *l)
 
 		l->commands++;
 		if (wrong)
-			liar_complain(l, "control queue: class %u command %u, %u bytes: %s", c->class, c->command,
-				      c->len, wrong);
+			liar_complain(l, "control queue: class %u command %u, %u bytes: %s",
+				      c->class, c->command, c->len, wrong);
 		if (status)
 			answer(l, index, (unsigned)head, status, wrong ? 1 : 0);
 	}

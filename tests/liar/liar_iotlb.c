@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The liar as a device behind an IOMMU ("IOMMU support" of the protocol): it reaches only what it was told entries for, by range and
- * permission, and asks for what it lacks on its own channel, once each.
+ * The liar as a device behind an IOMMU ("IOMMU support" of the protocol): it reaches only what it
+ * was told entries for, by range and permission, and asks for what it lacks on its own channel,
+ * once each.
  */
 #include "liar_private.h"
 
@@ -62,8 +63,9 @@ update(struct liar *l, const struct wire_iotlb *m)
 {
 	if (!m->size || m->iova + m->size < m->iova || !m->perm || m->perm > WIRE_ACCESS_RW ||
 	    !liar_translate_(l, m->user, m->size, true)) {
-		liar_complain(l, "IOTLB entry %#llx + %#llx at %#llx, permission %u", (unsigned long long)m->iova,
-			      (unsigned long long)m->size, (unsigned long long)m->user, m->perm);
+		liar_complain(l, "IOTLB entry %#llx + %#llx at %#llx, permission %u",
+			      (unsigned long long)m->iova, (unsigned long long)m->size,
+			      (unsigned long long)m->user, m->perm);
 		return;
 	}
 	answered(l, m);
@@ -72,8 +74,11 @@ update(struct liar *l, const struct wire_iotlb *m)
 
 		if (!overlap(e->iova, e->size, m->iova, m->size))
 			continue;
-		if (e->iova != m->iova || e->size != m->size || e->user != m->user || e->perm != m->perm)
-			liar_complain(l, "IOTLB entry %#llx changes without having been invalidated", (unsigned long long)m->iova);
+		if (e->iova != m->iova || e->size != m->size || e->user != m->user ||
+		    e->perm != m->perm)
+			liar_complain(l,
+				      "IOTLB entry %#llx changes without having been invalidated",
+				      (unsigned long long)m->iova);
 		return;
 	}
 	if (l->n_entries == LIAR_ENTRIES) {
@@ -102,7 +107,8 @@ liar_iotlb_message(struct liar *l, const struct wire_message *m)
 	const struct wire_iotlb *t = &m->u.iotlb;
 
 	if (!liar_iommu_(l) || m->header.size != sizeof(*t)) {
-		liar_complain(l, "IOTLB_MSG of %u bytes, features are %#llx", m->header.size, (unsigned long long)l->features);
+		liar_complain(l, "IOTLB_MSG of %u bytes, features are %#llx", m->header.size,
+			      (unsigned long long)l->features);
 		return;
 	}
 	if (t->type < WIRE_IOTLB_TYPES)
@@ -179,8 +185,8 @@ liar_reach_(struct liar *l, uint64_t iova, uint64_t len, uint8_t perm)
 }
 
 /*
- * Misses before a reply, as from a data path that blocks until they are read; with @wait_for_entry, the reply also waits for an answer. The
- * other side must serve both while it waits for the reply.
+ * Misses before a reply, as from a data path that blocks until they are read; with @wait_for_entry,
+ * the reply also waits for an answer. The other side must serve both while it waits for the reply.
  */
 void
 liar_miss_storm(struct liar *l, uint64_t n, bool wait_for_entry)
@@ -196,7 +202,8 @@ liar_miss_storm(struct liar *l, uint64_t n, bool wait_for_entry)
 		struct pollfd p = { .fd = l->conn, .events = POLLIN };
 
 		if (poll(&p, 1, 2000) != 1) {
-			liar_complain(l, "a miss was not answered while another reply was waited for");
+			liar_complain(l, "a miss was not answered while another reply was waited "
+					 "for");
 			return;
 		}
 		liar_serve(l);

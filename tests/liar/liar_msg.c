@@ -120,7 +120,8 @@ reply_u64(struct liar *l, unsigned request, uint64_t value)
 static struct liar_queue *
 queue_of(struct liar *l, const struct wire_message *m, uint64_t index)
 {
-	if (index < LIAR_QUEUES && (index < 2 * l->config.max_queues || index == liar_control_queue(l)))
+	if (index < LIAR_QUEUES &&
+	    (index < 2 * l->config.max_queues || index == liar_control_queue(l)))
 		return &l->queue[index];
 	liar_complain(l, "request %u for queue %llu", m->header.request, (unsigned long long)index);
 	return NULL;
@@ -177,7 +178,8 @@ set_vring_state(struct liar *l, const struct wire_message *m)
 		return;
 	}
 	if (q->kick >= 0)
-		liar_complain(l, "request %u for queue %u, which runs", m->header.request, m->u.state.index);
+		liar_complain(l, "request %u for queue %u, which runs", m->header.request,
+			      m->u.state.index);
 	q->mapped = false;
 	if (m->header.request == WIRE_SET_VRING_NUM) {
 		if (num == 0 || num > 32768 || (num & (num - 1)))
@@ -293,7 +295,8 @@ handle_set(struct liar *l, const struct wire_message *m, int *fds, unsigned n)
 	case WIRE_SET_VRING_ADDR:
 		q = queue_of(l, m, m->u.addr.index);
 		if (q && q->kick >= 0)
-			liar_complain(l, "SET_VRING_ADDR for queue %u, which runs", m->u.addr.index);
+			liar_complain(l, "SET_VRING_ADDR for queue %u, which runs",
+				      m->u.addr.index);
 		if (q) {
 			q->addr = m->u.addr;
 			q->has_addr = true;
@@ -379,7 +382,9 @@ liar_serve(struct liar *l)
 	} control;
 	struct wire_message m;
 	struct iovec iov = { &m.header, sizeof(m.header) };
-	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+	struct msghdr h = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
 			    .msg_controllen = sizeof(control) };
 	int fds[WIRE_MAX_REGIONS + 2];
 	ssize_t got = recvmsg(l->conn, &h, MSG_CMSG_CLOEXEC);
@@ -393,9 +398,9 @@ liar_serve(struct liar *l)
 	} else if (got == sizeof(m.header) && m.header.request < WIRE_REQUESTS &&
 		   l->lies[m.header.request].kind == LIAR_HALF) {
 		l->drop = true;
-	} else if (!receive_rest(l->conn, (uint8_t *)&m.header + got, sizeof(m.header) - (size_t)got) ||
-		   m.header.size > sizeof(m.u) ||
-		   !receive_rest(l->conn, &m.u, m.header.size)) {
+	} else if (!receive_rest(l->conn, (uint8_t *)&m.header + got,
+				 sizeof(m.header) - (size_t)got) ||
+		   m.header.size > sizeof(m.u) || !receive_rest(l->conn, &m.u, m.header.size)) {
 		liar_complain(l, "request %u of %u bytes cut short or too long", m.header.request,
 			      m.header.size);
 		l->drop = true;
@@ -405,4 +410,3 @@ liar_serve(struct liar *l)
 	for (unsigned i = 0; i < n; i++)
 		liar_close_fd(&fds[i]);
 }
-

@@ -37,7 +37,8 @@ struct liar {
 	struct liar_config config;
 	char path[108];
 	pthread_t thread;
-	int wants; /* atomic: the thread waits for the lock; those that take it all the time let it */
+	int wants; /* atomic: the thread waits for the lock; those that take it all the time let it
+		    */
 	pthread_mutex_t lock; /* everything below */
 	int listener, wake, conn;
 	bool stopping, drop, link_down;
@@ -93,7 +94,8 @@ void liar_complain(struct liar *l, const char *fmt, ...) __attribute__((format(p
 void liar_mem_set(struct liar *l, const struct wire_mem_table *table, const int *fds, unsigned n);
 void liar_mem_clear(struct liar *l);
 
-/** All @len bytes at a guest (or, with @user, front-end virtual) address of the table, or NULL. Locked. */
+/** All @len bytes at a guest (or, with @user, front-end virtual) address of the table, or NULL.
+ * Locked. */
 void *liar_translate_(const struct liar *l, uint64_t addr, uint64_t len, bool user);
 
 /* The IOTLB; locked. */

@@ -53,8 +53,13 @@ region_add(struct liar *l, const struct wire_region *r, int fd)
 		liar_complain(l, "memory region of %zu bytes cannot be mapped", len);
 		return;
 	}
-	*n = (struct liar_region){ r->guest, r->size, r->user, (uint8_t *)map + r->mmap_offset,
-				   map, len, l->config.keep_memory ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1 };
+	*n = (struct liar_region){ r->guest,
+				   r->size,
+				   r->user,
+				   (uint8_t *)map + r->mmap_offset,
+				   map,
+				   len,
+				   l->config.keep_memory ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1 };
 	l->n_regions++;
 }
 
@@ -88,7 +93,8 @@ liar_translate_(const struct liar *l, uint64_t addr, uint64_t len, bool user)
 static void *
 ring_part(struct liar *l, uint64_t addr, uint64_t len)
 {
-	return liar_iommu_(l) ? liar_reach_(l, addr, len, WIRE_ACCESS_RW) : liar_translate_(l, addr, len, true);
+	return liar_iommu_(l) ? liar_reach_(l, addr, len, WIRE_ACCESS_RW)
+			      : liar_translate_(l, addr, len, true);
 }
 
 static void *
@@ -96,7 +102,8 @@ data_part(struct liar *l, const struct wire_desc *d)
 {
 	if (!liar_iommu_(l))
 		return liar_translate_(l, d->addr, d->len, false);
-	return liar_reach_(l, d->addr, d->len, d->flags & WIRE_DESC_WRITE ? WIRE_ACCESS_WO : WIRE_ACCESS_RO);
+	return liar_reach_(l, d->addr, d->len,
+			   d->flags & WIRE_DESC_WRITE ? WIRE_ACCESS_WO : WIRE_ACCESS_RO);
 }
 
 void
@@ -126,7 +133,9 @@ liar_punch(struct liar *l, uint64_t skip, uint64_t bytes)
 
 	pthread_mutex_lock(&l->lock);
 	for (unsigned i = 0; i < l->n_regions; i++)
-		n += l->region[i].fd >= 0 && !fallocate(l->region[i].fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)skip, (off_t)bytes);
+		n += l->region[i].fd >= 0 &&
+		     !fallocate(l->region[i].fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				(off_t)skip, (off_t)bytes);
 	pthread_mutex_unlock(&l->lock);
 	return n;
 }
@@ -179,7 +188,8 @@ liar_walk_(struct liar *l, unsigned index, unsigned head, struct liar_span *out)
 		struct wire_desc d = q->desc[head];
 
 		if (n == LIAR_SPANS || d.flags & WIRE_DESC_INDIRECT || d.len == 0) {
-			liar_complain(l, "queue %u: descriptor %u: flags %#x, %u bytes, chain of %u",
+			liar_complain(l,
+				      "queue %u: descriptor %u: flags %#x, %u bytes, chain of %u",
 				      index, head, d.flags, d.len, n);
 			return 0;
 		}
@@ -188,19 +198,22 @@ liar_walk_(struct liar *l, unsigned index, unsigned head, struct liar_span *out)
 		out[n].write = d.flags & WIRE_DESC_WRITE;
 		if (!out[n].at && liar_iommu_(l))
 			return 0; /* a fault: asked for, once */
-		/* Read before written (2.7.4.2); a receive queue only writes, a transmit queue only reads. */
+		/* Read before written (2.7.4.2); a receive queue only writes, a transmit queue only
+		 * reads. */
 		if (!out[n].at || (n && out[n - 1].write && !out[n].write) ||
 		    (index != liar_control_queue(l) && out[n].write != !(index & 1))) {
-			liar_complain(l, "queue %u: descriptor %u: %#llx + %u is not in the table, "
-				      "or its direction (%d) is wrong", index, head,
-				      (unsigned long long)d.addr, d.len, out[n].write);
+			liar_complain(l,
+				      "queue %u: descriptor %u: %#llx + %u is not in the table, "
+				      "or its direction (%d) is wrong",
+				      index, head, (unsigned long long)d.addr, d.len, out[n].write);
 			return 0;
 		}
 		n++;
 		if (!(d.flags & WIRE_DESC_NEXT))
 			return n;
 		if (d.next >= q->num) {
-			liar_complain(l, "queue %u: descriptor %u: next is %u", index, head, d.next);
+			liar_complain(l, "queue %u: descriptor %u: next is %u", index, head,
+				      d.next);
 			return 0;
 		}
 		head = d.next;
@@ -283,14 +296,16 @@ liar_put_(struct liar *l, unsigned index, unsigned ahead, uint32_t id, uint32_t 
 			(struct wire_used_elem){ id, len };
 }
 
-/* Wake the driver unless it asked not to be: the index is written before the flag is read (2.7.7.2). */
+/* Wake the driver unless it asked not to be: the index is written before the flag is read
+ * (2.7.7.2). */
 static void
 call(struct liar *l, unsigned index, const struct liar_queue *q)
 {
 	uint16_t fence = 0;
 
 	__atomic_fetch_add(&fence, 1, __ATOMIC_SEQ_CST);
-	if (q->call < 0 || (__atomic_load_n(&q->avail->flags, __ATOMIC_ACQUIRE) & WIRE_AVAIL_NO_INTERRUPT))
+	if (q->call < 0 ||
+	    (__atomic_load_n(&q->avail->flags, __ATOMIC_ACQUIRE) & WIRE_AVAIL_NO_INTERRUPT))
 		return;
 	l->calls[index]++;
 	(void)!eventfd_write(q->call, 1);
@@ -319,14 +334,14 @@ lock(struct liar *l)
 	pthread_mutex_lock(&l->lock);
 }
 
-#define LOCKED(l, type, expression)                                                            \
-	do {                                                                                   \
-		type result_;                                                                  \
-                                                                                               \
-		lock(l);                                                                       \
-		result_ = (expression);                                                        \
-		pthread_mutex_unlock(&(l)->lock);                                              \
-		return result_;                                                                \
+#define LOCKED(l, type, expression)                                                                \
+	do {                                                                                       \
+		type result_;                                                                      \
+                                                                                                   \
+		lock(l);                                                                           \
+		result_ = (expression);                                                            \
+		pthread_mutex_unlock(&(l)->lock);                                                  \
+		return result_;                                                                    \
 	} while (0)
 
 bool

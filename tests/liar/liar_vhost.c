@@ -87,7 +87,8 @@ connect_to(const char *path)
 	return fd;
 }
 
-/* Have a connection if there is one to be had. Return: ms until that should be tried again, -1: when somebody knocks. */
+/* Have a connection if there is one to be had. Return: ms until that should be tried again, -1:
+ * when somebody knocks. */
 static int
 link_up(struct liar *l, bool knocked)
 {
@@ -118,9 +119,13 @@ run(void *arg)
 
 	pthread_mutex_lock(&l->lock);
 	while (!l->stopping) {
-		int wait = link_up(l, knocked), control = serves_control(l) ? l->queue[liar_control_queue(l)].kick : -1;
+		int wait = link_up(l, knocked),
+		    control = serves_control(l) ? l->queue[liar_control_queue(l)].kick : -1;
 		struct pollfd p[3] = { { l->wake, POLLIN, 0 },
-				       { l->conn >= 0 ? l->conn : l->config.deaf ? -1 : l->listener, POLLIN, 0 },
+				       { l->conn >= 0     ? l->conn
+					 : l->config.deaf ? -1
+							  : l->listener,
+					 POLLIN, 0 },
 				       { control, POLLIN, 0 } };
 		bool connected = l->conn >= 0;
 		uint64_t drain;
@@ -154,8 +159,7 @@ listen_at(const char *path)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
-	if (fd >= 0 &&
-	    (bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, 4) < 0))
+	if (fd >= 0 && (bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, 4) < 0))
 		liar_close_fd(&fd);
 	return fd;
 }
@@ -179,7 +183,8 @@ liar_start(const struct liar_config *config)
 	pthread_mutex_init(&l->lock, NULL);
 	l->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	l->listener = config->connect ? -1 : listen_at(l->path);
-	if (l->wake < 0 || (!config->connect && l->listener < 0) || pthread_create(&l->thread, NULL, run, l)) {
+	if (l->wake < 0 || (!config->connect && l->listener < 0) ||
+	    pthread_create(&l->thread, NULL, run, l)) {
 		liar_close_fd(&l->wake);
 		liar_close_fd(&l->listener);
 		free(l);
@@ -314,11 +319,11 @@ liar_connections(struct liar *l)
 	return n;
 }
 
-#define SET(l, field, value)                                                                   \
-	do {                                                                                   \
-		pthread_mutex_lock(&(l)->lock);                                                \
-		(l)->field = (value);                                                          \
-		pthread_mutex_unlock(&(l)->lock);                                              \
+#define SET(l, field, value)                                                                       \
+	do {                                                                                       \
+		pthread_mutex_lock(&(l)->lock);                                                    \
+		(l)->field = (value);                                                              \
+		pthread_mutex_unlock(&(l)->lock);                                                  \
 	} while (0)
 
 void

@@ -60,10 +60,10 @@ enum wire_iotlb_type {
 #define WIRE_REPLY        0x4u
 #define WIRE_NEED_REPLY   0x8u
 
-#define WIRE_MAX_REGIONS  8
-#define WIRE_CONFIG_MAX   256
-#define WIRE_VRING_INDEX  0xffu
-#define WIRE_VRING_NOFD   0x100u
+#define WIRE_MAX_REGIONS 8
+#define WIRE_CONFIG_MAX  256
+#define WIRE_VRING_INDEX 0xffu
+#define WIRE_VRING_NOFD  0x100u
 
 struct wire_header {
 	uint32_t request;
@@ -175,7 +175,8 @@ struct wire_net_header {
 
 _Static_assert(sizeof(struct wire_header) == 12, "vhost-user header");
 _Static_assert(offsetof(struct wire_message, u) ==
-	       offsetof(struct wire_message, header) + sizeof(struct wire_header), "no gap");
+		       offsetof(struct wire_message, header) + sizeof(struct wire_header),
+	       "no gap");
 _Static_assert(sizeof(struct wire_vring_addr) == 40, "vhost-user vring address");
 _Static_assert(sizeof(struct wire_region) == 32, "vhost-user memory region");
 _Static_assert(sizeof(struct wire_iotlb) == 32, "vhost-user IOTLB message");

@@ -97,8 +97,11 @@ make_pool(struct rig *r)
 void
 rig_prepare(struct rig *r, const struct rig_config *config)
 {
-	struct baton_ctx_config c = { .size = sizeof(c), .log = on_log, .log_arg = r,
-				      .on_violation = on_violation, .violation_arg = r };
+	struct baton_ctx_config c = { .size = sizeof(c),
+				      .log = on_log,
+				      .log_arg = r,
+				      .on_violation = on_violation,
+				      .violation_arg = r };
 
 	memset(r, 0, sizeof(*r));
 	r->config = *config;
@@ -106,8 +109,10 @@ rig_prepare(struct rig *r, const struct rig_config *config)
 	make_dir(r);
 	r->config.liar.path = r->path;
 	if (config->pairs > 1) {
-		r->config.liar.features = (config->liar.features ? config->liar.features : LIAR_FEATURES) | LIAR_F_MQ;
-		r->config.liar.max_queues = config->liar.max_queues ? config->liar.max_queues : config->pairs;
+		r->config.liar.features =
+			(config->liar.features ? config->liar.features : LIAR_FEATURES) | LIAR_F_MQ;
+		r->config.liar.max_queues =
+			config->liar.max_queues ? config->liar.max_queues : config->pairs;
 	}
 	r->config.liar.connect = config->server;
 	r->liar = liar_start(&r->config.liar);
@@ -133,8 +138,8 @@ rig_open(struct rig *r)
 	int ret;
 
 	snprintf(args, sizeof(args), "net_virtio_user%u,path=%s,timeout=%u%s%s%s", r->config.number,
-		 r->path, timeout, r->config.server ? ",server=1,wait=5000" : "", r->config.args ? r->config.args : "",
-		 more ? more : "");
+		 r->path, timeout, r->config.server ? ",server=1,wait=5000" : "",
+		 r->config.args ? r->config.args : "", more ? more : "");
 	ret = baton_port_open(r->ctx, args, &r->port);
 	if (ret < 0)
 		r->port = NULL;
@@ -166,13 +171,18 @@ int
 rig_start(struct rig *r)
 {
 	uint16_t pairs = r->config.pairs ? r->config.pairs : 1;
-	struct baton_port_config c = { .size = sizeof(c), .rx_queues = pairs, .tx_queues = pairs,
-				       .mtu = r->config.mtu, .stop_timeout_ms = r->config.stop_timeout_ms ?
-									  r->config.stop_timeout_ms : 50,
+	struct baton_port_config c = { .size = sizeof(c),
+				       .rx_queues = pairs,
+				       .tx_queues = pairs,
+				       .mtu = r->config.mtu,
+				       .stop_timeout_ms = r->config.stop_timeout_ms
+								  ? r->config.stop_timeout_ms
+								  : 50,
 				       .offloads = r->config.offloads };
 	struct baton_queue_config q = { .size = sizeof(q),
 					.descs = r->config.descs ? r->config.descs : 256,
-					.worker = r->worker, .pool = r->pool };
+					.worker = r->worker,
+					.pool = r->pool };
 	int ret = baton_port_configure(r->port, &c);
 
 	for (uint16_t i = 0; i < pairs && ret == 0; i++) {

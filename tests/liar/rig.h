@@ -3,10 +3,10 @@
 #ifndef LIAR_RIG_H
 #define LIAR_RIG_H
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 
@@ -20,18 +20,19 @@
 
 struct rig_config {
 	struct liar_config liar; /* path is filled in */
-	const char *args;        /* ",key=value" after path and timeout, or NULL; $BATON_RIG_ARGS come after them */
-	unsigned timeout_ms;     /* of a reply; 0: 1,000 */
-	uint32_t descs;          /* 0: 256 */
-	uint32_t pool_count;     /* 0: 1,024 */
-	uint32_t data_len;       /* 0: the default */
-	uint16_t headroom;       /* 0: the default */
-	uint16_t mtu;            /* 0: the port's own */
+	const char *args;    /* ",key=value" after path and timeout, or NULL; $BATON_RIG_ARGS come
+				after them */
+	unsigned timeout_ms; /* of a reply; 0: 1,000 */
+	uint32_t descs;      /* 0: 256 */
+	uint32_t pool_count; /* 0: 1,024 */
+	uint32_t data_len;   /* 0: the default */
+	uint16_t headroom;   /* 0: the default */
+	uint16_t mtu;        /* 0: the port's own */
 	unsigned stop_timeout_ms; /* 0: 50 */
-	unsigned number;         /* of the port's name */
-	uint32_t offloads;       /* BATON_OFFLOAD_* */
-	bool server;             /* the port listens, the liar connects */
-	uint16_t pairs;          /* of queues; 0: 1 */
+	unsigned number;          /* of the port's name */
+	uint32_t offloads;        /* BATON_OFFLOAD_* */
+	bool server;              /* the port listens, the liar connects */
+	uint16_t pairs;           /* of queues; 0: 1 */
 };
 
 struct rig {
@@ -44,7 +45,7 @@ struct rig {
 	struct baton_queue *rx, *tx; /* the first pair */
 	struct baton_queue *rxq[LIAR_PAIRS], *txq[LIAR_PAIRS];
 	uint32_t count;
-	unsigned violations; /* ownership reports */
+	unsigned violations;  /* ownership reports */
 	uint32_t quarantined; /* buffers and slots, after rig_discard() */
 	unsigned events[5];   /* by enum baton_port_event */
 	char logged[8192];    /* warnings and errors, as many as fit */
@@ -69,7 +70,8 @@ void rig_down(struct rig *r);
 /** The same without a port that runs: whatever is there is taken down, nothing may be lost. */
 void rig_discard(struct rig *r);
 
-/** Serve the control thread until there were @n events of a kind. Return: whether that came within @ms. */
+/** Serve the control thread until there were @n events of a kind. Return: whether that came within
+ * @ms. */
 bool rig_wait_event(struct rig *r, enum baton_port_event event, unsigned n, unsigned ms);
 
 /** Serve the control thread for @ms. */
@@ -96,8 +98,7 @@ uint64_t rig_xstat(const struct rig *r, const char *name);
 void rig_frame(uint8_t *frame, size_t len, uint32_t seed);
 
 /** Copy a packet's bytes together. Return: its length. */
-size_t rig_gather(const struct rig *r, const struct baton_token *tokens, unsigned n,
-		  uint8_t *out);
+size_t rig_gather(const struct rig *r, const struct baton_token *tokens, unsigned n, uint8_t *out);
 
 /** One burst must bring exactly this frame; it is freed. Return: its tokens. */
 unsigned rig_expect_rx(struct rig *r, const uint8_t *frame, size_t len);
@@ -118,7 +119,8 @@ void rig_roundtrip_tx(struct rig *r, size_t len, uint32_t seed);
 /** Is what the port sends copied into slots? */
 bool rig_bounced(const struct rig *r);
 
-/** Clean up after packets of @n tokens, which are freed by that unless they were bounced: those are free since tx_burst. */
+/** Clean up after packets of @n tokens, which are freed by that unless they were bounced: those are
+ * free since tx_burst. */
 void rig_clean(struct rig *r, unsigned budget, unsigned n);
 
 /** Open descriptors of the process. */

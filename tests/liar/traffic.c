@@ -51,12 +51,14 @@ forward(struct traffic *t, unsigned pair)
 	sent = baton_tx_burst(t->r->txq[pair], tokens, (unsigned)n);
 	note(t, sent);
 	if (sent < n)
-		note(t, baton_free(t->r->worker, tokens + (sent > 0 ? sent : 0), (unsigned)(n - (sent > 0 ? sent : 0))));
+		note(t, baton_free(t->r->worker, tokens + (sent > 0 ? sent : 0),
+				   (unsigned)(n - (sent > 0 ? sent : 0))));
 	add(&t->forwarded, sent > 0 ? (uint64_t)sent : 0);
 	return sent < 0 ? sent : n;
 }
 
-/* One round of all queues. Return: packets; -ENETDOWN: the port may be closed now, its queues are not to be touched again. */
+/* One round of all queues. Return: packets; -ENETDOWN: the port may be closed now, its queues are
+ * not to be touched again. */
 static int
 round_of_all(struct traffic *t)
 {
@@ -181,7 +183,8 @@ traffic_end(struct traffic *t)
 	pthread_join(t->pump, NULL);
 	active = NULL;
 	if (t->bad)
-		fail_msg("%llu bad packets or returns, the last return was %d", (unsigned long long)t->bad, t->bad_return);
+		fail_msg("%llu bad packets or returns, the last return was %d",
+			 (unsigned long long)t->bad, t->bad_return);
 }
 
 bool

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A worker thread that forwards every received packet, and a liar that sends, collects and verifies, while the test does as it likes. */
+/* A worker thread that forwards every received packet, and a liar that sends, collects and
+ * verifies, while the test does as it likes. */
 #ifndef LIAR_TRAFFIC_H
 #define LIAR_TRAFFIC_H
 
@@ -12,13 +13,13 @@ struct traffic {
 	unsigned pairs;
 	pthread_t worker, pump;
 	/* Atomics. */
-	int leave;      /* the worker shall end when a queue of its is stopped */
-	int end;        /* both shall */
-	int pause;      /* the worker makes no bursts; see traffic_pause() */
+	int leave; /* the worker shall end when a queue of its is stopped */
+	int end;   /* both shall */
+	int pause; /* the worker makes no bursts; see traffic_pause() */
 	int paused;
-	int left;       /* the worker has ended */
+	int left; /* the worker has ended */
 	uint64_t injected, forwarded, returned;
-	uint64_t bad;   /* packets that came back altered, and returns of bursts that should not be */
+	uint64_t bad; /* packets that came back altered, and returns of bursts that should not be */
 	int bad_return;
 };
 
@@ -32,14 +33,15 @@ void traffic_end(struct traffic *t);
 void traffic_pause(struct traffic *t, bool pause);
 
 /**
- * cmocka's teardown of each test with traffic: a test that failed has left its threads behind, and none can follow it. The
- * struct traffic and the rig are static, since such threads use them.
+ * cmocka's teardown of each test with traffic: a test that failed has left its threads behind, and
+ * none can follow it. The struct traffic and the rig are static, since such threads use them.
  */
 int traffic_teardown(void **state);
 
 #define traffic_test(f) cmocka_unit_test_teardown(f, traffic_teardown)
 
-/** Wait until @n more packets came back. Return: whether that happened within @ms; the control thread is served. */
+/** Wait until @n more packets came back. Return: whether that happened within @ms; the control
+ * thread is served. */
 bool traffic_flows(struct traffic *t, unsigned n, unsigned ms);
 
 #endif

@@ -55,7 +55,7 @@ struct cc_cpuid {
 struct cc_fake {
 	struct cc_source src; /* first, so that the calls find the rest */
 	const char *path, *text;
-	size_t len;		       /* of @text; 0: to its NUL */
+	size_t len;                    /* of @text; 0: to its NUL */
 	const struct cc_cpuid *leaves; /* ended by one with only zeros */
 	bool no_cpuid;
 	int msr_err;

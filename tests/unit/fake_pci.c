@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "fake_pci.h"
 
-#include <stdarg.h>
 #include <setjmp.h>
+#include <stdarg.h>
+
 #include <cmocka.h>
 
 #include <errno.h>
@@ -68,7 +69,8 @@ n_queues(const struct fake_pci *f)
 static struct liar_queue *
 selected(struct fake_pci *f)
 {
-	return f->select < n_queues(f) && f->select < LIAR_QUEUES ? &f->liar->queue[f->select] : NULL;
+	return f->select < n_queues(f) && f->select < LIAR_QUEUES ? &f->liar->queue[f->select]
+								  : NULL;
 }
 
 static void
@@ -119,7 +121,9 @@ set_status(struct fake_pci *f, uint8_t v)
 	if ((v & 8) && f->refuses)
 		v &= (uint8_t)~8u;
 	f->status = v;
-	f->liar->features = f->driver_features & ~FAKE_F_ACCESS_PLATFORM; /* no IOTLB: its addresses are those of its memory */
+	f->liar->features =
+		f->driver_features &
+		~FAKE_F_ACCESS_PLATFORM; /* no IOTLB: its addresses are those of its memory */
 }
 
 static uint64_t *
@@ -135,24 +139,54 @@ common_write(struct fake_pci *f, uint32_t off, uint32_t v)
 	unsigned shift = off & 4 ? 32 : 0;
 
 	switch (off) {
-	case 0x00: f->device_select = v; break;
-	case 0x08: f->driver_select = v; break;
+	case 0x00:
+		f->device_select = v;
+		break;
+	case 0x08:
+		f->driver_select = v;
+		break;
 	case 0x0c:
 		shift = f->driver_select ? 32 : 0;
-		f->driver_features = (f->driver_features & ~(0xffffffffull << shift)) | (uint64_t)v << shift;
+		f->driver_features =
+			(f->driver_features & ~(0xffffffffull << shift)) | (uint64_t)v << shift;
 		break;
-	case 0x10: f->change_vector = f->no_vector ? 0xffff : (uint16_t)v; break;
-	case 0x14: set_status(f, (uint8_t)v); break;
-	case 0x16: f->select = (uint16_t)v; break;
-	case 0x18: if (q) q->num = v; break;
-	case 0x1a: if (q) f->vector[f->select] = f->no_vector ? 0xffff : (uint16_t)v; break;
-	case 0x1c: if (v == 1) enable_queue(f); break;
-	case 0x20: case 0x24: case 0x28: case 0x2c: case 0x30: case 0x34:
+	case 0x10:
+		f->change_vector = f->no_vector ? 0xffff : (uint16_t)v;
+		break;
+	case 0x14:
+		set_status(f, (uint8_t)v);
+		break;
+	case 0x16:
+		f->select = (uint16_t)v;
+		break;
+	case 0x18:
 		if (q)
-			*address(q, off) = (*address(q, off) & ~(0xffffffffull << shift)) | (uint64_t)v << shift;
+			q->num = v;
 		break;
-	case 0x3a: if (q && v == 1) forget_queue(f, f->select); break;
-	default: liar_complain(f->liar, "a write to %#x of the common configuration", off);
+	case 0x1a:
+		if (q)
+			f->vector[f->select] = f->no_vector ? 0xffff : (uint16_t)v;
+		break;
+	case 0x1c:
+		if (v == 1)
+			enable_queue(f);
+		break;
+	case 0x20:
+	case 0x24:
+	case 0x28:
+	case 0x2c:
+	case 0x30:
+	case 0x34:
+		if (q)
+			*address(q, off) = (*address(q, off) & ~(0xffffffffull << shift)) |
+					   (uint64_t)v << shift;
+		break;
+	case 0x3a:
+		if (q && v == 1)
+			forget_queue(f, f->select);
+		break;
+	default:
+		liar_complain(f->liar, "a write to %#x of the common configuration", off);
 	}
 }
 
@@ -162,17 +196,29 @@ common_read(struct fake_pci *f, uint32_t off)
 	struct liar_queue *q = selected(f);
 
 	switch (off) {
-	case 0x04: return (uint32_t)(f->device_select < 2 ? f->features >> (f->device_select ? 32 : 0) : 0);
-	case 0x10: return f->change_vector;
-	case 0x12: return n_queues(f);
-	case 0x14: return f->status;
-	case 0x15: return f->restless ? f->generation++ : f->generation;
-	case 0x18: return q ? q->num : 0;
-	case 0x1a: return q ? f->vector[f->select] : 0xffff;
-	case 0x1c: return q ? q->enabled : 0;
-	case 0x1e: return f->notify_off ? f->notify_off : f->select;
-	case 0x3a: return f->stuck_queue;
-	default: return 0;
+	case 0x04:
+		return (uint32_t)(f->device_select < 2 ? f->features >> (f->device_select ? 32 : 0)
+						       : 0);
+	case 0x10:
+		return f->change_vector;
+	case 0x12:
+		return n_queues(f);
+	case 0x14:
+		return f->status;
+	case 0x15:
+		return f->restless ? f->generation++ : f->generation;
+	case 0x18:
+		return q ? q->num : 0;
+	case 0x1a:
+		return q ? f->vector[f->select] : 0xffff;
+	case 0x1c:
+		return q ? q->enabled : 0;
+	case 0x1e:
+		return f->notify_off ? f->notify_off : f->select;
+	case 0x3a:
+		return f->stuck_queue;
+	default:
+		return 0;
 	}
 }
 
@@ -203,7 +249,8 @@ ring(struct fake_pci *f, uint16_t queue)
 /* ---- struct pci_os ---- */
 
 static int
-fake_attach(const struct pci_os *os, struct baton_ioas *ioas, const char *bdf, struct ioas_device **out, int *fd)
+fake_attach(const struct pci_os *os, struct baton_ioas *ioas, const char *bdf,
+	    struct ioas_device **out, int *fd)
 {
 	struct fake_pci *f = of(os);
 
@@ -235,13 +282,16 @@ region_info(struct fake_pci *f, struct vfio_region_info *r)
 
 	r->offset = REGION(r->index);
 	r->flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
-	r->size = r->index == VFIO_PCI_CONFIG_REGION_INDEX ? 256 : r->index == FAKE_BAR ? f->bar_size : 0;
+	r->size = r->index == VFIO_PCI_CONFIG_REGION_INDEX ? 256
+		  : r->index == FAKE_BAR                   ? f->bar_size
+							   : 0;
 	if (r->index != FAKE_BAR || !f->mappable)
 		return 0;
 	r->flags |= VFIO_REGION_INFO_FLAG_MMAP | VFIO_REGION_INFO_FLAG_CAPS;
 	if (r->argsz >= all) {
 		r->cap_offset = sizeof(*r);
-		s->header = (struct vfio_info_cap_header){ .id = VFIO_REGION_INFO_CAP_SPARSE_MMAP, .version = 1 };
+		s->header = (struct vfio_info_cap_header){ .id = VFIO_REGION_INFO_CAP_SPARSE_MMAP,
+							   .version = 1 };
 		s->nr_areas = f->mappable;
 		s->areas[0].offset = FAKE_NOTIFY;
 		s->areas[0].size = 0x1000;
@@ -254,14 +304,18 @@ static int
 irq_info(const struct fake_pci *f, struct vfio_irq_info *i)
 {
 	i->flags = VFIO_IRQ_INFO_EVENTFD;
-	i->count = i->index == VFIO_PCI_MSIX_IRQ_INDEX ? f->vectors : i->index == VFIO_PCI_ERR_IRQ_INDEX ? f->has_err : 1;
+	i->count = i->index == VFIO_PCI_MSIX_IRQ_INDEX  ? f->vectors
+		   : i->index == VFIO_PCI_ERR_IRQ_INDEX ? f->has_err
+							: 1;
 	return 0;
 }
 
 static int
 set_irqs(struct fake_pci *f, const struct vfio_irq_set *s)
 {
-	int *to = s->index == VFIO_PCI_MSIX_IRQ_INDEX ? f->irq : s->index == VFIO_PCI_ERR_IRQ_INDEX ? &f->err_fd : &f->req_fd;
+	int *to = s->index == VFIO_PCI_MSIX_IRQ_INDEX  ? f->irq
+		  : s->index == VFIO_PCI_ERR_IRQ_INDEX ? &f->err_fd
+						       : &f->req_fd;
 	unsigned room = s->index == VFIO_PCI_MSIX_IRQ_INDEX ? f->vectors : 1;
 
 	if (s->start + s->count > room)
@@ -287,15 +341,19 @@ fake_ioctl(const struct pci_os *os, int fd, unsigned long request, void *arg)
 		d->num_regions = VFIO_PCI_NUM_REGIONS;
 		d->num_irqs = VFIO_PCI_NUM_IRQS;
 		return 0;
-	case VFIO_DEVICE_GET_REGION_INFO: return region_info(f, arg);
-	case VFIO_DEVICE_GET_IRQ_INFO: return irq_info(f, arg);
-	case VFIO_DEVICE_SET_IRQS: return set_irqs(f, arg);
+	case VFIO_DEVICE_GET_REGION_INFO:
+		return region_info(f, arg);
+	case VFIO_DEVICE_GET_IRQ_INFO:
+		return irq_info(f, arg);
+	case VFIO_DEVICE_SET_IRQS:
+		return set_irqs(f, arg);
 	case VFIO_DEVICE_RESET:
 		f->resets++;
 		f->keeps_status = false;
 		reset(f);
 		return 0;
-	default: return -ENOTTY;
+	default:
+		return -ENOTTY;
 	}
 }
 
@@ -334,7 +392,8 @@ fake_pwrite(const struct pci_os *os, int fd, const void *buf, size_t n, uint64_t
 		return -f->fail_with;
 	if (f->dead)
 		return (ssize_t)n;
-	if (at >> 40 == VFIO_PCI_CONFIG_REGION_INDEX && off + n <= sizeof(f->config) && !f->keeps_config)
+	if (at >> 40 == VFIO_PCI_CONFIG_REGION_INDEX && off + n <= sizeof(f->config) &&
+	    !f->keeps_config)
 		memcpy(f->config + off, buf, n);
 	else if (at >> 40 == FAKE_BAR && off < FAKE_COMMON + 0x1000)
 		common_write(f, (uint32_t)off, v);
@@ -350,7 +409,8 @@ fake_map(const struct pci_os *os, int fd, uint64_t offset, size_t len, void **at
 
 	if (fails(f))
 		return -f->fail_with;
-	*at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)(offset & (REGION(1) - 1)));
+	*at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		   (off_t)(offset & (REGION(1) - 1)));
 	if (*at == MAP_FAILED)
 		return -errno;
 	f->mapped++;
@@ -373,7 +433,8 @@ fake_eventfd(const struct pci_os *os)
 /* ---- what tests call ---- */
 
 void
-fake_pci_cap(struct fake_pci *f, unsigned at, uint8_t next, uint8_t type, uint8_t bar, uint32_t offset, uint32_t length)
+fake_pci_cap(struct fake_pci *f, unsigned at, uint8_t next, uint8_t type, uint8_t bar,
+	     uint32_t offset, uint32_t length)
 {
 	uint8_t *c = f->config + at;
 
@@ -398,7 +459,8 @@ make_config(struct fake_pci *f)
 	put16(f->config + PCI_STATUS, PCI_STATUS_CAP_LIST);
 	f->config[PCI_CAPABILITY_LIST] = FAKE_CAP(1);
 	for (uint8_t type = 1; type < 5; type++)
-		fake_pci_cap(f, FAKE_CAP(type), type < 4 ? (uint8_t)FAKE_CAP(type + 1) : 0, type, FAKE_BAR, at[type], len[type]);
+		fake_pci_cap(f, FAKE_CAP(type), type < 4 ? (uint8_t)FAKE_CAP(type + 1) : 0, type,
+			     FAKE_BAR, at[type], len[type]);
 }
 
 static void
@@ -411,7 +473,10 @@ make_liar(struct fake_pci *f)
 	for (unsigned i = 0; i < LIAR_QUEUES; i++)
 		l->queue[i].kick = l->queue[i].call = -1;
 	/* All of the address space, as FLAT has it. */
-	l->region[1] = (struct liar_region){ .guest = 1, .user = 1, .size = 1ull << 47, .fd = -1,
+	l->region[1] = (struct liar_region){ .guest = 1,
+					     .user = 1,
+					     .size = 1ull << 47,
+					     .fd = -1,
 					     .base = (uint8_t *)(uintptr_t)(FAKE_BASE + 1) };
 	l->region[0].fd = -1;
 	l->n_regions = 2;
@@ -505,7 +570,8 @@ fake_pci_share(struct fake_pci *f, const struct baton_pool *pool)
 {
 	struct liar_region *r = &f->liar->region[0];
 
-	r->map = mmap(NULL, pool->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, pool->fd, (off_t)pool->fd_offset);
+	r->map = mmap(NULL, pool->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, pool->fd,
+		      (off_t)pool->fd_offset);
 	assert_true(r->map != MAP_FAILED);
 	r->base = r->map;
 	r->map_len = r->size = pool->bytes;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A PCI device in the test's own process: sysfs in a directory, VFIO behind struct pci_os, and a modern virtio-net in its BAR,
- * whose queues the liar's ring code serves. Registers are calls, so the device answers at once; the doorbells are mapped memory,
- * unless `no_mmap`. Any call can be made to fail.
+ * A PCI device in the test's own process: sysfs in a directory, VFIO behind struct pci_os, and a
+ * modern virtio-net in its BAR, whose queues the liar's ring code serves. Registers are calls, so
+ * the device answers at once; the doorbells are mapped memory, unless `no_mmap`. Any call can be
+ * made to fail.
  */
 #ifndef FAKE_PCI_H
 #define FAKE_PCI_H
@@ -12,21 +13,23 @@
 #include "ctx/ctx.h"
 #include "pci/pci.h"
 
-#define FAKE_BDF    "0000:00:03.0"
-#define FAKE_BASE   0x100000 /* FLAT: an IOVA is an address less this */
-#define FAKE_BAR    4
-#define FAKE_COMMON 0x0000 /* structures in the BAR */
-#define FAKE_ISR    0x1000
-#define FAKE_DEVICE 0x2000
-#define FAKE_NOTIFY 0x3000
-#define FAKE_BAR_SIZE 0x4000
-#define FAKE_VECTORS 8
+#define FAKE_BDF        "0000:00:03.0"
+#define FAKE_BASE       0x100000 /* FLAT: an IOVA is an address less this */
+#define FAKE_BAR        4
+#define FAKE_COMMON     0x0000 /* structures in the BAR */
+#define FAKE_ISR        0x1000
+#define FAKE_DEVICE     0x2000
+#define FAKE_NOTIFY     0x3000
+#define FAKE_BAR_SIZE   0x4000
+#define FAKE_VECTORS    8
 #define FAKE_MULTIPLIER 4
-#define FAKE_NO_BELL 0xffff /* what a doorbell holds that was not rung */
+#define FAKE_NO_BELL    0xffff /* what a doorbell holds that was not rung */
 
 #define FAKE_F_ACCESS_PLATFORM (1ull << 33)
 #define FAKE_F_RING_RESET      (1ull << 40)
-#define FAKE_FEATURES (LIAR_F_VERSION_1 | LIAR_F_MRG_RXBUF | LIAR_F_NET_MAC | LIAR_F_STATUS | FAKE_F_ACCESS_PLATFORM)
+#define FAKE_FEATURES                                                                              \
+	(LIAR_F_VERSION_1 | LIAR_F_MRG_RXBUF | LIAR_F_NET_MAC | LIAR_F_STATUS |                    \
+	 FAKE_F_ACCESS_PLATFORM)
 
 struct fake_pci {
 	struct pci_os os; /* first */
@@ -40,17 +43,18 @@ struct fake_pci {
 	uint64_t features;
 	uint32_t vectors;
 	uint16_t max_pairs, queue_max, mtu;
-	uint32_t mappable; /* sparse areas of the BAR: 0: none, so everything goes through the descriptor */
+	uint32_t mappable; /* sparse areas of the BAR: 0: none, so everything goes through the
+			      descriptor */
 	bool can_reset, has_err;
 
 	/* how it lies */
-	bool dead;          /* all ones */
-	bool keeps_status;  /* does not get reset */
-	bool keeps_config;  /* nor does it take a new command */
-	bool refuses;       /* FEATURES_OK */
-	bool restless;      /* the configuration changes all the time */
-	bool no_vector;     /* takes no interrupt vector */
-	bool stuck_queue;   /* a queue's reset does not end */
+	bool dead;         /* all ones */
+	bool keeps_status; /* does not get reset */
+	bool keeps_config; /* nor does it take a new command */
+	bool refuses;      /* FEATURES_OK */
+	bool restless;     /* the configuration changes all the time */
+	bool no_vector;    /* takes no interrupt vector */
+	bool stuck_queue;  /* a queue's reset does not end */
 	uint64_t bar_size;
 	uint16_t notify_off;
 
@@ -80,17 +84,20 @@ void fake_pci_stop(struct fake_pci *f);
 /** Make the context's PCI devices come from here, in a FLAT address space. */
 void fake_pci_use(struct fake_pci *f, struct baton_ctx *ctx, bool flat);
 
-/** Let the device see a pool by a mapping of its own, as hardware does: ours is poisoned in ASan builds. */
+/** Let the device see a pool by a mapping of its own, as hardware does: ours is poisoned in ASan
+ * builds. */
 void fake_pci_share(struct fake_pci *f, const struct baton_pool *pool);
 
-/** Put the device into IOMMU group 7 of sysfs, and beside it, unless @bdf is NULL, a device of that class ("0x020000") and driver (NULL: none). */
+/** Put the device into IOMMU group 7 of sysfs, and beside it, unless @bdf is NULL, a device of that
+ * class ("0x020000") and driver (NULL: none). */
 void fake_pci_group(struct fake_pci *f, const char *bdf, const char *class, const char *driver);
 
 /** Make the directory, with the device in it. For fake_pci_start(). */
 void fake_pci_make_sys(struct fake_pci *f);
 
 /** Write a capability at @at: bytes 0 (id), 1 (next), then what follows. */
-void fake_pci_cap(struct fake_pci *f, unsigned at, uint8_t next, uint8_t type, uint8_t bar, uint32_t offset, uint32_t length);
+void fake_pci_cap(struct fake_pci *f, unsigned at, uint8_t next, uint8_t type, uint8_t bar,
+		  uint32_t offset, uint32_t length);
 
 /** A vendor capability's place in the list by its type, 1 (common) .. 4 (device). */
 #define FAKE_CAP(type) (0x40 + 0x18 * ((type)-1))

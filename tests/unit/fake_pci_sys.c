@@ -2,8 +2,9 @@
 /* The fake device's sysfs: itself, its IOMMU group and its neighbours there. */
 #include "fake_pci.h"
 
-#include <stdarg.h>
 #include <setjmp.h>
+#include <stdarg.h>
+
 #include <cmocka.h>
 
 #include <errno.h>
@@ -44,7 +45,8 @@ sys_link(const struct fake_pci *f, const char *name, const char *target)
 }
 
 static void
-sys_device(const struct fake_pci *f, const char *bdf, const char *device, const char *class, const char *driver)
+sys_device(const struct fake_pci *f, const char *bdf, const char *device, const char *class,
+	   const char *driver)
 {
 	char name[128], target[128];
 

@@ -228,11 +228,11 @@ open_node(struct fake *f, const char *path)
 	if (!strcmp(path, "/dev/iommu"))
 		return f->iommufd ? fake_new_fd(f, FAKE_IOMMUFD, 0) : -ENOENT;
 	if (!strcmp(path, "/dev/vfio/vfio"))
-		return f->container
-			       ? fake_new_fd(
-					 f, f->container_is_iommufd ? FAKE_IOMMUFD : FAKE_CONTAINER,
-					 0)
-			       : -ENOENT;
+		return f->container ? fake_new_fd(f,
+						  f->container_is_iommufd ? FAKE_IOMMUFD
+									  : FAKE_CONTAINER,
+						  0)
+				    : -ENOENT;
 	if (!strcmp(path, "/proc/self/pagemap"))
 		return fake_new_fd(f, FAKE_PAGEMAP, 0);
 	for (int i = 0; i < FAKE_DEVS; i++) {

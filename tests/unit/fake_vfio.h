@@ -84,10 +84,10 @@ struct fake {
 	struct fake_dev devs[FAKE_DEVS];
 	bool iommufd, cdevs, container, container_is_iommufd, noiommu_mode;
 	bool option, enforces, pagemap_hidden;
-	bool no_caps, lies, loops; /* VFIO_IOMMU_GET_INFO: before Linux 5.4; wrong */
+	bool no_caps, lies, loops;            /* VFIO_IOMMU_GET_INFO: before Linux 5.4; wrong */
 	const struct baton_iova_range *asked; /* windows of every fake_ioas() */
 	unsigned n_asked;
-	bool lenient;		   /* lets a device in that what is mapped does not fit */
+	bool lenient; /* lets a device in that what is mapped does not fit */
 	int api_version;
 	int rlimit_mode; /* what IOMMU_OPTION says */
 	const char *release;

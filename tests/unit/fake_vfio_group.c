@@ -90,10 +90,10 @@ fake_on_container(struct fake *f, int n, unsigned long request, void *arg)
 	case VFIO_IOMMU_MAP_DMA:
 		if (!s || !f->fds[n].iommu)
 			return -EINVAL;
-		return fake_do_map(
-			f, n, s, map->iova, map->size,
-			(map->flags & VFIO_DMA_MAP_FLAG_READ ? BATON_MAP_READ : 0) |
-				(map->flags & VFIO_DMA_MAP_FLAG_WRITE ? BATON_MAP_WRITE : 0));
+		return fake_do_map(f, n, s, map->iova, map->size,
+				   (map->flags & VFIO_DMA_MAP_FLAG_READ ? BATON_MAP_READ : 0) |
+					   (map->flags & VFIO_DMA_MAP_FLAG_WRITE ? BATON_MAP_WRITE
+										 : 0));
 	case VFIO_IOMMU_UNMAP_DMA:
 		if (!s || !f->fds[n].iommu)
 			return -EINVAL;

@@ -62,9 +62,11 @@ fake_read(const struct ioas_os *os, const char *path, char *out, size_t room)
 	if (!strcmp(path, "/proc/sys/kernel/osrelease"))
 		return snprintf(out, room, "%s", f->release);
 	if (!strcmp(path, "/proc/self/status"))
-		return snprintf(
-			out, room, "Name:\tt\nUid:\t1000\t1000\nVmLck:\t%8llu kB\nVmPin:\t 0 kB\n",
-			(unsigned long long)((f->locked + (f->rlimit_mode ? f->pinned : 0)) / KIB));
+		return snprintf(out, room,
+				"Name:\tt\nUid:\t1000\t1000\nVmLck:\t%8llu kB\nVmPin:\t 0 kB\n",
+				(unsigned long long)((f->locked +
+						      (f->rlimit_mode ? f->pinned : 0)) /
+						     KIB));
 	if (!strcmp(path, "/proc/100/status"))
 		return snprintf(out, room,
 				"Name:\tt\nUid:\t1000\t1000\nVmLck:\t0 kB\nVmPin:\t%8llu kB\n",
@@ -74,9 +76,9 @@ fake_read(const struct ioas_os *os, const char *path, char *out, size_t room)
 				"Name:\to\nUid:\t1000\t1000\nVmLck:\t0 kB\nVmPin:\t%llu kB\n",
 				(unsigned long long)(f->other_pins / KIB));
 	if (!strcmp(path, "/proc/400/status")) /* may pin as much as it likes */
-		return snprintf(
-			out, room,
-			"Name:\te\nUid:\t1000\t1000\nVmPin:\t88888888 kB\nCapEff:\t0000000000004000\n");
+		return snprintf(out, room,
+				"Name:\te\nUid:\t1000\t1000\nVmPin:\t88888888 "
+				"kB\nCapEff:\t0000000000004000\n");
 	if (!strcmp(path, "/proc/300/status")) /* another user's */
 		return snprintf(out, room,
 				"Name:\tx\nUid:\t1001\t1001\nVmLck:\t0 kB\nVmPin:\t99999999 kB\n");

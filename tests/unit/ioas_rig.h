@@ -98,7 +98,10 @@ iova_of(const struct baton_mapping *m)
 static inline void
 make_arena(struct baton_ctx **ctx, struct baton_arena **arena, struct baton_arena_info *info)
 {
-	struct baton_mem_config c = { .size = sizeof(c), .bytes = 100000, .page_size = BATON_PAGE_4K, .node = BATON_NODE_ANY };
+	struct baton_mem_config c = { .size = sizeof(c),
+				      .bytes = 100000,
+				      .page_size = BATON_PAGE_4K,
+				      .node = BATON_NODE_ANY };
 
 	assert_int_equal(baton_ctx_create(NULL, ctx), 0);
 	assert_int_equal(baton_arena_create(*ctx, &c, arena), 0);

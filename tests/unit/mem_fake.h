@@ -20,9 +20,9 @@ struct fake {
 	int max_node;
 	uint64_t node_mask; /* nodes with memory */
 
-	enum call fail;	    /* this call fails */
+	enum call fail;     /* this call fails */
 	uint64_t fail_page; /* only for this page size; 0: for any */
-	int fail_at;	    /* or the Nth call, from 1 */
+	int fail_at;        /* or the Nth call, from 1 */
 	int err;
 
 	int calls, bound, memfds;

@@ -13,7 +13,7 @@
 struct stepper_ops {
 	void (*victim)(void *shared); /* the operation that is stepped through */
 	bool (*other)(void *shared);  /* a bounded number of operations; false: they went wrong */
-	void *shared;		      /* MAP_SHARED, holding all that both touch */
+	void *shared;                 /* MAP_SHARED, holding all that both touch */
 };
 
 struct stepper {
@@ -26,10 +26,10 @@ struct stepper {
 
 struct stepper_result {
 	unsigned int instructions; /* stepped through */
-	unsigned int rounds;	   /* completed by the other */
+	unsigned int rounds;       /* completed by the other */
 	unsigned int blocked_at; /* instruction after which the other could not finish; 0: never */
-	unsigned int freed_at;	 /* instruction after which it could again; 0: only at the end */
-	bool wrong;		 /* an operation of the other gave a wrong result */
+	unsigned int freed_at;   /* instruction after which it could again; 0: only at the end */
+	bool wrong;              /* an operation of the other gave a wrong result */
 };
 
 /** Start the other process. Return: 0 or a negative errno. */

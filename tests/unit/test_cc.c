@@ -99,8 +99,8 @@
 #define ES  0x8u
 #define SNP 0x10u
 
-#define UV	  "/sys/firmware/uv/prot_virt_guest"
-#define SVM	  "/sys/devices/system/cpu/svm"
+#define UV        "/sys/firmware/uv/prot_virt_guest"
+#define SVM       "/sys/devices/system/cpu/svm"
 #define SEV_GUEST "/sys/devices/virtual/misc/sev-guest/uevent"
 
 static void
@@ -230,9 +230,9 @@ absurd_cpuid(void **state)
 	      BATON_CONFIDENTIAL_NONE);
 	check("all zeros", FAKE(.leaves = NULL), BATON_CONFIDENTIAL_NONE);
 	check("not quite Hyper-V",
-	      FAKE(.leaves = LEAVES(
-			   AMD(16), FEATURES(GUEST), HV_FEATURES(1u << 22), HV_ISOLATED(2),
-			   { 0x40000000u, { 0x4000000cu, NAME('K', 'V', 'M', 'K'), 0, 0 } })),
+	      FAKE(.leaves = LEAVES(AMD(16), FEATURES(GUEST), HV_FEATURES(1u << 22), HV_ISOLATED(2),
+				    { 0x40000000u,
+				      { 0x4000000cu, NAME('K', 'V', 'M', 'K'), 0, 0 } })),
 	      BATON_CONFIDENTIAL_NONE);
 	check("an old Hyper-V",
 	      FAKE(.leaves = LEAVES(AMD(16), FEATURES(GUEST), HYPERV(0x4000000bu),
@@ -353,9 +353,9 @@ names(void **state)
 {
 	for (int i = BATON_CONFIDENTIAL_NONE; i <= BATON_CONFIDENTIAL_PEF; i++)
 		for (int j = 0; j < i; j++)
-			assert_string_not_equal(
-				baton_confidential_name((enum baton_confidential)i),
-				baton_confidential_name((enum baton_confidential)j));
+			assert_string_not_equal(baton_confidential_name((enum baton_confidential)i),
+						baton_confidential_name(
+							(enum baton_confidential)j));
 	assert_string_equal(baton_confidential_name((enum baton_confidential)99), "unknown");
 	assert_string_equal(baton_confidential_name((enum baton_confidential) - 1), "unknown");
 }

@@ -74,8 +74,8 @@ packet(struct port *p, const uint8_t *frame, uint16_t cut, uint16_t offset, stru
 	memcpy(baton_data(p->worker, t[1]), frame + cut, LEN - cut);
 	side = baton_side(p->worker, t[0]);
 	*side = (struct baton_side){ .l2_len = 14, .l3_len = 20, .csum_offset = offset };
-	t[0].flags = BATON_TOKEN_CONT | BATON_TOKEN_SIDE |
-		     BATON_CSUM_PARTIAL << BATON_TOKEN_L4_SHIFT;
+	t[0].flags =
+		BATON_TOKEN_CONT | BATON_TOKEN_SIDE | BATON_CSUM_PARTIAL << BATON_TOKEN_L4_SHIFT;
 }
 
 static void
@@ -105,7 +105,8 @@ in_a_file(void **state)
 		assert_int_equal(baton_tx_burst(p.tx, t, 2), 2);
 		down(&p);
 		assert_int_equal(pread(fd, got, sizeof(got), 0), sizeof(got));
-		/* A receiver's sum over all of it and the pseudo-header, whose sum stood in the field, is all ones (RFC 1071). */
+		/* A receiver's sum over all of it and the pseudo-header, whose sum stood in the
+		 * field, is all ones (RFC 1071). */
 		sum = (uint32_t)(frame[50] << 8 | frame[51]);
 		for (unsigned i = 34; i < LEN; i++)
 			sum += i & 1 ? got[HEAD + i] : (uint32_t)got[HEAD + i] << 8;

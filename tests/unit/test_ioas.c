@@ -30,8 +30,8 @@ auto_takes_iommufd(void **state)
 	info = info_of(r->ioas);
 	assert_int_equal(info.backend, BATON_IOAS_IOMMUFD);
 	assert_string_equal(info.backend_name, "iommufd");
-	assert_string_equal(info.why,
-			    "iommufd, because /dev/iommu and /dev/vfio/devices/vfio0 both open");
+	assert_string_equal(info.why, "iommufd, because /dev/iommu and /dev/vfio/devices/vfio0 "
+				      "both open");
 	assert_int_equal(info.accounting, BATON_IOAS_ACCOUNT_USER);
 	assert_int_equal(r->b->infos, 1);
 	assert_non_null(strstr(r->b->last, "0x0-0xfedfffff, 0xfef00000-0xffffffffffff"));

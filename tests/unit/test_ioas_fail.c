@@ -309,8 +309,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(iommufd_calls), cmocka_unit_test(type1_calls),
-		cmocka_unit_test(compat_calls),	 cmocka_unit_test(noiommu_calls),
-		cmocka_unit_test(auto_calls),	 cmocka_unit_test(auto_type1_calls),
+		cmocka_unit_test(compat_calls),  cmocka_unit_test(noiommu_calls),
+		cmocka_unit_test(auto_calls),    cmocka_unit_test(auto_type1_calls),
 		cmocka_unit_test(window_calls),
 	};
 

@@ -15,8 +15,8 @@
 
 #include "ioas/iova.h"
 
-#define PAGE	4096ull
-#define GIB	(1ull << 30)
+#define PAGE    4096ull
+#define GIB     (1ull << 30)
 #define MAX_WIN 12
 #define MAX_USE 300
 
@@ -41,8 +41,8 @@ static void
 merging(void **state)
 {
 	struct baton_iova_range r[] = {
-		{ 0xfef00000, UINT64_MAX }, { 10, 5 },		{ 0, 0xfff },
-		{ 0x1000, 0xfedfffff },	    { 0x2000, 0x2fff }, { 0xffffffffff, UINT64_MAX },
+		{ 0xfef00000, UINT64_MAX }, { 10, 5 },          { 0, 0xfff },
+		{ 0x1000, 0xfedfffff },     { 0x2000, 0x2fff }, { 0xffffffffff, UINT64_MAX },
 	};
 
 	assert_int_equal(iova_merge(r, 6), 2);

@@ -93,8 +93,8 @@ many_ranges(void **state)
 		assert_int_equal(baton_ioas_ranges(r->ioas, got, FAKE_WINDOWS), FAKE_WINDOWS);
 		assert_int_equal(got[39].last, 39 * GIB + 512 * MIB - 1);
 		assert_int_equal(rig_map(r->ioas, GIB, GIB, 0, &r->m), -ENOSPC);
-		assert_says(
-			"1 GiB are needed in one run of addresses, but the largest that is free there has 512 MiB");
+		assert_says("1 GiB are needed in one run of addresses, but the largest that is "
+			    "free there has 512 MiB");
 		down(r);
 	}
 }
@@ -139,7 +139,9 @@ windows_asked_for(void **state)
 static void
 windows_held_by_the_kernel(void **state)
 {
-	const struct baton_iova_range asked[] = { { 3 * GIB, 8 * GIB - 1 }, { 3 * GIB + MIB, 4 * GIB }, { 0, MIB - 1 } };
+	const struct baton_iova_range asked[] = { { 3 * GIB, 8 * GIB - 1 },
+						  { 3 * GIB + MIB, 4 * GIB },
+						  { 0, MIB - 1 } };
 	struct rig *r = *state;
 	const struct fake_space *s;
 	struct ioas_device *second;
@@ -394,8 +396,8 @@ memlock_of_the_user(void **state)
 	assert_int_equal(up(r, BATON_IOAS_IOMMUFD), 0);
 	assert_int_equal(rig_map(r->ioas, 4 * MIB, 0, 0, &r->m), 0);
 	assert_int_equal(rig_map(r->ioas, 4 * MIB, 0, 0, &m), -ENOMEM);
-	assert_says(
-		"needed 4 MiB, limit 8 MiB (RLIMIT_MEMLOCK), used 5 MiB, counted for all processes of user 1000 together");
+	assert_says("needed 4 MiB, limit 8 MiB (RLIMIT_MEMLOCK), used 5 MiB, counted for all "
+		    "processes of user 1000 together");
 	assert_says("LimitMEMLOCK=");
 	assert_int_equal(r->f->map_calls, 1); /* the kernel was not even asked */
 	r->f->hard = GIB;
@@ -427,8 +429,8 @@ memlock_of_the_process(void **state)
 	assert_int_equal(rig_map(r->ioas, 6 * MIB, 0, 0, &r->m), 0);
 	assert_int_equal(baton_ioas_unmap(r->m), 0);
 	assert_int_equal(rig_map(r->ioas, 6 * MIB + 4096, 0, 0, &r->m), -ENOMEM);
-	assert_says(
-		"needed 6148 KiB, limit 8 MiB (RLIMIT_MEMLOCK), used 2 MiB, counted for this process, as type1 does it");
+	assert_says("needed 6148 KiB, limit 8 MiB (RLIMIT_MEMLOCK), used 2 MiB, counted for this "
+		    "process, as type1 does it");
 	r->f->soft = 0;
 	assert_int_equal(rig_map(r->ioas, 4096, 0, 0, &r->m), -ENOMEM);
 	r->f->soft = UINT64_MAX;
@@ -454,8 +456,8 @@ memlock_hidden(void **state)
 	r->f->err = ENOMEM;
 	r->f->fail_at = r->f->calls + calls;
 	assert_int_equal(rig_map(r->ioas, MIB, 0, 0, &r->m), -ENOMEM);
-	assert_says(
-		"IOMMU_IOAS_MAP: Cannot allocate memory; RLIMIT_MEMLOCK is 8 MiB, of which 0 bytes is seen in use by all processes of user 1000");
+	assert_says("IOMMU_IOAS_MAP: Cannot allocate memory; RLIMIT_MEMLOCK is 8 MiB, of which 0 "
+		    "bytes is seen in use by all processes of user 1000");
 	r->f->fail_at = 0;
 	down(r);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The memory of a vhost-user backend as an address space: no kernel, addresses of Baton's choice, as
- * many mappings as a memory table has regions, and none without a descriptor. */
+/* The memory of a vhost-user backend as an address space: no kernel, addresses of Baton's choice,
+ * as many mappings as a memory table has regions, and none without a descriptor. */
 #include "ioas_rig.h"
 
 static int
@@ -149,7 +149,8 @@ on_end(void *arg, const struct ioas_entry *e)
 	baton_err(EREMOTEIO, "the backend does not want to");
 }
 
-/* Who passes memory on hears of the end of a mapping while it is there, once, and cannot keep it: its descriptor is closed next. */
+/* Who passes memory on hears of the end of a mapping while it is there, once, and cannot keep it:
+ * its descriptor is closed next. */
 static void
 mappings_end(void **state)
 {
@@ -240,11 +241,8 @@ main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
-		T(eight_regions),
-		T(what_is_mapped),
-		T(mappings_end),
-		T(refusals),
-		T(limits_and_windows),
+		T(eight_regions), T(what_is_mapped),     T(mappings_end),
+		T(refusals),      T(limits_and_windows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,9 +85,9 @@ shortage_on_a_node(void **state)
 	assert_int_equal(create(f, b, c, &info), -ENOMEM);
 	assert_says(baton_last_error(), "needs 8 pages of 2 MiB on node 1");
 	assert_says(baton_last_error(), "free are 60 on node 0, 3 on node 1");
-	assert_says(
-		baton_last_error(),
-		"echo 55 > /sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages");
+	assert_says(baton_last_error(), "echo 55 > "
+					"/sys/devices/system/node/node1/hugepages/hugepages-2048kB/"
+					"nr_hugepages");
 	assert_int_equal(f->memfds, 0); /* did not take the 3 to find out */
 
 	/* With pages that the kernel may add, trying decides. */
@@ -112,13 +112,14 @@ shortage_of_the_machine(void **state)
 	assert_says(baton_last_error(), "needs 100 pages of 2 MiB,");
 	assert_says(baton_last_error(), "of which 3 are reserved");
 	/* 150 there, 63 - 3 to be had */
-	assert_says(baton_last_error(),
-		    "echo 190 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages");
+	assert_says(baton_last_error(), "echo 190 > "
+					"/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages");
 
 	assert_int_equal(create(f, b, want(2 * GIB, BATON_PAGE_1G), &info), -ENOMEM);
 	assert_says(baton_last_error(), "needs 2 pages of 1 GiB");
-	assert_says(baton_last_error(),
-		    "echo 3 > /sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages");
+	assert_says(baton_last_error(), "echo 3 > "
+					"/sys/kernel/mm/hugepages/hugepages-1048576kB/"
+					"nr_hugepages");
 	assert_says(baton_last_error(), "hugepagesz=1G");
 
 	/* A fault that finds no page counts as a shortage, too. */

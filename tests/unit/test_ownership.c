@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The ownership rules, provoked one by one through the public API alone, so that the same file is also built
- * against the installed release library. Each test reads the report.
+ * The ownership rules, provoked one by one through the public API alone, so that the same file is
+ * also built against the installed release library. Each test reads the report.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -72,8 +72,9 @@ static int
 setup(void **state)
 {
 	struct rig *r = calloc(1, sizeof(*r));
-	struct baton_ctx_config cc = { .size = sizeof(cc), .log = quiet,
-				       .on_violation = on_violation, .violation_arg = r };
+	struct baton_ctx_config cc = {
+		.size = sizeof(cc), .log = quiet, .on_violation = on_violation, .violation_arg = r
+	};
 	struct baton_pool_config pc;
 
 	must(baton_ctx_create(&cc, &r->ctx));

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* lib/pci against a device in our own process: honest, lying, dead, and with each call failing in turn. */
+/* lib/pci against a device in our own process: honest, lying, dead, and with each call failing in
+ * turn. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 
@@ -78,8 +79,19 @@ says(const char *words)
 static void
 addresses(void **state)
 {
-	static const char *const bad[] = { "", "0", "00:03", "00:03.", "00:03.8", "00:20.0", "0000:00:03.00", "g0:03.0",
-					   "00:03.0 ", "0000-00:03.0", "00:03,0", "00000:00:03.0", "net_null0" };
+	static const char *const bad[] = { "",
+					   "0",
+					   "00:03",
+					   "00:03.",
+					   "00:03.8",
+					   "00:20.0",
+					   "0000:00:03.00",
+					   "g0:03.0",
+					   "00:03.0 ",
+					   "0000-00:03.0",
+					   "00:03,0",
+					   "00000:00:03.0",
+					   "net_null0" };
 	char bdf[PCI_BDF_SIZE];
 
 	assert_true(pci_parse_bdf("00:03.0", bdf));
@@ -105,7 +117,8 @@ who_is_there(void **state)
 	assert_int_equal(info.node, -1);
 	assert_string_equal(info.driver, "vfio-pci");
 	assert_int_equal(pci_find(&b.fake->os, "0000:00:04.0", &info), -ENODEV);
-	says("there is no PCI device 0000:00:04.0; network devices here: 0000:00:03.0 (1af4:1041, vfio-pci)");
+	says("there is no PCI device 0000:00:04.0; network devices here: 0000:00:03.0 (1af4:1041, "
+	     "vfio-pci)");
 	down(&b);
 }
 
@@ -127,14 +140,15 @@ alone_in_its_group(void **state)
 	struct bench b;
 
 	prepare(&b);
-	assert_int_equal(pci_check_alone(&b.fake->os, FAKE_BDF), 0); /* none: no IOMMU */
+	assert_int_equal(pci_check_alone(&b.fake->os, FAKE_BDF), 0);       /* none: no IOMMU */
 	assert_int_equal(pci_check_alone(&b.fake->os, "0000:00:1e.0"), 0); /* no device */
 	fake_pci_group(b.fake, NULL, NULL, NULL);
 	assert_int_equal(pci_check_alone(&b.fake->os, FAKE_BDF), 0);
 	fake_pci_group(b.fake, "0000:00:1c.0", "0x060400\n", "pcieport");
 	fake_pci_group(b.fake, "0000:00:1c.1", "0x060401\n", NULL);
 	assert_int_equal(pci_check_alone(&b.fake->os, FAKE_BDF), 0);
-	fake_pci_group(b.fake, "0000:00:1f.0", "0x060100\n", NULL); /* an ISA bridge does DMA of its own */
+	fake_pci_group(b.fake, "0000:00:1f.0", "0x060100\n",
+		       NULL); /* an ISA bridge does DMA of its own */
 	assert_int_equal(pci_check_alone(&b.fake->os, FAKE_BDF), -EBUSY);
 	says(FAKE_BDF " shares its IOMMU group 7 with 0000:00:1f.0 (no driver), and");
 	says("echo 1 > /sys/bus/pci/devices/0000:00:1f.0/remove");
@@ -283,7 +297,8 @@ bars(void **state)
 	assert_int_equal(pci_read8(&r, 0x14), 0);
 	assert_int_equal(pci_reg(b.dev, FAKE_BAR, FAKE_NOTIFY, 0x1000, &r), 0);
 	assert_non_null(r.at);
-	assert_int_equal(pci_reg(b.dev, FAKE_BAR, FAKE_NOTIFY - 2, 4, &r), 0); /* half in the window */
+	assert_int_equal(pci_reg(b.dev, FAKE_BAR, FAKE_NOTIFY - 2, 4, &r),
+			 0); /* half in the window */
 	assert_null(r.at);
 	assert_int_equal(pci_reg(b.dev, FAKE_BAR, FAKE_BAR_SIZE - 4, 4, &r), 0);
 	assert_non_null(r.at);
@@ -422,8 +437,10 @@ everything(struct bench *b)
 
 	if (ret < 0)
 		return ret;
-	if ((ret = pci_caps(b->dev, caps)) < 0 || (ret = pci_reg(b->dev, FAKE_BAR, FAKE_NOTIFY, 4, &r)) < 0 ||
-	    (ret = pci_bus_master(b->dev, true)) < 0 || (ret = pci_watch(b->dev, on_event, b)) < 0 ||
+	if ((ret = pci_caps(b->dev, caps)) < 0 ||
+	    (ret = pci_reg(b->dev, FAKE_BAR, FAKE_NOTIFY, 4, &r)) < 0 ||
+	    (ret = pci_bus_master(b->dev, true)) < 0 ||
+	    (ret = pci_watch(b->dev, on_event, b)) < 0 ||
 	    (ret = pci_msix_enable(b->dev, fds, 2)) < 0 || (ret = pci_msix_disable(b->dev)) < 0 ||
 	    (ret = pci_reset(b->dev)) < 0)
 		return ret;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Ports and pools through the public API: what is refused and with which words, and stopping under traffic. */
+/* Ports and pools through the public API: what is refused and with which words, and stopping under
+ * traffic. */
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -77,8 +78,9 @@ static int
 setup(void **state)
 {
 	struct rig *r = calloc(1, sizeof(*r));
-	struct baton_ctx_config cc = { .size = sizeof(cc), .log = quiet,
-				       .on_violation = on_violation, .violation_arg = r };
+	struct baton_ctx_config cc = {
+		.size = sizeof(cc), .log = quiet, .on_violation = on_violation, .violation_arg = r
+	};
 
 	must(baton_ctx_create(&cc, &r->ctx));
 	r->pool = pool(r, 2048);
@@ -148,7 +150,8 @@ open_refusals(void **state)
 	refused(baton_port_open(r->ctx, "net_null0,size=64,size=65", &p), EINVAL, "given twice");
 	refused(baton_port_open(r->ctx, "net_null0,size=abc", &p), EINVAL, "size=abc");
 	refused(baton_port_open(r->ctx, "net_null0,size=-1", &p), EINVAL, "a number from");
-	refused(baton_port_open(r->ctx, "net_null0,size=99999999999999999999", &p), EINVAL, "a number from");
+	refused(baton_port_open(r->ctx, "net_null0,size=99999999999999999999", &p), EINVAL,
+		"a number from");
 	must(baton_port_open(r->ctx, "net_null0,size=64", &r->port));
 	refused(baton_port_open(r->ctx, "net_null0", &p), EEXIST, "already open");
 	refused(baton_ctx_destroy(r->ctx), EBUSY, "net_null0 is still open");
@@ -520,8 +523,9 @@ worker_that_does_not_leave(void **state)
 {
 	struct rig *r = *state;
 	struct mover m = { .r = r };
-	struct baton_port_config pc = { .size = sizeof(pc), .rx_queues = 1, .tx_queues = 1,
-					.stop_timeout_ms = 50 };
+	struct baton_port_config pc = {
+		.size = sizeof(pc), .rx_queues = 1, .tx_queues = 1, .stop_timeout_ms = 50
+	};
 	struct baton_queue_config qc = { .size = sizeof(qc), .worker = r->worker, .pool = r->pool };
 	pthread_t thread;
 
@@ -554,7 +558,8 @@ two_contexts(void **state)
 	must(baton_port_start(a->port));
 	must(baton_port_start(b->port));
 	assert_int_equal(baton_alloc(a->worker, a->pool, &t, 1), 1);
-	assert_int_equal(baton_free(b->worker, &t, 1), -EPERM); /* the other's buffer 0 .. is not held */
+	assert_int_equal(baton_free(b->worker, &t, 1),
+			 -EPERM); /* the other's buffer 0 .. is not held */
 	assert_int_equal(a->violations, 0);
 	assert_int_equal(b->violations, 1);
 	must(baton_free(a->worker, &t, 1));
@@ -566,18 +571,12 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(open_refusals),
-		T(order_of_calls),
-		T(pool_too_small),
-		T(pool_made_after_start),
-		T(bad_packets),
-		T(outside_memory),
-		T(pool_refusals),
-		T(odd_stride),
-		T(packet_copy),
-		T(stop_and_start_under_traffic),
-		T(another_worker),
-		T(worker_that_does_not_leave),
+		T(open_refusals),  T(order_of_calls),
+		T(pool_too_small), T(pool_made_after_start),
+		T(bad_packets),    T(outside_memory),
+		T(pool_refusals),  T(odd_stride),
+		T(packet_copy),    T(stop_and_start_under_traffic),
+		T(another_worker), T(worker_that_does_not_leave),
 		T(two_contexts),
 	};
 

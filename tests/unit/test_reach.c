@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Direct, bounce or refuse: the decision on its own, on a kernel that is not there, and what is mapped after it. */
+/* Direct, bounce or refuse: the decision on its own, on a kernel that is not there, and what is
+ * mapped after it. */
 #include "fake_vfio.h"
 
 #include <errno.h>
@@ -15,11 +16,13 @@
 #include "dma/reach.h"
 #include "ioas/ioas.h"
 
-#define A "0000:00:03.0"
-#define B "0000:00:04.0"
+#define A        "0000:00:03.0"
+#define B        "0000:00:04.0"
 #define ANYWHERE ((struct baton_reach_config){ .size = sizeof(struct baton_reach_config) })
 
-static const struct dma_slots_need need = { .queues = 1, .keys = 256, .least = 5, .room = 2060, .header = 12 };
+static const struct dma_slots_need need = {
+	.queues = 1, .keys = 256, .least = 5, .room = 2060, .header = 12
+};
 
 /* Two devices of one address space, each with its port's reach. */
 struct place {
@@ -119,7 +122,8 @@ start(struct place *p, unsigned port)
 
 	memset(needed, 1, sizeof(needed));
 	memset(p->views[port], 0, sizeof(p->views[port]));
-	if (ret < 0 || (ret = baton_ctrl_alloc(r, 9000, 64, &rings)) < 0 || (ret = dma_reach_pools(r, needed, p->views[port])) < 0)
+	if (ret < 0 || (ret = baton_ctrl_alloc(r, 9000, 64, &rings)) < 0 ||
+	    (ret = dma_reach_pools(r, needed, p->views[port])) < 0)
 		return ret;
 	assert_true(rings.iova + rings.bytes - 1 <= dma_ring_limit(r));
 	for (unsigned i = 0; i < BATON_MAX_POOLS; i++)
@@ -162,7 +166,8 @@ pool_over(struct place *p, const char *name, void *base, size_t bytes)
 static void *
 reserve(size_t bytes)
 {
-	void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	assert_ptr_not_equal(base, MAP_FAILED);
 	return base;
@@ -207,7 +212,8 @@ no_limit_is_no_limit(void **state)
 
 /* ---- direct ---- */
 
-/* The bug that killed s390 guests that were not protected at all: bounce memory for devices that needed none. */
+/* The bug that killed s390 guests that were not protected at all: bounce memory for devices that
+ * needed none. */
 static void
 reaches_everything(void **state)
 {
@@ -226,7 +232,8 @@ reaches_everything(void **state)
 	assert_null(p.r[0].tx_mem);
 	assert_int_equal(fake_mappings(p.f), 2);
 	assert_int_equal(p.views[0][0].bounce, 0);
-	assert_int_equal(p.views[0][0].iova, p.r[0].pools[0].iova + (uint64_t)(pl->view.data - pl->base));
+	assert_int_equal(p.views[0][0].iova,
+			 p.r[0].pools[0].iova + (uint64_t)(pl->view.data - pl->base));
 	end(&p);
 }
 
@@ -261,7 +268,8 @@ inside(const struct fake_map *m, const struct baton_iova_range *w, unsigned n)
 	return false;
 }
 
-/* 4 GiB of application memory and no such room: bounced, and nothing but rings and slots is mapped, in the windows. */
+/* 4 GiB of application memory and no such room: bounced, and nothing but rings and slots is mapped,
+ * in the windows. */
 static void
 windows(void **state)
 {
@@ -271,16 +279,24 @@ windows(void **state)
 	} of[] = {
 		{ 1, { { 0, GIB - 1 } }, { { 0 } } },
 		{ 1, { { 1ull << 32, (1ull << 32) + GIB - 1 } }, { { 0 } } },
-		{ 2, { { 0, 0xfedfffff }, { 0xfef00000, 0xffffffff } }, { { 0 } } }, /* around the MSI hole */
-		{ 1, { { 0x4000000000, 0x4003ffffff } }, { { 0 } } },		     /* 64 MiB in the middle */
+		{ 2,
+		  { { 0, 0xfedfffff }, { 0xfef00000, 0xffffffff } },
+		  { { 0 } } },                                        /* around the MSI hole */
+		{ 1, { { 0x4000000000, 0x4003ffffff } }, { { 0 } } }, /* 64 MiB in the middle */
 		/* Unsorted, overlapping, one inside of another, two that touch. */
-		{ 4, { { 0x30000000, 0x3fffffff }, { 0x10000000, 0x1fffffff }, { 0x18000000, 0x2fffffff }, { 0x31000000, 0x32000000 } },
+		{ 4,
+		  { { 0x30000000, 0x3fffffff },
+		    { 0x10000000, 0x1fffffff },
+		    { 0x18000000, 0x2fffffff },
+		    { 0x31000000, 0x32000000 } },
 		  { { 0x10000000, 0x3fffffff } } },
 	};
 	void *base = reserve(4 * GIB);
 
 	for (unsigned i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
-		struct baton_reach_config c = { .size = sizeof(c), .windows = of[i].w, .n_windows = of[i].n };
+		struct baton_reach_config c = { .size = sizeof(c),
+						.windows = of[i].w,
+						.n_windows = of[i].n };
 		struct baton_iova_range ranges[4];
 		struct baton_pool *pl;
 		struct place p;
@@ -305,7 +321,8 @@ windows(void **state)
 			assert_true(inside(fake_mapping(p.f, k), of[i].w, of[i].n));
 			mapped += fake_mapping(p.f, k)->bytes;
 		}
-		assert_int_equal(mapped, p.r[0].ctrl->bytes + p.r[0].rx_mem->bytes + p.r[0].tx_mem->bytes);
+		assert_int_equal(mapped,
+				 p.r[0].ctrl->bytes + p.r[0].rx_mem->bytes + p.r[0].tx_mem->bytes);
 		end(&p);
 	}
 	munmap(base, 4 * GIB);
@@ -327,12 +344,15 @@ tx_slots_are_read_only(void **state)
 	for (unsigned k = 0; k < 3; k++) {
 		const struct fake_map *m = fake_mapping(p.f, k);
 
-		assert_int_equal(m->prot, m->iova == p.r[0].tx_mem->iova ? BATON_MAP_READ : BATON_MAP_READ | BATON_MAP_WRITE);
+		assert_int_equal(m->prot, m->iova == p.r[0].tx_mem->iova
+						  ? BATON_MAP_READ
+						  : BATON_MAP_READ | BATON_MAP_WRITE);
 	}
 	end(&p);
 }
 
-/* pseries secure guests: a device of 32 bits, whose only window is above. It is known before anything is mapped. */
+/* pseries secure guests: a device of 32 bits, whose only window is above. It is known before
+ * anything is mapped. */
 static void
 no_address_is_in_both(void **state)
 {
@@ -344,7 +364,8 @@ no_address_is_in_both(void **state)
 
 		begin(&p);
 		pool(&p, "frames", 0);
-		p.f->devs[0].windows[0] = p.f->devs[1].windows[0] = (struct baton_iova_range){ 0, UINT64_MAX };
+		p.f->devs[0].windows[0] = p.f->devs[1].windows[0] =
+			(struct baton_iova_range){ 0, UINT64_MAX };
 		p.f->devs[0].windows[1] = p.f->devs[1].windows[1] = (struct baton_iova_range){ 0 };
 		c.data_bits = i == 2 ? 32 : 0;
 		place(&p, &c, i == 1 ? 32 : 64, i == 0 ? 32 : 64);
@@ -361,7 +382,8 @@ no_address_is_in_both(void **state)
 static void
 small_windows(void **state)
 {
-	static const struct baton_iova_range mib = { 0x10000000, 0x100fffff }, page16 = { 0x10000000, 0x1000ffff };
+	static const struct baton_iova_range mib = { 0x10000000, 0x100fffff },
+					     page16 = { 0x10000000, 0x1000ffff };
 	struct baton_reach_config c = { .size = sizeof(c), .windows = &mib, .n_windows = 1 };
 	void *base = reserve(GIB);
 	struct place p;
@@ -407,7 +429,9 @@ each_device_for_itself(void **state)
 		assert_int_equal(reach_of(&p, 1, large), BATON_REACH_BOUNCE);
 		assert_int_equal(reach_of(&p, 0, small), BATON_REACH_DIRECT);
 		assert_int_equal(reach_of(&p, 1, small), BATON_REACH_DIRECT);
-		assert_true(p.r[1].pools[small->view.index].iova + p.r[1].pools[small->view.index].bytes <= 2 * GIB);
+		assert_true(p.r[1].pools[small->view.index].iova +
+				    p.r[1].pools[small->view.index].bytes <=
+			    2 * GIB);
 		assert_true(p.r[1].rx_mem->iova + p.r[1].rx_mem->bytes <= 2 * GIB);
 		assert_null(p.r[0].rx_mem);
 		dma_reach_release(&p.r[order >> 1], true, NULL);
@@ -434,7 +458,8 @@ one_memory_in_two_pools(void **state)
 		place(&p, &ANYWHERE, 64, 64);
 		assert_int_equal(start(&p, 0), 0);
 		assert_int_equal(start(&p, 1), 0);
-		assert_int_equal(fake_mappings(p.f), 4); /* rings of two, and each pool once for both devices */
+		assert_int_equal(fake_mappings(p.f),
+				 4); /* rings of two, and each pool once for both devices */
 		for (unsigned i = 0; i < 2; i++) {
 			assert_int_equal(reach_of(&p, i, pl[0]), BATON_REACH_DIRECT);
 			assert_int_equal(reach_of(&p, i, pl[1]), BATON_REACH_DIRECT);
@@ -457,7 +482,9 @@ static void
 never(void **state)
 {
 	static const struct baton_iova_range small = { 0, 16 * MIB - 1 };
-	struct baton_reach_config c = { .size = sizeof(c), .windows = &small, .n_windows = 1, .bounce = BATON_BOUNCE_NEVER };
+	struct baton_reach_config c = {
+		.size = sizeof(c), .windows = &small, .n_windows = 1, .bounce = BATON_BOUNCE_NEVER
+	};
 	void *base = reserve(GIB);
 	struct baton_pool *pl;
 	struct place p;
@@ -524,12 +551,14 @@ confidential(void **state)
 		p.r[0].local = i == 2; /* a vhost-user backend is inside of the guest */
 		assert_int_equal(start(&p, 0), 0);
 		assert_int_equal(reach_of(&p, 0, theirs), BATON_REACH_DIRECT);
-		assert_int_equal(reach_of(&p, 0, ours), i ? BATON_REACH_DIRECT : BATON_REACH_BOUNCE);
+		assert_int_equal(reach_of(&p, 0, ours),
+				 i ? BATON_REACH_DIRECT : BATON_REACH_BOUNCE);
 		assert_int_equal(flags_of(p.r[0].ctrl), i ? 0 : BATON_MEM_CC_SHARED);
 		if (!i) {
 			assert_int_equal(flags_of(p.r[0].rx_mem), BATON_MEM_CC_SHARED);
 			assert_int_equal(flags_of(p.r[0].tx_mem), BATON_MEM_CC_SHARED);
-			assert_non_null(strstr(p.r[0].pools[ours->view.index].why, "confidential guest"));
+			assert_non_null(strstr(p.r[0].pools[ours->view.index].why, "confidential "
+										   "guest"));
 		}
 		end(&p);
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a user asks for of a port's reach: what contradicts itself, and limits beside the device's. */
+/* What a user asks for of a port's reach: what contradicts itself, and limits beside the device's.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -49,15 +50,20 @@ the_lower_of_two(void **state)
 	static const struct {
 		uint8_t device, user;
 		uint64_t top;
-	} of[] = { { 64, 0, UINT64_MAX }, { 64, 64, UINT64_MAX }, { 64, 31, 0x7fffffff }, { 31, 0, 0x7fffffff },
-		   { 31, 64, 0x7fffffff }, { 32, 12, 0xfff }, { 39, 40, (1ull << 39) - 1 } };
+	} of[] = { { 64, 0, UINT64_MAX },       { 64, 64, UINT64_MAX }, { 64, 31, 0x7fffffff },
+		   { 31, 0, 0x7fffffff },       { 31, 64, 0x7fffffff }, { 32, 12, 0xfff },
+		   { 39, 40, (1ull << 39) - 1 } };
 
 	for (unsigned i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
-		struct dma_reach r = { .device_data_bits = of[i].device, .data_bits = of[i].user, .device_ring_bits = 64 };
+		struct dma_reach r = { .device_data_bits = of[i].device,
+				       .data_bits = of[i].user,
+				       .device_ring_bits = 64 };
 
 		assert_int_equal(dma_data_limit(&r), of[i].top);
 		assert_int_equal(dma_ring_limit(&r), UINT64_MAX);
-		r = (struct dma_reach){ .device_ring_bits = of[i].device, .ring_bits = of[i].user, .device_data_bits = 64 };
+		r = (struct dma_reach){ .device_ring_bits = of[i].device,
+					.ring_bits = of[i].user,
+					.device_data_bits = 64 };
 		assert_int_equal(dma_ring_limit(&r), of[i].top);
 		assert_int_equal(dma_data_limit(&r), UINT64_MAX);
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Slots: where they lie, who has which when queues share too few of them, and that exactly a packet's bytes are copied. */
+/* Slots: where they lie, who has which when queues share too few of them, and that exactly a
+ * packet's bytes are copied. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,19 +37,26 @@ an_odd_number_of_lines(void **state)
 
 	for (uint32_t room = 64; room < 10000; room += 7) {
 		for (unsigned i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
-			const struct dma_slots_need need = { .queues = 1, .keys = 3, .least = 1, .room = room, .header = headers[i] };
+			const struct dma_slots_need need = { .queues = 1,
+							     .keys = 3,
+							     .least = 1,
+							     .room = room,
+							     .header = headers[i] };
 			const uint32_t stride = dma_slot_stride(room, headers[i]);
 			struct dma_slots s;
 
 			assert_int_equal(stride % LINE, 0);
 			assert_int_equal(stride / LINE % 2, 1);
-			assert_int_equal(dma_slots_init(&s, &need, memory, sizeof(memory), 0x100000000), 0);
+			assert_int_equal(dma_slots_init(&s, &need, memory, sizeof(memory),
+							0x100000000),
+					 0);
 			assert_int_equal(s.count, 3);
 			assert_int_equal(s.stride, stride);
 			for (uint32_t k = 0; k < 3; k++) {
 				uint8_t *at = dma_slot(&s, k);
 
-				/* The packet begins on a line, and all of it lies between this slot and the next. */
+				/* The packet begins on a line, and all of it lies between this slot
+				 * and the next. */
 				assert_int_equal((uintptr_t)(at + headers[i]) % LINE, 0);
 				assert_true(at >= memory + k * (size_t)stride);
 				assert_true(at + room <= memory + (k + 1) * (size_t)stride);
@@ -66,7 +74,9 @@ an_odd_number_of_lines(void **state)
 static void
 own_or_shared(void **state)
 {
-	const struct dma_slots_need need = { .queues = 2, .keys = 100, .least = 5, .room = 2060, .header = 12 };
+	const struct dma_slots_need need = {
+		.queues = 2, .keys = 100, .least = 5, .room = 2060, .header = 12
+	};
 	const size_t all = 100 * (size_t)dma_slot_stride(2060, 12);
 	struct dma_slots s;
 
@@ -97,10 +107,14 @@ struct shared {
 static void
 begin_share(struct shared *sh, uint32_t slots, uint32_t queues, uint32_t least)
 {
-	const struct dma_slots_need need = { .queues = queues, .keys = MOST, .least = least, .room = 64, .header = 0 };
+	const struct dma_slots_need need = {
+		.queues = queues, .keys = MOST, .least = least, .room = 64, .header = 0
+	};
 
 	memset(sh, 0, sizeof(*sh));
-	assert_int_equal(dma_slots_init(&sh->s, &need, memory, slots * (size_t)dma_slot_stride(64, 0), 0), 0);
+	assert_int_equal(dma_slots_init(&sh->s, &need, memory,
+					slots * (size_t)dma_slot_stride(64, 0), 0),
+			 0);
 	assert_int_equal(sh->s.count, slots);
 	assert_true(sh->s.shared);
 	for (unsigned i = 0; i < queues; i++) {
@@ -147,7 +161,8 @@ cached(const struct shared *sh)
 	return n;
 }
 
-/* Every slot comes out once, then none; and all of them again when they are back, by other queues than before. */
+/* Every slot comes out once, then none; and all of them again when they are back, by other queues
+ * than before. */
 static void
 exhausted_and_full_again(void **state)
 {
@@ -183,7 +198,8 @@ exhausted_and_full_again(void **state)
 	}
 }
 
-/* What a cache holds is bounded: after a refill by what was asked for and what it may keep, else by the latter alone. */
+/* What a cache holds is bounded: after a refill by what was asked for and what it may keep, else by
+ * the latter alone. */
 static void
 bounds(void **state)
 {
@@ -192,10 +208,12 @@ bounds(void **state)
 
 	for (uint32_t slots = 32; slots <= 1000; slots += 121) {
 		begin_share(&sh, slots, 2, 8);
-		assert_int_equal(sh.s.keep, 8 + (slots - 16) / 4 < 256 ? 8 + (slots - 16) / 4 : 256);
+		assert_int_equal(sh.s.keep,
+				 8 + (slots - 16) / 4 < 256 ? 8 + (slots - 16) / 4 : 256);
 		for (unsigned i = 0; i < 20000; i++) {
 			struct slot_cache *c = sh.c[i & 1];
-			unsigned want = 1 + (unsigned)(next(&seed) % DMA_SLOT_BURST), n = dma_slot_reserve(c, want);
+			unsigned want = 1 + (unsigned)(next(&seed) % DMA_SLOT_BURST),
+				 n = dma_slot_reserve(c, want);
 			uint32_t hand[DMA_SLOT_BURST];
 
 			assert_true(n <= want);
@@ -216,7 +234,8 @@ bounds(void **state)
 	}
 }
 
-/* However many the others take and do not give back, or keep: a queue has enough to move its longest packet, from the start on. */
+/* However many the others take and do not give back, or keep: a queue has enough to move its
+ * longest packet, from the start on. */
 static void
 none_starves(void **state)
 {
@@ -231,7 +250,9 @@ none_starves(void **state)
 			do {
 				before = all;
 				for (unsigned q = 0; q < QUEUES; q++) {
-					unsigned n = q == late ? 0 : dma_slot_reserve(sh.c[q], DMA_SLOT_BURST);
+					unsigned n = q == late ? 0
+							       : dma_slot_reserve(sh.c[q],
+										  DMA_SLOT_BURST);
 
 					dma_slot_get(sh.c[q], hand[q] + held[q], n);
 					held[q] += n;
@@ -261,7 +282,8 @@ none_starves(void **state)
 struct racer {
 	struct shared *sh;
 	struct slot_cache *c;
-	uint64_t *payload; /* by slot; plain memory of its holder, so that ThreadSanitizer judges the hand-over */
+	uint64_t *payload; /* by slot; plain memory of its holder, so that ThreadSanitizer judges
+			      the hand-over */
 	int *stop;
 	uint64_t seed, bursts, empty, faults;
 	pthread_t thread;
@@ -320,7 +342,9 @@ two_threads(void **state)
 
 	begin_share(&sh, 300, 2, 8); /* two hands of 256 run dry */
 	for (unsigned i = 0; i < 2; i++) {
-		r[i] = (struct racer){ .sh = &sh, .c = sh.c[i], .payload = payload, .stop = &stop, .seed = i + 1 };
+		r[i] = (struct racer){
+			.sh = &sh, .c = sh.c[i], .payload = payload, .stop = &stop, .seed = i + 1
+		};
 		assert_int_equal(pthread_create(&r[i].thread, NULL, race, &r[i]), 0);
 	}
 	nanosleep(&second, NULL);
@@ -337,11 +361,13 @@ two_threads(void **state)
 
 /* ---- copying ---- */
 
-/* Not a byte beside, and none of those there before is lost: CVE-2022-0854 was 5 of 8 bytes of whatever lay in the slot. */
+/* Not a byte beside, and none of those there before is lost: CVE-2022-0854 was 5 of 8 bytes of
+ * whatever lay in the slot. */
 static void
 three_of_eight(void **state)
 {
-	uint8_t slot[8] = { 0x5e, 0xc7, 0xe7, 0x5e, 0xc7, 0xe7, 0x5e, 0xc7 }, cpu[8] = { 10, 11, 12, 13, 14, 15, 16, 17 };
+	uint8_t slot[8] = { 0x5e, 0xc7, 0xe7, 0x5e, 0xc7, 0xe7, 0x5e, 0xc7 },
+		cpu[8] = { 10, 11, 12, 13, 14, 15, 16, 17 };
 	static const uint8_t due[8] = { 1, 2, 3, 13, 14, 15, 16, 17 };
 
 	memcpy(slot, "\1\2\3", 3);

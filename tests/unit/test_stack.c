@@ -17,7 +17,7 @@
 #include "base/stack.h"
 
 #define ENTRIES 1000u
-#define USERS	64u
+#define USERS   64u
 
 struct fixture {
 	struct stack stack;

@@ -18,9 +18,9 @@
 
 /* The source under test, its atomics, copies and last resort routed through the checker. */
 #define BATON_ATOMIC_HOOKS "../../tests/unit/model/atomic_hooks.h"
-#define memcpy		   model_memcpy
-#define abort()		   model_fail("no spare block")
-#define fprintf(...)	   ((void)0)
+#define memcpy             model_memcpy
+#define abort()            model_fail("no spare block")
+#define fprintf(...)       ((void)0)
 #include "base/stack.c"
 #undef memcpy
 #undef abort
@@ -402,7 +402,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_true_source),   cmocka_unit_test(test_reduction),
-		cmocka_unit_test(test_no_tag),	      cmocka_unit_test(test_plain_store),
+		cmocka_unit_test(test_no_tag),        cmocka_unit_test(test_plain_store),
 		cmocka_unit_test(test_publish_early), cmocka_unit_test(test_no_acquire),
 	};
 

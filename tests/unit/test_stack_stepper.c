@@ -33,9 +33,9 @@
 #define MAX_BLOCKS  32u
 #define MAX_ENTRIES 512u
 #define MAX_STEPS   20000u
-#define STARVE	    2000u /* a victim that loses every race ends only when the other does */
+#define STARVE      2000u /* a victim that loses every race ends only when the other does */
 #define PATIENCE_MS 10000 /* the other must finish: only a hang counts */
-#define BLOCKED_MS  300	  /* the other is expected to hang */
+#define BLOCKED_MS  300   /* the other is expected to hang */
 
 struct hand {
 	uint32_t idx[MAX_ENTRIES];

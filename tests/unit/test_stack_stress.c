@@ -18,15 +18,15 @@
 
 #include "base/stack.h"
 
-#define THREADS	 4u
-#define ENTRIES	 (12 * STACK_BLOCK + 17) /* few enough that the stack runs empty at times */
+#define THREADS  4u
+#define ENTRIES  (12 * STACK_BLOCK + 17) /* few enough that the stack runs empty at times */
 #define MAX_HAND (5 * STACK_BLOCK)
-#define SECONDS	 2
+#define SECONDS  2
 
 struct shared {
 	struct stack stack;
 	uint64_t owned[(ENTRIES + 63) / 64]; /* relaxed atomics, so that they order nothing */
-	uint64_t payload[ENTRIES];	     /* plain: the owner's */
+	uint64_t payload[ENTRIES];           /* plain: the owner's */
 	bool stop;
 };
 

@@ -17,8 +17,8 @@ static const struct rig_config single = { .liar.features = LIAR_F_VERSION_1 | LI
 static void
 rx_sizes(const struct rig_config *config, size_t most)
 {
-	static const size_t sizes[] = { 14, 60, 61, 64, 1500, 1514, 2036, 2047, 2048,
-					2049, 4108, 4109, 6000, 9000, 9014 };
+	static const size_t sizes[] = { 14,   60,   61,   64,   1500, 1514, 2036, 2047,
+					2048, 2049, 4108, 4109, 6000, 9000, 9014 };
 	struct rig r;
 	uint64_t bytes = 0, packets = 0;
 
@@ -134,8 +134,7 @@ rx_merged_out_of_order(void **state)
 		assert_in_range(room, 13, 3011);
 		liar_write(r.liar, LIAR_RX, (unsigned)first, 0, header, 12);
 		liar_write(r.liar, LIAR_RX, (unsigned)first, 12, frame, room - 12);
-		liar_write(r.liar, LIAR_RX, (unsigned)second, 0, frame + room - 12,
-			   3012 - room);
+		liar_write(r.liar, LIAR_RX, (unsigned)second, 0, frame + room - 12, 3012 - room);
 		liar_put(r.liar, LIAR_RX, 0, (uint32_t)first, (uint32_t)room);
 		liar_put(r.liar, LIAR_RX, 1, (uint32_t)second, (uint32_t)(3012 - room));
 		liar_publish(r.liar, LIAR_RX, 2);
@@ -259,8 +258,8 @@ tx_segments(void **state)
 		rig_frame(frame, len < 1514 ? len : 1514, segs);
 		n = rig_packet(&r, frame, len < 1514 ? len : 1514, 100, t);
 		assert_int_equal(baton_tx_burst(r.tx, t, n), n);
-		liar_complete(r.liar, LIAR_TX,
-			      rig_expect_tx(&r, frame, len < 1514 ? len : 1514), 0);
+		liar_complete(r.liar, LIAR_TX, rig_expect_tx(&r, frame, len < 1514 ? len : 1514),
+			      0);
 		rig_clean(&r, 99, n);
 	}
 	rig_down(&r);
@@ -439,11 +438,13 @@ tx_unmapped_pool(void **state)
 	rig_down(&r);
 }
 
-/* IN_ORDER: one element completes three buffers; those before its id were written completely (virtio 1.2, 2.7.9). */
+/* IN_ORDER: one element completes three buffers; those before its id were written completely
+ * (virtio 1.2, 2.7.9). */
 static void
 rx_in_order_batch(void **state)
 {
-	struct rig_config c = { .liar.features = (LIAR_FEATURES & ~LIAR_F_MRG_RXBUF) | LIAR_F_IN_ORDER };
+	struct rig_config c = { .liar.features =
+					(LIAR_FEATURES & ~LIAR_F_MRG_RXBUF) | LIAR_F_IN_ORDER };
 	const uint16_t room = BATON_DEFAULT_DATA_LEN - BATON_DEFAULT_HEADROOM;
 	struct baton_token t[RIG_BURST];
 	uint8_t frame[64];
@@ -482,7 +483,8 @@ rx_in_order_batch(void **state)
 static void
 config_space(void **state)
 {
-	struct rig_config c = { .liar = { .features = LIAR_FEATURES | LIAR_F_NET_MTU | LIAR_F_NET_MAC,
+	struct rig_config c = { .liar = { .features =
+						  LIAR_FEATURES | LIAR_F_NET_MTU | LIAR_F_NET_MAC,
 					  .protocol = LIAR_PROTOCOL | LIAR_P_CONFIG,
 					  .mtu = 4000,
 					  .mac = { 2, 4, 6, 8, 10, 12 } } };
@@ -506,7 +508,8 @@ config_space(void **state)
 	rig_discard(&r);
 }
 
-/* Each completion found by a reclaim of its own, so that the tail meets packets that were done before their turn. */
+/* Each completion found by a reclaim of its own, so that the tail meets packets that were done
+ * before their turn. */
 static void
 tx_out_of_order_one_by_one(void **state)
 {

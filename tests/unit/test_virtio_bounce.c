@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the CPU and the device see of each other's bytes: received through slots, sent through slots, and beside that, directly. */
+/* What the CPU and the device see of each other's bytes: received through slots, sent through
+ * slots, and beside that, directly. */
 #include "rig.h"
 
 #include <errno.h>
@@ -59,13 +60,15 @@ snapshot(struct rig *r, int head, uint8_t out[ROOM])
 /* ---- a partial write stays partial ---- */
 
 /*
- * CVE-2022-0854: a device wrote 3 of 8 bytes and the CPU was shown the 5 that an earlier packet had left in the slot. Here every slot was
- * full of 0x5e, every buffer is full of 0xa5, and the device writes more than it completes with, or no more than that.
+ * CVE-2022-0854: a device wrote 3 of 8 bytes and the CPU was shown the 5 that an earlier packet had
+ * left in the slot. Here every slot was full of 0x5e, every buffer is full of 0xa5, and the device
+ * writes more than it completes with, or no more than that.
  */
 static void
 partial_write(void **state)
 {
-	FOR_EACH_WAY {
+	FOR_EACH_WAY
+	{
 		struct rig_config c = config(way);
 		struct baton_pool_info info;
 		uint8_t secret[2000], frame[1500];
@@ -75,11 +78,13 @@ partial_write(void **state)
 		baton_pool_info(r.pool, &info);
 		memset(secret, 0x5e, sizeof(secret));
 		for (unsigned i = 0; i < 600; i++) {
-			assert_int_equal(liar_rx_inject(r.liar, LIAR_RX, secret, sizeof(secret)), 1);
+			assert_int_equal(liar_rx_inject(r.liar, LIAR_RX, secret, sizeof(secret)),
+					 1);
 			rig_expect_rx(&r, secret, sizeof(secret));
 		}
 		for (uint32_t len = 14; len < 600; len++) {
-			/* Directly, what else the device wrote is in the buffer: only what it did not write is as it was. */
+			/* Directly, what else the device wrote is in the buffer: only what it did
+			 * not write is as it was. */
 			const uint32_t written = way && len & 1 ? sizeof(frame) : len;
 			struct baton_token t[RIG_BURST], all;
 			const uint8_t *bytes;
@@ -99,9 +104,11 @@ partial_write(void **state)
 			bytes = baton_data(r.worker, all);
 			if (way) {
 				assert_all(bytes, t[0].off, 0xa5);
-				assert_all(bytes + t[0].off + len, info.data_len - t[0].off - len, 0xa5);
+				assert_all(bytes + t[0].off + len, info.data_len - t[0].off - len,
+					   0xa5);
 			} else {
-				assert_true(bytes[t[0].off + len] == 0xa5 || bytes[t[0].off + len] == 0x5e);
+				assert_true(bytes[t[0].off + len] == 0xa5 ||
+					    bytes[t[0].off + len] == 0x5e);
 			}
 			memset(baton_data(r.worker, all), 0xa5, info.data_len);
 			assert_int_equal(baton_free(r.worker, t, 1), 0);
@@ -113,13 +120,15 @@ partial_write(void **state)
 /* ---- peek ---- */
 
 /*
- * The ath9k regression of March 2022: the driver looked whether the device was done by handing the buffer to the CPU and back, and the
- * latter wrote the CPU's stale view over what the device had meanwhile written. A look must not write.
+ * The ath9k regression of March 2022: the driver looked whether the device was done by handing the
+ * buffer to the CPU and back, and the latter wrote the CPU's stale view over what the device had
+ * meanwhile written. A look must not write.
  */
 static void
 peek_while_the_device_writes(void **state)
 {
-	FOR_EACH_WAY {
+	FOR_EACH_WAY
+	{
 		struct rig_config c = config(way);
 		struct rig r;
 
@@ -133,10 +142,13 @@ peek_while_the_device_writes(void **state)
 			head = liar_rx_write(r.liar, LIAR_RX, frame, 100 + i, 1);
 			snapshot(&r, head, before);
 			assert_int_equal(baton_rx_peek(r.rx, &p, 1), 0);
-			assert_int_equal(baton_rx_burst(r.rx, (struct baton_token[RIG_BURST]){ 0 }, RIG_BURST), 0);
+			assert_int_equal(baton_rx_burst(r.rx, (struct baton_token[RIG_BURST]){ 0 },
+							RIG_BURST),
+					 0);
 			snapshot(&r, head, after);
 			assert_memory_equal(before, after, ROOM);
-			liar_write(r.liar, LIAR_RX, (unsigned)head, LIAR_HEADER + 100 + i, frame + 100 + i, 900 - i);
+			liar_write(r.liar, LIAR_RX, (unsigned)head, LIAR_HEADER + 100 + i,
+				   frame + 100 + i, 900 - i);
 			snapshot(&r, head, before);
 			liar_complete(r.liar, LIAR_RX, (uint32_t)head, LIAR_HEADER + 1000);
 			for (unsigned again = 0; again < 3; again++) {
@@ -203,7 +215,8 @@ refused(struct rig *r, struct baton_token t)
 static void
 tokens_after_give(void **state)
 {
-	FOR_EACH_WAY {
+	FOR_EACH_WAY
+	{
 		struct rig_config c = config(way);
 		struct baton_token t[RIG_BURST], forged;
 		uint8_t frame[100];
@@ -245,7 +258,8 @@ tokens_after_give(void **state)
 #define ASAN_BUILD 0
 #endif
 
-/* A store through a pointer that was kept. Return: what became of the process that did it, and its last words. */
+/* A store through a pointer that was kept. Return: what became of the process that did it, and its
+ * last words. */
 static int
 store(uint8_t *at, char *words, size_t room)
 {
@@ -262,7 +276,8 @@ store(uint8_t *at, char *words, size_t room)
 		_exit(0);
 	}
 	close(fds[1]);
-	while (done < (ssize_t)room - 1 && (n = read(fds[0], words + done, room - 1 - (size_t)done)) > 0)
+	while (done < (ssize_t)room - 1 &&
+	       (n = read(fds[0], words + done, room - 1 - (size_t)done)) > 0)
 		done += n;
 	words[done] = '\0';
 	close(fds[0]);
@@ -270,11 +285,13 @@ store(uint8_t *at, char *words, size_t room)
 	return status;
 }
 
-/* Caught by AddressSanitizer; and where packets are copied the device never sees it. The memory is shared, so a child's store is, too. */
+/* Caught by AddressSanitizer; and where packets are copied the device never sees it. The memory is
+ * shared, so a child's store is, too. */
 static void
 raw_store_into_a_given_buffer(void **state)
 {
-	FOR_EACH_WAY {
+	FOR_EACH_WAY
+	{
 		struct rig_config c = config(way);
 		static char words[65536];
 		struct wire_net_header header;
@@ -308,11 +325,13 @@ raw_store_into_a_given_buffer(void **state)
 	}
 }
 
-/* Directly, the application reads what the device has made of its packet since; documented so. Copied, it does not change. */
+/* Directly, the application reads what the device has made of its packet since; documented so.
+ * Copied, it does not change. */
 static void
 device_rewrites_a_taken_packet(void **state)
 {
-	FOR_EACH_WAY {
+	FOR_EACH_WAY
+	{
 		struct rig_config c = config(way);
 		uint8_t frame[500], lies[500];
 		struct baton_token t[RIG_BURST];
@@ -326,7 +345,9 @@ device_rewrites_a_taken_packet(void **state)
 		liar_complete(r.liar, LIAR_RX, (uint32_t)head, LIAR_HEADER + sizeof(frame));
 		assert_int_equal(baton_rx_burst(r.rx, t, RIG_BURST), 1);
 		assert_memory_equal(baton_data(r.worker, t[0]), frame, sizeof(frame));
-		assert_int_equal(liar_write(r.liar, LIAR_RX, (unsigned)head, LIAR_HEADER, lies, sizeof(lies)), sizeof(lies));
+		assert_int_equal(liar_write(r.liar, LIAR_RX, (unsigned)head, LIAR_HEADER, lies,
+					    sizeof(lies)),
+				 sizeof(lies));
 		assert_memory_equal(baton_data(r.worker, t[0]), way ? frame : lies, sizeof(frame));
 		assert_int_equal(baton_free(r.worker, t, 1), 0);
 		rig_down(&r);
@@ -335,7 +356,8 @@ device_rewrites_a_taken_packet(void **state)
 
 /* ---- no buffer ---- */
 
-/* With the pool empty, packets stay with the device, can be looked at, and come later: all of them, in order. */
+/* With the pool empty, packets stay with the device, can be looked at, and come later: all of them,
+ * in order. */
 static void
 pool_empty(void **state)
 {

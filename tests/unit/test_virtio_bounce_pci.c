@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Slots over PCI: what a device is given, and what becomes of it when the device does not confirm that it let go, or does so later. */
+/* Slots over PCI: what a device is given, and what becomes of it when the device does not confirm
+ * that it let go, or does so later. */
 #include "fake_vfio.h" /* first: the other has one of its names for something else */
 
 #include "virtio_pci_bench.h"
@@ -8,7 +9,8 @@ static void
 begin(struct bench *b, const char *args, unsigned pairs)
 {
 	prepare(b, FAKE_FEATURES | (pairs > 1 ? LIAR_F_CTRL_VQ | LIAR_F_MQ : 0), pairs);
-	b->fake->mappable = pairs > 1 ? 0 : b->fake->mappable; /* the control queue answers at once */
+	b->fake->mappable =
+		pairs > 1 ? 0 : b->fake->mappable; /* the control queue answers at once */
 	snprintf(b->args, sizeof(b->args), "%s", args);
 	must(try_open(b));
 	must(try_start(b));
@@ -35,7 +37,8 @@ life(void **state)
 	}
 }
 
-/* Off the bus, and without an IOMMU it may still write: the slots' memory is used for nothing else, and none of it is the pool's. */
+/* Off the bus, and without an IOMMU it may still write: the slots' memory is used for nothing else,
+ * and none of it is the pool's. */
 static void
 dies_while_running(void **state)
 {
@@ -45,9 +48,11 @@ dies_while_running(void **state)
 	begin(&b, ",bounce=always", 1);
 	b.fake->dead = true;
 	fake_pci_interrupt(b.fake, b.fake->change_vector);
-	for (unsigned i = 0; i < 2000 && (!b.events[BATON_EVENT_REMOVED] || b.fake->attached); i++) {
+	for (unsigned i = 0; i < 2000 && (!b.events[BATON_EVENT_REMOVED] || b.fake->attached);
+	     i++) {
 		baton_ctx_poll(b.ctx, 1);
-		baton_rx_burst(b.rx[0], (struct baton_token[64]){ 0 }, 64); /* the worker's next burst */
+		baton_rx_burst(b.rx[0], (struct baton_token[64]){ 0 },
+			       64); /* the worker's next burst */
 	}
 	assert_int_equal(b.fake->attached, 0);
 	assert_int_equal(summary(&b).quarantined_slots, 512);
@@ -60,7 +65,8 @@ dies_while_running(void **state)
 	assert_int_equal(rig_fds(), fds);
 }
 
-/* It keeps its status, cannot be reset, and remains a bus master. The next start resets it, and what it held is free again. */
+/* It keeps its status, cannot be reset, and remains a bus master. The next start resets it, and
+ * what it held is free again. */
 static void
 home_when_the_reset_is_confirmed(void **state)
 {
@@ -80,7 +86,8 @@ home_when_the_reset_is_confirmed(void **state)
 			b.fake->keeps_status = b.fake->keeps_config = true;
 			assert_int_equal(baton_port_stop(b.port), -ETIMEDOUT);
 			says("quarantined");
-			assert_int_equal(held(&b, BATON_HOLDER_QUARANTINE), a ? 0 : 255); /* one was taken */
+			assert_int_equal(held(&b, BATON_HOLDER_QUARANTINE),
+					 a ? 0 : 255); /* one was taken */
 			assert_int_equal(summary(&b).quarantined_slots, a ? 512 : 0);
 			/* Not yet: and then what it held twice is twice out of use. */
 			assert_int_equal(baton_port_start(b.port), -ETIMEDOUT);
@@ -95,7 +102,8 @@ home_when_the_reset_is_confirmed(void **state)
 	}
 }
 
-/* An address space of a fake kernel's, so that the device counts as behind an IOMMU. No packet is moved: what becomes of memory is asked. */
+/* An address space of a fake kernel's, so that the device counts as behind an IOMMU. No packet is
+ * moved: what becomes of memory is asked. */
 static struct ioas_device *
 begin_behind_iommu(struct bench *b, struct fake *f, const char *args)
 {
@@ -116,7 +124,8 @@ begin_behind_iommu(struct bench *b, struct fake *f, const char *args)
 	return device;
 }
 
-/* Behind an IOMMU, a device that was given back reaches nothing, whatever it did not confirm before: closing the port ends the quarantine. */
+/* Behind an IOMMU, a device that was given back reaches nothing, whatever it did not confirm
+ * before: closing the port ends the quarantine. */
 static void
 home_when_the_port_is_closed(void **state)
 {
@@ -134,11 +143,12 @@ home_when_the_port_is_closed(void **state)
 		says(a ? "512 slots" : "256 buffers");
 		assert_int_equal(held(&b, BATON_HOLDER_QUARANTINE), a ? 0 : 256);
 		assert_int_equal(summary(&b).quarantined_slots, a ? 512 : 0);
-		assert_int_equal(fake_mappings(f), 0); /* taken from the address space at once, but kept */
+		assert_int_equal(fake_mappings(f),
+				 0); /* taken from the address space at once, but kept */
 		must(baton_port_close(b.port));
 		b.port = NULL;
-		assert_non_null(strstr(b.log, a ? "0 buffers and 512 slots are out of quarantine" :
-						  "256 buffers and 0 slots are out of quarantine"));
+		assert_non_null(strstr(b.log, a ? "0 buffers and 512 slots are out of quarantine"
+						: "256 buffers and 0 slots are out of quarantine"));
 		ioas_detach(device);
 		down(&b);
 		fake_assert_idle(f);
@@ -147,7 +157,8 @@ home_when_the_port_is_closed(void **state)
 	}
 }
 
-/* Without one, nobody can say so of a device that was given back. One that is had again and resets as it shall has let go. */
+/* Without one, nobody can say so of a device that was given back. One that is had again and resets
+ * as it shall has let go. */
 static void
 home_when_reset_without_a_start(void **state)
 {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A look at packets says what the burst after it brings: on direct and bounced rings, whatever the device completes, and in whatever order. */
+/* A look at packets says what the burst after it brings: on direct and bounced rings, whatever the
+ * device completes, and in whatever order. */
 #include "rig.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#define ROUNDS 2500
+#define ROUNDS   2500
 #define OFFLOADS (BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_TX_CSUM)
 
 static uint64_t seed_now = 1;
@@ -18,7 +19,8 @@ below(unsigned n)
 	return (unsigned)(seed_now >> 33) % n;
 }
 
-/* Up to 8 packets, good and bad, in any order unless @in_order, some of them over several buffers. Return: buffers. */
+/* Up to 8 packets, good and bad, in any order unless @in_order, some of them over several buffers.
+ * Return: buffers. */
 static unsigned
 complete_some(struct rig *r, bool in_order, bool mergeable, bool csum)
 {
@@ -39,7 +41,8 @@ complete_some(struct rig *r, bool in_order, bool mergeable, bool csum)
 		}
 		for (unsigned s = 0; s < segs; s++, n++) {
 			const uint32_t head = s ? 0 : LIAR_HEADER;
-			/* The last of a packet may be short, the others need not be full; without a byte, one is none. */
+			/* The last of a packet may be short, the others need not be full; without a
+			 * byte, one is none. */
 			const uint32_t bytes = below(8) ? 1 + below(1500) : below(20) + !!s;
 
 			id[n] = (uint32_t)liar_pop(r->liar, LIAR_RX);
@@ -53,7 +56,8 @@ complete_some(struct rig *r, bool in_order, bool mergeable, bool csum)
 	first[packets] = n;
 	for (unsigned p = 0; p < packets; p++)
 		order[p] = p;
-	for (unsigned p = packets; !in_order && p > 1; p--) { /* packets change places, their buffers stay together */
+	for (unsigned p = packets; !in_order && p > 1;
+	     p--) { /* packets change places, their buffers stay together */
 		unsigned other = below(p), keep = order[p - 1];
 
 		order[p - 1] = order[other];
@@ -104,7 +108,9 @@ agree(struct rig *r)
 static void
 mixtures(const char *args, uint64_t features, bool csum)
 {
-	struct rig_config c = { .args = args, .mtu = features & LIAR_F_MRG_RXBUF ? 9000 : 1500, .liar.features = features,
+	struct rig_config c = { .args = args,
+				.mtu = features & LIAR_F_MRG_RXBUF ? 9000 : 1500,
+				.liar.features = features,
 				.offloads = csum ? OFFLOADS : 0 };
 	struct rig r;
 
@@ -148,14 +154,17 @@ agrees_shared(void **state)
 	all_mixtures(",confine=on,window=0x100000000-0x10003ffff"); /* 256 KiB */
 }
 
-/* Under IN_ORDER a whole batch may be one element; those it skips are stale by the specification. */
+/* Under IN_ORDER a whole batch may be one element; those it skips are stale by the specification.
+ */
 static void
 batches(void **state)
 {
 	static const char *const args[] = { NULL, ",bounce=always" };
 
 	for (unsigned a = 0; a < 2; a++) {
-		struct rig_config c = { .args = args[a], .liar.features = LIAR_F_VERSION_1 | LIAR_F_PROTOCOL | LIAR_F_IN_ORDER };
+		struct rig_config c = { .args = args[a],
+					.liar.features = LIAR_F_VERSION_1 | LIAR_F_PROTOCOL |
+							 LIAR_F_IN_ORDER };
 		struct rig r;
 
 		rig_up(&r, &c);
@@ -178,11 +187,13 @@ batches(void **state)
 	}
 }
 
-/* What the burst will call a violation ends the look before it; the burst that brings what was seen is still good. */
+/* What the burst will call a violation ends the look before it; the burst that brings what was seen
+ * is still good. */
 static void
 ends_before_a_violation(void **state)
 {
-	static const char *const args[] = { NULL, ",bounce=always", ",confine=on,window=0x100000000-0x10003ffff" };
+	static const char *const args[] = { NULL, ",bounce=always",
+					    ",confine=on,window=0x100000000-0x10003ffff" };
 	enum { ID, TWICE, SHORT, LONG, NONE, MANY, LIES };
 
 	for (unsigned a = 0; a < 3 * LIES; a++) {
@@ -198,13 +209,22 @@ ends_before_a_violation(void **state)
 		for (unsigned i = 0; i < 4; i++) {
 			rig_frame(frame, sizeof(frame), i);
 			head[i] = liar_rx_write(r.liar, LIAR_RX, frame, sizeof(frame),
-						i != 2 ? 1 : a % LIES == NONE ? 0 : a % LIES == MANY ? 300 : 1);
+						i != 2             ? 1
+						: a % LIES == NONE ? 0
+						: a % LIES == MANY ? 300
+								   : 1);
 		}
-		/* The second before the first, so that completions are out of order; the third is the lie, the fourth is good. */
+		/* The second before the first, so that completions are out of order; the third is
+		 * the lie, the fourth is good. */
 		liar_put(r.liar, LIAR_RX, 0, (uint32_t)head[1], LIAR_HEADER + 100);
 		liar_put(r.liar, LIAR_RX, 1, (uint32_t)head[0], LIAR_HEADER + 100);
-		liar_put(r.liar, LIAR_RX, 2, a % LIES == ID ? 256 : a % LIES == TWICE ? (uint32_t)head[1] : (uint32_t)head[2],
-			 a % LIES == SHORT ? 11 : a % LIES == LONG ? 5000 : LIAR_HEADER + 100);
+		liar_put(r.liar, LIAR_RX, 2,
+			 a % LIES == ID      ? 256
+			 : a % LIES == TWICE ? (uint32_t)head[1]
+					     : (uint32_t)head[2],
+			 a % LIES == SHORT  ? 11
+			 : a % LIES == LONG ? 5000
+					    : LIAR_HEADER + 100);
 		liar_put(r.liar, LIAR_RX, 3, (uint32_t)head[3], LIAR_HEADER + 100);
 		liar_publish(r.liar, LIAR_RX, 4);
 		for (unsigned again = 0; again < 2; again++)
@@ -225,10 +245,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(agrees_direct),
-		cmocka_unit_test(agrees_bounced),
-		cmocka_unit_test(agrees_shared),
-		cmocka_unit_test(batches),
+		cmocka_unit_test(agrees_direct),           cmocka_unit_test(agrees_bounced),
+		cmocka_unit_test(agrees_shared),           cmocka_unit_test(batches),
 		cmocka_unit_test(ends_before_a_violation),
 	};
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* How a port may reach memory: what its user says, when that is committed, and what stays out of use with a device that does not let go. */
+/* How a port may reach memory: what its user says, when that is committed, and what stays out of
+ * use with a device that does not let go. */
 #include "rig.h"
 
 #include "liar_private.h"
@@ -89,7 +90,8 @@ arguments(void **state)
 	}
 }
 
-/* Windows in any order, that overlap or touch; both limits; and everything the device is told lies there. */
+/* Windows in any order, that overlap or touch; both limits; and everything the device is told lies
+ * there. */
 static void
 everything_lies_where_it_shall(void **state)
 {
@@ -101,10 +103,14 @@ everything_lies_where_it_shall(void **state)
 		{ ",dma-limit=31", 0, 0x7fffffff, UINT64_MAX, BATON_REACH_DIRECT },
 		{ ",ring-limit=31", 0, UINT64_MAX, 0x7fffffff, BATON_REACH_DIRECT },
 		{ ",dma-limit=31,ring-limit=31", 0, 0x7fffffff, 0x7fffffff, BATON_REACH_DIRECT },
-		{ ",window=0x90000000-0x9fffffff+0x80000000-0x93ffffff", 0x80000000, 0x9fffffff, 0x9fffffff, BATON_REACH_DIRECT },
-		{ ",window=0x100000000-0x13fffffff", 0x100000000, 0x13fffffff, 0x13fffffff, BATON_REACH_DIRECT },
-		{ ",window=0x4000000000-0x40001fffff", 0x4000000000, 0x40001fffff, 0x40001fffff, BATON_REACH_BOUNCE },
-		{ ",window=0x0-0xfedfffff+0xfef00000-0xffffffff", 0, 0xffffffff, 0xffffffff, BATON_REACH_DIRECT },
+		{ ",window=0x90000000-0x9fffffff+0x80000000-0x93ffffff", 0x80000000, 0x9fffffff,
+		  0x9fffffff, BATON_REACH_DIRECT },
+		{ ",window=0x100000000-0x13fffffff", 0x100000000, 0x13fffffff, 0x13fffffff,
+		  BATON_REACH_DIRECT },
+		{ ",window=0x4000000000-0x40001fffff", 0x4000000000, 0x40001fffff, 0x40001fffff,
+		  BATON_REACH_BOUNCE },
+		{ ",window=0x0-0xfedfffff+0xfef00000-0xffffffff", 0, 0xffffffff, 0xffffffff,
+		  BATON_REACH_DIRECT },
 	};
 
 	for (unsigned i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
@@ -118,14 +124,16 @@ everything_lies_where_it_shall(void **state)
 		n = baton_port_reach(r.port, info, 16);
 		assert_in_range(n, 2, 16);
 		for (unsigned k = 0; k < n; k++) {
-			uint64_t high = strcmp(info[k].memory, "rings") ? of[i].high : of[i].ring_high;
+			uint64_t high =
+				strcmp(info[k].memory, "rings") ? of[i].high : of[i].ring_high;
 
 			assert_true(strlen(info[k].why) > 0);
 			if (!strcmp(info[k].memory, "pool rig"))
 				pool = info[k].reach;
 			if (!info[k].bytes)
 				continue;
-			assert_true(info[k].iova >= of[i].low && info[k].iova + info[k].bytes - 1 <= high);
+			assert_true(info[k].iova >= of[i].low &&
+				    info[k].iova + info[k].bytes - 1 <= high);
 		}
 		assert_int_equal(pool, of[i].pool);
 		assert_int_equal(summary(r.port).rx_slots > 0, pool == BATON_REACH_BOUNCE);
@@ -135,7 +143,8 @@ everything_lies_where_it_shall(void **state)
 	}
 }
 
-/* A limit counts from the first mapping on, also while the port is stopped; a reset device may be told otherwise. */
+/* A limit counts from the first mapping on, also while the port is stopped; a reset device may be
+ * told otherwise. */
 static void
 committed(void **state)
 {
@@ -217,7 +226,8 @@ ports_without_a_device(void **state)
 	struct baton_port *port;
 	struct baton_ctx *ctx;
 
-	must(baton_ctx_create(&(struct baton_ctx_config){ .size = sizeof(struct baton_ctx_config) }, &ctx));
+	must(baton_ctx_create(&(struct baton_ctx_config){ .size = sizeof(struct baton_ctx_config) },
+			      &ctx));
 	must(baton_port_open(ctx, "net_null0", &port));
 	baton_reach_config_init(&c);
 	assert_int_equal(baton_port_set_reach(port, &c), -ENOTSUP);
@@ -272,7 +282,9 @@ static pid_t
 start(struct bench *b, const char *args)
 {
 	struct baton_worker_config w = { .size = sizeof(w), .name = "w", .cache_size = 64 };
-	struct baton_port_config c = { .size = sizeof(c), .rx_queues = 1, .tx_queues = 1, .stop_timeout_ms = 50 };
+	struct baton_port_config c = {
+		.size = sizeof(c), .rx_queues = 1, .tx_queues = 1, .stop_timeout_ms = 50
+	};
 	struct baton_queue_config q = { .size = sizeof(q) };
 	struct baton_queue *rx, *tx;
 	struct baton_pool_config p;
@@ -286,7 +298,8 @@ start(struct bench *b, const char *args)
 	pid = backend(b->path);
 	for (unsigned i = 0; i < 500 && access(b->path, F_OK); i++)
 		usleep(10000);
-	must(baton_ctx_create(&(struct baton_ctx_config){ .size = sizeof(struct baton_ctx_config) }, &b->ctx));
+	must(baton_ctx_create(&(struct baton_ctx_config){ .size = sizeof(struct baton_ctx_config) },
+			      &b->ctx));
 	baton_pool_config_init(&p);
 	p.count = 1024;
 	p.page_size = BATON_PAGE_4K;
@@ -312,7 +325,8 @@ start(struct bench *b, const char *args)
 static void
 destroy(struct bench *b)
 {
-	assert_int_equal(held(b->pool, BATON_HOLDER_FREE) + held(b->pool, BATON_HOLDER_CACHE), 1024);
+	assert_int_equal(held(b->pool, BATON_HOLDER_FREE) + held(b->pool, BATON_HOLDER_CACHE),
+			 1024);
 	must(baton_worker_destroy(b->worker));
 	must(baton_pool_destroy(b->pool));
 	must(baton_ctx_destroy(b->ctx));
@@ -326,8 +340,8 @@ remove_dir(struct bench *b)
 }
 
 /*
- * A backend that is stopped confirms nothing: its buffers and slots are out of use, counted, listed, and not used again when the port
- * is started anew; when its process ends they come home.
+ * A backend that is stopped confirms nothing: its buffers and slots are out of use, counted,
+ * listed, and not used again when the port is started anew; when its process ends they come home.
  */
 static void
 out_of_use_until_the_process_ends(void **state)
@@ -347,7 +361,8 @@ out_of_use_until_the_process_ends(void **state)
 		says("quarantined");
 		says(bounced ? "512 slots" : "266 buffers");
 		assert_int_equal(held(b.pool, BATON_HOLDER_QUARANTINE), bounced ? 0 : 266);
-		assert_int_equal(held(b.pool, BATON_HOLDER_FREE) + held(b.pool, BATON_HOLDER_CACHE), bounced ? 1024 : 758);
+		assert_int_equal(held(b.pool, BATON_HOLDER_FREE) + held(b.pool, BATON_HOLDER_CACHE),
+				 bounced ? 1024 : 758);
 		assert_int_equal(summary(b.port).quarantined_slots, bounced ? 512 : 0);
 		for (unsigned i = 0; i < 20; i++)
 			baton_ctx_poll(b.ctx, 5);
@@ -355,7 +370,9 @@ out_of_use_until_the_process_ends(void **state)
 
 		kill(pid, SIGKILL);
 		assert_int_equal(waitpid(pid, NULL, 0), pid);
-		for (unsigned i = 0; i < 400 && (summary(b.port).quarantined_slots || held(b.pool, BATON_HOLDER_QUARANTINE)); i++)
+		for (unsigned i = 0; i < 400 && (summary(b.port).quarantined_slots ||
+						 held(b.pool, BATON_HOLDER_QUARANTINE));
+		     i++)
 			baton_ctx_poll(b.ctx, 10);
 		assert_int_equal(summary(b.port).quarantined_slots, 0);
 		assert_int_equal(held(b.pool, BATON_HOLDER_QUARANTINE), 0);
@@ -366,8 +383,8 @@ out_of_use_until_the_process_ends(void **state)
 }
 
 /*
- * A confined backend has no buffer of ours, so pool and context can go although it never answers again. It keeps what it has mapped; we
- * keep nothing, no descriptor either.
+ * A confined backend has no buffer of ours, so pool and context can go although it never answers
+ * again. It keeps what it has mapped; we keep nothing, no descriptor either.
  */
 static void
 the_context_does_not_wait(void **state)
@@ -414,7 +431,8 @@ used_bytes(struct rig *r, const char *memory)
 	return used;
 }
 
-/* Whoever starts a port anew gets slots without a byte of what was in them: a stopped port may be had by somebody else. */
+/* Whoever starts a port anew gets slots without a byte of what was in them: a stopped port may be
+ * had by somebody else. */
 static void
 slots_are_clean_at_start(void **state)
 {
@@ -448,7 +466,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(out_of_use_until_the_process_ends), /* these fork, so before any thread */
+		cmocka_unit_test(
+			out_of_use_until_the_process_ends), /* these fork, so before any thread */
 		cmocka_unit_test(the_context_does_not_wait),
 		cmocka_unit_test(arguments),
 		cmocka_unit_test(everything_lies_where_it_shall),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* 1 MiB under 16 queues: they share slots. Without one, TX takes fewer packets and RX leaves them with the device; nothing is lost. */
+/* 1 MiB under 16 queues: they share slots. Without one, TX takes fewer packets and RX leaves them
+ * with the device; nothing is lost. */
 #include "traffic.h"
 
 #include <errno.h>
@@ -9,7 +10,9 @@
 #define PAIRS  8
 #define WINDOW ",confine=on,window=0x100000000-0x1000fffff"
 
-static const struct rig_config sixteen = { .args = WINDOW, .pairs = PAIRS, .mtu = 9000, .pool_count = 4096 };
+static const struct rig_config sixteen = {
+	.args = WINDOW, .pairs = PAIRS, .mtu = 9000, .pool_count = 4096
+};
 
 static struct baton_reach_summary
 reach(const struct rig *r)
@@ -54,7 +57,8 @@ set_up(struct rig *r, const struct rig_config *c)
 
 /* ---- RX ---- */
 
-/* A queue posts its share, and what the device completes is posted again; more than that waits in the device. */
+/* A queue posts its share, and what the device completes is posted again; more than that waits in
+ * the device. */
 static void
 receives_in_shares(void **state)
 {
@@ -75,7 +79,9 @@ receives_in_shares(void **state)
 			while (liar_available(r.liar, LIAR_RXQ(p))) {
 				assert_true(sent < share);
 				rig_frame(frame, 60 + (round + sent) % 1000, round * 256 + sent);
-				assert_int_equal(liar_rx_inject(r.liar, LIAR_RXQ(p), frame, 60 + (round + sent) % 1000), 1);
+				assert_int_equal(liar_rx_inject(r.liar, LIAR_RXQ(p), frame,
+								60 + (round + sent) % 1000),
+						 1);
 				sent++;
 			}
 			assert_int_equal(baton_queue_in_flight(r.rxq[p]), share);
@@ -90,7 +96,8 @@ receives_in_shares(void **state)
 				assert_int_equal(baton_free(r.worker, t, (unsigned)n), 0);
 			}
 			assert_int_equal(got, sent);
-			/* Whoever is short of slots all the time is not a queue that has nothing posted. */
+			/* Whoever is short of slots all the time is not a queue that has nothing
+			 * posted. */
 			assert_int_equal(liar_available(r.liar, LIAR_RXQ(p)), share);
 		}
 	}
@@ -100,7 +107,8 @@ receives_in_shares(void **state)
 	rig_down(&r);
 }
 
-/* Completions in any order, of packets of one to five slots, over queues that have fewer of these than descriptors. */
+/* Completions in any order, of packets of one to five slots, over queues that have fewer of these
+ * than descriptors. */
 static void
 receives_in_any_order(void **state)
 {
@@ -118,7 +126,8 @@ receives_in_any_order(void **state)
 			assert_true(head[k] >= 0);
 		}
 		for (unsigned k = 0; k < 4; k++) {
-			liar_complete(r.liar, LIAR_RX, (uint32_t)head[order[k]], LIAR_HEADER + 100 + order[k]);
+			liar_complete(r.liar, LIAR_RX, (uint32_t)head[order[k]],
+				      LIAR_HEADER + 100 + order[k]);
 			rig_frame(frame, 100 + order[k], i * 4 + order[k]);
 			rig_expect_rx(&r, frame, 100 + order[k]);
 		}
@@ -188,7 +197,8 @@ exhausted_then_freed(void **state)
 				}
 			}
 		} while (all > before);
-		/* All but what queues that are through keep in their caches; nobody was passed over. */
+		/* All but what queues that are through keep in their caches; nobody was passed
+		 * over. */
 		assert_in_range(all, slots / 2, slots);
 		for (unsigned p = 0; p < PAIRS; p++)
 			assert_true(sent[p] >= 5);
@@ -206,7 +216,8 @@ exhausted_then_freed(void **state)
 	rig_down(&r);
 }
 
-/* A queue that has fewer slots than half of its ring must look for completions all the same: nobody else calls baton_tx_clean() for it. */
+/* A queue that has fewer slots than half of its ring must look for completions all the same: nobody
+ * else calls baton_tx_clean() for it. */
 static void
 goes_on_without_cleaning(void **state)
 {
@@ -231,7 +242,8 @@ goes_on_without_cleaning(void **state)
 	rig_down(&r);
 }
 
-/* Bursts whose packets are all of several buffers leave nothing behind in the queue's cache for others to miss. */
+/* Bursts whose packets are all of several buffers leave nothing behind in the queue's cache for
+ * others to miss. */
 static void
 no_queue_hoards(void **state)
 {
@@ -291,7 +303,8 @@ queues_stop_and_start(void **state)
 
 			rig_frame(frame, sizeof(frame), i);
 			if (i % 4 == 1)
-				assert_true(liar_rx_inject(r.liar, LIAR_RXQ(i >> 1 & 1), frame, sizeof(frame)) > 0);
+				assert_true(liar_rx_inject(r.liar, LIAR_RXQ(i >> 1 & 1), frame,
+							   sizeof(frame)) > 0);
 			if (i % 64 == 0)
 				assert_int_equal(send_one(&r, i >> 1 & 1, frame, sizeof(frame)), 1);
 			must(baton_queue_stop(q));
@@ -299,7 +312,8 @@ queues_stop_and_start(void **state)
 			must(baton_queue_start(q));
 		}
 		rig_check_home(&r);
-		assert_int_equal(liar_available(r.liar, LIAR_RXQ(0)), liar_available(r.liar, LIAR_RXQ(1)));
+		assert_int_equal(liar_available(r.liar, LIAR_RXQ(0)),
+				 liar_available(r.liar, LIAR_RXQ(1)));
 		for (unsigned i = 0; i < 300; i++) {
 			must(baton_port_stop(r.port));
 			must(baton_port_start(r.port));
@@ -351,12 +365,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(receives_in_shares),
-		cmocka_unit_test(receives_in_any_order),
-		cmocka_unit_test(exhausted_then_freed),
-		cmocka_unit_test(goes_on_without_cleaning),
-		cmocka_unit_test(no_queue_hoards),
-		cmocka_unit_test(queues_stop_and_start),
+		cmocka_unit_test(receives_in_shares),   cmocka_unit_test(receives_in_any_order),
+		cmocka_unit_test(exhausted_then_freed), cmocka_unit_test(goes_on_without_cleaning),
+		cmocka_unit_test(no_queue_hoards),      cmocka_unit_test(queues_stop_and_start),
 		traffic_test(traffic_and_reconnects),
 	};
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Sending through slots: exactly the packet's bytes, in as few slots as hold them, out of any buffers; which are free at once. */
+/* Sending through slots: exactly the packet's bytes, in as few slots as hold them, out of any
+ * buffers; which are free at once. */
 #include "rig.h"
 
 #include <errno.h>
@@ -23,8 +24,8 @@ below(unsigned n)
 
 /* A packet cut anywhere, at any offsets, of buffers of any of the pools. Return: its tokens. */
 static unsigned
-cut(struct rig *r, struct baton_pool *const *pools, unsigned n_pools, const uint8_t *frame, size_t len, unsigned most,
-    struct baton_token *t)
+cut(struct rig *r, struct baton_pool *const *pools, unsigned n_pools, const uint8_t *frame,
+    size_t len, unsigned most, struct baton_token *t)
 {
 	size_t done = 0;
 	unsigned n = 0;
@@ -69,7 +70,9 @@ any_size_any_cut(void **state)
 
 		rig_up(&r, &c);
 		for (unsigned i = 0; i < 4000; i++) {
-			const size_t len = i < 60 ? 14 + i : i < 120 ? 2048 - 30 + i - 60 : 14 + below(9001);
+			const size_t len = i < 60    ? 14 + i
+					   : i < 120 ? 2048 - 30 + i - 60
+						     : 14 + below(9001);
 			struct baton_token t[32];
 			unsigned n, slots = (unsigned)((len + LIAR_HEADER + SLOT - 1) / SLOT);
 
@@ -77,7 +80,8 @@ any_size_any_cut(void **state)
 			n = cut(&r, &r.pool, 1, frame, len, 1 + 5 + below(20), t);
 			assert_int_equal(rig_held(&r, BATON_HOLDER_CPU), n);
 			assert_int_equal(baton_tx_burst(r.tx, t, n), n);
-			/* Not the CPU's, not the device's: free, before the device has even looked. */
+			/* Not the CPU's, not the device's: free, before the device has even looked.
+			 */
 			rig_check_home(&r);
 			assert_int_equal(baton_queue_in_flight(r.tx), slots);
 			complete_one(&r, frame, len);
@@ -152,7 +156,10 @@ bursts_and_any_order(void **state)
 static void
 checksums_are_the_devices(void **state)
 {
-	struct rig_config c = { .args = ",bounce=always", .mtu = 4000, .liar.features = CSUM, .offloads = BATON_OFFLOAD_TX_CSUM };
+	struct rig_config c = { .args = ",bounce=always",
+				.mtu = 4000,
+				.liar.features = CSUM,
+				.offloads = BATON_OFFLOAD_TX_CSUM };
 	uint8_t frame[3000], got[RIG_FRAME_MAX];
 	struct rig r;
 
@@ -170,7 +177,9 @@ checksums_are_the_devices(void **state)
 		n = cut(&r, &r.pool, 1, frame, len, 3 + below(5), t);
 		if (i & 1) {
 			side = baton_side(r.worker, t[0]);
-			*side = (struct baton_side){ .l2_len = 14, .l3_len = 20, .csum_offset = 16 };
+			*side = (struct baton_side){ .l2_len = 14,
+						     .l3_len = 20,
+						     .csum_offset = 16 };
 			t[0].flags |= BATON_TOKEN_SIDE | BATON_CSUM_PARTIAL << BATON_TOKEN_L4_SHIFT;
 		}
 		assert_int_equal(baton_tx_burst(r.tx, t, n), n);
@@ -215,14 +224,15 @@ drop_outside(struct rig *r, void *memory, struct baton_pool *pool)
 	r->port = NULL;
 	assert_int_equal(baton_worker_destroy(r->worker), 0); /* its caches have buffers of both */
 	assert_int_equal(baton_pool_destroy(pool), 0);
-	assert_int_equal(baton_worker_create(r->ctx, &w, &r->worker), 0); /* as rig_discard() wants it */
+	assert_int_equal(baton_worker_create(r->ctx, &w, &r->worker),
+			 0); /* as rig_discard() wants it */
 	rig_discard(r);
 	free(memory);
 }
 
 /*
- * A pool without a descriptor cannot be passed to a backend: it is bounced by itself, and others of the port are direct. Both go out
- * in one burst, and even in one packet.
+ * A pool without a descriptor cannot be passed to a backend: it is bounced by itself, and others of
+ * the port are direct. Both go out in one burst, and even in one packet.
  */
 static void
 two_pools_in_one_burst(void **state)
@@ -243,9 +253,12 @@ two_pools_in_one_burst(void **state)
 	n = baton_port_reach(r.port, info, 16);
 	assert_in_range(n, 4, 16);
 	for (unsigned i = 0; i < n; i++) {
-		direct += !strcmp(info[i].memory, "pool rig") && info[i].reach == BATON_REACH_DIRECT;
-		bounced += !strcmp(info[i].memory, "pool outside") && info[i].reach == BATON_REACH_BOUNCE && !info[i].bytes;
-		assert_true(strcmp(info[i].memory, "rx slots") != 0); /* what is received lands in the direct one */
+		direct +=
+			!strcmp(info[i].memory, "pool rig") && info[i].reach == BATON_REACH_DIRECT;
+		bounced += !strcmp(info[i].memory, "pool outside") &&
+			   info[i].reach == BATON_REACH_BOUNCE && !info[i].bytes;
+		assert_true(strcmp(info[i].memory, "rx slots") !=
+			    0); /* what is received lands in the direct one */
 	}
 	assert_int_equal(direct, 1);
 	assert_int_equal(bounced, 1);
@@ -260,7 +273,8 @@ two_pools_in_one_burst(void **state)
 
 			len[i] = below(2) ? 14 + below(1500) : 14 + below(2900);
 			rig_frame(frame[i], len[i], round * 8 + i);
-			k += cut(&r, mixed ? pools : &pools[below(2)], mixed ? 2 : 1, frame[i], len[i], 2 + below(5), t + k);
+			k += cut(&r, mixed ? pools : &pools[below(2)], mixed ? 2 : 1, frame[i],
+				 len[i], 2 + below(5), t + k);
 		}
 		assert_int_equal(baton_tx_burst(r.tx, t, k), k);
 		for (unsigned i = 0; i < packets; i++)
@@ -276,7 +290,10 @@ static void
 bursts_reclaim_either(void **state)
 {
 	for (unsigned in_order = 0; in_order < 2; in_order++) {
-		struct rig_config c = { .liar.features = LIAR_FEATURES | (in_order ? LIAR_F_IN_ORDER : 0), .pool_count = 2048, .descs = 128 };
+		struct rig_config c = { .liar.features =
+						LIAR_FEATURES | (in_order ? LIAR_F_IN_ORDER : 0),
+					.pool_count = 2048,
+					.descs = 128 };
 		struct baton_pool *pools[2];
 		uint8_t frame[64];
 		struct rig r;
@@ -296,7 +313,8 @@ bursts_reclaim_either(void **state)
 				cut(&r, &pools[!below(8)], 1, frame, sizeof(frame), 1, &t[i]);
 			assert_int_equal(baton_tx_burst(r.tx, t, n), n);
 			/* Some of it is completed: the others must not be reused. */
-			for (unsigned left = 16 + below(17); left && liar_available(r.liar, LIAR_TX); left--)
+			for (unsigned left = 16 + below(17);
+			     left && liar_available(r.liar, LIAR_TX); left--)
 				complete_one(&r, frame, sizeof(frame));
 			while (liar_available(r.liar, LIAR_TX) > 64)
 				complete_one(&r, frame, sizeof(frame));
@@ -368,11 +386,13 @@ more_pools_than_regions(void **state)
 	assert_int_equal(baton_worker_destroy(r.worker), 0);
 	for (unsigned i = 0; i < 9; i++)
 		assert_int_equal(baton_pool_destroy(pool[i]), 0);
-	assert_int_equal(baton_worker_create(r.ctx, &w, &r.worker), 0); /* as rig_discard() wants it */
+	assert_int_equal(baton_worker_create(r.ctx, &w, &r.worker),
+			 0); /* as rig_discard() wants it */
 	rig_discard(&r);
 }
 
-/* More bytes than the MTU allows, or none: said as it is directly. And a packet of 32 buffers is one slot's. */
+/* More bytes than the MTU allows, or none: said as it is directly. And a packet of 32 buffers is
+ * one slot's. */
 static void
 limits(void **state)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Checksum offload of net_virtio_user, both ways, with and without the device's help, and devices that lie about it. */
+/* Checksum offload of net_virtio_user, both ways, with and without the device's help, and devices
+ * that lie about it. */
 #include "rig.h"
 
 #include <errno.h>
@@ -33,7 +34,9 @@ static const struct rig_config scalar = {
 	.liar.features = CSUM_FEATURES,
 	.offloads = BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_TX_CSUM,
 };
-static const struct rig_config software = { .mtu = 4000, .timeout_ms = PATIENCE, .liar.features = CSUM_FEATURES };
+static const struct rig_config software = { .mtu = 4000,
+					    .timeout_ms = PATIENCE,
+					    .liar.features = CSUM_FEATURES };
 
 static enum baton_csum
 l4(struct baton_token t)
@@ -49,7 +52,8 @@ ask(const struct rig *r, struct baton_token *t, unsigned l2, unsigned l3, unsign
 {
 	struct baton_side *side = baton_side(r->worker, *t);
 
-	*side = (struct baton_side){ .l2_len = (uint16_t)l2, .l3_len = (uint16_t)l3,
+	*side = (struct baton_side){ .l2_len = (uint16_t)l2,
+				     .l3_len = (uint16_t)l3,
 				     .csum_offset = (uint16_t)offset };
 	t->flags |= BATON_TOKEN_SIDE | BATON_CSUM_PARTIAL << BATON_TOKEN_L4_SHIFT;
 }
@@ -68,8 +72,8 @@ sum(const uint8_t *p, size_t n)
 }
 
 static void
-finish(struct rig *r, struct baton_token *t, unsigned n, struct wire_net_header *header, uint8_t *got,
-       size_t len)
+finish(struct rig *r, struct baton_token *t, unsigned n, struct wire_net_header *header,
+       uint8_t *got, size_t len)
 {
 	size_t size = RIG_FRAME_MAX;
 	int head;
@@ -113,7 +117,8 @@ tx_by_the_device(void **state)
 	rig_down(&r);
 }
 
-/* The driver does it: at every place and in pieces of every kind; what leaves sums up to all ones. */
+/* The driver does it: at every place and in pieces of every kind; what leaves sums up to all ones.
+ */
 static void
 tx_by_software(const struct rig_config *config, uint16_t off)
 {
@@ -124,7 +129,8 @@ tx_by_software(const struct rig_config *config, uint16_t off)
 	struct rig r;
 
 	rig_up(&r, config);
-	if (off != UINT16_MAX && rig_bounced(&r)) { /* a slot has room for it: test_virtio_bounce_tx */
+	if (off != UINT16_MAX &&
+	    rig_bounced(&r)) { /* a slot has room for it: test_virtio_bounce_tx */
 		rig_down(&r);
 		return;
 	}
@@ -146,7 +152,8 @@ tx_by_software(const struct rig_config *config, uint16_t off)
 		ask(&r, &t[0], 0, (unsigned)start, offset);
 		finish(&r, t, n, &h, got, len);
 		assert_memory_equal(&h, &zero, sizeof(h));
-		/* The field at an odd distance has its halves in two words: compare with those turned. */
+		/* The field at an odd distance has its halves in two words: compare with those
+		 * turned. */
 		memcpy(frame + start + offset, got + start + offset, 2);
 		assert_memory_equal(got, frame, len);
 		if (!(offset & 1)) {
@@ -199,8 +206,9 @@ tx_never_zero(void **state)
 static void
 tx_bad_requests(void **state)
 {
-	static const uint16_t bad[][3] = { { 14, 20, 65 }, { 14, 85, 0 }, { 99, 0, 0 }, { 65535, 65535, 65535 },
-					   { 65535, 1, 0 }, { 0, 0, 99 }, { 0, 0, 65535 } };
+	static const uint16_t bad[][3] = { { 14, 20, 65 },          { 14, 85, 0 },   { 99, 0, 0 },
+					   { 65535, 65535, 65535 }, { 65535, 1, 0 }, { 0, 0, 99 },
+					   { 0, 0, 65535 } };
 	const struct rig_config *configs[] = { &offloaded, &software, &scalar };
 
 	for (unsigned k = 0; k < 3 * sizeof(bad) / sizeof(bad[0]); k++) {
@@ -231,8 +239,8 @@ tx_bad_requests(void **state)
 
 /* One packet with this header, in a burst among others. */
 static int
-receive(struct rig *r, const struct wire_net_header *h, const uint8_t *frame, size_t len, unsigned at,
-	struct baton_token *t)
+receive(struct rig *r, const struct wire_net_header *h, const uint8_t *frame, size_t len,
+	unsigned at, struct baton_token *t)
 {
 	const struct wire_net_header plain = { .num_buffers = 1 };
 
@@ -254,13 +262,20 @@ struct rx_case {
 static const struct rx_case rx_cases[] = {
 	{ { .flags = 0 }, BATON_CSUM_UNKNOWN },
 	{ { .flags = DATA_VALID }, BATON_CSUM_GOOD },
-	{ { .flags = DATA_VALID, .csum_start = 9999, .csum_offset = 9999, .hdr_len = 9999, .gso_size = 9 }, BATON_CSUM_GOOD },
+	{ { .flags = DATA_VALID,
+	    .csum_start = 9999,
+	    .csum_offset = 9999,
+	    .hdr_len = 9999,
+	    .gso_size = 9 },
+	  BATON_CSUM_GOOD },
 	{ { .flags = 0xf8 }, BATON_CSUM_UNKNOWN }, /* unknown: ignored */
 	{ { .flags = 0xf8 | DATA_VALID }, BATON_CSUM_GOOD },
 	{ { .flags = RSC_INFO, .csum_start = 3 }, BATON_CSUM_UNKNOWN },
 	{ { .flags = NEEDS_CSUM, .csum_start = 34, .csum_offset = 16 }, BATON_CSUM_PARTIAL },
-	{ { .flags = NEEDS_CSUM | DATA_VALID, .csum_start = 34, .csum_offset = 6 }, BATON_CSUM_PARTIAL },
-	{ { .flags = NEEDS_CSUM, .csum_start = 34, .csum_offset = 64 }, BATON_CSUM_PARTIAL }, /* the last two bytes */
+	{ { .flags = NEEDS_CSUM | DATA_VALID, .csum_start = 34, .csum_offset = 6 },
+	  BATON_CSUM_PARTIAL },
+	{ { .flags = NEEDS_CSUM, .csum_start = 34, .csum_offset = 64 },
+	  BATON_CSUM_PARTIAL }, /* the last two bytes */
 	{ { .flags = NEEDS_CSUM, .csum_start = 34, .csum_offset = 65 }, -1 },
 	{ { .flags = NEEDS_CSUM, .csum_start = 99, .csum_offset = 0 }, -1 },
 	{ { .flags = NEEDS_CSUM, .csum_start = 100, .csum_offset = 0 }, -1 },
@@ -387,8 +402,9 @@ static void
 forwarded(void **state)
 {
 	for (unsigned k = 0; k < 2; k++) {
-		struct wire_net_header h = { .flags = NEEDS_CSUM, .csum_start = 34, .csum_offset = 16,
-					     .num_buffers = 1 };
+		struct wire_net_header h = {
+			.flags = NEEDS_CSUM, .csum_start = 34, .csum_offset = 16, .num_buffers = 1
+		};
 		struct rig_config c = offloaded;
 		struct baton_token t[RIG_BURST];
 		uint8_t frame[100], got[RIG_FRAME_MAX];
@@ -416,7 +432,8 @@ forwarded(void **state)
 static void
 not_offered(void **state)
 {
-	struct rig_config c = { .timeout_ms = PATIENCE, .liar.features = LIAR_FEATURES | LIAR_F_CSUM,
+	struct rig_config c = { .timeout_ms = PATIENCE,
+				.liar.features = LIAR_FEATURES | LIAR_F_CSUM,
 				.offloads = BATON_OFFLOAD_RX_CSUM };
 	struct baton_port_info info;
 	struct rig r;
@@ -433,16 +450,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tx_by_the_device),
-		cmocka_unit_test(tx_without_the_offload),
-		cmocka_unit_test(tx_without_headroom),
-		cmocka_unit_test(tx_never_zero),
-		cmocka_unit_test(tx_bad_requests),
-		cmocka_unit_test(rx_verdicts),
-		cmocka_unit_test(rx_merged),
-		cmocka_unit_test(rx_not_asked_for),
-		cmocka_unit_test(forwarded),
-		cmocka_unit_test(not_offered),
+		cmocka_unit_test(tx_by_the_device),    cmocka_unit_test(tx_without_the_offload),
+		cmocka_unit_test(tx_without_headroom), cmocka_unit_test(tx_never_zero),
+		cmocka_unit_test(tx_bad_requests),     cmocka_unit_test(rx_verdicts),
+		cmocka_unit_test(rx_merged),           cmocka_unit_test(rx_not_asked_for),
+		cmocka_unit_test(forwarded),           cmocka_unit_test(not_offered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The control queue: what is commanded arrives, what the device says is checked, and a device that says nothing is not waited for twice. */
+/* The control queue: what is commanded arrives, what the device says is checked, and a device that
+ * says nothing is not waited for twice. */
 #include "rig.h"
 
 #include <errno.h>
 #include <string.h>
 
 static const struct rig_config served = { .liar.features = LIAR_FEATURES | LIAR_F_CTRL };
-static const uint8_t macs[3][6] = { { 2, 0, 0, 0, 0, 0x11 }, { 1, 0, 0x5e, 0, 0, 1 }, { 2, 0, 0, 0, 0, 0x12 } };
+static const uint8_t macs[3][6] = { { 2, 0, 0, 0, 0, 0x11 },
+				    { 1, 0, 0x5e, 0, 0, 1 },
+				    { 2, 0, 0, 0, 0, 0x12 } };
 
 static void
-expect_command(struct rig *r, unsigned ago, uint8_t class, uint8_t command, const void *data, unsigned len)
+expect_command(struct rig *r, unsigned ago, uint8_t class, uint8_t command, const void *data,
+	       unsigned len)
 {
 	struct liar_command c;
 
@@ -84,12 +88,12 @@ limits(void **state)
 		many[i][5] = (uint8_t)i;
 	}
 	rig_up(&r, &served);
-	assert_int_equal(baton_port_set_macs(r.port, (const uint8_t (*)[6])many, 64), 0);
+	assert_int_equal(baton_port_set_macs(r.port, (const uint8_t(*)[6])many, 64), 0);
 	assert_true(liar_command(r.liar, 0, &c));
 	assert_int_equal(c.len, 8 + 64 * 6);
 	assert_int_equal(baton_port_set_macs(r.port, NULL, 0), 0);
 	expect_command(&r, 0, 1, 0, "\0\0\0\0\0\0\0\0", 8);
-	assert_int_equal(baton_port_set_macs(r.port, (const uint8_t (*)[6])many, 65), -EINVAL);
+	assert_int_equal(baton_port_set_macs(r.port, (const uint8_t(*)[6])many, 65), -EINVAL);
 	assert_int_equal(baton_port_set_vlan(r.port, 4096, 1), -EINVAL);
 	assert_int_equal(baton_port_set_mac(r.port, macs[1]), -EINVAL);
 	assert_int_equal(liar_commands(r.liar), 2);
@@ -126,7 +130,8 @@ static void
 behind_all_queues(void **state)
 {
 	struct rig_config c = { .pool_count = 4096,
-				.liar = { .features = LIAR_FEATURES | LIAR_F_CTRL | LIAR_F_MQ, .max_queues = 4 } };
+				.liar = { .features = LIAR_FEATURES | LIAR_F_CTRL | LIAR_F_MQ,
+					  .max_queues = 4 } };
 	struct baton_port_config pc = { .size = sizeof(pc), .rx_queues = 2, .tx_queues = 2 };
 	struct baton_queue_config q = { .size = sizeof(q) };
 	struct baton_queue *queue;
@@ -156,7 +161,9 @@ behind_all_queues(void **state)
 static void
 offered_and_not_served(void **state)
 {
-	struct rig_config c = { .timeout_ms = 1000, .liar = { .features = LIAR_FEATURES | LIAR_F_CTRL, .no_control = true } };
+	struct rig_config c = { .timeout_ms = 1000,
+				.liar = { .features = LIAR_FEATURES | LIAR_F_CTRL,
+					  .no_control = true } };
 	uint64_t begin;
 	struct rig r;
 
@@ -187,7 +194,8 @@ lies(void **state)
 	static const struct {
 		enum liar_control_lie lie;
 		uint32_t value;
-		int ret, after; /* of the command that was lied about, and of an honest one after it */
+		int ret, after; /* of the command that was lied about, and of an honest one after it
+				 */
 	} cases[] = {
 		{ LIAR_CONTROL_ACK, 1, -EIO, 0 },
 		{ LIAR_CONTROL_ACK, 2, -EIO, 0 },
@@ -217,13 +225,15 @@ lies(void **state)
 		liar_control_lie(r.liar, cases[i].lie, cases[i].value);
 		ret = baton_port_set_vlan(r.port, 5, 1);
 		if (ret != cases[i].ret)
-			fail_msg("lie %d, %u: %d: %s", cases[i].lie, cases[i].value, ret, baton_last_error());
+			fail_msg("lie %d, %u: %d: %s", cases[i].lie, cases[i].value, ret,
+				 baton_last_error());
 		if (ret < 0)
 			assert_non_null(strstr(baton_last_error(), "VLAN"));
 		liar_control_lie(r.liar, LIAR_CONTROL_HONEST, 0);
 		ret = baton_port_set_vlan(r.port, 6, 1);
 		if (ret != cases[i].after)
-			fail_msg("after lie %d, %u: %d: %s", cases[i].lie, cases[i].value, ret, baton_last_error());
+			fail_msg("after lie %d, %u: %d: %s", cases[i].lie, cases[i].value, ret,
+				 baton_last_error());
 		assert_int_equal(liar_runs(r.liar, 2), cases[i].after == 0);
 		rig_roundtrip_rx(&r, 60, 1);
 		rig_roundtrip_tx(&r, 60, 2);

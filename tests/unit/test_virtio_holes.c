@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A backend that does to the files of its memory what it can: holes are survived and told, and so is what is not sealed. */
+/* A backend that does to the files of its memory what it can: holes are survived and told, and so
+ * is what is not sealed. */
 #include "rig.h"
 
 #include <errno.h>
@@ -42,7 +43,8 @@ all_is_gone(void **state)
 	assert_non_null(strstr(r.logged, "KiB of rig are gone"));
 	assert_non_null(strstr(r.logged, "KiB of rings are gone"));
 
-	/* An empty ring is what is left, or, to who looks closely, nonsense: either way nothing is believed. */
+	/* An empty ring is what is left, or, to who looks closely, nonsense: either way nothing is
+	 * believed. */
 	ret = baton_rx_burst(r.rx, t, RIG_BURST);
 	assert_true(ret == 0 || ret == -EIO);
 	ret = baton_tx_clean(r.tx, RIG_BURST);

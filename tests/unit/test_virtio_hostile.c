@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Backends that go, come back otherwise, break off, dawdle, refuse or cut the ground away: an error or a degradation that is said, nothing lost. */
+/* Backends that go, come back otherwise, break off, dawdle, refuse or cut the ground away: an error
+ * or a degradation that is said, nothing lost. */
 #include "traffic.h"
 
 #include <errno.h>
@@ -249,11 +250,13 @@ breaks_off_when_back(void **state)
 	changed(breaks_off, as_before, "SET_MEM_TABLE");
 }
 
-/* What it offers in addition is not used; what it leaves out and nobody depends on is done without. */
+/* What it offers in addition is not used; what it leaves out and nobody depends on is done without.
+ */
 static void
 more_features(void **state)
 {
-	struct rig_config c = { .pool_count = 4096, .liar.features = LIAR_FEATURES | LIAR_F_IN_ORDER };
+	struct rig_config c = { .pool_count = 4096,
+				.liar.features = LIAR_FEATURES | LIAR_F_IN_ORDER };
 	struct rig r;
 
 	rig_up(&r, &c);
@@ -292,9 +295,12 @@ control_thread_is_free(void **state)
 /* ---- breaks off, is late, refuses ---- */
 
 static void
-open_and_start(enum wire_request request, enum liar_lie lie, uint64_t value, uint64_t protocol, const char *word)
+open_and_start(enum wire_request request, enum liar_lie lie, uint64_t value, uint64_t protocol,
+	       const char *word)
 {
-	struct rig_config c = { .timeout_ms = 400, .liar = { .features = LIAR_FEATURES | LIAR_F_NET_MTU, .protocol = protocol } };
+	struct rig_config c = { .timeout_ms = 400,
+				.liar = { .features = LIAR_FEATURES | LIAR_F_NET_MTU,
+					  .protocol = protocol } };
 	uint64_t begin = rig_now_ms();
 	struct rig r;
 	int ret;
@@ -307,7 +313,8 @@ open_and_start(enum wire_request request, enum liar_lie lie, uint64_t value, uin
 	if (ret >= 0)
 		fail_msg("request %u, lie %d: believed", request, lie);
 	if (!strstr(baton_last_error(), word))
-		fail_msg("request %u, lie %d: no \"%s\" in: %s", request, lie, word, baton_last_error());
+		fail_msg("request %u, lie %d: no \"%s\" in: %s", request, lie, word,
+			 baton_last_error());
 	assert_in_range(rig_now_ms() - begin, 0, 2000);
 	rig_discard(&r);
 }
@@ -318,9 +325,14 @@ static void
 dies_in_the_middle(void **state)
 {
 	static const enum wire_request requests[] = {
-		WIRE_GET_FEATURES, WIRE_GET_PROTOCOL_FEATURES, WIRE_GET_QUEUE_NUM, WIRE_GET_CONFIG, WIRE_SET_OWNER,
-		WIRE_SET_MEM_TABLE, WIRE_SET_FEATURES, WIRE_SET_STATUS, WIRE_GET_STATUS, WIRE_SET_VRING_NUM,
-		WIRE_SET_VRING_BASE, WIRE_SET_VRING_ADDR, WIRE_SET_VRING_CALL, WIRE_SET_VRING_KICK, WIRE_SET_VRING_ENABLE,
+		WIRE_GET_FEATURES,     WIRE_GET_PROTOCOL_FEATURES,
+		WIRE_GET_QUEUE_NUM,    WIRE_GET_CONFIG,
+		WIRE_SET_OWNER,        WIRE_SET_MEM_TABLE,
+		WIRE_SET_FEATURES,     WIRE_SET_STATUS,
+		WIRE_GET_STATUS,       WIRE_SET_VRING_NUM,
+		WIRE_SET_VRING_BASE,   WIRE_SET_VRING_ADDR,
+		WIRE_SET_VRING_CALL,   WIRE_SET_VRING_KICK,
+		WIRE_SET_VRING_ENABLE,
 	};
 
 	for (unsigned i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
@@ -384,8 +396,10 @@ late(void **state)
 	must(rig_start(&r), "start");
 	rig_roundtrip_rx(&r, 60, 1);
 	rig_down(&r);
-	open_and_start(WIRE_GET_FEATURES, LIAR_LATE, 900, LIAR_PROTOCOL, "did not answer GET_FEATURES");
-	open_and_start(WIRE_SET_FEATURES, LIAR_LATE, 900, LIAR_PROTOCOL, "did not answer SET_FEATURES");
+	open_and_start(WIRE_GET_FEATURES, LIAR_LATE, 900, LIAR_PROTOCOL,
+		       "did not answer GET_FEATURES");
+	open_and_start(WIRE_SET_FEATURES, LIAR_LATE, 900, LIAR_PROTOCOL,
+		       "did not answer SET_FEATURES");
 }
 
 static void
@@ -393,7 +407,8 @@ refuses_what_it_offered(void **state)
 {
 	open_and_start(WIRE_SET_FEATURES, LIAR_VALUE, 1, ALL_PROTOCOL, "refused SET_FEATURES");
 	open_and_start(WIRE_GET_STATUS, LIAR_VALUE, 3, ALL_PROTOCOL, "does not accept features");
-	open_and_start(WIRE_SET_VRING_ENABLE, LIAR_VALUE, 1, ALL_PROTOCOL, "refused SET_VRING_ENABLE");
+	open_and_start(WIRE_SET_VRING_ENABLE, LIAR_VALUE, 1, ALL_PROTOCOL,
+		       "refused SET_VRING_ENABLE");
 }
 
 /* ---- cuts the ground away ---- */
@@ -465,7 +480,9 @@ two_ports(void **state)
 		rig_up(&r, &c);
 		before = rig_fds();
 		for (int as = 0; as < 2; as++) {
-			snprintf(args, sizeof(args), "net_virtio_user7,path=%s,timeout=100,wait=100,server=%d", r.path, as);
+			snprintf(args, sizeof(args),
+				 "net_virtio_user7,path=%s,timeout=100,wait=100,server=%d", r.path,
+				 as);
 			assert_int_equal(baton_port_open(r.ctx, args, &second), -EBUSY);
 			assert_non_null(strstr(baton_last_error(), "in use"));
 		}

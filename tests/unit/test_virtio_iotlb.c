@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A backend that translates every address by what it was told: what it is told, what it asks for, and what it asks for that it shall not have. */
+/* A backend that translates every address by what it was told: what it is told, what it asks for,
+ * and what it asks for that it shall not have. */
 #include "rig.h"
 
 #include <errno.h>
@@ -134,13 +135,16 @@ not_agreed(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct rig_config c = { .liar = { .features = cases[i].features, .protocol = cases[i].protocol }, .args = cases[i].args };
+		struct rig_config c = { .liar = { .features = cases[i].features,
+						  .protocol = cases[i].protocol },
+					.args = cases[i].args };
 		struct rig r;
 
 		rig_prepare(&r, &c);
 		assert_int_equal(rig_open(&r), 0);
 		assert_int_equal(rig_start(&r), 0);
-		assert_true(liar_wait_ready(r.liar, 1, 1000)); /* without REPLY_ACK it may still be reading */
+		assert_true(liar_wait_ready(r.liar, 1,
+					    1000)); /* without REPLY_ACK it may still be reading */
 		assert_false(liar_features(r.liar) & LIAR_F_ACCESS);
 		assert_int_equal(liar_requests(r.liar, WIRE_SET_BACKEND_REQ_FD), 0);
 		works(&r);
@@ -185,7 +189,8 @@ misses_are_answered(void **state)
 	assert_int_equal(rig_start(&r), 0);
 	pool = entry_of(&r, "rig");
 	liar_iotlb_forget(r.liar);
-	/* The rings, and then, when they are there, buffers: the whole of what is mapped each time. */
+	/* The rings, and then, when they are there, buffers: the whole of what is mapped each time.
+	 */
 	assert_false(liar_ready(r.liar, LIAR_RX));
 	rig_poll(&r, 20);
 	assert_true(liar_ready(r.liar, LIAR_RX));
@@ -210,7 +215,8 @@ misses_are_answered(void **state)
 static void
 misses_while_we_wait(void **state)
 {
-	static const enum wire_request requests[] = { WIRE_GET_VRING_BASE, WIRE_SET_VRING_ADDR, WIRE_SET_VRING_ENABLE, WIRE_SET_VRING_CALL };
+	static const enum wire_request requests[] = { WIRE_GET_VRING_BASE, WIRE_SET_VRING_ADDR,
+						      WIRE_SET_VRING_ENABLE, WIRE_SET_VRING_CALL };
 
 	for (size_t i = 0; i < 2 * sizeof(requests) / sizeof(*requests); i++) {
 		enum wire_request request = requests[i / 2];
@@ -237,7 +243,9 @@ faults(void **state)
 {
 	const struct wire_message failed = {
 		.header = { WIRE_BACKEND_IOTLB_MSG, WIRE_VERSION, sizeof(struct wire_iotlb) },
-		.u.iotlb = { .iova = NOWHERE + 5, .perm = WIRE_ACCESS_RO, .type = WIRE_IOTLB_ACCESS_FAIL },
+		.u.iotlb = { .iova = NOWHERE + 5,
+			     .perm = WIRE_ACCESS_RO,
+			     .type = WIRE_IOTLB_ACCESS_FAIL },
 	};
 	struct rig r;
 
@@ -249,7 +257,8 @@ faults(void **state)
 	assert_int_equal(fault_of(&r).iova, NOWHERE);
 	assert_int_equal(fault_of(&r).write, 1);
 	assert_int_equal(rig_xstat(&r, "faults"), 1);
-	assert_non_null(strstr(r.logged, "wanted to write to 0x123456789000, where nothing is mapped"));
+	assert_non_null(strstr(r.logged, "wanted to write to 0x123456789000, where nothing is "
+					 "mapped"));
 	assert_true(liar_channel_send(r.liar, &failed.header, 12 + sizeof(struct wire_iotlb), 0));
 	assert_true(rig_wait_event(&r, BATON_EVENT_FAULT, 2, 1000));
 	assert_int_equal(fault_of(&r).iova, NOWHERE + 5);
@@ -258,7 +267,8 @@ faults(void **state)
 	/* Both ends of all addresses, and one byte beyond what is mapped. */
 	assert_false(liar_touch(r.liar, 0, 1, false));
 	assert_false(liar_touch(r.liar, UINT64_MAX, 1, false));
-	assert_false(liar_touch(r.liar, entry_of(&r, "rig").iova + entry_of(&r, "rig").size, 1, false));
+	assert_false(
+		liar_touch(r.liar, entry_of(&r, "rig").iova + entry_of(&r, "rig").size, 1, false));
 	rig_poll(&r, 20);
 	assert_int_equal(fault_of(&r).count, 5);
 	assert_int_equal(r.events[BATON_EVENT_FAULT], 3); /* the 1st, 2nd and 4th */
@@ -269,7 +279,10 @@ faults(void **state)
 static void
 read_only(void **state)
 {
-	struct baton_mem_config mc = { .size = sizeof(mc), .bytes = 4096, .page_size = BATON_PAGE_4K, .node = BATON_NODE_ANY };
+	struct baton_mem_config mc = { .size = sizeof(mc),
+				       .bytes = 4096,
+				       .page_size = BATON_PAGE_4K,
+				       .node = BATON_NODE_ANY };
 	struct baton_map_config map;
 	struct baton_arena_info info;
 	struct baton_mapping *m, *late;
@@ -297,7 +310,8 @@ read_only(void **state)
 	assert_int_equal(fault_of(&r).iova, e.iova + 8);
 	assert_true(fault_of(&r).write);
 
-	/* Unmapped while it runs, it is gone there, too; and what was not in its memory table cannot be given. */
+	/* Unmapped while it runs, it is gone there, too; and what was not in its memory table
+	 * cannot be given. */
 	assert_int_equal(baton_ioas_unmap(m), 0);
 	assert_false(liar_touch(r.liar, e.iova + 16, 1, false));
 	assert_true(rig_wait_event(&r, BATON_EVENT_FAULT, 2, 1000));
@@ -408,7 +422,8 @@ static bool
 say(struct rig *r, const struct said *s, size_t len, unsigned n_fds)
 {
 	struct wire_message m = { .header = { s->request, s->flags, s->size },
-				  .u.iotlb = { .iova = NOWHERE, .perm = s->perm, .type = s->type } };
+				  .u.iotlb = {
+					  .iova = NOWHERE, .perm = s->perm, .type = s->type } };
 
 	return liar_channel_send(r->liar, &m.header, len, n_fds);
 }
@@ -417,11 +432,16 @@ static void
 not_understood(void **state)
 {
 	static const struct said list[] = {
-		{ WIRE_BACKEND_CONFIG_CHANGE_MSG, 1, 0, 0, 0 },	    { 99, 1, 64, 3, 1 },
-		{ WIRE_BACKEND_IOTLB_MSG, 1, 0, 0, 0 },		    { WIRE_BACKEND_IOTLB_MSG, 1, 24, 3, 1 },
-		{ WIRE_BACKEND_IOTLB_MSG, 1, 33, 3, 1 },	    { WIRE_BACKEND_IOTLB_MSG, 1, 32, 0, WIRE_IOTLB_MISS },
-		{ WIRE_BACKEND_IOTLB_MSG, 1, 32, 4, WIRE_IOTLB_MISS }, { WIRE_BACKEND_IOTLB_MSG, 1, 32, 3, WIRE_IOTLB_UPDATE },
-		{ WIRE_BACKEND_IOTLB_MSG, 1, 32, 3, 0 },	    { 0, 1, 0, 0, 0 },
+		{ WIRE_BACKEND_CONFIG_CHANGE_MSG, 1, 0, 0, 0 },
+		{ 99, 1, 64, 3, 1 },
+		{ WIRE_BACKEND_IOTLB_MSG, 1, 0, 0, 0 },
+		{ WIRE_BACKEND_IOTLB_MSG, 1, 24, 3, 1 },
+		{ WIRE_BACKEND_IOTLB_MSG, 1, 33, 3, 1 },
+		{ WIRE_BACKEND_IOTLB_MSG, 1, 32, 0, WIRE_IOTLB_MISS },
+		{ WIRE_BACKEND_IOTLB_MSG, 1, 32, 4, WIRE_IOTLB_MISS },
+		{ WIRE_BACKEND_IOTLB_MSG, 1, 32, 3, WIRE_IOTLB_UPDATE },
+		{ WIRE_BACKEND_IOTLB_MSG, 1, 32, 3, 0 },
+		{ 0, 1, 0, 0, 0 },
 	};
 	const unsigned n = sizeof(list) / sizeof(*list);
 	struct wire_message answer;
@@ -439,7 +459,8 @@ not_understood(void **state)
 		s.flags |= WIRE_NEED_REPLY;
 		assert_true(say(&r, &s, 12 + s.size, 0));
 		rig_poll(&r, 10);
-		assert_int_equal(liar_channel_receive(r.liar, &answer.header, sizeof(answer), 100), 20);
+		assert_int_equal(liar_channel_receive(r.liar, &answer.header, sizeof(answer), 100),
+				 20);
 		assert_int_equal(answer.header.request, s.request);
 		assert_int_equal(answer.header.flags, WIRE_VERSION | WIRE_REPLY);
 		assert_int_equal(answer.u.u64, 1);
@@ -447,12 +468,17 @@ not_understood(void **state)
 	assert_int_equal(rig_fds(), fds);
 	assert_int_equal(fault_of(&r).count, 0);
 	/* One that is understood, in pieces, and acknowledged. */
-	assert_true(say(&r, &(struct said){ WIRE_BACKEND_IOTLB_MSG, 1 | WIRE_NEED_REPLY, 32, 1, WIRE_IOTLB_MISS }, 5, 0));
+	assert_true(say(&r,
+			&(struct said){ WIRE_BACKEND_IOTLB_MSG, 1 | WIRE_NEED_REPLY, 32, 1,
+					WIRE_IOTLB_MISS },
+			5, 0));
 	rig_poll(&r, 10);
 	assert_int_equal(fault_of(&r).count, 0);
 	{
-		struct wire_message m = { .header = { WIRE_BACKEND_IOTLB_MSG, 1 | WIRE_NEED_REPLY, 32 },
-					  .u.iotlb = { .iova = NOWHERE, .perm = 1, .type = WIRE_IOTLB_MISS } };
+		struct wire_message m = {
+			.header = { WIRE_BACKEND_IOTLB_MSG, 1 | WIRE_NEED_REPLY, 32 },
+			.u.iotlb = { .iova = NOWHERE, .perm = 1, .type = WIRE_IOTLB_MISS }
+		};
 
 		assert_true(liar_channel_send(r.liar, (uint8_t *)&m.header + 5, 20, 0));
 		rig_poll(&r, 10);
@@ -496,7 +522,8 @@ out_of_step(void **state)
 static void
 replies_unread(void **state)
 {
-	const struct said s = { WIRE_BACKEND_IOTLB_MSG, 1 | WIRE_NEED_REPLY, 32, 3, WIRE_IOTLB_MISS };
+	const struct said s = { WIRE_BACKEND_IOTLB_MSG, 1 | WIRE_NEED_REPLY, 32, 3,
+				WIRE_IOTLB_MISS };
 	struct rig r;
 
 	rig_up(&r, &iommu);
@@ -530,7 +557,8 @@ comes_back(void **state)
 	struct wire_iotlb list[32];
 	struct rig r;
 
-	c.pool_count = 4096; /* what each hang-up leaves in doubt stays quarantined: the process lives on */
+	c.pool_count = 4096; /* what each hang-up leaves in doubt stays quarantined: the process
+				lives on */
 	rig_up(&r, &c);
 	for (unsigned i = 1; i <= 3; i++) {
 		liar_hang_up(r.liar);

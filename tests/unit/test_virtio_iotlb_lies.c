@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A backend that will not give back what it was told of, reads its answers when it likes, or asks for what is just being taken from it. */
+/* A backend that will not give back what it was told of, reads its answers when it likes, or asks
+ * for what is just being taken from it. */
 #include "rig.h"
 
 #include <errno.h>
@@ -16,8 +17,10 @@
 #include "port/driver.h"
 
 static const struct rig_config iommu = {
-	.liar = { .features = LIAR_FEATURES | LIAR_F_ACCESS, .protocol = LIAR_PROTOCOL | LIAR_P_BACKEND_REQ },
-	.pool_count = 4096, /* what a hang-up leaves in doubt stays quarantined: the backend's process is ours */
+	.liar = { .features = LIAR_FEATURES | LIAR_F_ACCESS,
+		  .protocol = LIAR_PROTOCOL | LIAR_P_BACKEND_REQ },
+	.pool_count = 4096, /* what a hang-up leaves in doubt stays quarantined: the backend's
+			       process is ours */
 };
 
 static uint64_t
@@ -61,7 +64,8 @@ stop_refused(struct rig *r, enum liar_lie lie, uint64_t value)
 	rig_check_home(r);
 }
 
-/* However often it refuses: nothing stays behind, and the eight regions of a memory table are enough. */
+/* However often it refuses: nothing stays behind, and the eight regions of a memory table are
+ * enough. */
 static void
 refused_at_every_stop(void **state)
 {
@@ -81,7 +85,8 @@ refused_at_every_stop(void **state)
 			assert_int_equal(liar_connections(r.liar), k);
 			assert_true(liar_wait_disconnected(r.liar));
 			if (k % 2)
-				rig_poll(&r, 20); /* it is connected to again; otherwise the start does that */
+				rig_poll(&r, 20); /* it is connected to again; otherwise the start
+						     does that */
 			assert_int_equal(baton_port_start(r.port), 0);
 			assert_int_equal(liar_iotlb(r.liar, list, 32), i ? 3 : 2);
 			assert_int_equal(rig_fds(), fds);
@@ -114,7 +119,8 @@ not_answered_at_stop(void **state)
 	}
 }
 
-/* A pool that ends takes its descriptor along. What has that number next is none of the backend's business. */
+/* A pool that ends takes its descriptor along. What has that number next is none of the backend's
+ * business. */
 static void
 no_foreign_descriptor(void **state)
 {
@@ -147,11 +153,15 @@ no_foreign_descriptor(void **state)
 	rig_down(&r);
 }
 
-/* While the port runs, it is as after a hang-up: what the backend has is in doubt, and the port comes back. */
+/* While the port runs, it is as after a hang-up: what the backend has is in doubt, and the port
+ * comes back. */
 static void
 refused_while_it_runs(void **state)
 {
-	struct baton_mem_config mc = { .size = sizeof(mc), .bytes = 4096, .page_size = BATON_PAGE_4K, .node = BATON_NODE_ANY };
+	struct baton_mem_config mc = { .size = sizeof(mc),
+				       .bytes = 4096,
+				       .page_size = BATON_PAGE_4K,
+				       .node = BATON_NODE_ANY };
 	struct baton_mapping *m;
 	struct baton_arena *arena;
 	struct rig r;
@@ -212,7 +222,8 @@ shrink(const struct rig *r)
 		socklen_t len = sizeof(sa);
 		int least = 1;
 
-		if (!getpeername(fd, (struct sockaddr *)&sa, &len) && sa.sun_family == AF_UNIX && !strcmp(sa.sun_path, r->path))
+		if (!getpeername(fd, (struct sockaddr *)&sa, &len) && sa.sun_family == AF_UNIX &&
+		    !strcmp(sa.sun_path, r->path))
 			n += !setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof(least));
 	}
 	assert_int_equal(n, 1);
@@ -244,7 +255,10 @@ static void
 answers_read_slowly(void **state)
 {
 	struct rig_config c = iommu;
-	struct baton_mem_config mc = { .size = sizeof(mc), .bytes = 4096, .page_size = BATON_PAGE_4K, .node = BATON_NODE_ANY };
+	struct baton_mem_config mc = { .size = sizeof(mc),
+				       .bytes = 4096,
+				       .page_size = BATON_PAGE_4K,
+				       .node = BATON_NODE_ANY };
 	const struct baton_mapping *at = NULL;
 	struct baton_mapping *m[MORE];
 	struct baton_arena *arena;

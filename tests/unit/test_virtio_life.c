@@ -73,7 +73,8 @@ forward(const struct rig_config *config)
 static void
 forward_any_order(void **state)
 {
-	struct rig_config c = { .mtu = 9000, .args = ",in_order=0",
+	struct rig_config c = { .mtu = 9000,
+				.args = ",in_order=0",
 				.liar.features = LIAR_FEATURES | LIAR_F_IN_ORDER };
 
 	forward(&c);
@@ -342,7 +343,8 @@ reopen(void **state)
 static void
 two_contexts(void **state)
 {
-	struct rig_config second = { .number = 1, .mtu = 9000,
+	struct rig_config second = { .number = 1,
+				     .mtu = 9000,
 				     .liar.features = LIAR_FEATURES | LIAR_F_IN_ORDER };
 	struct rig a, b;
 
@@ -378,22 +380,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(forward_any_order),
-		cmocka_unit_test(forward_in_order),
-		cmocka_unit_test(features_by_argument),
-		cmocka_unit_test(without_protocol_features),
-		cmocka_unit_test(mac_by_argument),
-		cmocka_unit_test(bad_arguments),
-		cmocka_unit_test(mtu_limits),
-		cmocka_unit_test(mtu_smallest),
-		cmocka_unit_test(mtu_without_merging),
-		cmocka_unit_test(pool_too_small),
-		cmocka_unit_test(stop_returns_all),
-		cmocka_unit_test(restart),
-		cmocka_unit_test(reconfigure),
-		cmocka_unit_test(reopen),
-		cmocka_unit_test(two_contexts),
-		cmocka_unit_test(no_fd_leaks),
+		cmocka_unit_test(forward_any_order),    cmocka_unit_test(forward_in_order),
+		cmocka_unit_test(features_by_argument), cmocka_unit_test(without_protocol_features),
+		cmocka_unit_test(mac_by_argument),      cmocka_unit_test(bad_arguments),
+		cmocka_unit_test(mtu_limits),           cmocka_unit_test(mtu_smallest),
+		cmocka_unit_test(mtu_without_merging),  cmocka_unit_test(pool_too_small),
+		cmocka_unit_test(stop_returns_all),     cmocka_unit_test(restart),
+		cmocka_unit_test(reconfigure),          cmocka_unit_test(reopen),
+		cmocka_unit_test(two_contexts),         cmocka_unit_test(no_fd_leaks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

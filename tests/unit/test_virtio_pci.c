@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* net_virtio over PCI against a modern device in our own process: the life of a port, failures, removal. */
+/* net_virtio over PCI against a modern device in our own process: the life of a port, failures,
+ * removal. */
 #include "virtio_pci_bench.h"
 
 /* ---- an honest device ---- */
@@ -296,7 +297,8 @@ dies_while_running(void **state)
 {
 	struct bench b;
 
-	/* It is off the bus: what it held is safe only where an IOMMU says so, and FLAT has none. */
+	/* It is off the bus: what it held is safe only where an IOMMU says so, and FLAT has none.
+	 */
 	up(&b, FAKE_FEATURES, 1);
 	b.fake->dead = true;
 	fake_pci_interrupt(b.fake, b.fake->change_vector);
@@ -312,7 +314,8 @@ dies_while_running(void **state)
 	fake_pci_stop(b.fake); /* pool and context stay for good */
 }
 
-/* The rings need the very buffers that the device did not let go of: it is asked again before they are filled. */
+/* The rings need the very buffers that the device did not let go of: it is asked again before they
+ * are filled. */
 static void
 starts_with_what_it_kept(void **state)
 {
@@ -365,7 +368,8 @@ confined_only_where_it_can_be(void **state)
 	prepare(&b, FAKE_FEATURES, 1);
 	snprintf(b.args, sizeof(b.args), ",ioas=flat,confine=on");
 	assert_int_equal(try_open(&b), -ENOTSUP);
-	says("nothing stands between device " FAKE_BDF " and memory in an address space of kind flat");
+	says("nothing stands between device " FAKE_BDF " and memory in an address space of kind "
+	     "flat");
 	snprintf(b.args, sizeof(b.args), ",ioas=noiommu,confine=on");
 	assert_int_equal(try_open(&b), -ENOTSUP);
 	says("kind noiommu");

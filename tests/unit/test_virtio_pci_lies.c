@@ -100,7 +100,8 @@ lies_in_capabilities(void **state)
 		{ 2, FAKE_BAR, FAKE_NOTIFY, 0x1001, "not inside BAR 4" },
 		{ 4, FAKE_BAR, FAKE_DEVICE, 0, "has 0 bytes" },
 		{ 4, FAKE_BAR, FAKE_DEVICE, 7, "STATUS" },
-		{ 9, FAKE_BAR, 0, 64, "none among its capabilities" }, /* in place of the common one */
+		{ 9, FAKE_BAR, 0, 64,
+		  "none among its capabilities" }, /* in place of the common one */
 	};
 
 	for (unsigned i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
@@ -108,8 +109,8 @@ lies_in_capabilities(void **state)
 		struct bench b;
 
 		prepare(&b, FAKE_FEATURES, 1);
-		fake_pci_cap(b.fake, FAKE_CAP(slot), slot < 4 ? (uint8_t)FAKE_CAP(slot + 1) : 0, lies[i].type, lies[i].bar,
-			     lies[i].offset, lies[i].length);
+		fake_pci_cap(b.fake, FAKE_CAP(slot), slot < 4 ? (uint8_t)FAKE_CAP(slot + 1) : 0,
+			     lies[i].type, lies[i].bar, lies[i].offset, lies[i].length);
 		refused(&b, -EPROTO, lies[i].words);
 	}
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Queues and ports stopped, started, reset and closed by the control thread while a worker forwards. */
+/* Queues and ports stopped, started, reset and closed by the control thread while a worker
+ * forwards. */
 #include "traffic.h"
 
 #include <errno.h>
@@ -10,7 +11,9 @@
 #define ROUNDS 10000
 
 /* A worker may be off the CPU for long: this machine is not the tests' alone. */
-static const struct rig_config two_pairs = { .pairs = 2, .pool_count = 4096, .stop_timeout_ms = 5000 };
+static const struct rig_config two_pairs = { .pairs = 2,
+					     .pool_count = 4096,
+					     .stop_timeout_ms = 5000 };
 
 static void
 must(int ret, const char *what)
@@ -48,7 +51,8 @@ queues_stop_and_start(void **state)
 		must(baton_queue_start(i & 1 ? r.txq[i / 2] : r.rxq[i / 2]), "queue_start");
 	assert_true(traffic_flows(&t, 1000, 10000));
 	printf("%u queues stopped and started, %llu packets forwarded, %llu ms\n", ROUNDS,
-	       (unsigned long long)__atomic_load_n(&t.forwarded, __ATOMIC_RELAXED), (unsigned long long)(rig_now_ms() - begin));
+	       (unsigned long long)__atomic_load_n(&t.forwarded, __ATOMIC_RELAXED),
+	       (unsigned long long)(rig_now_ms() - begin));
 	must(baton_port_stop(r.port), "port_stop");
 	traffic_end(&t);
 	rig_check_home(&r);
@@ -78,7 +82,8 @@ one_queue_alone(void **state)
 	assert_int_equal(baton_tx_burst(r.txq[1], tokens, 1), 1);
 	must(baton_queue_stop(r.txq[1]), "queue_stop");
 	assert_int_equal(baton_queue_in_flight(r.txq[1]), 0);
-	assert_int_equal(rig_held(&r, BATON_HOLDER_QUEUE), rig_bounced(&r) ? 0 : baton_queue_in_flight(r.rxq[0]));
+	assert_int_equal(rig_held(&r, BATON_HOLDER_QUEUE),
+			 rig_bounced(&r) ? 0 : baton_queue_in_flight(r.rxq[0]));
 	must(baton_queue_start(r.rxq[1]), "queue_start");
 	must(baton_queue_start(r.rxq[1]), "queue_start again");
 	must(baton_queue_start(r.txq[1]), "queue_start");
@@ -168,7 +173,8 @@ port_close(void **state)
 	}
 }
 
-/* A worker that makes no more bursts is waited for until the deadline, and then everything is as it was. */
+/* A worker that makes no more bursts is waited for until the deadline, and then everything is as it
+ * was. */
 static void
 worker_in_no_hurry(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The bursts that work on eight packets at a time against those that do one: two ports with a device each, fed the same
- * random sequences, honest and lying, must do the same to the last bit.
+ * The bursts that work on eight packets at a time against those that do one: two ports with a
+ * device each, fed the same random sequences, honest and lying, must do the same to the last bit.
  */
 #include "rig.h"
 
@@ -12,11 +12,11 @@
 
 #include "../../drivers/virtio/virtio.h"
 
-#define HELD  512u
-#define STEPS 250u
+#define HELD     512u
+#define STEPS    250u
 #define PATIENCE 5000 /* ms: nothing here is about a late answer */
-#define POOL  2048u
-#define CACHE 1024u /* never spills: which buffer is next does not depend on when room is made */
+#define POOL     2048u
+#define CACHE    1024u /* never spills: which buffer is next does not depend on when room is made */
 
 /* One of the two. */
 struct side {
@@ -94,7 +94,8 @@ same(const struct pair *p)
 	assert_int_equal(a->r.violations, b->r.violations);
 	assert_string_equal(baton_queue_error(a->r.rx), baton_queue_error(b->r.rx));
 	assert_string_equal(baton_queue_error(a->r.tx), baton_queue_error(b->r.tx));
-	if (!p->lies) { /* one that completes what it never popped does not know its own ring any more */
+	if (!p->lies) { /* one that completes what it never popped does not know its own ring any
+			   more */
 		assert_string_equal(liar_driver_error(a->r.liar), "");
 		assert_string_equal(liar_driver_error(b->r.liar), "");
 	}
@@ -127,7 +128,7 @@ inject(struct pair *p)
 		if (liar_available(p->s[0].r.liar, LIAR_RX) < 4)
 			return;
 		EACH(p, s)
-			assert_true(liar_rx_inject(s->r.liar, LIAR_RX, frame, len) > 0);
+		assert_true(liar_rx_inject(s->r.liar, LIAR_RX, frame, len) > 0);
 	}
 }
 
@@ -155,17 +156,20 @@ complete_oddly(struct pair *p, bool shuffle, bool lie)
 		order[i] = order[k];
 		order[k] = i;
 	}
-	EACH(p, s) {
+	EACH(p, s)
+	{
 		uint8_t frame[60];
 		int head[40];
 
 		rig_frame(frame, sizeof(frame), n);
 		for (unsigned i = 0; i < n; i++)
 			head[i] = liar_rx_write(s->r.liar, LIAR_RX, frame, sizeof(frame),
-						(uint16_t)(lie && i == wrong && what == 0 ? value : 1));
+						(uint16_t)(lie && i == wrong && what == 0 ? value
+											  : 1));
 		for (unsigned i = 0; i < n && i < 32; i++)
 			if (marked >> i & 1)
-				liar_write(s->r.liar, LIAR_RX, (unsigned)head[i], 0, &odd, sizeof(odd));
+				liar_write(s->r.liar, LIAR_RX, (unsigned)head[i], 0, &odd,
+					   sizeof(odd));
 		for (unsigned i = 0; i < n; i++) {
 			uint32_t id = (uint32_t)head[order[i]], len = LIAR_HEADER + 60;
 
@@ -192,7 +196,8 @@ transmit(struct pair *p)
 	const unsigned most = rnd(p, 65);
 	const uint32_t value = rnd(p, 2) ? rnd(p, 300) : rnd(p, UINT32_MAX), state = p->random;
 
-	EACH(p, s) {
+	EACH(p, s)
+	{
 		unsigned n = 0;
 		int head;
 
@@ -229,7 +234,8 @@ receive(struct pair *p)
 	const unsigned n = room + rnd(p, 64);
 	int ret[2] = { 0 };
 
-	EACH(p, s) {
+	EACH(p, s)
+	{
 		int got;
 
 		if (s->n + n > HELD)
@@ -249,7 +255,8 @@ allocate(struct pair *p)
 	const unsigned n = rnd(p, 70), len = 14 + rnd(p, 1400);
 	unsigned got[2] = { 0 };
 
-	EACH(p, s) {
+	EACH(p, s)
+	{
 		if (s->n + n > HELD)
 			return;
 		got[s - p->s] = baton_alloc(s->r.worker, s->r.pool, s->held + s->n, n);
@@ -294,7 +301,8 @@ spoil(struct pair *p, struct rig *r, struct baton_token *t, const struct baton_t
 		break;
 	case 7: /* a checksum to fill in, perhaps nowhere */
 		side = baton_side(r->worker, *t);
-		*side = (struct baton_side){ .l2_len = 14, .l3_len = 20,
+		*side = (struct baton_side){ .l2_len = 14,
+					     .l3_len = 20,
 					     .csum_offset = (uint16_t)rnd(p, 100) };
 		t->flags |= BATON_TOKEN_SIDE | BATON_CSUM_PARTIAL << BATON_TOKEN_L4_SHIFT;
 		break;
@@ -310,7 +318,8 @@ spoil(struct pair *p, struct rig *r, struct baton_token *t, const struct baton_t
 #define CHECKED true
 #endif
 
-/* What the owner table says went away is no longer held: the spoilt token's doing is not known otherwise. */
+/* What the owner table says went away is no longer held: the spoilt token's doing is not known
+ * otherwise. */
 static void
 forget(struct side *s, unsigned gone)
 {
@@ -318,8 +327,8 @@ forget(struct side *s, unsigned gone)
 
 	for (unsigned i = 0; i < s->n; i++)
 		if (CHECKED ? s->r.pool->view.owner[s->held[i].buf] ==
-				      (BATON_OWNER_CPU << 16 | s->held[i].gen) :
-			      i >= gone)
+				      (BATON_OWNER_CPU << 16 | s->held[i].gen)
+			    : i >= gone)
 			s->held[k++] = s->held[i];
 	s->n = k;
 }
@@ -334,7 +343,8 @@ hand_over(struct pair *p, bool send)
 	const uint32_t state = p->random;
 	int ret[2] = { 0 };
 
-	EACH(p, s) {
+	EACH(p, s)
+	{
 		struct baton_token burst[66];
 		int r;
 
@@ -356,7 +366,7 @@ clean(struct pair *p)
 	int ret[2] = { 0 };
 
 	EACH(p, s)
-		ret[s - p->s] = baton_tx_clean(s->r.tx, budget);
+	ret[s - p->s] = baton_tx_clean(s->r.tx, budget);
 	assert_int_equal(ret[0], ret[1]);
 }
 
@@ -405,7 +415,8 @@ down(struct side *s, bool lied)
 	assert_int_equal(baton_free(s->r.worker, s->held, s->n), 0);
 	assert_int_equal(s->r.violations, expected);
 	s->r.violations = 0;
-	while (!*baton_queue_error(s->r.tx) && (s->n_popped || liar_available(s->r.liar, LIAR_TX))) {
+	while (!*baton_queue_error(s->r.tx) &&
+	       (s->n_popped || liar_available(s->r.liar, LIAR_TX))) {
 		/* Nothing left to wait for when the port stops. */
 		int head = s->n_popped ? s->popped[--s->n_popped] : liar_pop(s->r.liar, LIAR_TX);
 
@@ -424,13 +435,17 @@ episodes(enum simd_level level, unsigned n)
 	static const uint32_t descs[] = { 256, 64, 8, 16 };
 
 	if (simd_best() < level) {
-		printf("skipped: this CPU has no %s\n", level == SIMD_LEVEL_AVX2 ? "AVX2" : "AVX-512");
+		printf("skipped: this CPU has no %s\n",
+		       level == SIMD_LEVEL_AVX2 ? "AVX2" : "AVX-512");
 		skip();
 	}
 	for (unsigned seed = 0; seed < n; seed++) {
-		struct rig_config c = { .args = args[seed & 1], .mtu = seed & 1 ? 4000 : 1500,
+		struct rig_config c = { .args = args[seed & 1],
+					.mtu = seed & 1 ? 4000 : 1500,
 					.descs = descs[seed / 4 & 3],
-					.pool_count = POOL, .timeout_ms = PATIENCE, .liar.features = LIAR_FEATURES };
+					.pool_count = POOL,
+					.timeout_ms = PATIENCE,
+					.liar.features = LIAR_FEATURES };
 		struct pair *p = calloc(1, sizeof(*p));
 
 		assert_non_null(p);
@@ -447,7 +462,7 @@ episodes(enum simd_level level, unsigned n)
 		for (unsigned i = 0; i < STEPS; i++)
 			step(p);
 		EACH(p, s)
-			down(s, p->lies);
+		down(s, p->lies);
 		free(p);
 	}
 }

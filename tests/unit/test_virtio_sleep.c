@@ -29,7 +29,8 @@ sleep_once(void *arg)
 	struct pollfd p = { .events = POLLIN };
 
 	baton_worker_bind(s->r->worker);
-	/* A worker polls before it sleeps, and so acknowledges what was published meanwhile: else it is not let sleep. */
+	/* A worker polls before it sleeps, and so acknowledges what was published meanwhile: else
+	 * it is not let sleep. */
 	baton_tx_clean(s->r->tx, 64);
 	p.fd = baton_queue_arm(s->r->rx);
 	__atomic_store_n(&s->asleep, 1, __ATOMIC_RELEASE);

@@ -179,7 +179,8 @@ few_descriptors(void **state)
 	}
 }
 
-/* The control thread hears that the backend is gone, for good as the user wished; the port lives on with its link down. */
+/* The control thread hears that the backend is gone, for good as the user wished; the port lives on
+ * with its link down. */
 static void
 hang_up_is_heard(void **state)
 {
@@ -213,12 +214,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(hang_up_is_heard),
-		cmocka_unit_test(lying_replies),
-		cmocka_unit_test(lying_values),
-		cmocka_unit_test(lying_vring_base),
-		cmocka_unit_test(no_socket),
-		cmocka_unit_test(nobody_answers),
+		cmocka_unit_test(hang_up_is_heard), cmocka_unit_test(lying_replies),
+		cmocka_unit_test(lying_values),     cmocka_unit_test(lying_vring_base),
+		cmocka_unit_test(no_socket),        cmocka_unit_test(nobody_answers),
 		cmocka_unit_test(few_descriptors),
 	};
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Wards: how much they hold, and what is left of them when their port is closed and their context destroyed. */
+/* Wards: how much they hold, and what is left of them when their port is closed and their context
+ * destroyed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -62,8 +63,12 @@ begin(struct place *p, bool local)
 	p->os.unmap = count_unmap;
 	assert_int_equal(baton_ctx_create(&c, &p->ctx), 0);
 	p->ctx->mem_os = &p->os;
-	p->reach = (struct dma_reach){ .ctx = p->ctx, .name = "port", .node = BATON_NODE_ANY, .local = local,
-				       .device_ring_bits = 64, .device_data_bits = 64 };
+	p->reach = (struct dma_reach){ .ctx = p->ctx,
+				       .name = "port",
+				       .node = BATON_NODE_ANY,
+				       .local = local,
+				       .device_ring_bits = 64,
+				       .device_data_bits = 64 };
 }
 
 static void
@@ -73,7 +78,10 @@ fill(struct place *p)
 
 	assert_non_null(ward);
 	for (unsigned i = 0; i < ARENAS; i++) {
-		struct baton_mem_config c = { .size = sizeof(c), .name = "slots", .bytes = 4096, .page_size = BATON_PAGE_4K,
+		struct baton_mem_config c = { .size = sizeof(c),
+					      .name = "slots",
+					      .bytes = 4096,
+					      .page_size = BATON_PAGE_4K,
 					      .node = BATON_NODE_ANY };
 		struct baton_arena *arena;
 
@@ -97,11 +105,13 @@ all_come_home(void **state)
 	assert_null(p.ctx->wards);
 	assert_int_equal(p.unmapped, ARENAS);
 	assert_int_equal(p.closed, ARENAS);
-	assert_non_null(strstr(p.last, "the device is asleep: 0 buffers and 60 slots are out of quarantine"));
+	assert_non_null(strstr(p.last, "the device is asleep: 0 buffers and 60 slots are out of "
+				       "quarantine"));
 	assert_int_equal(baton_ctx_destroy(p.ctx), 0);
 }
 
-/* What a program maps is its own; what a device reaches by physical addresses must not become somebody else's. No descriptor is left. */
+/* What a program maps is its own; what a device reaches by physical addresses must not become
+ * somebody else's. No descriptor is left. */
 static void
 the_context_ends_first(void **state)
 {
@@ -117,12 +127,16 @@ the_context_ends_first(void **state)
 		assert_int_equal(baton_ctx_destroy(p.ctx), 0);
 		assert_int_equal(p.closed, ARENAS);
 		assert_int_equal(p.unmapped, local ? ARENAS : 0);
-		assert_string_equal(p.last, local ? "" : "80 KiB stay in memory until this process ends: a device without an IOMMU did not let go "
-							"of them, and may write there");
+		assert_string_equal(p.last, local ? ""
+						  : "80 KiB stay in memory until this process "
+						    "ends: a device without an IOMMU did not let "
+						    "go "
+						    "of them, and may write there");
 	}
 }
 
-/* Without a ward, for want of memory, what is not confirmed is kept for ever: never taken for confirmed. */
+/* Without a ward, for want of memory, what is not confirmed is kept for ever: never taken for
+ * confirmed. */
 static void
 no_memory_for_a_ward(void **state)
 {

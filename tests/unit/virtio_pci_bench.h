@@ -3,10 +3,10 @@
 #ifndef VIRTIO_PCI_BENCH_H
 #define VIRTIO_PCI_BENCH_H
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 
@@ -90,7 +90,9 @@ try_open(struct bench *b)
 __attribute__((unused)) static int
 try_configure(struct bench *b)
 {
-	struct baton_port_config c = { .size = sizeof(c), .rx_queues = (uint16_t)b->pairs, .tx_queues = (uint16_t)b->pairs,
+	struct baton_port_config c = { .size = sizeof(c),
+				       .rx_queues = (uint16_t)b->pairs,
+				       .tx_queues = (uint16_t)b->pairs,
 				       .stop_timeout_ms = 50 };
 	struct baton_queue_config q = { .size = sizeof(q), .worker = b->worker };
 	int ret = baton_port_configure(b->port, &c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A worker that sleeps until there is a packet: how soon it wakes, and that it uses no CPU until then. The backend sends
- * back what another worker transmits now and then.
+ * A worker that sleeps until there is a packet: how soon it wakes, and that it uses no CPU until
+ * then. The backend sends back what another worker transmits now and then.
  *
  * usage: asleep DEVARGS PACKETS
  */
@@ -27,7 +27,8 @@ doze(void)
 	if (fd < 0)
 		life_die(&life, "queue_arm");
 	if (poll(&p, 1, 10000) == 0) {
-		fprintf(stderr, "asleep: nothing woke the worker within 10 s; %u of %u packets\n", got, due);
+		fprintf(stderr, "asleep: nothing woke the worker within 10 s; %u of %u packets\n",
+			got, due);
 		exit(1);
 	}
 	baton_queue_disarm(life.rxq[0]);
@@ -44,7 +45,9 @@ work(void *arg)
 		if (n < 0)
 			life_die(&life, "rx_burst");
 		for (int i = 0; i < n; i++)
-			us[got++] = (double)(life_ns() - life_mark(&life, life.worker[0], t[i]).ns) / 1e3;
+			us[got++] =
+				(double)(life_ns() - life_mark(&life, life.worker[0], t[i]).ns) /
+				1e3;
 		if (n && baton_free(life.worker[0], t, (unsigned)n) < 0)
 			life_die(&life, "free");
 		if (!n)
@@ -101,7 +104,8 @@ main(int argc, char **argv)
 	transmit(due - 1);
 	pthread_join(thread, NULL);
 	median = life_median(us, due, &largest);
-	printf("%u packets, %u wake-ups, from transmission through the backend to the woken worker (us): median %.0f, "
+	printf("%u packets, %u wake-ups, from transmission through the backend to the woken worker "
+	       "(us): median %.0f, "
 	       "largest %.0f; %.3f ms of CPU in %u ms asleep\n",
 	       due, wakes, median, largest, idle_ms, IDLE_MS);
 	life_down(&life, 0);

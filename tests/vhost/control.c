@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A backend that offers a control queue and serves none: said so once, after a while that is bounded, and packets flow on.
+ * A backend that offers a control queue and serves none: said so once, after a while that is
+ * bounded, and packets flow on.
  *
  * usage: control DEVARGS
  */
@@ -53,7 +54,8 @@ main(int argc, char **argv)
 	begin = life_ns();
 	ret = baton_port_set_promisc(life.port, 1);
 	first = (double)(life_ns() - begin) / 1e6;
-	printf("promiscuous mode: %s, after %.0f ms: %s\n", strerror(-ret), first, baton_last_error());
+	printf("promiscuous mode: %s, after %.0f ms: %s\n", strerror(-ret), first,
+	       baton_last_error());
 	begin = life_ns();
 	if (ret != -ETIMEDOUT || baton_port_set_promisc(life.port, 1) != -ENOTSUP)
 		life_die(&life, "not what was due");

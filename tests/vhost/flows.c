@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Many flows over several queues and two workers, through a backend that sends each queue's packets back on that queue: every flow
- * arrives complete, once and in order.
+ * Many flows over several queues and two workers, through a backend that sends each queue's packets
+ * back on that queue: every flow arrives complete, once and in order.
  *
  * usage: flows DEVARGS QUEUES PACKETS_PER_QUEUE [IN_FLIGHT]
  */
@@ -13,7 +13,9 @@
 
 #define FLOWS   16 /* of a queue */
 #define WORKERS 2
-#define WINDOW  128 /* packets of a queue in flight, unless told: fewer than any ring holds, so that nobody drops one */
+#define WINDOW                                                                                     \
+	128 /* packets of a queue in flight, unless told: fewer than any ring holds, so that       \
+	       nobody drops one */
 #define STUCK_NS 30000000000ull
 
 struct way {
@@ -37,8 +39,10 @@ receive(unsigned q, struct baton_worker *w)
 		unsigned flow = (unsigned)m.flow % FLOWS;
 
 		if (m.flow / FLOWS != q || m.seq != way[q].received_of[flow]) {
-			fprintf(stderr, "flows: queue %u: packet %" PRIu64 " of flow %" PRIu64 ", due: %" PRIu64 "\n", q,
-				m.seq, m.flow, way[q].received_of[flow]);
+			fprintf(stderr,
+				"flows: queue %u: packet %" PRIu64 " of flow %" PRIu64
+				", due: %" PRIu64 "\n",
+				q, m.seq, m.flow, way[q].received_of[flow]);
 			exit(1);
 		}
 		way[q].received_of[flow]++;
@@ -54,7 +58,8 @@ transmit(unsigned q, struct baton_worker *w)
 	struct baton_token t[LIFE_BURST];
 	unsigned n = 0, done = 0;
 
-	while (n < LIFE_BURST && way[q].sent < packets && way[q].sent - way[q].received < in_flight) {
+	while (n < LIFE_BURST && way[q].sent < packets &&
+	       way[q].sent - way[q].received < in_flight) {
 		unsigned flow = (unsigned)(way[q].sent * 7 + way[q].sent / 5) % FLOWS;
 
 		t[n++] = life_packet(&life, w, q * FLOWS + flow, way[q].sent_of[flow]++);
@@ -113,8 +118,8 @@ main(int argc, char **argv)
 			return 1;
 	for (unsigned i = 0; i < WORKERS; i++)
 		pthread_join(thread[i], NULL);
-	printf("%u queues, %u flows, %" PRIu64 " packets, all in order, %.1f s\n", life.queues, life.queues * FLOWS,
-	       packets * life.queues, (double)(life_ns() - begin) / 1e9);
+	printf("%u queues, %u flows, %" PRIu64 " packets, all in order, %.1f s\n", life.queues,
+	       life.queues * FLOWS, packets * life.queues, (double)(life_ns() - begin) / 1e9);
 	life_down(&life, 0);
 	return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Has DPDK's vhost reach for an address that is not mapped: descriptors are posted that lie. It is told as a fault of the port, with the
- * address; memory stays as it is; a stop has everything home, and after a start packets flow again.
+ * Has DPDK's vhost reach for an address that is not mapped: descriptors are posted that lie. It is
+ * told as a fault of the port, with the address; memory stays as it is; a stop has everything home,
+ * and after a start packets flow again.
  *
  * usage: iotlb_fault DEVARGS tx|rx
  */

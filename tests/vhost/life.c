@@ -33,8 +33,10 @@ static void
 up(struct life *l, const char *devargs, unsigned queues, unsigned workers, unsigned tx_worker)
 {
 	struct baton_ctx_config cc = { .size = sizeof(cc), .log = on_log, .log_arg = l };
-	struct baton_port_config c = { .size = sizeof(c), .rx_queues = (uint16_t)queues,
-				       .tx_queues = (uint16_t)queues, .stop_timeout_ms = 5000 };
+	struct baton_port_config c = { .size = sizeof(c),
+				       .rx_queues = (uint16_t)queues,
+				       .tx_queues = (uint16_t)queues,
+				       .stop_timeout_ms = 5000 };
 	struct baton_queue_config q = { .size = sizeof(q) };
 	struct baton_pool_config pc;
 

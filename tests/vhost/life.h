@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the programs beside have in common: a port with queues and workers, packets that say where and when they are from. */
+/* What the programs beside have in common: a port with queues and workers, packets that say where
+ * and when they are from. */
 #ifndef VHOST_LIFE_H
 #define VHOST_LIFE_H
 
@@ -33,13 +34,15 @@ struct life_mark {
 /** End the program with a message and the last error's sentence. */
 void life_die(const struct life *l, const char *what) __attribute__((noreturn));
 
-/** Context, pool, @workers workers, the port with @queues pairs; queue i belongs to worker i % workers. Started. */
+/** Context, pool, @workers workers, the port with @queues pairs; queue i belongs to worker i %
+ * workers. Started. */
 void life_up(struct life *l, const char *devargs, unsigned queues, unsigned workers);
 
 /** The same with TX queues on a worker of their own, the last. */
 void life_up_apart(struct life *l, const char *devargs);
 
-/** Stop; every buffer must be home, after a while in which @poll_ms the control thread is served; free everything. */
+/** Stop; every buffer must be home, after a while in which @poll_ms the control thread is served;
+ * free everything. */
 void life_down(struct life *l, unsigned poll_ms);
 
 /** Make a packet of 64 bytes. */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Kills the backend of a port under traffic, starts it again, and measures how soon packets come back.
+ * Kills the backend of a port under traffic, starts it again, and measures how soon packets come
+ * back.
  *
  * usage: restart DEVARGS ROUNDS LIMIT_MS SOCKET|- COMMAND...
  *
- * COMMAND is the backend; what it prints as "ready NS" counts as the moment it is there, else its start does. SOCKET is
- * removed before each start, for backends that do not do so.
+ * COMMAND is the backend; what it prints as "ready NS" counts as the moment it is there, else its
+ * start does. SOCKET is removed before each start, for backends that do not do so.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +21,8 @@
 #include "life.h"
 
 #define WINDOW 128
-#define LOST_NS 2000000ull /* packets in flight that do not come back within that are not waited for */
+#define LOST_NS                                                                                    \
+	2000000ull /* packets in flight that do not come back within that are not waited for */
 
 static struct life life = { .name = "restart", .quiet = 1 };
 static char **command;
@@ -145,8 +147,10 @@ wait_back(uint64_t started, unsigned limit_ms)
 	while (__atomic_load_n(&received, __ATOMIC_RELAXED) == before) {
 		now = life_ns();
 		if (now - started > limit_ms * 1000000ull) {
-			fprintf(stderr, "restart: no packet within %u ms of the backend's start; it is %s\n", limit_ms,
-				waitpid(backend, NULL, WNOHANG) ? "not alive" : "alive");
+			fprintf(stderr,
+				"restart: no packet within %u ms of the backend's start; it is "
+				"%s\n",
+				limit_ms, waitpid(backend, NULL, WNOHANG) ? "not alive" : "alive");
 			exit(1);
 		}
 		baton_ctx_poll(life.ctx, 1);
@@ -179,14 +183,17 @@ rounds(unsigned n, unsigned limit_ms)
 		ms[i] = wait_back(started, limit_ms);
 		if (i == 4)
 			fds = life_fds();
-		if (i > 4 && life_fds() > fds + 1) { /* a second backend's pidfd may not be closed yet */
-			fprintf(stderr, "restart: %u descriptors after round %u, %u before\n", life_fds(), i, fds);
+		if (i > 4 &&
+		    life_fds() > fds + 1) { /* a second backend's pidfd may not be closed yet */
+			fprintf(stderr, "restart: %u descriptors after round %u, %u before\n",
+				life_fds(), i, fds);
 			exit(1);
 		}
 	}
 	median = life_median(ms, n, &largest);
-	printf("killed %u times under traffic, %" PRIu64 " packets; back after (ms): median %.1f, largest %.1f\n", n,
-	       received, median, largest);
+	printf("killed %u times under traffic, %" PRIu64 " packets; back after (ms): median %.1f, "
+	       "largest %.1f\n",
+	       n, received, median, largest);
 	free(ms);
 }
 
@@ -217,7 +224,8 @@ main(int argc, char **argv)
 	life_down(&life, 1000);
 	kill_backend();
 	if (life_fds() != before) {
-		fprintf(stderr, "restart: %u descriptors at the end, %u at the beginning\n", life_fds(), before);
+		fprintf(stderr, "restart: %u descriptors at the end, %u at the beginning\n",
+			life_fds(), before);
 		return 1;
 	}
 	return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Sends packets with a sequence number and a checksum to a vhost-user backend that sends them back, and verifies every
- * one: nothing lost, doubled, reordered or altered. At random moments the port is stopped; then everything must be
- * home and the holders of the pool must add up to it.
+ * Sends packets with a sequence number and a checksum to a vhost-user backend that sends them back,
+ * and verifies every one: nothing lost, doubled, reordered or altered. At random moments the port
+ * is stopped; then everything must be home and the holders of the pool must add up to it.
  *
  * usage: soak DEVARGS PACKETS STOPS [mixed]
  */
@@ -15,10 +15,12 @@
 
 #include <baton/baton.h>
 
-#define BURST   32u
-#define WINDOW  128u  /* packets in flight: fewer than any ring on the way, so nobody has a reason to drop */
-#define POOL    8192u
-#define MAX_LEN 9000u
+#define BURST 32u
+#define WINDOW                                                                                     \
+	128u /* packets in flight: fewer than any ring on the way, so nobody has a reason to drop  \
+	      */
+#define POOL     8192u
+#define MAX_LEN  9000u
 #define MAX_SEGS 8u
 
 struct soak {
@@ -242,8 +244,7 @@ set_up(struct soak *s, const char *devargs)
 	pc.count = POOL;
 	if (baton_ctx_create(NULL, &s->ctx) < 0 || baton_pool_create(s->ctx, &pc, &s->pool) < 0 ||
 	    baton_worker_create(s->ctx, NULL, &s->worker) < 0 ||
-	    baton_port_open(s->ctx, devargs, &s->port) < 0 ||
-	    baton_port_configure(s->port, &c) < 0)
+	    baton_port_open(s->ctx, devargs, &s->port) < 0 || baton_port_configure(s->port, &c) < 0)
 		die("set-up");
 	q.worker = s->worker;
 	q.pool = s->pool;
@@ -293,12 +294,13 @@ main(int argc, char **argv)
 			receive_some(&s);
 		if (s.sent >= next_stop && done < stops) {
 			stop_and_start(&s);
-			next_stop = s.sent + 1 + next_random(&s) % (2 * (packets - s.sent) / (stops - done) + 1);
+			next_stop = s.sent + 1 +
+				    next_random(&s) % (2 * (packets - s.sent) / (stops - done) + 1);
 			done++;
 		}
 		if (b.tv_sec - a.tv_sec > 600) {
-			fprintf(stderr, "soak: %" PRIu64 " of %" PRIu64 " packets after 600 s\n", s.received,
-				packets);
+			fprintf(stderr, "soak: %" PRIu64 " of %" PRIu64 " packets after 600 s\n",
+				s.received, packets);
 			return 1;
 		}
 	}
@@ -306,9 +308,11 @@ main(int argc, char **argv)
 		stop_and_start(&s);
 		done++;
 	}
-	printf("%" PRIu64 " packets sent and verified, %" PRIu64 " stops, %" PRIu64
-	       " from before a stop, %.1f s\n",
-	       s.sent, done, s.stale, (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9);
+	printf("%" PRIu64 " packets sent and verified, %" PRIu64 " stops, %" PRIu64 " from before "
+	       "a stop, %.1f "
+	       "s\n",
+	       s.sent, done, s.stale,
+	       (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9);
 	tear_down(&s);
 	return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Confidential guests: virtual machines whose memory the host cannot read, and whose devices therefore
- * see only what the guest shares. docs/confidential.md says what works in them. None of this was
- * tried on such hardware yet.
+ * Confidential guests: virtual machines whose memory the host cannot read, and whose devices
+ * therefore see only what the guest shares. docs/confidential.md says what works in them. None of
+ * this was tried on such hardware yet.
  */
 #ifndef BATON_CC_H
 #define BATON_CC_H
@@ -26,9 +26,9 @@ enum baton_confidential {
 /**
  * Which kind of confidential guest the program runs in.
  *
- * Looked up at the first call and kept for the life of the context. A host can make an ordinary guest
- * look confidential, which costs copies; it cannot make a device read memory that was not shared.
- * Where it is wrong, a port's `bounce` option overrules it. Any thread.
+ * Looked up at the first call and kept for the life of the context. A host can make an ordinary
+ * guest look confidential, which costs copies; it cannot make a device read memory that was not
+ * shared. Where it is wrong, a port's `bounce` option overrules it. Any thread.
  */
 BATON_API enum baton_confidential baton_ctx_confidential(struct baton_ctx *ctx);
 

@@ -28,8 +28,8 @@ struct baton_violation;
 typedef void (*baton_violation_fn)(void *arg, const struct baton_violation *violation);
 
 struct baton_ctx_config {
-	size_t size;                     /* sizeof(struct baton_ctx_config) */
-	baton_log_fn log;                /* NULL: warnings and errors go to stderr */
+	size_t size;      /* sizeof(struct baton_ctx_config) */
+	baton_log_fn log; /* NULL: warnings and errors go to stderr */
 	void *log_arg;
 	baton_violation_fn on_violation; /* NULL: report to the log, then abort() */
 	void *violation_arg;
@@ -57,8 +57,8 @@ BATON_API int baton_ctx_destroy(struct baton_ctx *ctx);
  *
  * @timeout_ms: how long to wait for the first event; 0 does not wait, -1 waits for ever.
  *
- * One control thread per context at a time; that is also the thread that may open, configure, start,
- * stop and close its ports. Bursts never do any of this work.
+ * One control thread per context at a time; that is also the thread that may open, configure,
+ * start, stop and close its ports. Bursts never do any of this work.
  *
  * Return: the number of events served; a negative errno.
  */

@@ -36,7 +36,7 @@ struct baton_iova_range {
 };
 
 struct baton_ioas_config {
-	size_t size;	  /* sizeof(struct baton_ioas_config) */
+	size_t size;      /* sizeof(struct baton_ioas_config) */
 	const char *name; /* shown in logs and errors; NULL: "ioas" and a number */
 	enum baton_ioas_backend backend;
 	/* Use only these of the addresses the hardware offers; any order, may overlap, but none may
@@ -103,8 +103,8 @@ struct baton_ioas_info {
 	unsigned devices;
 	unsigned mappings;
 	uint64_t mapped_bytes;
-	uint64_t map_calls;	/* how often the kernel was asked to map */
-	uint64_t page_sizes;	/* bitmap; iommufd tells only the smallest */
+	uint64_t map_calls;     /* how often the kernel was asked to map */
+	uint64_t page_sizes;    /* bitmap; iommufd tells only the smallest */
 	uint64_t mappings_left; /* how many more the backend takes; UINT64_MAX: no limit known */
 	enum baton_ioas_accounting accounting;
 	unsigned ranges;       /* of baton_ioas_ranges() */
@@ -122,19 +122,19 @@ BATON_API void baton_ioas_info(const struct baton_ioas *ioas, struct baton_ioas_
 BATON_API unsigned baton_ioas_ranges(const struct baton_ioas *ioas, struct baton_iova_range *out,
 				     unsigned n);
 
-#define BATON_MAP_READ	(1u << 0) /* the device may read it */
+#define BATON_MAP_READ  (1u << 0) /* the device may read it */
 #define BATON_MAP_WRITE (1u << 1) /* the device may write it */
 #define BATON_MAP_FIXED (1u << 2) /* at config.iova, not where Baton chooses */
 
 struct baton_map_config {
-	size_t size;	  /* sizeof(struct baton_map_config) */
+	size_t size;      /* sizeof(struct baton_map_config) */
 	const char *name; /* shown in errors; NULL: "memory" */
-	void *va;	  /* both multiples of the smallest page */
+	void *va;         /* both multiples of the smallest page */
 	size_t bytes;
 	uint64_t page_size; /* of the memory (struct baton_arena_info); 0: ordinary pages */
-	unsigned flags;	    /* BATON_MAP_*; neither READ nor WRITE: both */
-	uint64_t limit;	    /* the highest address its last byte may have; 0: none */
-	uint64_t iova;	    /* with BATON_MAP_FIXED */
+	unsigned flags;     /* BATON_MAP_*; neither READ nor WRITE: both */
+	uint64_t limit;     /* the highest address its last byte may have; 0: none */
+	uint64_t iova;      /* with BATON_MAP_FIXED */
 	/* What the memory is a shared mapping of, and where in it; -1: not known. BATON_IOAS_VHOST
 	 * needs it: it is what the backend is given. It must stay open until baton_ioas_unmap(). */
 	int fd;

@@ -5,7 +5,8 @@
  * A buffer has exactly one holder: the pool (free), the CPU (whoever has the token) or one device
  * queue. Sequential misuse through any Baton call is always caught; misuse from two threads at the
  * same moment is caught best effort, and exactly in libraries built with -Downership=strict. A
- * token handed to another thread must travel through a queue of the application's own that orders memory.
+ * token handed to another thread must travel through a queue of the application's own that orders
+ * memory.
  */
 #ifndef BATON_POOL_H
 #define BATON_POOL_H
@@ -20,7 +21,7 @@
 extern "C" {
 #endif
 
-#define BATON_MAX_BUFS         0xffffffu /* buffers of one pool: an index is 24 bits in the shadow rings */
+#define BATON_MAX_BUFS         0xffffffu /* buffers of a pool: 24 bits of a shadow entry */
 #define BATON_DEFAULT_HEADROOM 64        /* room in front of a received packet, in bytes */
 #define BATON_DEFAULT_DATA_LEN (BATON_DEFAULT_HEADROOM + 2048)
 #define BATON_DEFAULT_CACHE    512
@@ -31,8 +32,8 @@ struct baton_worker;
 /* ---- pools ---- */
 
 /*
- * The free list of a pool over memory supplied from outside. Both are called with at most 62 indexes,
- * from any worker's thread, several at a time.
+ * The free list of a pool over memory supplied from outside. Both are called with at most 62
+ * indexes, from any worker's thread, several at a time.
  */
 struct baton_pool_backing {
 	/* Take up to n indexes. Return: how many. */
@@ -43,20 +44,22 @@ struct baton_pool_backing {
 };
 
 struct baton_pool_config {
-	size_t size;        /* sizeof(struct baton_pool_config) */
-	const char *name;   /* shown in reports; NULL: "pool" and a number */
-	uint32_t count;     /* buffers, 1 .. BATON_MAX_BUFS */
-	uint32_t data_len;  /* bytes of data room a buffer, headroom included; 0: the default; at most 65,535 */
-	uint16_t headroom;  /* offset of a received packet; 0: the default; less than data_len */
-	int node;           /* NUMA node of the memory, or BATON_NODE_ANY */
-	uint64_t page_size; /* BATON_PAGE_* */
+	size_t size;           /* sizeof(struct baton_pool_config) */
+	const char *name;      /* shown in reports; NULL: "pool" and a number */
+	uint32_t count;        /* buffers, 1 .. BATON_MAX_BUFS */
+	uint32_t data_len;     /* bytes of data room a buffer, headroom included; 0: the default; at
+				  most 65,535 */
+	uint16_t headroom;     /* offset of a received packet; 0: the default; less than data_len */
+	int node;              /* NUMA node of the memory, or BATON_NODE_ANY */
+	uint64_t page_size;    /* BATON_PAGE_* */
 	const char *hugetlbfs; /* as in struct baton_mem_config */
 
 	/*
-	 * Memory supplied from outside: buffer i's data room begins at base + i * stride + data_off.
-	 * fd and fd_offset say which file base maps, so that the memory can be shared with a backend;
-	 * fd -1: it cannot, and only drivers that need no sharing will take the pool. The memory and
-	 * the fd stay the caller's and must outlive the pool. base NULL: the pool makes its own arena.
+	 * Memory supplied from outside: buffer i's data room begins at base + i * stride +
+	 * data_off. fd and fd_offset say which file base maps, so that the memory can be shared
+	 * with a backend; fd -1: it cannot, and only drivers that need no sharing will take the
+	 * pool. The memory and the fd stay the caller's and must outlive the pool. base NULL: the
+	 * pool makes its own arena.
 	 */
 	void *base;
 	size_t bytes;
@@ -64,7 +67,8 @@ struct baton_pool_config {
 	uint32_t data_off; /* outside memory only */
 	int fd;
 	uint64_t fd_offset;
-	const struct baton_pool_backing *backing; /* NULL: Baton's lock-free stack holds the free list */
+	const struct baton_pool_backing
+		*backing;   /* NULL: Baton's lock-free stack holds the free list */
 	unsigned mem_flags; /* BATON_MEM_*, of its own arena */
 };
 
@@ -74,8 +78,8 @@ BATON_API void baton_pool_config_init(struct baton_pool_config *config);
 /**
  * Create a pool with every buffer free.
  *
- * Control thread. Return: 0; -EINVAL for geometry that cannot be (the error says which number); what
- * baton_arena_create() returns; -ENOSPC when the context has BATON_MAX_POOLS pools.
+ * Control thread. Return: 0; -EINVAL for geometry that cannot be (the error says which number);
+ * what baton_arena_create() returns; -ENOSPC when the context has BATON_MAX_POOLS pools.
  */
 BATON_API int baton_pool_create(struct baton_ctx *ctx, const struct baton_pool_config *config,
 				struct baton_pool **out);
@@ -90,7 +94,7 @@ BATON_API int baton_pool_destroy(struct baton_pool *pool);
 
 struct baton_pool_info {
 	const char *name;
-	uint8_t index;      /* the token's pool field */
+	uint8_t index; /* the token's pool field */
 	uint32_t count;
 	uint32_t data_len;
 	uint32_t stride;
@@ -144,13 +148,15 @@ struct baton_worker_config {
 BATON_API int baton_worker_create(struct baton_ctx *ctx, const struct baton_worker_config *config,
 				  struct baton_worker **out);
 
-/** Return the caches to the pools. Control thread, worker idle. -EBUSY while queues are attached. */
+/** Return the caches to the pools. Control thread, worker idle. -EBUSY while queues are attached.
+ */
 BATON_API int baton_worker_destroy(struct baton_worker *worker);
 
 /** Bind to the calling thread. -EBUSY when it is bound to another. */
 BATON_API int baton_worker_bind(struct baton_worker *worker);
 
-/** Let another thread take over. The bound thread, or any thread once that one has ended or is idle. */
+/** Let another thread take over. The bound thread, or any thread once that one has ended or is
+ * idle. */
 BATON_API void baton_worker_unbind(struct baton_worker *worker);
 
 /** Give the worker's cached buffers back to their pools. The worker's thread. */
@@ -175,8 +181,8 @@ BATON_API unsigned baton_alloc(struct baton_worker *worker, struct baton_pool *p
 BATON_API int baton_free(struct baton_worker *worker, const struct baton_token *tokens, unsigned n);
 
 /*
- * What the inline functions below need of a pool. One cache line, read-only while the pool lives; a pool that does
- * not exist has count 0, so that no token is good for it.
+ * What the inline functions below need of a pool. One cache line, read-only while the pool lives; a
+ * pool that does not exist has count 0, so that no token is good for it.
  */
 struct baton_pool_view {
 	uint8_t *data;   /* data room of buffer 0 */
@@ -194,7 +200,7 @@ struct baton_pool_view {
 
 /* The public head of a worker. */
 struct baton_worker_head {
-	uintptr_t thread;                    /* baton_thread_self() of its thread, 0 when unbound; relaxed atomic */
+	uintptr_t thread; /* baton_thread_self() of its thread, 0 when unbound; relaxed atomic */
 	const struct baton_pool_view *views; /* 256 of them, indexed by the token's pool field */
 	uint32_t epoch; /* counts state changes of its queues; control thread; acquire */
 	uint32_t seen;  /* the epoch its last burst began in; the worker's own */
@@ -211,16 +217,17 @@ _Static_assert(offsetof(struct baton_worker_head, views) == sizeof(uintptr_t), "
 
 /* The side record of a buffer, valid when the token has BATON_TOKEN_SIDE. */
 struct baton_side {
-	uint64_t timestamp;   /* ns of the device's clock */
-	uint16_t vlan_tci;    /* tag stripped on RX, to be inserted on TX */
-	uint16_t l2_len;      /* TX offload lengths, in bytes */
+	uint64_t timestamp; /* ns of the device's clock */
+	uint16_t vlan_tci;  /* tag stripped on RX, to be inserted on TX */
+	uint16_t l2_len;    /* TX offload lengths, in bytes */
 	uint16_t l3_len;
 	uint16_t l4_len;
 	uint16_t tso_segsz;
-	uint16_t csum_offset; /* of the L4 checksum from the end of l2_len + l3_len: 16 for TCP, 6 for UDP */
+	uint16_t csum_offset; /* of the L4 checksum from the end of l2_len + l3_len: 16 for TCP, 6
+				 for UDP */
 	uint16_t reserved[2];
 	uint64_t reserved2[3];
-	uint8_t app[16];      /* the application's own */
+	uint8_t app[16]; /* the application's own */
 };
 
 /* Owner table entries: holder in the upper half. Queues are BATON_OWNER_QUEUE and up. */
@@ -236,8 +243,8 @@ BATON_API BATON_COLD void *baton_data_refused_(const struct baton_worker *worker
 /**
  * The valid bytes of a token's buffer.
  *
- * The worker's thread. Return: a pointer good until the token is given or freed; NULL when the token is
- * refused (and a violation handler is set).
+ * The worker's thread. Return: a pointer good until the token is given or freed; NULL when the
+ * token is refused (and a violation handler is set).
  */
 static inline void *
 baton_data(const struct baton_worker *worker, struct baton_token token)
@@ -246,8 +253,7 @@ baton_data(const struct baton_worker *worker, struct baton_token token)
 		&((const struct baton_worker_head *)worker)->views[token.pool];
 
 #ifndef BATON_OWNERSHIP_OFF
-	if (baton_unlikely(token.buf >= v->count ||
-			   (uint32_t)token.off + token.len > v->data_len ||
+	if (baton_unlikely(token.buf >= v->count || (uint32_t)token.off + token.len > v->data_len ||
 			   __atomic_load_n(&v->owner[token.buf], __ATOMIC_RELAXED) !=
 				   (BATON_OWNER_CPU << 16 | token.gen)))
 		return baton_data_refused_(worker, token);
@@ -293,12 +299,13 @@ BATON_API int baton_packet_copy(struct baton_worker *worker, struct baton_pool *
 /* ---- violations ---- */
 
 enum baton_rule {
-	BATON_RULE_NOT_HELD,   /* the token's buffer is not held by the CPU: given, freed, or never taken */
-	BATON_RULE_STALE,      /* the buffer has changed hands since this copy of its token was made */
-	BATON_RULE_RANGE,      /* buffer index or off + len outside the pool */
-	BATON_RULE_POOL,       /* no such pool in this context, or not the pool the call is for */
-	BATON_RULE_THREAD,     /* a worker or queue used from a second thread */
-	BATON_RULE_POOL_BUSY,  /* a pool destroyed while buffers are out */
+	BATON_RULE_NOT_HELD, /* the token's buffer is not held by the CPU: given, freed, or never
+				taken */
+	BATON_RULE_STALE,  /* the buffer has changed hands since this copy of its token was made */
+	BATON_RULE_RANGE,  /* buffer index or off + len outside the pool */
+	BATON_RULE_POOL,   /* no such pool in this context, or not the pool the call is for */
+	BATON_RULE_THREAD, /* a worker or queue used from a second thread */
+	BATON_RULE_POOL_BUSY, /* a pool destroyed while buffers are out */
 	BATON_RULE_DOUBLE_FREE,
 	BATON_RULE_DOUBLE_GIVE,
 };
@@ -309,9 +316,9 @@ struct baton_violation {
 	const char *operation;    /* the call that was refused: "tx_burst", "free", ... */
 	struct baton_token token; /* zeroed when the rule is not about a token */
 	const char *pool;         /* its name, or "" */
-	const char *holder;       /* who has the buffer now, "application", "net_null0 txq 0", ... */
-	const char *last_op;      /* the operation that gave it to that holder: "give", "free", ... */
-	const char *text;         /* the whole report, some lines */
+	const char *holder;  /* who has the buffer now, "application", "net_null0 txq 0", ... */
+	const char *last_op; /* the operation that gave it to that holder: "give", "free", ... */
+	const char *text;    /* the whole report, some lines */
 };
 
 /** The rule's name, such as "not held". */

@@ -3,11 +3,13 @@
  * Ports and queues.
  *
  * The life of a port: open, configure, set up every queue, start, bursts, stop, close. All but the
- * bursts belong to the context's control thread; a burst belongs to the thread of the queue's worker.
+ * bursts belong to the context's control thread; a burst belongs to the thread of the queue's
+ * worker.
  *
- * A started port may lose its device (a backend that ends, a NIC that is unplugged). Its bursts then say -ENETDOWN, and
- * baton_ctx_poll() sees to the rest: buffers go home once the workers are out, the device is awaited, and when it is
- * back the queues run again with no help from the application. baton_port_on_event() tells of it.
+ * A started port may lose its device (a backend that ends, a NIC that is unplugged). Its bursts
+ * then say -ENETDOWN, and baton_ctx_poll() sees to the rest: buffers go home once the workers are
+ * out, the device is awaited, and when it is back the queues run again with no help from the
+ * application. baton_port_on_event() tells of it.
  */
 #ifndef BATON_PORT_H
 #define BATON_PORT_H
@@ -19,7 +21,7 @@ extern "C" {
 #endif
 
 #define BATON_MAX_QUEUES 64 /* per direction and port */
-#define BATON_MIN_MTU    68   /* RFC 791 section 3.2: every link carries 68 octets */
+#define BATON_MIN_MTU    68 /* RFC 791 section 3.2: every link carries 68 octets */
 #define BATON_MAX_MTU    9000
 
 struct baton_port;
@@ -31,16 +33,17 @@ struct baton_queue;
  * The name is a driver's name and, to tell ports apart, a number. Every argument must be one the
  * driver knows; the error names the nearest one.
  *
- * Control thread. Return: 0; -ENODEV for no such driver; -EINVAL for a bad argument; -EEXIST for a name
- * already open; a driver's own errors.
+ * Control thread. Return: 0; -ENODEV for no such driver; -EINVAL for a bad argument; -EEXIST for a
+ * name already open; a driver's own errors.
  */
 BATON_API int baton_port_open(struct baton_ctx *ctx, const char *devargs, struct baton_port **out);
 
 /*
- * Checksums in the device. RX: tokens carry verdicts (enum baton_csum). TX: a first token whose L4 verdict is
- * BATON_CSUM_PARTIAL, with a side record that says l2_len, l3_len and csum_offset, has its checksum filled in: by the
- * device when this is on, else by the driver. Received tokens come with such a record too where the verdict is
- * BATON_CSUM_PARTIAL, so that they can be sent on as they are; l3_len then contains VLAN tags, if any.
+ * Checksums in the device. RX: tokens carry verdicts (enum baton_csum). TX: a first token whose L4
+ * verdict is BATON_CSUM_PARTIAL, with a side record that says l2_len, l3_len and csum_offset, has
+ * its checksum filled in: by the device when this is on, else by the driver. Received tokens come
+ * with such a record too where the verdict is BATON_CSUM_PARTIAL, so that they can be sent on as
+ * they are; l3_len then contains VLAN tags, if any.
  */
 #define BATON_OFFLOAD_RX_CSUM (1u << 0)
 #define BATON_OFFLOAD_TX_CSUM (1u << 1)
@@ -49,13 +52,14 @@ struct baton_port_config {
 	size_t size;
 	uint16_t rx_queues; /* 1 .. info.max_rx_queues */
 	uint16_t tx_queues;
-	uint16_t mtu;       /* 0: the device's own, or 1,500 that nobody is held to */
+	uint16_t mtu; /* 0: the device's own, or 1,500 that nobody is held to */
 	uint16_t reserved;
 	uint32_t stop_timeout_ms; /* for workers to let go and TX to drain; 0: 1,000 */
-	uint32_t offloads;  /* BATON_OFFLOAD_*, of info.offloads */
+	uint32_t offloads;        /* BATON_OFFLOAD_*, of info.offloads */
 };
 
-/** Decide queue numbers, MTU and offloads. A stopped port; forgets queues set up before. -EINVAL, -EBUSY, -ENOTSUP. */
+/** Decide queue numbers, MTU and offloads. A stopped port; forgets queues set up before. -EINVAL,
+ * -EBUSY, -ENOTSUP. */
 BATON_API int baton_port_configure(struct baton_port *port, const struct baton_port_config *config);
 
 struct baton_queue_config {
@@ -84,49 +88,55 @@ BATON_API int baton_txq_setup(struct baton_port *port, uint16_t index,
  * stopped and started again.
  *
  * Control thread. Return: 0; -EINVAL when a queue is not set up; -ENOBUFS, with the numbers, when a
- * pool is smaller than rings + caches + bursts; a driver's own errors. The port is then as it was before.
+ * pool is smaller than rings + caches + bursts; a driver's own errors. The port is then as it was
+ * before.
  */
 BATON_API int baton_port_start(struct baton_port *port);
 
 /**
  * Stop: no burst enters any more, the device lets go, buffers it held go home to their pools.
  *
- * Waits for the workers to leave their bursts, then for TX to drain, up to the deadline. What a device will not
- * confirm to have let go is quarantined.
+ * Waits for the workers to leave their bursts, then for TX to drain, up to the deadline. What a
+ * device will not confirm to have let go is quarantined.
  *
- * Control thread. Return: 0; -ETIMEDOUT when a worker did not acknowledge or buffers were quarantined.
+ * Control thread. Return: 0; -ETIMEDOUT when a worker did not acknowledge or buffers were
+ * quarantined.
  */
 BATON_API int baton_port_stop(struct baton_port *port);
 
 /**
  * Stop if need be, and release everything.
  *
- * Workers may be in bursts meanwhile; but a worker that was told -ENETDOWN by one queue has acknowledged for all of its
- * queues, and those of a port that is being closed may be gone then: it must not touch another of them.
+ * Workers may be in bursts meanwhile; but a worker that was told -ENETDOWN by one queue has
+ * acknowledged for all of its queues, and those of a port that is being closed may be gone then: it
+ * must not touch another of them.
  *
- * Control thread. Return: 0; -EBUSY when a worker did not acknowledge: the port stays open; anything else
- * baton_port_stop() returns: the port is closed all the same.
+ * Control thread. Return: 0; -EBUSY when a worker did not acknowledge: the port stays open;
+ * anything else baton_port_stop() returns: the port is closed all the same.
  */
 BATON_API int baton_port_close(struct baton_port *port);
 
 /**
- * Reset the device of a stopped or started port: it is stopped, forgets what it was told, and is connected anew. The
- * configuration and the queues stay as they are set up; start the port again afterwards.
+ * Reset the device of a stopped or started port: it is stopped, forgets what it was told, and is
+ * connected anew. The configuration and the queues stay as they are set up; start the port again
+ * afterwards.
  *
  * Control thread. Return: 0; what baton_port_stop() returns; a driver's own errors.
  */
 BATON_API int baton_port_reset(struct baton_port *port);
 
 /**
- * Stop one queue of a started port while the others run on: no burst enters any more, the device lets go of the queue,
- * its buffers go home.
+ * Stop one queue of a started port while the others run on: no burst enters any more, the device
+ * lets go of the queue, its buffers go home.
  *
- * Control thread. Return: 0, also for a queue that is stopped already; -ETIMEDOUT when its worker did not acknowledge
- * (the queue then stays as it was) or buffers were quarantined; -EINVAL when the port is not started.
+ * Control thread. Return: 0, also for a queue that is stopped already; -ETIMEDOUT when its worker
+ * did not acknowledge (the queue then stays as it was) or buffers were quarantined; -EINVAL when
+ * the port is not started.
  */
 BATON_API int baton_queue_stop(struct baton_queue *queue);
 
-/** Start a queue that baton_queue_stop() stopped. Control thread. Return: 0; -EINVAL, -ENOBUFS, a driver's own errors. */
+/** Start a queue that baton_queue_stop() stopped. Control thread. Return: 0; -EINVAL, -ENOBUFS, a
+ * driver's own errors. */
 BATON_API int baton_queue_start(struct baton_queue *queue);
 
 enum baton_port_state {
@@ -137,23 +147,26 @@ enum baton_port_state {
 };
 
 enum baton_port_event {
-	BATON_EVENT_LINK,    /* baton_port_link() has changed */
-	BATON_EVENT_LOST,    /* the device went away */
-	BATON_EVENT_BACK,    /* it is back, and the queues run again */
+	BATON_EVENT_LINK, /* baton_port_link() has changed */
+	BATON_EVENT_LOST, /* the device went away */
+	BATON_EVENT_BACK, /* it is back, and the queues run again */
 	BATON_EVENT_REMOVED,
-	BATON_EVENT_FAULT,   /* baton_port_fault() has a new one; the 1st, 2nd, 4th, 8th ... of a port is told */
+	BATON_EVENT_FAULT, /* baton_port_fault() has a new one; the 1st, 2nd, 4th, 8th ... of a port
+			      is told */
 };
 
 /**
- * Called on the control thread, from inside baton_ctx_poll() or a call on the port. It may read the port (info, link,
- * stats); to stop or close it, let the call return first.
+ * Called on the control thread, from inside baton_ctx_poll() or a call on the port. It may read the
+ * port (info, link, stats); to stop or close it, let the call return first.
  */
-typedef void (*baton_port_event_fn)(void *arg, struct baton_port *port, enum baton_port_event event);
+typedef void (*baton_port_event_fn)(void *arg, struct baton_port *port,
+				    enum baton_port_event event);
 
 /** Be told of events; NULL: no more. One callback a port. Control thread. */
 BATON_API void baton_port_on_event(struct baton_port *port, baton_port_event_fn fn, void *arg);
 
-/* What the device wanted to reach and may not, as far as this end is told: over vhost-user with an IOTLB. */
+/* What the device wanted to reach and may not, as far as this end is told: over vhost-user with an
+ * IOTLB. */
 struct baton_port_fault {
 	uint64_t count; /* since the port was opened; 0: none, and the rest means nothing */
 	uint64_t iova;  /* the last one's address */
@@ -161,7 +174,8 @@ struct baton_port_fault {
 	uint8_t reserved[7];
 };
 
-/** The last fault of a port's device. Control thread; the count is also among baton_port_xstats(), as "faults". */
+/** The last fault of a port's device. Control thread; the count is also among baton_port_xstats(),
+ * as "faults". */
 BATON_API void baton_port_fault(const struct baton_port *port, struct baton_port_fault *fault);
 
 struct baton_port_info {
@@ -169,16 +183,16 @@ struct baton_port_info {
 	const char *driver;
 	uint16_t max_rx_queues, max_tx_queues;
 	uint16_t rx_queues, tx_queues;
-	uint16_t max_segs;       /* tokens of one packet given to tx_burst, at most */
-	uint16_t rx_max_segs;    /* the room rx_burst needs; known once the RX queues are set up */
-	int16_t node;            /* the device's NUMA node, or BATON_NODE_ANY: where its pools should lie */
+	uint16_t max_segs;    /* tokens of one packet given to tx_burst, at most */
+	uint16_t rx_max_segs; /* the room rx_burst needs; known once the RX queues are set up */
+	int16_t node; /* the device's NUMA node, or BATON_NODE_ANY: where its pools should lie */
 	uint16_t min_descs, max_descs, default_descs;
 	uint16_t mtu, max_mtu;
 	uint8_t mac[6];
 	uint8_t started;
-	uint8_t state;           /* enum baton_port_state */
-	uint32_t offloads;       /* BATON_OFFLOAD_* the device can */
-	char detail[256];        /* a driver's own line: negotiated features, transport */
+	uint8_t state;     /* enum baton_port_state */
+	uint32_t offloads; /* BATON_OFFLOAD_* the device can */
+	char detail[256];  /* a driver's own line: negotiated features, transport */
 };
 
 BATON_API void baton_port_info(const struct baton_port *port, struct baton_port_info *info);
@@ -197,15 +211,17 @@ BATON_API void baton_port_link(const struct baton_port *port, struct baton_link 
 BATON_API int baton_port_set_mtu(struct baton_port *port, uint16_t mtu);
 
 /**
- * Take the link down, or up again, by hand: while down, the queues stand still and the link is reported down.
+ * Take the link down, or up again, by hand: while down, the queues stand still and the link is
+ * reported down.
  *
  * Control thread. Return: 0; -ETIMEDOUT when a worker did not leave its queues in time.
  */
 BATON_API int baton_port_set_link(struct baton_port *port, int up);
 
 /*
- * Which packets a device passes on, where it filters at all; a vhost-user backend passes on everything. Control thread. Return: 0; -ENOTSUP
- * when the device has no such filter; -ENETDOWN when the port is not started; -ETIMEDOUT, -EIO when the device did not answer or said no.
+ * Which packets a device passes on, where it filters at all; a vhost-user backend passes on
+ * everything. Control thread. Return: 0; -ENOTSUP when the device has no such filter; -ENETDOWN
+ * when the port is not started; -ETIMEDOUT, -EIO when the device did not answer or said no.
  */
 BATON_API int baton_port_set_promisc(struct baton_port *port, int on);
 BATON_API int baton_port_set_allmulti(struct baton_port *port, int on);
@@ -222,17 +238,18 @@ BATON_API int baton_port_set_mac(struct baton_port *port, const uint8_t mac[6]);
 /* Packets, not tokens. */
 struct baton_stats {
 	uint64_t rx_packets;
-	uint64_t rx_bytes;   /* without virtio or other device headers and without FCS */
-	uint64_t rx_errors;  /* bad packet metadata, dropped */
-	uint64_t rx_missed;  /* the device had no buffer, where it says so */
-	uint64_t rx_nobuf;   /* times a ring could not be refilled for want of buffers */
+	uint64_t rx_bytes;  /* without virtio or other device headers and without FCS */
+	uint64_t rx_errors; /* bad packet metadata, dropped */
+	uint64_t rx_missed; /* the device had no buffer, where it says so */
+	uint64_t rx_nobuf;  /* times a ring could not be refilled for want of buffers */
 	uint64_t tx_packets;
 	uint64_t tx_bytes;
 	uint64_t tx_errors;  /* packets refused by tx_burst */
 	uint64_t violations; /* protocol violations of the device: each stopped a queue */
 };
 
-/** Sum over the queues since start or the last reset. Any thread; a running worker's counts may lag one burst. */
+/** Sum over the queues since start or the last reset. Any thread; a running worker's counts may lag
+ * one burst. */
 BATON_API void baton_port_stats(const struct baton_port *port, struct baton_stats *stats);
 BATON_API void baton_queue_stats(const struct baton_queue *queue, struct baton_stats *stats);
 BATON_API void baton_port_stats_reset(struct baton_port *port);
@@ -242,42 +259,46 @@ struct baton_xstat {
 	uint64_t value;
 };
 
-/** All counters of a port by name, its driver's own among them. Return: how many there are; the first @n are written. */
+/** All counters of a port by name, its driver's own among them. Return: how many there are; the
+ * first @n are written. */
 BATON_API unsigned baton_port_xstats(const struct baton_port *port, struct baton_xstat *out,
 				     unsigned n);
 
 /**
- * Why a queue was stopped by a protocol violation: a named error, such as "used id out of range: 300 of 256".
- * Empty when it was not. Any thread.
+ * Why a queue was stopped by a protocol violation: a named error, such as "used id out of range:
+ * 300 of 256". Empty when it was not. Any thread.
  */
 BATON_API const char *baton_queue_error(const struct baton_queue *queue);
 
-/** The number of packets' tokens a queue can now hold before it is full (TX) or has posted (RX). Its thread. */
+/** The number of packets' tokens a queue can now hold before it is full (TX) or has posted (RX).
+ * Its thread. */
 BATON_API unsigned baton_queue_in_flight(const struct baton_queue *queue);
 
 /**
  * Complete TX of a queue whose application has nothing to send, so that its buffers go home.
  *
- * @budget: completions at most. The queue's thread. Return: tokens freed (bounced packets' were free since tx_burst); a negative errno
- * as tx_burst. baton_queue_in_flight() says what is left.
+ * @budget: completions at most. The queue's thread. Return: tokens freed (bounced packets' were
+ * free since tx_burst); a negative errno as tx_burst. baton_queue_in_flight() says what is left.
  */
 BATON_API int baton_tx_clean(struct baton_queue *queue, unsigned budget);
 
 /**
- * Ask for a wake-up: the descriptor that is returned polls readable as soon as an RX queue has packets (at once
- * when it has some already), or when the control thread wants the queue's worker to look (stop, reset, a lost device).
+ * Ask for a wake-up: the descriptor that is returned polls readable as soon as an RX queue has
+ *packets (at once when it has some already), or when the control thread wants the queue's worker to
+ *look (stop, reset, a lost device).
  *
  *	fd = baton_queue_arm(rx);
  *	poll() on fd;
  *	baton_queue_disarm(rx);
  *	baton_rx_burst(rx, ...);
  *
- * The descriptor is the queue's and the same each time until the queue is set up anew; do not read it.
+ * The descriptor is the queue's and the same each time until the queue is set up anew; do not read
+ *it.
  *
  * A stopped queue can be armed, too: its descriptor tells when it was started.
  *
- * The queue's thread. Return: a descriptor; -ENOTSUP where the device cannot wake anybody; -EIO, -EPERM as
- * baton_rx_burst().
+ * The queue's thread. Return: a descriptor; -ENOTSUP where the device cannot wake anybody; -EIO,
+ *-EPERM as baton_rx_burst().
  */
 BATON_API int baton_queue_arm(struct baton_queue *queue);
 
@@ -304,10 +325,10 @@ baton_queue_ready_(struct baton_queue *queue, const char *operation)
 {
 	struct baton_queue_head *h = (struct baton_queue_head *)(void *)queue;
 
-	if (baton_unlikely(__atomic_load_n(&h->state, __ATOMIC_ACQUIRE) != h->ack ||
-			   __atomic_load_n(&h->worker->epoch, __ATOMIC_ACQUIRE) != h->worker->seen ||
-			   __atomic_load_n(&h->worker->thread, __ATOMIC_RELAXED) !=
-				   baton_thread_self()))
+	if (baton_unlikely(
+		    __atomic_load_n(&h->state, __ATOMIC_ACQUIRE) != h->ack ||
+		    __atomic_load_n(&h->worker->epoch, __ATOMIC_ACQUIRE) != h->worker->seen ||
+		    __atomic_load_n(&h->worker->thread, __ATOMIC_RELAXED) != baton_thread_self()))
 		return baton_queue_enter_(queue, operation);
 	return 0;
 }
@@ -338,17 +359,19 @@ struct baton_peek {
 };
 
 /**
- * Look at the packets that the next rx_burst would bring, without taking them: nothing changes hands, and nothing is written to what
- * the device has. To see whether the device is done with a buffer is what this is for, never taking and giving back.
+ * Look at the packets that the next rx_burst would bring, without taking them: nothing changes
+ * hands, and nothing is written to what the device has. To see whether the device is done with a
+ * buffer is what this is for, never taking and giving back.
  *
- * @peeks: data and room are the caller's; min(len, room) bytes are copied there. No further than some 256 buffers ahead.
+ * @peeks: data and room are the caller's; min(len, room) bytes are copied there. No further than
+ * some 256 buffers ahead.
  *
- * What is peeked at is checked as in rx_burst. A packet whose metadata is bad is not among them, as rx_burst drops it, and
- * they end before a protocol violation, which is for rx_burst to report. On direct memory a hostile device may still
- * change a packet between the two.
+ * What is peeked at is checked as in rx_burst. A packet whose metadata is bad is not among them, as
+ * rx_burst drops it, and they end before a protocol violation, which is for rx_burst to report. On
+ * direct memory a hostile device may still change a packet between the two.
  *
- * The queue's thread. Return: how many packets were looked at, at most @n; -EINVAL for a TX queue; -ENOTSUP; -ENETDOWN, -EIO and -EPERM
- * as rx_burst.
+ * The queue's thread. Return: how many packets were looked at, at most @n; -EINVAL for a TX queue;
+ * -ENOTSUP; -ENETDOWN, -EIO and -EPERM as rx_burst.
  */
 BATON_API int baton_rx_peek(struct baton_queue *queue, struct baton_peek *peeks, unsigned n);
 
@@ -358,11 +381,11 @@ BATON_API int baton_rx_peek(struct baton_queue *queue, struct baton_peek *peeks,
  * The tokens taken are used up; the others are still the caller's. Fewer than @n: the ring is full,
  * or the packet at the returned position is bad, which the next call says.
  *
- * The queue's thread. Return: the number of tokens taken; when the first packet is bad: -EPERM (a token
- * was refused, the handler has the report), -EMSGSIZE (empty, longer than the MTU that was set
- * allows, or more than max_segs), -EINVAL (CONT in the last token; or its checksum is to be filled in, but it has no side
- * record, or one that points outside of the packet), -EFAULT (its pool is not mapped for this port);
- * -ENETDOWN and -EIO as baton_rx_burst().
+ * The queue's thread. Return: the number of tokens taken; when the first packet is bad: -EPERM (a
+ * token was refused, the handler has the report), -EMSGSIZE (empty, longer than the MTU that was
+ * set allows, or more than max_segs), -EINVAL (CONT in the last token; or its checksum is to be
+ * filled in, but it has no side record, or one that points outside of the packet), -EFAULT (its
+ * pool is not mapped for this port); -ENETDOWN and -EIO as baton_rx_burst().
  */
 static inline int
 baton_tx_burst(struct baton_queue *queue, struct baton_token *tokens, unsigned n)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The token: the right to touch one packet buffer. 16 bytes, passed by value, four to a cache line; a burst
- * is an array of tokens, and there is no other per-packet structure.
+ * The token: the right to touch one packet buffer. 16 bytes, passed by value, four to a cache line;
+ * a burst is an array of tokens, and there is no other per-packet structure.
  *
- * A token given to a device (tx_burst) or freed is used up. Copies of it are stale, and every Baton call
- * that meets one refuses it.
+ * A token given to a device (tx_burst) or freed is used up. Copies of it are stale, and every Baton
+ * call that meets one refuses it.
  */
 #ifndef BATON_TOKEN_H
 #define BATON_TOKEN_H
@@ -27,7 +27,8 @@ enum baton_csum {
 	BATON_CSUM_UNKNOWN, /* RX: not checked; TX: leave as it is */
 	BATON_CSUM_GOOD,
 	BATON_CSUM_BAD,
-	BATON_CSUM_PARTIAL, /* the pseudo-header sum is in place: RX: nobody needs to check; TX: fill in */
+	BATON_CSUM_PARTIAL, /* the pseudo-header sum is in place: RX: nobody needs to check; TX:
+			       fill in */
 };
 
 struct baton_token {
@@ -44,7 +45,8 @@ struct baton_token {
 static_assert(sizeof(struct baton_token) == 16, "a token is 16 bytes");
 #else
 _Static_assert(sizeof(struct baton_token) == 16, "a token is 16 bytes");
-_Static_assert(offsetof(struct baton_token, gen) == 8, "drivers build a token from two 64-bit words");
+_Static_assert(offsetof(struct baton_token, gen) == 8, "drivers build a token from two 64-bit "
+						       "words");
 #endif
 
 #ifdef __cplusplus

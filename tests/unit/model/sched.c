@@ -7,8 +7,8 @@
 #include <ucontext.h>
 
 #define STACK_BYTES 65536u
-#define SLOTS	    16u	 /* stores a thread can have waiting */
-#define PLACES	    128u /* watched places */
+#define SLOTS       16u  /* stores a thread can have waiting */
+#define PLACES      128u /* watched places */
 #define MAX_STEPS   1000u
 #define MAX_STORE   248u
 #define N_ACTORS    (MODEL_THREADS * (1 + SLOTS)) /* threads first, then their waiting stores */

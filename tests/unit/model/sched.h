@@ -30,10 +30,10 @@
 
 /* Bugs planted in the layer, below the source under test. */
 enum model_bug {
-	MODEL_TRUE,	   /* none */
-	MODEL_NO_TAG,	   /* compare-and-swap sees and keeps the low 24 bits only */
+	MODEL_TRUE,        /* none */
+	MODEL_NO_TAG,      /* compare-and-swap sees and keeps the low 24 bits only */
 	MODEL_PLAIN_STORE, /* compare, then store, as two steps */
-	MODEL_EARLY,	   /* a compare-and-swap does not wait for the stores before it */
+	MODEL_EARLY,       /* a compare-and-swap does not wait for the stores before it */
 	MODEL_NO_ACQUIRE,  /* nothing acquires */
 };
 
@@ -48,9 +48,9 @@ struct model_case {
 };
 
 struct model_result {
-	uint64_t runs;	    /* complete interleavings */
+	uint64_t runs;      /* complete interleavings */
 	uint64_t redundant; /* given up: equal to one that was run */
-	bool complete;	    /* the search ended before its limit */
+	bool complete;      /* the search ended before its limit */
 	const char *fault;  /* the first, or NULL */
 };
 

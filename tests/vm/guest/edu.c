@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Proof that an IOMMU holds: QEMU's `edu` device (docs/specs/edu in QEMU) writes to addresses it is told.
+ * Proof that an IOMMU holds: QEMU's `edu` device (docs/specs/edu in QEMU) writes to addresses it is
+ * told.
  *
  * usage: edu BDF iommufd|type1 fault|full
  *
- * fault: one write to an address that was never mapped, the physical address of a page of ours, so that a missing IOMMU shows.
- * full: also that a mapped address works, and that it no longer does once unmapped. Exit status 0 when memory is as it
- * must be; whether the kernel logged the faults is the caller's to see.
+ * fault: one write to an address that was never mapped, the physical address of a page of ours, so
+ * that a missing IOMMU shows. full: also that a mapped address works, and that it no longer does
+ * once unmapped. Exit status 0 when memory is as it must be; whether the kernel logged the faults
+ * is the caller's to see.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -48,10 +50,10 @@ struct ioas_unmap {
 #define MAP_FIXED_RW (1 | 2 | 4) /* fixed IOVA, writeable, readable */
 
 /* The device's registers and its buffer. */
-#define EDU_SRC	   0x80
-#define EDU_DST	   0x88
+#define EDU_SRC    0x80
+#define EDU_DST    0x88
 #define EDU_COUNT  0x90
-#define EDU_CMD	   0x98
+#define EDU_CMD    0x98
 #define EDU_BUFFER 0x40000
 #define CMD_START  1u
 #define CMD_TO_RAM 2u
@@ -64,8 +66,7 @@ static uint32_t ioas_id;
 static int native;
 static volatile uint8_t *regs;
 
-static void __attribute__((noreturn, format(printf, 1, 2)))
-die(const char *format, ...)
+static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *format, ...)
 {
 	int err = errno;
 	va_list ap;
@@ -121,13 +122,15 @@ open_type1(const char *bdf)
 	char name[64], path[128];
 	int group;
 
-	name_of(name, sizeof(name), bdf, "basename $(readlink /sys/bus/pci/devices/%s/iommu_group)");
+	name_of(name, sizeof(name), bdf,
+		"basename $(readlink /sys/bus/pci/devices/%s/iommu_group)");
 	snprintf(path, sizeof(path), "/dev/vfio/%s", name);
 	space = open("/dev/vfio/vfio", O_RDWR);
 	group = open(path, O_RDWR);
 	if (space < 0 || group < 0)
 		die("/dev/vfio/vfio, %s", path);
-	if (ioctl(group, VFIO_GROUP_SET_CONTAINER, &space) || ioctl(space, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
+	if (ioctl(group, VFIO_GROUP_SET_CONTAINER, &space) ||
+	    ioctl(space, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
 		die("type1");
 	device = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, bdf);
 	if (device < 0)
@@ -138,7 +141,8 @@ static void
 open_device(void)
 {
 	struct vfio_region_info bar = { .argsz = sizeof(bar), .index = VFIO_PCI_BAR0_REGION_INDEX };
-	struct vfio_region_info config = { .argsz = sizeof(config), .index = VFIO_PCI_CONFIG_REGION_INDEX };
+	struct vfio_region_info config = { .argsz = sizeof(config),
+					   .index = VFIO_PCI_CONFIG_REGION_INDEX };
 	uint16_t command;
 
 	if (ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &bar) ||
@@ -158,7 +162,8 @@ static void
 map(void *page)
 {
 	struct ioas_map m = { sizeof(m), MAP_FIXED_RW, ioas_id, 0, (uintptr_t)page, PAGE, IOVA };
-	struct vfio_iommu_type1_dma_map d = { sizeof(d), VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+	struct vfio_iommu_type1_dma_map d = { sizeof(d),
+					      VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
 					      (uintptr_t)page, IOVA, PAGE };
 
 	if (native ? ioctl(space, IOAS_MAP, &m) : ioctl(space, VFIO_IOMMU_MAP_DMA, &d))
@@ -204,7 +209,8 @@ physical(const void *page)
 	int fd = open("/proc/self/pagemap", O_RDONLY);
 	uint64_t entry = 0;
 
-	if (fd < 0 || pread(fd, &entry, 8, (off_t)((uintptr_t)page / PAGE * 8)) != 8 || !(entry >> 63))
+	if (fd < 0 || pread(fd, &entry, 8, (off_t)((uintptr_t)page / PAGE * 8)) != 8 ||
+	    !(entry >> 63))
 		die("pagemap");
 	close(fd);
 	return (entry & ((1ull << 55) - 1)) * PAGE;
@@ -239,7 +245,8 @@ main(int argc, char **argv)
 	else
 		open_type1(argv[1]);
 	open_device();
-	page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
+	page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED,
+		    -1, 0);
 	if (page == MAP_FAILED)
 		die("memory");
 	memset(page, 0, PAGE);

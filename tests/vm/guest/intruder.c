@@ -29,10 +29,10 @@
 #include "port/driver.h"
 
 /* edu's registers and its buffer. */
-#define EDU_SRC	   0x80
-#define EDU_DST	   0x88
+#define EDU_SRC    0x80
+#define EDU_DST    0x88
 #define EDU_COUNT  0x90
-#define EDU_CMD	   0x98
+#define EDU_CMD    0x98
 #define EDU_BUFFER 0x40000
 #define CMD_START  1u
 #define CMD_TO_RAM 2u
@@ -72,8 +72,7 @@ check(int ret, const char *what)
 	exit(1);
 }
 
-static void __attribute__((format(printf, 2, 3)))
-expect(bool so, const char *format, ...)
+static void __attribute__((format(printf, 2, 3))) expect(bool so, const char *format, ...)
 {
 	va_list ap;
 

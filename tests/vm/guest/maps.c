@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Preloaded into a program: says on standard error which memory it maps for devices, a line for each call, and to which
- * addresses it holds the kernel.
+ * Preloaded into a program: says on standard error which memory it maps for devices, a line for
+ * each call, and to which addresses it holds the kernel.
  */
 #include <dlfcn.h>
 #include <linux/vfio.h>
@@ -11,8 +11,8 @@
 #include <stdlib.h>
 
 #define IOMMU_IOAS_ALLOW_IOVAS _IO(';', 0x82)
-#define IOMMU_IOAS_MAP	       _IO(';', 0x85)
-#define MAP_WRITEABLE	       2u
+#define IOMMU_IOAS_MAP         _IO(';', 0x85)
+#define MAP_WRITEABLE          2u
 
 struct ioas_allow {
 	uint32_t size, ioas_id, num_iovas, reserved;
@@ -29,8 +29,9 @@ struct ioas_map {
 static void
 say_map(uint64_t bytes, int ret, uint64_t iova, int writable)
 {
-	fprintf(stderr, "map: %llu bytes: %d at 0x%llx-0x%llx %s\n", (unsigned long long)bytes, ret, (unsigned long long)iova,
-		(unsigned long long)(iova + bytes - 1), writable ? "rw" : "r");
+	fprintf(stderr, "map: %llu bytes: %d at 0x%llx-0x%llx %s\n", (unsigned long long)bytes, ret,
+		(unsigned long long)iova, (unsigned long long)(iova + bytes - 1),
+		writable ? "rw" : "r");
 }
 
 static void
@@ -39,7 +40,8 @@ say_allow(const struct ioas_allow *a, int ret)
 	const struct range *r = (const void *)(uintptr_t)a->allowed_iovas;
 
 	for (uint32_t i = 0; i < a->num_iovas; i++)
-		fprintf(stderr, "allow: 0x%llx-0x%llx: %d\n", (unsigned long long)r[i].start, (unsigned long long)r[i].last, ret);
+		fprintf(stderr, "allow: 0x%llx-0x%llx: %d\n", (unsigned long long)r[i].start,
+			(unsigned long long)r[i].last, ret);
 }
 
 int
