@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "liar_wire.h"
+#include "fakedev_wire.h"
 
 enum { BACKEND_RX, BACKEND_TX, BACKEND_RINGS }; /* the front-end's RX and TX: rings 0 and 1 */
 

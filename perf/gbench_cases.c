@@ -28,7 +28,7 @@ static struct {
 	struct baton_ctx *ctx;
 	struct baton_pool *pool;
 	struct baton_worker *worker;
-	struct dma_view view;
+	struct baton_pool_view view;
 	struct rte_mempool *mempool;
 	struct rte_ring *rte;
 	struct ck_ring ck;

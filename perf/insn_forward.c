@@ -30,18 +30,18 @@ main(int argc, char **argv)
 	rig_frame(frame, sizeof(frame), 1);
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		for (unsigned i = 0; i < BURST; i++)
-			if (liar_rx_inject(r.liar, LIAR_RX, frame, sizeof(frame)) != 1)
+			if (fakedev_rx_inject(r.fakedev, FAKEDEV_RX, frame, sizeof(frame)) != 1)
 				return 1;
 		if (baton_rx_burst(r.rx, t, BURST) != (int)BURST ||
 		    baton_tx_burst(r.tx, t, BURST) != (int)BURST)
 			return 1;
 		for (unsigned i = 0; i < BURST; i++) {
 			size_t len = sizeof(back);
-			int head = liar_tx_collect(r.liar, LIAR_TX, &header, back, &len);
+			int head = fakedev_tx_collect(r.fakedev, FAKEDEV_TX, &header, back, &len);
 
 			if (head < 0 || len != sizeof(frame))
 				return 1;
-			liar_complete(r.liar, LIAR_TX, (uint32_t)head, 0);
+			fakedev_complete(r.fakedev, FAKEDEV_TX, (uint32_t)head, 0);
 		}
 	}
 	rig_down(&r);

@@ -120,9 +120,9 @@ verdict(const struct baton_token *t, unsigned shift)
 
 /* The device's verdict; where it gave none, whether what was there was right. */
 static void
-judge(uint64_t *bad, enum baton_csum said, bool right)
+judge(uint64_t *bad, enum baton_csum verdict_rx, bool right)
 {
-	if (said == BATON_CSUM_BAD || (said == BATON_CSUM_UNKNOWN && !right))
+	if (verdict_rx == BATON_CSUM_BAD || (verdict_rx == BATON_CSUM_UNKNOWN && !right))
 		store_relaxed(bad, *bad + 1);
 }
 
@@ -157,14 +157,14 @@ l4_checksum(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigne
 {
 	bool tcp = h->proto == PROTO_TCP;
 	uint8_t *field = ip + h->l3_len + (tcp ? 16 : 6);
-	enum baton_csum said = verdict(tok, BATON_TOKEN_L4_SHIFT);
+	enum baton_csum verdict_rx = verdict(tok, BATON_TOKEN_L4_SHIFT);
 	unsigned was = get16(field), now;
 	uint64_t sum = pseudo_sum(ip, h);
 
-	if (!tcp && !was && said != BATON_CSUM_PARTIAL)
+	if (!tcp && !was && verdict_rx != BATON_CSUM_PARTIAL)
 		return; /* RFC 768: the sender made none */
 	if (tcp ? s->tcp_hw : s->udp_hw) {
-		judge(&s->counts.bad_l4, said, true);
+		judge(&s->counts.bad_l4, verdict_rx, true);
 		leave_to_device(lc->worker, tok, h, ip, field);
 		return;
 	}
@@ -175,7 +175,7 @@ l4_checksum(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigne
 	if (!tcp && !now)
 		now = 0xffff;
 	put16(field, now);
-	judge(&s->counts.bad_l4, said, was == now);
+	judge(&s->counts.bad_l4, verdict_rx, was == now);
 	set_l4(tok, BATON_CSUM_UNKNOWN);
 }
 

@@ -11,7 +11,7 @@
 
 #define REST      256   /* rounds before a stopped queue is looked at again */
 #define IDLE_NS   64000 /* without a packet before a core sleeps */
-#define IDLE_LOOK 64    /* empty rounds between two looks at the clock */
+#define IDLE_POLL 64    /* empty rounds between two looks at the clock */
 
 BATON_COLD int
 stream_fail(struct stream *s, int error, const char *what, const struct baton_queue *q)
@@ -262,7 +262,7 @@ idle_round(struct lcore *lc, struct idle *idle)
 {
 	uint64_t now;
 
-	if (++idle->rounds % IDLE_LOOK)
+	if (++idle->rounds % IDLE_POLL)
 		return;
 	now = clock_ns();
 	if (!idle->since)

@@ -358,7 +358,7 @@ pool_check(struct app *app)
 	struct baton_holder holders[MAX_HOLDERS];
 	struct baton_pool_info info;
 	unsigned n;
-	uint32_t home = 0;
+	uint32_t free_bufs = 0;
 
 	if (!app->pool)
 		return true;
@@ -366,11 +366,11 @@ pool_check(struct app *app)
 	n = baton_pool_holders(app->pool, holders, MAX_HOLDERS);
 	for (unsigned i = 0; i < n && i < MAX_HOLDERS; i++)
 		if (holders[i].kind == BATON_HOLDER_FREE || holders[i].kind == BATON_HOLDER_CACHE)
-			home += holders[i].count;
-	if (home == info.count)
+			free_bufs += holders[i].count;
+	if (free_bufs == info.count)
 		return true;
-	complain("LOST BUFFERS: %u of %u of %s are home; their holders:", home, info.count,
-		 info.name);
+	complain("LOST BUFFERS: %u of %u of %s are free_bufs; their holders:", free_bufs,
+		 info.count, info.name);
 	for (unsigned i = 0; i < n && i < MAX_HOLDERS; i++)
 		complain("  %8u %s", holders[i].count, holders[i].name);
 	return false;

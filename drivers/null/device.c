@@ -40,7 +40,7 @@ rx_none(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 }
 
 static struct baton_token
-received(const struct null_queue *nq, const struct dma_view *v, uint32_t buf, uint32_t at)
+received(const struct null_queue *nq, const struct baton_pool_view *v, uint32_t buf, uint32_t at)
 {
 	uint32_t left = nq->size - at, len = left < nq->room ? left : nq->room;
 	struct baton_token t = {
@@ -61,7 +61,7 @@ static int
 rx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 {
 	struct null_queue *nq = (struct null_queue *)q;
-	const struct dma_view *v = &q->views[q->pool->view.index];
+	const struct baton_pool_view *v = &q->views[q->pool->view.index];
 	struct dma_cache *c = q->cache;
 	unsigned done = 0, packets = 0;
 

@@ -171,7 +171,7 @@ fetch(struct pcap_port *pp, struct baton_queue *q)
 static void
 deliver(struct pcap_port *pp, struct baton_queue *q, struct baton_token *tokens, unsigned segs)
 {
-	const struct dma_view *v = &q->views[q->pool->view.index];
+	const struct baton_pool_view *v = &q->views[q->pool->view.index];
 	uint32_t room = v->data_len - v->headroom, at = 0;
 	struct dma_cache *c = q->cache;
 

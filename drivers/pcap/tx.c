@@ -79,13 +79,13 @@ dump(struct pcap_port *pp, const struct baton_token *tokens, unsigned segs, uint
 		.caplen = bytes,
 		.len = bytes,
 	};
-	const struct dma_view *views = pp->port.views;
+	const struct baton_pool_view *views = pp->port.views;
 	const uint8_t *data = dma_data(&views[tokens[0].pool], tokens[0].buf) + tokens[0].off;
 	uint32_t at = 0;
 
 	if (segs > 1) {
 		for (unsigned i = 0; i < segs; i++) {
-			const struct dma_view *v = &views[tokens[i].pool];
+			const struct baton_pool_view *v = &views[tokens[i].pool];
 
 			memcpy(pp->scratch + at, dma_data(v, tokens[i].buf) + tokens[i].off,
 			       tokens[i].len);

@@ -285,7 +285,7 @@ make_rings(struct virtio_dev *vd)
 	vd->ring_bytes = rings.bytes;
 	if ((ret = make_slots(vd)) < 0 || (vd->tp->publish && (ret = vd->tp->publish(vd)) < 0))
 		return ret;
-	dma_reach_say(&vd->port.reach);
+	dma_reach_log(&vd->port.reach);
 	for (unsigned i = 0; (vq = queue(vd, i)); i++) {
 		vq->offset = (uint32_t)offset;
 		virtq_attach(vq, vd, offset);
@@ -305,17 +305,18 @@ static struct held
 empty_all(struct virtio_dev *vd, bool confirmed)
 {
 	struct dma_reach *reach = &vd->port.reach;
-	struct dma_ward *ward = confirmed ? NULL : dma_ward_open(reach, vd->tp->holder(vd));
+	struct dma_quarantine *quarantine =
+		confirmed ? NULL : dma_quarantine_open(reach, vd->tp->holder(vd));
 	struct held held = { .slots = reach->rx.count + reach->tx.count };
 	struct virtq *vq;
 
 	for (unsigned i = 0; (vq = queue(vd, i)); i++) {
 		held.bufs += virtq_buffers(vq);
-		virtq_empty(vq, confirmed, ward);
+		virtq_empty(vq, confirmed, quarantine);
 		virtq_slots_detach(vq);
 	}
-	dma_reach_release(reach, confirmed, ward);
-	dma_ward_close(ward);
+	dma_reach_release(reach, confirmed, quarantine);
+	dma_quarantine_close(quarantine);
 	vd->ring_base = NULL;
 	return confirmed ? (struct held){ 0 } : held;
 }
@@ -422,7 +423,7 @@ static int
 device_lost(struct baton_port *port)
 {
 	struct virtio_dev *vd = virtio_of(port);
-	int ret = vd->tp->gone(vd);
+	int ret = vd->tp->lost(vd);
 
 	if (ret == -EAGAIN)
 		return ret;

@@ -190,7 +190,8 @@ virtio_pci_give_back(struct virtio_dev *vd)
 	/* In no address space, it reaches nothing, whatever it still thinks it has. Without an
 	 * IOMMU that is nobody's to say. */
 	if (vp->behind_iommu)
-		dma_wards_home(&vd->port.reach.wards, "the device is in no address space any more");
+		dma_quarantine_release(&vd->port.reach.quarantines, "the device is in no address "
+								    "space any more");
 }
 
 /* The worker's are out, or there is none. */
@@ -232,13 +233,13 @@ on_failed(struct virtio_dev *vd)
 
 /* Look at what may have changed. */
 static void
-look(struct virtio_dev *vd)
+poll_device(struct virtio_dev *vd)
 {
 	const struct virtio_pci *vp = &vd->vp;
 	uint8_t status = COMMON_READ8(vp, device_status);
 	struct virtio_net_config c;
 
-	if (status == 0xff && pci_is_gone(vp->dev)) {
+	if (status == 0xff && pci_is_dead(vp->dev)) {
 		baton_log(vd->port.ctx, BATON_LOG_ERR,
 			  "%s: the device reads as all ones: it was removed, or has no power or no "
 			  "link",
@@ -266,7 +267,7 @@ on_change(struct ctx_source *src, uint32_t events)
 
 	(void)!read(src->fd, &n, sizeof(n));
 	if (vd->vp.dev && !vd->port.away)
-		look(vd);
+		poll_device(vd);
 }
 
 /* A device that failed: when its queues are empty, start it anew. */
@@ -319,14 +320,14 @@ watch_changes(struct virtio_dev *vd)
 
 /* What is the device, and what does it offer? It is left reset, with a driver that knows it. */
 static int
-greet(struct virtio_dev *vd)
+handshake(struct virtio_dev *vd)
 {
 	struct virtio_pci *vp = &vd->vp;
 	int ret = virtio_pci_find(vp);
 
 	if (ret < 0 || (ret = virtio_pci_reset(vp)) < 0)
 		return ret;
-	dma_wards_home(&vd->port.reach.wards, "the device has confirmed a reset");
+	dma_quarantine_release(&vd->port.reach.quarantines, "the device has confirmed a reset");
 	COMMON_WRITE8(vp, device_status, VIRTIO_STATUS_ACKNOWLEDGE);
 	COMMON_WRITE8(vp, device_status, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER);
 	vd->offered = read_features(vp);
@@ -353,7 +354,7 @@ check_fit(const struct virtio_dev *vd, uint64_t first_offered, uint64_t first_pa
 }
 
 static int
-have(struct virtio_dev *vd)
+acquire(struct virtio_dev *vd)
 {
 	struct virtio_pci *vp = &vd->vp;
 	uint64_t offered = vd->offered, pairs = vd->max_pairs;
@@ -367,7 +368,7 @@ have(struct virtio_dev *vd)
 	if (ret < 0)
 		return ret;
 	vp->leaving = 0;
-	ret = greet(vd);
+	ret = handshake(vd);
 	if (!ret && offered)
 		ret = check_fit(vd, offered, pairs);
 	if (ret < 0)
@@ -380,13 +381,14 @@ have(struct virtio_dev *vd)
 static int
 vp_ready(struct virtio_dev *vd)
 {
-	int ret = have(vd);
+	int ret = acquire(vd);
 
-	if (ret < 0 || !vd->port.reach.wards)
+	if (ret < 0 || !vd->port.reach.quarantines)
 		return ret;
 	ret = virtio_pci_reset(&vd->vp);
 	if (!ret)
-		dma_wards_home(&vd->port.reach.wards, "the device has confirmed a reset");
+		dma_quarantine_release(&vd->port.reach.quarantines, "the device has confirmed a "
+								    "reset");
 	return ret;
 }
 
@@ -453,7 +455,7 @@ drop_ioas(struct virtio_dev *vd)
 
 /* What is known only once the device is there. */
 static void
-learn(struct virtio_dev *vd)
+probe_limits(struct virtio_dev *vd)
 {
 	struct virtio_pci *vp = &vd->vp;
 	struct baton_port_info *info = &vd->port.info;
@@ -514,7 +516,7 @@ enter_space(struct virtio_dev *vd)
 	/* One run of physical addresses. */
 	vd->port.reach.page = info.backend == BATON_IOAS_NOIOMMU ? BATON_PAGE_2M : 0;
 	vd->port.reach.ioas = vp->ioas;
-	ret = have(vd);
+	ret = acquire(vd);
 	if (ret < 0) {
 		drop_ioas(vd);
 		return ret;
@@ -551,7 +553,7 @@ vp_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 	ret = enter_space(vd);
 	if (ret < 0)
 		return ret;
-	learn(vd);
+	probe_limits(vd);
 	port_link(&vd->port, vd->link);
 	return 0;
 }
@@ -568,7 +570,7 @@ static int
 vp_reset(struct virtio_dev *vd)
 {
 	virtio_pci_give_back(vd);
-	return have(vd);
+	return acquire(vd);
 }
 
 static int
@@ -586,7 +588,7 @@ const struct virtio_transport virtio_pci_transport = {
 	.stop = virtio_pci_stop,
 	.ring_start = virtio_pci_ring_start,
 	.ring_stop = virtio_pci_ring_stop,
-	.gone = virtio_pci_stop,
+	.lost = virtio_pci_stop,
 	.holder = vp_holder,
 	.reset = vp_reset,
 };

@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "base/err.h"
-#include "pci.h"
+#include "virtio_pci.h"
 
 #define TYPE_COMMON 1
 #define TYPE_NOTIFY 2
@@ -69,7 +69,7 @@ place(struct virtio_pci *vp, unsigned off, unsigned type, unsigned cap_len)
 
 /* A structure may be there several times; the first that can be used counts (4.1.4.2). */
 static int
-look_at(struct virtio_pci *vp, unsigned off, struct finding *f)
+read_cap(struct virtio_pci *vp, unsigned off, struct finding *f)
 {
 	uint32_t cap_len, type;
 	int ret;
@@ -100,7 +100,7 @@ virtio_pci_find(struct virtio_pci *vp)
 	for (int i = 0; i < n; i++) {
 		if (caps[i].id != PCI_CAP_ID_VNDR || caps[i].off > 256 - CAP_LEAST)
 			continue;
-		ret = look_at(vp, caps[i].off, f);
+		ret = read_cap(vp, caps[i].off, f);
 		if (ret < 0)
 			return ret;
 	}
@@ -132,7 +132,7 @@ virtio_pci_reset(struct virtio_pci *vp)
 
 	COMMON_WRITE8(vp, device_status, 0);
 	while ((status = COMMON_READ8(vp, device_status)) != 0) {
-		if (status == 0xff && pci_is_gone(vp->dev))
+		if (status == 0xff && pci_is_dead(vp->dev))
 			return baton_err(ENODEV,
 					 "%s reads as all ones: it was removed, or has no power or "
 					 "no link",

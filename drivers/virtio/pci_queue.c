@@ -208,9 +208,10 @@ bring_up(struct virtio_dev *vd, uint64_t features)
 	    (ret = virtio_pci_agree(vd, features)) < 0 || (ret = enable_vectors(vd)) < 0 ||
 	    (ret = set_change_vector(vd)) < 0)
 		return ret;
-	dma_wards_home(&vd->port.reach.wards,
-		       "the device has confirmed a reset"); /* with it, it let go of whatever it had
-							     */
+	dma_quarantine_release(&vd->port.reach.quarantines,
+			       "the device has confirmed a reset"); /* with it, it let go of
+								     * whatever it had
+								     */
 	for (unsigned i = 0; (vq = queue(vd, i)); i++) {
 		vq->bell.len = 0;
 		ret = vq->q.stopped ? 0 : virtio_pci_ring_start(vd, vq);
@@ -275,7 +276,7 @@ virtio_pci_stop(struct virtio_dev *vd)
 		return 0;
 	ret = let_go(vd);
 	pci_msix_disable(vp->dev);
-	if (vp->leaving || (ret < 0 && pci_is_gone(vp->dev)))
+	if (vp->leaving || (ret < 0 && pci_is_dead(vp->dev)))
 		virtio_pci_give_back(vd);
 	/* A device that is not on the bus writes nothing; if it lies, the IOMMU stops it, now that
 	 * it is in no address space. */

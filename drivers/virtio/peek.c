@@ -9,9 +9,9 @@
 #define FAR 256u /* buffers: looking for one that is completed twice takes the square of that */
 
 /* Where the look is; a copy of what complete() in rx.c goes by. */
-struct look {
+struct peek_cursor {
 	const struct virtq *vq;
-	const struct dma_view *v;
+	const struct baton_pool_view *v;
 	uint16_t pos, used;
 	uint8_t in_batch;
 	uint8_t out_of_turn; /* some completion was not that of the descriptor at its position */
@@ -22,7 +22,7 @@ struct look {
 /* A burst marks what it takes; here, the elements before position @pos say what it will have taken.
  */
 static bool
-taken_before(const struct look *l, uint16_t pos, uint32_t id)
+taken_before(const struct peek_cursor *l, uint16_t pos, uint32_t id)
 {
 	const struct virtq *vq = l->vq;
 
@@ -35,7 +35,7 @@ taken_before(const struct look *l, uint16_t pos, uint32_t id)
 /* The next completion's bytes, as the device says them. Return: NULL for what a burst would not
  * take. */
 static const uint8_t *
-next(struct look *l, uint32_t *len)
+next(struct peek_cursor *l, uint32_t *len)
 {
 	const struct virtq *vq = l->vq;
 	const uint64_t elem = shared_load64(&vq->used->ring[l->pos & vq->mask]);
@@ -44,7 +44,7 @@ next(struct look *l, uint32_t *len)
 	*len = (uint32_t)(elem >> 32);
 	if (l->pos == l->used || (!MUST(rx_id, id <= vq->mask) && !l->in_batch))
 		return NULL;
-	if (vq->in_order) {
+	if (vq->feature_in_order) {
 		if (!l->in_batch) {
 			l->batch_end = (uint16_t)(l->pos + ((id - l->pos) & vq->mask));
 			l->batch_len = *len;
@@ -97,7 +97,7 @@ show(struct baton_peek *p, const uint8_t *from, uint32_t len)
 
 /* Return: 1; 0: a burst would drop it; -1: nothing to be taken, or nothing that may be. */
 static int
-look_at(struct look *l, struct baton_peek *p)
+peek_packet(struct peek_cursor *l, struct baton_peek *p)
 {
 	const struct virtq *vq = l->vq;
 	const uint16_t published = (uint16_t)(l->used - l->pos);
@@ -133,7 +133,7 @@ int
 virtq_peek(struct baton_queue *q, struct baton_peek *peeks, unsigned n)
 {
 	const struct virtq *vq = virtq_of(q);
-	struct look l = {
+	struct peek_cursor l = {
 		.vq = vq,
 		.v = &q->views[q->pool->view.index],
 		.pos = vq->used_idx,
@@ -148,13 +148,13 @@ virtq_peek(struct baton_queue *q, struct baton_peek *peeks, unsigned n)
 		return 0;
 	while (seen < n && l.pos != l.used && (uint16_t)(l.pos - vq->used_idx) < FAR) {
 		struct baton_peek none = { 0 };
-		struct look ahead = l;
-		int ret = look_at(&ahead, &none);
+		struct peek_cursor ahead = l;
+		int ret = peek_packet(&ahead, &none);
 
 		/* Only what a burst will bring is shown: nothing of a packet that it drops, or that
 		 * a violation cuts off. */
 		if (ret > 0)
-			ret = look_at(&l, &peeks[seen]);
+			ret = peek_packet(&l, &peeks[seen]);
 		else
 			l = ahead;
 		if (ret < 0)

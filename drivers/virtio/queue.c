@@ -41,17 +41,17 @@ virtq_attach(struct virtq *vq, struct virtio_dev *vd, size_t offset)
 	p += up(sizeof(struct vring_avail) + (size + 1) * sizeof(le16), LINE);
 	vq->used = (struct vring_used *)(void *)(p + USED_AT);
 
-	vq->in_order = !!(vd->features & VIRTIO_F_IN_ORDER);
+	vq->feature_in_order = !!(vd->features & VIRTIO_F_IN_ORDER);
 	vq->mergeable = !!(vd->features & VIRTIO_NET_F_MRG_RXBUF);
 	virtq_choose(vq, vd);
-	vq->used_idx = vq->avail_idx = vq->head = vq->tail = vq->skew = 0;
+	vq->used_idx = vq->avail_idx = vq->head = vq->tail = vq->avail_offset = 0;
 	vq->in_batch = 0;
 	vq->batch_end = 0;
 	vq->stuck = 0;
 	vq->avail->flags = htole16(VRING_AVAIL_F_NO_INTERRUPT);
 	for (uint32_t i = 0; i < size; i++)
 		vq->avail->ring[i] = htole16((uint16_t)i);
-	vq->skew_run = size; /* the loop above has written skew 0 everywhere */
+	vq->avail_run = size; /* the loop above has written offset 0 everywhere */
 	if (vq->q.tx) {
 		vq->hdr_iova = vd->ring_iova + vd->ring_bytes - LINE;
 		memset(vd->ring_base + vd->ring_bytes - LINE, 0, LINE);
@@ -167,7 +167,7 @@ publish_fill(struct virtq *vq, uint32_t n)
 	if (vq->refill >
 	    n - vq->q.max_segs + 1) /* the device must always find room for a whole packet */
 		vq->refill = (uint16_t)(n - vq->q.max_segs + 1);
-	vq->identity = 1;
+	vq->in_order = 1;
 	vq->avail_idx = (uint16_t)n;
 	__atomic_store_n(&vq->avail->idx, htole16(vq->avail_idx), __ATOMIC_RELEASE);
 }
@@ -176,7 +176,7 @@ int
 virtq_fill(struct virtq *vq)
 {
 	struct baton_queue *q = &vq->q;
-	const struct dma_view *v = &q->views[q->pool->view.index];
+	const struct baton_pool_view *v = &q->views[q->pool->view.index];
 	uint32_t *bufs;
 	unsigned n;
 
@@ -191,7 +191,7 @@ virtq_fill(struct virtq *vq)
 		return baton_err(ENOMEM, "no memory to fill rxq %u", q->index);
 	n = dma_fetch(q->pool, bufs, q->descs);
 	if (n < q->descs) {
-		dma_home(q->pool, bufs, n);
+		dma_free_bufs(q->pool, bufs, n);
 		free(bufs);
 		return baton_err(ENOBUFS,
 				 "rxq %u needs %u buffers to start, pool %s has %u free of %u: "
@@ -226,7 +226,7 @@ in_ring(const struct virtq *vq, uint32_t i)
 }
 
 void
-virtq_empty(struct virtq *vq, bool confirmed, struct dma_ward *ward)
+virtq_empty(struct virtq *vq, bool confirmed, struct dma_quarantine *quarantine)
 {
 	struct baton_queue *q = &vq->q;
 
@@ -239,14 +239,14 @@ virtq_empty(struct virtq *vq, bool confirmed, struct dma_ward *ward)
 			buf = SHADOW_BUF(vq->shadow[i]);
 			pool = q->tx ? q->port->ctx->pools[SHADOW_POOL(vq->shadow[i])] : q->pool;
 			if (confirmed)
-				dma_home(pool, &buf, 1);
+				dma_free_bufs(pool, &buf, 1);
 			else
-				dma_quarantine(ward, pool, buf);
+				dma_quarantine_buf(quarantine, pool, buf);
 		}
 		vq->shadow[i] = SHADOW_NONE; /* also where a slot was: that is no buffer */
 	}
 	vq->used_idx = vq->avail_idx = vq->head = vq->tail = 0;
-	vq->identity = 1; /* nothing is posted, whatever marks are left of slots */
+	vq->in_order = 1; /* nothing is posted, whatever marks are left of slots */
 }
 
 uint32_t

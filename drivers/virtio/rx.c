@@ -11,13 +11,13 @@
 #include "rx.h"
 
 void
-virtq_rx_post(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, unsigned n)
+virtq_rx_post(struct virtq *vq, const struct baton_pool_view *v, struct dma_cache *c, unsigned n)
 {
 	const uint64_t base = v->iova + vq->post_off;
 
 	for (unsigned i = 0; i < n; i++) {
 		uint16_t pos = (uint16_t)(vq->avail_idx + i) & vq->mask;
-		uint16_t id = vq->identity ? pos : vq->order[pos];
+		uint16_t id = vq->in_order ? pos : vq->order[pos];
 		uint32_t buf = dma_cache_pop(c);
 
 		vq->shadow[id] = buf;
@@ -27,7 +27,7 @@ virtq_rx_post(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, u
 }
 
 static inline struct baton_token
-token(const struct dma_view *v, uint32_t buf, uint16_t off, uint32_t len, uint8_t flags)
+token(const struct baton_pool_view *v, uint32_t buf, uint16_t off, uint32_t len, uint8_t flags)
 {
 	return (struct baton_token){
 		.buf = buf,
@@ -52,7 +52,7 @@ drop(struct virtq *vq, uint32_t buf)
  * marks what is posted, and the available ring follows the order of completions.
  */
 static void
-leave_identity(struct virtq *vq, uint16_t pos)
+leave_in_order(struct virtq *vq, uint16_t pos)
 {
 	for (uint32_t i = 0; i < vq->q.descs; i++) {
 		uint16_t ahead = (uint16_t)((i - pos) & vq->mask);
@@ -60,7 +60,7 @@ leave_identity(struct virtq *vq, uint16_t pos)
 		if (ahead >= (uint16_t)(vq->avail_idx - pos))
 			vq->shadow[i] = SHADOW_NONE;
 	}
-	vq->identity = 0;
+	vq->in_order = 0;
 }
 
 /* An element whose id is ahead under IN_ORDER: a batch with one entry, its id that of the last
@@ -94,7 +94,7 @@ complete(struct virtq *vq, uint64_t elem, uint16_t pos, uint16_t published, uint
 	uint32_t id = (uint32_t)elem, buf;
 
 	*len = (uint32_t)(elem >> 32);
-	if (vq->in_order) {
+	if (vq->feature_in_order) {
 		/*
 		 * Inside a batch the elements are stale and the buffers were written completely;
 		 * only the last one's length is the device's word (virtio 1.2, 2.7.9).
@@ -114,10 +114,10 @@ complete(struct virtq *vq, uint64_t elem, uint16_t pos, uint16_t published, uint
 	}
 	if (!MUST(rx_id, id <= vq->mask))
 		goto bad_id;
-	if (vq->identity && id != (pos & vq->mask))
-		leave_identity(vq, pos);
+	if (vq->in_order && id != (pos & vq->mask))
+		leave_in_order(vq, pos);
 	buf = vq->shadow[id];
-	if (!vq->identity && !MUST(rx_posted, buf != SHADOW_NONE)) {
+	if (!vq->in_order && !MUST(rx_posted, buf != SHADOW_NONE)) {
 		queue_violation(&vq->q, "used id %u was not posted, or is completed twice", id);
 		return SHADOW_NONE;
 	}
@@ -127,7 +127,7 @@ complete(struct virtq *vq, uint64_t elem, uint16_t pos, uint16_t published, uint
 				*len, id, vq->posted_len);
 		return SHADOW_NONE;
 	}
-	if (!vq->identity) {
+	if (!vq->in_order) {
 		vq->shadow[id] = SHADOW_NONE;
 		/* The device has read this entry of the available ring: it has completed pos + 1 of
 		 * them. */
@@ -148,7 +148,7 @@ virtq_rx_next(struct virtq *vq, uint16_t pos, uint16_t published, uint32_t *len)
 
 	*len = (uint32_t)(elem >> 32);
 	if (baton_likely((uint32_t)elem == (uint32_t)(pos & vq->mask) &&
-			 *len - 1 < vq->posted_len && vq->identity && !vq->in_batch))
+			 *len - 1 < vq->posted_len && vq->in_order && !vq->in_batch))
 		return vq->shadow[pos & vq->mask];
 	return complete(vq, elem, pos, published, len);
 }
@@ -160,8 +160,8 @@ virtq_rx_next(struct virtq *vq, uint16_t pos, uint16_t published, uint32_t *len)
  * return.
  */
 static int __attribute__((noinline))
-more_segs(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned segs,
-	  uint16_t pos, uint16_t published, unsigned *done)
+more_segs(struct virtq *vq, const struct baton_pool_view *v, struct baton_token *tokens,
+	  unsigned segs, uint16_t pos, uint16_t published, unsigned *done)
 {
 	for (*done = 1; *done < segs; ++*done, pos++, published--) {
 		uint32_t len, buf = virtq_rx_next(vq, pos, published, &len);
@@ -176,7 +176,7 @@ more_segs(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens
 
 /* Take back the tokens of a packet that is not delivered. */
 void
-virtq_rx_untake(struct virtq *vq, const struct dma_view *v, const struct baton_token *tokens,
+virtq_rx_untake(struct virtq *vq, const struct baton_pool_view *v, const struct baton_token *tokens,
 		unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -243,8 +243,8 @@ virtq_rx_verdict(const struct virtq *vq, const struct rx_meta *m, struct baton_t
  * Return: the buffer, its length without the header in @len; SHADOW_NONE after a violation.
  */
 static uint32_t
-first_seg(struct virtq *vq, const struct dma_view *v, uint16_t published, unsigned mode,
-	  struct tally *r, uint32_t *len, unsigned *segs)
+first_seg(struct virtq *vq, const struct baton_pool_view *v, uint16_t published, unsigned mode,
+	  struct rx_counts *r, uint32_t *len, unsigned *segs)
 {
 	uint32_t buf = virtq_rx_next(vq, r->pos, published, len);
 
@@ -280,8 +280,8 @@ first_seg(struct virtq *vq, const struct dma_view *v, uint16_t published, unsign
  * delivered.
  */
 static int __attribute__((noinline))
-receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, uint16_t used,
-	    unsigned mode, struct tally *r)
+receive_one(struct virtq *vq, const struct baton_pool_view *v, struct baton_token *tokens,
+	    uint16_t used, unsigned mode, struct rx_counts *r)
 {
 	struct baton_token *t = tokens + r->tokens;
 	uint16_t published = (uint16_t)(used - r->pos);
@@ -330,8 +330,8 @@ receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *toke
  * on its own copy.
  */
 static inline __attribute__((always_inline)) unsigned
-receive_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned n,
-	      unsigned mode, struct tally *r)
+receive_plain(struct virtq *vq, const struct baton_pool_view *v, struct baton_token *tokens,
+	      unsigned n, unsigned mode, struct rx_counts *r)
 {
 	const shared64 *const ring = vq->used->ring;
 	const uint32_t *const shadow = vq->shadow;
@@ -386,8 +386,8 @@ receive_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *to
 }
 
 unsigned
-virtq_rx_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned n,
-	       unsigned mode, struct tally *r)
+virtq_rx_plain(struct virtq *vq, const struct baton_pool_view *v, struct baton_token *tokens,
+	       unsigned n, unsigned mode, struct rx_counts *r)
 {
 	switch (mode) {
 	case 0:
@@ -402,8 +402,8 @@ virtq_rx_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *t
 }
 
 int
-virtq_rx_rest(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned n,
-	      uint16_t used, unsigned mode, struct tally *r)
+virtq_rx_rest(struct virtq *vq, const struct baton_pool_view *v, struct baton_token *tokens,
+	      unsigned n, uint16_t used, unsigned mode, struct rx_counts *r)
 {
 	int ret = 0;
 

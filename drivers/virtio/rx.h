@@ -16,19 +16,19 @@
 #define RX_CSUM      2u /* flags and gso_type, and where a checksum is missing */
 
 /* What a burst has done. */
-struct tally {
+struct rx_counts {
 	unsigned tokens, packets;
 	uint64_t bytes, errors;
 	uint16_t pos;
 };
 
 /** Plain packets one by one: of one buffer, completed in ring order. Return: how many of @n. */
-unsigned virtq_rx_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens,
-			unsigned n, unsigned mode, struct tally *r);
+unsigned virtq_rx_plain(struct virtq *vq, const struct baton_pool_view *v,
+			struct baton_token *tokens, unsigned n, unsigned mode, struct rx_counts *r);
 
 /** Whatever comes, up to @used. Return: 0 or -EIO after a violation. */
-int virtq_rx_rest(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens,
-		  unsigned n, uint16_t used, unsigned mode, struct tally *r);
+int virtq_rx_rest(struct virtq *vq, const struct baton_pool_view *v, struct baton_token *tokens,
+		  unsigned n, uint16_t used, unsigned mode, struct rx_counts *r);
 
 /**
  * The completion at ring position @pos, with @published from there on, by all rules.
@@ -39,8 +39,8 @@ int virtq_rx_rest(struct virtq *vq, const struct dma_view *v, struct baton_token
 uint32_t virtq_rx_next(struct virtq *vq, uint16_t pos, uint16_t published, uint32_t *len);
 
 /** Take back the tokens of a packet that is not delivered. */
-void virtq_rx_untake(struct virtq *vq, const struct dma_view *v, const struct baton_token *tokens,
-		     unsigned n);
+void virtq_rx_untake(struct virtq *vq, const struct baton_pool_view *v,
+		     const struct baton_token *tokens, unsigned n);
 
 /* A header's word on checksums and segmentation. */
 struct rx_meta {
@@ -54,7 +54,8 @@ bool virtq_rx_verdict(const struct virtq *vq, const struct rx_meta *m, struct ba
 		      uint32_t len);
 
 /** Post the cache's topmost @n buffers, in ring order. */
-void virtq_rx_post(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, unsigned n);
+void virtq_rx_post(struct virtq *vq, const struct baton_pool_view *v, struct dma_cache *c,
+		   unsigned n);
 
 BATON_COLD int virtq_rx_no_room(const struct virtq *vq, unsigned n);
 BATON_COLD int virtq_rx_jumped(struct virtq *vq, uint16_t published);
@@ -62,15 +63,17 @@ BATON_COLD int virtq_rx_jumped(struct virtq *vq, uint16_t published);
 /* The loops of a burst. All are constants to the compiler. */
 struct rx_loops {
 	/* Plain packets eight at a time, up to the end of the ring at most. NULL: none. */
-	unsigned (*receive)(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens,
-			    unsigned n, unsigned mode, struct tally *r);
+	unsigned (*receive)(struct virtq *vq, const struct baton_pool_view *v,
+			    struct baton_token *tokens, unsigned n, unsigned mode,
+			    struct rx_counts *r);
 	/* See virtq_rx_post(). */
-	void (*post)(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, unsigned n);
+	void (*post)(struct virtq *vq, const struct baton_pool_view *v, struct dma_cache *c,
+		     unsigned n);
 };
 
 /* Buffers from the worker's cache into all free descriptors. */
 static inline __attribute__((always_inline)) void
-refill(struct virtq *vq, const struct dma_view *v, const struct rx_loops *loops)
+refill(struct virtq *vq, const struct baton_pool_view *v, const struct rx_loops *loops)
 {
 	struct baton_queue *q = &vq->q;
 	unsigned free_ = q->descs - (uint16_t)(vq->avail_idx - vq->used_idx);
@@ -91,7 +94,7 @@ refill(struct virtq *vq, const struct dma_view *v, const struct rx_loops *loops)
 
 /* A burst has ended where the tally says. */
 static inline __attribute__((always_inline)) void
-virtq_rx_consumed(struct virtq *vq, const struct tally *r)
+virtq_rx_consumed(struct virtq *vq, const struct rx_counts *r)
 {
 	struct baton_queue *q = &vq->q;
 
@@ -109,18 +112,18 @@ virtq_receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, uns
 	      const struct rx_loops *loops)
 {
 	struct virtq *vq = virtq_of(q);
-	const struct dma_view *v = &q->views[q->pool->view.index];
+	const struct baton_pool_view *v = &q->views[q->pool->view.index];
 	const uint16_t used = shared_load16_acquire(&vq->used->idx);
 	const uint16_t published = (uint16_t)(used - vq->used_idx);
 	const unsigned most = published < n ? published : n;
-	struct tally r = { .pos = vq->used_idx };
+	struct rx_counts r = { .pos = vq->used_idx };
 	int ret = 0;
 
 	if (baton_unlikely(n < q->max_segs))
 		return virtq_rx_no_room(vq, n);
 	if (baton_unlikely(!MUST(rx_jump, published <= (uint16_t)(vq->avail_idx - vq->used_idx))))
 		return virtq_rx_jumped(vq, published);
-	if (baton_likely(vq->identity && !vq->in_batch &&
+	if (baton_likely(vq->in_order && !vq->in_batch &&
 			 vq->posted_len >= NET_HDR_LEN + ETH_HLEN)) {
 		/* Between two runs of eights lies the end of the ring, or what is left of the
 		 * burst. */

@@ -21,7 +21,7 @@ header(const struct virtq *vq, uint32_t slot)
 
 /* Exactly @len bytes of a slot, from @from on, become the CPU's. */
 static inline __attribute__((always_inline)) struct baton_token
-take(const struct dma_view *v, uint32_t buf, uint16_t off, const uint8_t *from, uint32_t len)
+take(const struct baton_pool_view *v, uint32_t buf, uint16_t off, const uint8_t *from, uint32_t len)
 {
 	struct baton_token t = { .buf = buf,
 				 .off = off,
@@ -40,7 +40,7 @@ post_shared(struct virtq *vq, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		uint16_t pos = (uint16_t)(vq->avail_idx + i);
-		uint16_t id = vq->identity ? pos & vq->mask : vq->order[pos & vq->mask];
+		uint16_t id = vq->in_order ? pos & vq->mask : vq->order[pos & vq->mask];
 		uint32_t slot = vq->slot_of[(uint16_t)(pos - vq->quota) & vq->mask];
 
 		vq->shadow[id] = slot;
@@ -56,7 +56,7 @@ post(struct virtq *vq)
 
 	if (baton_unlikely(vq->slot_of))
 		post_shared(vq, n);
-	else if (baton_unlikely(!vq->identity))
+	else if (baton_unlikely(!vq->in_order))
 		for (unsigned i = 0; i < n; i++) {
 			uint16_t id = vq->order[(uint16_t)(vq->avail_idx + i) & vq->mask];
 
@@ -69,7 +69,7 @@ post(struct virtq *vq)
 /* ---- receiving ---- */
 
 static void
-gone(struct virtq *vq, uint16_t pos, uint32_t slot)
+slot_consumed(struct virtq *vq, uint16_t pos, uint32_t slot)
 {
 	if (vq->slot_of)
 		vq->slot_of[pos & vq->mask] = slot;
@@ -80,8 +80,8 @@ gone(struct virtq *vq, uint16_t pos, uint32_t slot)
  * a violation.
  */
 static int __attribute__((noinline))
-receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *t, uint16_t used,
-	    unsigned mode, struct tally *r)
+receive_one(struct virtq *vq, const struct baton_pool_view *v, struct baton_token *t, uint16_t used,
+	    unsigned mode, struct rx_counts *r)
 {
 	uint16_t published = (uint16_t)(used - r->pos);
 	uint32_t len, total, slot = virtq_rx_next(vq, r->pos, published, &len);
@@ -93,7 +93,7 @@ receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *t, u
 
 	if (baton_unlikely(slot == SHADOW_NONE))
 		return -EIO;
-	gone(vq, r->pos++, slot);
+	slot_consumed(vq, r->pos++, slot);
 	if (baton_unlikely(!MUST(rx_header, len >= NET_HDR_LEN)))
 		return queue_violation(&vq->q,
 				       "used length %u is less than the %u bytes of the header",
@@ -118,7 +118,7 @@ receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *t, u
 			virtq_rx_untake(vq, v, t, i);
 			return -EIO;
 		}
-		gone(vq, r->pos++, slot);
+		slot_consumed(vq, r->pos++, slot);
 		t[i - 1].flags |= BATON_TOKEN_CONT;
 		t[i] = take(v, dma_cache_pop(c), vq->post_off, header(vq, slot), len);
 		total += len;
@@ -141,8 +141,8 @@ receive_one(struct virtq *vq, const struct dma_view *v, struct baton_token *t, u
  * this leaves, that reads anew.
  */
 static inline __attribute__((always_inline)) void
-receive_plain(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned n,
-	      unsigned mode, struct tally *r, uint32_t *const slot_of)
+receive_plain(struct virtq *vq, const struct baton_pool_view *v, struct baton_token *tokens,
+	      unsigned n, unsigned mode, struct rx_counts *r, uint32_t *const slot_of)
 {
 	const shared64 *const ring = vq->used->ring;
 	const uint32_t *const shadow = vq->shadow;
@@ -205,10 +205,10 @@ static inline __attribute__((always_inline)) int
 receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, unsigned mode)
 {
 	struct virtq *vq = virtq_of(q);
-	const struct dma_view *v = &q->views[q->pool->view.index];
+	const struct baton_pool_view *v = &q->views[q->pool->view.index];
 	const uint16_t used = shared_load16_acquire(&vq->used->idx);
 	const uint16_t published = (uint16_t)(used - vq->used_idx);
-	struct tally r = { .pos = vq->used_idx };
+	struct rx_counts r = { .pos = vq->used_idx };
 	bool dry = false, chained = false;
 	int ret = 0;
 
@@ -223,7 +223,7 @@ receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, unsigned 
 			 before = r.tokens;
 
 		/* After a packet of several buffers the next is most likely another. */
-		if (baton_likely(!chained && vq->identity && !vq->in_batch &&
+		if (baton_likely(!chained && vq->in_order && !vq->in_batch &&
 				 vq->posted_len >= NET_HDR_LEN + ETH_HLEN)) {
 			if (baton_unlikely(vq->slot_of != NULL))
 				receive_plain(vq, v, tokens + r.tokens, have < want ? have : want,

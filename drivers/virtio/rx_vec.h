@@ -45,8 +45,8 @@ _Static_assert(VIRTIO_NET_HDR_F_DATA_VALID == 2 && BATON_CSUM_GOOD == 1, "a shif
 									 "other");
 
 SIMD_INLINE unsigned
-receive8(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens, unsigned n,
-	 unsigned mode, struct tally *r)
+receive8(struct virtq *vq, const struct baton_pool_view *v, struct baton_token *tokens, unsigned n,
+	 unsigned mode, struct rx_counts *r)
 {
 	const shared64 *const ring = vq->used->ring;
 	const uint32_t start = r->pos & vq->mask, size = vq->mask + 1u;
@@ -93,7 +93,7 @@ receive8(struct virtq *vq, const struct dma_view *v, struct baton_token *tokens,
 /* Flags and lengths of the descriptors are there already, and are written again with the address.
  */
 SIMD_INLINE void
-post8(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, unsigned n)
+post8(struct virtq *vq, const struct baton_pool_view *v, struct dma_cache *c, unsigned n)
 {
 	const q8 base = q8_set(v->iova + vq->post_off), stride = q8_set(v->stride);
 	const q8 rest = q8_set(vq->posted_len | (uint64_t)VRING_DESC_F_WRITE << 32);
@@ -102,7 +102,7 @@ post8(struct virtq *vq, const struct dma_view *v, struct dma_cache *c, unsigned 
 		const uint32_t start = vq->avail_idx & vq->mask, lie = vq->mask + 1u - start;
 		unsigned k = n < lie ? n : lie, i;
 
-		k = vq->identity ? k & ~(LANES - 1) : 0;
+		k = vq->in_order ? k & ~(LANES - 1) : 0;
 		if (baton_unlikely(!k)) { /* as far as the ring's end, or what is left */
 			k = n < LANES ? n : LANES;
 			virtq_rx_post(vq, v, c, k);

@@ -33,7 +33,7 @@ release(struct virtq *vq, uint16_t id)
 		if (baton_unlikely(!c)) {
 			uint32_t buf = SHADOW_BUF(s);
 
-			dma_home(vq->q.port->ctx->pools[SHADOW_POOL(s)], &buf, 1);
+			dma_free_bufs(vq->q.port->ctx->pools[SHADOW_POOL(s)], &buf, 1);
 			continue;
 		}
 		dma_cache_room(c, 1);
@@ -177,15 +177,15 @@ virtq_tx_any_order(struct virtq *vq, unsigned n, unsigned freed)
 static inline void
 avail_put(struct virtq *vq, uint16_t id)
 {
-	uint16_t skew = (uint16_t)(id - vq->avail_idx) & vq->mask;
+	uint16_t offset = (uint16_t)(id - vq->avail_idx) & vq->mask;
 
-	if (baton_unlikely(skew != vq->skew)) {
-		vq->skew = skew;
-		vq->skew_run = 0;
+	if (baton_unlikely(offset != vq->avail_offset)) {
+		vq->avail_offset = offset;
+		vq->avail_run = 0;
 	}
-	if (baton_unlikely(vq->skew_run <= vq->mask)) {
+	if (baton_unlikely(vq->avail_run <= vq->mask)) {
 		vq->avail->ring[vq->avail_idx & vq->mask] = htole16(id);
-		vq->skew_run++;
+		vq->avail_run++;
 	}
 	vq->avail_idx++;
 }
@@ -209,7 +209,7 @@ unsigned __attribute__((noinline))
 virtq_tx_post(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *sum)
 {
 	const uint32_t pool = n ? tokens->pool : 0, model = SHADOW(pool, 0);
-	const struct dma_view *const v = &vq->q.views[pool];
+	const struct baton_pool_view *const v = &vq->q.views[pool];
 	struct vring_desc *const desc = vq->desc;
 	uint32_t *const shadow = vq->shadow;
 	const uint32_t mask = vq->mask, owner = vq->q.owner, max_len = vq->q.max_len;

@@ -129,7 +129,7 @@ virtq_tx_reclaim_by(struct virtq *vq, unsigned budget, const struct tx_loops *lo
 		return 0;
 	if (baton_unlikely(!MUST(tx_jump, published <= (uint16_t)(vq->avail_idx - vq->used_idx))))
 		return virtq_tx_jumped(vq, published);
-	if (vq->in_order)
+	if (vq->feature_in_order)
 		return reclaim_in_order(vq, n, published, loops);
 	while (freed < n) {
 		/* Never past `head`: n - freed packets are in flight, each of a descriptor or more.
@@ -156,8 +156,8 @@ send_plain(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint6
 
 	for (unsigned k = 0; vq->plain_run <= vq->mask && k < i; k++, vq->plain_run++)
 		vq->segs[(vq->head + k) & vq->mask] = 1;
-	if (baton_likely(vq->skew_run > vq->mask &&
-			 vq->skew == ((vq->head - vq->avail_idx) & vq->mask)))
+	if (baton_likely(vq->avail_run > vq->mask &&
+			 vq->avail_offset == ((vq->head - vq->avail_idx) & vq->mask)))
 		vq->avail_idx = (uint16_t)(vq->avail_idx + i); /* the entries are there already */
 	else
 		virtq_tx_avail_put(vq, i);

@@ -26,7 +26,7 @@ prefetch_slot(const uint8_t *slot)
 }
 
 static inline struct dma_cache *
-cache_of(struct virtq *vq, const struct dma_view *v)
+cache_of(struct virtq *vq, const struct baton_pool_view *v)
 {
 	struct dma_cache *c = vq->q.worker->caches[v->index];
 
@@ -64,7 +64,7 @@ return_slots(struct virtq *vq, uint16_t pos, unsigned n)
  * shared, those of @n descriptors from the head on are fetched. Return: packets taken.
  */
 static inline __attribute__((always_inline)) unsigned
-copy_plain(struct virtq *vq, const struct dma_view *v, struct dma_cache *c,
+copy_plain(struct virtq *vq, const struct baton_pool_view *v, struct dma_cache *c,
 	   const struct baton_token *tokens, unsigned n, uint64_t *sum, const uint32_t *slot_of)
 {
 	const uint32_t mask = vq->mask, pool = v->index, stride = vq->slots->stride,
@@ -111,14 +111,14 @@ copy_plain(struct virtq *vq, const struct dma_view *v, struct dma_cache *c,
 
 /* Not inlined: the loop wants every register. */
 static unsigned __attribute__((noinline))
-copy_own(struct virtq *vq, const struct dma_view *v, struct dma_cache *c,
+copy_own(struct virtq *vq, const struct baton_pool_view *v, struct dma_cache *c,
 	 const struct baton_token *tokens, unsigned n, uint64_t *sum)
 {
 	return copy_plain(vq, v, c, tokens, n, sum, NULL);
 }
 
 static unsigned __attribute__((noinline))
-copy_shared(struct virtq *vq, const struct dma_view *v, struct dma_cache *c,
+copy_shared(struct virtq *vq, const struct baton_pool_view *v, struct dma_cache *c,
 	    const struct baton_token *tokens, unsigned n, uint64_t *sum)
 {
 	unsigned done;
@@ -132,7 +132,7 @@ copy_shared(struct virtq *vq, const struct dma_view *v, struct dma_cache *c,
 static unsigned
 post(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *sum)
 {
-	const struct dma_view *v = &vq->q.views[n ? tokens->pool : 0];
+	const struct baton_pool_view *v = &vq->q.views[n ? tokens->pool : 0];
 	struct dma_cache *c;
 
 	if (!n || !v->count || (tokens->flags & BATON_TOKEN_CONT))
@@ -176,8 +176,8 @@ slot_at(const struct virtq *vq, uint32_t d)
  * given then.
  */
 static unsigned
-give_each(struct virtq *vq, const struct dma_view *v, const struct baton_token *t, unsigned n,
-	  uint32_t *bytes)
+give_each(struct virtq *vq, const struct baton_pool_view *v, const struct baton_token *t,
+	  unsigned n, uint32_t *bytes)
 {
 	const uint32_t room = slot_room(vq), most = n < vq->q.max_segs ? n : vq->q.max_segs,
 		       pool = v->index;
@@ -204,8 +204,8 @@ give_each(struct virtq *vq, const struct dma_view *v, const struct baton_token *
 /* In two passes: no call between the stores of the first, and little to keep across those of the
  * second. */
 static void __attribute__((noinline))
-copy_each(const struct virtq *vq, const struct dma_view *v, const struct baton_token *t, unsigned n,
-	  uint32_t *idx)
+copy_each(const struct virtq *vq, const struct baton_pool_view *v, const struct baton_token *t,
+	  unsigned n, uint32_t *idx)
 {
 	const uint32_t mask = vq->mask, head = vq->head,
 		       stride = vq->slots->stride, *const slot_of = vq->slot_of;
@@ -242,7 +242,7 @@ copy_each(const struct virtq *vq, const struct dma_view *v, const struct baton_t
 static int
 send_chain(struct virtq *vq, const struct baton_token *t, unsigned n, bool first, uint64_t *sum)
 {
-	const struct dma_view *const v = &vq->q.views[t->pool];
+	const struct baton_pool_view *const v = &vq->q.views[t->pool];
 	const unsigned free_ = vq->q.descs - (uint16_t)(vq->head - vq->tail);
 	struct dma_cache *c = vq->q.worker->caches[t->pool];
 	uint32_t bytes;
@@ -352,12 +352,12 @@ free_sources(struct virtq *vq, const struct tx_chain *c)
 {
 	for (unsigned i = 0; i < c->segs; i++) {
 		const struct baton_token t = c->t[i];
-		const struct dma_view *v = &vq->q.views[t.pool];
+		const struct baton_pool_view *v = &vq->q.views[t.pool];
 		struct dma_cache *cache = cache_of(vq, v);
 
 		dma_poison(v, t.buf);
 		if (baton_unlikely(!cache)) {
-			dma_home(v->pool, &t.buf, 1);
+			dma_free_bufs(v->pool, &t.buf, 1);
 			continue;
 		}
 		dma_cache_room(cache, 1);
@@ -385,7 +385,7 @@ virtq_tx_put_slots(struct virtq *vq, const struct tx_chain *c)
 		}
 		while (at < len) {
 			const struct baton_token t = c->t[seg];
-			const struct dma_view *v = &vq->q.views[t.pool];
+			const struct baton_pool_view *v = &vq->q.views[t.pool];
 			const uint32_t k = t.len - seg_at < len - at ? t.len - seg_at : len - at;
 
 			dma_copy(to + at, v->data + (size_t)t.buf * v->stride + t.off + seg_at, k);

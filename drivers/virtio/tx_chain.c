@@ -16,14 +16,14 @@ virtq_tx_put_desc(struct virtq *vq, uint16_t d, uint64_t addr, uint32_t len, uin
 }
 
 static inline uint64_t
-iova_of(const struct dma_view *v, struct baton_token t)
+iova_of(const struct baton_pool_view *v, struct baton_token t)
 {
 	return v->iova + (uint64_t)t.buf * v->stride + t.off;
 }
 
 /* The header before the packet's first byte. The caller holds the buffer. */
 static inline void
-put_hdr(const struct dma_view *v, struct baton_token t, const struct virtio_net_hdr *hdr)
+put_hdr(const struct baton_pool_view *v, struct baton_token t, const struct virtio_net_hdr *hdr)
 {
 	memcpy(dma_data(v, t.buf) + t.off - NET_HDR_LEN, hdr, NET_HDR_LEN);
 }
@@ -148,7 +148,7 @@ put_chain(struct virtq *vq, const struct tx_chain *c)
 	}
 	for (unsigned i = 0; i < c->segs; i++, d = (uint16_t)(d + 1) & vq->mask) {
 		const struct baton_token t = c->t[i];
-		const struct dma_view *v = &q->views[t.pool];
+		const struct baton_pool_view *v = &q->views[t.pool];
 		uint32_t hdr = i == 0 && !c->extra ? NET_HDR_LEN : 0;
 
 		virtq_tx_put_desc(vq, d, iova_of(v, t) - hdr, t.len + hdr,

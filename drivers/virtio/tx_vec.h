@@ -59,7 +59,7 @@ release8(struct virtq *vq, unsigned n)
 }
 
 SIMD_INLINE void
-put_headers8(const struct dma_view *v, q8 at)
+put_headers8(const struct baton_pool_view *v, q8 at)
 {
 	uint64_t offset[LANES] __attribute__((aligned(64)));
 
@@ -70,7 +70,7 @@ put_headers8(const struct dma_view *v, q8 at)
 
 /* What virtq_tx_post() takes, but for one thing: a header needs four bytes more in front of it. */
 SIMD_INLINE bool
-plain8(const struct tokens8 *t, const struct dma_view *v, uint32_t pool, d8 longest)
+plain8(const struct tokens8 *t, const struct baton_pool_view *v, uint32_t pool, d8 longest)
 {
 	const d8 partial = d8_set((uint32_t)BATON_CSUM_PARTIAL << (24 + BATON_TOKEN_L4_SHIFT));
 	const d8 wanted = _mm256_cmpeq_epi32(_mm256_and_si256(t->rest, partial), partial);
@@ -87,7 +87,7 @@ SIMD_INLINE unsigned
 post8(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *sum)
 {
 	const uint32_t pool = n ? tokens->pool : 0;
-	const struct dma_view *const v = &vq->q.views[pool];
+	const struct baton_pool_view *const v = &vq->q.views[pool];
 	const uint32_t start = vq->head & vq->mask, size = vq->mask + 1u;
 	const unsigned lie = n < size - start ? n : size - start;
 	const d8 model = d8_set(SHADOW(pool, 0)), longest = d8_set(vq->q.max_len - 1);

@@ -126,7 +126,7 @@ connected(struct virtio_dev *vd, int fd)
 		vd->vu.pidfd = (int)syscall(SYS_pidfd_open, peer.pid, 0);
 	vd->vu.protocol = 0;
 	vd->vu.n_regions = 0;
-	vd->vu.said_waiting = 0;
+	vd->vu.logged_waiting = 0;
 }
 
 static int
@@ -218,7 +218,7 @@ server_wait(struct virtio_dev *vd)
 {
 	uint64_t deadline = ctx_now_ns() + vd->vu.wait_ms * MS, now;
 	struct pollfd p = { .fd = vd->vu.listener.fd, .events = POLLIN };
-	int ret = -EAGAIN, said = 0;
+	int ret = -EAGAIN, logged = 0;
 
 	while ((ret = server_accept(vd)) == -EAGAIN) {
 		now = ctx_now_ns();
@@ -228,16 +228,16 @@ server_wait(struct virtio_dev *vd)
 					 "wait=MS waits "
 					 "longer)",
 					 vd->vu.path, vd->vu.wait_ms);
-		if (poll(&p, 1, said ? (int)((deadline - now) / MS + 1) : 200) < 0 &&
+		if (poll(&p, 1, logged ? (int)((deadline - now) / MS + 1) : 200) < 0 &&
 		    errno == EINTR)
 			return baton_err(EINTR,
 					 "interrupted while waiting for a backend to connect to %s",
 					 vd->vu.path);
-		if (!p.revents && !said)
+		if (!p.revents && !logged)
 			baton_log(vd->port.ctx, BATON_LOG_INFO,
 				  "%s: waiting for a backend to connect to %s", vd->port.name,
 				  vd->vu.path);
-		said = 1;
+		logged = 1;
 	}
 	return ret;
 }
@@ -267,9 +267,9 @@ vhost_connect(struct virtio_dev *vd)
 	vhost_disconnect(vd);
 	ret = vu->server ? server_wait(vd) : client_connect(vd);
 	if (!ret)
-		ret = vhost_greet(vd);
+		ret = vhost_handshake_begin(vd);
 	if (!ret)
-		ret = vhost_handshake(vd);
+		ret = vhost_handshake_finish(vd);
 	if (!ret)
 		ret = watch(vd);
 	if (ret < 0) {
@@ -308,18 +308,18 @@ vhost_disconnect(struct virtio_dev *vd)
 static unsigned
 pause_ms(const struct vhost_user *vu)
 {
-	return vu->said_unfit ? UNFIT_MS : vu->failures < FAST_TRIES ? RETRY_MS : RETRY_SLOW_MS;
+	return vu->logged_unfit ? UNFIT_MS : vu->failures < FAST_TRIES ? RETRY_MS : RETRY_SLOW_MS;
 }
 
 /* It came back, but not so that we could use it. Said once; the attempts go on. */
 static void
 unfit(struct virtio_dev *vd)
 {
-	if (!vd->vu.said_unfit)
+	if (!vd->vu.logged_unfit)
 		baton_log(vd->port.ctx, BATON_LOG_ERR,
 			  "%s: the backend came back, but: %s; trying on", vd->port.name,
 			  baton_last_error());
-	vd->vu.said_unfit = 1;
+	vd->vu.logged_unfit = 1;
 	vd->vu.failures++;
 }
 
@@ -345,7 +345,7 @@ come_back(struct virtio_dev *vd)
 		return;
 	}
 	vu->reconnects++;
-	vu->failures = vu->said_unfit = 0;
+	vu->failures = vu->logged_unfit = 0;
 	baton_log(port->ctx, BATON_LOG_INFO, "%s: the backend at %s is back", port->name, vu->path);
 	port_link(port, vd->link);
 	port_back(port);
@@ -353,11 +353,11 @@ come_back(struct virtio_dev *vd)
 
 /* Ask it one thing; on_socket() hears the answer. */
 static void
-greet(struct virtio_dev *vd)
+handshake(struct virtio_dev *vd)
 {
 	struct vhost_user *vu = &vd->vu;
 
-	if (vhost_greet(vd) < 0 || watch(vd) < 0) {
+	if (vhost_handshake_begin(vd) < 0 || watch(vd) < 0) {
 		vhost_disconnect(vd);
 		return;
 	}
@@ -379,7 +379,7 @@ vhost_tick(struct ctx_timer *timer)
 		if (!vu->reconnect || vu->server)
 			return; /* on_listener() goes on */
 		if (!client_connect(vd)) {
-			greet(vd);
+			handshake(vd);
 			return;
 		}
 		vu->failures++;
@@ -402,11 +402,11 @@ vhost_tick(struct ctx_timer *timer)
 
 /* Its first answer: ask the rest. */
 static void
-greeted(struct virtio_dev *vd)
+on_first_answer(struct virtio_dev *vd)
 {
 	struct vhost_user *vu = &vd->vu;
 
-	int ret = vhost_handshake(vd);
+	int ret = vhost_handshake_finish(vd);
 
 	if (ret < 0) {
 		/* One that hangs up at once is on its way out, or not quite there. */
@@ -435,7 +435,7 @@ on_socket(struct ctx_source *src, uint32_t events)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n > 0 && vd->vu.state == VHOST_GREETING) {
-		greeted(vd);
+		on_first_answer(vd);
 		return;
 	}
 	if (vd->vu.state == VHOST_THERE)
@@ -465,7 +465,7 @@ on_listener(struct ctx_source *src, uint32_t events)
 		if (vd->vu.open)
 			port_lost(&vd->port, false);
 		if (!server_accept(vd))
-			greet(vd);
+			handshake(vd);
 		return;
 	}
 	fd = accept4(src->fd, NULL, NULL, SOCK_CLOEXEC);
@@ -565,13 +565,13 @@ int
 vhost_reset(struct virtio_dev *vd)
 {
 	vhost_disconnect(vd);
-	vd->vu.failures = vd->vu.said_unfit = 0;
+	vd->vu.failures = vd->vu.logged_unfit = 0;
 	return vhost_connect(vd);
 }
 
 /* Has the process of a pidfd ended? Then nobody there writes to our memory any more. */
 bool
-vhost_process_gone(int pidfd, int wait_ms)
+vhost_process_is_dead(int pidfd, int wait_ms)
 {
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
 

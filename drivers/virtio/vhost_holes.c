@@ -14,13 +14,13 @@
 
 #include "vhost_msg.h"
 
-#define LOOK_MS 200
+#define POLL_MS 200
 
 static struct virtio_dev *
 dev_of_timer(struct ctx_timer *timer)
 {
 	return (struct virtio_dev *)(void *)((char *)timer -
-					     offsetof(struct virtio_dev, vu.files.look));
+					     offsetof(struct virtio_dev, vu.files.poll));
 }
 
 /* ---- seals ---- */
@@ -36,12 +36,12 @@ has_fixed_size(int fd)
 }
 
 static void
-say_unsealed(struct virtio_dev *vd)
+warn_unsealed(struct virtio_dev *vd)
 {
 	const struct baton_mapping *m = NULL;
 	struct ioas_entry e;
 
-	if (vd->vu.files.said_unsealed)
+	if (vd->vu.files.warned_unsealed)
 		return;
 	while ((m = ioas_next(vd->port.reach.ioas, m, &e))) {
 		int seals = fcntl(e.fd, F_GET_SEALS);
@@ -55,7 +55,7 @@ say_unsealed(struct virtio_dev *vd)
 			  "F_SEAL_SHRINK, as "
 			  "Baton's own arenas outside of hugetlbfs mounts are",
 			  vd->port.name, e.name, vd->vu.path);
-		vd->vu.files.said_unsealed = 1;
+		vd->vu.files.warned_unsealed = 1;
 	}
 }
 
@@ -91,7 +91,7 @@ seen(const struct vhost_files *files, uint32_t n, const struct stat *st)
 
 /* Note what is there; on the second and later looks, say what is gone. */
 static void
-look(struct virtio_dev *vd, bool first)
+check_files(struct virtio_dev *vd, bool first)
 {
 	struct vhost_files *files = &vd->vu.files, before = *files;
 	const struct baton_mapping *m = NULL;
@@ -120,22 +120,22 @@ due(struct ctx_timer *timer)
 
 	if (!vd->port.reach.ioas)
 		return;
-	look(vd, false);
+	check_files(vd, false);
 	if (vd->vu.files.n)
-		ctx_timer_set(vd->port.ctx, timer, LOOK_MS);
+		ctx_timer_set(vd->port.ctx, timer, POLL_MS);
 }
 
 void
 vhost_files_given(struct virtio_dev *vd)
 {
-	say_unsealed(vd);
-	look(vd, true);
-	vd->vu.files.look.due = due;
-	ctx_timer_set(vd->port.ctx, &vd->vu.files.look, LOOK_MS);
+	warn_unsealed(vd);
+	check_files(vd, true);
+	vd->vu.files.poll.due = due;
+	ctx_timer_set(vd->port.ctx, &vd->vu.files.poll, POLL_MS);
 }
 
 void
 vhost_files_close(struct virtio_dev *vd)
 {
-	ctx_timer_cancel(vd->port.ctx, &vd->vu.files.look);
+	ctx_timer_cancel(vd->port.ctx, &vd->vu.files.poll);
 }

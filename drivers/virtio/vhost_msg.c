@@ -52,7 +52,7 @@ vhost_deadline(const struct virtio_dev *vd)
 }
 
 static int
-gone(struct virtio_dev *vd, uint32_t request)
+connection_lost(struct virtio_dev *vd, uint32_t request)
 {
 	int e = errno;
 
@@ -62,13 +62,13 @@ gone(struct virtio_dev *vd, uint32_t request)
 }
 
 static void
-say_waiting(struct virtio_dev *vd, uint32_t request)
+log_waiting(struct virtio_dev *vd, uint32_t request)
 {
-	if (!vd->vu.said_waiting)
+	if (!vd->vu.logged_waiting)
 		baton_log(vd->port.ctx, BATON_LOG_WARN,
 			  "%s: waiting for the backend at %s to answer %s", vd->port.name,
 			  vd->vu.path, name_of(request));
-	vd->vu.said_waiting = 1;
+	vd->vu.logged_waiting = 1;
 }
 
 /*
@@ -95,7 +95,7 @@ wait_for(struct virtio_dev *vd, short events, int64_t deadline, uint32_t request
 		if (n > 0 && p[0].revents)
 			return 0;
 		if (n == 0 && left > PATIENCE_MS)
-			say_waiting(vd, request);
+			log_waiting(vd, request);
 	} while (left > 0);
 	vhost_disconnect(vd);
 	return baton_err(ETIMEDOUT,
@@ -143,7 +143,7 @@ transmit(struct virtio_dev *vd, const struct vhost_msg *msg, const int *fds, uns
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return gone(vd, msg->request);
+			return connection_lost(vd, msg->request);
 		iov.iov_base = (char *)iov.iov_base + n;
 		iov.iov_len -= (size_t)n;
 		mh.msg_control = NULL; /* went with the first byte */
@@ -203,7 +203,7 @@ receive(struct virtio_dev *vd, void *buf, size_t size, int64_t deadline, uint32_
 			continue;
 		if (n <= 0) {
 			errno = n ? errno : 0;
-			return gone(vd, request);
+			return connection_lost(vd, request);
 		}
 		done += (size_t)n;
 	}

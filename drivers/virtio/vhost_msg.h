@@ -184,7 +184,7 @@ int vhost_connect(struct virtio_dev *vd);
 void vhost_disconnect(struct virtio_dev *vd);
 
 void vhost_tick(struct ctx_timer *timer);
-bool vhost_process_gone(int pidfd, int wait_ms);
+bool vhost_process_is_dead(int pidfd, int wait_ms);
 
 /* ---- vhost_user.c: what is said ---- */
 
@@ -193,9 +193,9 @@ int vhost_make_space(struct virtio_dev *vd);
 void vhost_drop_space(struct virtio_dev *vd);
 
 /** The first question. Return: 0 when it was sent. */
-int vhost_greet(struct virtio_dev *vd);
+int vhost_handshake_begin(struct virtio_dev *vd);
 
 /** Hear its answer, and agree on features. Return: 0; why not. */
-int vhost_handshake(struct virtio_dev *vd);
+int vhost_handshake_finish(struct virtio_dev *vd);
 
 #endif

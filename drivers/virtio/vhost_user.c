@@ -164,7 +164,7 @@ check_fit(struct virtio_dev *vd)
 }
 
 int
-vhost_greet(struct virtio_dev *vd)
+vhost_handshake_begin(struct virtio_dev *vd)
 {
 	struct vhost_msg msg = { .request = VHOST_GET_FEATURES };
 
@@ -172,7 +172,7 @@ vhost_greet(struct virtio_dev *vd)
 }
 
 int
-vhost_handshake(struct virtio_dev *vd)
+vhost_handshake_finish(struct virtio_dev *vd)
 {
 	struct vhost_msg msg = { .request = VHOST_GET_FEATURES };
 	int ret = vhost_answer(vd, &msg, sizeof(msg.p.u64));
@@ -491,7 +491,7 @@ vu_stop(struct virtio_dev *vd)
 		ret = let_go(vd, vq);
 	if (!ret)
 		set_status(vd, 0);
-	if (ret < 0 && vhost_process_gone(vu->orphaned ? vu->old_pidfd : vu->pidfd, 100))
+	if (ret < 0 && vhost_process_is_dead(vu->orphaned ? vu->old_pidfd : vu->pidfd, 100))
 		ret = 0;
 	return ret;
 }
@@ -546,9 +546,9 @@ vu_ring_idle(struct virtio_dev *vd, struct virtq *vq)
 
 /* A process that was killed closes its sockets some moments before it is gone. */
 static int
-vu_gone(struct virtio_dev *vd)
+vu_lost(struct virtio_dev *vd)
 {
-	if (vhost_process_gone(vd->vu.old_pidfd, 0))
+	if (vhost_process_is_dead(vd->vu.old_pidfd, 0))
 		return 0;
 	if (vd->vu.old_pidfd >= 0 && ctx_now_ns() - vd->port.away_since < PROCESS_END_NS)
 		return -EAGAIN;
@@ -588,7 +588,7 @@ const struct virtio_transport vhost_user_transport = {
 	.close = vhost_close,
 	.reset = vhost_reset,
 	.ready = vhost_connect,
-	.gone = vu_gone,
+	.lost = vu_lost,
 	.holder = vu_holder,
 	.ring_start = vu_ring_start,
 	.ring_stop = vu_ring_stop,

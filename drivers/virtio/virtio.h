@@ -9,9 +9,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "pci.h"
 #include "port/driver.h"
 #include "regs.h"
+#include "virtio_pci.h"
 
 #define SHADOW_NONE 0xffffffffu
 
@@ -27,7 +27,7 @@
  * A split ring (virtio 1.2, section 2.7). Completion key: the descriptor index.
  *
  * RX: a descriptor a buffer. Descriptor flags and lengths never change. While the device completes
- * in the order given (`identity`), ring position p uses descriptor p & mask, and the available ring
+ * in the order given (`in_order`), ring position p uses descriptor p & mask, and the available ring
  * never changes either. TX: a packet's descriptors are consecutive ring positions, its key is the
  * first of them.
  */
@@ -43,12 +43,12 @@ struct virtq {
 	uint16_t avail_idx; /* entries published */
 	uint16_t batch_end; /* IN_ORDER: RX: last position of the open batch; TX: elements checked
 			       up to here */
-	uint8_t in_order;   /* VIRTIO_F_IN_ORDER was negotiated */
-	uint8_t csum;       /* VIRTIO_NET_F_GUEST_CSUM (RX) or VIRTIO_NET_F_CSUM (TX) was */
+	uint8_t feature_in_order; /* VIRTIO_F_IN_ORDER was negotiated */
+	uint8_t csum;             /* VIRTIO_NET_F_GUEST_CSUM (RX) or VIRTIO_NET_F_CSUM (TX) was */
 
 	/* RX */
 	uint8_t mergeable;
-	uint8_t identity;
+	uint8_t in_order;    /* the device completes in the order given, so far */
 	uint16_t *order;     /* by ring position: the descriptor last completed there */
 	uint32_t posted_len; /* what the device may write into a buffer, header included */
 	uint16_t post_off;   /* where, from the start of the data room: headroom - NET_HDR_LEN */
@@ -59,10 +59,10 @@ struct virtq {
 	/* TX; positions count descriptors and are not masked */
 	uint8_t *segs; /* by first descriptor: descriptors of the packet in flight, | TX_DONE */
 	uint16_t head, tail;
-	uint16_t skew;      /* avail position p names descriptor (p + skew) & mask, */
-	uint32_t skew_run;  /* and has for this many positions */
-	uint32_t plain_run; /* descriptors since segs[] last got anything but 1 */
-	uint64_t hdr_iova;  /* a header of zeros, for packets without headroom */
+	uint16_t avail_offset; /* avail position p names descriptor (p + avail_offset) & mask, */
+	uint32_t avail_run;    /* and has for this many positions */
+	uint32_t plain_run;    /* descriptors since segs[] last got anything but 1 */
+	uint64_t hdr_iova;     /* a header of zeros, for packets without headroom */
 
 	/* Bounced (rx_bounce.c, tx_bounce.c): the device sees slots, descriptor i's is number slot0
 	 * + i. */
@@ -108,7 +108,7 @@ struct virtio_transport {
 	void (*ring_idle)(struct virtio_dev *vd, struct virtq *vq);
 	/* A device that went away: 0: it can write to nothing any more; -EAGAIN: not yet known;
 	 * -ETIMEDOUT: not to be known. */
-	int (*gone)(struct virtio_dev *vd);
+	int (*lost)(struct virtio_dev *vd);
 	/* The process that may still write to what was not confirmed: a pidfd of the caller's own,
 	 * or -1. */
 	int (*holder)(const struct virtio_dev *vd);
@@ -152,9 +152,9 @@ struct vhost_files {
 		uint64_t dev, ino, blocks;
 	} file[VHOST_MAX_REGIONS];
 	uint32_t n;
-	uint8_t said_unsealed;
+	uint8_t warned_unsealed;
 	uint64_t holes; /* times that pages were found missing */
-	struct ctx_timer look;
+	struct ctx_timer poll;
 };
 
 struct vhost_user {
@@ -176,7 +176,7 @@ struct vhost_user {
 	struct vhost_channel channel;
 	struct vhost_files files;
 	uint8_t iommu_platform; /* the argument; 2: not given */
-	uint8_t server, reconnect, open, watched, said_waiting, said_unfit, knows_rings;
+	uint8_t server, reconnect, open, watched, logged_waiting, logged_unfit, knows_rings;
 	uint8_t orphaned; /* the rings are those of a backend whose connection is gone: old_pidfd's
 			   */
 	char path[108];
@@ -288,7 +288,7 @@ void virtq_release(struct baton_port *port, struct baton_queue *q);
 /* Fill an RX ring from the control thread. */
 int virtq_fill(struct virtq *vq);
 /* Everything the ring holds goes home, or, unless @confirmed, into quarantine. */
-void virtq_empty(struct virtq *vq, bool confirmed, struct dma_ward *ward);
+void virtq_empty(struct virtq *vq, bool confirmed, struct dma_quarantine *quarantine);
 /* Buffers in the ring; of what is in flight, the rest are slots. */
 uint32_t virtq_buffers(const struct virtq *vq);
 uint32_t virtq_held(const struct baton_queue *q, const struct baton_pool *pool);
@@ -328,7 +328,7 @@ int virtq_slots_attach(struct virtq *vq, struct virtio_dev *vd, uint32_t first);
 static inline bool
 virtq_posted(const struct virtq *vq, uint32_t i)
 {
-	if (!vq->identity)
+	if (!vq->in_order)
 		return vq->shadow[i] != SHADOW_NONE;
 	return ((i - vq->used_idx) & vq->mask) < (uint16_t)(vq->avail_idx - vq->used_idx);
 }

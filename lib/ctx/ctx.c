@@ -9,7 +9,7 @@
 
 #include "base/err.h"
 #include "dma/pool.h"
-#include "dma/ward.h"
+#include "dma/quarantine.h"
 #include "ioas/ioas.h"
 #include "port/driver.h"
 
@@ -76,7 +76,7 @@ baton_ctx_destroy(struct baton_ctx *ctx)
 	ret = ioas_destroy_all(ctx);
 	if (ret)
 		return ret;
-	dma_wards_fini(ctx);
+	dma_quarantine_fini(ctx);
 	close(ctx->timer.fd);
 	close(ctx->epoll_fd);
 	pthread_mutex_destroy(&ctx->lock);

@@ -12,7 +12,7 @@ struct baton_ioas;
 struct baton_port;
 struct cc_source;
 struct dma_map;
-struct dma_ward;
+struct dma_quarantine;
 struct mem_os;
 struct pci_os;
 
@@ -51,12 +51,12 @@ struct baton_ctx {
 	int epoll_fd;
 	struct ctx_source timer;  /* a timerfd, armed for the first of `timers` */
 	struct ctx_timer *timers; /* by time */
-	struct dma_map *maps;     /* pools in address spaces (dma/map.c); control thread */
-	struct dma_ward *wards;   /* what devices have not let go of, also those of ports that are
-				     closed (dma/ward.c) */
-	const struct pci_os *pci_os;       /* NULL: the host's; tests have their own */
-	const struct mem_os *mem_os;       /* the same, for baton_arena_create() */
-	const struct cc_source *cc_source; /* the same, for baton_ctx_confidential() */
+	struct dma_map *maps;     /* pools in address spaces (dma/pool_map.c); control thread */
+	struct dma_quarantine *quarantines; /* what devices have not let go of, also those of ports
+				   that are closed (dma/quarantine.c) */
+	const struct pci_os *pci_os;        /* NULL: the host's; tests have their own */
+	const struct mem_os *mem_os;        /* the same, for baton_arena_create() */
+	const struct cc_source *cc_source;  /* the same, for baton_ctx_confidential() */
 	unsigned confidential; /* enum baton_confidential + 1; 0: not looked up yet; under `lock` */
 	uint32_t warned;       /* CTX_WARNED_*: what is said once per context */
 	pthread_mutex_t lock;  /* the tables above and `warned`; never taken in a burst */

@@ -21,15 +21,4 @@ unsigned dma_free8_avx2(const struct baton_pool_view *v, struct dma_cache *c,
 unsigned dma_free8_avx512(const struct baton_pool_view *v, struct dma_cache *c,
 			  const struct baton_token *tokens, unsigned n);
 
-/* The pool's part of a queue's view. A constant to the compiler, field by field. */
-static inline struct dma_view
-dma_view_of(const struct baton_pool_view *v)
-{
-	return (struct dma_view){ .data = v->data,
-				  .owner = v->owner,
-				  .stride = v->stride,
-				  .count = v->count,
-				  .data_len = v->data_len };
-}
-
 #endif

@@ -9,7 +9,7 @@ SIMD_TARGET unsigned
 SIMD_NAME(dma_alloc8)(const struct baton_pool_view *v, const uint32_t *idx,
 		      struct baton_token *tokens, unsigned n)
 {
-	const struct dma_view dv = dma_view_of(v);
+	const struct baton_pool_view dv = *v; /* in registers: stores below cannot alias it */
 	const q8 off = q8_set((uint64_t)v->headroom << 32), pool = q8_set((uint64_t)v->index << 16);
 	unsigned i;
 
@@ -25,7 +25,7 @@ SIMD_TARGET unsigned
 SIMD_NAME(dma_free8)(const struct baton_pool_view *v, struct dma_cache *c,
 		     const struct baton_token *tokens, unsigned n)
 {
-	const struct dma_view dv = dma_view_of(v);
+	const struct baton_pool_view dv = *v; /* in registers: stores below cannot alias it */
 	unsigned i;
 
 	for (i = 0; i + LANES <= n; i += LANES) {

@@ -103,7 +103,7 @@ baton_worker_flush(struct baton_worker *worker)
 }
 
 void
-dma_home(struct baton_pool *pool, const uint32_t *bufs, unsigned n)
+dma_free_bufs(struct baton_pool *pool, const uint32_t *bufs, unsigned n)
 {
 	pthread_mutex_lock(&pool->ctx->lock);
 	for (unsigned i = 0; i < n; i += STACK_BLOCK)

@@ -15,7 +15,7 @@
 
 /** dma_take() of eight. @bufs: trusted. Return: their new generations. */
 SIMD_INLINE d8
-dma_take8(const struct dma_view *v, const uint32_t *bufs)
+dma_take8(const struct baton_pool_view *v, const uint32_t *bufs)
 {
 	d8 gens = _mm256_setzero_si256();
 
@@ -53,7 +53,7 @@ dma_take8(const struct dma_view *v, const uint32_t *bufs)
  * Return: false when one was not the CPU's to hand over; nothing has changed then.
  */
 SIMD_INLINE bool
-dma_give8(const struct dma_view *v, const uint32_t *bufs, d8 gens, uint32_t owner)
+dma_give8(const struct baton_pool_view *v, const uint32_t *bufs, d8 gens, uint32_t owner)
 {
 #ifndef BATON_OWNERSHIP_OFF
 	const uint32_t change = owner - (BATON_OWNER_CPU << 16);
@@ -87,7 +87,7 @@ dma_give8(const struct dma_view *v, const uint32_t *bufs, d8 gens, uint32_t owne
 }
 
 SIMD_INLINE void
-dma_poison8(const struct dma_view *v, const uint32_t *bufs)
+dma_poison8(const struct baton_pool_view *v, const uint32_t *bufs)
 {
 #ifdef DMA_ASAN
 	for (unsigned k = 0; k < LANES; k++)
@@ -121,7 +121,8 @@ tokens8_load(const struct baton_token *t)
 /* Lanes that are of this pool and lie inside of it. With checks compiled out: that are of this
  * pool. */
 SIMD_INLINE d8
-tokens8_inside(const struct tokens8 *r, const struct dma_view *v, uint32_t pool, uint32_t flags)
+tokens8_inside(const struct tokens8 *r, const struct baton_pool_view *v, uint32_t pool,
+	       uint32_t flags)
 {
 	const d8 same =
 		_mm256_cmpeq_epi32(_mm256_and_si256(r->rest, d8_set(0xff0000 | flags << 24)),

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "dma/map.h"
+#include "dma/pool_map.h"
 #include "port/driver.h"
 
 #define LINE BATON_CACHE_LINE
@@ -273,7 +273,7 @@ baton_pool_destroy(struct baton_pool *pool)
 			struct dma_cache *c = w->caches[pool->view.index];
 
 			if (c->n && pool->backing.put_bulk)
-				dma_home(pool, c->idx, c->n);
+				dma_free_bufs(pool, c->idx, c->n);
 			w->caches[pool->view.index] = NULL;
 			free(c);
 		}
@@ -296,21 +296,5 @@ baton_pool_info(const struct baton_pool *pool, struct baton_pool_info *info)
 		.stride = pool->view.stride,
 		.headroom = pool->view.headroom,
 		.page_size = pool->page_size,
-	};
-}
-
-void
-dma_view_init(struct dma_view *v, struct baton_pool *pool, uint64_t iova)
-{
-	*v = (struct dma_view){
-		.data = pool->view.data,
-		.owner = pool->view.owner,
-		.iova = iova,
-		.stride = pool->view.stride,
-		.count = pool->view.count,
-		.data_len = pool->view.data_len,
-		.headroom = pool->view.headroom,
-		.index = pool->view.index,
-		.pool = pool,
 	};
 }

@@ -19,7 +19,7 @@
 #include "base/simd.h"
 #include "base/stack.h"
 #include "ctx/ctx.h"
-#include "dma/ward.h"
+#include "dma/quarantine.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define DMA_ASAN 1
@@ -72,25 +72,13 @@ struct baton_worker {
 	char name[32];
 } __attribute__((aligned(64)));
 
-/* What a queue needs of a pool: the pool's view, and where the device sees it, or that it does not.
- */
-struct dma_view {
-	uint8_t *data;
-	uint32_t *owner;
-	uint64_t iova; /* of buffer 0's data room; nothing when bounced */
-	uint32_t stride;
-	uint32_t count; /* 0: neither mapped for this port nor bounced */
-	uint32_t data_len;
-	uint16_t headroom;
-	uint8_t index;
-	uint8_t bounce; /* the device reaches slots only: packets are copied */
-	struct baton_pool *pool;
-	uint64_t reserved2[2];
-};
-
-_Static_assert(sizeof(struct dma_view) == 64, "one cache line a pool");
-
-void dma_view_init(struct dma_view *v, struct baton_pool *pool, uint64_t iova);
+/** Fill in a port's view of @pool: the device sees buffer 0's data room at @iova. */
+static inline void
+dma_view_init(struct baton_pool_view *v, const struct baton_pool *pool, uint64_t iova)
+{
+	*v = pool->view;
+	v->iova = iova;
+}
 
 /* ---- caches; the worker's thread ---- */
 
@@ -140,7 +128,7 @@ dma_cache_room(struct dma_cache *c, unsigned n)
 }
 
 /** Free buffers from outside any worker: the control thread stopping a queue. */
-void dma_home(struct baton_pool *pool, const uint32_t *bufs, unsigned n);
+void dma_free_bufs(struct baton_pool *pool, const uint32_t *bufs, unsigned n);
 
 /** Free buffers for a ring that the control thread fills. Return: how many of @n there were. */
 unsigned dma_fetch(struct baton_pool *pool, uint32_t *bufs, unsigned n);
@@ -148,7 +136,7 @@ unsigned dma_fetch(struct baton_pool *pool, uint32_t *bufs, unsigned n);
 /* ---- the owner table ---- */
 
 static inline void
-dma_poison(const struct dma_view *v, uint32_t buf)
+dma_poison(const struct baton_pool_view *v, uint32_t buf)
 {
 #ifdef DMA_ASAN
 	ASAN_POISON_MEMORY_REGION(v->data + (size_t)buf * v->stride, v->data_len);
@@ -159,7 +147,7 @@ dma_poison(const struct dma_view *v, uint32_t buf)
 }
 
 static inline void
-dma_unpoison(const struct dma_view *v, uint32_t buf)
+dma_unpoison(const struct baton_pool_view *v, uint32_t buf)
 {
 #ifdef DMA_ASAN
 	ASAN_UNPOISON_MEMORY_REGION(v->data + (size_t)buf * v->stride, v->data_len);
@@ -174,7 +162,8 @@ dma_unpoison(const struct dma_view *v, uint32_t buf)
  * instructions.
  */
 static inline bool
-dma_give_raw(const struct dma_view *v, uint32_t buf, uint32_t end, uint32_t gen, uint32_t owner)
+dma_give_raw(const struct baton_pool_view *v, uint32_t buf, uint32_t end, uint32_t gen,
+	     uint32_t owner)
 {
 #ifndef BATON_OWNERSHIP_OFF
 	uint32_t *entry;
@@ -203,14 +192,14 @@ dma_give_raw(const struct dma_view *v, uint32_t buf, uint32_t end, uint32_t gen,
  * Return: false when the token was not the CPU's to hand over; nothing has changed then.
  */
 static inline bool
-dma_give(const struct dma_view *v, struct baton_token t, uint32_t owner)
+dma_give(const struct baton_pool_view *v, struct baton_token t, uint32_t owner)
 {
 	return dma_give_raw(v, t.buf, (uint32_t)t.off + t.len, t.gen, owner);
 }
 
 /** Undo a dma_give() of a packet that was refused at a later segment. */
 static inline void
-dma_ungive(const struct dma_view *v, struct baton_token t)
+dma_ungive(const struct baton_pool_view *v, struct baton_token t)
 {
 #ifndef BATON_OWNERSHIP_OFF
 	__atomic_store_n(&v->owner[t.buf], BATON_OWNER_CPU << 16 | t.gen, __ATOMIC_RELAXED);
@@ -224,7 +213,7 @@ dma_ungive(const struct dma_view *v, struct baton_token t)
  * @buf: trusted (from a private record). Return: its new generation.
  */
 static inline uint16_t
-dma_take(const struct dma_view *v, uint32_t buf)
+dma_take(const struct baton_pool_view *v, uint32_t buf)
 {
 	uint16_t gen = 0;
 
@@ -238,7 +227,7 @@ dma_take(const struct dma_view *v, uint32_t buf)
 
 /** Where a buffer's data room is, for a driver that holds it. */
 static inline uint8_t *
-dma_data(const struct dma_view *v, uint32_t buf)
+dma_data(const struct baton_pool_view *v, uint32_t buf)
 {
 	return v->data + (size_t)buf * v->stride;
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "dma/map.h"
+#include "dma/pool_map.h"
 #include "ioas/ioas.h"
 #include "mem/cc.h"
 
@@ -192,7 +192,7 @@ may_see(const struct dma_reach *r, const struct baton_pool *p)
 
 /* Return: 0 and where it is, or why it cannot be. */
 static int
-map_direct(struct dma_reach *r, struct baton_pool *p, struct dma_view *view)
+map_direct(struct dma_reach *r, struct baton_pool *p, struct baton_pool_view *view)
 {
 	struct dma_map **m = &r->maps[p->view.index];
 
@@ -218,7 +218,7 @@ keep_reason(char *why, size_t size, const char *pool)
 }
 
 static void
-bounce(struct dma_reach *r, struct baton_pool *p, struct dma_view *view)
+bounce(struct dma_reach *r, struct baton_pool *p, struct baton_pool_view *view)
 {
 	r->pools[p->view.index].reach = BATON_REACH_BOUNCE;
 	dma_view_init(view, p, 0);
@@ -226,7 +226,7 @@ bounce(struct dma_reach *r, struct baton_pool *p, struct dma_view *view)
 }
 
 static int
-decide(struct dma_reach *r, struct baton_pool *p, struct dma_view *view)
+decide(struct dma_reach *r, struct baton_pool *p, struct baton_pool_view *view)
 {
 	const char *must = must_bounce(r);
 	__typeof__(r->pools[0]) *d = &r->pools[p->view.index];
@@ -263,7 +263,8 @@ decide(struct dma_reach *r, struct baton_pool *p, struct dma_view *view)
 }
 
 int
-dma_reach_pools(struct dma_reach *r, const bool needed[BATON_MAX_POOLS], struct dma_view *views)
+dma_reach_pools(struct dma_reach *r, const bool needed[BATON_MAX_POOLS],
+		struct baton_pool_view *views)
 {
 	/* Those that must be had come first: the address space may have room for some only. */
 	for (int round = 1; round >= 0; round--) {
@@ -285,7 +286,8 @@ dma_reach_pools(struct dma_reach *r, const bool needed[BATON_MAX_POOLS], struct 
 }
 
 bool
-dma_reach_yield(struct dma_reach *r, const bool needed[BATON_MAX_POOLS], struct dma_view *views)
+dma_reach_yield(struct dma_reach *r, const bool needed[BATON_MAX_POOLS],
+		struct baton_pool_view *views)
 {
 	bool found = false;
 
@@ -346,7 +348,7 @@ protects(const struct dma_reach *r)
 }
 
 static void
-say_mapped(const struct dma_reach *r, const struct baton_reach_info *i, enum baton_log_level level)
+log_mapped(const struct dma_reach *r, const struct baton_reach_info *i, enum baton_log_level level)
 {
 	baton_log(r->ctx, level, "%s: %s at 0x%" PRIx64 "-0x%" PRIx64 "%s: %s", r->name, i->memory,
 		  i->iova, i->iova + i->bytes - 1, i->writable ? "" : ", read only", i->why);
@@ -354,23 +356,23 @@ say_mapped(const struct dma_reach *r, const struct baton_reach_info *i, enum bat
 
 /* One line where all is direct; where packets are copied, why, and what is mapped for it. */
 void
-dma_reach_say(struct dma_reach *r)
+dma_reach_log(struct dma_reach *r)
 {
 	struct baton_reach_info info[BATON_MAX_POOLS + 8];
 	const unsigned most = BATON_MAX_POOLS + 8, all = dma_reach_list(r, info, most),
 		       n = all < most ? all : most;
 	const bool bounces = any(r, BATON_REACH_BOUNCE);
 
-	if (r->said)
+	if (r->logged)
 		return;
-	r->said = true;
+	r->logged = true;
 	for (unsigned i = 0; i < n; i++)
 		if (info[i].reach == BATON_REACH_BOUNCE)
 			baton_log(r->ctx, BATON_LOG_INFO, "%s: %s is bounced: %s", r->name,
 				  info[i].memory, info[i].why);
 	for (unsigned i = 0; i < n; i++)
 		if (info[i].reach == BATON_REACH_DIRECT)
-			say_mapped(r, &info[i], bounces ? BATON_LOG_INFO : BATON_LOG_DEBUG);
+			log_mapped(r, &info[i], bounces ? BATON_LOG_INFO : BATON_LOG_DEBUG);
 	baton_log(r->ctx, BATON_LOG_INFO, "%s: %s", r->name, protects(r));
 }
 
@@ -448,7 +450,7 @@ dma_reach_sum(const struct dma_reach *r, struct baton_reach_summary *out)
 		.tx_slots = r->tx.count,
 		.slot_bytes = r->tx.count ? r->tx.stride : r->rx.stride,
 		.shared_slots = r->rx.shared || r->tx.shared,
-		.quarantined_slots = dma_wards_slots(r->wards),
+		.quarantined_slots = dma_quarantine_slots(r->quarantines),
 		.protects = protects(r),
 	};
 }

@@ -42,7 +42,7 @@ struct dma_reach {
 	unsigned n_windows;
 
 	bool committed; /* something was mapped under all this */
-	bool said;      /* the log has what was decided */
+	bool logged;    /* the log has what was decided */
 	struct baton_ctx *ctx;
 	const char *name;        /* the port's */
 	struct baton_ioas *ioas; /* where its device is; the transport's to set */
@@ -60,7 +60,7 @@ struct dma_reach {
 		uint64_t iova, bytes;
 		char why[176];
 	} pools[BATON_MAX_POOLS];
-	struct dma_ward *wards; /* buffers and memory that a device has not let go */
+	struct dma_quarantine *quarantines; /* buffers and memory that a device has not let go */
 };
 
 /* ---- what the user asked for ---- */
@@ -117,30 +117,30 @@ int baton_ctrl_alloc(struct dma_reach *r, size_t bytes, size_t align, struct bat
  * Return: 0; a negative errno that names limit, window and memory.
  */
 int dma_reach_pools(struct dma_reach *r, const bool needed[BATON_MAX_POOLS],
-		    struct dma_view *views);
+		    struct baton_pool_view *views);
 
 /**
  * Have the pools that are direct and not @needed bounced, too: slots come before them. Return:
  * whether there were any.
  */
 bool dma_reach_yield(struct dma_reach *r, const bool needed[BATON_MAX_POOLS],
-		     struct dma_view *views);
+		     struct baton_pool_view *views);
 
 /** Make a port's slots, mapped for the device; needs without keys are none. Return: 0; -ENOSPC with
  * the numbers. */
 int dma_reach_slots(struct dma_reach *r, const struct dma_slots_need *rx,
 		    const struct dma_slots_need *tx);
-void dma_reach_drop_slots(struct dma_reach *r, bool confirmed, struct dma_ward *ward);
+void dma_reach_drop_slots(struct dma_reach *r, bool confirmed, struct dma_quarantine *quarantine);
 
 /**
  * Take everything from the device.
  *
- * @confirmed: it has let go of it. If not, the memory is kept in @ward, or, NULL, for ever.
+ * @confirmed: it has let go of it. If not, the memory is kept in @quarantine, or, NULL, for ever.
  */
-void dma_reach_release(struct dma_reach *r, bool confirmed, struct dma_ward *ward);
+void dma_reach_release(struct dma_reach *r, bool confirmed, struct dma_quarantine *quarantine);
 
 /** Say once what was decided. */
-void dma_reach_say(struct dma_reach *r);
+void dma_reach_log(struct dma_reach *r);
 
 /** See baton_port_reach() and baton_port_reach_summary(). */
 unsigned dma_reach_list(const struct dma_reach *r, struct baton_reach_info *out, unsigned n);

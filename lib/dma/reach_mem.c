@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "dma/map.h"
+#include "dma/pool_map.h"
 #include "dma/reach.h"
 #include "ioas/ioas.h"
 #include "mem/cc.h"
@@ -93,19 +93,19 @@ make_block(const struct dma_reach *r, const char *name, size_t bytes, uint64_t p
 	return 0;
 }
 
-/* Unmapped, the device does not reach it through an address space; what else it may have, the ward
- * knows. */
+/* Unmapped, the device does not reach it through an address space; what else it may have, the
+ * quarantine knows. */
 static void
 drop_block(struct dma_reach *r, struct dma_block *b, uint32_t slots, bool confirmed,
-	   struct dma_ward *ward)
+	   struct dma_quarantine *quarantine)
 {
 	if (b->mapping && baton_ioas_unmap(b->mapping) < 0)
 		baton_log(r->ctx, BATON_LOG_WARN, "%s: the memory of its %s is lost: %s", r->name,
 			  b->name, baton_last_error());
 	else if (confirmed)
 		baton_arena_destroy(b->arena);
-	else if (ward)
-		dma_ward_keep(ward, b->arena, slots);
+	else if (quarantine)
+		dma_quarantine_memory(quarantine, b->arena, slots);
 	free(b);
 }
 
@@ -218,26 +218,26 @@ dma_reach_slots(struct dma_reach *r, const struct dma_slots_need *rx,
 /* ---- the end ---- */
 
 void
-dma_reach_drop_slots(struct dma_reach *r, bool confirmed, struct dma_ward *ward)
+dma_reach_drop_slots(struct dma_reach *r, bool confirmed, struct dma_quarantine *quarantine)
 {
 	if (r->rx_mem)
-		drop_block(r, r->rx_mem, r->rx.count, confirmed, ward);
+		drop_block(r, r->rx_mem, r->rx.count, confirmed, quarantine);
 	if (r->tx_mem)
-		drop_block(r, r->tx_mem, r->tx.count, confirmed, ward);
+		drop_block(r, r->tx_mem, r->tx.count, confirmed, quarantine);
 	r->rx_mem = r->tx_mem = NULL;
 	dma_slots_fini(&r->rx);
 	dma_slots_fini(&r->tx);
 }
 
 void
-dma_reach_release(struct dma_reach *r, bool confirmed, struct dma_ward *ward)
+dma_reach_release(struct dma_reach *r, bool confirmed, struct dma_quarantine *quarantine)
 {
 	struct dma_block *b;
 
-	dma_reach_drop_slots(r, confirmed, ward);
+	dma_reach_drop_slots(r, confirmed, quarantine);
 	while ((b = r->ctrl)) {
 		r->ctrl = b->next;
-		drop_block(r, b, 0, confirmed, ward);
+		drop_block(r, b, 0, confirmed, quarantine);
 	}
 	for (unsigned i = 0; i < BATON_MAX_POOLS; i++) {
 		if (r->maps[i])
@@ -249,7 +249,7 @@ dma_reach_release(struct dma_reach *r, bool confirmed, struct dma_ward *ward)
 void
 dma_reach_fini(struct dma_reach *r)
 {
-	dma_wards_leave(&r->wards);
+	dma_quarantine_detach(&r->quarantines);
 	free(r->windows);
 	r->windows = NULL;
 	r->n_windows = 0;

@@ -120,7 +120,7 @@ baton_alloc(struct baton_worker *worker, struct baton_pool *pool, struct baton_t
 	    unsigned n)
 {
 	const struct baton_pool_view *v = &pool->view;
-	const struct dma_view dv = dma_view_of(v);
+	const struct baton_pool_view dv = *v; /* in registers: stores below cannot alias it */
 	struct dma_cache *c;
 	unsigned done = 0;
 
@@ -171,7 +171,7 @@ static inline int
 free_one(struct baton_worker *worker, struct baton_token t)
 {
 	const struct baton_pool_view *v = &worker->head.views[t.pool];
-	const struct dma_view dv = dma_view_of(v);
+	const struct baton_pool_view dv = *v; /* in registers: stores below cannot alias it */
 	struct dma_cache *c;
 
 	if (baton_unlikely(!dma_give(&dv, t, BATON_OWNER_FREE << 16)))
@@ -181,7 +181,7 @@ free_one(struct baton_worker *worker, struct baton_token t)
 	if (baton_unlikely(!c)) {
 		c = dma_cache(worker, v->pool);
 		if (!c) { /* no memory for a cache: the long way home */
-			dma_home(v->pool, &t.buf, 1);
+			dma_free_bufs(v->pool, &t.buf, 1);
 			return 0;
 		}
 	}

@@ -39,7 +39,7 @@ take_over(struct baton_ioas *ioas, const char *who, struct ioas_limits *l,
 	  struct baton_iova_range *windows)
 {
 	const struct baton_iova_range *misfit;
-	struct ioas_text offered = { 0 }, asked = { 0 };
+	struct text offered = { 0 }, asked = { 0 };
 	unsigned n;
 	int ret = 0;
 
@@ -49,8 +49,8 @@ take_over(struct baton_ioas *ioas, const char *who, struct ioas_limits *l,
 				: l->n_ranges;
 	if (!ioas->asked_windows)
 		memcpy(windows, l->ranges, n * sizeof(*windows));
-	ioas_say_ranges(&offered, l->ranges, l->n_ranges);
-	ioas_say_ranges(&asked, ioas->asked_windows, ioas->n_asked_windows);
+	ioas_text_ranges(&offered, l->ranges, l->n_ranges);
+	ioas_text_ranges(&asked, ioas->asked_windows, ioas->n_asked_windows);
 	if (!n)
 		return baton_err(ERANGE,
 				 "%s: none of the addresses asked for in the windows of %s (%s) is "
@@ -168,7 +168,7 @@ try_backend(struct baton_ioas *ioas, const struct ioas_ops *ops, const struct io
 }
 
 static void
-say_why(struct baton_ioas *ioas, const struct ioas_found *found, const char *refused)
+log_why(struct baton_ioas *ioas, const struct ioas_found *found, const char *refused)
 {
 	if (refused[0])
 		snprintf(ioas->why, sizeof(ioas->why),
@@ -213,13 +213,13 @@ unsafe_interrupts(const struct baton_ioas *ioas)
 }
 
 static void
-say_choice(struct baton_ioas *ioas)
+log_choice(struct baton_ioas *ioas)
 {
 	static const char *const charged[] = { "nobody", "the process", "the user" };
-	struct ioas_text ranges = { 0 };
+	struct text ranges = { 0 };
 
 	ioas->unsafe_interrupts = unsafe_interrupts(ioas);
-	ioas_say_ranges(&ranges, ioas->space.windows, ioas->space.n_windows);
+	ioas_text_ranges(&ranges, ioas->space.windows, ioas->space.n_windows);
 	baton_log(ioas->ctx,
 		  ioas->ops->backend == BATON_IOAS_NOIOMMU ? BATON_LOG_WARN : BATON_LOG_INFO,
 		  "address space %s: %s; addresses %s; pinned memory is charged to %s%s%s",
@@ -254,8 +254,8 @@ attach(struct baton_ioas *ioas, const struct ioas_found *found, struct ioas_devi
 		ret = try_backend(ioas, ioas_ops_of(ioas->asked), found, dev);
 	if (ret)
 		return ret;
-	say_why(ioas, found, refused);
-	say_choice(ioas);
+	log_why(ioas, found, refused);
+	log_choice(ioas);
 	return 0;
 }
 

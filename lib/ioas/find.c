@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "ioas/say.h"
+#include "ioas/ioas_error.h"
 
 #define PCI "/sys/bus/pci/devices"
 
@@ -29,7 +29,7 @@ struct names {
 	char near[16]; /* closest so far */
 	const char *wanted;
 	unsigned best;
-	struct ioas_text nics;
+	struct text nics;
 	unsigned n_nics;
 };
 
@@ -59,7 +59,7 @@ one_name(void *arg, const char *name)
 	snprintf(path, sizeof(path), PCI "/%s/class", name);
 	if (names->os->read(names->os, path, class, sizeof(class)) > 0 &&
 	    !strncmp(class, "0x02", 4) && names->n_nics++ < 8)
-		ioas_say(&names->nics, "%s%s", names->n_nics > 1 ? ", " : "", name);
+		text_add(&names->nics, "%s%s", names->n_nics > 1 ? ", " : "", name);
 	return 0;
 }
 
@@ -90,16 +90,16 @@ one_entry(void *arg, const char *name)
 
 /* The commands that give a device to vfio-pci. */
 static void
-say_bind(struct ioas_text *to, const char *bdf, bool bound)
+bind_command(struct text *to, const char *bdf, bool bound)
 {
-	ioas_say(to,
+	text_add(to,
 		 "dpdk-devbind.py -b vfio-pci %s, or driverctl set-override %s vfio-pci, or: "
 		 "modprobe "
 		 "vfio-pci; echo vfio-pci > " PCI "/%s/driver_override; ",
 		 bdf, bdf, bdf);
 	if (bound)
-		ioas_say(to, "echo %s > " PCI "/%s/driver/unbind; ", bdf, bdf);
-	ioas_say(to, "echo %s > /sys/bus/pci/drivers_probe", bdf);
+		text_add(to, "echo %s > " PCI "/%s/driver/unbind; ", bdf, bdf);
+	text_add(to, "echo %s > /sys/bus/pci/drivers_probe", bdf);
 }
 
 static int
@@ -128,9 +128,9 @@ no_iommu(const struct ioas_os *os, const struct ioas_found *f)
 static int
 check_driver(const struct ioas_found *f)
 {
-	struct ioas_text bind = { 0 };
+	struct text bind = { 0 };
 
-	say_bind(&bind, f->bdf, f->driver[0]);
+	bind_command(&bind, f->bdf, f->driver[0]);
 	if (!f->driver[0])
 		return baton_err(ENXIO,
 				 "%s: no driver has this device, so vfio-pci cannot offer it; give "
@@ -204,7 +204,7 @@ struct members {
 	const struct ioas_os *os;
 	const char *but;
 	bool in_the_way;
-	struct ioas_text text;
+	struct text text;
 };
 
 static int
@@ -220,14 +220,14 @@ one_member(void *arg, const char *name)
 	if (m->in_the_way && (!driver[0] || strstr(driver, "vfio") || !strcmp(driver, "pcieport") ||
 			      !strcmp(driver, "pci-stub")))
 		return 0;
-	ioas_say(&m->text, "%s%s (%s)", m->text.len ? ", " : "", name,
+	text_add(&m->text, "%s%s (%s)", m->text.len ? ", " : "", name,
 		 driver[0] ? driver : "no driver");
 	return 0;
 }
 
 void
-ioas_say_group(const struct ioas_os *os, const struct ioas_found *f, bool in_the_way, char *to,
-	       size_t room)
+ioas_text_group(const struct ioas_os *os, const struct ioas_found *f, bool in_the_way, char *to,
+		size_t room)
 {
 	struct members m = { .os = os, .but = f->bdf, .in_the_way = in_the_way };
 	char path[IOAS_ROOM];
@@ -246,7 +246,7 @@ struct holders {
 	unsigned n;
 	char dir[2 * IOAS_ROOM];
 	bool has;
-	struct ioas_text text;
+	struct text text;
 };
 
 static int
@@ -300,12 +300,12 @@ one_process(void *arg, const char *name)
 	snprintf(path, sizeof(path), "/proc/%s/comm", name);
 	if (h->os->read(h->os, path, comm, sizeof(comm)) < 0)
 		comm[0] = 0;
-	ioas_say(&h->text, "%sprocess %s (%s)", h->text.len ? ", " : "", name, comm);
+	text_add(&h->text, "%sprocess %s (%s)", h->text.len ? ", " : "", name, comm);
 	return 0;
 }
 
 void
-ioas_say_holders(const struct ioas_os *os, const struct ioas_found *f, char *to, size_t room)
+ioas_text_holders(const struct ioas_os *os, const struct ioas_found *f, char *to, size_t room)
 {
 	struct holders h = { .os = os, .n = 1 };
 	char path[IOAS_ROOM];

@@ -29,14 +29,14 @@ int ioas_find(const struct ioas_os *os, const char *bdf, bool want_noiommu, stru
  *
  * @in_the_way: only those whose drivers keep the group from being used.
  */
-void ioas_say_group(const struct ioas_os *os, const struct ioas_found *found, bool in_the_way,
-		    char *to, size_t room);
+void ioas_text_group(const struct ioas_os *os, const struct ioas_found *found, bool in_the_way,
+		     char *to, size_t room);
 
 /**
  * Which processes have the device's group or one of its devices open, as far as we may see:
  * "process 812 (dpdk-testpmd)"; "" when none is seen.
  */
-void ioas_say_holders(const struct ioas_os *os, const struct ioas_found *found, char *to,
-		      size_t room);
+void ioas_text_holders(const struct ioas_os *os, const struct ioas_found *found, char *to,
+		       size_t room);
 
 #endif

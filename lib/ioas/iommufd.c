@@ -91,10 +91,10 @@ bind_failed(struct baton_ioas *ioas, int ret, const struct ioas_found *found, co
 			  "fuser -v on its node" },
 		{ 0, "look at dmesg" },
 	};
-	struct ioas_text who = { 0 }, others = { 0 };
+	struct text who = { 0 }, others = { 0 };
 
-	ioas_say_group(ioas->os, found, true, others.text, sizeof(others.text));
-	ioas_say_holders(ioas->os, found, who.text, sizeof(who.text));
+	ioas_text_group(ioas->os, found, true, others.text, sizeof(others.text));
+	ioas_text_holders(ioas->os, found, who.text, sizeof(who.text));
 	if ((ret == -EBUSY || ret == -EPERM) && others.text[0])
 		return baton_err(EBUSY,
 				 "%s: VFIO_DEVICE_BIND_IOMMUFD: %s: its IOMMU group %d also holds "

@@ -94,26 +94,26 @@ static int
 no_room(const struct baton_ioas *ioas, const struct baton_mapping *m, uint64_t limit)
 {
 	uint64_t largest = iova_largest(&ioas->space, limit);
-	struct ioas_text windows = { 0 }, under = { 0 };
+	struct text windows = { 0 }, under = { 0 };
 	char size[32], most[32], all[32];
 
-	ioas_say_ranges(&windows, ioas->space.windows, ioas->space.n_windows);
+	ioas_text_ranges(&windows, ioas->space.windows, ioas->space.n_windows);
 	if (limit != UINT64_MAX)
-		ioas_say(&under, " at or below 0x%" PRIx64, limit);
+		text_add(&under, " at or below 0x%" PRIx64, limit);
 	if (!largest && ioas->space.n_windows && ioas->space.windows[0].start > limit)
 		return baton_err(ENOSPC,
 				 "%s: %s are needed%s, which is the highest address the device can "
 				 "use, but the IOMMU offers %s "
 				 "only: no address satisfies both; use another device or IOMMU",
-				 m->name, ioas_size(size, m->info.bytes), under.text, windows.text);
+				 m->name, text_size(size, m->info.bytes), under.text, windows.text);
 	return baton_err(ENOSPC,
 			 "%s: %s are needed in one run of addresses%s, but the largest that is "
 			 "free there has %s; the windows are "
 			 "%s, with %u mappings of %s in them; use less memory, a larger window, or "
 			 "an address space a port",
-			 m->name, ioas_size(size, m->info.bytes), under.text,
-			 ioas_size(most, largest), windows.text, ioas->n_mappings,
-			 ioas_size(all, ioas->mapped_bytes));
+			 m->name, text_size(size, m->info.bytes), under.text,
+			 text_size(most, largest), windows.text, ioas->n_mappings,
+			 text_size(all, ioas->mapped_bytes));
 }
 
 /* The largest page both the memory and the IOMMU have comes first; where no run is left for it,
@@ -172,7 +172,7 @@ static int
 take(struct baton_ioas *ioas, struct baton_mapping *m)
 {
 	int ret = iova_take(&ioas->space, m->info.iova, last_of(m));
-	struct ioas_text windows = { 0 };
+	struct text windows = { 0 };
 
 	if (!ret)
 		return 0;
@@ -189,7 +189,7 @@ take(struct baton_ioas *ioas, struct baton_mapping *m)
 				 "%s: no memory to note its addresses; stop other programs to free "
 				 "some",
 				 m->name);
-	ioas_say_ranges(&windows, ioas->space.windows, ioas->space.n_windows);
+	ioas_text_ranges(&windows, ioas->space.windows, ioas->space.n_windows);
 	return baton_err(ERANGE,
 			 "%s: 0x%" PRIx64 "-0x%" PRIx64 " is not among the addresses there are: "
 			 "%s; let Baton choose",
@@ -237,7 +237,7 @@ place(struct baton_ioas *ioas, const struct baton_map_config *c, struct baton_ma
 static int
 map_failed(const struct baton_ioas *ioas, const struct baton_mapping *m, int ret)
 {
-	struct ioas_text help = { 0 };
+	struct text help = { 0 };
 	struct ioas_fix fixes[] = {
 		{ ENOMEM, help.text },
 		{ EFAULT, "the kernel cannot pin this memory: not all of it is there or may be "
@@ -262,7 +262,7 @@ map_failed(const struct baton_ioas *ioas, const struct baton_mapping *m, int ret
 	};
 
 	if (ret == -ENOMEM)
-		ioas_say_memlock(ioas, &help);
+		ioas_text_memlock(ioas, &help);
 	return ioas_failed(ret, m->name, ioas->ops->map_call, fixes);
 }
 

@@ -104,27 +104,27 @@ limit_of(const struct baton_ioas *ioas, uint64_t *soft, uint64_t *hard)
 }
 
 void
-ioas_say_memlock(const struct baton_ioas *ioas, struct ioas_text *to)
+ioas_text_memlock(const struct baton_ioas *ioas, struct text *to)
 {
 	char limit[32], used[32], who[64];
 	uint64_t soft, hard;
 
 	if (!limit_of(ioas, &soft, &hard)) {
-		ioas_say(to, "no RLIMIT_MEMLOCK applies, so memory itself, or the control group's, "
+		text_add(to, "no RLIMIT_MEMLOCK applies, so memory itself, or the control group's, "
 			     "is short");
 		return;
 	}
-	ioas_say(to,
+	text_add(to,
 		 "RLIMIT_MEMLOCK is %s, of which %s is seen in use by %s; raise it, say with "
 		 "ulimit -l, or free memory",
-		 ioas_size(limit, soft), ioas_size(used, used_bytes(ioas)), whose(ioas, who));
+		 text_size(limit, soft), text_size(used, used_bytes(ioas)), whose(ioas, who));
 }
 
 int
 ioas_check_memlock(const struct baton_ioas *ioas, const char *name, uint64_t bytes)
 {
 	char needed[32], limit[32], used[32], who[64];
-	struct ioas_text how = { 0 };
+	struct text how = { 0 };
 	uint64_t soft, hard, in_use, want;
 
 	if (!limit_of(ioas, &soft, &hard))
@@ -135,16 +135,16 @@ ioas_check_memlock(const struct baton_ioas *ioas, const char *name, uint64_t byt
 		return 0;
 	want = (in_use + bytes + 1023) / 1024;
 	if (hard / 1024 < want)
-		ioas_say(&how, "raise it: LimitMEMLOCK=infinity in the systemd unit, \"* - memlock "
+		text_add(&how, "raise it: LimitMEMLOCK=infinity in the systemd unit, \"* - memlock "
 			       "unlimited\" in "
 			       "/etc/security/limits.conf and log in again, docker run --ulimit "
 			       "memlock=-1, or CAP_IPC_LOCK");
 	else
-		ioas_say(&how, "raise it: ulimit -l %" PRIu64, want);
+		text_add(&how, "raise it: ulimit -l %" PRIu64, want);
 	return baton_err(ENOMEM,
 			 "%s: mapping pins its memory: needed %s, limit %s (RLIMIT_MEMLOCK), used "
 			 "%s, counted for %s, as "
 			 "%s does it; %s",
-			 name, ioas_size(needed, bytes), ioas_size(limit, soft),
-			 ioas_size(used, in_use), whose(ioas, who), ioas->ops->name, how.text);
+			 name, text_size(needed, bytes), text_size(limit, soft),
+			 text_size(used, in_use), whose(ioas, who), ioas->ops->name, how.text);
 }

@@ -4,9 +4,9 @@
 #define BATON_IOAS_SPACE_H
 
 #include "ioas/ioas.h"
+#include "ioas/ioas_error.h"
 #include "ioas/iova.h"
 #include "ioas/os.h"
-#include "ioas/say.h"
 
 struct ioas_found;
 
@@ -149,7 +149,7 @@ void ioas_idle(struct baton_ioas *ioas);
 int ioas_check_memlock(const struct baton_ioas *ioas, const char *name, uint64_t bytes);
 
 /** "RLIMIT_MEMLOCK is 8 MiB, of which ... uses 4 MiB", for when the kernel ran out all the same. */
-void ioas_say_memlock(const struct baton_ioas *ioas, struct ioas_text *to);
+void ioas_text_memlock(const struct baton_ioas *ioas, struct text *to);
 
 /**
  * A node under /dev did not open: says who may be let in, or who has it. Sets ioas->absent. @found:

@@ -133,9 +133,9 @@ container_failed(struct baton_ioas *ioas, int ret, const struct ioas_found *foun
 			  "device was just unbound" },
 		{ 0, "look at dmesg" },
 	};
-	struct ioas_text others = { 0 };
+	struct text others = { 0 };
 
-	ioas_say_group(ioas->os, found, true, others.text, sizeof(others.text));
+	ioas_text_group(ioas->os, found, true, others.text, sizeof(others.text));
 	if ((ret == -EBUSY || ret == -EPERM) && others.text[0])
 		return baton_err(EBUSY,
 				 "%s: %s: %s: its IOMMU group %d also holds %s; give these to "
@@ -154,13 +154,13 @@ check_viable(struct baton_ioas *ioas, const struct ioas_found *found, int fd)
 	};
 	struct vfio_group_status status = { .argsz = sizeof(status) };
 	int ret = ioas->os->ioctl(ioas->os, fd, VFIO_GROUP_GET_STATUS, &status);
-	struct ioas_text others = { 0 };
+	struct text others = { 0 };
 
 	if (ret < 0)
 		return ioas_failed(ret, found->bdf, "VFIO_GROUP_GET_STATUS", fixes);
 	if (status.flags & VFIO_GROUP_FLAGS_VIABLE)
 		return 0;
-	ioas_say_group(ioas->os, found, true, others.text, sizeof(others.text));
+	ioas_text_group(ioas->os, found, true, others.text, sizeof(others.text));
 	return baton_err(EBUSY,
 			 "%s: VFIO_GROUP_GET_STATUS: its IOMMU group %d is not all VFIO's, so none "
 			 "of it may be used: it also "

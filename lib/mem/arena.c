@@ -23,36 +23,36 @@ struct baton_arena {
 enum step { OPEN, RESIZE, SEAL, MAP, BIND, POPULATE };
 
 static int
-explain_heap(const struct mem_need *need, int ret, struct mem_text *why)
+explain_heap(const struct mem_need *need, int ret, struct text *why)
 {
 	char size[32];
 
 	switch (ret) {
 	case -ENODEV:
-		mem_say(why, "there is no " MEM_CC_HEAP ", where shared guest memory comes from. "
-			     "Linux 7.1 with CONFIG_DMABUF_HEAPS_SYSTEM, from 7.2 on also with "
-			     "CONFIG_DMABUF_HEAPS_SYSTEM_CC_SHARED, has it in SEV, TDX and PEF "
-			     "guests: "
-			     "boot such a kernel. Where this is no confidential guest, ask for "
-			     "ordinary "
-			     "memory (a port's option bounce=never)");
+		text_add(why, "there is no " MEM_CC_HEAP ", where shared guest memory comes from. "
+			      "Linux 7.1 with CONFIG_DMABUF_HEAPS_SYSTEM, from 7.2 on also with "
+			      "CONFIG_DMABUF_HEAPS_SYSTEM_CC_SHARED, has it in SEV, TDX and PEF "
+			      "guests: "
+			      "boot such a kernel. Where this is no confidential guest, ask for "
+			      "ordinary "
+			      "memory (a port's option bounce=never)");
 		return ret;
 	case -EACCES:
 	case -EPERM:
-		mem_say(why, "this user may not open " MEM_CC_HEAP ", which is root's alone; give "
-			     "it to "
-			     "the user's group (udev: SUBSYSTEM==\"dma_heap\", GROUP=, "
-			     "MODE=\"0660\"), "
-			     "or run as root");
+		text_add(why, "this user may not open " MEM_CC_HEAP ", which is root's alone; give "
+			      "it to "
+			      "the user's group (udev: SUBSYSTEM==\"dma_heap\", GROUP=, "
+			      "MODE=\"0660\"), "
+			      "or run as root");
 		return -EACCES;
 	}
-	mem_say(why, "allocating %s from " MEM_CC_HEAP " failed: %s", mem_size(size, need->bytes),
-		strerror(-ret));
+	text_add(why, "allocating %s from " MEM_CC_HEAP " failed: %s", text_size(size, need->bytes),
+		 strerror(-ret));
 	return ret;
 }
 
 static int
-explain_open(const struct mem_need *need, bool huge, int ret, struct mem_text *why)
+explain_open(const struct mem_need *need, bool huge, int ret, struct text *why)
 {
 	unsigned long long pages = need->bytes / need->page_size;
 	struct rlimit files = { 0 };
@@ -63,34 +63,35 @@ explain_open(const struct mem_need *need, bool huge, int ret, struct mem_text *w
 	switch (ret) {
 	case -EMFILE:
 		getrlimit(RLIMIT_NOFILE, &files);
-		mem_say(why,
-			"the process has all of its %llu file descriptors open (RLIMIT_NOFILE);"
-			" raise that: ulimit -n %llu, or LimitNOFILE= of its systemd unit",
-			(unsigned long long)files.rlim_cur, (unsigned long long)files.rlim_cur * 2);
+		text_add(why,
+			 "the process has all of its %llu file descriptors open (RLIMIT_NOFILE);"
+			 " raise that: ulimit -n %llu, or LimitNOFILE= of its systemd unit",
+			 (unsigned long long)files.rlim_cur,
+			 (unsigned long long)files.rlim_cur * 2);
 		return ret;
 	case -ENFILE:
-		mem_say(why, "the machine has no file descriptor left; raise sysctl fs.file-max");
+		text_add(why, "the machine has no file descriptor left; raise sysctl fs.file-max");
 		return -EMFILE;
 	case -ENODEV:
 	case -EINVAL:
 	case -ENOSYS:
 		if (!huge || need->mount)
 			break;
-		mem_say(why, "needs %llu pages of %s, which this kernel does not have", pages,
-			mem_size(size, need->page_size));
+		text_add(why, "needs %llu pages of %s, which this kernel does not have", pages,
+			 text_size(size, need->page_size));
 		return -ENOMEM;
 	}
 	if (need->mount)
-		mem_say(why, "cannot create a file on %s: %s", need->mount, strerror(-ret));
+		text_add(why, "cannot create a file on %s: %s", need->mount, strerror(-ret));
 	else
-		mem_say(why, "memfd_create failed: %s", strerror(-ret));
+		text_add(why, "memfd_create failed: %s", strerror(-ret));
 	return ret;
 }
 
 /* Say why a step failed, once it is undone and the pages are counted as free again. */
 static int
 explain(const struct mem_os *os, const struct mem_need *need, enum step step, int ret,
-	struct mem_text *why)
+	struct text *why)
 {
 	static const char *const names[] = {
 		[RESIZE] = "ftruncate", [SEAL] = "sealing the memory file", [MAP] = "mmap",
@@ -102,17 +103,17 @@ explain(const struct mem_os *os, const struct mem_need *need, enum step step, in
 	if (step == OPEN)
 		return explain_open(need, huge, ret, why);
 	if (step == BIND && ret == -EPERM) {
-		mem_say(why,
-			"placing memory on node %d is forbidden here; allow mbind (containers: "
-			"--cap-add SYS_NICE), or ask for no node",
-			need->node);
+		text_add(why,
+			 "placing memory on node %d is forbidden here; allow mbind (containers: "
+			 "--cap-add SYS_NICE), or ask for no node",
+			 need->node);
 		return ret;
 	}
 	if (step == BIND && ret == -EINVAL) {
-		mem_say(why,
-			"the process may not take memory from node %d; add it to the cpuset "
-			"(cpuset.mems), or ask for another node",
-			need->node);
+		text_add(why,
+			 "the process may not take memory from node %d; add it to the cpuset "
+			 "(cpuset.mems), or ask for another node",
+			 need->node);
 		return -ENODEV;
 	}
 	/* A missing hugepage is ENOMEM when it is reserved and EFAULT or worse when touched. */
@@ -121,10 +122,10 @@ explain(const struct mem_os *os, const struct mem_need *need, enum step step, in
 		mem_huge_shortage(os, need, why);
 		return -ENOMEM;
 	}
-	mem_say(why, "%s of %s on %s pages failed: %s", names[step], mem_size(size, need->bytes),
-		huge ? "huge" : "ordinary", strerror(-ret));
+	text_add(why, "%s of %s on %s pages failed: %s", names[step], text_size(size, need->bytes),
+		 huge ? "huge" : "ordinary", strerror(-ret));
 	if (step == MAP && ret == -ENOMEM)
-		mem_say(why, "; look at ulimit -v");
+		text_add(why, "; look at ulimit -v");
 	return step == POPULATE && ret == -EFAULT ? -ENOMEM : ret;
 }
 
@@ -161,7 +162,7 @@ fill(const struct mem_os *os, const struct mem_need *need, void *base)
 /* One attempt. Return: 0; -ENOMEM when another kind of page may do; else what is final. */
 static int
 back(const struct mem_os *os, const struct mem_need *need, const char *name,
-     struct baton_arena_info *info, struct mem_text *why)
+     struct baton_arena_info *info, struct text *why)
 {
 	enum step step = OPEN;
 	void *base = NULL;
@@ -207,7 +208,7 @@ out:
 
 static int
 back_huge(const struct mem_os *os, const struct mem_need *need, const char *name,
-	  struct baton_arena_info *info, struct mem_text *why)
+	  struct baton_arena_info *info, struct text *why)
 {
 	why->len = 0;
 	if (mem_huge_missing(os, need)) {
@@ -219,7 +220,7 @@ back_huge(const struct mem_os *os, const struct mem_need *need, const char *name
 
 static int
 back_small(const struct mem_os *os, const struct mem_need *need, const char *name,
-	   struct baton_arena_info *info, struct mem_text *why)
+	   struct baton_arena_info *info, struct text *why)
 {
 	if (mem_small_missing(os, need, why))
 		return -ENOMEM;
@@ -238,7 +239,7 @@ need_pages(struct mem_need *need, size_t bytes, uint64_t page_size)
 }
 
 static void
-warn_small(struct baton_ctx *ctx, const char *name, size_t bytes, const struct mem_text *why)
+warn_small(struct baton_ctx *ctx, const char *name, size_t bytes, const struct text *why)
 {
 	char size[32];
 	bool first;
@@ -251,16 +252,16 @@ warn_small(struct baton_ctx *ctx, const char *name, size_t bytes, const struct m
 	if (first)
 		baton_log(ctx, BATON_LOG_WARN,
 			  "arena \"%s\" of %s is on ordinary pages, which is slower: %s", name,
-			  mem_size(size, bytes), why->text);
+			  text_size(size, bytes), why->text);
 }
 
 /* The largest pages there are; 1 GiB ones only where at most an eighth is wasted. */
 static int
 back_any(struct baton_ctx *ctx, const struct mem_os *os, struct mem_need *need,
 	 const struct baton_mem_config *config, const char *name, struct baton_arena_info *info,
-	 struct mem_text *why)
+	 struct text *why)
 {
-	struct mem_text small = { 0 };
+	struct text small = { 0 };
 	int ret;
 
 	if (config->bytes >= BATON_PAGE_1G && need_pages(need, config->bytes, BATON_PAGE_1G) &&
@@ -276,7 +277,7 @@ back_any(struct baton_ctx *ctx, const struct mem_os *os, struct mem_need *need,
 	need_pages(need, config->bytes, (uint64_t)sysconf(_SC_PAGESIZE));
 	ret = back_small(os, need, name, info, &small);
 	if (ret) {
-		mem_say(&small, "; hugepages: %s", why->text);
+		text_add(&small, "; hugepages: %s", why->text);
 		*why = small;
 		return ret;
 	}
@@ -314,8 +315,8 @@ check_mount(const struct mem_os *os, const struct baton_mem_config *config, cons
 				 "arena \"%s\": pages of %s were asked for, but the hugetlbfs %s "
 				 "has "
 				 "pages of %s; give another mount, or no page size",
-				 name, mem_size(a, config->page_size), mount,
-				 mem_size(b, *page_size));
+				 name, text_size(a, config->page_size), mount,
+				 text_size(b, *page_size));
 	return 0;
 }
 
@@ -359,7 +360,7 @@ check_flags(const struct baton_mem_config *config, const char *name)
 static int
 check(const struct mem_os *os, const struct baton_mem_config *config, const char *name)
 {
-	struct mem_text nodes = { 0 };
+	struct text nodes = { 0 };
 	int ret = check_page_size(name, config->page_size);
 
 	if (!ret)
@@ -374,7 +375,7 @@ check(const struct mem_os *os, const struct baton_mem_config *config, const char
 	if (config->node >= 0 && config->node <= os->max_node(os) &&
 	    os->node_has_memory(os, config->node))
 		return 0;
-	mem_say_nodes(os, &nodes);
+	mem_text_nodes(os, &nodes);
 	return baton_err(ENODEV,
 			 "arena \"%s\": there is no memory on NUMA node %d; nodes with memory: %s, "
 			 "or -1 for any",
@@ -404,7 +405,7 @@ place(struct baton_ctx *ctx, const struct mem_os *os, const struct baton_mem_con
 	struct mem_need need = { .mount = config->hugetlbfs,
 				 .shared = config->flags & BATON_MEM_CC_SHARED };
 	uint64_t page_size = config->page_size;
-	struct mem_text why = { 0 };
+	struct text why = { 0 };
 	char size[32];
 	int ret = 0;
 
@@ -438,7 +439,7 @@ place(struct baton_ctx *ctx, const struct mem_os *os, const struct baton_mem_con
 		ret = back_huge(os, &need, name, info, &why);
 	if (ret)
 		return baton_err(-ret, "arena \"%s\" of %s: %s", name,
-				 mem_size(size, config->bytes), why.text);
+				 text_size(size, config->bytes), why.text);
 	return 0;
 }
 

@@ -11,37 +11,6 @@
 
 #define UNKNOWN (-1LL)
 
-void
-mem_say(struct mem_text *to, const char *fmt, ...)
-{
-	size_t room = sizeof(to->text) - to->len;
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(to->text + to->len, room, fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		to->len += (size_t)n < room ? (size_t)n : room - 1;
-}
-
-const char *
-mem_size(char buf[32], uint64_t bytes)
-{
-	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
-	unsigned unit = 0;
-	uint64_t n = bytes, rest = 0;
-
-	for (; n >= 1024; n >>= 10, unit++)
-		rest = n & 1023;
-	if (rest && unit)
-		snprintf(buf, 32, "%llu.%llu %s", (unsigned long long)n,
-			 (unsigned long long)(rest * 10 / 1024), units[unit]);
-	else
-		snprintf(buf, 32, "%llu %s", (unsigned long long)n, units[unit]);
-	return buf;
-}
-
 /* The number in a file, UNKNOWN when there is none. */
 static __attribute__((format(printf, 1, 2))) long long
 number(const char *fmt, ...)
@@ -138,7 +107,7 @@ mem_huge_missing(const struct mem_os *os, const struct mem_need *need)
 }
 
 static void
-say_free(const struct mem_os *os, uint64_t page_size, struct mem_text *why)
+free_pages(const struct mem_os *os, uint64_t page_size, struct text *why)
 {
 	long long resv = huge(os, BATON_NODE_ANY, page_size, "resv_hugepages");
 	const char *sep = "free are ";
@@ -148,20 +117,20 @@ say_free(const struct mem_os *os, uint64_t page_size, struct mem_text *why)
 
 		if (n == UNKNOWN)
 			continue;
-		mem_say(why, "%s%lld on node %d", sep, n, node);
+		text_add(why, "%s%lld on node %d", sep, n, node);
 		sep = ", ";
 	}
 	if (*sep == 'f') /* a kernel without NUMA */
-		mem_say(why, "free are %lld",
-			huge(os, BATON_NODE_ANY, page_size, "free_hugepages"));
+		text_add(why, "free are %lld",
+			 huge(os, BATON_NODE_ANY, page_size, "free_hugepages"));
 	if (resv > 0)
-		mem_say(why, ", of which %lld are reserved by others", resv);
+		text_add(why, ", of which %lld are reserved by others", resv);
 }
 
 /* How to raise the number of pages from @total by @missing. */
 static void
-say_command(const struct mem_os *os, const struct mem_need *need, unsigned long long total,
-	    unsigned long long missing, struct mem_text *why)
+hugepage_command(const struct mem_os *os, const struct mem_need *need, unsigned long long total,
+		 unsigned long long missing, struct text *why)
 {
 	unsigned long long kb = need->page_size >> 10;
 	char where[48] = "kernel/mm", size[32];
@@ -170,23 +139,23 @@ say_command(const struct mem_os *os, const struct mem_need *need, unsigned long 
 
 	/* Raised all the same, it would take every byte from everybody else. */
 	if (have != UNKNOWN && missing > (unsigned long long)have / need->page_size) {
-		mem_say(why,
-			"; the missing %llu are more memory than the %s available%s: ask for "
-			"less (fewer or smaller buffers)",
-			missing, mem_size(size, (uint64_t)have), on ? " there" : "");
+		text_add(why,
+			 "; the missing %llu are more memory than the %s available%s: ask for "
+			 "less (fewer or smaller buffers)",
+			 missing, text_size(size, (uint64_t)have), on ? " there" : "");
 		return;
 	}
 	if (need->node != BATON_NODE_ANY)
 		snprintf(where, sizeof(where), "devices/system/node/node%d", need->node);
-	mem_say(why,
-		"; to have enough: echo %llu > /sys/%s/hugepages/hugepages-%llukB/nr_hugepages",
-		total + missing, where, kb);
+	text_add(why,
+		 "; to have enough: echo %llu > /sys/%s/hugepages/hugepages-%llukB/nr_hugepages",
+		 total + missing, where, kb);
 	if (need->page_size == BATON_PAGE_1G)
-		mem_say(why, " (or at boot: hugepagesz=1G hugepages=N)");
+		text_add(why, " (or at boot: hugepagesz=1G hugepages=N)");
 }
 
 void
-mem_huge_shortage(const struct mem_os *os, const struct mem_need *need, struct mem_text *why)
+mem_huge_shortage(const struct mem_os *os, const struct mem_need *need, struct text *why)
 {
 	unsigned long long needed = need->bytes / need->page_size, kb = need->page_size >> 10;
 	long long have = huge(os, need->node, need->page_size, "free_hugepages");
@@ -194,26 +163,27 @@ mem_huge_shortage(const struct mem_os *os, const struct mem_need *need, struct m
 	long long resv = huge(os, BATON_NODE_ANY, need->page_size, "resv_hugepages");
 	char size[32], on[32] = "";
 
-	mem_size(size, need->page_size);
+	text_size(size, need->page_size);
 	if (have == UNKNOWN || total == UNKNOWN) {
-		mem_say(why, "needs %llu pages of %s, which this kernel does not have", needed,
-			size);
+		text_add(why, "needs %llu pages of %s, which this kernel does not have", needed,
+			 size);
 		return;
 	}
 	if (need->node != BATON_NODE_ANY)
 		snprintf(on, sizeof(on), " on node %d", need->node);
-	mem_say(why, "needs %llu pages of %s%s, ", needed, size, on);
-	say_free(os, need->page_size, why);
+	text_add(why, "needs %llu pages of %s%s, ", needed, size, on);
+	free_pages(os, need->page_size, why);
 	if (resv > 0)
 		have = resv < have ? have - resv : 0;
 	if ((unsigned long long)have >= needed) {
-		mem_say(why,
-			": enough, so a limit stands in the way; look at hugetlb.%lluMB.rsvd.max"
-			" and .max of the control group%s, and at ulimit -v",
-			kb >> 10, need->mount ? ", at the mount's size option" : "");
+		text_add(why,
+			 ": enough, so a limit stands in the way; look at hugetlb.%lluMB.rsvd.max"
+			 " and .max of the control group%s, and at ulimit -v",
+			 kb >> 10, need->mount ? ", at the mount's size option" : "");
 		return;
 	}
-	say_command(os, need, (unsigned long long)total, needed - (unsigned long long)have, why);
+	hugepage_command(os, need, (unsigned long long)total, needed - (unsigned long long)have,
+			 why);
 }
 
 /* The smallest memory limit of our control group (version 2) and those above it, or UNKNOWN. */
@@ -249,17 +219,17 @@ group_limit(const struct mem_os *os)
 }
 
 bool
-mem_small_missing(const struct mem_os *os, const struct mem_need *need, struct mem_text *why)
+mem_small_missing(const struct mem_os *os, const struct mem_need *need, struct text *why)
 {
 	long long have, limit = group_limit(os);
 	char a[32], b[32], where[32] = "";
 	bool on;
 
 	if (limit != UNKNOWN && need->bytes > (unsigned long long)limit) {
-		mem_say(why,
-			"the control group may use %s in all (memory.max); raise that, or ask "
-			"for less",
-			mem_size(b, (uint64_t)limit));
+		text_add(why,
+			 "the control group may use %s in all (memory.max); raise that, or ask "
+			 "for less",
+			 text_size(b, (uint64_t)limit));
 		return true;
 	}
 	have = available(os, need->node, &on);
@@ -268,15 +238,15 @@ mem_small_missing(const struct mem_os *os, const struct mem_need *need, struct m
 		return false;
 	if (on)
 		snprintf(where, sizeof(where), " on node %d", need->node);
-	mem_say(why,
-		"needs %s of ordinary memory%s, where %s is available and a sixteenth of that "
-		"is left to others; ask for less (fewer or smaller buffers) or free memory",
-		mem_size(a, need->bytes), where, mem_size(b, (uint64_t)have));
+	text_add(why,
+		 "needs %s of ordinary memory%s, where %s is available and a sixteenth of that "
+		 "is left to others; ask for less (fewer or smaller buffers) or free memory",
+		 text_size(a, need->bytes), where, text_size(b, (uint64_t)have));
 	return true;
 }
 
 void
-mem_say_nodes(const struct mem_os *os, struct mem_text *to)
+mem_text_nodes(const struct mem_os *os, struct text *to)
 {
 	int max = os->max_node(os);
 	const char *sep = "";
@@ -288,7 +258,7 @@ mem_say_nodes(const struct mem_os *os, struct mem_text *to)
 			continue;
 		while (node < max && os->node_has_memory(os, node + 1))
 			node++;
-		mem_say(to, node > first ? "%s%d-%d" : "%s%d", sep, first, node);
+		text_add(to, node > first ? "%s%d-%d" : "%s%d", sep, first, node);
 		sep = ",";
 	}
 }

@@ -5,19 +5,8 @@
 
 #include <stdbool.h>
 
+#include "base/text.h"
 #include "mem/os.h"
-
-/* A sentence being written. Kept aside, because the next kind of page may do. */
-struct mem_text {
-	size_t len;
-	char text[640];
-};
-
-/* Append; what does not fit is cut. */
-void mem_say(struct mem_text *to, const char *fmt, ...) __attribute__((format(printf, 2, 3), cold));
-
-/* "64 MiB", "1.5 GiB". */
-const char *mem_size(char buf[32], uint64_t bytes);
 
 /* What one attempt needs. */
 struct mem_need {
@@ -35,15 +24,15 @@ struct mem_need {
 bool mem_huge_missing(const struct mem_os *os, const struct mem_need *need);
 
 /* Say needed and free pages per node, and the command that raises them. */
-void mem_huge_shortage(const struct mem_os *os, const struct mem_need *need, struct mem_text *why);
+void mem_huge_shortage(const struct mem_os *os, const struct mem_need *need, struct text *why);
 
 /*
  * Whether ordinary pages would run the machine, the node or the control group out of memory; says
  * why. To be asked first: populating past the end wakes the out-of-memory killer.
  */
-bool mem_small_missing(const struct mem_os *os, const struct mem_need *need, struct mem_text *why);
+bool mem_small_missing(const struct mem_os *os, const struct mem_need *need, struct text *why);
 
 /* Say which nodes have memory: "0-1", "0,2". */
-void mem_say_nodes(const struct mem_os *os, struct mem_text *to);
+void mem_text_nodes(const struct mem_os *os, struct text *to);
 
 #endif

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "pci/pci.h"
+#include "pci/pci_device.h"
 
 #define INFO_MAX  65536 /* bytes of region information; a page would do */
 #define CHAIN_MAX 32

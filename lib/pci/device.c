@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "pci/pci.h"
+#include "pci/pci_device.h"
 
 #define CONFIG_LEAST 64 /* the header every device has */
 #define CONFIG_SIZE  256
@@ -89,7 +89,7 @@ pci_caps(struct pci_device *dev, struct pci_cap caps[PCI_MAX_CAPS])
 /* ---- the device as a whole ---- */
 
 bool
-pci_is_gone(struct pci_device *dev)
+pci_is_dead(struct pci_device *dev)
 {
 	uint32_t id = 0;
 
@@ -97,7 +97,7 @@ pci_is_gone(struct pci_device *dev)
 }
 
 static int
-is_gone(const struct pci_device *dev)
+is_dead(const struct pci_device *dev)
 {
 	return baton_err(ENODEV,
 			 "%s reads as all ones: it was removed, or has no power or no link; have "
@@ -116,12 +116,12 @@ command(struct pci_device *dev, uint16_t mask, uint16_t set)
 	if ((ret = pci_config_read(dev, PCI_COMMAND, 4, &v)) < 0)
 		return ret;
 	if (v == 0xffffffff)
-		return is_gone(dev);
+		return is_dead(dev);
 	if ((ret = pci_config_write(dev, PCI_COMMAND, 2, (v & 0xffff & ~mask) | set)) < 0 ||
 	    (ret = pci_config_read(dev, PCI_COMMAND, 4, &v)) < 0)
 		return ret;
 	if (v == 0xffffffff)
-		return is_gone(dev);
+		return is_dead(dev);
 	if ((v & mask) != set)
 		return baton_err(EIO,
 				 "%s: its command register reads %#x after bits %#x of %#x were "
@@ -197,7 +197,7 @@ set_up(struct pci_device *dev)
 	if (ret < 0 || (ret = pci_config_read(dev, PCI_VENDOR_ID, 4, &id)) < 0)
 		return ret;
 	if (id == 0xffffffff)
-		return is_gone(dev);
+		return is_dead(dev);
 	/* A driver may have left it mastering the bus: nothing was told to it yet. */
 	return command(dev, PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY, PCI_COMMAND_MEMORY);
 }

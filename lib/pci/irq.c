@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "pci/pci.h"
+#include "pci/pci_device.h"
 
 #define MAX_VECTORS 2048 /* PCI 3.0, 6.8.2 */
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "ioas/ioas.h"
-#include "pci/pci.h"
+#include "pci/pci_device.h"
 
 static int
 host_attach(const struct pci_os *os, struct baton_ioas *ioas, const char *bdf,

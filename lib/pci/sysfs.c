@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "pci/pci.h"
+#include "pci/pci_device.h"
 
 #define CLASS_NETWORK 0x02
 

@@ -30,8 +30,8 @@ struct port_arg {
  */
 struct baton_queue {
 	struct baton_queue_head head;
-	struct dma_view *views;  /* the port's, indexed by the token's pool field */
-	struct dma_cache *cache; /* RX: the worker's cache of its pool */
+	struct baton_pool_view *views; /* the port's, indexed by the token's pool field */
+	struct dma_cache *cache;       /* RX: the worker's cache of its pool */
 	struct baton_worker *worker;
 	uint32_t owner;    /* its holder id, shifted: BATON_OWNER_* << 16 */
 	uint32_t max_len;  /* longest packet in bytes, Ethernet header included, FCS not */
@@ -80,8 +80,8 @@ struct port_ops {
 	int (*start)(struct baton_port *port);
 	/*
 	 * Make the device let go of everything, then send the buffers of every queue home
-	 * (dma_put()). Buffers that a device did not confirm to have let go go to dma_quarantine().
-	 * Return: 0, -ETIMEDOUT when some did.
+	 * (dma_put()). Buffers that a device did not confirm to have let go go to
+	 * dma_quarantine_buf(). Return: 0, -ETIMEDOUT when some did.
 	 */
 	int (*stop)(struct baton_port *port);
 	int (*tx_clean)(struct baton_queue *q, unsigned budget);
@@ -151,12 +151,12 @@ struct baton_port {
 	uint32_t stop_timeout_ms;
 	uint32_t offloads; /* BATON_OFFLOAD_* asked for */
 	uint8_t configured, started;
-	uint8_t mtu_set;   /* somebody asked for info.mtu: hold TX to it */
-	uint8_t link_off;  /* baton_port_set_link(0) */
-	uint8_t device_up; /* the link as the device has it */
-	uint8_t leaving;   /* baton_port_stop() was called and has not succeeded yet */
-	uint8_t away;      /* PORT_AWAY*; 0: the device is there */
-	uint8_t away_said; /* the log has what holds it up */
+	uint8_t mtu_set;     /* somebody asked for info.mtu: hold TX to it */
+	uint8_t link_off;    /* baton_port_set_link(0) */
+	uint8_t device_up;   /* the link as the device has it */
+	uint8_t leaving;     /* baton_port_stop() was called and has not succeeded yet */
+	uint8_t away;        /* PORT_AWAY*; 0: the device is there */
+	uint8_t away_logged; /* the log has what holds it up */
 	baton_port_event_fn on_event;
 	void *event_arg;
 	struct ctx_timer quiesce;
@@ -164,7 +164,7 @@ struct baton_port {
 	struct baton_port_fault
 		fault; /* the last; control thread, but for the count, which any may read */
 	struct dma_reach reach;
-	struct dma_view
+	struct baton_pool_view
 		views[256]; /* filled at start; a pool the device cannot reach has count 0 */
 };
 

@@ -251,7 +251,7 @@ baton_port_reset(struct baton_port *port)
 			return baton_err_prefix(r, "%s", port->name);
 		port->info.state = BATON_PORT_STOPPED;
 	}
-	port->reach.committed = port->reach.said = false;
+	port->reach.committed = port->reach.logged = false;
 	return ret;
 }
 
@@ -371,7 +371,7 @@ port_lost(struct baton_port *port, bool for_good)
 	if (running) {
 		port->away = PORT_AWAY;
 		port->away_since = ctx_now_ns();
-		port->away_said = 0;
+		port->away_logged = 0;
 		publish_all(port);
 		for (unsigned i = 0; i < port_n_queues(port); i++)
 			ask(port_queue(port, i));
@@ -396,8 +396,8 @@ port_quiesce(struct ctx_timer *timer)
 
 		if (is_out(q))
 			continue;
-		if (!port->away_said && ctx_now_ns() - port->away_since > SLOW_NS) {
-			port->away_said = 1;
+		if (!port->away_logged && ctx_now_ns() - port->away_since > SLOW_NS) {
+			port->away_logged = 1;
 			baton_log(port->ctx, BATON_LOG_WARN,
 				  "%s: its device is away, but worker %s has not left its queues: "
 				  "its thread must make "

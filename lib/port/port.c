@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Opening, configuring and closing ports. */
 #include "port/port.h"
-#include "pci/pci.h"
+#include "pci/pci_device.h"
 
 #include <ctype.h>
 #include <stdlib.h>

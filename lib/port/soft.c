@@ -48,12 +48,12 @@ soft_give(struct baton_queue *q, const struct baton_token *tokens, unsigned n, b
 void
 soft_done(struct baton_queue *q, struct baton_token t)
 {
-	const struct dma_view *v = &q->views[t.pool];
+	const struct baton_pool_view *v = &q->views[t.pool];
 	struct dma_cache *c = dma_cache(q->worker, v->pool);
 
 	dma_poison(v, t.buf);
 	if (baton_unlikely(!c)) { /* no memory for a cache: the long way home */
-		dma_home(v->pool, &t.buf, 1);
+		dma_free_bufs(v->pool, &t.buf, 1);
 		return;
 	}
 	dma_cache_room(c, 1);

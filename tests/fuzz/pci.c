@@ -105,7 +105,7 @@ shape(void)
 	const uint8_t what = in_u8(&rig.in), more = in_u8(&rig.in);
 
 	memcpy(f->config, rig.config, sizeof(rig.config));
-	f->features = FAKE_FEATURES | (what & 1 ? LIAR_F_MQ | LIAR_F_CTRL_VQ : 0) |
+	f->features = FAKE_FEATURES | (what & 1 ? FAKEDEV_F_MQ | FAKEDEV_F_CTRL_VQ : 0) |
 		      (what & 2 ? F_MTU : 0) | (what & 4 ? FAKE_F_RING_RESET : 0);
 	f->mappable = what >> 3 & 1;
 	f->vectors = what >> 4 & 7;

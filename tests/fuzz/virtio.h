@@ -4,8 +4,8 @@
 #ifndef FUZZ_VIRTIO_H
 #define FUZZ_VIRTIO_H
 
+#include "fakedev_wire.h"
 #include "fuzz.h"
-#include "liar_wire.h"
 
 #define VIRTIO_HEAD_MRG      0x01
 #define VIRTIO_HEAD_IN_ORDER 0x02

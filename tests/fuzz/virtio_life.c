@@ -91,7 +91,8 @@ vdev_reset(struct virtio_dev *vd)
 		return baton_err(ETIMEDOUT, "the fuzzer's device is not reset");
 	}
 	forget(FUZZ_TILL_RESET);
-	dma_wards_home(&vd->port.reach.wards, "the fuzzer's device has confirmed a reset");
+	dma_quarantine_release(&vd->port.reach.quarantines, "the fuzzer's device has confirmed a "
+							    "reset");
 	if (fuzz_current)
 		fuzz_home(fuzz_current, FUZZ_TILL_RESET);
 	return 0;

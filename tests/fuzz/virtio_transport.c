@@ -54,7 +54,7 @@ t_close(struct virtio_dev *vd)
 static int
 t_ready(struct virtio_dev *vd)
 {
-	return vd->port.reach.wards ? vdev_reset(vd) : 0;
+	return vd->port.reach.quarantines ? vdev_reset(vd) : 0;
 }
 
 static int
@@ -138,7 +138,7 @@ static const struct virtio_transport transport = {
 	.stop = t_stop,
 	.ring_start = t_ring_start,
 	.ring_stop = t_ring_stop,
-	.gone = t_gone,
+	.lost = t_gone,
 	.holder = t_holder,
 	.reset = t_reset,
 };
@@ -234,5 +234,5 @@ vdev_looked(const struct fuzz *f, unsigned queue)
 	const struct virtq *vq = virtq_of_const(f->rig->queue[queue]);
 
 	return vq->used_idx == vdev.ring[queue].idx &&
-	       (!vq->in_order || !vq->q.tx || vq->batch_end == vq->used_idx);
+	       (!vq->feature_in_order || !vq->q.tx || vq->batch_end == vq->used_idx);
 }

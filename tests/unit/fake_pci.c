@@ -63,22 +63,22 @@ get32(const uint8_t *b, size_t n)
 static unsigned
 n_queues(const struct fake_pci *f)
 {
-	return f->driver_features & LIAR_F_MQ ? 2u * f->max_pairs + 1 : 3;
+	return f->driver_features & FAKEDEV_F_MQ ? 2u * f->max_pairs + 1 : 3;
 }
 
-static struct liar_queue *
+static struct fakedev_queue *
 selected(struct fake_pci *f)
 {
-	return f->select < n_queues(f) && f->select < LIAR_QUEUES ? &f->liar->queue[f->select]
-								  : NULL;
+	return f->select < n_queues(f) && f->select < FAKEDEV_QUEUES ? &f->fakedev->queue[f->select]
+								     : NULL;
 }
 
 static void
 forget_queue(struct fake_pci *f, unsigned i)
 {
-	struct liar_queue *q = &f->liar->queue[i];
+	struct fakedev_queue *q = &f->fakedev->queue[i];
 
-	liar_close_fd(&q->kick);
+	fakedev_close_fd(&q->kick);
 	memset(q, 0, sizeof(*q));
 	q->kick = q->call = -1;
 	q->num = f->queue_max;
@@ -90,10 +90,10 @@ reset(struct fake_pci *f)
 {
 	if (f->keeps_status)
 		return;
-	for (unsigned i = 0; i < LIAR_QUEUES; i++)
+	for (unsigned i = 0; i < FAKEDEV_QUEUES; i++)
 		forget_queue(f, i);
 	f->status = 0;
-	f->driver_features = f->liar->features = 0;
+	f->driver_features = f->fakedev->features = 0;
 	f->device_select = f->driver_select = f->select = 0;
 	f->change_vector = 0xffff;
 }
@@ -101,7 +101,7 @@ reset(struct fake_pci *f)
 static void
 enable_queue(struct fake_pci *f)
 {
-	struct liar_queue *q = selected(f);
+	struct fakedev_queue *q = selected(f);
 
 	if (!q)
 		return;
@@ -121,13 +121,13 @@ set_status(struct fake_pci *f, uint8_t v)
 	if ((v & 8) && f->refuses)
 		v &= (uint8_t)~8u;
 	f->status = v;
-	f->liar->features =
+	f->fakedev->features =
 		f->driver_features &
 		~FAKE_F_ACCESS_PLATFORM; /* no IOTLB: its addresses are those of its memory */
 }
 
 static uint64_t *
-address(struct liar_queue *q, uint32_t off)
+address(struct fakedev_queue *q, uint32_t off)
 {
 	return off < 0x28 ? &q->addr.desc : off < 0x30 ? &q->addr.avail : &q->addr.used;
 }
@@ -135,7 +135,7 @@ address(struct liar_queue *q, uint32_t off)
 static void
 common_write(struct fake_pci *f, uint32_t off, uint32_t v)
 {
-	struct liar_queue *q = selected(f);
+	struct fakedev_queue *q = selected(f);
 	unsigned shift = off & 4 ? 32 : 0;
 
 	switch (off) {
@@ -186,14 +186,14 @@ common_write(struct fake_pci *f, uint32_t off, uint32_t v)
 			forget_queue(f, f->select);
 		break;
 	default:
-		liar_complain(f->liar, "a write to %#x of the common configuration", off);
+		fakedev_complain(f->fakedev, "a write to %#x of the common configuration", off);
 	}
 }
 
 static uint32_t
 common_read(struct fake_pci *f, uint32_t off)
 {
-	struct liar_queue *q = selected(f);
+	struct fakedev_queue *q = selected(f);
 
 	switch (off) {
 	case 0x04:
@@ -238,11 +238,12 @@ static void
 ring(struct fake_pci *f, uint16_t queue)
 {
 	f->bells[queue * FAKE_MULTIPLIER / 2] = queue;
-	if (queue == liar_control_queue(f->liar) && (f->liar->features & LIAR_F_CTRL_VQ)) {
-		eventfd_write(f->liar->queue[queue].kick, 1);
-		pthread_mutex_lock(&f->liar->lock);
-		liar_control_serve(f->liar);
-		pthread_mutex_unlock(&f->liar->lock);
+	if (queue == fakedev_control_queue(f->fakedev) &&
+	    (f->fakedev->features & FAKEDEV_F_CTRL_VQ)) {
+		eventfd_write(f->fakedev->queue[queue].kick, 1);
+		pthread_mutex_lock(&f->fakedev->lock);
+		fakedev_control_serve(f->fakedev);
+		pthread_mutex_unlock(&f->fakedev->lock);
 	}
 }
 
@@ -397,7 +398,7 @@ fake_pwrite(const struct pci_os *os, int fd, const void *buf, size_t n, uint64_t
 		memcpy(f->config + off, buf, n);
 	else if (at >> 40 == FAKE_BAR && off < FAKE_COMMON + 0x1000)
 		common_write(f, (uint32_t)off, v);
-	else if (at >> 40 == FAKE_BAR && off >= FAKE_NOTIFY && v < LIAR_QUEUES)
+	else if (at >> 40 == FAKE_BAR && off >= FAKE_NOTIFY && v < FAKEDEV_QUEUES)
 		ring(f, (uint16_t)v);
 	return (ssize_t)n;
 }
@@ -466,21 +467,21 @@ make_config(struct fake_pci *f)
 static void
 make_liar(struct fake_pci *f)
 {
-	struct liar *l = calloc(1, sizeof(*l));
+	struct fakedev *l = calloc(1, sizeof(*l));
 
 	assert_non_null(l);
 	pthread_mutex_init(&l->lock, NULL);
-	for (unsigned i = 0; i < LIAR_QUEUES; i++)
+	for (unsigned i = 0; i < FAKEDEV_QUEUES; i++)
 		l->queue[i].kick = l->queue[i].call = -1;
 	/* All of the address space, as FLAT has it. */
-	l->region[1] = (struct liar_region){ .guest = 1,
-					     .user = 1,
-					     .size = 1ull << 47,
-					     .fd = -1,
-					     .base = (uint8_t *)(uintptr_t)(FAKE_BASE + 1) };
+	l->region[1] = (struct fakedev_region){ .guest = 1,
+						.user = 1,
+						.size = 1ull << 47,
+						.fd = -1,
+						.base = (uint8_t *)(uintptr_t)(FAKE_BASE + 1) };
 	l->region[0].fd = -1;
 	l->n_regions = 2;
-	f->liar = l;
+	f->fakedev = l;
 }
 
 static const struct pci_os fake_os = {
@@ -523,7 +524,7 @@ fake_pci_start(uint64_t features)
 	f->fail_with = EIO;
 	f->err_fd = f->req_fd = -1;
 	memset(f->irq, 0xff, sizeof(f->irq));
-	f->liar->config.max_queues = LIAR_PAIRS;
+	f->fakedev->config.max_queues = FAKEDEV_PAIRS;
 	reset(f);
 	return f;
 }
@@ -537,12 +538,12 @@ fake_pci_stop(struct fake_pci *f)
 	assert_int_equal(f->mapped, 0);
 	f->keeps_status = false;
 	reset(f);
-	if (f->liar->region[0].map)
-		munmap(f->liar->region[0].map, f->liar->region[0].map_len);
+	if (f->fakedev->region[0].map)
+		munmap(f->fakedev->region[0].map, f->fakedev->region[0].map_len);
 	munmap((uint8_t *)f->bells - FAKE_NOTIFY, FAKE_BAR_SIZE);
 	close(f->fd);
-	pthread_mutex_destroy(&f->liar->lock);
-	free(f->liar);
+	pthread_mutex_destroy(&f->fakedev->lock);
+	free(f->fakedev);
 	snprintf(command, sizeof(command), "rm -r %s", f->sys);
 	assert_int_equal(system(command), 0);
 	free(f);
@@ -555,7 +556,7 @@ fake_pci_use(struct fake_pci *f, struct baton_ctx *ctx, bool flat)
 	struct baton_ioas *ioas;
 
 	ctx->pci_os = &f->os;
-	f->liar->config.max_queues = f->max_pairs;
+	f->fakedev->config.max_queues = f->max_pairs;
 	if (!flat)
 		return;
 	baton_ioas_config_init(&c);
@@ -568,7 +569,7 @@ fake_pci_use(struct fake_pci *f, struct baton_ctx *ctx, bool flat)
 void
 fake_pci_share(struct fake_pci *f, const struct baton_pool *pool)
 {
-	struct liar_region *r = &f->liar->region[0];
+	struct fakedev_region *r = &f->fakedev->region[0];
 
 	r->map = mmap(NULL, pool->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, pool->fd,
 		      (off_t)pool->fd_offset);

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A PCI device in the test's own process: sysfs in a directory, VFIO behind struct pci_os, and a
- * modern virtio-net in its BAR, whose queues the liar's ring code serves. Registers are calls, so
- * the device answers at once; the doorbells are mapped memory, unless `no_mmap`. Any call can be
+ * modern virtio-net in its BAR, whose queues the fakedev's ring code serves. Registers are calls,
+ * so the device answers at once; the doorbells are mapped memory, unless `no_mmap`. Any call can be
  * made to fail.
  */
 #ifndef FAKE_PCI_H
 #define FAKE_PCI_H
 
-#include "liar_private.h"
+#include "fakedev_private.h"
 
 #include "ctx/ctx.h"
-#include "pci/pci.h"
+#include "pci/pci_device.h"
 
 #define FAKE_BDF        "0000:00:03.0"
 #define FAKE_BASE       0x100000 /* FLAT: an IOVA is an address less this */
@@ -28,7 +28,7 @@
 #define FAKE_F_ACCESS_PLATFORM (1ull << 33)
 #define FAKE_F_RING_RESET      (1ull << 40)
 #define FAKE_FEATURES                                                                              \
-	(LIAR_F_VERSION_1 | LIAR_F_MRG_RXBUF | LIAR_F_NET_MAC | LIAR_F_STATUS |                    \
+	(FAKEDEV_F_VERSION_1 | FAKEDEV_F_MRG_RXBUF | FAKEDEV_F_NET_MAC | FAKEDEV_F_STATUS |        \
 	 FAKE_F_ACCESS_PLATFORM)
 
 struct fake_pci {
@@ -37,7 +37,7 @@ struct fake_pci {
 	uint8_t config[256];
 	int fd; /* the device's: the BAR's memory */
 	uint16_t *bells;
-	struct liar *liar;
+	struct fakedev *fakedev;
 
 	/* what it is */
 	uint64_t features;
@@ -71,7 +71,7 @@ struct fake_pci {
 	uint32_t device_select, driver_select;
 	uint64_t driver_features;
 	uint16_t change_vector, select;
-	uint16_t vector[LIAR_QUEUES];
+	uint16_t vector[FAKEDEV_QUEUES];
 	int irq[FAKE_VECTORS], err_fd, req_fd;
 	bool link_down;
 	uint8_t generation;

@@ -258,11 +258,11 @@ bus_mastering(void **state)
 	assert_int_equal(b.fake->config[PCI_COMMAND], PCI_COMMAND_MEMORY);
 	assert_int_equal(pci_bus_master(b.dev, true), 0);
 	assert_int_equal(b.fake->config[PCI_COMMAND], PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-	assert_false(pci_is_gone(b.dev));
+	assert_false(pci_is_dead(b.dev));
 	assert_int_equal(pci_reset(b.dev), -ENOTSUP);
 	b.fake->dead = true;
 	assert_int_equal(pci_bus_master(b.dev, false), -ENODEV);
-	assert_true(pci_is_gone(b.dev));
+	assert_true(pci_is_dead(b.dev));
 	down(&b);
 }
 

@@ -33,7 +33,7 @@ struct place {
 	struct baton_ioas *ioas;
 	struct ioas_device *dev[2];
 	struct dma_reach r[2];
-	struct dma_view views[2][BATON_MAX_POOLS];
+	struct baton_pool_view views[2][BATON_MAX_POOLS];
 	char said[2048];
 };
 

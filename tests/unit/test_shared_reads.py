@@ -11,7 +11,7 @@ ACCESSORS = ROOT / "lib/base/shared.h"
 
 # A field of the used ring: only as the argument of an accessor, or as a pointer of the type that hides its value.
 USED = re.compile(r"->used->\w+")
-USED_READ = re.compile(r"(?:shared_load\w+\(&|const shared64 \*const ring = )\w+->used->\w+")
+USED_READ = re.compile(r"(?:shared_load\w+\(\s?&|const shared64 \*const ring = )\w+->used->\w+")
 # A packet buffer as the device left it: written by memcpy, prefetched, or read by an accessor.
 BUFFER = re.compile(r"dma_data\(")
 BUFFER_USE = re.compile(r"(?:shared_load16_at|memcpy|__builtin_prefetch)\(dma_data\(")

@@ -195,14 +195,14 @@ thread(void *arg, unsigned int t)
 	}
 }
 
-struct tally {
+struct rx_counts {
 	unsigned int block[MAX_BLOCKS]; /* how often each was met */
 	unsigned int entry[MAX_ENTRIES];
 };
 
 static const char *
 walk(struct world *w, const struct stack_head *head, uint32_t min, uint32_t max, uint32_t most,
-     struct tally *sum)
+     struct rx_counts *sum)
 {
 	uint32_t b = (uint32_t)(head->word & STACK_NIL);
 
@@ -249,7 +249,7 @@ static const char *
 check(void *arg)
 {
 	struct world *w = arg;
-	struct tally sum = { 0 };
+	struct rx_counts sum = { 0 };
 	const char *bad;
 
 	bad = walk(w, &w->stack.full, STACK_BLOCK, STACK_BLOCK, w->stack.n_blocks, &sum);

@@ -82,7 +82,7 @@ class Echo:
     def __enter__(self):
         import testpmd_util
         self.path = path("echo")
-        program = os.path.join(os.path.dirname(testpmd_util.APP), "..", "..", "tests", "liar", "echo_backend")
+        program = os.path.join(os.path.dirname(testpmd_util.APP), "..", "..", "tests", "fakedev", "echo_backend")
         self.process = subprocess.Popen([program, self.path], stdout=subprocess.DEVNULL)
         end = time.monotonic() + 10
         while not os.path.exists(self.path) and time.monotonic() < end:

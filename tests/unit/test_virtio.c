@@ -9,8 +9,10 @@ static const struct rig_config plain = { 0 };
 static const struct rig_config mtu_1500 = { .mtu = 1500 };
 static const struct rig_config jumbo = { .mtu = 9000 };
 static const struct rig_config in_order = { .mtu = 9000,
-					    .liar.features = LIAR_FEATURES | LIAR_F_IN_ORDER };
-static const struct rig_config single = { .liar.features = LIAR_F_VERSION_1 | LIAR_F_PROTOCOL };
+					    .fakedev.features =
+						    FAKEDEV_FEATURES | FAKEDEV_F_IN_ORDER };
+static const struct rig_config single = { .fakedev.features =
+						  FAKEDEV_F_VERSION_1 | FAKEDEV_F_PROTOCOL };
 
 /* ---- RX ---- */
 
@@ -78,7 +80,7 @@ rx_offsets(void **state)
 	rig_up(&r, &plain);
 	baton_pool_info(r.pool, &info);
 	rig_frame(frame, sizeof(frame), 1);
-	assert_int_equal(liar_rx_inject(r.liar, LIAR_RX, frame, sizeof(frame)), 1);
+	assert_int_equal(fakedev_rx_inject(r.fakedev, FAKEDEV_RX, frame, sizeof(frame)), 1);
 	assert_int_equal(baton_rx_burst(r.rx, t, RIG_BURST), 1);
 	assert_int_equal(t[0].off, info.headroom);
 	assert_int_equal(t[0].len, sizeof(frame));
@@ -101,13 +103,14 @@ rx_out_of_order(void **state)
 	for (unsigned round = 0; round < 200; round++) {
 		for (unsigned i = 0; i < 8; i++) {
 			rig_frame(frame[i], 60 + i, round * 8 + i);
-			head[i] = liar_rx_write(r.liar, LIAR_RX, frame[i], 60 + i, 1);
+			head[i] = fakedev_rx_write(r.fakedev, FAKEDEV_RX, frame[i], 60 + i, 1);
 			assert_true(head[i] >= 0);
 		}
 		for (unsigned i = 0; i < 8; i++) {
 			unsigned k = order[i];
 
-			liar_complete(r.liar, LIAR_RX, (uint32_t)head[k], LIAR_HEADER + 60 + k);
+			fakedev_complete(r.fakedev, FAKEDEV_RX, (uint32_t)head[k],
+					 FAKEDEV_HEADER + 60 + k);
 			rig_expect_rx(&r, frame[k], 60 + k);
 		}
 	}
@@ -127,17 +130,18 @@ rx_merged_out_of_order(void **state)
 		size_t room;
 
 		rig_frame(frame, sizeof(frame), i);
-		second = liar_pop(r.liar, LIAR_RX);
-		first = liar_pop(r.liar, LIAR_RX);
+		second = fakedev_pop(r.fakedev, FAKEDEV_RX);
+		first = fakedev_pop(r.fakedev, FAKEDEV_RX);
 		assert_true(first >= 0 && second >= 0);
-		room = liar_room(r.liar, LIAR_RX, (unsigned)first);
+		room = fakedev_room(r.fakedev, FAKEDEV_RX, (unsigned)first);
 		assert_in_range(room, 13, 3011);
-		liar_write(r.liar, LIAR_RX, (unsigned)first, 0, header, 12);
-		liar_write(r.liar, LIAR_RX, (unsigned)first, 12, frame, room - 12);
-		liar_write(r.liar, LIAR_RX, (unsigned)second, 0, frame + room - 12, 3012 - room);
-		liar_put(r.liar, LIAR_RX, 0, (uint32_t)first, (uint32_t)room);
-		liar_put(r.liar, LIAR_RX, 1, (uint32_t)second, (uint32_t)(3012 - room));
-		liar_publish(r.liar, LIAR_RX, 2);
+		fakedev_write(r.fakedev, FAKEDEV_RX, (unsigned)first, 0, header, 12);
+		fakedev_write(r.fakedev, FAKEDEV_RX, (unsigned)first, 12, frame, room - 12);
+		fakedev_write(r.fakedev, FAKEDEV_RX, (unsigned)second, 0, frame + room - 12,
+			      3012 - room);
+		fakedev_put(r.fakedev, FAKEDEV_RX, 0, (uint32_t)first, (uint32_t)room);
+		fakedev_put(r.fakedev, FAKEDEV_RX, 1, (uint32_t)second, (uint32_t)(3012 - room));
+		fakedev_publish(r.fakedev, FAKEDEV_RX, 2);
 		assert_int_equal(rig_expect_rx(&r, frame, sizeof(frame)), 2);
 	}
 	rig_down(&r);
@@ -160,7 +164,7 @@ rx_room(void **state)
 	assert_int_equal(baton_rx_burst(r.rx, t, 0), -EINVAL);
 	rig_frame(frame, sizeof(frame), 1);
 	for (unsigned i = 0; i < 3; i++)
-		assert_int_equal(liar_rx_inject(r.liar, LIAR_RX, frame, sizeof(frame)), 5);
+		assert_int_equal(fakedev_rx_inject(r.fakedev, FAKEDEV_RX, frame, sizeof(frame)), 5);
 	n = baton_rx_burst(r.rx, t, 9);
 	assert_true(n > 0 && n % 5 == 0);
 	assert_int_equal(baton_packet_segs(t, (unsigned)n), 5);
@@ -235,7 +239,7 @@ tx_offsets(void **state)
 		t.len = sizeof(frame);
 		memcpy(baton_data(r.worker, t), frame, sizeof(frame));
 		assert_int_equal(baton_tx_burst(r.tx, &t, 1), 1);
-		liar_complete(r.liar, LIAR_TX, rig_expect_tx(&r, frame, sizeof(frame)), 0);
+		fakedev_complete(r.fakedev, FAKEDEV_TX, rig_expect_tx(&r, frame, sizeof(frame)), 0);
 		rig_clean(&r, 8, 1);
 	}
 	rig_down(&r);
@@ -258,8 +262,8 @@ tx_segments(void **state)
 		rig_frame(frame, len < 1514 ? len : 1514, segs);
 		n = rig_packet(&r, frame, len < 1514 ? len : 1514, 100, t);
 		assert_int_equal(baton_tx_burst(r.tx, t, n), n);
-		liar_complete(r.liar, LIAR_TX, rig_expect_tx(&r, frame, len < 1514 ? len : 1514),
-			      0);
+		fakedev_complete(r.fakedev, FAKEDEV_TX,
+				 rig_expect_tx(&r, frame, len < 1514 ? len : 1514), 0);
 		rig_clean(&r, 99, n);
 	}
 	rig_down(&r);
@@ -291,9 +295,9 @@ tx_full_ring(void **state)
 		head[i] = (int)rig_expect_tx(&r, frame, sizeof(frame));
 	}
 	for (int i = sent; i-- > 0;)
-		liar_complete(r.liar, LIAR_TX, (uint32_t)head[i], 0);
+		fakedev_complete(r.fakedev, FAKEDEV_TX, (uint32_t)head[i], 0);
 	assert_int_equal(baton_tx_burst(r.tx, t, 2), 2);
-	liar_complete(r.liar, LIAR_TX, (uint32_t)liar_pop(r.liar, LIAR_TX), 0);
+	fakedev_complete(r.fakedev, FAKEDEV_TX, (uint32_t)fakedev_pop(r.fakedev, FAKEDEV_TX), 0);
 	for (unsigned left; (left = baton_queue_in_flight(r.tx));) {
 		assert_true(baton_tx_clean(r.tx, 16) >= 0);
 		assert_true(baton_queue_in_flight(r.tx) < left);
@@ -310,7 +314,7 @@ tx_in_order_batches(void **state)
 	struct rig r;
 
 	rig_up(&r, &in_order);
-	assert_true(liar_features(r.liar) & LIAR_F_IN_ORDER);
+	assert_true(fakedev_features(r.fakedev) & FAKEDEV_F_IN_ORDER);
 	for (unsigned round = 0; round < 3000; round++) {
 		unsigned batch = 1 + round % 17, tokens = 0, head = 0;
 		struct baton_token t[2];
@@ -324,10 +328,10 @@ tx_in_order_batches(void **state)
 			head = rig_expect_tx(&r, frame, sizeof(frame));
 			tokens += n;
 		}
-		liar_put(r.liar, LIAR_TX, 0, head, 0);
+		fakedev_put(r.fakedev, FAKEDEV_TX, 0, head, 0);
 		for (unsigned i = 1; i < batch; i++) /* stale by the specification */
-			liar_put(r.liar, LIAR_TX, i, 0xdeadbeef, 0xdeadbeef);
-		liar_publish(r.liar, LIAR_TX, batch);
+			fakedev_put(r.fakedev, FAKEDEV_TX, i, 0xdeadbeef, 0xdeadbeef);
+		fakedev_publish(r.fakedev, FAKEDEV_TX, batch);
 		rig_clean(&r, 256, tokens);
 	}
 	rig_down(&r);
@@ -347,7 +351,7 @@ tx_clean_budget(void **state)
 		assert_int_equal(baton_tx_burst(r.tx, &t, 1), 1);
 	}
 	for (unsigned i = 0; i < 20; i++)
-		liar_complete(r.liar, LIAR_TX, rig_expect_tx(&r, frame, sizeof(frame)), 0);
+		fakedev_complete(r.fakedev, FAKEDEV_TX, rig_expect_tx(&r, frame, sizeof(frame)), 0);
 	assert_int_equal(rig_held(&r, BATON_HOLDER_CPU), 0);
 	assert_int_equal(baton_queue_in_flight(r.tx), 20);
 	for (unsigned left = 20; left;) {
@@ -384,7 +388,7 @@ tx_refused(void **state)
 	t[0].flags |= BATON_TOKEN_CONT;
 	assert_int_equal(baton_tx_burst(r.tx, t, 1), -EINVAL);
 	assert_int_equal(rig_held(&r, BATON_HOLDER_CPU), n);
-	assert_int_equal(liar_available(r.liar, LIAR_TX), 0);
+	assert_int_equal(fakedev_available(r.fakedev, FAKEDEV_TX), 0);
 	t[0].flags = 0;
 	assert_int_equal(baton_free(r.worker, t, n), 0);
 	assert_int_equal(rig_stats(&r).tx_packets, 0);
@@ -410,7 +414,7 @@ tx_refused_behind_good(void **state)
 	assert_int_equal(baton_tx_burst(r.tx, t + 1, 2), -EMSGSIZE);
 	assert_int_equal(baton_tx_burst(r.tx, t + 2, 1), 1);
 	for (unsigned i = 0; i < 2; i++)
-		liar_complete(r.liar, LIAR_TX, rig_expect_tx(&r, frame, sizeof(frame)), 0);
+		fakedev_complete(r.fakedev, FAKEDEV_TX, rig_expect_tx(&r, frame, sizeof(frame)), 0);
 	assert_int_equal(baton_free(r.worker, t + 1, 1), 0);
 	rig_down(&r);
 }
@@ -443,8 +447,8 @@ tx_unmapped_pool(void **state)
 static void
 rx_in_order_batch(void **state)
 {
-	struct rig_config c = { .liar.features =
-					(LIAR_FEATURES & ~LIAR_F_MRG_RXBUF) | LIAR_F_IN_ORDER };
+	struct rig_config c = { .fakedev.features = (FAKEDEV_FEATURES & ~FAKEDEV_F_MRG_RXBUF) |
+						    FAKEDEV_F_IN_ORDER };
 	const uint16_t room = BATON_DEFAULT_DATA_LEN - BATON_DEFAULT_HEADROOM;
 	struct baton_token t[RIG_BURST];
 	uint8_t frame[64];
@@ -454,14 +458,14 @@ rx_in_order_batch(void **state)
 	rig_up(&r, &c);
 	rig_frame(frame, sizeof(frame), 9);
 	for (unsigned i = 0; i < 3; i++) {
-		last = liar_rx_write(r.liar, LIAR_RX, frame, sizeof(frame), 1);
+		last = fakedev_rx_write(r.fakedev, FAKEDEV_RX, frame, sizeof(frame), 1);
 		assert_true(last >= 0);
 	}
-	liar_put(r.liar, LIAR_RX, 0, (uint32_t)last, LIAR_HEADER + 64);
+	fakedev_put(r.fakedev, FAKEDEV_RX, 0, (uint32_t)last, FAKEDEV_HEADER + 64);
 	/* What lies in the skipped elements is stale: it must not be looked at. */
-	liar_put(r.liar, LIAR_RX, 1, 60000, 60000);
-	liar_put(r.liar, LIAR_RX, 2, 60000, 60000);
-	liar_publish(r.liar, LIAR_RX, 3);
+	fakedev_put(r.fakedev, FAKEDEV_RX, 1, 60000, 60000);
+	fakedev_put(r.fakedev, FAKEDEV_RX, 2, 60000, 60000);
+	fakedev_publish(r.fakedev, FAKEDEV_RX, 3);
 	assert_int_equal(baton_rx_burst(r.rx, t, 2), 2); /* the batch goes on in the next burst */
 	assert_int_equal(t[0].len, room);
 	assert_int_equal(t[1].len, room);
@@ -471,9 +475,9 @@ rx_in_order_batch(void **state)
 	assert_int_equal(baton_free(r.worker, t, 3), 0);
 	rig_roundtrip_rx(&r, 64, 3);
 	/* An id outside of what is published. */
-	last = liar_rx_write(r.liar, LIAR_RX, frame, sizeof(frame), 1);
-	liar_put(r.liar, LIAR_RX, 0, (uint32_t)(last + 1), LIAR_HEADER + 64);
-	liar_publish(r.liar, LIAR_RX, 1);
+	last = fakedev_rx_write(r.fakedev, FAKEDEV_RX, frame, sizeof(frame), 1);
+	fakedev_put(r.fakedev, FAKEDEV_RX, 0, (uint32_t)(last + 1), FAKEDEV_HEADER + 64);
+	fakedev_publish(r.fakedev, FAKEDEV_RX, 1);
 	assert_int_equal(baton_rx_burst(r.rx, t, RIG_BURST), -EIO);
 	assert_non_null(strstr(baton_queue_error(r.rx), "in-order id"));
 	rig_down(&r);
@@ -483,17 +487,17 @@ rx_in_order_batch(void **state)
 static void
 config_space(void **state)
 {
-	struct rig_config c = { .liar = { .features =
-						  LIAR_FEATURES | LIAR_F_NET_MTU | LIAR_F_NET_MAC,
-					  .protocol = LIAR_PROTOCOL | LIAR_P_CONFIG,
-					  .mtu = 4000,
-					  .mac = { 2, 4, 6, 8, 10, 12 } } };
+	struct rig_config c = { .fakedev = { .features = FAKEDEV_FEATURES | FAKEDEV_F_NET_MTU |
+							 FAKEDEV_F_NET_MAC,
+					     .protocol = FAKEDEV_PROTOCOL | FAKEDEV_P_CONFIG,
+					     .mtu = 4000,
+					     .mac = { 2, 4, 6, 8, 10, 12 } } };
 	struct baton_port_info info;
 	struct rig r;
 
 	rig_up(&r, &c);
 	baton_port_info(r.port, &info);
-	assert_memory_equal(info.mac, c.liar.mac, 6);
+	assert_memory_equal(info.mac, c.fakedev.mac, 6);
 	assert_int_equal(info.mtu, 4000);
 	assert_int_equal(info.max_mtu, 4000);
 	assert_int_equal(baton_port_stop(r.port), 0);
@@ -501,7 +505,7 @@ config_space(void **state)
 	assert_int_equal(baton_port_start(r.port), 0);
 	rig_roundtrip_rx(&r, 64, 3);
 	rig_down(&r);
-	c.liar.mtu = 67;
+	c.fakedev.mtu = 67;
 	rig_prepare(&r, &c);
 	assert_int_equal(rig_open(&r), -EPROTO);
 	assert_non_null(strstr(baton_last_error(), "MTU is 67"));
@@ -531,11 +535,11 @@ tx_out_of_order_one_by_one(void **state)
 		for (unsigned i = 0; i < 8; i++) {
 			size_t len = sizeof(back);
 
-			heads[i] = liar_tx_collect(r.liar, LIAR_TX, &header, back, &len);
+			heads[i] = fakedev_tx_collect(r.fakedev, FAKEDEV_TX, &header, back, &len);
 			assert_true(heads[i] >= 0);
 		}
 		for (unsigned i = 0; i < 8; i++) {
-			liar_complete(r.liar, LIAR_TX, (uint32_t)heads[order[i]], 0);
+			fakedev_complete(r.fakedev, FAKEDEV_TX, (uint32_t)heads[order[i]], 0);
 			rig_clean(&r, 64, 1);
 		}
 		assert_int_equal(baton_queue_in_flight(r.tx), 0);
@@ -554,12 +558,12 @@ rx_runt_in_two_buffers(void **state)
 	int a, b;
 
 	rig_up(&r, &c);
-	a = liar_rx_write(r.liar, LIAR_RX, &byte, 0, 2);
-	b = liar_pop(r.liar, LIAR_RX);
+	a = fakedev_rx_write(r.fakedev, FAKEDEV_RX, &byte, 0, 2);
+	b = fakedev_pop(r.fakedev, FAKEDEV_RX);
 	assert_true(a >= 0 && b >= 0);
-	liar_put(r.liar, LIAR_RX, 0, (uint32_t)a, 12);
-	liar_put(r.liar, LIAR_RX, 1, (uint32_t)b, 1);
-	liar_publish(r.liar, LIAR_RX, 2);
+	fakedev_put(r.fakedev, FAKEDEV_RX, 0, (uint32_t)a, 12);
+	fakedev_put(r.fakedev, FAKEDEV_RX, 1, (uint32_t)b, 1);
+	fakedev_publish(r.fakedev, FAKEDEV_RX, 2);
 	assert_int_equal(baton_rx_burst(r.rx, t, RIG_BURST), 0);
 	assert_int_equal(rig_stats(&r).rx_errors, 1);
 	rig_roundtrip_rx(&r, 64, 3);

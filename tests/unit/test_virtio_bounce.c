@@ -54,7 +54,7 @@ assert_all(const uint8_t *p, size_t n, uint8_t pattern)
 static void
 snapshot(struct rig *r, int head, uint8_t out[ROOM])
 {
-	assert_int_equal(liar_read(r->liar, LIAR_RX, (unsigned)head, 0, out, ROOM), ROOM);
+	assert_int_equal(fakedev_read(r->fakedev, FAKEDEV_RX, (unsigned)head, 0, out, ROOM), ROOM);
 }
 
 /* ---- a partial write stays partial ---- */
@@ -78,7 +78,8 @@ partial_write(void **state)
 		baton_pool_info(r.pool, &info);
 		memset(secret, 0x5e, sizeof(secret));
 		for (unsigned i = 0; i < 600; i++) {
-			assert_int_equal(liar_rx_inject(r.liar, LIAR_RX, secret, sizeof(secret)),
+			assert_int_equal(fakedev_rx_inject(r.fakedev, FAKEDEV_RX, secret,
+							   sizeof(secret)),
 					 1);
 			rig_expect_rx(&r, secret, sizeof(secret));
 		}
@@ -93,8 +94,9 @@ partial_write(void **state)
 			if (len % 64 == 14)
 				paint(&r, 0xa5);
 			rig_frame(frame, sizeof(frame), len);
-			head = liar_rx_write(r.liar, LIAR_RX, frame, written, 1);
-			liar_complete(r.liar, LIAR_RX, (uint32_t)head, LIAR_HEADER + len);
+			head = fakedev_rx_write(r.fakedev, FAKEDEV_RX, frame, written, 1);
+			fakedev_complete(r.fakedev, FAKEDEV_RX, (uint32_t)head,
+					 FAKEDEV_HEADER + len);
 			assert_int_equal(baton_rx_burst(r.rx, t, RIG_BURST), 1);
 			assert_int_equal(t[0].len, len);
 			assert_memory_equal(baton_data(r.worker, t[0]), frame, len);
@@ -139,7 +141,7 @@ peek_while_the_device_writes(void **state)
 			int head;
 
 			rig_frame(frame, sizeof(frame), i);
-			head = liar_rx_write(r.liar, LIAR_RX, frame, 100 + i, 1);
+			head = fakedev_rx_write(r.fakedev, FAKEDEV_RX, frame, 100 + i, 1);
 			snapshot(&r, head, before);
 			assert_int_equal(baton_rx_peek(r.rx, &p, 1), 0);
 			assert_int_equal(baton_rx_burst(r.rx, (struct baton_token[RIG_BURST]){ 0 },
@@ -147,10 +149,11 @@ peek_while_the_device_writes(void **state)
 					 0);
 			snapshot(&r, head, after);
 			assert_memory_equal(before, after, ROOM);
-			liar_write(r.liar, LIAR_RX, (unsigned)head, LIAR_HEADER + 100 + i,
-				   frame + 100 + i, 900 - i);
+			fakedev_write(r.fakedev, FAKEDEV_RX, (unsigned)head,
+				      FAKEDEV_HEADER + 100 + i, frame + 100 + i, 900 - i);
 			snapshot(&r, head, before);
-			liar_complete(r.liar, LIAR_RX, (uint32_t)head, LIAR_HEADER + 1000);
+			fakedev_complete(r.fakedev, FAKEDEV_RX, (uint32_t)head,
+					 FAKEDEV_HEADER + 1000);
 			for (unsigned again = 0; again < 3; again++) {
 				memset(seen, 0, sizeof(seen));
 				assert_int_equal(baton_rx_peek(r.rx, &p, 1), 1);
@@ -229,11 +232,11 @@ tokens_after_give(void **state)
 		assert_int_equal(baton_tx_burst(r.tx, t, 1), 1);
 		refused(&r, t[0]);
 		assert_int_equal(rig_held(&r, BATON_HOLDER_CPU), 0);
-		liar_complete(r.liar, LIAR_TX, rig_expect_tx(&r, frame, sizeof(frame)), 0);
+		fakedev_complete(r.fakedev, FAKEDEV_TX, rig_expect_tx(&r, frame, sizeof(frame)), 0);
 		rig_clean(&r, 8, 1);
 		refused(&r, t[0]);
 		/* Received, freed. */
-		assert_int_equal(liar_rx_inject(r.liar, LIAR_RX, frame, sizeof(frame)), 1);
+		assert_int_equal(fakedev_rx_inject(r.fakedev, FAKEDEV_RX, frame, sizeof(frame)), 1);
 		assert_int_equal(baton_rx_burst(r.rx, t, RIG_BURST), 1);
 		forged = t[0];
 		assert_int_equal(baton_free(r.worker, t, 1), 0);
@@ -245,7 +248,7 @@ tokens_after_give(void **state)
 				refused(&r, forged);
 		}
 		/* No completion, no packet, whatever lies there. */
-		assert_true(liar_rx_write(r.liar, LIAR_RX, frame, sizeof(frame), 1) >= 0);
+		assert_true(fakedev_rx_write(r.fakedev, FAKEDEV_RX, frame, sizeof(frame), 1) >= 0);
 		assert_int_equal(baton_rx_burst(r.rx, t, RIG_BURST), 0);
 		r.violations = 0;
 		rig_down(&r);
@@ -314,12 +317,12 @@ raw_store_into_a_given_buffer(void **state)
 		} else {
 			assert_int_equal(status, 0);
 		}
-		assert_true(liar_tx_collect(r.liar, LIAR_TX, &header, got, &len) >= 0);
+		assert_true(fakedev_tx_collect(r.fakedev, FAKEDEV_TX, &header, got, &len) >= 0);
 		assert_int_equal(len, sizeof(frame));
 		if (!way && !ASAN_BUILD)
 			frame[50] = 0xbd; /* directly, it is the device's packet that was changed */
 		assert_memory_equal(got, frame, sizeof(frame));
-		liar_complete(r.liar, LIAR_TX, 0, 0);
+		fakedev_complete(r.fakedev, FAKEDEV_TX, 0, 0);
 		rig_clean(&r, 8, 1);
 		rig_down(&r);
 	}
@@ -341,12 +344,13 @@ device_rewrites_a_taken_packet(void **state)
 		rig_up(&r, &c);
 		rig_frame(frame, sizeof(frame), 1);
 		memset(lies, 0x1e, sizeof(lies));
-		head = liar_rx_write(r.liar, LIAR_RX, frame, sizeof(frame), 1);
-		liar_complete(r.liar, LIAR_RX, (uint32_t)head, LIAR_HEADER + sizeof(frame));
+		head = fakedev_rx_write(r.fakedev, FAKEDEV_RX, frame, sizeof(frame), 1);
+		fakedev_complete(r.fakedev, FAKEDEV_RX, (uint32_t)head,
+				 FAKEDEV_HEADER + sizeof(frame));
 		assert_int_equal(baton_rx_burst(r.rx, t, RIG_BURST), 1);
 		assert_memory_equal(baton_data(r.worker, t[0]), frame, sizeof(frame));
-		assert_int_equal(liar_write(r.liar, LIAR_RX, (unsigned)head, LIAR_HEADER, lies,
-					    sizeof(lies)),
+		assert_int_equal(fakedev_write(r.fakedev, FAKEDEV_RX, (unsigned)head,
+					       FAKEDEV_HEADER, lies, sizeof(lies)),
 				 sizeof(lies));
 		assert_memory_equal(baton_data(r.worker, t[0]), way ? frame : lies, sizeof(frame));
 		assert_int_equal(baton_free(r.worker, t, 1), 0);
@@ -375,7 +379,7 @@ pool_empty(void **state)
 	assert_int_equal(n, 128);
 	for (uint32_t i = 0; i < 40; i++) {
 		rig_frame(frame, sizeof(frame), i);
-		assert_int_equal(liar_rx_inject(r.liar, LIAR_RX, frame, sizeof(frame)), 1);
+		assert_int_equal(fakedev_rx_inject(r.fakedev, FAKEDEV_RX, frame, sizeof(frame)), 1);
 	}
 	for (unsigned i = 0; i < 10; i++)
 		assert_int_equal(baton_rx_burst(r.rx, t, RIG_BURST), 0);

@@ -8,7 +8,7 @@
 static void
 begin(struct bench *b, const char *args, unsigned pairs)
 {
-	prepare(b, FAKE_FEATURES | (pairs > 1 ? LIAR_F_CTRL_VQ | LIAR_F_MQ : 0), pairs);
+	prepare(b, FAKE_FEATURES | (pairs > 1 ? FAKEDEV_F_CTRL_VQ | FAKEDEV_F_MQ : 0), pairs);
 	b->fake->mappable =
 		pairs > 1 ? 0 : b->fake->mappable; /* the control queue answers at once */
 	snprintf(b->args, sizeof(b->args), "%s", args);

@@ -40,16 +40,16 @@ complete_some(struct rig *r, bool in_order, bool mergeable, bool csum)
 			h.csum_offset = (uint16_t)below(100);
 		}
 		for (unsigned s = 0; s < segs; s++, n++) {
-			const uint32_t head = s ? 0 : LIAR_HEADER;
+			const uint32_t head = s ? 0 : FAKEDEV_HEADER;
 			/* The last of a packet may be short, the others need not be full; without a
 			 * byte, one is none. */
 			const uint32_t bytes = below(8) ? 1 + below(1500) : below(20) + !!s;
 
-			id[n] = (uint32_t)liar_pop(r->liar, LIAR_RX);
+			id[n] = (uint32_t)fakedev_pop(r->fakedev, FAKEDEV_RX);
 			rig_frame(frame, sizeof(frame), (uint32_t)(seed_now >> 20));
 			if (!s)
-				liar_write(r->liar, LIAR_RX, id[n], 0, &h, LIAR_HEADER);
-			liar_write(r->liar, LIAR_RX, id[n], head, frame, bytes);
+				fakedev_write(r->fakedev, FAKEDEV_RX, id[n], 0, &h, FAKEDEV_HEADER);
+			fakedev_write(r->fakedev, FAKEDEV_RX, id[n], head, frame, bytes);
 			len[n] = head + bytes;
 		}
 	}
@@ -65,8 +65,8 @@ complete_some(struct rig *r, bool in_order, bool mergeable, bool csum)
 	}
 	for (unsigned p = 0, at = 0; p < packets; p++)
 		for (unsigned k = first[order[p]]; k < first[order[p] + 1]; k++)
-			liar_put(r->liar, LIAR_RX, at++, id[k], len[k]);
-	liar_publish(r->liar, LIAR_RX, n);
+			fakedev_put(r->fakedev, FAKEDEV_RX, at++, id[k], len[k]);
+	fakedev_publish(r->fakedev, FAKEDEV_RX, n);
 	return n;
 }
 
@@ -109,14 +109,15 @@ static void
 mixtures(const char *args, uint64_t features, bool csum)
 {
 	struct rig_config c = { .args = args,
-				.mtu = features & LIAR_F_MRG_RXBUF ? 9000 : 1500,
-				.liar.features = features,
+				.mtu = features & FAKEDEV_F_MRG_RXBUF ? 9000 : 1500,
+				.fakedev.features = features,
 				.offloads = csum ? OFFLOADS : 0 };
 	struct rig r;
 
 	rig_up(&r, &c);
 	for (unsigned i = 0; i < ROUNDS; i++) {
-		complete_some(&r, features & LIAR_F_IN_ORDER, features & LIAR_F_MRG_RXBUF, csum);
+		complete_some(&r, features & FAKEDEV_F_IN_ORDER, features & FAKEDEV_F_MRG_RXBUF,
+			      csum);
 		agree(&r);
 		rig_check_sum(&r);
 	}
@@ -130,10 +131,12 @@ mixtures(const char *args, uint64_t features, bool csum)
 static void
 all_mixtures(const char *args)
 {
-	mixtures(args, LIAR_FEATURES, false);
-	mixtures(args, LIAR_FEATURES | LIAR_F_CSUM | LIAR_F_GUEST_CSUM, true);
-	mixtures(args, (LIAR_FEATURES | LIAR_F_CSUM | LIAR_F_GUEST_CSUM) & ~LIAR_F_MRG_RXBUF, true);
-	mixtures(args, LIAR_FEATURES | LIAR_F_IN_ORDER, false);
+	mixtures(args, FAKEDEV_FEATURES, false);
+	mixtures(args, FAKEDEV_FEATURES | FAKEDEV_F_CSUM | FAKEDEV_F_GUEST_CSUM, true);
+	mixtures(args,
+		 (FAKEDEV_FEATURES | FAKEDEV_F_CSUM | FAKEDEV_F_GUEST_CSUM) & ~FAKEDEV_F_MRG_RXBUF,
+		 true);
+	mixtures(args, FAKEDEV_FEATURES | FAKEDEV_F_IN_ORDER, false);
 }
 
 static void
@@ -163,8 +166,9 @@ batches(void **state)
 
 	for (unsigned a = 0; a < 2; a++) {
 		struct rig_config c = { .args = args[a],
-					.liar.features = LIAR_F_VERSION_1 | LIAR_F_PROTOCOL |
-							 LIAR_F_IN_ORDER };
+					.fakedev.features = FAKEDEV_F_VERSION_1 |
+							    FAKEDEV_F_PROTOCOL |
+							    FAKEDEV_F_IN_ORDER };
 		struct rig r;
 
 		rig_up(&r, &c);
@@ -175,11 +179,11 @@ batches(void **state)
 
 			for (unsigned i = 0; i < batch; i++) {
 				rig_frame(frame, sizeof(frame), round);
-				head = liar_rx_write(r.liar, LIAR_RX, frame, 500, 1);
-				liar_put(r.liar, LIAR_RX, i, 0xdeadbeef, 0xdeadbeef);
+				head = fakedev_rx_write(r.fakedev, FAKEDEV_RX, frame, 500, 1);
+				fakedev_put(r.fakedev, FAKEDEV_RX, i, 0xdeadbeef, 0xdeadbeef);
 			}
-			liar_put(r.liar, LIAR_RX, 0, (uint32_t)head, LIAR_HEADER + 500);
-			liar_publish(r.liar, LIAR_RX, batch);
+			fakedev_put(r.fakedev, FAKEDEV_RX, 0, (uint32_t)head, FAKEDEV_HEADER + 500);
+			fakedev_publish(r.fakedev, FAKEDEV_RX, batch);
 			agree(&r);
 		}
 		assert_int_equal(rig_stats(&r).violations, 0);
@@ -208,25 +212,25 @@ ends_before_a_violation(void **state)
 		rig_roundtrip_rx(&r, 60, 1);
 		for (unsigned i = 0; i < 4; i++) {
 			rig_frame(frame, sizeof(frame), i);
-			head[i] = liar_rx_write(r.liar, LIAR_RX, frame, sizeof(frame),
-						i != 2             ? 1
-						: a % LIES == NONE ? 0
-						: a % LIES == MANY ? 300
-								   : 1);
+			head[i] = fakedev_rx_write(r.fakedev, FAKEDEV_RX, frame, sizeof(frame),
+						   i != 2             ? 1
+						   : a % LIES == NONE ? 0
+						   : a % LIES == MANY ? 300
+								      : 1);
 		}
 		/* The second before the first, so that completions are out of order; the third is
 		 * the lie, the fourth is good. */
-		liar_put(r.liar, LIAR_RX, 0, (uint32_t)head[1], LIAR_HEADER + 100);
-		liar_put(r.liar, LIAR_RX, 1, (uint32_t)head[0], LIAR_HEADER + 100);
-		liar_put(r.liar, LIAR_RX, 2,
-			 a % LIES == ID      ? 256
-			 : a % LIES == TWICE ? (uint32_t)head[1]
-					     : (uint32_t)head[2],
-			 a % LIES == SHORT  ? 11
-			 : a % LIES == LONG ? 5000
-					    : LIAR_HEADER + 100);
-		liar_put(r.liar, LIAR_RX, 3, (uint32_t)head[3], LIAR_HEADER + 100);
-		liar_publish(r.liar, LIAR_RX, 4);
+		fakedev_put(r.fakedev, FAKEDEV_RX, 0, (uint32_t)head[1], FAKEDEV_HEADER + 100);
+		fakedev_put(r.fakedev, FAKEDEV_RX, 1, (uint32_t)head[0], FAKEDEV_HEADER + 100);
+		fakedev_put(r.fakedev, FAKEDEV_RX, 2,
+			    a % LIES == ID      ? 256
+			    : a % LIES == TWICE ? (uint32_t)head[1]
+						: (uint32_t)head[2],
+			    a % LIES == SHORT  ? 11
+			    : a % LIES == LONG ? 5000
+					       : FAKEDEV_HEADER + 100);
+		fakedev_put(r.fakedev, FAKEDEV_RX, 3, (uint32_t)head[3], FAKEDEV_HEADER + 100);
+		fakedev_publish(r.fakedev, FAKEDEV_RX, 4);
 		for (unsigned again = 0; again < 2; again++)
 			assert_int_equal(baton_rx_peek(r.rx, peeks, 8), 2);
 		assert_int_equal(rig_stats(&r).violations, 0);

@@ -3,7 +3,7 @@
  * use with a device that does not let go. */
 #include "rig.h"
 
-#include "liar_private.h"
+#include "fakedev_private.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -250,7 +250,7 @@ backend(const char *path)
 	if (pid)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (!liar_start(&(struct liar_config){ .path = path }))
+	if (!fakedev_start(&(struct fakedev_config){ .path = path }))
 		_exit(1);
 	for (;;)
 		pause();
@@ -292,7 +292,7 @@ start(struct bench *b, const char *args)
 	char device[192];
 	pid_t pid;
 
-	snprintf(b->dir, sizeof(b->dir), "/tmp/baton-liar-XXXXXX");
+	snprintf(b->dir, sizeof(b->dir), "/tmp/baton-fakedev-XXXXXX");
 	assert_non_null(mkdtemp(b->dir));
 	snprintf(b->path, sizeof(b->path), "%s/s", b->dir);
 	pid = backend(b->path);
@@ -421,12 +421,12 @@ used_bytes(struct rig *r, const char *memory)
 
 		if (strcmp(info[i].memory, memory))
 			continue;
-		pthread_mutex_lock(&r->liar->lock);
-		at = liar_translate_(r->liar, info[i].iova, info[i].bytes, false);
+		pthread_mutex_lock(&r->fakedev->lock);
+		at = fakedev_translate_(r->fakedev, info[i].iova, info[i].bytes, false);
 		assert_non_null(at);
 		for (size_t k = 0; k < info[i].bytes; k++)
 			used += at[k] != 0;
-		pthread_mutex_unlock(&r->liar->lock);
+		pthread_mutex_unlock(&r->fakedev->lock);
 	}
 	return used;
 }
@@ -447,11 +447,13 @@ slots_are_clean_at_start(void **state)
 		for (unsigned i = 0; i < 256; i++) {
 			struct baton_token t;
 
-			assert_true(liar_rx_inject(r.liar, LIAR_RX, frame, sizeof(frame)) > 0);
+			assert_true(fakedev_rx_inject(r.fakedev, FAKEDEV_RX, frame, sizeof(frame)) >
+				    0);
 			assert_int_equal(rig_expect_rx(&r, frame, sizeof(frame)), 1);
 			assert_int_equal(rig_packet(&r, frame, sizeof(frame), 0, &t), 1);
 			assert_int_equal(baton_tx_burst(r.tx, &t, 1), 1);
-			liar_complete(r.liar, LIAR_TX, rig_expect_tx(&r, frame, sizeof(frame)), 0);
+			fakedev_complete(r.fakedev, FAKEDEV_TX,
+					 rig_expect_tx(&r, frame, sizeof(frame)), 0);
 			rig_clean(&r, 64, 1);
 		}
 		assert_true(used_bytes(&r, "rx slots") >= 256 * sizeof(frame)); /* each slot */

@@ -76,11 +76,11 @@ receives_in_shares(void **state)
 			int n;
 
 			/* As much as the device can take, and then some. */
-			while (liar_available(r.liar, LIAR_RXQ(p))) {
+			while (fakedev_available(r.fakedev, FAKEDEV_RXQ(p))) {
 				assert_true(sent < share);
 				rig_frame(frame, 60 + (round + sent) % 1000, round * 256 + sent);
-				assert_int_equal(liar_rx_inject(r.liar, LIAR_RXQ(p), frame,
-								60 + (round + sent) % 1000),
+				assert_int_equal(fakedev_rx_inject(r.fakedev, FAKEDEV_RXQ(p), frame,
+								   60 + (round + sent) % 1000),
 						 1);
 				sent++;
 			}
@@ -98,7 +98,7 @@ receives_in_shares(void **state)
 			assert_int_equal(got, sent);
 			/* Whoever is short of slots all the time is not a queue that has nothing
 			 * posted. */
-			assert_int_equal(liar_available(r.liar, LIAR_RXQ(p)), share);
+			assert_int_equal(fakedev_available(r.fakedev, FAKEDEV_RXQ(p)), share);
 		}
 	}
 	for (unsigned p = 0; p < PAIRS; p++)
@@ -122,12 +122,12 @@ receives_in_any_order(void **state)
 
 		for (unsigned k = 0; k < 4; k++) {
 			rig_frame(frame, 100 + k, i * 4 + k);
-			head[k] = liar_rx_write(r.liar, LIAR_RX, frame, 100 + k, 1);
+			head[k] = fakedev_rx_write(r.fakedev, FAKEDEV_RX, frame, 100 + k, 1);
 			assert_true(head[k] >= 0);
 		}
 		for (unsigned k = 0; k < 4; k++) {
-			liar_complete(r.liar, LIAR_RX, (uint32_t)head[order[k]],
-				      LIAR_HEADER + 100 + order[k]);
+			fakedev_complete(r.fakedev, FAKEDEV_RX, (uint32_t)head[order[k]],
+					 FAKEDEV_HEADER + 100 + order[k]);
 			rig_frame(frame, 100 + order[k], i * 4 + order[k]);
 			rig_expect_rx(&r, frame, 100 + order[k]);
 		}
@@ -162,15 +162,15 @@ drain(struct rig *r, unsigned pair, uint32_t from, unsigned n, size_t len)
 	for (unsigned i = 0; i < n; i++) {
 		struct wire_net_header h;
 		size_t size = sizeof(got);
-		int head = liar_tx_collect(r->liar, LIAR_TXQ(pair), &h, got, &size);
+		int head = fakedev_tx_collect(r->fakedev, FAKEDEV_TXQ(pair), &h, got, &size);
 
 		assert_true(head >= 0);
 		rig_frame(frame, len, from + i);
 		assert_int_equal(size, len);
 		assert_memory_equal(got, frame, len);
-		liar_complete(r->liar, LIAR_TXQ(pair), (uint32_t)head, 0);
+		fakedev_complete(r->fakedev, FAKEDEV_TXQ(pair), (uint32_t)head, 0);
 	}
-	assert_int_equal(liar_available(r->liar, LIAR_TXQ(pair)), 0);
+	assert_int_equal(fakedev_available(r->fakedev, FAKEDEV_TXQ(pair)), 0);
 }
 
 /* Slots exhausted, then freed: back-pressure, then full rate, over and over. */
@@ -303,8 +303,8 @@ queues_stop_and_start(void **state)
 
 			rig_frame(frame, sizeof(frame), i);
 			if (i % 4 == 1)
-				assert_true(liar_rx_inject(r.liar, LIAR_RXQ(i >> 1 & 1), frame,
-							   sizeof(frame)) > 0);
+				assert_true(fakedev_rx_inject(r.fakedev, FAKEDEV_RXQ(i >> 1 & 1),
+							      frame, sizeof(frame)) > 0);
 			if (i % 64 == 0)
 				assert_int_equal(send_one(&r, i >> 1 & 1, frame, sizeof(frame)), 1);
 			must(baton_queue_stop(q));
@@ -312,8 +312,8 @@ queues_stop_and_start(void **state)
 			must(baton_queue_start(q));
 		}
 		rig_check_home(&r);
-		assert_int_equal(liar_available(r.liar, LIAR_RXQ(0)),
-				 liar_available(r.liar, LIAR_RXQ(1)));
+		assert_int_equal(fakedev_available(r.fakedev, FAKEDEV_RXQ(0)),
+				 fakedev_available(r.fakedev, FAKEDEV_RXQ(1)));
 		for (unsigned i = 0; i < 300; i++) {
 			must(baton_port_stop(r.port));
 			must(baton_port_start(r.port));
@@ -342,7 +342,7 @@ traffic_and_reconnects(void **state)
 		traffic_begin(&t, &r);
 		for (unsigned i = 1; i <= 5; i++) {
 			assert_true(traffic_flows(&t, 2000, 20000));
-			liar_hang_up(r.liar);
+			fakedev_hang_up(r.fakedev);
 			assert_true(rig_wait_event(&r, BATON_EVENT_BACK, i, 5000));
 			assert_true(traffic_flows(&t, 200, 20000));
 			for (unsigned q = 0; q < 8; q++) {
@@ -355,7 +355,7 @@ traffic_and_reconnects(void **state)
 		assert_true(traffic_flows(&t, 2000, 20000));
 		must(baton_port_stop(r.port));
 		traffic_end(&t);
-		assert_string_equal(liar_driver_error(r.liar), "");
+		assert_string_equal(fakedev_driver_error(r.fakedev), "");
 		assert_int_equal(rig_stats(&r).violations, 0);
 		rig_discard(&r);
 	}

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOT       (LIAR_HEADER + 2048u) /* bytes of one, for the device */
-#define CSUM       (LIAR_FEATURES | LIAR_F_CSUM | LIAR_F_GUEST_CSUM)
+#define SLOT       (FAKEDEV_HEADER + 2048u) /* bytes of one, for the device */
+#define CSUM       (FAKEDEV_FEATURES | FAKEDEV_F_CSUM | FAKEDEV_F_GUEST_CSUM)
 #define NEEDS_CSUM 1
 
 static const char *const ways[] = { ",bounce=always", ",confine=on" };
@@ -55,7 +55,7 @@ complete_one(struct rig *r, const uint8_t *frame, size_t len)
 {
 	unsigned head = rig_expect_tx(r, frame, len);
 
-	liar_complete(r->liar, LIAR_TX, head, 0);
+	fakedev_complete(r->fakedev, FAKEDEV_TX, head, 0);
 	return head;
 }
 
@@ -74,7 +74,7 @@ any_size_any_cut(void **state)
 					   : i < 120 ? 2048 - 30 + i - 60
 						     : 14 + below(9001);
 			struct baton_token t[32];
-			unsigned n, slots = (unsigned)((len + LIAR_HEADER + SLOT - 1) / SLOT);
+			unsigned n, slots = (unsigned)((len + FAKEDEV_HEADER + SLOT - 1) / SLOT);
 
 			rig_frame(frame, len, i);
 			n = cut(&r, &r.pool, 1, frame, len, 1 + 5 + below(20), t);
@@ -122,11 +122,11 @@ bursts_and_any_order(void **state)
 
 			assert_true(k >= 0);
 			done += (unsigned)k;
-			while (packets && liar_available(r.liar, LIAR_TX)) {
+			while (packets && fakedev_available(r.fakedev, FAKEDEV_TX)) {
 				size_t len = RIG_FRAME_MAX, due;
 				struct wire_net_header h;
 				uint8_t got[RIG_FRAME_MAX];
-				int head = liar_tx_collect(r.liar, LIAR_TX, &h, got, &len);
+				int head = fakedev_tx_collect(r.fakedev, FAKEDEV_TX, &h, got, &len);
 
 				assert_true(head >= 0);
 				heads[have++] = (uint32_t)head;
@@ -139,13 +139,13 @@ bursts_and_any_order(void **state)
 			while (have && (below(4) || done < n || have > 64)) {
 				unsigned i = below(have);
 
-				liar_complete(r.liar, LIAR_TX, heads[i], 0);
+				fakedev_complete(r.fakedev, FAKEDEV_TX, heads[i], 0);
 				heads[i] = heads[--have];
 			}
 			assert_true(baton_tx_clean(r.tx, 1 + below(32)) >= 0);
 		}
 		while (have)
-			liar_complete(r.liar, LIAR_TX, heads[--have], 0);
+			fakedev_complete(r.fakedev, FAKEDEV_TX, heads[--have], 0);
 	}
 	assert_int_equal(rig_stats(&r).tx_packets, sent);
 	assert_int_equal(rig_stats(&r).violations, 0);
@@ -158,7 +158,7 @@ checksums_are_the_devices(void **state)
 {
 	struct rig_config c = { .args = ",bounce=always",
 				.mtu = 4000,
-				.liar.features = CSUM,
+				.fakedev.features = CSUM,
 				.offloads = BATON_OFFLOAD_TX_CSUM };
 	uint8_t frame[3000], got[RIG_FRAME_MAX];
 	struct rig r;
@@ -184,7 +184,7 @@ checksums_are_the_devices(void **state)
 		}
 		assert_int_equal(baton_tx_burst(r.tx, t, n), n);
 		rig_check_home(&r);
-		head = liar_tx_collect(r.liar, LIAR_TX, &h, got, &n_got);
+		head = fakedev_tx_collect(r.fakedev, FAKEDEV_TX, &h, got, &n_got);
 		assert_true(head >= 0);
 		assert_int_equal(n_got, len);
 		assert_memory_equal(got, frame, len);
@@ -193,7 +193,7 @@ checksums_are_the_devices(void **state)
 		assert_int_equal(h.csum_start, i & 1 ? 34 : 0);
 		assert_int_equal(h.csum_offset, i & 1 ? 16 : 0);
 		assert_int_equal(h.gso_type | h.hdr_len | h.gso_size | h.num_buffers, 0);
-		liar_complete(r.liar, LIAR_TX, (uint32_t)head, 0);
+		fakedev_complete(r.fakedev, FAKEDEV_TX, (uint32_t)head, 0);
 		baton_tx_clean(r.tx, 8);
 	}
 	rig_down(&r);
@@ -290,8 +290,8 @@ static void
 bursts_reclaim_either(void **state)
 {
 	for (unsigned in_order = 0; in_order < 2; in_order++) {
-		struct rig_config c = { .liar.features =
-						LIAR_FEATURES | (in_order ? LIAR_F_IN_ORDER : 0),
+		struct rig_config c = { .fakedev.features = FAKEDEV_FEATURES |
+							    (in_order ? FAKEDEV_F_IN_ORDER : 0),
 					.pool_count = 2048,
 					.descs = 128 };
 		struct baton_pool *pools[2];
@@ -314,13 +314,14 @@ bursts_reclaim_either(void **state)
 			assert_int_equal(baton_tx_burst(r.tx, t, n), n);
 			/* Some of it is completed: the others must not be reused. */
 			for (unsigned left = 16 + below(17);
-			     left && liar_available(r.liar, LIAR_TX); left--)
+			     left && fakedev_available(r.fakedev, FAKEDEV_TX); left--)
 				complete_one(&r, frame, sizeof(frame));
-			while (liar_available(r.liar, LIAR_TX) > 64)
+			while (fakedev_available(r.fakedev, FAKEDEV_TX) > 64)
 				complete_one(&r, frame, sizeof(frame));
-			assert_true(baton_queue_in_flight(r.tx) >= liar_available(r.liar, LIAR_TX));
+			assert_true(baton_queue_in_flight(r.tx) >=
+				    fakedev_available(r.fakedev, FAKEDEV_TX));
 		}
-		while (liar_available(r.liar, LIAR_TX))
+		while (fakedev_available(r.fakedev, FAKEDEV_TX))
 			complete_one(&r, frame, sizeof(frame));
 		assert_true(baton_tx_clean(r.tx, 256) >= 0);
 		assert_int_equal(baton_queue_in_flight(r.tx), 0);

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CSUM_FEATURES (LIAR_FEATURES | LIAR_F_CSUM | LIAR_F_GUEST_CSUM)
+#define CSUM_FEATURES (FAKEDEV_FEATURES | FAKEDEV_F_CSUM | FAKEDEV_F_GUEST_CSUM)
 
 #define PATIENCE 5000 /* ms: nothing here is about a late answer */
 
@@ -18,25 +18,25 @@
 static const struct rig_config offloaded = {
 	.mtu = 4000,
 	.timeout_ms = PATIENCE,
-	.liar.features = CSUM_FEATURES,
+	.fakedev.features = CSUM_FEATURES,
 	.offloads = BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_TX_CSUM,
 };
 static const struct rig_config single = {
 	.args = ",mrg_rxbuf=0",
 	.timeout_ms = PATIENCE,
-	.liar.features = CSUM_FEATURES,
+	.fakedev.features = CSUM_FEATURES,
 	.offloads = BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_TX_CSUM,
 };
 static const struct rig_config scalar = {
 	.args = ",vectorized=0",
 	.mtu = 4000,
 	.timeout_ms = PATIENCE,
-	.liar.features = CSUM_FEATURES,
+	.fakedev.features = CSUM_FEATURES,
 	.offloads = BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_TX_CSUM,
 };
 static const struct rig_config software = { .mtu = 4000,
 					    .timeout_ms = PATIENCE,
-					    .liar.features = CSUM_FEATURES };
+					    .fakedev.features = CSUM_FEATURES };
 
 static enum baton_csum
 l4(struct baton_token t)
@@ -79,10 +79,10 @@ finish(struct rig *r, struct baton_token *t, unsigned n, struct wire_net_header 
 	int head;
 
 	assert_int_equal(baton_tx_burst(r->tx, t, n), n);
-	head = liar_tx_collect(r->liar, LIAR_TX, header, got, &size);
+	head = fakedev_tx_collect(r->fakedev, FAKEDEV_TX, header, got, &size);
 	assert_true(head >= 0);
 	assert_int_equal(size, len);
-	liar_complete(r->liar, LIAR_TX, (uint32_t)head, 0);
+	fakedev_complete(r->fakedev, FAKEDEV_TX, (uint32_t)head, 0);
 	rig_clean(r, RIG_BURST, n);
 }
 
@@ -96,7 +96,7 @@ tx_by_the_device(void **state)
 	struct rig r;
 
 	rig_up(&r, &offloaded);
-	assert_true(liar_features(r.liar) & LIAR_F_CSUM);
+	assert_true(fakedev_features(r.fakedev) & FAKEDEV_F_CSUM);
 	for (unsigned i = 0; i < 600; i++) {
 		struct baton_token t[RIG_BURST];
 		const size_t len = 60 + i;
@@ -245,11 +245,13 @@ receive(struct rig *r, const struct wire_net_header *h, const uint8_t *frame, si
 	const struct wire_net_header plain = { .num_buffers = 1 };
 
 	for (unsigned i = 0; i < 24; i++) {
-		int head = liar_rx_write(r->liar, LIAR_RX, frame, len, 1);
+		int head = fakedev_rx_write(r->fakedev, FAKEDEV_RX, frame, len, 1);
 
 		assert_true(head >= 0);
-		liar_write(r->liar, LIAR_RX, (unsigned)head, 0, i == at ? h : &plain, sizeof(*h));
-		liar_complete(r->liar, LIAR_RX, (uint32_t)head, LIAR_HEADER + (uint32_t)len);
+		fakedev_write(r->fakedev, FAKEDEV_RX, (unsigned)head, 0, i == at ? h : &plain,
+			      sizeof(*h));
+		fakedev_complete(r->fakedev, FAKEDEV_RX, (uint32_t)head,
+				 FAKEDEV_HEADER + (uint32_t)len);
 	}
 	return baton_rx_burst(r->rx, t, RIG_BURST);
 }
@@ -328,7 +330,7 @@ rx_verdicts(void **state)
 		struct rig r;
 
 		rig_up(&r, configs[k]);
-		assert_true(liar_features(r.liar) & LIAR_F_GUEST_CSUM);
+		assert_true(fakedev_features(r.fakedev) & FAKEDEV_F_GUEST_CSUM);
 		for (unsigned i = 0; i < sizeof(rx_cases) / sizeof(rx_cases[0]); i++)
 			for (unsigned at = 0; at < 24; at += 5)
 				rx_case(&r, &rx_cases[i], at);
@@ -355,16 +357,17 @@ rx_merged(void **state)
 		size_t room;
 
 		h.csum_offset = (uint16_t)offset;
-		head = (unsigned)liar_pop(r.liar, LIAR_RX);
-		room = liar_room(r.liar, LIAR_RX, head);
-		liar_write(r.liar, LIAR_RX, head, 0, &h, sizeof(h));
-		liar_write(r.liar, LIAR_RX, head, sizeof(h), frame, room - sizeof(h));
-		liar_put(r.liar, LIAR_RX, 0, head, (uint32_t)room);
-		head = (unsigned)liar_pop(r.liar, LIAR_RX);
-		liar_write(r.liar, LIAR_RX, head, 0, frame + room - sizeof(h),
-			   sizeof(frame) + sizeof(h) - room);
-		liar_put(r.liar, LIAR_RX, 1, head, (uint32_t)(sizeof(frame) + sizeof(h) - room));
-		liar_publish(r.liar, LIAR_RX, 2);
+		head = (unsigned)fakedev_pop(r.fakedev, FAKEDEV_RX);
+		room = fakedev_room(r.fakedev, FAKEDEV_RX, head);
+		fakedev_write(r.fakedev, FAKEDEV_RX, head, 0, &h, sizeof(h));
+		fakedev_write(r.fakedev, FAKEDEV_RX, head, sizeof(h), frame, room - sizeof(h));
+		fakedev_put(r.fakedev, FAKEDEV_RX, 0, head, (uint32_t)room);
+		head = (unsigned)fakedev_pop(r.fakedev, FAKEDEV_RX);
+		fakedev_write(r.fakedev, FAKEDEV_RX, head, 0, frame + room - sizeof(h),
+			      sizeof(frame) + sizeof(h) - room);
+		fakedev_put(r.fakedev, FAKEDEV_RX, 1, head,
+			    (uint32_t)(sizeof(frame) + sizeof(h) - room));
+		fakedev_publish(r.fakedev, FAKEDEV_RX, 2);
 		assert_int_equal(baton_rx_burst(r.rx, t, RIG_BURST), good ? 2 : 0);
 		if (good) {
 			assert_int_equal(l4(t[0]), BATON_CSUM_PARTIAL);
@@ -388,7 +391,7 @@ rx_not_asked_for(void **state)
 	struct rig r;
 
 	rig_up(&r, &software);
-	assert_false(liar_features(r.liar) & (LIAR_F_CSUM | LIAR_F_GUEST_CSUM));
+	assert_false(fakedev_features(r.fakedev) & (FAKEDEV_F_CSUM | FAKEDEV_F_GUEST_CSUM));
 	rig_frame(frame, sizeof(frame), 1);
 	assert_int_equal(receive(&r, &h, frame, sizeof(frame), 3, t), 24);
 	for (unsigned i = 0; i < 24; i++)
@@ -433,7 +436,7 @@ static void
 not_offered(void **state)
 {
 	struct rig_config c = { .timeout_ms = PATIENCE,
-				.liar.features = LIAR_FEATURES | LIAR_F_CSUM,
+				.fakedev.features = FAKEDEV_FEATURES | FAKEDEV_F_CSUM,
 				.offloads = BATON_OFFLOAD_RX_CSUM };
 	struct baton_port_info info;
 	struct rig r;

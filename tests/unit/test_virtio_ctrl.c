@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-static const struct rig_config served = { .liar.features = LIAR_FEATURES | LIAR_F_CTRL };
+static const struct rig_config served = { .fakedev.features = FAKEDEV_FEATURES | FAKEDEV_F_CTRL };
 static const uint8_t macs[3][6] = { { 2, 0, 0, 0, 0, 0x11 },
 				    { 1, 0, 0x5e, 0, 0, 1 },
 				    { 2, 0, 0, 0, 0, 0x12 } };
@@ -15,9 +15,9 @@ static void
 expect_command(struct rig *r, unsigned ago, uint8_t class, uint8_t command, const void *data,
 	       unsigned len)
 {
-	struct liar_command c;
+	struct fakedev_command c;
 
-	assert_true(liar_command(r->liar, ago, &c));
+	assert_true(fakedev_command(r->fakedev, ago, &c));
 	assert_int_equal(c.class, class);
 	assert_int_equal(c.command, command);
 	assert_int_equal(c.len, len);
@@ -46,10 +46,10 @@ commands_arrive(void **state)
 
 	rig_up(&r, &served);
 	/* The device hears of the ring with the first command only. */
-	assert_false(liar_runs(r.liar, 2));
+	assert_false(fakedev_runs(r.fakedev, 2));
 	command_all(&r);
-	assert_true(liar_runs(r.liar, 2));
-	assert_int_equal(liar_commands(r.liar), 7);
+	assert_true(fakedev_runs(r.fakedev, 2));
+	assert_int_equal(fakedev_commands(r.fakedev), 7);
 	expect_command(&r, 6, 0, 0, "\1", 1);
 	expect_command(&r, 5, 0, 1, "\0", 1);
 	expect_command(&r, 4, 1, 0, TABLE, 26);
@@ -72,7 +72,7 @@ many_commands(void **state)
 	rig_up(&r, &served);
 	for (unsigned i = 0; i < 1000; i++)
 		assert_int_equal(baton_port_set_promisc(r.port, i & 1), 0);
-	assert_int_equal(liar_commands(r.liar), 1000);
+	assert_int_equal(fakedev_commands(r.fakedev), 1000);
 	rig_down(&r);
 }
 
@@ -80,7 +80,7 @@ static void
 limits(void **state)
 {
 	static uint8_t many[65][6];
-	struct liar_command c;
+	struct fakedev_command c;
 	struct rig r;
 
 	for (unsigned i = 0; i < 65; i++) {
@@ -89,14 +89,14 @@ limits(void **state)
 	}
 	rig_up(&r, &served);
 	assert_int_equal(baton_port_set_macs(r.port, (const uint8_t(*)[6])many, 64), 0);
-	assert_true(liar_command(r.liar, 0, &c));
+	assert_true(fakedev_command(r.fakedev, 0, &c));
 	assert_int_equal(c.len, 8 + 64 * 6);
 	assert_int_equal(baton_port_set_macs(r.port, NULL, 0), 0);
 	expect_command(&r, 0, 1, 0, "\0\0\0\0\0\0\0\0", 8);
 	assert_int_equal(baton_port_set_macs(r.port, (const uint8_t(*)[6])many, 65), -EINVAL);
 	assert_int_equal(baton_port_set_vlan(r.port, 4096, 1), -EINVAL);
 	assert_int_equal(baton_port_set_mac(r.port, macs[1]), -EINVAL);
-	assert_int_equal(liar_commands(r.liar), 2);
+	assert_int_equal(fakedev_commands(r.fakedev), 2);
 	assert_int_equal(baton_port_stop(r.port), 0);
 	assert_int_equal(baton_port_set_promisc(r.port, 1), -ENETDOWN);
 	assert_int_equal(baton_port_set_mac(r.port, macs[0]), -ENETDOWN);
@@ -107,10 +107,11 @@ limits(void **state)
 static void
 not_offered(void **state)
 {
-	static const uint64_t features[] = { 0, LIAR_F_CTRL & ~LIAR_F_CTRL_VQ, LIAR_F_CTRL_VQ };
+	static const uint64_t features[] = { 0, FAKEDEV_F_CTRL & ~FAKEDEV_F_CTRL_VQ,
+					     FAKEDEV_F_CTRL_VQ };
 
 	for (unsigned i = 0; i < 3; i++) {
-		struct rig_config c = { .liar.features = LIAR_FEATURES | features[i] };
+		struct rig_config c = { .fakedev.features = FAKEDEV_FEATURES | features[i] };
 		struct rig r;
 
 		rig_up(&r, &c);
@@ -120,7 +121,7 @@ not_offered(void **state)
 		assert_int_equal(baton_port_set_macs(r.port, macs, 3), -ENOTSUP);
 		assert_int_equal(baton_port_set_vlan(r.port, 1, 1), -ENOTSUP);
 		assert_int_equal(baton_port_set_mac(r.port, macs[0]), -ENOTSUP);
-		assert_false(liar_runs(r.liar, 2));
+		assert_false(fakedev_runs(r.fakedev, 2));
 		rig_down(&r);
 	}
 }
@@ -130,8 +131,9 @@ static void
 behind_all_queues(void **state)
 {
 	struct rig_config c = { .pool_count = 4096,
-				.liar = { .features = LIAR_FEATURES | LIAR_F_CTRL | LIAR_F_MQ,
-					  .max_queues = 4 } };
+				.fakedev = { .features = FAKEDEV_FEATURES | FAKEDEV_F_CTRL |
+							 FAKEDEV_F_MQ,
+					     .max_queues = 4 } };
 	struct baton_port_config pc = { .size = sizeof(pc), .rx_queues = 2, .tx_queues = 2 };
 	struct baton_queue_config q = { .size = sizeof(q) };
 	struct baton_queue *queue;
@@ -150,10 +152,10 @@ behind_all_queues(void **state)
 	}
 	assert_int_equal(baton_port_start(r.port), 0);
 	command_all(&r);
-	assert_true(liar_runs(r.liar, 8));
+	assert_true(fakedev_runs(r.fakedev, 8));
 	assert_int_equal(baton_port_stop(r.port), 0);
-	assert_false(liar_runs(r.liar, 8));
-	assert_string_equal(liar_driver_error(r.liar), "");
+	assert_false(fakedev_runs(r.fakedev, 8));
+	assert_string_equal(fakedev_driver_error(r.fakedev), "");
 	rig_discard(&r);
 }
 
@@ -162,8 +164,8 @@ static void
 offered_and_not_served(void **state)
 {
 	struct rig_config c = { .timeout_ms = 1000,
-				.liar = { .features = LIAR_FEATURES | LIAR_F_CTRL,
-					  .no_control = true } };
+				.fakedev = { .features = FAKEDEV_FEATURES | FAKEDEV_F_CTRL,
+					     .no_control = true } };
 	uint64_t begin;
 	struct rig r;
 
@@ -172,7 +174,7 @@ offered_and_not_served(void **state)
 	assert_int_equal(baton_port_set_promisc(r.port, 1), -ETIMEDOUT);
 	assert_in_range(rig_now_ms() - begin, 190, 600);
 	assert_non_null(strstr(baton_last_error(), "does not serve it"));
-	assert_false(liar_runs(r.liar, 2));
+	assert_false(fakedev_runs(r.fakedev, 2));
 	begin = rig_now_ms();
 	for (unsigned i = 0; i < 100; i++)
 		assert_int_equal(baton_port_set_vlan(r.port, 1, 1), -ENOTSUP);
@@ -192,26 +194,26 @@ static void
 lies(void **state)
 {
 	static const struct {
-		enum liar_control_lie lie;
+		enum fakedev_control_lie lie;
 		uint32_t value;
 		int ret, after; /* of the command that was lied about, and of an honest one after it
 				 */
 	} cases[] = {
-		{ LIAR_CONTROL_ACK, 1, -EIO, 0 },
-		{ LIAR_CONTROL_ACK, 2, -EIO, 0 },
-		{ LIAR_CONTROL_ACK, 255, -EIO, 0 },
-		{ LIAR_CONTROL_BLANK, 0, -EIO, 0 },
-		{ LIAR_CONTROL_LATE, 20, 0, 0 },
-		{ LIAR_CONTROL_LATE, 150, -ETIMEDOUT, -ENOTSUP },
-		{ LIAR_CONTROL_SILENT, 0, -ETIMEDOUT, -ENOTSUP },
-		{ LIAR_CONTROL_ID, 1, -EIO, -ENOTSUP },
-		{ LIAR_CONTROL_ID, 4, -EIO, -ENOTSUP },
-		{ LIAR_CONTROL_ID, 0xffffffff, -EIO, -ENOTSUP },
-		{ LIAR_CONTROL_LEN, 0, -EIO, -ENOTSUP },
-		{ LIAR_CONTROL_LEN, 2, -EIO, -ENOTSUP },
-		{ LIAR_CONTROL_LEN, 0xffffffff, -EIO, -ENOTSUP },
-		{ LIAR_CONTROL_AHEAD, 2, -EIO, -ENOTSUP },
-		{ LIAR_CONTROL_AHEAD, 0xffff, -EIO, -ENOTSUP },
+		{ FAKEDEV_CONTROL_ACK, 1, -EIO, 0 },
+		{ FAKEDEV_CONTROL_ACK, 2, -EIO, 0 },
+		{ FAKEDEV_CONTROL_ACK, 255, -EIO, 0 },
+		{ FAKEDEV_CONTROL_BLANK, 0, -EIO, 0 },
+		{ FAKEDEV_CONTROL_LATE, 20, 0, 0 },
+		{ FAKEDEV_CONTROL_LATE, 150, -ETIMEDOUT, -ENOTSUP },
+		{ FAKEDEV_CONTROL_SILENT, 0, -ETIMEDOUT, -ENOTSUP },
+		{ FAKEDEV_CONTROL_ID, 1, -EIO, -ENOTSUP },
+		{ FAKEDEV_CONTROL_ID, 4, -EIO, -ENOTSUP },
+		{ FAKEDEV_CONTROL_ID, 0xffffffff, -EIO, -ENOTSUP },
+		{ FAKEDEV_CONTROL_LEN, 0, -EIO, -ENOTSUP },
+		{ FAKEDEV_CONTROL_LEN, 2, -EIO, -ENOTSUP },
+		{ FAKEDEV_CONTROL_LEN, 0xffffffff, -EIO, -ENOTSUP },
+		{ FAKEDEV_CONTROL_AHEAD, 2, -EIO, -ENOTSUP },
+		{ FAKEDEV_CONTROL_AHEAD, 0xffff, -EIO, -ENOTSUP },
 	};
 
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -222,19 +224,19 @@ lies(void **state)
 		c.timeout_ms = 80;
 		rig_up(&r, &c);
 		assert_int_equal(baton_port_set_promisc(r.port, 1), 0);
-		liar_control_lie(r.liar, cases[i].lie, cases[i].value);
+		fakedev_control_lie(r.fakedev, cases[i].lie, cases[i].value);
 		ret = baton_port_set_vlan(r.port, 5, 1);
 		if (ret != cases[i].ret)
 			fail_msg("lie %d, %u: %d: %s", cases[i].lie, cases[i].value, ret,
 				 baton_last_error());
 		if (ret < 0)
 			assert_non_null(strstr(baton_last_error(), "VLAN"));
-		liar_control_lie(r.liar, LIAR_CONTROL_HONEST, 0);
+		fakedev_control_lie(r.fakedev, FAKEDEV_CONTROL_HONEST, 0);
 		ret = baton_port_set_vlan(r.port, 6, 1);
 		if (ret != cases[i].after)
 			fail_msg("after lie %d, %u: %d: %s", cases[i].lie, cases[i].value, ret,
 				 baton_last_error());
-		assert_int_equal(liar_runs(r.liar, 2), cases[i].after == 0);
+		assert_int_equal(fakedev_runs(r.fakedev, 2), cases[i].after == 0);
 		rig_roundtrip_rx(&r, 60, 1);
 		rig_roundtrip_tx(&r, 60, 2);
 		/* The next start begins anew. */
@@ -248,7 +250,7 @@ lies(void **state)
 static void
 expect_replay(struct rig *r)
 {
-	assert_int_equal(liar_commands(r->liar), 12);
+	assert_int_equal(fakedev_commands(r->fakedev), 12);
 	expect_command(r, 4, 0, 0, "\1", 1);
 	expect_command(r, 3, 0, 1, "\0", 1);
 	expect_command(r, 2, 1, 0, TABLE, 26);
@@ -278,10 +280,10 @@ again_after_a_hang_up(void **state)
 	c.pool_count = 2048;
 	rig_up(&r, &c);
 	command_all(&r);
-	liar_hang_up(r.liar);
+	fakedev_hang_up(r.fakedev);
 	assert_true(rig_wait_event(&r, BATON_EVENT_BACK, 1, 3000));
 	expect_replay(&r);
-	assert_string_equal(liar_driver_error(r.liar), "");
+	assert_string_equal(fakedev_driver_error(r.fakedev), "");
 	rig_discard(&r);
 }
 
@@ -295,7 +297,7 @@ refused_the_second_time(void **state)
 	rig_up(&r, &c);
 	command_all(&r);
 	assert_int_equal(baton_port_stop(r.port), 0);
-	liar_control_lie(r.liar, LIAR_CONTROL_ACK, 1);
+	fakedev_control_lie(r.fakedev, FAKEDEV_CONTROL_ACK, 1);
 	assert_int_equal(baton_port_start(r.port), 0);
 	assert_non_null(strstr(r.logged, "not all filters"));
 	rig_roundtrip_rx(&r, 60, 1);

@@ -11,7 +11,7 @@
 
 #define MIB (1ull << 20)
 
-static const struct rig_config keeps = { .liar.keep_memory = true };
+static const struct rig_config keeps = { .fakedev.keep_memory = true };
 
 static void
 works(struct rig *r)
@@ -34,9 +34,9 @@ all_is_gone(void **state)
 	rig_poll(&r, 450);
 	assert_int_equal(rig_xstat(&r, "memory_holes"), 0);
 	rig_frame(frame, sizeof(frame), 3);
-	assert_true(liar_rx_inject(r.liar, LIAR_RX, frame, sizeof(frame)) > 0);
+	assert_true(fakedev_rx_inject(r.fakedev, FAKEDEV_RX, frame, sizeof(frame)) > 0);
 	assert_int_equal(baton_tx_burst(r.tx, t, rig_packet(&r, frame, sizeof(frame), 0, t)), 1);
-	assert_int_equal(liar_punch(r.liar, 0, 1ull << 30), 2);
+	assert_int_equal(fakedev_punch(r.fakedev, 0, 1ull << 30), 2);
 	rig_poll(&r, 450);
 	assert_int_equal(rig_xstat(&r, "memory_holes"), 2);
 	assert_int_equal(rig_count(r.logged, "punched a hole"), 2);
@@ -66,7 +66,7 @@ buffers_are_gone(void **state)
 
 	rig_up(&r, &keeps);
 	for (unsigned i = 1; i <= 3; i++) {
-		liar_punch(r.liar, MIB, 1ull << 30);
+		fakedev_punch(r.fakedev, MIB, 1ull << 30);
 		rig_poll(&r, 450);
 		assert_int_equal(rig_xstat(&r, "memory_holes"), i);
 		for (unsigned k = 0; k < 600; k++) /* every descriptor twice: pages come back */
@@ -76,7 +76,7 @@ buffers_are_gone(void **state)
 		assert_int_equal(rig_xstat(&r, "memory_holes"), i);
 	}
 	assert_int_equal(rig_count(r.logged, "are gone"), 2); /* the first and the second */
-	assert_string_equal(liar_driver_error(r.liar), "");
+	assert_string_equal(fakedev_driver_error(r.fakedev), "");
 	rig_down(&r);
 }
 
@@ -128,7 +128,7 @@ not_sealed(void **state)
 	make_outside(&r, &o, 0);
 	assert_int_equal(rig_open(&r), 0);
 	assert_int_equal(rig_start(&r), 0);
-	assert_true(liar_ready(r.liar, LIAR_RX) && liar_ready(r.liar, LIAR_TX));
+	assert_true(fakedev_ready(r.fakedev, FAKEDEV_RX) && fakedev_ready(r.fakedev, FAKEDEV_TX));
 	assert_int_equal(rig_count(r.logged, "is not sealed"), 1);
 	assert_non_null(strstr(r.logged, "the file of outside is not sealed"));
 	assert_non_null(strstr(r.logged, "SIGBUS"));
@@ -138,7 +138,7 @@ not_sealed(void **state)
 	assert_int_equal(baton_port_start(r.port), 0);
 	assert_int_equal(rig_count(r.logged, "is not sealed"), 1);
 	/* It does it. Nobody touches that pool here; the others are sealed. */
-	assert_int_equal(liar_truncate(r.liar), 1);
+	assert_int_equal(fakedev_truncate(r.fakedev), 1);
 	rig_poll(&r, 450);
 	assert_int_equal(rig_xstat(&r, "memory_holes"), 1);
 	assert_non_null(strstr(r.logged, "of outside are gone"));
@@ -146,7 +146,7 @@ not_sealed(void **state)
 	works(&r);
 	assert_int_equal(baton_port_stop(r.port), 0);
 	drop_outside(&o);
-	assert_string_equal(liar_driver_error(r.liar), "");
+	assert_string_equal(fakedev_driver_error(r.fakedev), "");
 	rig_discard(&r);
 }
 
@@ -161,7 +161,7 @@ sealed_by_its_owner(void **state)
 	assert_int_equal(rig_open(&r), 0);
 	assert_int_equal(rig_start(&r), 0);
 	assert_int_equal(rig_count(r.logged, "is not sealed"), 0);
-	assert_int_equal(liar_truncate(r.liar), 0);
+	assert_int_equal(fakedev_truncate(r.fakedev), 0);
 	assert_int_equal(baton_port_stop(r.port), 0);
 	drop_outside(&o);
 	rig_discard(&r);

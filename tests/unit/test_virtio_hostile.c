@@ -40,15 +40,15 @@ hangs_up(bool server)
 	traffic_begin(&t, &r);
 	for (unsigned i = 1; i <= 10; i++) {
 		assert_true(traffic_flows(&t, 100, 10000));
-		liar_set_deaf(r.liar, true);
-		liar_hang_up(r.liar);
+		fakedev_set_deaf(r.fakedev, true);
+		fakedev_hang_up(r.fakedev);
 		assert_true(rig_wait_event(&r, BATON_EVENT_LOST, i, 5000));
 		assert_int_equal(state_of(&r), BATON_PORT_LOST);
 		baton_port_link(r.port, &link);
 		assert_int_equal(link.up, 0);
 		rig_poll(&r, 10);
 		assert_int_equal(r.events[BATON_EVENT_BACK], i - 1);
-		liar_set_deaf(r.liar, false);
+		fakedev_set_deaf(r.fakedev, false);
 		assert_true(rig_wait_event(&r, BATON_EVENT_BACK, i, 5000));
 		assert_int_equal(state_of(&r), BATON_PORT_STARTED);
 		baton_port_link(r.port, &link);
@@ -59,7 +59,7 @@ hangs_up(bool server)
 	assert_true(traffic_flows(&t, 100, 10000));
 	must(baton_port_stop(r.port), "stop");
 	traffic_end(&t);
-	assert_string_equal(liar_driver_error(r.liar), "");
+	assert_string_equal(fakedev_driver_error(r.fakedev), "");
 	rig_discard(&r);
 }
 
@@ -84,29 +84,29 @@ stopped_while_away(void **state)
 	struct rig r;
 
 	rig_up(&r, &c);
-	liar_set_deaf(r.liar, true);
-	liar_hang_up(r.liar);
+	fakedev_set_deaf(r.fakedev, true);
+	fakedev_hang_up(r.fakedev);
 	assert_true(rig_wait_event(&r, BATON_EVENT_LOST, 1, 5000));
 	rig_poll(&r, 100);
 	must(baton_queue_stop(r.rxq[1]), "queue_stop");
-	liar_set_deaf(r.liar, false);
+	fakedev_set_deaf(r.fakedev, false);
 	assert_true(rig_wait_event(&r, BATON_EVENT_BACK, 1, 5000));
 	/* It came back without the queue. */
-	assert_true(liar_runs(r.liar, 0));
-	assert_false(liar_runs(r.liar, 2));
+	assert_true(fakedev_runs(r.fakedev, 0));
+	assert_false(fakedev_runs(r.fakedev, 2));
 	assert_int_equal(baton_rx_burst(r.rxq[1], tokens, RIG_BURST), -ENETDOWN);
 	must(baton_queue_start(r.rxq[1]), "queue_start");
-	assert_true(liar_runs(r.liar, 2));
+	assert_true(fakedev_runs(r.fakedev, 2));
 	rig_roundtrip_rx(&r, 60, 1);
-	liar_set_deaf(r.liar, true);
-	liar_hang_up(r.liar);
+	fakedev_set_deaf(r.fakedev, true);
+	fakedev_hang_up(r.fakedev);
 	assert_true(rig_wait_event(&r, BATON_EVENT_LOST, 2, 5000));
 	baton_port_stop(r.port);
 	assert_int_equal(state_of(&r), BATON_PORT_STOPPED);
-	liar_set_deaf(r.liar, false);
+	fakedev_set_deaf(r.fakedev, false);
 	must(baton_port_start(r.port), "start");
 	rig_roundtrip_rx(&r, 60, 2);
-	assert_string_equal(liar_driver_error(r.liar), "");
+	assert_string_equal(fakedev_driver_error(r.fakedev), "");
 	rig_discard(&r);
 }
 
@@ -120,16 +120,16 @@ another_backend(void **state)
 
 		rig_up(&r, &c);
 		for (unsigned i = 1; i <= 3; i++) {
-			liar_stop(r.liar);
+			fakedev_stop(r.fakedev);
 			assert_true(rig_wait_event(&r, BATON_EVENT_LOST, i, 5000));
 			rig_poll(&r, 20);
-			r.liar = liar_start(&r.config.liar);
-			assert_non_null(r.liar);
+			r.fakedev = fakedev_start(&r.config.fakedev);
+			assert_non_null(r.fakedev);
 			assert_true(rig_wait_event(&r, BATON_EVENT_BACK, i, 5000));
 			rig_roundtrip_rx(&r, 600, i);
 			rig_roundtrip_tx(&r, 600, i);
 		}
-		assert_string_equal(liar_driver_error(r.liar), "");
+		assert_string_equal(fakedev_driver_error(r.fakedev), "");
 		rig_discard(&r);
 	}
 }
@@ -138,8 +138,8 @@ static void
 link_of_the_device(void **state)
 {
 	struct rig_config c = { .pool_count = 4096,
-				.liar = { .features = LIAR_FEATURES | LIAR_F_STATUS,
-					  .protocol = LIAR_PROTOCOL | LIAR_P_CONFIG } };
+				.fakedev = { .features = FAKEDEV_FEATURES | FAKEDEV_F_STATUS,
+					     .protocol = FAKEDEV_PROTOCOL | FAKEDEV_P_CONFIG } };
 	struct baton_link link;
 	struct rig r;
 
@@ -147,8 +147,8 @@ link_of_the_device(void **state)
 	for (unsigned i = 1; i <= 4; i++) {
 		baton_port_link(r.port, &link);
 		assert_int_equal(link.up, i & 1);
-		liar_set_link(r.liar, !(i & 1));
-		liar_hang_up(r.liar);
+		fakedev_set_link(r.fakedev, !(i & 1));
+		fakedev_hang_up(r.fakedev);
 		assert_true(rig_wait_event(&r, BATON_EVENT_BACK, i, 5000));
 	}
 	rig_discard(&r);
@@ -157,67 +157,67 @@ link_of_the_device(void **state)
 /* ---- comes back otherwise ---- */
 
 static void
-changed(void (*change)(struct liar *l), void (*mend)(struct liar *l), const char *word)
+changed(void (*change)(struct fakedev *l), void (*mend)(struct fakedev *l), const char *word)
 {
 	struct rig_config c = { .pool_count = 8192, .pairs = 2, .timeout_ms = 400 };
 	struct rig r;
 
 	rig_up(&r, &c);
-	change(r.liar);
+	change(r.fakedev);
 	r.logged[0] = '\0';
-	liar_hang_up(r.liar);
+	fakedev_hang_up(r.fakedev);
 	assert_true(rig_wait_event(&r, BATON_EVENT_LOST, 1, 5000));
 	rig_poll(&r, 600);
 	assert_int_equal(state_of(&r), BATON_PORT_LOST);
 	assert_int_equal(r.events[BATON_EVENT_BACK], 0);
 	if (!strstr(r.logged, word))
 		fail_msg("no \"%s\" in: %s", word, r.logged);
-	mend(r.liar);
+	mend(r.fakedev);
 	assert_true(rig_wait_event(&r, BATON_EVENT_BACK, 1, 5000));
-	assert_string_equal(liar_driver_error(r.liar), "");
+	assert_string_equal(fakedev_driver_error(r.fakedev), "");
 	rig_roundtrip_rx(&r, 600, 1);
 	rig_roundtrip_tx(&r, 600, 2);
 	rig_discard(&r);
 }
 
 static void
-no_merging(struct liar *l)
+no_merging(struct fakedev *l)
 {
-	liar_set_features(l, (LIAR_FEATURES | LIAR_F_MQ) & ~LIAR_F_MRG_RXBUF);
+	fakedev_set_features(l, (FAKEDEV_FEATURES | FAKEDEV_F_MQ) & ~FAKEDEV_F_MRG_RXBUF);
 }
 
 static void
-as_before(struct liar *l)
+as_before(struct fakedev *l)
 {
-	liar_set_features(l, LIAR_FEATURES | LIAR_F_MQ);
-	liar_set_max_queues(l, 2);
-	liar_lie(l, WIRE_SET_FEATURES, LIAR_HONEST, 0);
-	liar_lie(l, WIRE_GET_FEATURES, LIAR_HONEST, 0);
-	liar_lie(l, WIRE_SET_MEM_TABLE, LIAR_HONEST, 0);
+	fakedev_set_features(l, FAKEDEV_FEATURES | FAKEDEV_F_MQ);
+	fakedev_set_max_queues(l, 2);
+	fakedev_lie(l, WIRE_SET_FEATURES, FAKEDEV_HONEST, 0);
+	fakedev_lie(l, WIRE_GET_FEATURES, FAKEDEV_HONEST, 0);
+	fakedev_lie(l, WIRE_SET_MEM_TABLE, FAKEDEV_HONEST, 0);
 }
 
 static void
-one_pair(struct liar *l)
+one_pair(struct fakedev *l)
 {
-	liar_set_max_queues(l, 1);
+	fakedev_set_max_queues(l, 1);
 }
 
 static void
-refuses(struct liar *l)
+refuses(struct fakedev *l)
 {
-	liar_lie(l, WIRE_SET_FEATURES, LIAR_VALUE, 1);
+	fakedev_lie(l, WIRE_SET_FEATURES, FAKEDEV_VALUE, 1);
 }
 
 static void
-says_nothing(struct liar *l)
+says_nothing(struct fakedev *l)
 {
-	liar_lie(l, WIRE_GET_FEATURES, LIAR_SILENT, 0);
+	fakedev_lie(l, WIRE_GET_FEATURES, FAKEDEV_SILENT, 0);
 }
 
 static void
-breaks_off(struct liar *l)
+breaks_off(struct fakedev *l)
 {
-	liar_lie(l, WIRE_SET_MEM_TABLE, LIAR_CLOSE, 7);
+	fakedev_lie(l, WIRE_SET_MEM_TABLE, FAKEDEV_CLOSE, 7);
 }
 
 static void
@@ -256,17 +256,17 @@ static void
 more_features(void **state)
 {
 	struct rig_config c = { .pool_count = 4096,
-				.liar.features = LIAR_FEATURES | LIAR_F_IN_ORDER };
+				.fakedev.features = FAKEDEV_FEATURES | FAKEDEV_F_IN_ORDER };
 	struct rig r;
 
 	rig_up(&r, &c);
-	liar_set_features(r.liar, LIAR_FEATURES | LIAR_F_CTRL | LIAR_F_NET_MTU);
-	liar_hang_up(r.liar);
+	fakedev_set_features(r.fakedev, FAKEDEV_FEATURES | FAKEDEV_F_CTRL | FAKEDEV_F_NET_MTU);
+	fakedev_hang_up(r.fakedev);
 	assert_true(rig_wait_event(&r, BATON_EVENT_BACK, 1, 5000));
-	assert_int_equal(liar_features(r.liar), LIAR_FEATURES);
+	assert_int_equal(fakedev_features(r.fakedev), FAKEDEV_FEATURES);
 	rig_roundtrip_rx(&r, 600, 1);
 	rig_roundtrip_tx(&r, 600, 2);
-	assert_string_equal(liar_driver_error(r.liar), "");
+	assert_string_equal(fakedev_driver_error(r.fakedev), "");
 	rig_discard(&r);
 }
 
@@ -279,8 +279,8 @@ control_thread_is_free(void **state)
 	struct rig r;
 
 	rig_up(&r, &c);
-	says_nothing(r.liar);
-	liar_hang_up(r.liar);
+	says_nothing(r.fakedev);
+	fakedev_hang_up(r.fakedev);
 	for (end = rig_now_ms() + 500; rig_now_ms() < end;) {
 		uint64_t begin = rig_now_ms();
 
@@ -295,18 +295,18 @@ control_thread_is_free(void **state)
 /* ---- breaks off, is late, refuses ---- */
 
 static void
-open_and_start(enum wire_request request, enum liar_lie lie, uint64_t value, uint64_t protocol,
+open_and_start(enum wire_request request, enum fakedev_lie lie, uint64_t value, uint64_t protocol,
 	       const char *word)
 {
 	struct rig_config c = { .timeout_ms = 400,
-				.liar = { .features = LIAR_FEATURES | LIAR_F_NET_MTU,
-					  .protocol = protocol } };
+				.fakedev = { .features = FAKEDEV_FEATURES | FAKEDEV_F_NET_MTU,
+					     .protocol = protocol } };
 	uint64_t begin = rig_now_ms();
 	struct rig r;
 	int ret;
 
 	rig_prepare(&r, &c);
-	liar_lie(r.liar, request, lie, value);
+	fakedev_lie(r.fakedev, request, lie, value);
 	ret = rig_open(&r);
 	if (ret == 0)
 		ret = rig_start(&r);
@@ -319,7 +319,7 @@ open_and_start(enum wire_request request, enum liar_lie lie, uint64_t value, uin
 	rig_discard(&r);
 }
 
-#define ALL_PROTOCOL (LIAR_PROTOCOL | LIAR_P_CONFIG | LIAR_P_STATUS)
+#define ALL_PROTOCOL (FAKEDEV_PROTOCOL | FAKEDEV_P_CONFIG | FAKEDEV_P_STATUS)
 
 static void
 dies_in_the_middle(void **state)
@@ -337,26 +337,26 @@ dies_in_the_middle(void **state)
 
 	for (unsigned i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
 		/* In the middle of our message, and of its own. */
-		open_and_start(requests[i], LIAR_HALF, 0, ALL_PROTOCOL, "");
-		open_and_start(requests[i], LIAR_CLOSE, 13, ALL_PROTOCOL, "hung up");
+		open_and_start(requests[i], FAKEDEV_HALF, 0, ALL_PROTOCOL, "");
+		open_and_start(requests[i], FAKEDEV_CLOSE, 13, ALL_PROTOCOL, "hung up");
 	}
 }
 
 static void
 dies_while_we_stop(void **state)
 {
-	static const enum liar_lie kinds[] = { LIAR_CLOSE, LIAR_HALF, LIAR_SILENT };
+	static const enum fakedev_lie kinds[] = { FAKEDEV_CLOSE, FAKEDEV_HALF, FAKEDEV_SILENT };
 
 	for (unsigned i = 0; i < 3; i++) {
 		struct rig_config c = { .timeout_ms = 400, .pool_count = 2048 };
 		struct rig r;
 
 		rig_up(&r, &c);
-		liar_lie(r.liar, WIRE_GET_VRING_BASE, kinds[i], 7);
+		fakedev_lie(r.fakedev, WIRE_GET_VRING_BASE, kinds[i], 7);
 		assert_int_equal(baton_port_stop(r.port), -ETIMEDOUT);
 		assert_non_null(strstr(baton_last_error(), "quarantined"));
 		rig_check_sum(&r);
-		liar_lie(r.liar, WIRE_GET_VRING_BASE, LIAR_HONEST, 0);
+		fakedev_lie(r.fakedev, WIRE_GET_VRING_BASE, FAKEDEV_HONEST, 0);
 		must(baton_port_start(r.port), "start");
 		rig_roundtrip_rx(&r, 60, 1);
 		must(baton_port_stop(r.port), "stop");
@@ -372,12 +372,12 @@ dies_while_a_queue_stops(void **state)
 	struct rig r;
 
 	rig_up(&r, &c);
-	liar_lie(r.liar, WIRE_GET_VRING_BASE, LIAR_CLOSE, 7);
+	fakedev_lie(r.fakedev, WIRE_GET_VRING_BASE, FAKEDEV_CLOSE, 7);
 	assert_true(baton_queue_stop(r.rxq[1]) < 0);
-	liar_lie(r.liar, WIRE_GET_VRING_BASE, LIAR_HONEST, 0);
+	fakedev_lie(r.fakedev, WIRE_GET_VRING_BASE, FAKEDEV_HONEST, 0);
 	assert_true(rig_wait_event(&r, BATON_EVENT_BACK, 1, 5000));
 	rig_check_sum(&r);
-	assert_false(liar_runs(r.liar, 2));
+	assert_false(fakedev_runs(r.fakedev, 2));
 	must(baton_queue_start(r.rxq[1]), "queue_start");
 	rig_roundtrip_rx(&r, 60, 1);
 	rig_discard(&r);
@@ -390,24 +390,24 @@ late(void **state)
 	struct rig r;
 
 	rig_prepare(&r, &c);
-	liar_lie(r.liar, WIRE_GET_FEATURES, LIAR_LATE, 50);
-	liar_lie(r.liar, WIRE_SET_MEM_TABLE, LIAR_LATE, 50);
+	fakedev_lie(r.fakedev, WIRE_GET_FEATURES, FAKEDEV_LATE, 50);
+	fakedev_lie(r.fakedev, WIRE_SET_MEM_TABLE, FAKEDEV_LATE, 50);
 	must(rig_open(&r), "open");
 	must(rig_start(&r), "start");
 	rig_roundtrip_rx(&r, 60, 1);
 	rig_down(&r);
-	open_and_start(WIRE_GET_FEATURES, LIAR_LATE, 900, LIAR_PROTOCOL,
+	open_and_start(WIRE_GET_FEATURES, FAKEDEV_LATE, 900, FAKEDEV_PROTOCOL,
 		       "did not answer GET_FEATURES");
-	open_and_start(WIRE_SET_FEATURES, LIAR_LATE, 900, LIAR_PROTOCOL,
+	open_and_start(WIRE_SET_FEATURES, FAKEDEV_LATE, 900, FAKEDEV_PROTOCOL,
 		       "did not answer SET_FEATURES");
 }
 
 static void
 refuses_what_it_offered(void **state)
 {
-	open_and_start(WIRE_SET_FEATURES, LIAR_VALUE, 1, ALL_PROTOCOL, "refused SET_FEATURES");
-	open_and_start(WIRE_GET_STATUS, LIAR_VALUE, 3, ALL_PROTOCOL, "does not accept features");
-	open_and_start(WIRE_SET_VRING_ENABLE, LIAR_VALUE, 1, ALL_PROTOCOL,
+	open_and_start(WIRE_SET_FEATURES, FAKEDEV_VALUE, 1, ALL_PROTOCOL, "refused SET_FEATURES");
+	open_and_start(WIRE_GET_STATUS, FAKEDEV_VALUE, 3, ALL_PROTOCOL, "does not accept features");
+	open_and_start(WIRE_SET_VRING_ENABLE, FAKEDEV_VALUE, 1, ALL_PROTOCOL,
 		       "refused SET_VRING_ENABLE");
 }
 
@@ -419,8 +419,8 @@ closes_the_call_fd(void **state)
 	struct rig r;
 
 	rig_up(&r, &(struct rig_config){ 0 });
-	liar_close_call(r.liar, LIAR_RX);
-	liar_close_call(r.liar, LIAR_TX);
+	fakedev_close_call(r.fakedev, FAKEDEV_RX);
+	fakedev_close_call(r.fakedev, FAKEDEV_TX);
 	for (unsigned i = 0; i < 100; i++) {
 		rig_roundtrip_rx(&r, 60, i);
 		rig_roundtrip_tx(&r, 60, i);
@@ -434,11 +434,11 @@ closes_the_call_fd(void **state)
 static void
 truncates_memory(void **state)
 {
-	struct rig_config c = { .liar.keep_memory = true };
+	struct rig_config c = { .fakedev.keep_memory = true };
 	struct rig r;
 
 	rig_up(&r, &c);
-	assert_int_equal(liar_truncate(r.liar), 0);
+	assert_int_equal(fakedev_truncate(r.fakedev), 0);
 	rig_roundtrip_rx(&r, 1514, 1);
 	rig_roundtrip_tx(&r, 1514, 2);
 	rig_down(&r);
@@ -454,7 +454,7 @@ unmaps_memory(void **state)
 	rig_up(&r, &(struct rig_config){ 0 });
 	rig_frame(frame, sizeof(frame), 1);
 	rig_packet(&r, frame, sizeof(frame), 0, t);
-	liar_unmap(r.liar);
+	fakedev_unmap(r.fakedev);
 	assert_int_equal(baton_tx_burst(r.tx, t, 1), 1);
 	assert_int_equal(baton_rx_burst(r.rx, t, RIG_BURST), 0);
 	must(baton_port_stop(r.port), "stop");

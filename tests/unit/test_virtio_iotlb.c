@@ -12,11 +12,12 @@
 #include "ioas/ioas.h"
 #include "port/driver.h"
 
-#define FEATURES (LIAR_FEATURES | LIAR_F_ACCESS)
-#define PROTOCOL (LIAR_PROTOCOL | LIAR_P_BACKEND_REQ)
+#define FEATURES (FAKEDEV_FEATURES | FAKEDEV_F_ACCESS)
+#define PROTOCOL (FAKEDEV_PROTOCOL | FAKEDEV_P_BACKEND_REQ)
 #define NOWHERE  0x123456789000ull
 
-static const struct rig_config iommu = { .liar = { .features = FEATURES, .protocol = PROTOCOL } };
+static const struct rig_config iommu = { .fakedev = { .features = FEATURES,
+						      .protocol = PROTOCOL } };
 
 static struct baton_port_fault
 fault_of(const struct rig *r)
@@ -32,7 +33,7 @@ works(struct rig *r)
 {
 	rig_roundtrip_rx(r, 1000, 1);
 	rig_roundtrip_tx(r, 1000, 2);
-	assert_string_equal(liar_driver_error(r->liar), "");
+	assert_string_equal(fakedev_driver_error(r->fakedev), "");
 }
 
 /* Have it ask again for what it forgot. */
@@ -43,7 +44,7 @@ settle(struct rig *r)
 	struct ioas_entry e;
 
 	while ((m = ioas_next(r->port->reach.ioas, m, &e)))
-		liar_touch(r->liar, e.iova, 1, false);
+		fakedev_touch(r->fakedev, e.iova, 1, false);
 	rig_poll(r, 5);
 }
 
@@ -53,7 +54,7 @@ entry_of(const struct rig *r, const char *name)
 {
 	const struct baton_mapping *m = NULL;
 	struct wire_iotlb list[32];
-	unsigned n = liar_iotlb(r->liar, list, 32);
+	unsigned n = fakedev_iotlb(r->fakedev, list, 32);
 	struct ioas_entry e;
 
 	while ((m = ioas_next(r->port->reach.ioas, m, &e)) && strcmp(e.name, name) != 0)
@@ -79,20 +80,21 @@ told_at_start_and_until_stop(void **state)
 	struct rig r;
 
 	rig_up(&r, &iommu);
-	assert_true(liar_features(r.liar) & LIAR_F_ACCESS);
+	assert_true(fakedev_features(r.fakedev) & FAKEDEV_F_ACCESS);
 	baton_port_info(r.port, &info);
 	assert_non_null(strstr(info.detail, "ACCESS_PLATFORM"));
 	/* One entry a mapping, whatever the number of queues; and nobody has polled. */
-	assert_int_equal(liar_iotlb(r.liar, list, 32), 2);
+	assert_int_equal(fakedev_iotlb(r.fakedev, list, 32), 2);
 	assert_int_equal(entry_of(&r, "rig").perm, WIRE_ACCESS_RW);
 	assert_int_equal(entry_of(&r, "rings").perm, WIRE_ACCESS_RW);
 	works(&r);
 	assert_int_equal(rig_xstat(&r, "iotlb_misses"), 0);
 	for (unsigned i = 0; i < 3; i++) {
 		assert_int_equal(baton_port_stop(r.port), 0);
-		assert_int_equal(liar_iotlb(r.liar, list, 32), 0);
-		assert_int_equal(liar_iotlb_messages(r.liar, WIRE_IOTLB_INVALIDATE), 2 * (i + 1));
-		assert_false(liar_touch(r.liar, 1ull << 32, 1, false));
+		assert_int_equal(fakedev_iotlb(r.fakedev, list, 32), 0);
+		assert_int_equal(fakedev_iotlb_messages(r.fakedev, WIRE_IOTLB_INVALIDATE),
+				 2 * (i + 1));
+		assert_false(fakedev_touch(r.fakedev, 1ull << 32, 1, false));
 		rig_poll(&r, 5);
 		assert_int_equal(baton_port_start(r.port), 0);
 		works(&r);
@@ -112,7 +114,8 @@ queues_come_and_go(void **state)
 	for (unsigned i = 0; i < 3; i++) {
 		assert_int_equal(baton_queue_stop(r.rxq[1]), 0);
 		works(&r);
-		liar_iotlb_forget(r.liar); /* as DPDK's does, for the queue that was stopped */
+		fakedev_iotlb_forget(
+			r.fakedev); /* as DPDK's does, for the queue that was stopped */
 		assert_int_equal(baton_queue_start(r.rxq[1]), 0);
 		works(&r);
 	}
@@ -129,24 +132,25 @@ not_agreed(void **state)
 		const char *args;
 	} cases[] = {
 		{ FEATURES, PROTOCOL, ",iommu_platform=0" },
-		{ FEATURES, LIAR_P_BACKEND_REQ | LIAR_P_MQ, NULL },
-		{ FEATURES, LIAR_PROTOCOL, NULL },
-		{ LIAR_FEATURES, PROTOCOL, NULL },
+		{ FEATURES, FAKEDEV_P_BACKEND_REQ | FAKEDEV_P_MQ, NULL },
+		{ FEATURES, FAKEDEV_PROTOCOL, NULL },
+		{ FAKEDEV_FEATURES, PROTOCOL, NULL },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct rig_config c = { .liar = { .features = cases[i].features,
-						  .protocol = cases[i].protocol },
+		struct rig_config c = { .fakedev = { .features = cases[i].features,
+						     .protocol = cases[i].protocol },
 					.args = cases[i].args };
 		struct rig r;
 
 		rig_prepare(&r, &c);
 		assert_int_equal(rig_open(&r), 0);
 		assert_int_equal(rig_start(&r), 0);
-		assert_true(liar_wait_ready(r.liar, 1,
-					    1000)); /* without REPLY_ACK it may still be reading */
-		assert_false(liar_features(r.liar) & LIAR_F_ACCESS);
-		assert_int_equal(liar_requests(r.liar, WIRE_SET_BACKEND_REQ_FD), 0);
+		assert_true(
+			fakedev_wait_ready(r.fakedev, 1,
+					   1000)); /* without REPLY_ACK it may still be reading */
+		assert_false(fakedev_features(r.fakedev) & FAKEDEV_F_ACCESS);
+		assert_int_equal(fakedev_requests(r.fakedev, WIRE_SET_BACKEND_REQ_FD), 0);
 		works(&r);
 		rig_down(&r);
 		c.args = ",iommu_platform=1";
@@ -188,24 +192,24 @@ misses_are_answered(void **state)
 	assert_int_equal(rig_open(&r), 0);
 	assert_int_equal(rig_start(&r), 0);
 	pool = entry_of(&r, "rig");
-	liar_iotlb_forget(r.liar);
+	fakedev_iotlb_forget(r.fakedev);
 	/* The rings, and then, when they are there, buffers: the whole of what is mapped each time.
 	 */
-	assert_false(liar_ready(r.liar, LIAR_RX));
+	assert_false(fakedev_ready(r.fakedev, FAKEDEV_RX));
 	rig_poll(&r, 20);
-	assert_true(liar_ready(r.liar, LIAR_RX));
-	assert_int_equal(liar_iotlb(r.liar, list, 32), 1);
-	assert_false(liar_touch(r.liar, pool.iova + pool.size - 1, 1, true));
+	assert_true(fakedev_ready(r.fakedev, FAKEDEV_RX));
+	assert_int_equal(fakedev_iotlb(r.fakedev, list, 32), 1);
+	assert_false(fakedev_touch(r.fakedev, pool.iova + pool.size - 1, 1, true));
 	rig_poll(&r, 20);
-	assert_int_equal(liar_iotlb(r.liar, list, 32), 2);
+	assert_int_equal(fakedev_iotlb(r.fakedev, list, 32), 2);
 	assert_memory_equal(&list[1], &pool, sizeof(pool));
 	assert_in_range(rig_xstat(&r, "iotlb_misses"), 2, 4);
 	assert_int_equal(fault_of(&r).count, 0);
 	works(&r);
 	for (unsigned i = 0; i < 100; i++) {
-		liar_iotlb_forget(r.liar);
+		fakedev_iotlb_forget(r.fakedev);
 		settle(&r);
-		assert_int_equal(liar_iotlb(r.liar, list, 32), 2);
+		assert_int_equal(fakedev_iotlb(r.fakedev, list, 32), 2);
 	}
 	works(&r);
 	rig_down(&r);
@@ -223,10 +227,11 @@ misses_while_we_wait(void **state)
 		struct rig r;
 
 		rig_up(&r, &iommu);
-		liar_lie(r.liar, request, i % 2 ? LIAR_STARVED : LIAR_MISSES, i % 2 ? 1 : 5000);
+		fakedev_lie(r.fakedev, request, i % 2 ? FAKEDEV_STARVED : FAKEDEV_MISSES,
+			    i % 2 ? 1 : 5000);
 		assert_int_equal(baton_port_stop(r.port), 0);
 		assert_int_equal(baton_port_start(r.port), 0);
-		liar_lie(r.liar, request, LIAR_HONEST, 0);
+		fakedev_lie(r.fakedev, request, FAKEDEV_HONEST, 0);
 		settle(&r);
 		assert_int_equal(fault_of(&r).count, 0);
 		if (i % 2 == 0)
@@ -251,7 +256,7 @@ faults(void **state)
 
 	rig_up(&r, &iommu);
 	assert_int_equal(fault_of(&r).count, 0);
-	assert_false(liar_touch(r.liar, NOWHERE, 64, true));
+	assert_false(fakedev_touch(r.fakedev, NOWHERE, 64, true));
 	assert_true(rig_wait_event(&r, BATON_EVENT_FAULT, 1, 1000));
 	assert_int_equal(fault_of(&r).count, 1);
 	assert_int_equal(fault_of(&r).iova, NOWHERE);
@@ -259,16 +264,17 @@ faults(void **state)
 	assert_int_equal(rig_xstat(&r, "faults"), 1);
 	assert_non_null(strstr(r.logged, "wanted to write to 0x123456789000, where nothing is "
 					 "mapped"));
-	assert_true(liar_channel_send(r.liar, &failed.header, 12 + sizeof(struct wire_iotlb), 0));
+	assert_true(
+		fakedev_channel_send(r.fakedev, &failed.header, 12 + sizeof(struct wire_iotlb), 0));
 	assert_true(rig_wait_event(&r, BATON_EVENT_FAULT, 2, 1000));
 	assert_int_equal(fault_of(&r).iova, NOWHERE + 5);
 	assert_int_equal(fault_of(&r).write, 0);
 	assert_non_null(strstr(r.logged, "wanted to read 0x123456789005"));
 	/* Both ends of all addresses, and one byte beyond what is mapped. */
-	assert_false(liar_touch(r.liar, 0, 1, false));
-	assert_false(liar_touch(r.liar, UINT64_MAX, 1, false));
-	assert_false(
-		liar_touch(r.liar, entry_of(&r, "rig").iova + entry_of(&r, "rig").size, 1, false));
+	assert_false(fakedev_touch(r.fakedev, 0, 1, false));
+	assert_false(fakedev_touch(r.fakedev, UINT64_MAX, 1, false));
+	assert_false(fakedev_touch(r.fakedev, entry_of(&r, "rig").iova + entry_of(&r, "rig").size,
+				   1, false));
 	rig_poll(&r, 20);
 	assert_int_equal(fault_of(&r).count, 5);
 	assert_int_equal(r.events[BATON_EVENT_FAULT], 3); /* the 1st, 2nd and 4th */
@@ -304,8 +310,8 @@ read_only(void **state)
 	assert_int_equal(rig_start(&r), 0);
 	e = entry_of(&r, "read only");
 	assert_int_equal(e.perm, WIRE_ACCESS_RO);
-	assert_true(liar_touch(r.liar, e.iova, 4096, false));
-	assert_false(liar_touch(r.liar, e.iova + 8, 1, true));
+	assert_true(fakedev_touch(r.fakedev, e.iova, 4096, false));
+	assert_false(fakedev_touch(r.fakedev, e.iova + 8, 1, true));
 	assert_true(rig_wait_event(&r, BATON_EVENT_FAULT, 1, 1000));
 	assert_int_equal(fault_of(&r).iova, e.iova + 8);
 	assert_true(fault_of(&r).write);
@@ -313,11 +319,11 @@ read_only(void **state)
 	/* Unmapped while it runs, it is gone there, too; and what was not in its memory table
 	 * cannot be given. */
 	assert_int_equal(baton_ioas_unmap(m), 0);
-	assert_false(liar_touch(r.liar, e.iova + 16, 1, false));
+	assert_false(fakedev_touch(r.fakedev, e.iova + 16, 1, false));
 	assert_true(rig_wait_event(&r, BATON_EVENT_FAULT, 2, 1000));
 	assert_int_equal(fault_of(&r).iova, e.iova + 16);
 	assert_int_equal(baton_ioas_map_arena(r.port->reach.ioas, arena, 0, &late), 0);
-	assert_false(liar_touch(r.liar, e.iova + 32, 1, false));
+	assert_false(fakedev_touch(r.fakedev, e.iova + 32, 1, false));
 	rig_poll(&r, 20);
 	assert_int_equal(fault_of(&r).count, 3);
 	works(&r);
@@ -340,7 +346,7 @@ confined(void **state)
 
 	c.args = ",confine=on";
 	rig_up(&r, &c);
-	assert_int_equal(liar_iotlb(r.liar, list, 32), 3);
+	assert_int_equal(fakedev_iotlb(r.fakedev, list, 32), 3);
 	assert_int_equal(entry_of(&r, "rx slots").perm, WIRE_ACCESS_RW);
 	e = entry_of(&r, "tx slots");
 	assert_int_equal(e.perm, WIRE_ACCESS_RO);
@@ -348,9 +354,9 @@ confined(void **state)
 	rig_frame(frame, sizeof(frame), 2);
 	n = rig_packet(&r, frame, sizeof(frame), 0, t);
 	assert_int_equal(baton_tx_burst(r.tx, t, n), n);
-	liar_complete(r.liar, LIAR_TX, rig_expect_tx(&r, frame, sizeof(frame)), 0);
+	fakedev_complete(r.fakedev, FAKEDEV_TX, rig_expect_tx(&r, frame, sizeof(frame)), 0);
 	assert_true(baton_tx_clean(r.tx, RIG_BURST) >= 0);
-	assert_false(liar_touch(r.liar, e.iova, 1, true));
+	assert_false(fakedev_touch(r.fakedev, e.iova, 1, true));
 	assert_true(rig_wait_event(&r, BATON_EVENT_FAULT, 1, 1000));
 	assert_int_equal(fault_of(&r).iova, e.iova);
 	rig_down(&r);
@@ -365,17 +371,17 @@ flood(void **state)
 	unsigned sent;
 
 	rig_up(&r, &iommu);
-	sent = liar_flood(r.liar, NOWHERE, 4096, 100000);
+	sent = fakedev_flood(r.fakedev, NOWHERE, 4096, 100000);
 	assert_in_range(sent, 100, 99999); /* as many as the socket holds */
 	rig_poll(&r, 50);
 	assert_int_equal(fault_of(&r).count, sent);
 	assert_in_range(r.events[BATON_EVENT_FAULT], 7, 17);
 	assert_int_equal(rig_count(r.logged, "wanted to"), r.events[BATON_EVENT_FAULT]);
 	/* The same with what it may have: one answer for many questions. */
-	sent = liar_flood(r.liar, entry_of(&r, "rig").iova, 64, 100000);
+	sent = fakedev_flood(r.fakedev, entry_of(&r, "rig").iova, 64, 100000);
 	rig_poll(&r, 100);
 	assert_int_equal(rig_xstat(&r, "iotlb_misses"), fault_of(&r).count + sent);
-	assert_in_range(liar_iotlb_messages(r.liar, WIRE_IOTLB_UPDATE), 3, 2 + sent / 64 + 2);
+	assert_in_range(fakedev_iotlb_messages(r.fakedev, WIRE_IOTLB_UPDATE), 3, 2 + sent / 64 + 2);
 	works(&r);
 	rig_down(&r);
 }
@@ -386,7 +392,7 @@ flooder(void *arg)
 	struct rig *r = arg;
 
 	while (!__atomic_load_n(&r->quarantined, __ATOMIC_RELAXED)) {
-		liar_flood(r->liar, NOWHERE, 4096, 32);
+		fakedev_flood(r->fakedev, NOWHERE, 4096, 32);
 		sched_yield();
 	}
 	return NULL;
@@ -425,7 +431,7 @@ say(struct rig *r, const struct said *s, size_t len, unsigned n_fds)
 				  .u.iotlb = {
 					  .iova = NOWHERE, .perm = s->perm, .type = s->type } };
 
-	return liar_channel_send(r->liar, &m.header, len, n_fds);
+	return fakedev_channel_send(r->fakedev, &m.header, len, n_fds);
 }
 
 static void
@@ -459,7 +465,8 @@ not_understood(void **state)
 		s.flags |= WIRE_NEED_REPLY;
 		assert_true(say(&r, &s, 12 + s.size, 0));
 		rig_poll(&r, 10);
-		assert_int_equal(liar_channel_receive(r.liar, &answer.header, sizeof(answer), 100),
+		assert_int_equal(fakedev_channel_receive(r.fakedev, &answer.header, sizeof(answer),
+							 100),
 				 20);
 		assert_int_equal(answer.header.request, s.request);
 		assert_int_equal(answer.header.flags, WIRE_VERSION | WIRE_REPLY);
@@ -480,12 +487,13 @@ not_understood(void **state)
 			.u.iotlb = { .iova = NOWHERE, .perm = 1, .type = WIRE_IOTLB_MISS }
 		};
 
-		assert_true(liar_channel_send(r.liar, (uint8_t *)&m.header + 5, 20, 0));
+		assert_true(fakedev_channel_send(r.fakedev, (uint8_t *)&m.header + 5, 20, 0));
 		rig_poll(&r, 10);
-		assert_true(liar_channel_send(r.liar, (uint8_t *)&m.header + 25, 44 - 25, 0));
+		assert_true(fakedev_channel_send(r.fakedev, (uint8_t *)&m.header + 25, 44 - 25, 0));
 	}
 	assert_true(rig_wait_event(&r, BATON_EVENT_FAULT, 1, 1000));
-	assert_int_equal(liar_channel_receive(r.liar, &answer.header, sizeof(answer), 100), 20);
+	assert_int_equal(fakedev_channel_receive(r.fakedev, &answer.header, sizeof(answer), 100),
+			 20);
 	assert_int_equal(answer.u.u64, 0);
 	works(&r);
 	rig_down(&r);
@@ -511,7 +519,7 @@ out_of_step(void **state)
 		assert_true(say(&r, &list[i], 44, 2));
 		rig_poll(&r, 10);
 		assert_non_null(strstr(r.logged, "its channel is closed"));
-		assert_true(liar_channel_receive(r.liar, &byte, 1, 100) <= 0);
+		assert_true(fakedev_channel_receive(r.fakedev, &byte, 1, 100) <= 0);
 		assert_int_equal(r.events[BATON_EVENT_LOST], 0);
 		works(&r); /* it has what it needs */
 		rig_down(&r);
@@ -543,7 +551,7 @@ hangs_up_there(void **state)
 
 	rig_up(&r, &iommu);
 	fds = rig_fds();
-	liar_channel_close(r.liar);
+	fakedev_channel_close(r.fakedev);
 	rig_poll(&r, 20);
 	assert_int_equal(rig_fds(), fds - 2); /* both ends */
 	works(&r);
@@ -561,23 +569,23 @@ comes_back(void **state)
 				lives on */
 	rig_up(&r, &c);
 	for (unsigned i = 1; i <= 3; i++) {
-		liar_hang_up(r.liar);
+		fakedev_hang_up(r.fakedev);
 		assert_true(rig_wait_event(&r, BATON_EVENT_LOST, i, 1000));
 		if (!rig_wait_event(&r, BATON_EVENT_BACK, i, 3000))
 			fail_msg("%s", r.logged);
-		assert_int_equal(liar_iotlb(r.liar, list, 32), 2);
+		assert_int_equal(fakedev_iotlb(r.fakedev, list, 32), 2);
 		works(&r);
 	}
 	/* One that translates nothing is not what the user was told he has. */
-	liar_set_features(r.liar, LIAR_FEATURES);
-	liar_hang_up(r.liar);
+	fakedev_set_features(r.fakedev, FAKEDEV_FEATURES);
+	fakedev_hang_up(r.fakedev);
 	assert_false(rig_wait_event(&r, BATON_EVENT_BACK, 4, 600));
 	assert_non_null(strstr(r.logged, "translates no addresses"));
-	liar_set_features(r.liar, FEATURES);
+	fakedev_set_features(r.fakedev, FEATURES);
 	assert_true(rig_wait_event(&r, BATON_EVENT_BACK, 4, 3000));
 	works(&r);
 	assert_int_equal(baton_port_stop(r.port), 0);
-	assert_string_equal(liar_driver_error(r.liar), "");
+	assert_string_equal(fakedev_driver_error(r.fakedev), "");
 	rig_discard(&r);
 }
 

@@ -17,8 +17,8 @@
 #include "port/driver.h"
 
 static const struct rig_config iommu = {
-	.liar = { .features = LIAR_FEATURES | LIAR_F_ACCESS,
-		  .protocol = LIAR_PROTOCOL | LIAR_P_BACKEND_REQ },
+	.fakedev = { .features = FAKEDEV_FEATURES | FAKEDEV_F_ACCESS,
+		     .protocol = FAKEDEV_PROTOCOL | FAKEDEV_P_BACKEND_REQ },
 	.pool_count = 4096, /* what a hang-up leaves in doubt stays quarantined: the backend's
 			       process is ours */
 };
@@ -37,7 +37,7 @@ works(struct rig *r)
 {
 	rig_roundtrip_rx(r, 1000, 1);
 	rig_roundtrip_tx(r, 1000, 2);
-	assert_string_equal(liar_driver_error(r->liar), "");
+	assert_string_equal(fakedev_driver_error(r->fakedev), "");
 }
 
 static bool
@@ -55,11 +55,11 @@ is_mapped(const struct rig *r, const char *name)
 /* ---- what is not given back ---- */
 
 static void
-stop_refused(struct rig *r, enum liar_lie lie, uint64_t value)
+stop_refused(struct rig *r, enum fakedev_lie lie, uint64_t value)
 {
-	liar_lie(r->liar, WIRE_IOTLB_MSG, lie, value);
+	fakedev_lie(r->fakedev, WIRE_IOTLB_MSG, lie, value);
 	assert_int_equal(baton_port_stop(r->port), 0);
-	liar_lie(r->liar, WIRE_IOTLB_MSG, LIAR_HONEST, 0);
+	fakedev_lie(r->fakedev, WIRE_IOTLB_MSG, FAKEDEV_HONEST, 0);
 	assert_false(is_mapped(r, NULL));
 	rig_check_home(r);
 }
@@ -81,14 +81,14 @@ refused_at_every_stop(void **state)
 		rig_up(&r, &c);
 		fds = rig_fds();
 		for (unsigned k = 1; k <= 12; k++) {
-			stop_refused(&r, LIAR_VALUE, k);
-			assert_int_equal(liar_connections(r.liar), k);
-			assert_true(liar_wait_disconnected(r.liar));
+			stop_refused(&r, FAKEDEV_VALUE, k);
+			assert_int_equal(fakedev_connections(r.fakedev), k);
+			assert_true(fakedev_wait_disconnected(r.fakedev));
 			if (k % 2)
 				rig_poll(&r, 20); /* it is connected to again; otherwise the start
 						     does that */
 			assert_int_equal(baton_port_start(r.port), 0);
-			assert_int_equal(liar_iotlb(r.liar, list, 32), i ? 3 : 2);
+			assert_int_equal(fakedev_iotlb(r.fakedev, list, 32), i ? 3 : 2);
 			assert_int_equal(rig_fds(), fds);
 			rig_roundtrip_rx(&r, 1000, k);
 		}
@@ -104,7 +104,7 @@ refused_at_every_stop(void **state)
 static void
 not_answered_at_stop(void **state)
 {
-	static const enum liar_lie lies[] = { LIAR_SILENT, LIAR_SIZE, LIAR_CLOSE };
+	static const enum fakedev_lie lies[] = { FAKEDEV_SILENT, FAKEDEV_SIZE, FAKEDEV_CLOSE };
 
 	for (size_t i = 0; i < sizeof(lies) / sizeof(*lies); i++) {
 		struct rig_config c = iommu;
@@ -139,13 +139,13 @@ no_foreign_descriptor(void **state)
 	assert_int_equal(rig_open(&r), 0);
 	assert_int_equal(rig_start(&r), 0);
 	assert_true(is_mapped(&r, "second"));
-	assert_int_equal(liar_iotlb(r.liar, list, 32), 3);
-	stop_refused(&r, LIAR_VALUE, 1);
+	assert_int_equal(fakedev_iotlb(r.fakedev, list, 32), 3);
+	stop_refused(&r, FAKEDEV_VALUE, 1);
 	assert_int_equal(baton_pool_destroy(second), 0);
 	for (unsigned i = 0; i < 16; i++)
 		assert_true((fds[i] = open("/etc/passwd", O_RDONLY | O_CLOEXEC)) >= 0);
 	assert_int_equal(baton_port_start(r.port), 0);
-	assert_int_equal(liar_iotlb(r.liar, list, 32), 2);
+	assert_int_equal(fakedev_iotlb(r.fakedev, list, 32), 2);
 	assert_false(is_mapped(&r, "second"));
 	works(&r);
 	for (unsigned i = 0; i < 16; i++)
@@ -172,11 +172,11 @@ refused_while_it_runs(void **state)
 	assert_int_equal(baton_ioas_map_arena(r.port->reach.ioas, arena, 0, &m), 0);
 	assert_int_equal(rig_start(&r), 0);
 	works(&r);
-	liar_lie(r.liar, WIRE_IOTLB_MSG, LIAR_VALUE, 5);
+	fakedev_lie(r.fakedev, WIRE_IOTLB_MSG, FAKEDEV_VALUE, 5);
 	baton_err(0, "what failed before");
 	assert_int_equal(baton_ioas_unmap(m), 0);
 	assert_string_equal(baton_last_error(), "what failed before");
-	liar_lie(r.liar, WIRE_IOTLB_MSG, LIAR_HONEST, 0);
+	fakedev_lie(r.fakedev, WIRE_IOTLB_MSG, FAKEDEV_HONEST, 0);
 	assert_false(is_mapped(&r, "arena"));
 	baton_arena_destroy(arena);
 	assert_non_null(strstr(r.logged, "took arena back without the word of the backend"));
@@ -196,9 +196,9 @@ late_misses_are_no_faults(void **state)
 
 	rig_up(&r, &iommu);
 	for (unsigned i = 1; i <= 3; i++) {
-		liar_lie(r.liar, WIRE_IOTLB_MSG, LIAR_MISSES, 5000);
+		fakedev_lie(r.fakedev, WIRE_IOTLB_MSG, FAKEDEV_MISSES, 5000);
 		assert_int_equal(baton_port_stop(r.port), 0);
-		liar_lie(r.liar, WIRE_IOTLB_MSG, LIAR_HONEST, 0);
+		fakedev_lie(r.fakedev, WIRE_IOTLB_MSG, FAKEDEV_HONEST, 0);
 		rig_poll(&r, 5);
 		assert_int_equal(faults(&r), 0);
 		assert_true(rig_xstat(&r, "iotlb_misses") >= 10000 * i); /* of two entries */
@@ -244,7 +244,7 @@ asks(void *arg)
 
 	while (!__atomic_load_n(&a->stop, __ATOMIC_RELAXED)) {
 		for (unsigned i = 0; i < MORE + 2; i++)
-			liar_flood(a->r->liar, a->iova[i], 0, 4);
+			fakedev_flood(a->r->fakedev, a->iova[i], 0, 4);
 		sched_yield();
 	}
 	return NULL;
@@ -282,7 +282,7 @@ answers_read_slowly(void **state)
 		a.iova[i] = e.iova;
 	}
 	shrink(&r);
-	liar_lie(r.liar, WIRE_IOTLB_MSG, LIAR_SLOW, 250);
+	fakedev_lie(r.fakedev, WIRE_IOTLB_MSG, FAKEDEV_SLOW, 250);
 	assert_int_equal(pthread_create(&thread, NULL, asks, &a), 0);
 	for (unsigned i = 0; i < 20 && !r.events[BATON_EVENT_LOST]; i++) {
 		began = rig_now_ms();
@@ -292,7 +292,7 @@ answers_read_slowly(void **state)
 	}
 	__atomic_store_n(&a.stop, 1, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
-	liar_lie(r.liar, WIRE_IOTLB_MSG, LIAR_HONEST, 0);
+	fakedev_lie(r.fakedev, WIRE_IOTLB_MSG, FAKEDEV_HONEST, 0);
 	assert_in_range(longest, 1000, 2400);
 	assert_true(rig_wait_event(&r, BATON_EVENT_LOST, 1, 1000));
 	assert_non_null(strstr(r.logged, "did not take IOTLB_MSG within 2000 ms"));

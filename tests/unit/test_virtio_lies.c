@@ -7,7 +7,8 @@
 
 static const struct rig_config plain = { .mtu = 9000 };
 static const struct rig_config in_order = { .mtu = 9000,
-					    .liar.features = LIAR_FEATURES | LIAR_F_IN_ORDER };
+					    .fakedev.features =
+						    FAKEDEV_FEATURES | FAKEDEV_F_IN_ORDER };
 
 /* After an RX lie: -EIO, named, counted once; TX works; all comes home. */
 static void
@@ -48,7 +49,7 @@ rx_begin(struct rig *r, const struct rig_config *config, uint16_t num_buffers)
 	rig_up(r, config);
 	rig_roundtrip_rx(r, 60, 1);
 	rig_frame(frame, sizeof(frame), 2);
-	head = liar_rx_write(r->liar, LIAR_RX, frame, sizeof(frame), num_buffers);
+	head = fakedev_rx_write(r->fakedev, FAKEDEV_RX, frame, sizeof(frame), num_buffers);
 	assert_true(head >= 0);
 	return (uint32_t)head;
 }
@@ -59,7 +60,7 @@ rx_id(const struct rig_config *config, uint32_t id, const char *named)
 	struct rig r;
 
 	rx_begin(&r, config, 1);
-	liar_complete(r.liar, LIAR_RX, id, 112);
+	fakedev_complete(r.fakedev, FAKEDEV_RX, id, 112);
 	rx_caught(&r, named);
 }
 
@@ -78,9 +79,9 @@ rx_completed_twice(void **state)
 	struct rig r;
 	uint32_t head = rx_begin(&r, &plain, 1);
 
-	liar_put(r.liar, LIAR_RX, 0, head, 112);
-	liar_put(r.liar, LIAR_RX, 1, head, 112);
-	liar_publish(r.liar, LIAR_RX, 1);
+	fakedev_put(r.fakedev, FAKEDEV_RX, 0, head, 112);
+	fakedev_put(r.fakedev, FAKEDEV_RX, 1, head, 112);
+	fakedev_publish(r.fakedev, FAKEDEV_RX, 1);
 	{
 		uint8_t frame[100];
 
@@ -95,7 +96,7 @@ rx_completed_twice(void **state)
 		if (n < 0)
 			break;
 		assert_int_equal(baton_free(r.worker, t, (unsigned)n), 0);
-		liar_complete(r.liar, LIAR_RX, head, 112);
+		fakedev_complete(r.fakedev, FAKEDEV_RX, head, 112);
 	}
 	rig_check_sum(&r);
 	rig_down(&r);
@@ -107,7 +108,7 @@ rx_length(uint32_t len, const char *named)
 	struct rig r;
 	uint32_t head = rx_begin(&r, &plain, 1);
 
-	liar_complete(r.liar, LIAR_RX, head, len);
+	fakedev_complete(r.fakedev, FAKEDEV_RX, head, len);
 	rx_caught(&r, named);
 }
 
@@ -127,7 +128,7 @@ rx_num_buffers(uint16_t num)
 	struct rig r;
 	uint32_t head = rx_begin(&r, &plain, num);
 
-	liar_complete(r.liar, LIAR_RX, head, 112);
+	fakedev_complete(r.fakedev, FAKEDEV_RX, head, 112);
 	rx_caught(&r, "num_buffers");
 }
 
@@ -148,10 +149,11 @@ rx_num_buffers_above_max(void **state)
 	struct rig r;
 	uint32_t head = rx_begin(&r, &plain, 100);
 
-	liar_put(r.liar, LIAR_RX, 0, head, 112);
+	fakedev_put(r.fakedev, FAKEDEV_RX, 0, head, 112);
 	for (unsigned i = 1; i < 100; i++)
-		liar_put(r.liar, LIAR_RX, i, (uint32_t)liar_pop(r.liar, LIAR_RX), 50);
-	liar_publish(r.liar, LIAR_RX, 100);
+		fakedev_put(r.fakedev, FAKEDEV_RX, i, (uint32_t)fakedev_pop(r.fakedev, FAKEDEV_RX),
+			    50);
+	fakedev_publish(r.fakedev, FAKEDEV_RX, 100);
 	rx_caught(&r, "num_buffers");
 }
 
@@ -162,9 +164,9 @@ rx_bad_second_segment(void **state)
 	struct rig r;
 	uint32_t head = rx_begin(&r, &plain, 2);
 
-	liar_put(r.liar, LIAR_RX, 0, head, 112);
-	liar_put(r.liar, LIAR_RX, 1, 9999, 50);
-	liar_publish(r.liar, LIAR_RX, 2);
+	fakedev_put(r.fakedev, FAKEDEV_RX, 0, head, 112);
+	fakedev_put(r.fakedev, FAKEDEV_RX, 1, 9999, 50);
+	fakedev_publish(r.fakedev, FAKEDEV_RX, 2);
 	rx_caught(&r, "out of range");
 }
 
@@ -177,7 +179,7 @@ rx_index_jump(void **state)
 		struct rig r;
 
 		rx_begin(&r, &plain, 1);
-		liar_publish(r.liar, LIAR_RX, jumps[i]);
+		fakedev_publish(r.fakedev, FAKEDEV_RX, jumps[i]);
 		rx_caught(&r, "index");
 	}
 }
@@ -188,7 +190,7 @@ rx_in_order_distance(void **state)
 	struct rig r;
 	uint32_t head = rx_begin(&r, &in_order, 1);
 
-	liar_complete(r.liar, LIAR_RX, (head + 5) & 255, 112);
+	fakedev_complete(r.fakedev, FAKEDEV_RX, (head + 5) & 255, 112);
 	rx_caught(&r, "in-order");
 }
 
@@ -202,7 +204,7 @@ rx_runt(void **state)
 		struct baton_token t[RIG_BURST];
 		uint32_t head = rx_begin(&r, &plain, 1);
 
-		liar_complete(r.liar, LIAR_RX, head, len);
+		fakedev_complete(r.fakedev, FAKEDEV_RX, head, len);
 		assert_int_equal(baton_rx_burst(r.rx, t, RIG_BURST), 0);
 		assert_int_equal(rig_stats(&r).rx_errors, 1);
 		assert_int_equal(rig_stats(&r).violations, 0);
@@ -231,7 +233,7 @@ tx_id(const struct rig_config *config, uint32_t add)
 	struct rig r;
 	uint32_t head = tx_begin(&r, config);
 
-	liar_complete(r.liar, LIAR_TX, head + add, 0);
+	fakedev_complete(r.fakedev, FAKEDEV_TX, head + add, 0);
 	tx_caught(&r, "id");
 }
 
@@ -259,8 +261,8 @@ tx_completed_twice(void **state)
 	rig_frame(frame, sizeof(frame), 3);
 	rig_packet(&r, frame, sizeof(frame), 0, &t);
 	assert_int_equal(baton_tx_burst(r.tx, &t, 1), 1);
-	liar_complete(r.liar, LIAR_TX, head, 0);
-	liar_complete(r.liar, LIAR_TX, head, 0);
+	fakedev_complete(r.fakedev, FAKEDEV_TX, head, 0);
+	fakedev_complete(r.fakedev, FAKEDEV_TX, head, 0);
 	tx_caught(&r, "id");
 }
 
@@ -273,7 +275,7 @@ tx_index_jump(void **state)
 		struct rig r;
 
 		tx_begin(&r, i & 1 ? &in_order : &plain);
-		liar_publish(r.liar, LIAR_TX, jumps[i / 2]);
+		fakedev_publish(r.fakedev, FAKEDEV_TX, jumps[i / 2]);
 		tx_caught(&r, "index");
 	}
 }

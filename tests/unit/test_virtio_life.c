@@ -29,7 +29,8 @@ forward_batch(struct rig *r, uint32_t seed, bool batch_used)
 
 	for (unsigned i = 0; i < FORWARD_BATCH; i++) {
 		rig_frame(frame, forward_len(seed + i), seed + i);
-		assert_true(liar_rx_inject(r->liar, LIAR_RX, frame, forward_len(seed + i)) > 0);
+		assert_true(fakedev_rx_inject(r->fakedev, FAKEDEV_RX, frame,
+					      forward_len(seed + i)) > 0);
 	}
 	for (unsigned got = 0; got < FORWARD_BATCH;) {
 		n = baton_rx_burst(r->rx, t, RIG_BURST);
@@ -43,11 +44,11 @@ forward_batch(struct rig *r, uint32_t seed, bool batch_used)
 		head[i] = rig_expect_tx(r, frame, forward_len(seed + i));
 	}
 	if (batch_used) {
-		liar_put(r->liar, LIAR_TX, 0, head[FORWARD_BATCH - 1], 0);
-		liar_publish(r->liar, LIAR_TX, FORWARD_BATCH);
+		fakedev_put(r->fakedev, FAKEDEV_TX, 0, head[FORWARD_BATCH - 1], 0);
+		fakedev_publish(r->fakedev, FAKEDEV_TX, FORWARD_BATCH);
 	} else {
 		for (unsigned i = FORWARD_BATCH; i-- > 0;)
-			liar_complete(r->liar, LIAR_TX, head[i], 0);
+			fakedev_complete(r->fakedev, FAKEDEV_TX, head[i], 0);
 	}
 }
 
@@ -59,7 +60,7 @@ forward(const struct rig_config *config)
 
 	rig_up(&r, config);
 	for (; seed < FORWARD_PACKETS; seed += FORWARD_BATCH)
-		forward_batch(&r, seed, liar_features(r.liar) & LIAR_F_IN_ORDER);
+		forward_batch(&r, seed, fakedev_features(r.fakedev) & FAKEDEV_F_IN_ORDER);
 	while (baton_queue_in_flight(r.tx))
 		assert_true(baton_tx_clean(r.tx, RIG_BURST) >= 0);
 	assert_int_equal(rig_stats(&r).rx_packets, seed);
@@ -75,7 +76,7 @@ forward_any_order(void **state)
 {
 	struct rig_config c = { .mtu = 9000,
 				.args = ",in_order=0",
-				.liar.features = LIAR_FEATURES | LIAR_F_IN_ORDER };
+				.fakedev.features = FAKEDEV_FEATURES | FAKEDEV_F_IN_ORDER };
 
 	forward(&c);
 }
@@ -83,7 +84,8 @@ forward_any_order(void **state)
 static void
 forward_in_order(void **state)
 {
-	struct rig_config c = { .mtu = 9000, .liar.features = LIAR_FEATURES | LIAR_F_IN_ORDER };
+	struct rig_config c = { .mtu = 9000,
+				.fakedev.features = FAKEDEV_FEATURES | FAKEDEV_F_IN_ORDER };
 
 	forward(&c);
 }
@@ -93,11 +95,11 @@ forward_in_order(void **state)
 static void
 check_feature(const char *args, uint64_t offered, uint64_t feature, bool expected)
 {
-	struct rig_config c = { .args = args, .liar.features = offered };
+	struct rig_config c = { .args = args, .fakedev.features = offered };
 	struct rig r;
 
 	rig_up(&r, &c);
-	assert_int_equal(!!(liar_features(r.liar) & feature), expected);
+	assert_int_equal(!!(fakedev_features(r.fakedev) & feature), expected);
 	rig_roundtrip_rx(&r, 1514, 1);
 	rig_roundtrip_tx(&r, 1514, 2);
 	rig_down(&r);
@@ -106,22 +108,22 @@ check_feature(const char *args, uint64_t offered, uint64_t feature, bool expecte
 static void
 features_by_argument(void **state)
 {
-	const uint64_t all = LIAR_FEATURES | LIAR_F_IN_ORDER;
+	const uint64_t all = FAKEDEV_FEATURES | FAKEDEV_F_IN_ORDER;
 
-	check_feature(NULL, all, LIAR_F_MRG_RXBUF, true);
-	check_feature(",mrg_rxbuf=0", all, LIAR_F_MRG_RXBUF, false);
-	check_feature(",mrg_rxbuf=1", all, LIAR_F_MRG_RXBUF, true);
-	check_feature(",in_order=0", all, LIAR_F_IN_ORDER, false);
-	check_feature(",in_order=1", all, LIAR_F_IN_ORDER, true);
-	check_feature(NULL, LIAR_FEATURES, LIAR_F_IN_ORDER, false);
-	check_feature(NULL, all | LIAR_F_MQ | LIAR_F_NET_MAC | LIAR_F_NET_MTU, LIAR_F_VERSION_1,
-		      true);
+	check_feature(NULL, all, FAKEDEV_F_MRG_RXBUF, true);
+	check_feature(",mrg_rxbuf=0", all, FAKEDEV_F_MRG_RXBUF, false);
+	check_feature(",mrg_rxbuf=1", all, FAKEDEV_F_MRG_RXBUF, true);
+	check_feature(",in_order=0", all, FAKEDEV_F_IN_ORDER, false);
+	check_feature(",in_order=1", all, FAKEDEV_F_IN_ORDER, true);
+	check_feature(NULL, FAKEDEV_FEATURES, FAKEDEV_F_IN_ORDER, false);
+	check_feature(NULL, all | FAKEDEV_F_MQ | FAKEDEV_F_NET_MAC | FAKEDEV_F_NET_MTU,
+		      FAKEDEV_F_VERSION_1, true);
 }
 
 static void
 without_protocol_features(void **state)
 {
-	struct rig_config c = { .liar.features = LIAR_F_VERSION_1 | LIAR_F_MRG_RXBUF };
+	struct rig_config c = { .fakedev.features = FAKEDEV_F_VERSION_1 | FAKEDEV_F_MRG_RXBUF };
 	struct rig r;
 	int ret;
 
@@ -133,8 +135,8 @@ without_protocol_features(void **state)
 		return;
 	}
 	assert_int_equal(rig_start(&r), 0);
-	assert_int_equal(liar_requests(r.liar, WIRE_SET_PROTOCOL_FEATURES), 0);
-	assert_string_equal(liar_driver_error(r.liar), "");
+	assert_int_equal(fakedev_requests(r.fakedev, WIRE_SET_PROTOCOL_FEATURES), 0);
+	assert_string_equal(fakedev_driver_error(r.fakedev), "");
 	rig_discard(&r);
 }
 
@@ -264,7 +266,7 @@ stop_returns_all(void **state)
 	for (unsigned i = 0; i < 30; i++) {
 		rig_packet(&r, frame, sizeof(frame), 0, t);
 		assert_int_equal(baton_tx_burst(r.tx, t, 1), 1);
-		liar_rx_inject(r.liar, LIAR_RX, frame, sizeof(frame));
+		fakedev_rx_inject(r.fakedev, FAKEDEV_RX, frame, sizeof(frame));
 	}
 	if (rig_bounced(&r))
 		rig_check_home(&r);
@@ -272,7 +274,7 @@ stop_returns_all(void **state)
 		assert_true(rig_held(&r, BATON_HOLDER_QUEUE) >= 30);
 	assert_int_equal(baton_port_stop(r.port), 0);
 	rig_check_home(&r);
-	assert_int_equal(liar_requests(r.liar, WIRE_GET_VRING_BASE), 2);
+	assert_int_equal(fakedev_requests(r.fakedev, WIRE_GET_VRING_BASE), 2);
 	assert_int_equal(baton_rx_burst(r.rx, t, RIG_BURST), -ENETDOWN);
 	assert_int_equal(baton_tx_burst(r.tx, t, 0), -ENETDOWN);
 	rig_discard(&r);
@@ -295,12 +297,13 @@ restart(void **state)
 		rig_frame(frame, sizeof(frame), i);
 		rig_packet(&r, frame, sizeof(frame), 0, &t);
 		assert_int_equal(baton_tx_burst(r.tx, &t, 1), 1);
-		liar_rx_inject(r.liar, LIAR_RX, frame, sizeof(frame));
+		fakedev_rx_inject(r.fakedev, FAKEDEV_RX, frame, sizeof(frame));
 		assert_int_equal(baton_port_stop(r.port), 0);
 		rig_check_home(&r);
 		assert_int_equal(baton_port_start(r.port), 0);
-		assert_true(liar_ready(r.liar, LIAR_RX) && liar_ready(r.liar, LIAR_TX));
-		assert_string_equal(liar_driver_error(r.liar), "");
+		assert_true(fakedev_ready(r.fakedev, FAKEDEV_RX) &&
+			    fakedev_ready(r.fakedev, FAKEDEV_TX));
+		assert_string_equal(fakedev_driver_error(r.fakedev), "");
 	}
 	rig_down(&r);
 }
@@ -317,7 +320,7 @@ reconfigure(void **state)
 	r.config.descs = 64;
 	r.config.mtu = 9000;
 	assert_int_equal(rig_start(&r), 0);
-	assert_int_equal(liar_queue_size(r.liar, LIAR_RX), 64);
+	assert_int_equal(fakedev_queue_size(r.fakedev, FAKEDEV_RX), 64);
 	rig_roundtrip_rx(&r, 9014, 2);
 	rig_roundtrip_tx(&r, 9014, 3);
 	rig_down(&r);
@@ -333,7 +336,7 @@ reopen(void **state)
 		rig_roundtrip_rx(&r, 60, i);
 		assert_int_equal(baton_port_close(r.port), 0);
 		rig_check_home(&r);
-		assert_true(liar_wait_disconnected(r.liar));
+		assert_true(fakedev_wait_disconnected(r.fakedev));
 		assert_int_equal(rig_open(&r), 0);
 		assert_int_equal(rig_start(&r), 0);
 	}
@@ -345,7 +348,7 @@ two_contexts(void **state)
 {
 	struct rig_config second = { .number = 1,
 				     .mtu = 9000,
-				     .liar.features = LIAR_FEATURES | LIAR_F_IN_ORDER };
+				     .fakedev.features = FAKEDEV_FEATURES | FAKEDEV_F_IN_ORDER };
 	struct rig a, b;
 
 	rig_up(&a, &plain);

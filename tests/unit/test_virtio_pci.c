@@ -31,8 +31,8 @@ life(void **state)
 		assert_int_equal(b.fake->config[4] & 6, 6);
 		assert_int_equal(b.fake->driver_features, FAKE_FEATURES);
 		/* No element of the used ring on two pages. */
-		assert_int_equal(b.fake->liar->queue[LIAR_RX].addr.used % 8, 4);
-		assert_int_equal(b.fake->liar->queue[LIAR_TX].addr.used % 8, 4);
+		assert_int_equal(b.fake->fakedev->queue[FAKEDEV_RX].addr.used % 8, 4);
+		assert_int_equal(b.fake->fakedev->queue[FAKEDEV_TX].addr.used % 8, 4);
 		traffic(&b);
 		must(baton_port_stop(b.port));
 		assert_int_equal(b.fake->status, 0);
@@ -59,14 +59,14 @@ doorbells_that_are_calls(void **state)
 static void
 four_pairs(void **state)
 {
-	struct liar_command c;
+	struct fakedev_command c;
 	struct bench b;
 
-	prepare(&b, FAKE_FEATURES | LIAR_F_CTRL_VQ | LIAR_F_MQ, 4);
+	prepare(&b, FAKE_FEATURES | FAKEDEV_F_CTRL_VQ | FAKEDEV_F_MQ, 4);
 	b.fake->mappable = 0; /* the control queue answers at once */
 	must(try_open(&b));
 	must(try_start(&b));
-	assert_true(liar_command(b.fake->liar, 0, &c));
+	assert_true(fakedev_command(b.fake->fakedev, 0, &c));
 	assert_int_equal(c.class, 4);
 	assert_int_equal(c.command, 0);
 	assert_int_equal(c.data[0], 4);
@@ -81,7 +81,7 @@ more_tx_than_rx_queues(void **state)
 	struct baton_queue_config q = { .size = sizeof(q) };
 	struct bench b;
 
-	prepare(&b, FAKE_FEATURES | LIAR_F_CTRL_VQ | LIAR_F_MQ, 4);
+	prepare(&b, FAKE_FEATURES | FAKEDEV_F_CTRL_VQ | FAKEDEV_F_MQ, 4);
 	must(try_open(&b));
 	must(baton_port_configure(b.port, &c));
 	q.worker = b.worker;
@@ -99,7 +99,7 @@ control_queue_that_is_silent(void **state)
 {
 	struct bench b;
 
-	prepare(&b, FAKE_FEATURES | LIAR_F_CTRL_VQ | LIAR_F_MQ, 2);
+	prepare(&b, FAKE_FEATURES | FAKEDEV_F_CTRL_VQ | FAKEDEV_F_MQ, 2);
 	must(try_open(&b)); /* its doorbells are memory: nobody looks */
 	assert_int_equal(try_start(&b), -ETIMEDOUT);
 	says("queue pairs");
@@ -120,7 +120,7 @@ wake_ups(void **state)
 	p.fd = baton_queue_arm(b.rx[0]);
 	assert_true(p.fd >= 0);
 	assert_int_equal(poll(&p, 1, 0), 0);
-	assert_true(liar_rx_inject(b.fake->liar, LIAR_RX, frame, sizeof(frame)) > 0);
+	assert_true(fakedev_rx_inject(b.fake->fakedev, FAKEDEV_RX, frame, sizeof(frame)) > 0);
 	assert_int_equal(poll(&p, 1, 0), 1);
 	baton_queue_disarm(b.rx[0]);
 	down(&b);
@@ -172,7 +172,7 @@ queues_that_stop_alone(void **state)
 
 	up(&b, FAKE_FEATURES | FAKE_F_RING_RESET, 1);
 	must(baton_queue_stop(b.rx[0]));
-	assert_false(liar_ready(b.fake->liar, LIAR_RX));
+	assert_false(fakedev_ready(b.fake->fakedev, FAKEDEV_RX));
 	assert_int_equal(held(&b, BATON_HOLDER_QUEUE), 0);
 	must(baton_queue_start(b.rx[0]));
 	must(baton_queue_stop(b.tx[0]));

@@ -22,7 +22,7 @@ features_that_are_missing(void **state)
 {
 	struct bench b;
 
-	prepare(&b, FAKE_FEATURES & ~LIAR_F_VERSION_1, 1);
+	prepare(&b, FAKE_FEATURES & ~FAKEDEV_F_VERSION_1, 1);
 	refused(&b, -ENOTSUP, "VIRTIO_F_VERSION_1");
 	prepare(&b, FAKE_FEATURES & ~FAKE_F_ACCESS_PLATFORM, 1);
 	b.own_space = true; /* whatever is found: not flat, so an IOMMU */
@@ -47,8 +47,8 @@ arguments(void **state)
 	snprintf(b.args, sizeof(b.args), ",mrg_rxbuf=0,queue_size=64");
 	must(try_open(&b));
 	must(try_start(&b));
-	assert_int_equal(b.fake->driver_features & LIAR_F_MRG_RXBUF, 0);
-	assert_int_equal(liar_queue_size(b.fake->liar, LIAR_RX), 64);
+	assert_int_equal(b.fake->driver_features & FAKEDEV_F_MRG_RXBUF, 0);
+	assert_int_equal(fakedev_queue_size(b.fake->fakedev, FAKEDEV_RX), 64);
 	traffic(&b);
 	assert_int_equal(baton_port_open(b.ctx, FAKE_BDF, &b.port), -EEXIST);
 	down(&b);
@@ -150,10 +150,10 @@ lies_elsewhere(void **state)
 	prepare(&b, FAKE_FEATURES, 1);
 	b.fake->restless = true;
 	refused(&b, -EPROTO, "changed its configuration");
-	prepare(&b, FAKE_FEATURES | LIAR_F_NET_MTU, 1);
+	prepare(&b, FAKE_FEATURES | FAKEDEV_F_NET_MTU, 1);
 	b.fake->mtu = 67;
 	refused(&b, -EPROTO, "MTU is 67");
-	prepare(&b, FAKE_FEATURES | LIAR_F_MQ | LIAR_F_CTRL_VQ, 0);
+	prepare(&b, FAKE_FEATURES | FAKEDEV_F_MQ | FAKEDEV_F_CTRL_VQ, 0);
 	refused(&b, -EPROTO, "0 queue pairs");
 
 	prepare(&b, FAKE_FEATURES, 1);

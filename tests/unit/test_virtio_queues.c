@@ -39,7 +39,7 @@ queues_stop_and_start(void **state)
 		if (running & 1u << i) {
 			must(baton_queue_stop(q), "queue_stop");
 			/* Those of the first pair run for the device, with nothing in them. */
-			assert_int_equal(liar_runs(r.liar, i), i < 2);
+			assert_int_equal(fakedev_runs(r.fakedev, i), i < 2);
 			assert_int_equal(baton_queue_in_flight(q), 0);
 			stops++;
 		} else {
@@ -56,7 +56,7 @@ queues_stop_and_start(void **state)
 	must(baton_port_stop(r.port), "port_stop");
 	traffic_end(&t);
 	rig_check_home(&r);
-	assert_string_equal(liar_driver_error(r.liar), "");
+	assert_string_equal(fakedev_driver_error(r.fakedev), "");
 	rig_discard(&r);
 }
 
@@ -87,7 +87,7 @@ one_queue_alone(void **state)
 	must(baton_queue_start(r.rxq[1]), "queue_start");
 	must(baton_queue_start(r.rxq[1]), "queue_start again");
 	must(baton_queue_start(r.txq[1]), "queue_start");
-	assert_int_equal(liar_rx_inject(r.liar, LIAR_RXQ(1), frame, sizeof(frame)), 1);
+	assert_int_equal(fakedev_rx_inject(r.fakedev, FAKEDEV_RXQ(1), frame, sizeof(frame)), 1);
 	assert_int_equal(baton_rx_burst(r.rxq[1], tokens, RIG_BURST), 1);
 	assert_int_equal(baton_free(r.worker, tokens, 1), 0);
 	rig_down(&r);
@@ -129,7 +129,7 @@ port_stop_and_start(void **state)
 	must(baton_port_stop(r.port), "port_stop");
 	traffic_end(&t);
 	rig_check_home(&r);
-	assert_string_equal(liar_driver_error(r.liar), "");
+	assert_string_equal(fakedev_driver_error(r.fakedev), "");
 	rig_discard(&r);
 }
 
@@ -143,7 +143,7 @@ port_reset(void **state)
 	traffic_begin(&t, &r);
 	for (unsigned i = 0; i < 50; i++) {
 		must(baton_port_reset(r.port), "port_reset");
-		assert_int_equal(liar_connections(r.liar), i + 2);
+		assert_int_equal(fakedev_connections(r.fakedev), i + 2);
 		must(baton_port_start(r.port), "port_start");
 		assert_true(traffic_flows(&t, 100, 10000));
 	}

@@ -53,7 +53,8 @@ side_up(struct side *s, const struct rig_config *config, enum simd_level level)
 	s->r.worker->simd = (uint8_t)level;
 	assert_int_equal(rig_open(&s->r), 0);
 	assert_int_equal(rig_start(&s->r), 0);
-	assert_true(liar_ready(s->r.liar, LIAR_RX) && liar_ready(s->r.liar, LIAR_TX));
+	assert_true(fakedev_ready(s->r.fakedev, FAKEDEV_RX) &&
+		    fakedev_ready(s->r.fakedev, FAKEDEV_TX));
 }
 
 /* ---- what must be equal ---- */
@@ -68,7 +69,7 @@ same_ring(const struct virtq *a, const struct virtq *b)
 	assert_int_equal(a->avail_idx, b->avail_idx);
 	assert_int_equal(a->head, b->head);
 	assert_int_equal(a->tail, b->tail);
-	assert_int_equal(a->identity, b->identity);
+	assert_int_equal(a->in_order, b->in_order);
 	assert_int_equal(a->in_batch, b->in_batch);
 	assert_memory_equal(a->shadow, b->shadow, a->q.descs * sizeof(*a->shadow));
 	assert_int_equal(a->avail->idx, b->avail->idx);
@@ -96,8 +97,8 @@ same(const struct pair *p)
 	assert_string_equal(baton_queue_error(a->r.tx), baton_queue_error(b->r.tx));
 	if (!p->lies) { /* one that completes what it never popped does not know its own ring any
 			   more */
-		assert_string_equal(liar_driver_error(a->r.liar), "");
-		assert_string_equal(liar_driver_error(b->r.liar), "");
+		assert_string_equal(fakedev_driver_error(a->r.fakedev), "");
+		assert_string_equal(fakedev_driver_error(b->r.fakedev), "");
 	}
 	same_ring(virtq_of_const(a->r.rx), virtq_of_const(b->r.rx));
 	same_ring(virtq_of_const(a->r.tx), virtq_of_const(b->r.tx));
@@ -125,10 +126,10 @@ inject(struct pair *p)
 		if (kind == 1 && mergeable && !rnd(p, 12))
 			len = 2049 + rnd(p, 2500);
 		rig_frame(frame, len, rnd(p, 1u << 30));
-		if (liar_available(p->s[0].r.liar, LIAR_RX) < 4)
+		if (fakedev_available(p->s[0].r.fakedev, FAKEDEV_RX) < 4)
 			return;
 		EACH(p, s)
-		assert_true(liar_rx_inject(s->r.liar, LIAR_RX, frame, len) > 0);
+		assert_true(fakedev_rx_inject(s->r.fakedev, FAKEDEV_RX, frame, len) > 0);
 	}
 }
 
@@ -148,7 +149,7 @@ complete_oddly(struct pair *p, bool shuffle, bool lie)
 	const uint32_t value = rnd(p, 3) ? rnd(p, 300) : rnd(p, UINT32_MAX);
 	uint32_t order[40];
 
-	if (liar_available(p->s[0].r.liar, LIAR_RX) < n)
+	if (fakedev_available(p->s[0].r.fakedev, FAKEDEV_RX) < n)
 		return;
 	for (unsigned i = 0; i < n; i++) {
 		unsigned k = shuffle ? rnd(p, i + 1) : i;
@@ -163,27 +164,27 @@ complete_oddly(struct pair *p, bool shuffle, bool lie)
 
 		rig_frame(frame, sizeof(frame), n);
 		for (unsigned i = 0; i < n; i++)
-			head[i] = liar_rx_write(s->r.liar, LIAR_RX, frame, sizeof(frame),
-						(uint16_t)(lie && i == wrong && what == 0 ? value
-											  : 1));
+			head[i] = fakedev_rx_write(s->r.fakedev, FAKEDEV_RX, frame, sizeof(frame),
+						   (uint16_t)(lie && i == wrong && what == 0 ? value
+											     : 1));
 		for (unsigned i = 0; i < n && i < 32; i++)
 			if (marked >> i & 1)
-				liar_write(s->r.liar, LIAR_RX, (unsigned)head[i], 0, &odd,
-					   sizeof(odd));
+				fakedev_write(s->r.fakedev, FAKEDEV_RX, (unsigned)head[i], 0, &odd,
+					      sizeof(odd));
 		for (unsigned i = 0; i < n; i++) {
-			uint32_t id = (uint32_t)head[order[i]], len = LIAR_HEADER + 60;
+			uint32_t id = (uint32_t)head[order[i]], len = FAKEDEV_HEADER + 60;
 
 			if (lie && i == wrong && what == 1)
 				id = value;
 			if (lie && i == wrong && what == 2)
 				len = value;
 			if (i == wrong && what == 5)
-				len = LIAR_HEADER + value % 20; /* perhaps a runt */
+				len = FAKEDEV_HEADER + value % 20; /* perhaps a runt */
 			if (lie && i == wrong && what == 3 && i)
 				id = (uint32_t)head[order[i - 1]];
-			liar_put(s->r.liar, LIAR_RX, i, id, len);
+			fakedev_put(s->r.fakedev, FAKEDEV_RX, i, id, len);
 		}
-		liar_publish(s->r.liar, LIAR_RX, lie && what == 4 ? n + value : n);
+		fakedev_publish(s->r.fakedev, FAKEDEV_RX, lie && what == 4 ? n + value : n);
 	}
 }
 
@@ -191,7 +192,8 @@ complete_oddly(struct pair *p, bool shuffle, bool lie)
 static void
 transmit(struct pair *p)
 {
-	const bool in_order = virtq_of(p->s[0].r.tx)->in_order, shuffle = !in_order && !rnd(p, 4);
+	const bool in_order = virtq_of(p->s[0].r.tx)->feature_in_order,
+		   shuffle = !in_order && !rnd(p, 4);
 	const bool lie = p->lies && !rnd(p, 25);
 	const unsigned most = rnd(p, 65);
 	const uint32_t value = rnd(p, 2) ? rnd(p, 300) : rnd(p, UINT32_MAX), state = p->random;
@@ -202,7 +204,7 @@ transmit(struct pair *p)
 		int head;
 
 		p->random = state;
-		while (s->n_popped < 64 && (head = liar_pop(s->r.liar, LIAR_TX)) >= 0)
+		while (s->n_popped < 64 && (head = fakedev_pop(s->r.fakedev, FAKEDEV_TX)) >= 0)
 			s->popped[s->n_popped++] = head;
 		n = s->n_popped < most ? s->n_popped : most;
 		for (unsigned i = 0; shuffle && i < n; i++) {
@@ -213,13 +215,14 @@ transmit(struct pair *p)
 			s->popped[k] = h;
 		}
 		for (unsigned i = 0; i < n; i++)
-			liar_put(s->r.liar, LIAR_TX, i,
-				 lie && i == n / 2 ? value : (uint32_t)s->popped[i], 0);
+			fakedev_put(s->r.fakedev, FAKEDEV_TX, i,
+				    lie && i == n / 2 ? value : (uint32_t)s->popped[i], 0);
 		if (in_order && n > 1 && rnd(p, 2)) { /* one element for all, the others stale */
-			liar_put(s->r.liar, LIAR_TX, 0, (uint32_t)s->popped[n - 1], 0);
-			liar_put(s->r.liar, LIAR_TX, n / 2 + 1 < n ? n / 2 + 1 : 1, 0xdeadbeef, 7);
+			fakedev_put(s->r.fakedev, FAKEDEV_TX, 0, (uint32_t)s->popped[n - 1], 0);
+			fakedev_put(s->r.fakedev, FAKEDEV_TX, n / 2 + 1 < n ? n / 2 + 1 : 1,
+				    0xdeadbeef, 7);
 		}
-		liar_publish(s->r.liar, LIAR_TX, n);
+		fakedev_publish(s->r.fakedev, FAKEDEV_TX, n);
 		s->n_popped -= n;
 		memmove(s->popped, s->popped + n, s->n_popped * sizeof(s->popped[0]));
 	}
@@ -381,7 +384,7 @@ step(struct pair *p)
 		break;
 	case 3:
 		if (!rnd(p, 4))
-			complete_oddly(p, !virtq_of(p->s[0].r.rx)->in_order && !rnd(p, 6),
+			complete_oddly(p, !virtq_of(p->s[0].r.rx)->feature_in_order && !rnd(p, 6),
 				       p->lies && !rnd(p, 3));
 		break;
 	case 4:
@@ -416,11 +419,12 @@ down(struct side *s, bool lied)
 	assert_int_equal(s->r.violations, expected);
 	s->r.violations = 0;
 	while (!*baton_queue_error(s->r.tx) &&
-	       (s->n_popped || liar_available(s->r.liar, LIAR_TX))) {
+	       (s->n_popped || fakedev_available(s->r.fakedev, FAKEDEV_TX))) {
 		/* Nothing left to wait for when the port stops. */
-		int head = s->n_popped ? s->popped[--s->n_popped] : liar_pop(s->r.liar, LIAR_TX);
+		int head = s->n_popped ? s->popped[--s->n_popped]
+				       : fakedev_pop(s->r.fakedev, FAKEDEV_TX);
 
-		liar_complete(s->r.liar, LIAR_TX, (uint32_t)head, 0);
+		fakedev_complete(s->r.fakedev, FAKEDEV_TX, (uint32_t)head, 0);
 	}
 	if (lied)
 		rig_discard(&s->r);
@@ -445,16 +449,16 @@ episodes(enum simd_level level, unsigned n)
 					.descs = descs[seed / 4 & 3],
 					.pool_count = POOL,
 					.timeout_ms = PATIENCE,
-					.liar.features = LIAR_FEATURES };
+					.fakedev.features = FAKEDEV_FEATURES };
 		struct pair *p = calloc(1, sizeof(*p));
 
 		assert_non_null(p);
 		if (seed & 32) {
-			c.liar.features |= LIAR_F_CSUM | LIAR_F_GUEST_CSUM;
+			c.fakedev.features |= FAKEDEV_F_CSUM | FAKEDEV_F_GUEST_CSUM;
 			c.offloads = BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_TX_CSUM;
 		}
 		if (seed & 2)
-			c.liar.features |= LIAR_F_IN_ORDER;
+			c.fakedev.features |= FAKEDEV_F_IN_ORDER;
 		p->random = seed * 2654435761u;
 		p->lies = seed & 16;
 		side_up(&p->s[0], &c, SIMD_NONE);

@@ -89,13 +89,13 @@ for_a_packet(void **state)
 	for (unsigned i = 0; i < 20; i++) {
 		fall_asleep(&s, &r);
 		assert_false(is_awake(&s));
-		assert_int_equal(liar_rx_inject(r.liar, LIAR_RX, frame, sizeof(frame)), 1);
+		assert_int_equal(fakedev_rx_inject(r.fakedev, FAKEDEV_RX, frame, sizeof(frame)), 1);
 		wakes_up(&s, 1);
-		assert_int_equal(liar_calls(r.liar, LIAR_RX), i + 1);
+		assert_int_equal(fakedev_calls(r.fakedev, FAKEDEV_RX), i + 1);
 	}
 	/* Nobody is woken who polls. */
 	rig_roundtrip_rx(&r, 60, 1);
-	assert_int_equal(liar_calls(r.liar, LIAR_RX), 20);
+	assert_int_equal(fakedev_calls(r.fakedev, FAKEDEV_RX), 20);
 	rig_down(&r);
 }
 
@@ -110,7 +110,7 @@ for_one_that_is_there(void **state)
 	rig_up(&r, &config);
 	rig_frame(frame, sizeof(frame), 1);
 	for (unsigned i = 0; i < 10; i++) {
-		liar_rx_inject(r.liar, LIAR_RX, frame, sizeof(frame));
+		fakedev_rx_inject(r.fakedev, FAKEDEV_RX, frame, sizeof(frame));
 		fall_asleep(&s, &r);
 		wakes_up(&s, 1);
 	}
@@ -135,7 +135,7 @@ race(void **state)
 		assert_int_equal(pthread_create(&s.thread, NULL, sleep_once, &s), 0);
 		for (volatile unsigned spin = 0; spin < i * 40; spin++)
 			;
-		assert_int_equal(liar_rx_inject(r.liar, LIAR_RX, frame, sizeof(frame)), 1);
+		assert_int_equal(fakedev_rx_inject(r.fakedev, FAKEDEV_RX, frame, sizeof(frame)), 1);
 		pthread_join(s.thread, NULL);
 		assert_int_equal(s.wakes, 1);
 		seen += s.burst > 0 ? (unsigned)s.burst : 0;
@@ -194,12 +194,12 @@ for_a_device_that_is_lost(void **state)
 	struct rig r;
 
 	rig_up(&r, &config);
-	liar_set_deaf(r.liar, true);
+	fakedev_set_deaf(r.fakedev, true);
 	fall_asleep(&s, &r);
-	liar_hang_up(r.liar);
+	fakedev_hang_up(r.fakedev);
 	assert_true(rig_wait_event(&r, BATON_EVENT_LOST, 1, 5000));
 	wakes_up(&s, -ENETDOWN);
-	liar_set_deaf(r.liar, false);
+	fakedev_set_deaf(r.fakedev, false);
 	assert_true(rig_wait_event(&r, BATON_EVENT_BACK, 1, 5000));
 	fall_asleep(&s, &r);
 	assert_false(is_awake(&s));
@@ -234,9 +234,9 @@ device_closed_its_end(void **state)
 
 	rig_up(&r, &config);
 	rig_frame(frame, sizeof(frame), 1);
-	liar_close_call(r.liar, LIAR_RX);
+	fakedev_close_call(r.fakedev, FAKEDEV_RX);
 	fall_asleep(&s, &r);
-	liar_rx_inject(r.liar, LIAR_RX, frame, sizeof(frame));
+	fakedev_rx_inject(r.fakedev, FAKEDEV_RX, frame, sizeof(frame));
 	nap_ms(50);
 	assert_false(is_awake(&s));
 	assert_int_equal(baton_queue_stop(r.tx), 0);

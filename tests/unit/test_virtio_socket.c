@@ -9,7 +9,7 @@
 
 struct lie {
 	enum wire_request request;
-	enum liar_lie kind;
+	enum fakedev_lie kind;
 	uint64_t value;
 	bool may_work; /* harmless if the driver ignores it */
 };
@@ -18,14 +18,15 @@ struct lie {
 static void
 try_lie(const struct lie *lie)
 {
-	struct rig_config c = { .timeout_ms = 400, .liar.features = LIAR_FEATURES | LIAR_F_MQ };
+	struct rig_config c = { .timeout_ms = 400,
+				.fakedev.features = FAKEDEV_FEATURES | FAKEDEV_F_MQ };
 	unsigned before = rig_fds();
 	uint64_t begin;
 	struct rig r;
 	int ret;
 
 	rig_prepare(&r, &c);
-	liar_lie(r.liar, lie->request, lie->kind, lie->value);
+	fakedev_lie(r.fakedev, lie->request, lie->kind, lie->value);
 	begin = rig_now_ms();
 	ret = rig_open(&r);
 	if (ret == 0)
@@ -34,7 +35,7 @@ try_lie(const struct lie *lie)
 		fail_msg("request %u, lie %d: took too long", lie->request, lie->kind);
 	if (ret < 0)
 		assert_true(strlen(baton_last_error()) > 0);
-	else if (!lie->may_work && liar_requests(r.liar, lie->request))
+	else if (!lie->may_work && fakedev_requests(r.fakedev, lie->request))
 		fail_msg("request %u, lie %d, value %llu: believed", lie->request, lie->kind,
 			 (unsigned long long)lie->value);
 	rig_discard(&r);
@@ -48,21 +49,21 @@ lying_replies(void **state)
 	static const enum wire_request requests[] = { WIRE_GET_FEATURES, WIRE_GET_PROTOCOL_FEATURES,
 						      WIRE_GET_QUEUE_NUM, WIRE_SET_MEM_TABLE };
 	static const struct lie lies[] = {
-		{ .kind = LIAR_SIZE, .value = 0 },
-		{ .kind = LIAR_SIZE, .value = 4 },
-		{ .kind = LIAR_SIZE, .value = 500 },
-		{ .kind = LIAR_SIZE_ONLY, .value = 0xffffffff },
-		{ .kind = LIAR_REQUEST, .value = 99 },
-		{ .kind = LIAR_FLAGS, .value = 0 },
-		{ .kind = LIAR_TRUNCATE, .value = 5 },
-		{ .kind = LIAR_TRUNCATE, .value = 15 },
-		{ .kind = LIAR_CLOSE, .value = 0 },
-		{ .kind = LIAR_CLOSE, .value = 7 },
-		{ .kind = LIAR_CLOSE, .value = 14 },
-		{ .kind = LIAR_SILENT },
-		{ .kind = LIAR_DRIP, .value = 60 },
-		{ .kind = LIAR_FDS, .value = 8, .may_work = true },
-		{ .kind = LIAR_TWICE, .may_work = true },
+		{ .kind = FAKEDEV_SIZE, .value = 0 },
+		{ .kind = FAKEDEV_SIZE, .value = 4 },
+		{ .kind = FAKEDEV_SIZE, .value = 500 },
+		{ .kind = FAKEDEV_SIZE_ONLY, .value = 0xffffffff },
+		{ .kind = FAKEDEV_REQUEST, .value = 99 },
+		{ .kind = FAKEDEV_FLAGS, .value = 0 },
+		{ .kind = FAKEDEV_TRUNCATE, .value = 5 },
+		{ .kind = FAKEDEV_TRUNCATE, .value = 15 },
+		{ .kind = FAKEDEV_CLOSE, .value = 0 },
+		{ .kind = FAKEDEV_CLOSE, .value = 7 },
+		{ .kind = FAKEDEV_CLOSE, .value = 14 },
+		{ .kind = FAKEDEV_SILENT },
+		{ .kind = FAKEDEV_DRIP, .value = 60 },
+		{ .kind = FAKEDEV_FDS, .value = 8, .may_work = true },
+		{ .kind = FAKEDEV_TWICE, .may_work = true },
 	};
 
 	for (unsigned k = 0; k < sizeof(requests) / sizeof(requests[0]); k++) {
@@ -79,15 +80,16 @@ static void
 lying_values(void **state)
 {
 	static const struct lie lies[] = {
-		{ WIRE_GET_FEATURES, LIAR_VALUE, 0, false },
-		{ WIRE_GET_FEATURES, LIAR_VALUE, LIAR_F_PROTOCOL | LIAR_F_MRG_RXBUF, false },
-		{ WIRE_GET_FEATURES, LIAR_VALUE, UINT64_MAX, true },
-		{ WIRE_GET_PROTOCOL_FEATURES, LIAR_VALUE, UINT64_MAX, true },
-		{ WIRE_GET_PROTOCOL_FEATURES, LIAR_VALUE, 0, true },
-		{ WIRE_GET_QUEUE_NUM, LIAR_VALUE, 0, true },
-		{ WIRE_GET_QUEUE_NUM, LIAR_VALUE, 65535, true },
-		{ WIRE_GET_QUEUE_NUM, LIAR_VALUE, UINT64_MAX, true },
-		{ WIRE_SET_MEM_TABLE, LIAR_VALUE, 1, false },
+		{ WIRE_GET_FEATURES, FAKEDEV_VALUE, 0, false },
+		{ WIRE_GET_FEATURES, FAKEDEV_VALUE, FAKEDEV_F_PROTOCOL | FAKEDEV_F_MRG_RXBUF,
+		  false },
+		{ WIRE_GET_FEATURES, FAKEDEV_VALUE, UINT64_MAX, true },
+		{ WIRE_GET_PROTOCOL_FEATURES, FAKEDEV_VALUE, UINT64_MAX, true },
+		{ WIRE_GET_PROTOCOL_FEATURES, FAKEDEV_VALUE, 0, true },
+		{ WIRE_GET_QUEUE_NUM, FAKEDEV_VALUE, 0, true },
+		{ WIRE_GET_QUEUE_NUM, FAKEDEV_VALUE, 65535, true },
+		{ WIRE_GET_QUEUE_NUM, FAKEDEV_VALUE, UINT64_MAX, true },
+		{ WIRE_SET_MEM_TABLE, FAKEDEV_VALUE, 1, false },
 	};
 
 	for (unsigned i = 0; i < sizeof(lies) / sizeof(lies[0]); i++)
@@ -105,7 +107,7 @@ lying_vring_base(void **state)
 		struct rig r;
 
 		rig_up(&r, &c);
-		liar_lie(r.liar, WIRE_GET_VRING_BASE, LIAR_NUM, values[i]);
+		fakedev_lie(r.fakedev, WIRE_GET_VRING_BASE, FAKEDEV_NUM, values[i]);
 		baton_port_stop(r.port);
 		rig_check_sum(&r);
 		rig_discard(&r);
@@ -120,12 +122,12 @@ no_socket(void **state)
 	struct rig r;
 
 	rig_prepare(&r, &c);
-	liar_stop(r.liar);
+	fakedev_stop(r.fakedev);
 	assert_true(rig_open(&r) < 0);
 	assert_non_null(strstr(baton_last_error(), r.path));
 	assert_non_null(strstr(baton_last_error(), "start"));
-	r.liar = liar_start(&r.config.liar);
-	assert_non_null(r.liar);
+	r.fakedev = fakedev_start(&r.config.fakedev);
+	assert_non_null(r.fakedev);
 	rig_discard(&r);
 	assert_int_equal(rig_fds(), before);
 }
@@ -133,7 +135,7 @@ no_socket(void **state)
 static void
 nobody_answers(void **state)
 {
-	struct rig_config c = { .timeout_ms = 100, .liar.deaf = true };
+	struct rig_config c = { .timeout_ms = 100, .fakedev.deaf = true };
 	unsigned before = rig_fds();
 	uint64_t begin;
 	struct rig r;
@@ -170,7 +172,7 @@ few_descriptors(void **state)
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 		if (ret < 0)
 			assert_true(strlen(baton_last_error()) > 0);
-		if (limit == 40) /* the liar has its own in the same process */
+		if (limit == 40) /* the fakedev has its own in the same process */
 			assert_int_equal(ret, 0);
 		rig_discard(&r);
 		if (r.quarantined)
@@ -196,7 +198,7 @@ hang_up_is_heard(void **state)
 	assert_int_equal(baton_ctx_poll(r.ctx, 0), 0);
 	baton_port_link(r.port, &link);
 	assert_int_equal(link.up, 1);
-	liar_hang_up(r.liar);
+	fakedev_hang_up(r.fakedev);
 	for (baton_port_link(r.port, &link); link.up; baton_port_link(r.port, &link))
 		assert_true(baton_ctx_poll(r.ctx, 2000) > 0);
 	baton_port_info(r.port, &info);

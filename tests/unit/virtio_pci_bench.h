@@ -40,7 +40,7 @@ __attribute__((unused)) static void
 on_log(void *arg, enum baton_log_level level, const char *line)
 {
 	snprintf(((struct bench *)arg)->log, sizeof(((struct bench *)arg)->log), "%s", line);
-	if (getenv("LIAR_LOG"))
+	if (getenv("FAKEDEV_LOG"))
 		fprintf(stderr, "log %d: %s\n", level, line);
 }
 
@@ -146,7 +146,7 @@ down(struct bench *b)
 	if (b->port)
 		must(baton_port_close(b->port));
 	all_home(b);
-	assert_string_equal(b->fake->liar->error, "");
+	assert_string_equal(b->fake->fakedev->error, "");
 	assert_int_equal(baton_worker_destroy(b->worker), 0);
 	assert_int_equal(baton_pool_destroy(b->pool), 0);
 	assert_int_equal(baton_ctx_destroy(b->ctx), 0);
@@ -187,7 +187,7 @@ receive(struct bench *b, unsigned queue, size_t len, uint32_t seed)
 	int n;
 
 	rig_frame(frame, len, seed);
-	assert_true(liar_rx_inject(b->fake->liar, LIAR_RXQ(queue), frame, len) > 0);
+	assert_true(fakedev_rx_inject(b->fake->fakedev, FAKEDEV_RXQ(queue), frame, len) > 0);
 	n = baton_rx_burst(b->rx[queue], t, RIG_BURST);
 	assert_int_equal(n, 1);
 	assert_int_equal(t[0].len, len);
@@ -208,14 +208,14 @@ sends(struct bench *b, unsigned queue, size_t len, uint32_t seed)
 	assert_int_equal(baton_alloc(b->worker, b->pool, &t, 1), 1);
 	t.len = (uint16_t)len;
 	memcpy(baton_data(b->worker, t), frame, len);
-	fake_pci_rung(b->fake, LIAR_TXQ(queue));
+	fake_pci_rung(b->fake, FAKEDEV_TXQ(queue));
 	assert_int_equal(baton_tx_burst(b->tx[queue], &t, 1), 1);
-	assert_true(fake_pci_rung(b->fake, LIAR_TXQ(queue)));
-	head = liar_tx_collect(b->fake->liar, LIAR_TXQ(queue), &header, got, &n);
+	assert_true(fake_pci_rung(b->fake, FAKEDEV_TXQ(queue)));
+	head = fakedev_tx_collect(b->fake->fakedev, FAKEDEV_TXQ(queue), &header, got, &n);
 	assert_true(head >= 0);
 	assert_int_equal(n, len);
 	assert_memory_equal(got, frame, len);
-	liar_complete(b->fake->liar, LIAR_TXQ(queue), (uint32_t)head, 0);
+	fakedev_complete(b->fake->fakedev, FAKEDEV_TXQ(queue), (uint32_t)head, 0);
 	assert_int_equal(baton_tx_clean(b->tx[queue], 64), summary(b).tx_slots ? 0 : 1);
 	assert_int_equal(baton_queue_in_flight(b->tx[queue]), 0);
 }

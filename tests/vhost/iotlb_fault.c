@@ -86,7 +86,7 @@ good(bool tx)
 static void
 provoke(bool tx)
 {
-	struct dma_view *v = &life.port->views[0];
+	struct baton_pool_view *v = &life.port->views[0];
 	const struct baton_pool *pool = life.pool;
 	uint64_t least = v->iova + FAR, before = fault().count;
 	struct baton_port_fault f;

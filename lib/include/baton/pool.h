@@ -187,15 +187,16 @@ BATON_API int baton_free(struct baton_worker *worker, const struct baton_token *
 struct baton_pool_view {
 	uint8_t *data;   /* data room of buffer 0 */
 	uint32_t *owner; /* {holder:16, gen:16} a buffer, relaxed atomics */
+	uint64_t iova; /* drivers, in a port's table: buffer 0's data room as the device sees it */
 	uint32_t stride;
-	uint32_t count;
+	uint32_t count; /* 0: no such pool; in a port's table: neither mapped nor bounced */
 	uint32_t data_len;
 	uint16_t headroom;
 	uint8_t index;
-	uint8_t reserved;
+	uint8_t bounce; /* drivers, in a port's table: the device reaches slots only */
 	struct baton_pool *pool;
 	uint8_t *side; /* side record of buffer 0, BATON_SIDE_SIZE bytes each; private memory */
-	uint64_t reserved2[2];
+	uint64_t reserved;
 };
 
 /* The public head of a worker. */

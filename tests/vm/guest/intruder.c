@@ -25,7 +25,7 @@
 
 #include "ioas/space.h"
 #include "ioas/uapi.h"
-#include "pci/pci.h"
+#include "pci/pci_device.h"
 #include "port/driver.h"
 
 /* edu's registers and its buffer. */

@@ -149,7 +149,7 @@ int pci_caps(struct pci_device *dev, struct pci_cap caps[PCI_MAX_CAPS]);
 int pci_bus_master(struct pci_device *dev, bool on);
 
 /** Is it gone: does its configuration space read as all ones? */
-bool pci_is_gone(struct pci_device *dev);
+bool pci_is_dead(struct pci_device *dev);
 
 /** Reset the function. Return: 0; -ENOTSUP when it cannot be; -EIO. */
 int pci_reset(struct pci_device *dev);

@@ -18,7 +18,7 @@ struct dma_map;
  * the device (without an IOMMU).
  */
 int dma_map_pool(struct baton_pool *pool, struct baton_ioas *ioas, uint64_t limit,
-		 struct dma_view *view, struct dma_map **out);
+		 struct baton_pool_view *view, struct dma_map **out);
 
 /** The last one who had it unmaps it. */
 void dma_map_put(struct dma_map *map);

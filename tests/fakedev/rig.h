@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One port of net_virtio_user against one liar, and the checks every test of it ends with. */
-#ifndef LIAR_RIG_H
-#define LIAR_RIG_H
+/* One port of net_virtio_user against one fakedev, and the checks every test of it ends with. */
+#ifndef FAKEDEV_RIG_H
+#define FAKEDEV_RIG_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,13 +13,13 @@
 #include <baton/baton.h>
 #include <baton/reach.h>
 
-#include "liar.h"
+#include "fakedev.h"
 
 #define RIG_FRAME_MAX 9018
 #define RIG_BURST     64
 
 struct rig_config {
-	struct liar_config liar; /* path is filled in */
+	struct fakedev_config fakedev; /* path is filled in */
 	const char *args;    /* ",key=value" after path and timeout, or NULL; $BATON_RIG_ARGS come
 				after them */
 	unsigned timeout_ms; /* of a reply; 0: 1,000 */
@@ -31,19 +31,19 @@ struct rig_config {
 	unsigned stop_timeout_ms; /* 0: 50 */
 	unsigned number;          /* of the port's name */
 	uint32_t offloads;        /* BATON_OFFLOAD_* */
-	bool server;              /* the port listens, the liar connects */
+	bool server;              /* the port listens, the fakedev connects */
 	uint16_t pairs;           /* of queues; 0: 1 */
 };
 
 struct rig {
 	struct rig_config config;
-	struct liar *liar;
+	struct fakedev *fakedev;
 	struct baton_ctx *ctx;
 	struct baton_pool *pool;
 	struct baton_worker *worker;
 	struct baton_port *port;
 	struct baton_queue *rx, *tx; /* the first pair */
-	struct baton_queue *rxq[LIAR_PAIRS], *txq[LIAR_PAIRS];
+	struct baton_queue *rxq[FAKEDEV_PAIRS], *txq[FAKEDEV_PAIRS];
 	uint32_t count;
 	unsigned violations;  /* ownership reports */
 	uint32_t quarantined; /* buffers and slots, after rig_discard() */
@@ -52,7 +52,7 @@ struct rig {
 	char dir[64], path[96];
 };
 
-/** Liar, context, pool, worker; no port yet. */
+/** Fake device, context, pool, worker; no port yet. */
 void rig_prepare(struct rig *r, const struct rig_config *config);
 
 /** Open the port. Return: what baton_port_open() said. */
@@ -64,7 +64,7 @@ int rig_start(struct rig *r);
 /** All of it; must succeed. */
 void rig_up(struct rig *r, const struct rig_config *config);
 
-/** Stop with success, everything home, close, destroy; the liar must have no complaint. */
+/** Stop with success, everything home, close, destroy; the fakedev must have no complaint. */
 void rig_down(struct rig *r);
 
 /** The same without a port that runs: whatever is there is taken down, nothing may be lost. */
@@ -103,17 +103,17 @@ size_t rig_gather(const struct rig *r, const struct baton_token *tokens, unsigne
 /** One burst must bring exactly this frame; it is freed. Return: its tokens. */
 unsigned rig_expect_rx(struct rig *r, const uint8_t *frame, size_t len);
 
-/** The liar sends a frame, and the port must receive it. */
+/** The fakedev sends a frame, and the port must receive it. */
 void rig_roundtrip_rx(struct rig *r, size_t len, uint32_t seed);
 
 /** Allocate a packet of buffers with @seg bytes each; 0: as many as fit. Return: tokens. */
 unsigned rig_packet(struct rig *r, const uint8_t *frame, size_t len, size_t seg,
 		    struct baton_token *tokens);
 
-/** The liar must find exactly this frame, under a header of zeroes. Return: the chain's head. */
+/** The fakedev must find exactly this frame, under a header of zeroes. Return: the chain's head. */
 unsigned rig_expect_tx(struct rig *r, const uint8_t *frame, size_t len);
 
-/** The port sends a frame, the liar finds and completes it, the port cleans up. */
+/** The port sends a frame, the fakedev finds and completes it, the port cleans up. */
 void rig_roundtrip_tx(struct rig *r, size_t len, uint32_t seed);
 
 /** Is what the port sends copied into slots? */

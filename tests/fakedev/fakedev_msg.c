@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What is said on the liar's socket: requests answered as the specification has it, or as a lie. */
-#include "liar_private.h"
+/* What is said on the fakedev's socket: requests answered as the specification has it, or as a lie.
+ */
+#include "fakedev_private.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -9,7 +10,7 @@
 /* ---- replies ---- */
 
 static void
-send_part(struct liar *l, const void *bytes, size_t len, unsigned n_fds)
+send_part(struct fakedev *l, const void *bytes, size_t len, unsigned n_fds)
 {
 	union {
 		char room[CMSG_SPACE(8 * sizeof(int))];
@@ -39,20 +40,20 @@ send_part(struct liar *l, const void *bytes, size_t len, unsigned n_fds)
 
 /* Slow enough to show a timeout that is counted per byte; given up with the connection. */
 static void
-drip(struct liar *l, const struct wire_message *m, size_t total, uint64_t ms)
+drip(struct fakedev *l, const struct wire_message *m, size_t total, uint64_t ms)
 {
 	const uint8_t *p = (const void *)&m->header;
 
 	for (size_t i = 0; i < total && !l->drop && !l->stopping; i++) {
 		send_part(l, p + i, 1, 0);
-		liar_nap_ms(l, (unsigned)ms);
+		fakedev_nap_ms(l, (unsigned)ms);
 	}
 }
 
 static void
-reply(struct liar *l, struct wire_message *m, unsigned request)
+reply(struct fakedev *l, struct wire_message *m, unsigned request)
 {
-	enum liar_lie kind = l->lies[request].kind;
+	enum fakedev_lie kind = l->lies[request].kind;
 	uint64_t value = l->lies[request].value;
 	size_t total;
 
@@ -60,55 +61,55 @@ reply(struct liar *l, struct wire_message *m, unsigned request)
 	m->header.flags = WIRE_VERSION | WIRE_REPLY;
 	total = sizeof(m->header) + m->header.size;
 	switch (kind) {
-	case LIAR_VALUE:
+	case FAKEDEV_VALUE:
 		m->u.u64 = value;
 		break;
-	case LIAR_NUM:
+	case FAKEDEV_NUM:
 		m->u.state.num = (uint32_t)value;
 		break;
-	case LIAR_SIZE:
+	case FAKEDEV_SIZE:
 		m->header.size = (uint32_t)value;
 		total = sizeof(m->header) + (value > 512 ? 512 : (size_t)value);
 		break;
-	case LIAR_SIZE_ONLY:
+	case FAKEDEV_SIZE_ONLY:
 		m->header.size = (uint32_t)value;
 		break;
-	case LIAR_REQUEST:
+	case FAKEDEV_REQUEST:
 		m->header.request = (uint32_t)value;
 		break;
-	case LIAR_FLAGS:
+	case FAKEDEV_FLAGS:
 		m->header.flags = (uint32_t)value;
 		break;
-	case LIAR_TRUNCATE:
-	case LIAR_CLOSE:
+	case FAKEDEV_TRUNCATE:
+	case FAKEDEV_CLOSE:
 		total = value < total ? (size_t)value : total;
 		break;
-	case LIAR_SILENT:
+	case FAKEDEV_SILENT:
 		return;
-	case LIAR_DRIP:
+	case FAKEDEV_DRIP:
 		drip(l, m, total, value);
 		return;
-	case LIAR_MISSES:
-	case LIAR_STARVED:
-		liar_miss_storm(l, value, kind == LIAR_STARVED);
+	case FAKEDEV_MISSES:
+	case FAKEDEV_STARVED:
+		fakedev_miss_storm(l, value, kind == FAKEDEV_STARVED);
 		break;
-	case LIAR_LATE:
-		liar_nap_ms(l, (unsigned)value);
+	case FAKEDEV_LATE:
+		fakedev_nap_ms(l, (unsigned)value);
 		if (l->drop || l->stopping)
 			return;
 		break;
 	default:
 		break;
 	}
-	send_part(l, &m->header, total, kind == LIAR_FDS ? (unsigned)value : 0);
-	if (kind == LIAR_TWICE)
+	send_part(l, &m->header, total, kind == FAKEDEV_FDS ? (unsigned)value : 0);
+	if (kind == FAKEDEV_TWICE)
 		send_part(l, &m->header, total, 0);
-	if (kind == LIAR_CLOSE)
+	if (kind == FAKEDEV_CLOSE)
 		l->drop = true;
 }
 
 static void
-reply_u64(struct liar *l, unsigned request, uint64_t value)
+reply_u64(struct fakedev *l, unsigned request, uint64_t value)
 {
 	struct wire_message m = { .header.size = 8, .u.u64 = value };
 
@@ -117,35 +118,36 @@ reply_u64(struct liar *l, unsigned request, uint64_t value)
 
 /* ---- requests ---- */
 
-static struct liar_queue *
-queue_of(struct liar *l, const struct wire_message *m, uint64_t index)
+static struct fakedev_queue *
+queue_of(struct fakedev *l, const struct wire_message *m, uint64_t index)
 {
-	if (index < LIAR_QUEUES &&
-	    (index < 2 * l->config.max_queues || index == liar_control_queue(l)))
+	if (index < FAKEDEV_QUEUES &&
+	    (index < 2 * l->config.max_queues || index == fakedev_control_queue(l)))
 		return &l->queue[index];
-	liar_complain(l, "request %u for queue %llu", m->header.request, (unsigned long long)index);
+	fakedev_complain(l, "request %u for queue %llu", m->header.request,
+			 (unsigned long long)index);
 	return NULL;
 }
 
 static void
-set_vring_fd(struct liar *l, const struct wire_message *m, int *fds, unsigned n)
+set_vring_fd(struct fakedev *l, const struct wire_message *m, int *fds, unsigned n)
 {
-	struct liar_queue *q = queue_of(l, m, m->u.u64 & WIRE_VRING_INDEX);
+	struct fakedev_queue *q = queue_of(l, m, m->u.u64 & WIRE_VRING_INDEX);
 	bool none = m->u.u64 & WIRE_VRING_NOFD;
 	int *slot;
 
 	if (!q)
 		return;
 	if (none != (n == 0) || n > 1)
-		liar_complain(l, "request %u: %u descriptors, bit 8 is %d", m->header.request, n,
-			      none);
+		fakedev_complain(l, "request %u: %u descriptors, bit 8 is %d", m->header.request, n,
+				 none);
 	if (m->header.request == WIRE_SET_VRING_ERR)
 		return;
 	if (m->header.request == WIRE_SET_VRING_KICK && q->kick >= 0)
-		liar_complain(l, "queue %llu: a kick descriptor for a ring that runs",
-			      (unsigned long long)(m->u.u64 & WIRE_VRING_INDEX));
+		fakedev_complain(l, "queue %llu: a kick descriptor for a ring that runs",
+				 (unsigned long long)(m->u.u64 & WIRE_VRING_INDEX));
 	slot = m->header.request == WIRE_SET_VRING_KICK ? &q->kick : &q->call;
-	liar_close_fd(slot);
+	fakedev_close_fd(slot);
 	if (n) {
 		*slot = fds[0];
 		fds[0] = -1;
@@ -154,21 +156,22 @@ set_vring_fd(struct liar *l, const struct wire_message *m, int *fds, unsigned n)
 
 /* "Ring states": a disabled ring that was started keeps its state. */
 static void
-set_enabled(struct liar *l, struct liar_queue *q, unsigned index, uint32_t on)
+set_enabled(struct fakedev *l, struct fakedev_queue *q, unsigned index, uint32_t on)
 {
-	if (!(l->features & LIAR_F_PROTOCOL))
-		liar_complain(l, "SET_VRING_ENABLE without protocol features");
+	if (!(l->features & FAKEDEV_F_PROTOCOL))
+		fakedev_complain(l, "SET_VRING_ENABLE without protocol features");
 	if (on > 1)
-		liar_complain(l, "queue %u: enable is %u", index, on);
-	if (on && index > LIAR_TX && index != liar_control_queue(l) && !(l->features & LIAR_F_MQ))
-		liar_complain(l, "queue %u enabled without VIRTIO_NET_F_MQ", index);
+		fakedev_complain(l, "queue %u: enable is %u", index, on);
+	if (on && index > FAKEDEV_TX && index != fakedev_control_queue(l) &&
+	    !(l->features & FAKEDEV_F_MQ))
+		fakedev_complain(l, "queue %u enabled without VIRTIO_NET_F_MQ", index);
 	q->enabled = on;
 }
 
 static void
-set_vring_state(struct liar *l, const struct wire_message *m)
+set_vring_state(struct fakedev *l, const struct wire_message *m)
 {
-	struct liar_queue *q = queue_of(l, m, m->u.state.index);
+	struct fakedev_queue *q = queue_of(l, m, m->u.state.index);
 	uint32_t num = m->u.state.num;
 
 	if (!q)
@@ -178,12 +181,12 @@ set_vring_state(struct liar *l, const struct wire_message *m)
 		return;
 	}
 	if (q->kick >= 0)
-		liar_complain(l, "request %u for queue %u, which runs", m->header.request,
-			      m->u.state.index);
+		fakedev_complain(l, "request %u for queue %u, which runs", m->header.request,
+				 m->u.state.index);
 	q->mapped = false;
 	if (m->header.request == WIRE_SET_VRING_NUM) {
 		if (num == 0 || num > 32768 || (num & (num - 1)))
-			liar_complain(l, "queue %u: size %u", m->u.state.index, num);
+			fakedev_complain(l, "queue %u: size %u", m->u.state.index, num);
 		q->num = num;
 	} else {
 		q->base = (uint16_t)num;
@@ -192,10 +195,10 @@ set_vring_state(struct liar *l, const struct wire_message *m)
 }
 
 static void
-get_vring_base(struct liar *l, const struct wire_message *in)
+get_vring_base(struct fakedev *l, const struct wire_message *in)
 {
 	struct wire_message m = { .header.size = 8, .u.state = in->u.state };
-	struct liar_queue *q = queue_of(l, in, in->u.state.index);
+	struct fakedev_queue *q = queue_of(l, in, in->u.state.index);
 
 	if (q) {
 		m.u.state.num = q->mapped ? q->next_avail : q->base;
@@ -203,13 +206,13 @@ get_vring_base(struct liar *l, const struct wire_message *in)
 		q->mapped = false;
 		q->has_addr = false;
 		q->has_base = false;
-		liar_close_fd(&q->kick);
+		fakedev_close_fd(&q->kick);
 	}
 	reply(l, &m, WIRE_GET_VRING_BASE);
 }
 
 static void
-get_config(struct liar *l, const struct wire_message *in)
+get_config(struct fakedev *l, const struct wire_message *in)
 {
 	/* struct virtio_net_config: mac, status, max_virtqueue_pairs, mtu. */
 	struct wire_message m = { .header.size = in->header.size, .u.config = in->u.config };
@@ -220,7 +223,7 @@ get_config(struct liar *l, const struct wire_message *in)
 	memcpy(space, l->config.mac, 6);
 	memcpy(space + 6, fields, sizeof(fields));
 	if (off > sizeof(space) || size > sizeof(space) - off) {
-		liar_complain(l, "GET_CONFIG of %u bytes at %u", size, off);
+		fakedev_complain(l, "GET_CONFIG of %u bytes at %u", size, off);
 		m.header.size = 0;
 	} else {
 		memcpy(m.u.config.bytes, space + off, size);
@@ -230,7 +233,7 @@ get_config(struct liar *l, const struct wire_message *in)
 
 /* Requests that have a reply of their own. Return: whether this was one. */
 static bool
-answer_get(struct liar *l, const struct wire_message *m)
+answer_get(struct fakedev *l, const struct wire_message *m)
 {
 	switch (m->header.request) {
 	case WIRE_GET_FEATURES:
@@ -257,20 +260,20 @@ answer_get(struct liar *l, const struct wire_message *m)
 }
 
 static void
-set_features(struct liar *l, uint64_t wanted)
+set_features(struct fakedev *l, uint64_t wanted)
 {
 	if (wanted & ~l->config.features)
-		liar_complain(l, "features %#llx accepted that were not offered",
-			      (unsigned long long)(wanted & ~l->config.features));
-	if (!(wanted & LIAR_F_VERSION_1))
-		liar_complain(l, "VERSION_1 not accepted");
+		fakedev_complain(l, "features %#llx accepted that were not offered",
+				 (unsigned long long)(wanted & ~l->config.features));
+	if (!(wanted & FAKEDEV_F_VERSION_1))
+		fakedev_complain(l, "VERSION_1 not accepted");
 	l->features = wanted;
 }
 
 static void
-handle_set(struct liar *l, const struct wire_message *m, int *fds, unsigned n)
+handle_set(struct fakedev *l, const struct wire_message *m, int *fds, unsigned n)
 {
-	struct liar_queue *q;
+	struct fakedev_queue *q;
 
 	switch (m->header.request) {
 	case WIRE_SET_FEATURES:
@@ -278,14 +281,14 @@ handle_set(struct liar *l, const struct wire_message *m, int *fds, unsigned n)
 		break;
 	case WIRE_SET_PROTOCOL_FEATURES:
 		if (m->u.u64 & ~l->config.protocol)
-			liar_complain(l, "protocol features that were not offered");
+			fakedev_complain(l, "protocol features that were not offered");
 		l->protocol = m->u.u64;
 		break;
 	case WIRE_SET_STATUS:
 		l->status = m->u.u64;
 		break;
 	case WIRE_SET_MEM_TABLE:
-		liar_mem_set(l, &m->u.mem, fds, n);
+		fakedev_mem_set(l, &m->u.mem, fds, n);
 		break;
 	case WIRE_SET_VRING_NUM:
 	case WIRE_SET_VRING_BASE:
@@ -295,8 +298,8 @@ handle_set(struct liar *l, const struct wire_message *m, int *fds, unsigned n)
 	case WIRE_SET_VRING_ADDR:
 		q = queue_of(l, m, m->u.addr.index);
 		if (q && q->kick >= 0)
-			liar_complain(l, "SET_VRING_ADDR for queue %u, which runs",
-				      m->u.addr.index);
+			fakedev_complain(l, "SET_VRING_ADDR for queue %u, which runs",
+					 m->u.addr.index);
 		if (q) {
 			q->addr = m->u.addr;
 			q->has_addr = true;
@@ -309,10 +312,10 @@ handle_set(struct liar *l, const struct wire_message *m, int *fds, unsigned n)
 		set_vring_fd(l, m, fds, n);
 		break;
 	case WIRE_SET_BACKEND_REQ_FD:
-		liar_channel_set(l, fds, n);
+		fakedev_channel_set(l, fds, n);
 		break;
 	case WIRE_IOTLB_MSG:
-		liar_iotlb_message(l, m);
+		fakedev_iotlb_message(l, m);
 		break;
 	case WIRE_SET_OWNER:
 	case WIRE_RESET_OWNER:
@@ -320,21 +323,21 @@ handle_set(struct liar *l, const struct wire_message *m, int *fds, unsigned n)
 	case WIRE_NET_SET_MTU:
 		break;
 	default:
-		liar_complain(l, "unknown request %u", m->header.request);
+		fakedev_complain(l, "unknown request %u", m->header.request);
 	}
 }
 
 static void
-handle(struct liar *l, const struct wire_message *m, int *fds, unsigned n)
+handle(struct fakedev *l, const struct wire_message *m, int *fds, unsigned n)
 {
 	unsigned request = m->header.request;
 
 	if ((m->header.flags & WIRE_VERSION_MASK) != WIRE_VERSION || m->header.flags & WIRE_REPLY)
-		liar_complain(l, "request %u with flags %#x", request, m->header.flags);
+		fakedev_complain(l, "request %u with flags %#x", request, m->header.flags);
 	if (request < WIRE_REQUESTS)
 		l->requests[request]++;
-	if (request < WIRE_REQUESTS && l->lies[request].kind == LIAR_SLOW) {
-		liar_nap_ms(l, (unsigned)l->lies[request].value);
+	if (request < WIRE_REQUESTS && l->lies[request].kind == FAKEDEV_SLOW) {
+		fakedev_nap_ms(l, (unsigned)l->lies[request].value);
 		if (l->drop || l->stopping)
 			return;
 	}
@@ -344,8 +347,8 @@ handle(struct liar *l, const struct wire_message *m, int *fds, unsigned n)
 	/* The reply bit is the driver's to ask for once REPLY_ACK is agreed. */
 	if (!(m->header.flags & WIRE_NEED_REPLY) || request >= WIRE_REQUESTS)
 		return;
-	if (!(l->protocol & LIAR_P_REPLY_ACK))
-		liar_complain(l, "request %u wants an ack that was not negotiated", request);
+	if (!(l->protocol & FAKEDEV_P_REPLY_ACK))
+		fakedev_complain(l, "request %u wants an ack that was not negotiated", request);
 	else
 		reply_u64(l, request, 0);
 }
@@ -374,7 +377,7 @@ receive_rest(int fd, void *bytes, size_t len)
 
 /* One message. The driver sends whole messages, so blocking for the payload is short. */
 void
-liar_serve(struct liar *l)
+fakedev_serve(struct fakedev *l)
 {
 	union {
 		char room[CMSG_SPACE(WIRE_MAX_REGIONS * sizeof(int))];
@@ -396,17 +399,17 @@ liar_serve(struct liar *l)
 	if (got <= 0 || h.msg_flags & MSG_CTRUNC) {
 		l->drop = true;
 	} else if (got == sizeof(m.header) && m.header.request < WIRE_REQUESTS &&
-		   l->lies[m.header.request].kind == LIAR_HALF) {
+		   l->lies[m.header.request].kind == FAKEDEV_HALF) {
 		l->drop = true;
 	} else if (!receive_rest(l->conn, (uint8_t *)&m.header + got,
 				 sizeof(m.header) - (size_t)got) ||
 		   m.header.size > sizeof(m.u) || !receive_rest(l->conn, &m.u, m.header.size)) {
-		liar_complain(l, "request %u of %u bytes cut short or too long", m.header.request,
-			      m.header.size);
+		fakedev_complain(l, "request %u of %u bytes cut short or too long",
+				 m.header.request, m.header.size);
 		l->drop = true;
 	} else {
 		handle(l, &m, fds, n);
 	}
 	for (unsigned i = 0; i < n; i++)
-		liar_close_fd(&fds[i]);
+		fakedev_close_fd(&fds[i]);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "dma/ward.h"
+#include "dma/quarantine.h"
 
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -10,12 +10,12 @@
 #include "dma/reach.h"
 #include "mem/arena.h"
 
-struct dma_ward {
+struct dma_quarantine {
 	struct ctx_source src; /* src.fd: the pidfd */
 	struct baton_ctx *ctx;
-	struct dma_ward **list; /* the port's; NULL: it is closed */
-	struct dma_ward *next;
-	struct dma_ward *next_in_ctx;
+	struct dma_quarantine **list; /* the port's; NULL: it is closed */
+	struct dma_quarantine *next;
+	struct dma_quarantine *next_in_ctx;
 	bool local; /* the device is a program: it has its own mappings, and ours are nothing to it
 		     */
 	uint32_t n, cap;
@@ -29,9 +29,9 @@ struct dma_ward {
 };
 
 static void
-leave(struct dma_ward *w)
+leave(struct dma_quarantine *w)
 {
-	struct dma_ward **at = w->list;
+	struct dma_quarantine **at = w->list;
 
 	if (!at)
 		return;
@@ -42,9 +42,9 @@ leave(struct dma_ward *w)
 }
 
 static void
-ward_free(struct dma_ward *w)
+quarantine_free(struct dma_quarantine *w)
 {
-	struct dma_ward **at = &w->ctx->wards;
+	struct dma_quarantine **at = &w->ctx->quarantines;
 
 	leave(w);
 	while (*at != w)
@@ -59,7 +59,7 @@ ward_free(struct dma_ward *w)
 
 /* A pool with buffers in quarantine cannot be destroyed, so every pool named here is there. */
 static void
-send_home(struct dma_ward *w, const char *why)
+release(struct dma_quarantine *w, const char *why)
 {
 	for (uint32_t i = 0; i < w->n; i++) {
 		uint32_t *owner = &w->in[i].pool->view.owner[w->in[i].buf];
@@ -68,28 +68,28 @@ send_home(struct dma_ward *w, const char *why)
 				 BATON_OWNER_FREE << 16 |
 					 (__atomic_load_n(owner, __ATOMIC_RELAXED) & 0xffff),
 				 __ATOMIC_RELAXED);
-		dma_home(w->in[i].pool, &w->in[i].buf, 1);
+		dma_free_bufs(w->in[i].pool, &w->in[i].buf, 1);
 	}
 	for (uint32_t i = 0; i < w->n_arenas; i++)
 		baton_arena_destroy(w->arenas[i]);
 	baton_log(w->ctx, BATON_LOG_INFO, "%s: %u buffers and %u slots are out of quarantine", why,
 		  w->n, w->slots);
-	ward_free(w);
+	quarantine_free(w);
 }
 
 static void
 process_ended(struct ctx_source *src, uint32_t events)
 {
-	struct dma_ward *w = (struct dma_ward *)(void *)src;
+	struct dma_quarantine *w = (struct dma_quarantine *)(void *)src;
 
 	ctx_source_del(w->ctx, src);
-	send_home(w, "the process that had them has ended");
+	release(w, "the process that had them has ended");
 }
 
-struct dma_ward *
-dma_ward_open(struct dma_reach *r, int pidfd)
+struct dma_quarantine *
+dma_quarantine_open(struct dma_reach *r, int pidfd)
 {
-	struct dma_ward *w = calloc(1, sizeof(*w));
+	struct dma_quarantine *w = calloc(1, sizeof(*w));
 
 	if (!w) {
 		if (pidfd >= 0)
@@ -100,11 +100,11 @@ dma_ward_open(struct dma_reach *r, int pidfd)
 	w->src.ready = process_ended;
 	w->ctx = r->ctx;
 	w->local = r->local;
-	w->list = &r->wards;
-	w->next = r->wards;
-	r->wards = w;
-	w->next_in_ctx = w->ctx->wards;
-	w->ctx->wards = w;
+	w->list = &r->quarantines;
+	w->next = r->quarantines;
+	r->quarantines = w;
+	w->next_in_ctx = w->ctx->quarantines;
+	w->ctx->quarantines = w;
 	return w;
 }
 
@@ -126,7 +126,7 @@ grow(void **list, size_t entry, uint32_t n, uint32_t *cap, uint32_t first)
 }
 
 void
-dma_quarantine(struct dma_ward *w, struct baton_pool *pool, uint32_t buf)
+dma_quarantine_buf(struct dma_quarantine *w, struct baton_pool *pool, uint32_t buf)
 {
 	uint32_t *owner = &pool->view.owner[buf];
 	uint32_t gen = __atomic_load_n(owner, __ATOMIC_RELAXED) & 0xffff;
@@ -140,7 +140,7 @@ dma_quarantine(struct dma_ward *w, struct baton_pool *pool, uint32_t buf)
 }
 
 void
-dma_ward_keep(struct dma_ward *w, struct baton_arena *arena, uint32_t slots)
+dma_quarantine_memory(struct dma_quarantine *w, struct baton_arena *arena, uint32_t slots)
 {
 	w->slots += slots;
 	if (grow((void **)&w->arenas, sizeof(*w->arenas), w->n_arenas, &w->cap_arenas, 8))
@@ -148,12 +148,12 @@ dma_ward_keep(struct dma_ward *w, struct baton_arena *arena, uint32_t slots)
 }
 
 void
-dma_ward_close(struct dma_ward *w)
+dma_quarantine_close(struct dma_quarantine *w)
 {
 	if (!w)
 		return;
 	if (!w->n && !w->n_arenas && !w->slots) {
-		ward_free(w);
+		quarantine_free(w);
 		return;
 	}
 	if (w->src.fd >= 0 && ctx_source_add(w->ctx, &w->src, EPOLLIN) < 0) {
@@ -163,20 +163,20 @@ dma_ward_close(struct dma_ward *w)
 }
 
 void
-dma_wards_home(struct dma_ward **list, const char *why)
+dma_quarantine_release(struct dma_quarantine **list, const char *why)
 {
-	struct dma_ward *next;
+	struct dma_quarantine *next;
 
 	/* A process that lives on may write, whatever another device has confirmed. */
-	for (struct dma_ward *w = *list; w; w = next) {
+	for (struct dma_quarantine *w = *list; w; w = next) {
 		next = w->next;
 		if (w->src.fd < 0)
-			send_home(w, why);
+			release(w, why);
 	}
 }
 
 void
-dma_wards_leave(struct dma_ward **list)
+dma_quarantine_detach(struct dma_quarantine **list)
 {
 	while (*list)
 		leave(*list);
@@ -184,7 +184,7 @@ dma_wards_leave(struct dma_ward **list)
 
 /* Return: the bytes of its memory that must stay. */
 static uint64_t
-abandon(struct dma_ward *w)
+abandon(struct dma_quarantine *w)
 {
 	struct baton_arena_info info;
 	uint64_t bytes = 0;
@@ -200,17 +200,17 @@ abandon(struct dma_ward *w)
 	}
 	if (w->src.fd >= 0)
 		ctx_source_del(w->ctx, &w->src);
-	ward_free(w);
+	quarantine_free(w);
 	return bytes;
 }
 
 void
-dma_wards_fini(struct baton_ctx *ctx)
+dma_quarantine_fini(struct baton_ctx *ctx)
 {
 	uint64_t bytes = 0;
 
-	while (ctx->wards)
-		bytes += abandon(ctx->wards);
+	while (ctx->quarantines)
+		bytes += abandon(ctx->quarantines);
 	if (bytes)
 		baton_log(ctx, BATON_LOG_WARN,
 			  "%llu KiB stay in memory until this process ends: a device without an "
@@ -220,7 +220,7 @@ dma_wards_fini(struct baton_ctx *ctx)
 }
 
 uint32_t
-dma_wards_slots(const struct dma_ward *list)
+dma_quarantine_slots(const struct dma_quarantine *list)
 {
 	uint32_t n = 0;
 

@@ -5,7 +5,7 @@
 
 #include <baton/ioas.h>
 
-#include "pci/pci.h"
+#include "pci/pci_device.h"
 
 struct virtio_dev;
 struct virtq;

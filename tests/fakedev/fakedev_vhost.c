@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The liar's thread and connection, and what tests ask of both. */
-#include "liar_private.h"
+/* The fakedev's thread and connection, and what tests ask of both. */
+#include "fakedev_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 void
-liar_close_fd(int *fd)
+fakedev_close_fd(int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);
@@ -35,7 +35,7 @@ nap_ms(unsigned ms)
 }
 
 void
-liar_nap_ms(struct liar *l, unsigned ms)
+fakedev_nap_ms(struct fakedev *l, unsigned ms)
 {
 	pthread_mutex_unlock(&l->lock);
 	nap_ms(ms);
@@ -43,7 +43,7 @@ liar_nap_ms(struct liar *l, unsigned ms)
 }
 
 void
-liar_complain(struct liar *l, const char *fmt, ...)
+fakedev_complain(struct fakedev *l, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -55,18 +55,18 @@ liar_complain(struct liar *l, const char *fmt, ...)
 }
 
 static void
-disconnect(struct liar *l)
+disconnect(struct fakedev *l)
 {
-	liar_close_fd(&l->conn);
-	for (unsigned i = 0; i < LIAR_QUEUES; i++) {
-		liar_close_fd(&l->queue[i].kick);
-		liar_close_fd(&l->queue[i].call);
+	fakedev_close_fd(&l->conn);
+	for (unsigned i = 0; i < FAKEDEV_QUEUES; i++) {
+		fakedev_close_fd(&l->queue[i].kick);
+		fakedev_close_fd(&l->queue[i].call);
 		memset(&l->queue[i], 0, sizeof(l->queue[i]));
 		l->queue[i].kick = l->queue[i].call = -1;
 	}
-	liar_mem_clear(l);
-	liar_iotlb_clear(l);
-	liar_close_fd(&l->channel);
+	fakedev_mem_clear(l);
+	fakedev_iotlb_clear(l);
+	fakedev_close_fd(&l->channel);
 	l->features = 0;
 	l->protocol = 0;
 	l->status = 0;
@@ -83,14 +83,14 @@ connect_to(const char *path)
 
 	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
 	if (fd >= 0 && connect(fd, (const struct sockaddr *)&a, sizeof(a)) < 0)
-		liar_close_fd(&fd);
+		fakedev_close_fd(&fd);
 	return fd;
 }
 
 /* Have a connection if there is one to be had. Return: ms until that should be tried again, -1:
  * when somebody knocks. */
 static int
-link_up(struct liar *l, bool knocked)
+link_up(struct fakedev *l, bool knocked)
 {
 	if (l->conn >= 0 || l->config.deaf)
 		return -1;
@@ -106,21 +106,21 @@ link_up(struct liar *l, bool knocked)
 }
 
 static bool
-serves_control(const struct liar *l)
+serves_control(const struct fakedev *l)
 {
-	return (l->features & LIAR_F_CTRL_VQ) && !l->config.no_control;
+	return (l->features & FAKEDEV_F_CTRL_VQ) && !l->config.no_control;
 }
 
 static void *
 run(void *arg)
 {
-	struct liar *l = arg;
+	struct fakedev *l = arg;
 	bool knocked = false;
 
 	pthread_mutex_lock(&l->lock);
 	while (!l->stopping) {
 		int wait = link_up(l, knocked),
-		    control = serves_control(l) ? l->queue[liar_control_queue(l)].kick : -1;
+		    control = serves_control(l) ? l->queue[fakedev_control_queue(l)].kick : -1;
 		struct pollfd p[3] = { { l->wake, POLLIN, 0 },
 				       { l->conn >= 0     ? l->conn
 					 : l->config.deaf ? -1
@@ -136,12 +136,12 @@ run(void *arg)
 		pthread_mutex_lock(&l->lock);
 		__atomic_store_n(&l->wants, 0, __ATOMIC_RELAXED);
 		if (p[0].revents && read(l->wake, &drain, sizeof(drain)) < 0)
-			liar_complain(l, "the liar cannot read its own eventfd");
+			fakedev_complain(l, "the fakedev cannot read its own eventfd");
 		knocked = !connected && p[1].revents;
 		if (connected && p[1].revents && !l->drop && !l->stopping)
-			liar_serve(l);
+			fakedev_serve(l);
 		else if (p[2].revents && !l->drop && !l->stopping)
-			liar_control_serve(l);
+			fakedev_control_serve(l);
 		if (l->drop)
 			disconnect(l);
 	}
@@ -160,33 +160,33 @@ listen_at(const char *path)
 
 	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
 	if (fd >= 0 && (bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, 4) < 0))
-		liar_close_fd(&fd);
+		fakedev_close_fd(&fd);
 	return fd;
 }
 
-struct liar *
-liar_start(const struct liar_config *config)
+struct fakedev *
+fakedev_start(const struct fakedev_config *config)
 {
-	struct liar *l = calloc(1, sizeof(*l));
+	struct fakedev *l = calloc(1, sizeof(*l));
 
 	if (!l)
 		return NULL;
 	l->config = *config;
-	l->config.features = config->features ? config->features : LIAR_FEATURES;
-	l->config.protocol = config->protocol ? config->protocol : LIAR_PROTOCOL;
+	l->config.features = config->features ? config->features : FAKEDEV_FEATURES;
+	l->config.protocol = config->protocol ? config->protocol : FAKEDEV_PROTOCOL;
 	l->config.max_queues = config->max_queues ? config->max_queues : 1;
 	l->config.mtu = config->mtu ? config->mtu : 1500;
 	snprintf(l->path, sizeof(l->path), "%s", config->path);
 	l->conn = l->channel = -1;
-	for (unsigned i = 0; i < LIAR_QUEUES; i++)
+	for (unsigned i = 0; i < FAKEDEV_QUEUES; i++)
 		l->queue[i].kick = l->queue[i].call = -1;
 	pthread_mutex_init(&l->lock, NULL);
 	l->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	l->listener = config->connect ? -1 : listen_at(l->path);
 	if (l->wake < 0 || (!config->connect && l->listener < 0) ||
 	    pthread_create(&l->thread, NULL, run, l)) {
-		liar_close_fd(&l->wake);
-		liar_close_fd(&l->listener);
+		fakedev_close_fd(&l->wake);
+		fakedev_close_fd(&l->listener);
 		free(l);
 		return NULL;
 	}
@@ -194,7 +194,7 @@ liar_start(const struct liar_config *config)
 }
 
 void
-liar_poke(struct liar *l)
+fakedev_poke(struct fakedev *l)
 {
 	uint64_t one = 1;
 
@@ -203,17 +203,17 @@ liar_poke(struct liar *l)
 }
 
 void
-liar_stop(struct liar *l)
+fakedev_stop(struct fakedev *l)
 {
 	if (!l)
 		return;
 	pthread_mutex_lock(&l->lock);
 	l->stopping = true;
 	pthread_mutex_unlock(&l->lock);
-	liar_poke(l);
+	fakedev_poke(l);
 	pthread_join(l->thread, NULL);
-	liar_close_fd(&l->listener);
-	liar_close_fd(&l->wake);
+	fakedev_close_fd(&l->listener);
+	fakedev_close_fd(&l->wake);
 	if (!l->config.connect)
 		unlink(l->path);
 	pthread_mutex_destroy(&l->lock);
@@ -221,7 +221,7 @@ liar_stop(struct liar *l)
 }
 
 void
-liar_lie(struct liar *l, enum wire_request request, enum liar_lie lie, uint64_t value)
+fakedev_lie(struct fakedev *l, enum wire_request request, enum fakedev_lie lie, uint64_t value)
 {
 	pthread_mutex_lock(&l->lock);
 	l->lies[request].kind = lie;
@@ -230,7 +230,7 @@ liar_lie(struct liar *l, enum wire_request request, enum liar_lie lie, uint64_t 
 }
 
 unsigned
-liar_requests(struct liar *l, enum wire_request request)
+fakedev_requests(struct fakedev *l, enum wire_request request)
 {
 	unsigned n;
 
@@ -241,7 +241,7 @@ liar_requests(struct liar *l, enum wire_request request)
 }
 
 bool
-liar_wait_disconnected(struct liar *l)
+fakedev_wait_disconnected(struct fakedev *l)
 {
 	for (unsigned ms = 0; ms < 1000; ms++) {
 		bool gone;
@@ -257,17 +257,17 @@ liar_wait_disconnected(struct liar *l)
 }
 
 void
-liar_hang_up(struct liar *l)
+fakedev_hang_up(struct fakedev *l)
 {
 	pthread_mutex_lock(&l->lock);
 	l->drop = l->conn >= 0;
 	pthread_mutex_unlock(&l->lock);
-	liar_poke(l);
-	liar_wait_disconnected(l);
+	fakedev_poke(l);
+	fakedev_wait_disconnected(l);
 }
 
 uint64_t
-liar_features(struct liar *l)
+fakedev_features(struct fakedev *l)
 {
 	uint64_t f;
 
@@ -278,7 +278,7 @@ liar_features(struct liar *l)
 }
 
 const char *
-liar_driver_error(struct liar *l)
+fakedev_driver_error(struct fakedev *l)
 {
 	pthread_mutex_lock(&l->lock);
 	pthread_mutex_unlock(&l->lock);
@@ -286,19 +286,19 @@ liar_driver_error(struct liar *l)
 }
 
 static bool
-pairs_ready(struct liar *l, unsigned pairs)
+pairs_ready(struct fakedev *l, unsigned pairs)
 {
 	bool ready = true;
 
 	pthread_mutex_lock(&l->lock);
 	for (unsigned q = 0; q < 2 * pairs; q++)
-		ready = ready && liar_ring_(l, q);
+		ready = ready && fakedev_ring_(l, q);
 	pthread_mutex_unlock(&l->lock);
 	return ready;
 }
 
 bool
-liar_wait_ready(struct liar *l, unsigned pairs, unsigned ms)
+fakedev_wait_ready(struct fakedev *l, unsigned pairs, unsigned ms)
 {
 	for (; !pairs_ready(l, pairs); ms--) {
 		if (!ms)
@@ -309,7 +309,7 @@ liar_wait_ready(struct liar *l, unsigned pairs, unsigned ms)
 }
 
 unsigned
-liar_connections(struct liar *l)
+fakedev_connections(struct fakedev *l)
 {
 	unsigned n;
 
@@ -327,34 +327,34 @@ liar_connections(struct liar *l)
 	} while (0)
 
 void
-liar_set_deaf(struct liar *l, bool deaf)
+fakedev_set_deaf(struct fakedev *l, bool deaf)
 {
 	SET(l, config.deaf, deaf);
-	liar_poke(l);
+	fakedev_poke(l);
 }
 
 void
-liar_set_features(struct liar *l, uint64_t features)
+fakedev_set_features(struct fakedev *l, uint64_t features)
 {
 	SET(l, config.features, features);
 }
 
 void
-liar_set_max_queues(struct liar *l, uint64_t pairs)
+fakedev_set_max_queues(struct fakedev *l, uint64_t pairs)
 {
 	SET(l, config.max_queues, pairs);
 }
 
 void
-liar_set_link(struct liar *l, bool up)
+fakedev_set_link(struct fakedev *l, bool up)
 {
 	SET(l, link_down, !up);
 }
 
 void
-liar_close_call(struct liar *l, unsigned q)
+fakedev_close_call(struct fakedev *l, unsigned q)
 {
 	pthread_mutex_lock(&l->lock);
-	liar_close_fd(&l->queue[q].call);
+	fakedev_close_fd(&l->queue[q].call);
 	pthread_mutex_unlock(&l->lock);
 }

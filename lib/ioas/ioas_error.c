@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "ioas/say.h"
+#include "ioas/ioas_error.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -11,50 +11,15 @@
 #include "ioas/space.h"
 
 void
-ioas_say(struct ioas_text *to, const char *fmt, ...)
-{
-	size_t room = sizeof(to->text) - to->len;
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(to->text + to->len, room, fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		to->len += (size_t)n < room ? (size_t)n : room - 1;
-}
-
-void
-ioas_say_ranges(struct ioas_text *to, const struct baton_iova_range *ranges, unsigned n)
+ioas_text_ranges(struct text *to, const struct baton_iova_range *ranges, unsigned n)
 {
 	if (!n)
-		ioas_say(to, "none");
+		text_add(to, "none");
 	for (unsigned i = 0; i < n && i < 6; i++)
-		ioas_say(to, "%s0x%" PRIx64 "-0x%" PRIx64, i ? ", " : "", ranges[i].start,
+		text_add(to, "%s0x%" PRIx64 "-0x%" PRIx64, i ? ", " : "", ranges[i].start,
 			 ranges[i].last);
 	if (n > 6)
-		ioas_say(to, " and %u more", n - 6);
-}
-
-const char *
-ioas_size(char to[32], uint64_t bytes)
-{
-	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
-	unsigned unit = 0;
-	uint64_t whole = bytes;
-
-	while (unit < 6 && whole >= 1024 && !(whole % 1024)) {
-		whole /= 1024;
-		unit++;
-	}
-	if (whole < 10240) {
-		snprintf(to, 32, "%" PRIu64 " %s", whole, units[unit]);
-		return to;
-	}
-	for (unit = 0, whole = bytes; unit < 6 && whole >= 10240; unit++)
-		whole /= 1024;
-	snprintf(to, 32, "%.1f %s", (double)bytes / (double)(1ull << (10 * unit)), units[unit]);
-	return to;
+		text_add(to, " and %u more", n - 6);
 }
 
 int
@@ -92,9 +57,9 @@ no_permission(int ret, const char *node, const char *bdf, unsigned uid)
 static int
 already_open(const struct ioas_os *os, int ret, const char *node, const struct ioas_found *found)
 {
-	struct ioas_text who = { 0 };
+	struct text who = { 0 };
 
-	ioas_say_holders(os, found, who.text, sizeof(who.text));
+	ioas_text_holders(os, found, who.text, sizeof(who.text));
 	return baton_err(-ret,
 			 "%s: open %s: %s: the device, or another one of its group, is in use by "
 			 "%s; stop that first",

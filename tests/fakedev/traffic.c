@@ -104,7 +104,7 @@ collect(struct traffic *t, unsigned pair)
 	struct wire_net_header header;
 	uint8_t frame[2048], due[LEN];
 	size_t len = sizeof(frame);
-	int head = liar_tx_collect(t->r->liar, LIAR_TXQ(pair), &header, frame, &len);
+	int head = fakedev_tx_collect(t->r->fakedev, FAKEDEV_TXQ(pair), &header, frame, &len);
 	uint32_t seed;
 
 	if (head < 0)
@@ -113,7 +113,7 @@ collect(struct traffic *t, unsigned pair)
 	rig_frame(due, LEN, seed);
 	if (len != LEN || memcmp(frame, due, LEN) != 0)
 		__atomic_fetch_add(&t->bad, 1, __ATOMIC_RELAXED);
-	liar_complete(t->r->liar, LIAR_TXQ(pair), (uint32_t)head, 0);
+	fakedev_complete(t->r->fakedev, FAKEDEV_TXQ(pair), (uint32_t)head, 0);
 	add(&t->returned, 1);
 	return 1;
 }
@@ -130,10 +130,10 @@ pump(void *arg)
 		for (unsigned p = 0; p < t->pairs; p++) {
 			for (unsigned i = 0; i < BURST && collect(t, p); i++)
 				done++;
-			if (liar_available(t->r->liar, LIAR_RXQ(p)) < 8)
+			if (fakedev_available(t->r->fakedev, FAKEDEV_RXQ(p)) < 8)
 				continue;
 			rig_frame(frame, LEN, (uint32_t)t->injected);
-			if (liar_rx_inject(t->r->liar, LIAR_RXQ(p), frame, LEN) > 0) {
+			if (fakedev_rx_inject(t->r->fakedev, FAKEDEV_RXQ(p), frame, LEN) > 0) {
 				add(&t->injected, 1);
 				done++;
 			}

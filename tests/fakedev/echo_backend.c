@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The liar, honest, as a process of its own that can be killed at any time: sends every packet of a
- * transmit queue back on the receive queue beside it.
+ * The fakedev, honest, as a process of its own that can be killed at any time: sends every packet
+ * of a transmit queue back on the receive queue beside it.
  *
  * usage: echo_backend PATH [client|server] [PAIRS] [control]
  *
@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "liar.h"
+#include "fakedev.h"
 
 #define BURST 32
 #define SPINS 2000 /* empty rounds before it lets others run */
@@ -48,7 +48,7 @@ say(const char *what)
 }
 
 static void
-serve(struct liar *l, unsigned pairs)
+serve(struct fakedev *l, unsigned pairs)
 {
 	unsigned seen = 0, idle = 0;
 	bool ready = false, echoed = false;
@@ -57,17 +57,18 @@ serve(struct liar *l, unsigned pairs)
 		unsigned n = 0, connections;
 
 		for (unsigned p = 0; p < pairs; p++)
-			n += liar_echo(l, p, BURST, true);
+			n += fakedev_echo(l, p, BURST, true);
 		if (n && !echoed)
 			say("echo");
 		echoed |= n > 0;
 		idle = n ? 0 : idle + 1;
 		if (idle && idle % 16 == 1) {
-			connections = liar_connections(l);
+			connections = fakedev_connections(l);
 			if (connections != seen)
 				ready = echoed = false;
 			seen = connections;
-			if (!ready && liar_ready(l, LIAR_RX) && liar_ready(l, LIAR_TX)) {
+			if (!ready && fakedev_ready(l, FAKEDEV_RX) &&
+			    fakedev_ready(l, FAKEDEV_TX)) {
 				ready = true;
 				say("connected");
 			}
@@ -80,22 +81,23 @@ serve(struct liar *l, unsigned pairs)
 int
 main(int argc, char **argv)
 {
-	struct liar_config c = { .features = LIAR_FEATURES | LIAR_F_IN_ORDER | LIAR_F_MQ,
-				 .max_queues = 1 };
-	struct liar *l;
+	struct fakedev_config c = { .features =
+					    FAKEDEV_FEATURES | FAKEDEV_F_IN_ORDER | FAKEDEV_F_MQ,
+				    .max_queues = 1 };
+	struct fakedev *l;
 	unsigned pairs = 1;
 
 	for (int i = 2; i < argc; i++) {
 		if (!strcmp(argv[i], "client"))
 			c.connect = true;
 		else if (!strcmp(argv[i], "control"))
-			c.features |= LIAR_F_CTRL;
+			c.features |= FAKEDEV_F_CTRL;
 		else if (atoi(argv[i]) > 0)
 			pairs = (unsigned)atoi(argv[i]);
 		else if (strcmp(argv[i], "server") != 0)
 			argc = 0;
 	}
-	if (argc < 2 || pairs > LIAR_PAIRS) {
+	if (argc < 2 || pairs > FAKEDEV_PAIRS) {
 		fprintf(stderr, "usage: echo_backend PATH [client|server] [PAIRS] [control]\n");
 		return 2;
 	}
@@ -108,16 +110,16 @@ main(int argc, char **argv)
 	c.polls = true;
 	if (!c.connect)
 		unlink(c.path); /* what one that was killed left behind */
-	l = liar_start(&c);
+	l = fakedev_start(&c);
 	if (!l) {
 		perror("echo_backend");
 		return 1;
 	}
 	say("ready");
 	serve(l, pairs);
-	if (liar_driver_error(l)[0])
-		fprintf(stderr, "the driver: %s\n", liar_driver_error(l));
-	ended = liar_driver_error(l)[0] != 0;
-	liar_stop(l);
+	if (fakedev_driver_error(l)[0])
+		fprintf(stderr, "the driver: %s\n", fakedev_driver_error(l));
+	ended = fakedev_driver_error(l)[0] != 0;
+	fakedev_stop(l);
 	return ended ? 1 : 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A worker thread that forwards every received packet, and a liar that sends, collects and
+/* A worker thread that forwards every received packet, and a fakedev that sends, collects and
  * verifies, while the test does as it likes. */
-#ifndef LIAR_TRAFFIC_H
-#define LIAR_TRAFFIC_H
+#ifndef FAKEDEV_TRAFFIC_H
+#define FAKEDEV_TRAFFIC_H
 
 #include <pthread.h>
 

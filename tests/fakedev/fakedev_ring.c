@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The device side of the split ring (virtio 1.2 section 2.7), and the memory table behind it. */
-#include "liar_private.h"
+#include "fakedev_private.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -13,22 +13,22 @@
 /* ---- memory ---- */
 
 void
-liar_mem_clear(struct liar *l)
+fakedev_mem_clear(struct fakedev *l)
 {
 	for (unsigned i = 0; i < l->n_regions; i++) {
 		munmap(l->region[i].map, l->region[i].map_len);
-		liar_close_fd(&l->region[i].fd);
+		fakedev_close_fd(&l->region[i].fd);
 	}
 	l->n_regions = 0;
-	for (unsigned i = 0; i < LIAR_QUEUES; i++)
+	for (unsigned i = 0; i < FAKEDEV_QUEUES; i++)
 		l->queue[i].mapped = false;
 }
 
 static bool
-overlaps(const struct liar *l, const struct wire_region *r)
+overlaps(const struct fakedev *l, const struct wire_region *r)
 {
 	for (unsigned i = 0; i < l->n_regions; i++) {
-		const struct liar_region *o = &l->region[i];
+		const struct fakedev_region *o = &l->region[i];
 
 		if (r->guest < o->guest + o->size && o->guest < r->guest + r->size)
 			return true;
@@ -37,39 +37,39 @@ overlaps(const struct liar *l, const struct wire_region *r)
 }
 
 static void
-region_add(struct liar *l, const struct wire_region *r, int fd)
+region_add(struct fakedev *l, const struct wire_region *r, int fd)
 {
-	struct liar_region *n = &l->region[l->n_regions];
+	struct fakedev_region *n = &l->region[l->n_regions];
 	size_t len = r->size + r->mmap_offset;
 	void *map;
 
 	if (r->size == 0 || r->guest + r->size < r->guest || overlaps(l, r)) {
-		liar_complain(l, "memory region %#llx + %#llx is empty, wraps or overlaps",
-			      (unsigned long long)r->guest, (unsigned long long)r->size);
+		fakedev_complain(l, "memory region %#llx + %#llx is empty, wraps or overlaps",
+				 (unsigned long long)r->guest, (unsigned long long)r->size);
 		return;
 	}
 	map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED) {
-		liar_complain(l, "memory region of %zu bytes cannot be mapped", len);
+		fakedev_complain(l, "memory region of %zu bytes cannot be mapped", len);
 		return;
 	}
-	*n = (struct liar_region){ r->guest,
-				   r->size,
-				   r->user,
-				   (uint8_t *)map + r->mmap_offset,
-				   map,
-				   len,
-				   l->config.keep_memory ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1 };
+	*n = (struct fakedev_region){ r->guest,
+				      r->size,
+				      r->user,
+				      (uint8_t *)map + r->mmap_offset,
+				      map,
+				      len,
+				      l->config.keep_memory ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1 };
 	l->n_regions++;
 }
 
 void
-liar_mem_set(struct liar *l, const struct wire_mem_table *table, const int *fds, unsigned n)
+fakedev_mem_set(struct fakedev *l, const struct wire_mem_table *table, const int *fds, unsigned n)
 {
-	liar_mem_clear(l);
-	liar_iotlb_clear(l); /* user addresses mean something else now */
+	fakedev_mem_clear(l);
+	fakedev_iotlb_clear(l); /* user addresses mean something else now */
 	if (table->n > WIRE_MAX_REGIONS || table->n != n) {
-		liar_complain(l, "memory table of %u regions with %u descriptors", table->n, n);
+		fakedev_complain(l, "memory table of %u regions with %u descriptors", table->n, n);
 		return;
 	}
 	for (unsigned i = 0; i < n; i++)
@@ -77,10 +77,10 @@ liar_mem_set(struct liar *l, const struct wire_mem_table *table, const int *fds,
 }
 
 void *
-liar_translate_(const struct liar *l, uint64_t addr, uint64_t len, bool user)
+fakedev_translate_(const struct fakedev *l, uint64_t addr, uint64_t len, bool user)
 {
 	for (unsigned i = 0; i < l->n_regions; i++) {
-		const struct liar_region *r = &l->region[i];
+		const struct fakedev_region *r = &l->region[i];
 		uint64_t at = addr - (user ? r->user : r->guest);
 
 		if (at < r->size && len <= r->size - at)
@@ -91,31 +91,31 @@ liar_translate_(const struct liar *l, uint64_t addr, uint64_t len, bool user)
 
 /* A ring, by its user address or, behind an IOMMU, by that of the device. */
 static void *
-ring_part(struct liar *l, uint64_t addr, uint64_t len)
+ring_part(struct fakedev *l, uint64_t addr, uint64_t len)
 {
-	return liar_iommu_(l) ? liar_reach_(l, addr, len, WIRE_ACCESS_RW)
-			      : liar_translate_(l, addr, len, true);
+	return fakedev_iommu_(l) ? fakedev_reach_(l, addr, len, WIRE_ACCESS_RW)
+				 : fakedev_translate_(l, addr, len, true);
 }
 
 static void *
-data_part(struct liar *l, const struct wire_desc *d)
+data_part(struct fakedev *l, const struct wire_desc *d)
 {
-	if (!liar_iommu_(l))
-		return liar_translate_(l, d->addr, d->len, false);
-	return liar_reach_(l, d->addr, d->len,
-			   d->flags & WIRE_DESC_WRITE ? WIRE_ACCESS_WO : WIRE_ACCESS_RO);
+	if (!fakedev_iommu_(l))
+		return fakedev_translate_(l, d->addr, d->len, false);
+	return fakedev_reach_(l, d->addr, d->len,
+			      d->flags & WIRE_DESC_WRITE ? WIRE_ACCESS_WO : WIRE_ACCESS_RO);
 }
 
 void
-liar_unmap(struct liar *l)
+fakedev_unmap(struct fakedev *l)
 {
 	pthread_mutex_lock(&l->lock);
-	liar_mem_clear(l);
+	fakedev_mem_clear(l);
 	pthread_mutex_unlock(&l->lock);
 }
 
 unsigned
-liar_truncate(struct liar *l)
+fakedev_truncate(struct fakedev *l)
 {
 	unsigned n = 0;
 
@@ -127,7 +127,7 @@ liar_truncate(struct liar *l)
 }
 
 unsigned
-liar_punch(struct liar *l, uint64_t skip, uint64_t bytes)
+fakedev_punch(struct fakedev *l, uint64_t skip, uint64_t bytes)
 {
 	unsigned n = 0;
 
@@ -143,13 +143,13 @@ liar_punch(struct liar *l, uint64_t skip, uint64_t bytes)
 /* ---- rings ---- */
 
 /* The queue if it can be used now, its addresses translated; else NULL. */
-struct liar_queue *
-liar_ring_(struct liar *l, unsigned index)
+struct fakedev_queue *
+fakedev_ring_(struct fakedev *l, unsigned index)
 {
-	struct liar_queue *q = &l->queue[index];
+	struct fakedev_queue *q = &l->queue[index];
 	uint16_t used;
 
-	bool enabled = q->enabled || !(l->features & LIAR_F_PROTOCOL); /* "Ring states" */
+	bool enabled = q->enabled || !(l->features & FAKEDEV_F_PROTOCOL); /* "Ring states" */
 
 	if (!enabled || !q->has_addr || !q->has_base || !q->num || q->kick < 0)
 		return NULL;
@@ -160,15 +160,15 @@ liar_ring_(struct liar *l, unsigned index)
 	q->used = ring_part(l, q->addr.used, 6 + 8ull * q->num);
 	if (!q->desc || !q->avail || !q->used || q->addr.desc % 16 || q->addr.avail % 2 ||
 	    q->addr.used % 4) {
-		if (liar_iommu_(l) && l->n_pending)
+		if (fakedev_iommu_(l) && l->n_pending)
 			return NULL; /* asked for */
-		liar_complain(l, "queue %u: ring outside the memory table or misaligned", index);
+		fakedev_complain(l, "queue %u: ring outside the memory table or misaligned", index);
 		return NULL;
 	}
 	used = __atomic_load_n(&q->used->idx, __ATOMIC_ACQUIRE);
 	if (used != q->base)
-		liar_complain(l, "queue %u: base %u, but the used index in the ring is %u", index,
-			      q->base, used);
+		fakedev_complain(l, "queue %u: base %u, but the used index in the ring is %u",
+				 index, q->base, used);
 	q->next_avail = q->next_used = q->base;
 	if (l->config.polls)
 		__atomic_store_n(&q->used->flags, WIRE_USED_NO_NOTIFY, __ATOMIC_RELAXED);
@@ -177,9 +177,9 @@ liar_ring_(struct liar *l, unsigned index)
 }
 
 unsigned
-liar_walk_(struct liar *l, unsigned index, unsigned head, struct liar_span *out)
+fakedev_walk_(struct fakedev *l, unsigned index, unsigned head, struct fakedev_span *out)
 {
-	const struct liar_queue *q = liar_ring_(l, index);
+	const struct fakedev_queue *q = fakedev_ring_(l, index);
 	unsigned n = 0;
 
 	if (!q || head >= q->num)
@@ -187,33 +187,35 @@ liar_walk_(struct liar *l, unsigned index, unsigned head, struct liar_span *out)
 	for (;;) {
 		struct wire_desc d = q->desc[head];
 
-		if (n == LIAR_SPANS || d.flags & WIRE_DESC_INDIRECT || d.len == 0) {
-			liar_complain(l,
-				      "queue %u: descriptor %u: flags %#x, %u bytes, chain of %u",
-				      index, head, d.flags, d.len, n);
+		if (n == FAKEDEV_SPANS || d.flags & WIRE_DESC_INDIRECT || d.len == 0) {
+			fakedev_complain(l,
+					 "queue %u: descriptor %u: flags %#x, %u bytes, chain of "
+					 "%u",
+					 index, head, d.flags, d.len, n);
 			return 0;
 		}
 		out[n].at = data_part(l, &d);
 		out[n].len = d.len;
 		out[n].write = d.flags & WIRE_DESC_WRITE;
-		if (!out[n].at && liar_iommu_(l))
+		if (!out[n].at && fakedev_iommu_(l))
 			return 0; /* a fault: asked for, once */
 		/* Read before written (2.7.4.2); a receive queue only writes, a transmit queue only
 		 * reads. */
 		if (!out[n].at || (n && out[n - 1].write && !out[n].write) ||
-		    (index != liar_control_queue(l) && out[n].write != !(index & 1))) {
-			liar_complain(l,
-				      "queue %u: descriptor %u: %#llx + %u is not in the table, "
-				      "or its direction (%d) is wrong",
-				      index, head, (unsigned long long)d.addr, d.len, out[n].write);
+		    (index != fakedev_control_queue(l) && out[n].write != !(index & 1))) {
+			fakedev_complain(l,
+					 "queue %u: descriptor %u: %#llx + %u is not in the table, "
+					 "or its direction (%d) is wrong",
+					 index, head, (unsigned long long)d.addr, d.len,
+					 out[n].write);
 			return 0;
 		}
 		n++;
 		if (!(d.flags & WIRE_DESC_NEXT))
 			return n;
 		if (d.next >= q->num) {
-			liar_complain(l, "queue %u: descriptor %u: next is %u", index, head,
-				      d.next);
+			fakedev_complain(l, "queue %u: descriptor %u: next is %u", index, head,
+					 d.next);
 			return 0;
 		}
 		head = d.next;
@@ -221,27 +223,27 @@ liar_walk_(struct liar *l, unsigned index, unsigned head, struct liar_span *out)
 }
 
 static unsigned
-available(struct liar *l, unsigned index, const struct liar_queue *q)
+available(struct fakedev *l, unsigned index, const struct fakedev_queue *q)
 {
 	uint16_t n = (uint16_t)(__atomic_load_n(&q->avail->idx, __ATOMIC_ACQUIRE) - q->next_avail);
 
 	if (n <= q->num)
 		return n;
-	liar_complain(l, "queue %u: avail index is %u ahead, in a ring of %u", index, n, q->num);
+	fakedev_complain(l, "queue %u: avail index is %u ahead, in a ring of %u", index, n, q->num);
 	return 0;
 }
 
 int
-liar_pop_(struct liar *l, unsigned index)
+fakedev_pop_(struct fakedev *l, unsigned index)
 {
-	struct liar_queue *q = liar_ring_(l, index);
+	struct fakedev_queue *q = fakedev_ring_(l, index);
 	uint16_t head;
 
 	if (!q || !available(l, index, q))
 		return -1;
 	head = q->avail->ring[q->next_avail & (q->num - 1)];
 	if (head >= q->num) {
-		liar_complain(l, "queue %u: available head %u of %u", index, head, q->num);
+		fakedev_complain(l, "queue %u: available head %u of %u", index, head, q->num);
 		return -1;
 	}
 	q->next_avail++;
@@ -249,11 +251,11 @@ liar_pop_(struct liar *l, unsigned index)
 }
 
 static size_t
-copy(struct liar *l, unsigned index, unsigned head, size_t off, uint8_t *bytes, size_t len,
+copy(struct fakedev *l, unsigned index, unsigned head, size_t off, uint8_t *bytes, size_t len,
      bool write)
 {
-	struct liar_span s[LIAR_SPANS];
-	unsigned n = liar_walk_(l, index, head, s);
+	struct fakedev_span s[FAKEDEV_SPANS];
+	unsigned n = fakedev_walk_(l, index, head, s);
 	size_t done = 0;
 
 	for (unsigned i = 0; i < n && done < len; i++) {
@@ -275,10 +277,10 @@ copy(struct liar *l, unsigned index, unsigned head, size_t off, uint8_t *bytes, 
 }
 
 static size_t
-room(struct liar *l, unsigned index, unsigned head)
+room(struct fakedev *l, unsigned index, unsigned head)
 {
-	struct liar_span s[LIAR_SPANS];
-	unsigned n = liar_walk_(l, index, head, s);
+	struct fakedev_span s[FAKEDEV_SPANS];
+	unsigned n = fakedev_walk_(l, index, head, s);
 	size_t sum = 0;
 
 	for (unsigned i = 0; i < n; i++)
@@ -287,9 +289,9 @@ room(struct liar *l, unsigned index, unsigned head)
 }
 
 void
-liar_put_(struct liar *l, unsigned index, unsigned ahead, uint32_t id, uint32_t len)
+fakedev_put_(struct fakedev *l, unsigned index, unsigned ahead, uint32_t id, uint32_t len)
 {
-	struct liar_queue *q = liar_ring_(l, index);
+	struct fakedev_queue *q = fakedev_ring_(l, index);
 
 	if (q)
 		q->used->ring[(q->next_used + ahead) & (q->num - 1)] =
@@ -299,7 +301,7 @@ liar_put_(struct liar *l, unsigned index, unsigned ahead, uint32_t id, uint32_t 
 /* Wake the driver unless it asked not to be: the index is written before the flag is read
  * (2.7.7.2). */
 static void
-call(struct liar *l, unsigned index, const struct liar_queue *q)
+call(struct fakedev *l, unsigned index, const struct fakedev_queue *q)
 {
 	uint16_t fence = 0;
 
@@ -312,9 +314,9 @@ call(struct liar *l, unsigned index, const struct liar_queue *q)
 }
 
 void
-liar_publish_(struct liar *l, unsigned index, unsigned n)
+fakedev_publish_(struct fakedev *l, unsigned index, unsigned n)
 {
-	struct liar_queue *q = liar_ring_(l, index);
+	struct fakedev_queue *q = fakedev_ring_(l, index);
 
 	if (!q)
 		return;
@@ -327,7 +329,7 @@ liar_publish_(struct liar *l, unsigned index, unsigned n)
 
 /* A pump that takes the lock all the time must let the socket's thread have it. */
 static void
-lock(struct liar *l)
+lock(struct fakedev *l)
 {
 	while (__atomic_load_n(&l->wants, __ATOMIC_RELAXED))
 		sched_yield();
@@ -345,19 +347,19 @@ lock(struct liar *l)
 	} while (0)
 
 bool
-liar_ready(struct liar *l, unsigned q)
+fakedev_ready(struct fakedev *l, unsigned q)
 {
-	LOCKED(l, bool, liar_ring_(l, q) != NULL);
+	LOCKED(l, bool, fakedev_ring_(l, q) != NULL);
 }
 
 bool
-liar_runs(struct liar *l, unsigned q)
+fakedev_runs(struct fakedev *l, unsigned q)
 {
 	LOCKED(l, bool, l->queue[q].kick >= 0);
 }
 
 static uint64_t
-kicks(struct liar *l, unsigned index)
+kicks(struct fakedev *l, unsigned index)
 {
 	struct pollfd p = { .fd = l->queue[index].kick, .events = POLLIN };
 	uint64_t n;
@@ -368,102 +370,103 @@ kicks(struct liar *l, unsigned index)
 }
 
 uint64_t
-liar_kicks(struct liar *l, unsigned q)
+fakedev_kicks(struct fakedev *l, unsigned q)
 {
 	LOCKED(l, uint64_t, kicks(l, q));
 }
 
 uint64_t
-liar_calls(struct liar *l, unsigned q)
+fakedev_calls(struct fakedev *l, unsigned q)
 {
 	LOCKED(l, uint64_t, l->calls[q]);
 }
 
 unsigned
-liar_queue_size(struct liar *l, unsigned q)
+fakedev_queue_size(struct fakedev *l, unsigned q)
 {
 	LOCKED(l, unsigned, l->queue[q].num);
 }
 
 unsigned
-liar_available(struct liar *l, unsigned q)
+fakedev_available(struct fakedev *l, unsigned q)
 {
-	LOCKED(l, unsigned, liar_ring_(l, q) ? available(l, q, liar_ring_(l, q)) : 0);
+	LOCKED(l, unsigned, fakedev_ring_(l, q) ? available(l, q, fakedev_ring_(l, q)) : 0);
 }
 
 int
-liar_pop(struct liar *l, unsigned q)
+fakedev_pop(struct fakedev *l, unsigned q)
 {
-	LOCKED(l, int, liar_pop_(l, q));
+	LOCKED(l, int, fakedev_pop_(l, q));
 }
 
 size_t
-liar_room(struct liar *l, unsigned q, unsigned head)
+fakedev_room(struct fakedev *l, unsigned q, unsigned head)
 {
 	LOCKED(l, size_t, room(l, q, head));
 }
 
 size_t
-liar_write(struct liar *l, unsigned q, unsigned head, size_t off, const void *bytes, size_t len)
+fakedev_write(struct fakedev *l, unsigned q, unsigned head, size_t off, const void *bytes,
+	      size_t len)
 {
 	LOCKED(l, size_t, copy(l, q, head, off, (uint8_t *)(uintptr_t)bytes, len, true));
 }
 
 size_t
-liar_read(struct liar *l, unsigned q, unsigned head, size_t off, void *bytes, size_t len)
+fakedev_read(struct fakedev *l, unsigned q, unsigned head, size_t off, void *bytes, size_t len)
 {
 	LOCKED(l, size_t, copy(l, q, head, off, bytes, len, false));
 }
 
 void
-liar_put(struct liar *l, unsigned q, unsigned ahead, uint32_t id, uint32_t len)
+fakedev_put(struct fakedev *l, unsigned q, unsigned ahead, uint32_t id, uint32_t len)
 {
 	lock(l);
-	liar_put_(l, q, ahead, id, len);
+	fakedev_put_(l, q, ahead, id, len);
 	pthread_mutex_unlock(&l->lock);
 }
 
 void
-liar_publish(struct liar *l, unsigned q, unsigned n)
+fakedev_publish(struct fakedev *l, unsigned q, unsigned n)
 {
 	lock(l);
-	liar_publish_(l, q, n);
+	fakedev_publish_(l, q, n);
 	pthread_mutex_unlock(&l->lock);
 }
 
 uint16_t
-liar_used_idx(struct liar *l, unsigned q)
+fakedev_used_idx(struct fakedev *l, unsigned q)
 {
 	LOCKED(l, uint16_t, l->queue[q].next_used);
 }
 
 void
-liar_set_used_idx(struct liar *l, unsigned q, uint16_t idx)
+fakedev_set_used_idx(struct fakedev *l, unsigned q, uint16_t idx)
 {
 	lock(l);
-	if (liar_ring_(l, q)) {
+	if (fakedev_ring_(l, q)) {
 		l->queue[q].next_used = idx;
-		liar_publish_(l, q, 0);
+		fakedev_publish_(l, q, 0);
 	}
 	pthread_mutex_unlock(&l->lock);
 }
 
 void
-liar_complete(struct liar *l, unsigned q, uint32_t id, uint32_t len)
+fakedev_complete(struct fakedev *l, unsigned q, uint32_t id, uint32_t len)
 {
 	lock(l);
-	liar_put_(l, q, 0, id, len);
-	liar_publish_(l, q, 1);
+	fakedev_put_(l, q, 0, id, len);
+	fakedev_publish_(l, q, 1);
 	pthread_mutex_unlock(&l->lock);
 }
 
 /* ---- packets ---- */
 
 static int
-rx_write(struct liar *l, unsigned q, const void *frame, size_t len, uint16_t num_buffers)
+rx_write(struct fakedev *l, unsigned q, const void *frame, size_t len, uint16_t num_buffers)
 {
 	struct wire_net_header h = { .num_buffers = num_buffers };
-	int head = liar_pop_(l, q);
+	int head = fakedev_pop_(l, q);
 
 	if (head < 0)
 		return -1;
@@ -473,15 +476,15 @@ rx_write(struct liar *l, unsigned q, const void *frame, size_t len, uint16_t num
 }
 
 int
-liar_rx_write(struct liar *l, unsigned q, const void *frame, size_t len, uint16_t num_buffers)
+fakedev_rx_write(struct fakedev *l, unsigned q, const void *frame, size_t len, uint16_t num_buffers)
 {
 	LOCKED(l, int, rx_write(l, q, frame, len, num_buffers));
 }
 
 static int
-rx_inject(struct liar *l, unsigned index, const uint8_t *frame, size_t len)
+rx_inject(struct fakedev *l, unsigned index, const uint8_t *frame, size_t len)
 {
-	struct liar_queue *q = liar_ring_(l, index);
+	struct fakedev_queue *q = fakedev_ring_(l, index);
 	struct wire_net_header h = { .num_buffers = 1 };
 	size_t done = 0, skip = sizeof(h);
 	unsigned n = 0, most;
@@ -489,11 +492,11 @@ rx_inject(struct liar *l, unsigned index, const uint8_t *frame, size_t len)
 
 	if (!q)
 		return -1;
-	most = l->features & LIAR_F_MRG_RXBUF ? available(l, index, q) : 1;
+	most = l->features & FAKEDEV_F_MRG_RXBUF ? available(l, index, q) : 1;
 	for (; done < len; n++, skip = 0) {
 		size_t part;
 
-		head = n < most ? liar_pop_(l, index) : -1;
+		head = n < most ? fakedev_pop_(l, index) : -1;
 		if (head < 0) /* the buffers stay popped: a test that gets here has failed */
 			return -1;
 		if (first < 0)
@@ -503,31 +506,31 @@ rx_inject(struct liar *l, unsigned index, const uint8_t *frame, size_t len)
 		if (!part)
 			return -1;
 		done += part;
-		liar_put_(l, index, n, (uint32_t)head, (uint32_t)(skip + part));
+		fakedev_put_(l, index, n, (uint32_t)head, (uint32_t)(skip + part));
 	}
 	h.num_buffers = (uint16_t)n;
 	copy(l, index, (unsigned)first, 0, (uint8_t *)&h, sizeof(h), true);
-	liar_publish_(l, index, n);
+	fakedev_publish_(l, index, n);
 	return (int)n;
 }
 
 int
-liar_rx_inject(struct liar *l, unsigned q, const void *frame, size_t len)
+fakedev_rx_inject(struct fakedev *l, unsigned q, const void *frame, size_t len)
 {
 	LOCKED(l, int, rx_inject(l, q, frame, len));
 }
 
 static int
-tx_collect(struct liar *l, unsigned q, struct wire_net_header *header, void *frame, size_t *len)
+tx_collect(struct fakedev *l, unsigned q, struct wire_net_header *header, void *frame, size_t *len)
 {
-	int head = liar_pop_(l, q);
+	int head = fakedev_pop_(l, q);
 	size_t total;
 
 	if (head < 0)
 		return -1;
 	total = room(l, q, (unsigned)head);
 	if (total < sizeof(*header) || total - sizeof(*header) > *len) {
-		liar_complain(l, "queue %u: a packet of %zu bytes", q, total);
+		fakedev_complain(l, "queue %u: a packet of %zu bytes", q, total);
 		*len = 0;
 		return head;
 	}
@@ -537,8 +540,8 @@ tx_collect(struct liar *l, unsigned q, struct wire_net_header *header, void *fra
 }
 
 int
-liar_tx_collect(struct liar *l, unsigned q, struct wire_net_header *header, void *frame,
-		size_t *len)
+fakedev_tx_collect(struct fakedev *l, unsigned q, struct wire_net_header *header, void *frame,
+		   size_t *len)
 {
 	LOCKED(l, int, tx_collect(l, q, header, frame, len));
 }
@@ -548,17 +551,17 @@ liar_tx_collect(struct liar *l, unsigned q, struct wire_net_header *header, void
 #define LARGEST 8 /* buffers of one frame */
 
 static unsigned
-echo(struct liar *l, unsigned pair, unsigned n, bool keep)
+echo(struct fakedev *l, unsigned pair, unsigned n, bool keep)
 {
-	unsigned rx = LIAR_RXQ(pair), tx = LIAR_TXQ(pair), done = 0;
+	unsigned rx = FAKEDEV_RXQ(pair), tx = FAKEDEV_TXQ(pair), done = 0;
 	struct wire_net_header header;
 	size_t len;
 	int head;
 
-	if (!liar_ring_(l, tx))
+	if (!fakedev_ring_(l, tx))
 		return 0;
 	for (; done < n; done++) {
-		const struct liar_queue *to = liar_ring_(l, rx);
+		const struct fakedev_queue *to = fakedev_ring_(l, rx);
 		bool room = to && available(l, rx, to) >= LARGEST;
 
 		if (keep && !room)
@@ -569,15 +572,15 @@ echo(struct liar *l, unsigned pair, unsigned n, bool keep)
 			break;
 		if (len && room)
 			rx_inject(l, rx, l->frame, len);
-		liar_put_(l, tx, done, (uint32_t)head, 0);
+		fakedev_put_(l, tx, done, (uint32_t)head, 0);
 	}
 	if (done)
-		liar_publish_(l, tx, done);
+		fakedev_publish_(l, tx, done);
 	return done;
 }
 
 unsigned
-liar_echo(struct liar *l, unsigned pair, unsigned n, bool keep)
+fakedev_echo(struct fakedev *l, unsigned pair, unsigned n, bool keep)
 {
 	LOCKED(l, unsigned, echo(l, pair, n, keep));
 }

@@ -4,7 +4,7 @@
 #include <baton/ioas.h>
 
 #include "base/err.h"
-#include "dma/map.h"
+#include "dma/pool_map.h"
 
 struct dma_map {
 	struct dma_map *next;
@@ -86,7 +86,7 @@ fits(const struct dma_map *m, const struct baton_pool *pool, const struct baton_
 
 int
 dma_map_pool(struct baton_pool *pool, struct baton_ioas *ioas, uint64_t limit,
-	     struct dma_view *view, struct dma_map **out)
+	     struct baton_pool_view *view, struct dma_map **out)
 {
 	struct baton_mapping_info info;
 	struct dma_map *m = pool->ctx->maps;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The liar as a device behind an IOMMU ("IOMMU support" of the protocol): it reaches only what it
- * was told entries for, by range and permission, and asks for what it lacks on its own channel,
+ * The fakedev as a device behind an IOMMU ("IOMMU support" of the protocol): it reaches only what
+ * it was told entries for, by range and permission, and asks for what it lacks on its own channel,
  * once each.
  */
-#include "liar_private.h"
+#include "fakedev_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,19 +14,19 @@
 #include <unistd.h>
 
 bool
-liar_iommu_(const struct liar *l)
+fakedev_iommu_(const struct fakedev *l)
 {
-	return l->features & LIAR_F_ACCESS;
+	return l->features & FAKEDEV_F_ACCESS;
 }
 
 void
-liar_channel_set(struct liar *l, int *fds, unsigned n)
+fakedev_channel_set(struct fakedev *l, int *fds, unsigned n)
 {
 	if (n != 1)
-		liar_complain(l, "SET_BACKEND_REQ_FD with %u descriptors", n);
-	if (!(l->protocol & LIAR_P_BACKEND_REQ))
-		liar_complain(l, "SET_BACKEND_REQ_FD without the protocol feature");
-	liar_close_fd(&l->channel);
+		fakedev_complain(l, "SET_BACKEND_REQ_FD with %u descriptors", n);
+	if (!(l->protocol & FAKEDEV_P_BACKEND_REQ))
+		fakedev_complain(l, "SET_BACKEND_REQ_FD without the protocol feature");
+	fakedev_close_fd(&l->channel);
 	if (n) {
 		l->channel = fds[0];
 		fds[0] = -1;
@@ -34,7 +34,7 @@ liar_channel_set(struct liar *l, int *fds, unsigned n)
 }
 
 void
-liar_iotlb_clear(struct liar *l)
+fakedev_iotlb_clear(struct fakedev *l)
 {
 	l->n_entries = l->n_pending = 0;
 }
@@ -48,7 +48,7 @@ overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
 }
 
 static void
-answered(struct liar *l, const struct wire_iotlb *m)
+answered(struct fakedev *l, const struct wire_iotlb *m)
 {
 	unsigned kept = 0;
 
@@ -59,13 +59,13 @@ answered(struct liar *l, const struct wire_iotlb *m)
 }
 
 static void
-update(struct liar *l, const struct wire_iotlb *m)
+update(struct fakedev *l, const struct wire_iotlb *m)
 {
 	if (!m->size || m->iova + m->size < m->iova || !m->perm || m->perm > WIRE_ACCESS_RW ||
-	    !liar_translate_(l, m->user, m->size, true)) {
-		liar_complain(l, "IOTLB entry %#llx + %#llx at %#llx, permission %u",
-			      (unsigned long long)m->iova, (unsigned long long)m->size,
-			      (unsigned long long)m->user, m->perm);
+	    !fakedev_translate_(l, m->user, m->size, true)) {
+		fakedev_complain(l, "IOTLB entry %#llx + %#llx at %#llx, permission %u",
+				 (unsigned long long)m->iova, (unsigned long long)m->size,
+				 (unsigned long long)m->user, m->perm);
 		return;
 	}
 	answered(l, m);
@@ -76,20 +76,21 @@ update(struct liar *l, const struct wire_iotlb *m)
 			continue;
 		if (e->iova != m->iova || e->size != m->size || e->user != m->user ||
 		    e->perm != m->perm)
-			liar_complain(l,
-				      "IOTLB entry %#llx changes without having been invalidated",
-				      (unsigned long long)m->iova);
+			fakedev_complain(l,
+					 "IOTLB entry %#llx changes without having been "
+					 "invalidated",
+					 (unsigned long long)m->iova);
 		return;
 	}
-	if (l->n_entries == LIAR_ENTRIES) {
-		liar_complain(l, "more than %u IOTLB entries", LIAR_ENTRIES);
+	if (l->n_entries == FAKEDEV_ENTRIES) {
+		fakedev_complain(l, "more than %u IOTLB entries", FAKEDEV_ENTRIES);
 		return;
 	}
 	l->entry[l->n_entries++] = *m;
 }
 
 static void
-invalidate(struct liar *l, const struct wire_iotlb *m)
+invalidate(struct fakedev *l, const struct wire_iotlb *m)
 {
 	unsigned kept = 0;
 
@@ -97,18 +98,18 @@ invalidate(struct liar *l, const struct wire_iotlb *m)
 		if (!overlap(l->entry[i].iova, l->entry[i].size, m->iova, m->size))
 			l->entry[kept++] = l->entry[i];
 	l->n_entries = kept;
-	for (unsigned i = 0; i < LIAR_QUEUES; i++)
+	for (unsigned i = 0; i < FAKEDEV_QUEUES; i++)
 		l->queue[i].mapped = false;
 }
 
 void
-liar_iotlb_message(struct liar *l, const struct wire_message *m)
+fakedev_iotlb_message(struct fakedev *l, const struct wire_message *m)
 {
 	const struct wire_iotlb *t = &m->u.iotlb;
 
-	if (!liar_iommu_(l) || m->header.size != sizeof(*t)) {
-		liar_complain(l, "IOTLB_MSG of %u bytes, features are %#llx", m->header.size,
-			      (unsigned long long)l->features);
+	if (!fakedev_iommu_(l) || m->header.size != sizeof(*t)) {
+		fakedev_complain(l, "IOTLB_MSG of %u bytes, features are %#llx", m->header.size,
+				 (unsigned long long)l->features);
 		return;
 	}
 	if (t->type < WIRE_IOTLB_TYPES)
@@ -118,14 +119,14 @@ liar_iotlb_message(struct liar *l, const struct wire_message *m)
 	else if (t->type == WIRE_IOTLB_INVALIDATE)
 		invalidate(l, t);
 	else
-		liar_complain(l, "IOTLB_MSG of type %u", t->type);
+		fakedev_complain(l, "IOTLB_MSG of type %u", t->type);
 }
 
 /* ---- misses ---- */
 
 /* Return: bytes written; -1 with errno. */
 static ssize_t
-say(struct liar *l, const void *bytes, size_t len, unsigned n_fds, bool wait)
+say(struct fakedev *l, const void *bytes, size_t len, unsigned n_fds, bool wait)
 {
 	union {
 		char room[CMSG_SPACE(8 * sizeof(int))];
@@ -148,7 +149,7 @@ say(struct liar *l, const void *bytes, size_t len, unsigned n_fds, bool wait)
 }
 
 static bool
-ask(struct liar *l, uint64_t iova, uint8_t perm, bool wait)
+ask(struct fakedev *l, uint64_t iova, uint8_t perm, bool wait)
 {
 	struct wire_message m = {
 		.header = { WIRE_BACKEND_IOTLB_MSG, WIRE_VERSION, sizeof(m.u.iotlb) },
@@ -160,25 +161,25 @@ ask(struct liar *l, uint64_t iova, uint8_t perm, bool wait)
 }
 
 static void
-missed(struct liar *l, uint64_t iova, uint8_t perm)
+missed(struct fakedev *l, uint64_t iova, uint8_t perm)
 {
 	for (unsigned i = 0; i < l->n_pending; i++)
 		if (l->pending[i].iova == iova && l->pending[i].perm == perm)
 			return;
-	if (l->n_pending < LIAR_PENDING && ask(l, iova, perm, false))
+	if (l->n_pending < FAKEDEV_PENDING && ask(l, iova, perm, false))
 		l->pending[l->n_pending++] = (struct wire_iotlb){ .iova = iova, .perm = perm };
 }
 
 /* All @len bytes at an address of the device's, or NULL, and then they were asked for. */
 void *
-liar_reach_(struct liar *l, uint64_t iova, uint64_t len, uint8_t perm)
+fakedev_reach_(struct fakedev *l, uint64_t iova, uint64_t len, uint8_t perm)
 {
 	for (unsigned i = 0; i < l->n_entries; i++) {
 		const struct wire_iotlb *e = &l->entry[i];
 		uint64_t at = iova - e->iova;
 
 		if (at < e->size && len <= e->size - at && !(perm & ~e->perm))
-			return liar_translate_(l, e->user + at, len, true);
+			return fakedev_translate_(l, e->user + at, len, true);
 	}
 	missed(l, iova, perm);
 	return NULL;
@@ -189,12 +190,12 @@ liar_reach_(struct liar *l, uint64_t iova, uint64_t len, uint8_t perm)
  * the reply also waits for an answer. The other side must serve both while it waits for the reply.
  */
 void
-liar_miss_storm(struct liar *l, uint64_t n, bool wait_for_entry)
+fakedev_miss_storm(struct fakedev *l, uint64_t n, bool wait_for_entry)
 {
 	uint64_t iova = l->n_regions ? l->region[0].guest : 0;
 
 	if (wait_for_entry)
-		liar_iotlb_clear(l);
+		fakedev_iotlb_clear(l);
 	for (uint64_t i = 0; i < n; i++)
 		if (!ask(l, iova, WIRE_ACCESS_RO, true))
 			l->drop = true;
@@ -202,26 +203,27 @@ liar_miss_storm(struct liar *l, uint64_t n, bool wait_for_entry)
 		struct pollfd p = { .fd = l->conn, .events = POLLIN };
 
 		if (poll(&p, 1, 2000) != 1) {
-			liar_complain(l, "a miss was not answered while another reply was waited "
-					 "for");
+			fakedev_complain(l, "a miss was not answered while another reply was "
+					    "waited "
+					    "for");
 			return;
 		}
-		liar_serve(l);
+		fakedev_serve(l);
 	}
 }
 
 /* ---- what tests call ---- */
 
 void
-liar_iotlb_forget(struct liar *l)
+fakedev_iotlb_forget(struct fakedev *l)
 {
 	pthread_mutex_lock(&l->lock);
-	liar_iotlb_clear(l);
+	fakedev_iotlb_clear(l);
 	pthread_mutex_unlock(&l->lock);
 }
 
 unsigned
-liar_iotlb(struct liar *l, struct wire_iotlb *out, unsigned n)
+fakedev_iotlb(struct fakedev *l, struct wire_iotlb *out, unsigned n)
 {
 	unsigned have;
 
@@ -233,7 +235,7 @@ liar_iotlb(struct liar *l, struct wire_iotlb *out, unsigned n)
 }
 
 unsigned
-liar_iotlb_messages(struct liar *l, enum wire_iotlb_type type)
+fakedev_iotlb_messages(struct fakedev *l, enum wire_iotlb_type type)
 {
 	unsigned n;
 
@@ -244,18 +246,18 @@ liar_iotlb_messages(struct liar *l, enum wire_iotlb_type type)
 }
 
 bool
-liar_touch(struct liar *l, uint64_t iova, uint64_t len, bool write)
+fakedev_touch(struct fakedev *l, uint64_t iova, uint64_t len, bool write)
 {
 	bool there;
 
 	pthread_mutex_lock(&l->lock);
-	there = liar_reach_(l, iova, len, write ? WIRE_ACCESS_WO : WIRE_ACCESS_RO);
+	there = fakedev_reach_(l, iova, len, write ? WIRE_ACCESS_WO : WIRE_ACCESS_RO);
 	pthread_mutex_unlock(&l->lock);
 	return there;
 }
 
 unsigned
-liar_flood(struct liar *l, uint64_t iova, uint64_t step, unsigned n)
+fakedev_flood(struct fakedev *l, uint64_t iova, uint64_t step, unsigned n)
 {
 	unsigned done = 0;
 
@@ -267,7 +269,7 @@ liar_flood(struct liar *l, uint64_t iova, uint64_t step, unsigned n)
 }
 
 bool
-liar_channel_send(struct liar *l, const void *bytes, size_t len, unsigned n_fds)
+fakedev_channel_send(struct fakedev *l, const void *bytes, size_t len, unsigned n_fds)
 {
 	bool sent;
 
@@ -278,7 +280,7 @@ liar_channel_send(struct liar *l, const void *bytes, size_t len, unsigned n_fds)
 }
 
 ssize_t
-liar_channel_receive(struct liar *l, void *bytes, size_t len, unsigned ms)
+fakedev_channel_receive(struct fakedev *l, void *bytes, size_t len, unsigned ms)
 {
 	struct pollfd p = { .fd = l->channel, .events = POLLIN };
 
@@ -288,9 +290,9 @@ liar_channel_receive(struct liar *l, void *bytes, size_t len, unsigned ms)
 }
 
 void
-liar_channel_close(struct liar *l)
+fakedev_channel_close(struct fakedev *l)
 {
 	pthread_mutex_lock(&l->lock);
-	liar_close_fd(&l->channel);
+	fakedev_close_fd(&l->channel);
 	pthread_mutex_unlock(&l->lock);
 }

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 /* A test that fails leaves its functions by longjmp: its directory goes with the process. */
-static char dirs[8][sizeof("/tmp/baton-liar-XXXXXX")];
+static char dirs[8][sizeof("/tmp/baton-fakedev-XXXXXX")];
 
 static void
 remove_dirs(void)
@@ -33,7 +33,7 @@ make_dir(struct rig *r)
 	if (!registered)
 		atexit(remove_dirs);
 	registered = true;
-	snprintf(r->dir, sizeof(r->dir), "/tmp/baton-liar-XXXXXX");
+	snprintf(r->dir, sizeof(r->dir), "/tmp/baton-fakedev-XXXXXX");
 	assert_non_null(mkdtemp(r->dir));
 	for (unsigned i = 0; i < 8; i++) {
 		if (!dirs[i][0]) {
@@ -62,7 +62,7 @@ on_log(void *arg, enum baton_log_level level, const char *line)
 
 	if (level <= BATON_LOG_WARN && used < sizeof(r->logged) - 1)
 		snprintf(r->logged + used, sizeof(r->logged) - used, "%s\n", line);
-	if (getenv("LIAR_LOG"))
+	if (getenv("FAKEDEV_LOG"))
 		fprintf(stderr, "log %d: %s\n", level, line);
 }
 
@@ -72,7 +72,7 @@ on_violation(void *arg, const struct baton_violation *v)
 	struct rig *r = arg;
 
 	r->violations++;
-	if (getenv("LIAR_LOG"))
+	if (getenv("FAKEDEV_LOG"))
 		fprintf(stderr, "%s\n", v->text);
 }
 
@@ -107,16 +107,17 @@ rig_prepare(struct rig *r, const struct rig_config *config)
 	r->config = *config;
 	r->count = config->pool_count ? config->pool_count : 1024;
 	make_dir(r);
-	r->config.liar.path = r->path;
+	r->config.fakedev.path = r->path;
 	if (config->pairs > 1) {
-		r->config.liar.features =
-			(config->liar.features ? config->liar.features : LIAR_FEATURES) | LIAR_F_MQ;
-		r->config.liar.max_queues =
-			config->liar.max_queues ? config->liar.max_queues : config->pairs;
+		r->config.fakedev.features =
+			(config->fakedev.features ? config->fakedev.features : FAKEDEV_FEATURES) |
+			FAKEDEV_F_MQ;
+		r->config.fakedev.max_queues =
+			config->fakedev.max_queues ? config->fakedev.max_queues : config->pairs;
 	}
-	r->config.liar.connect = config->server;
-	r->liar = liar_start(&r->config.liar);
-	assert_non_null(r->liar);
+	r->config.fakedev.connect = config->server;
+	r->fakedev = fakedev_start(&r->config.fakedev);
+	assert_non_null(r->fakedev);
 	assert_int_equal(baton_ctx_create(&c, &r->ctx), 0);
 	make_pool(r);
 }
@@ -212,9 +213,9 @@ rig_up(struct rig *r, const struct rig_config *config)
 	rig_prepare(r, config);
 	must(rig_open(r), "open");
 	must(rig_start(r), "start");
-	assert_true(liar_ready(r->liar, LIAR_RX));
-	assert_true(liar_ready(r->liar, LIAR_TX));
-	assert_string_equal(liar_driver_error(r->liar), "");
+	assert_true(fakedev_ready(r->fakedev, FAKEDEV_RX));
+	assert_true(fakedev_ready(r->fakedev, FAKEDEV_TX));
+	assert_string_equal(fakedev_driver_error(r->fakedev), "");
 	rig_check_sum(r);
 }
 
@@ -234,7 +235,7 @@ take_down(struct rig *r)
 		assert_int_equal(closed, 0);
 	}
 	if (r->quarantined) { /* never reused: pool and context stay for good */
-		liar_stop(r->liar);
+		fakedev_stop(r->fakedev);
 		drop_dir(r);
 		return;
 	}
@@ -243,8 +244,8 @@ take_down(struct rig *r)
 	assert_int_equal(baton_pool_destroy(r->pool), 0);
 	assert_int_equal(baton_ctx_destroy(r->ctx), 0);
 	assert_int_equal(r->violations, 0);
-	assert_true(liar_wait_disconnected(r->liar));
-	liar_stop(r->liar);
+	assert_true(fakedev_wait_disconnected(r->fakedev));
+	fakedev_stop(r->fakedev);
 	drop_dir(r);
 }
 
@@ -253,7 +254,7 @@ rig_down(struct rig *r)
 {
 	must(baton_port_stop(r->port), "stop");
 	rig_check_home(r);
-	assert_string_equal(liar_driver_error(r->liar), "");
+	assert_string_equal(fakedev_driver_error(r->fakedev), "");
 	take_down(r);
 }
 
@@ -374,7 +375,7 @@ rig_roundtrip_rx(struct rig *r, size_t len, uint32_t seed)
 	uint8_t frame[RIG_FRAME_MAX];
 
 	rig_frame(frame, len, seed);
-	assert_true(liar_rx_inject(r->liar, LIAR_RX, frame, len) > 0);
+	assert_true(fakedev_rx_inject(r->fakedev, FAKEDEV_RX, frame, len) > 0);
 	rig_expect_rx(r, frame, len);
 }
 
@@ -408,7 +409,7 @@ rig_expect_tx(struct rig *r, const uint8_t *frame, size_t len)
 	struct wire_net_header header;
 	uint8_t got[RIG_FRAME_MAX];
 	size_t n = sizeof(got);
-	int head = liar_tx_collect(r->liar, LIAR_TX, &header, got, &n);
+	int head = fakedev_tx_collect(r->fakedev, FAKEDEV_TX, &header, got, &n);
 
 	assert_true(head >= 0);
 	assert_int_equal(n, len);
@@ -428,7 +429,7 @@ rig_roundtrip_tx(struct rig *r, size_t len, uint32_t seed)
 	n = rig_packet(r, frame, len, 0, t);
 	assert_int_equal(baton_tx_burst(r->tx, t, n), n);
 	head = rig_expect_tx(r, frame, len);
-	liar_complete(r->liar, LIAR_TX, head, 0);
+	fakedev_complete(r->fakedev, FAKEDEV_TX, head, 0);
 	rig_clean(r, RIG_BURST, n);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The control queue's device side (virtio 1.2 section 5.1.6.5): commands are checked, remembered,
  * and answered, or not. */
-#include "liar_private.h"
+#include "fakedev_private.h"
 
 #include <poll.h>
 #include <string.h>
@@ -10,12 +10,12 @@
 enum { CLASS_RX, CLASS_MAC, CLASS_VLAN, CLASS_ANNOUNCE, CLASS_MQ };
 
 unsigned
-liar_control_queue(const struct liar *l)
+fakedev_control_queue(const struct fakedev *l)
 {
 	/* 5.1.2: 2N, where N is 1 unless VIRTIO_NET_F_MQ is negotiated. */
-	uint64_t pairs = l->features & LIAR_F_MQ ? l->config.max_queues : 1;
+	uint64_t pairs = l->features & FAKEDEV_F_MQ ? l->config.max_queues : 1;
 
-	return pairs <= LIAR_PAIRS ? (unsigned)pairs * 2 : LIAR_QUEUES - 1;
+	return pairs <= FAKEDEV_PAIRS ? (unsigned)pairs * 2 : FAKEDEV_QUEUES - 1;
 }
 
 static uint32_t
@@ -26,7 +26,7 @@ le32(const uint8_t *p)
 
 /* Two tables, unicast before multicast: le32 entries, then as many addresses. */
 static bool
-is_mac_table(const struct liar_command *c)
+is_mac_table(const struct fakedev_command *c)
 {
 	const uint8_t *p = c->data, *end = c->data + c->len;
 
@@ -48,28 +48,29 @@ is_mac_table(const struct liar_command *c)
 
 /* What is wrong with a command, or NULL. */
 static const char *
-fault(const struct liar *l, const struct liar_command *c)
+fault(const struct fakedev *l, const struct fakedev_command *c)
 {
 	switch (c->class) {
 	case CLASS_RX:
-		if (!(l->features & LIAR_F_CTRL_RX))
+		if (!(l->features & FAKEDEV_F_CTRL_RX))
 			return "CTRL_RX was not negotiated";
 		return c->command <= 1 && c->len == 1 && c->data[0] <= 1 ? NULL
 									 : "not a receive mode";
 	case CLASS_MAC:
 		if (c->command == 1)
-			return !(l->features & LIAR_F_CTRL_MAC) ? "CTRL_MAC_ADDR was not negotiated"
-			       : c->len != 6 || (c->data[0] & 1) ? "not an address"
-								 : NULL;
-		if (!(l->features & LIAR_F_CTRL_RX))
+			return !(l->features & FAKEDEV_F_CTRL_MAC) ? "CTRL_MAC_ADDR was not "
+								     "negotiated"
+			       : c->len != 6 || (c->data[0] & 1)   ? "not an address"
+								   : NULL;
+		if (!(l->features & FAKEDEV_F_CTRL_RX))
 			return "CTRL_RX was not negotiated";
 		return c->command == 0 && is_mac_table(c) ? NULL : "not a table of addresses";
 	case CLASS_VLAN:
-		if (!(l->features & LIAR_F_CTRL_VLAN))
+		if (!(l->features & FAKEDEV_F_CTRL_VLAN))
 			return "CTRL_VLAN was not negotiated";
 		return c->command <= 1 && c->len == 2 && c->data[1] < 16 ? NULL : "not a VLAN";
 	case CLASS_MQ:
-		if (!(l->features & LIAR_F_MQ))
+		if (!(l->features & FAKEDEV_F_MQ))
 			return "MQ was not negotiated";
 		return c->command == 0 && c->len == 2 ? NULL : "not a number of queue pairs";
 	default:
@@ -79,10 +80,10 @@ fault(const struct liar *l, const struct liar_command *c)
 
 /* The readable part of a chain as a command. Return: where the status goes, or NULL. */
 static uint8_t *
-take(struct liar *l, unsigned index, unsigned head, struct liar_command *c)
+take(struct fakedev *l, unsigned index, unsigned head, struct fakedev_command *c)
 {
-	struct liar_span s[LIAR_SPANS];
-	unsigned n = liar_walk_(l, index, head, s);
+	struct fakedev_span s[FAKEDEV_SPANS];
+	unsigned n = fakedev_walk_(l, index, head, s);
 	uint8_t bytes[2 + sizeof(c->data)];
 	size_t len = 0;
 
@@ -103,32 +104,32 @@ take(struct liar *l, unsigned index, unsigned head, struct liar_command *c)
 }
 
 static void
-answer(struct liar *l, unsigned index, unsigned head, uint8_t *status, uint8_t ack)
+answer(struct fakedev *l, unsigned index, unsigned head, uint8_t *status, uint8_t ack)
 {
-	enum liar_control_lie lie = l->control_lie;
+	enum fakedev_control_lie lie = l->control_lie;
 	uint32_t value = l->control_value;
 
-	if (lie == LIAR_CONTROL_SILENT)
+	if (lie == FAKEDEV_CONTROL_SILENT)
 		return;
-	if (lie == LIAR_CONTROL_LATE) {
+	if (lie == FAKEDEV_CONTROL_LATE) {
 		unsigned connection = l->connections;
 
-		liar_nap_ms(l, value);
+		fakedev_nap_ms(l, value);
 		/* The ring may be gone by now, and nothing may be written then. */
-		if (l->connections != connection || !liar_ring_(l, index))
+		if (l->connections != connection || !fakedev_ring_(l, index))
 			return;
 	}
-	if (lie != LIAR_CONTROL_BLANK)
-		*status = lie == LIAR_CONTROL_ACK ? (uint8_t)value : ack;
-	liar_put_(l, index, 0, lie == LIAR_CONTROL_ID ? value : head,
-		  lie == LIAR_CONTROL_LEN ? value : 1);
-	liar_publish_(l, index, lie == LIAR_CONTROL_AHEAD ? value : 1);
+	if (lie != FAKEDEV_CONTROL_BLANK)
+		*status = lie == FAKEDEV_CONTROL_ACK ? (uint8_t)value : ack;
+	fakedev_put_(l, index, 0, lie == FAKEDEV_CONTROL_ID ? value : head,
+		     lie == FAKEDEV_CONTROL_LEN ? value : 1);
+	fakedev_publish_(l, index, lie == FAKEDEV_CONTROL_AHEAD ? value : 1);
 }
 
 void
-liar_control_serve(struct liar *l)
+fakedev_control_serve(struct fakedev *l)
 {
-	unsigned index = liar_control_queue(l);
+	unsigned index = fakedev_control_queue(l);
 	struct pollfd p = { .fd = l->queue[index].kick, .events = POLLIN };
 	uint64_t n;
 	int head;
@@ -136,15 +137,15 @@ liar_control_serve(struct liar *l)
 	if (p.fd < 0 || poll(&p, 1, 0) != 1 || read(p.fd, &n, sizeof(n)) != sizeof(n))
 		return;
 	l->kicks[index] += n;
-	while ((head = liar_pop_(l, index)) >= 0) {
-		struct liar_command *c = &l->command[l->commands % LIAR_REMEMBERED];
+	while ((head = fakedev_pop_(l, index)) >= 0) {
+		struct fakedev_command *c = &l->command[l->commands % FAKEDEV_REMEMBERED];
 		uint8_t *status = take(l, index, (unsigned)head, c);
 		const char *wrong = status ? fault(l, c) : "not a command";
 
 		l->commands++;
 		if (wrong)
-			liar_complain(l, "control queue: class %u command %u, %u bytes: %s",
-				      c->class, c->command, c->len, wrong);
+			fakedev_complain(l, "control queue: class %u command %u, %u bytes: %s",
+					 c->class, c->command, c->len, wrong);
 		if (status)
 			answer(l, index, (unsigned)head, status, wrong ? 1 : 0);
 	}
@@ -153,7 +154,7 @@ liar_control_serve(struct liar *l)
 /* ---- what tests call ---- */
 
 void
-liar_control_lie(struct liar *l, enum liar_control_lie lie, uint32_t value)
+fakedev_control_lie(struct fakedev *l, enum fakedev_control_lie lie, uint32_t value)
 {
 	pthread_mutex_lock(&l->lock);
 	l->control_lie = lie;
@@ -162,7 +163,7 @@ liar_control_lie(struct liar *l, enum liar_control_lie lie, uint32_t value)
 }
 
 unsigned
-liar_commands(struct liar *l)
+fakedev_commands(struct fakedev *l)
 {
 	unsigned n;
 
@@ -173,14 +174,14 @@ liar_commands(struct liar *l)
 }
 
 bool
-liar_command(struct liar *l, unsigned ago, struct liar_command *command)
+fakedev_command(struct fakedev *l, unsigned ago, struct fakedev_command *command)
 {
 	bool there;
 
 	pthread_mutex_lock(&l->lock);
-	there = ago < l->commands && ago < LIAR_REMEMBERED;
+	there = ago < l->commands && ago < FAKEDEV_REMEMBERED;
 	if (there)
-		*command = l->command[(l->commands - 1 - ago) % LIAR_REMEMBERED];
+		*command = l->command[(l->commands - 1 - ago) % FAKEDEV_REMEMBERED];
 	pthread_mutex_unlock(&l->lock);
 	return there;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The liar's own picture of the vhost-user messages (QEMU docs/interop/vhost-user.rst) and of the
- * split ring (virtio 1.2 section 2.7). Nothing here comes from the driver's headers, so a layout
- * that is wrong in one of the two is found.
+ * The fakedev's own picture of the vhost-user messages (QEMU docs/interop/vhost-user.rst) and of
+ * the split ring (virtio 1.2 section 2.7). Nothing here comes from the driver's headers, so a
+ * layout that is wrong in one of the two is found.
  */
-#ifndef LIAR_WIRE_H
-#define LIAR_WIRE_H
+#ifndef FAKEDEV_WIRE_H
+#define FAKEDEV_WIRE_H
 
 #include <stddef.h>
 #include <stdint.h>

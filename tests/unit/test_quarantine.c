@@ -15,8 +15,8 @@
 #include <baton/ioas.h>
 
 #include "ctx/ctx.h"
+#include "dma/quarantine.h"
 #include "dma/reach.h"
-#include "dma/ward.h"
 #include "mem/os.h"
 
 #define ARENAS 20u
@@ -74,9 +74,9 @@ begin(struct place *p, bool local)
 static void
 fill(struct place *p)
 {
-	struct dma_ward *ward = dma_ward_open(&p->reach, -1);
+	struct dma_quarantine *quarantine = dma_quarantine_open(&p->reach, -1);
 
-	assert_non_null(ward);
+	assert_non_null(quarantine);
 	for (unsigned i = 0; i < ARENAS; i++) {
 		struct baton_mem_config c = { .size = sizeof(c),
 					      .name = "slots",
@@ -86,10 +86,10 @@ fill(struct place *p)
 		struct baton_arena *arena;
 
 		assert_int_equal(baton_arena_create(p->ctx, &c, &arena), 0);
-		dma_ward_keep(ward, arena, 3);
+		dma_quarantine_memory(quarantine, arena, 3);
 	}
-	dma_ward_close(ward);
-	assert_int_equal(dma_wards_slots(p->reach.wards), 3 * ARENAS);
+	dma_quarantine_close(quarantine);
+	assert_int_equal(dma_quarantine_slots(p->reach.quarantines), 3 * ARENAS);
 	assert_int_equal(p->closed + p->unmapped, 0);
 }
 
@@ -100,9 +100,9 @@ all_come_home(void **state)
 
 	begin(&p, false);
 	fill(&p);
-	dma_wards_home(&p.reach.wards, "the device is asleep");
-	assert_null(p.reach.wards);
-	assert_null(p.ctx->wards);
+	dma_quarantine_release(&p.reach.quarantines, "the device is asleep");
+	assert_null(p.reach.quarantines);
+	assert_null(p.ctx->quarantines);
 	assert_int_equal(p.unmapped, ARENAS);
 	assert_int_equal(p.closed, ARENAS);
 	assert_non_null(strstr(p.last, "the device is asleep: 0 buffers and 60 slots are out of "
@@ -121,8 +121,8 @@ the_context_ends_first(void **state)
 		begin(&p, local);
 		fill(&p);
 		p.last[0] = '\0';
-		dma_wards_leave(&p.reach.wards);
-		assert_int_equal(dma_wards_slots(p.reach.wards), 0);
+		dma_quarantine_detach(&p.reach.quarantines);
+		assert_int_equal(dma_quarantine_slots(p.reach.quarantines), 0);
 		assert_int_equal(p.closed + p.unmapped, 0);
 		assert_int_equal(baton_ctx_destroy(p.ctx), 0);
 		assert_int_equal(p.closed, ARENAS);
@@ -135,10 +135,10 @@ the_context_ends_first(void **state)
 	}
 }
 
-/* Without a ward, for want of memory, what is not confirmed is kept for ever: never taken for
+/* Without a quarantine, for want of memory, what is not confirmed is kept for ever: never taken for
  * confirmed. */
 static void
-no_memory_for_a_ward(void **state)
+no_memory_for_quarantine(void **state)
 {
 	struct baton_ioas_config c;
 	struct baton_arena *arena;
@@ -167,7 +167,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_come_home),
 		cmocka_unit_test(the_context_ends_first),
-		cmocka_unit_test(no_memory_for_a_ward),
+		cmocka_unit_test(no_memory_for_quarantine),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
