@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctx/ctx.h"
-
 static _Thread_local char last_error[1024];
 
 const char *
@@ -50,22 +48,6 @@ baton_err_prefix(int ret, const char *fmt, ...)
 	snprintf(text + len, sizeof(text) - (size_t)len, ": %s", last_error);
 	memcpy(last_error, text, sizeof(last_error) - 1);
 	return ret;
-}
-
-void
-baton_log(const struct baton_ctx *ctx, enum baton_log_level level, const char *fmt, ...)
-{
-	static const char *const names[] = { "error", "warning", "info", "debug" };
-	char line[1024];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	if (ctx && ctx->log)
-		ctx->log(ctx->log_arg, level, line);
-	else if (level <= BATON_LOG_WARN)
-		fprintf(stderr, "baton: %s: %s\n", names[level], line);
 }
 
 /* Levenshtein distance of two short words; anything longer than the row counts as far. */

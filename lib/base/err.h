@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-#include <baton/context.h>
+#include <baton/base.h>
 
 /**
  * Set the calling thread's error sentence.
@@ -15,10 +15,6 @@ int baton_err(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)
 
 /** Put "what: " before the sentence already there, for a caller that knows more. Return: ret. */
 int baton_err_prefix(int ret, const char *fmt, ...) __attribute__((format(printf, 2, 3), cold));
-
-/** Log one line through the context's handler; ctx NULL writes to stderr. */
-void baton_log(const struct baton_ctx *ctx, enum baton_log_level level, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4), cold));
 
 /**
  * The entry of a NULL-terminated list nearest to @word by edit distance, for "did you mean".

@@ -3,10 +3,10 @@
  * Memory the device may write at any moment, and the only way to read it.
  *
  * The types hide their value, so an expression that reads such memory without these accessors does
- * not compile (and tests/unit/test_shared_reads.py finds raw_ elsewhere). Each accessor reads once:
- * what it returned is a local copy that the device can no longer change between check and use. All
- * fields are little-endian. In builds with -Dhostile=true a device of the test's own acts before
- * and after each of these reads (base/hostile.h).
+ * not compile (and tests/source/test_shared_reads.py finds raw_ elsewhere). Each accessor reads
+ * once: what it returned is a local copy that the device can no longer change between check and
+ * use. All fields are little-endian. In builds with -Dhostile=true a device of the test's own acts
+ * before and after each of these reads (base/hostile.h).
  */
 #ifndef BATON_BASE_SHARED_H
 #define BATON_BASE_SHARED_H

@@ -1,50 +1,35 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ctx/ctx.h"
 
-#include <stdlib.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/err.h"
-#include "dma/pool.h"
-#include "dma/quarantine.h"
-#include "ioas/ioas.h"
-#include "port/driver.h"
 
 int
-baton_ctx_create(const struct baton_ctx_config *config, struct baton_ctx **out)
+ctx_init(struct baton_ctx *ctx, const struct baton_ctx_config *config)
 {
-	struct baton_ctx *ctx;
 	int err;
 
-	if (config && config->size != sizeof(*config))
-		return baton_err(EINVAL, "context: config.size is %zu, this library knows %zu",
-				 config->size, sizeof(*config));
-	ctx = calloc(1, sizeof(*ctx));
-	if (!ctx)
-		return baton_err(ENOMEM, "context: out of memory");
-	ctx->views = aligned_alloc(64, 256 * sizeof(*ctx->views));
 	ctx->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	ctx->timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	ctx->timer.ready = ctx_timers_due;
-	if (!ctx->views || ctx->epoll_fd < 0 || ctx->timer.fd < 0 ||
+	if (ctx->epoll_fd < 0 || ctx->timer.fd < 0 ||
 	    ctx_source_add(ctx, &ctx->timer, EPOLLIN) < 0) {
-		err = ctx->views ? errno : ENOMEM;
+		err = errno;
 		if (ctx->timer.fd >= 0)
 			close(ctx->timer.fd);
 		if (ctx->epoll_fd >= 0)
 			close(ctx->epoll_fd);
-		free(ctx->views);
-		free(ctx);
 		return baton_err(err,
 				 "context: no descriptor for events and timers: %s; if descriptors "
-				 "ran out, "
-				 "raise `ulimit -n`",
+				 "ran out, raise `ulimit -n`",
 				 strerror(err));
 	}
-	memset(ctx->views, 0, 256 * sizeof(*ctx->views));
 	pthread_mutex_init(&ctx->lock, NULL);
 	if (config) {
 		ctx->log = config->log;
@@ -52,37 +37,31 @@ baton_ctx_create(const struct baton_ctx_config *config, struct baton_ctx **out)
 		ctx->on_violation = config->on_violation;
 		ctx->violation_arg = config->violation_arg;
 	}
-	*out = ctx;
 	return 0;
 }
 
-int
-baton_ctx_destroy(struct baton_ctx *ctx)
+void
+ctx_fini(struct baton_ctx *ctx)
 {
-	int ret;
-
-	for (unsigned i = 0; i < BATON_MAX_PORTS; i++)
-		if (ctx->ports[i])
-			return baton_err(EBUSY, "context: port %s is still open",
-					 ctx->ports[i]->name);
-	for (unsigned i = 0; i < BATON_MAX_WORKERS; i++)
-		if (ctx->workers[i])
-			return baton_err(EBUSY, "context: worker %s still exists",
-					 ctx->workers[i]->name);
-	for (unsigned i = 0; i < BATON_MAX_POOLS; i++)
-		if (ctx->pools[i])
-			return baton_err(EBUSY, "context: pool %s still exists",
-					 ctx->pools[i]->name);
-	ret = ioas_destroy_all(ctx);
-	if (ret)
-		return ret;
-	dma_quarantine_fini(ctx);
 	close(ctx->timer.fd);
 	close(ctx->epoll_fd);
 	pthread_mutex_destroy(&ctx->lock);
-	free(ctx->views);
-	free(ctx);
-	return 0;
+}
+
+void
+baton_log(const struct baton_ctx *ctx, enum baton_log_level level, const char *fmt, ...)
+{
+	static const char *const names[] = { "error", "warning", "info", "debug" };
+	char line[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	if (ctx && ctx->log)
+		ctx->log(ctx->log_arg, level, line);
+	else if (level <= BATON_LOG_WARN)
+		fprintf(stderr, "baton: %s: %s\n", names[level], line);
 }
 
 int

@@ -6,11 +6,14 @@
 #include <pthread.h>
 
 #include <baton/context.h>
-#include <baton/port.h>
 
 struct baton_ioas;
+struct baton_pool;
+struct baton_pool_view;
 struct baton_port;
+struct baton_worker;
 struct cc_source;
+struct dma_holder;
 struct dma_map;
 struct dma_quarantine;
 struct mem_os;
@@ -38,7 +41,7 @@ struct baton_ctx {
 
 	/* Holder ids of queues: holders[id - BATON_OWNER_QUEUE]; fixed size, so readers need no
 	 * lock. */
-	struct baton_queue *holders[BATON_MAX_PORTS * 2 * BATON_MAX_QUEUES];
+	struct dma_holder *holders[BATON_MAX_PORTS * 2 * BATON_MAX_QUEUES];
 
 	struct baton_ioas *ioases; /* all of them */
 	struct baton_ioas *ioas;   /* the one that devices share, or NULL */
@@ -63,6 +66,15 @@ struct baton_ctx {
 };
 
 #define CTX_WARNED_4K (1u << 0)
+
+/** Set up and tear down what is in the context itself; its tables are empty. Return: 0 or a
+ * negative errno. */
+int ctx_init(struct baton_ctx *ctx, const struct baton_ctx_config *config);
+void ctx_fini(struct baton_ctx *ctx);
+
+/** Log one line through the context's handler; ctx NULL writes to stderr. */
+void baton_log(const struct baton_ctx *ctx, enum baton_log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4), cold));
 
 /** Watch src->fd for @events (EPOLLIN, ...). Return: 0 or a negative errno. */
 int ctx_source_add(struct baton_ctx *ctx, struct ctx_source *src, uint32_t events);

@@ -4,8 +4,6 @@
 
 #include <stdarg.h>
 
-#include "port/driver.h"
-
 struct list {
 	struct baton_holder *out;
 	unsigned room, n;
@@ -33,7 +31,7 @@ dma_holder_name(struct baton_ctx *ctx, uint32_t holder, char *out, size_t size)
 {
 	static const char *const fixed[] = { "the pool (free)", "the application", "quarantine",
 					     "shared" };
-	struct baton_queue *q = NULL;
+	const struct dma_holder *h = NULL;
 
 	if (holder < sizeof(fixed) / sizeof(fixed[0])) {
 		snprintf(out, size, "%s", fixed[holder]);
@@ -41,9 +39,9 @@ dma_holder_name(struct baton_ctx *ctx, uint32_t holder, char *out, size_t size)
 	}
 	holder -= BATON_OWNER_QUEUE;
 	if (holder < sizeof(ctx->holders) / sizeof(ctx->holders[0]))
-		q = ctx->holders[holder];
-	if (q)
-		snprintf(out, size, "%s %s %u", q->port->name, q->tx ? "txq" : "rxq", q->index);
+		h = ctx->holders[holder];
+	if (h)
+		snprintf(out, size, "%s %s", h->port, h->queue);
 	else
 		snprintf(out, size, "a queue that is closed");
 }
@@ -84,14 +82,11 @@ baton_pool_holders(const struct baton_pool *pool, struct baton_holder *out, unsi
 	if (count)
 		add(&l, BATON_HOLDER_QUARANTINE, count, "quarantine");
 	for (size_t i = 0; i < sizeof(ctx->holders) / sizeof(ctx->holders[0]); i++) {
-		const struct baton_queue *q = ctx->holders[i];
+		const struct dma_holder *h = ctx->holders[i];
 
-		if (!q || !q->port->driver->ops->held)
-			continue;
-		count = q->port->driver->ops->held(q, pool);
+		count = h ? h->held(h, pool) : 0;
 		if (count)
-			add(&l, BATON_HOLDER_QUEUE, count, "%s %s %u", q->port->name,
-			    q->tx ? "txq" : "rxq", q->index);
+			add(&l, BATON_HOLDER_QUEUE, count, "%s %s", h->port, h->queue);
 	}
 	return l.n;
 }

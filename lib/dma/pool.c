@@ -6,7 +6,6 @@
 
 #include "base/err.h"
 #include "dma/pool_map.h"
-#include "port/driver.h"
 
 #define LINE BATON_CACHE_LINE
 
@@ -199,22 +198,15 @@ baton_pool_create(struct baton_ctx *ctx, const struct baton_pool_config *config,
 	return 0;
 }
 
-/* A queue set up on the pool, or a started port that has it mapped, would go on using what is
- * freed. */
-static const struct baton_port *
+/* Return: a queue that would go on using what is freed; NULL. */
+static const struct dma_holder *
 user_of(const struct baton_pool *pool)
 {
 	const struct baton_ctx *ctx = pool->ctx;
 
-	for (unsigned i = 0; i < BATON_MAX_PORTS; i++) {
-		const struct baton_port *port = ctx->ports[i];
-
-		if (port && port->started && port->views[pool->view.index].count)
-			return port;
-		for (unsigned k = 0; port && k < port->info.rx_queues; k++)
-			if (port->rxq[k]->set_up && port->rxq[k]->pool == pool)
-				return port;
-	}
+	for (size_t i = 0; i < sizeof(ctx->holders) / sizeof(ctx->holders[0]); i++)
+		if (ctx->holders[i] && ctx->holders[i]->uses(ctx->holders[i], pool))
+			return ctx->holders[i];
 	return NULL;
 }
 
@@ -225,7 +217,7 @@ check_idle(struct baton_pool *pool)
 {
 	unsigned n = baton_pool_holders(pool, NULL, 0);
 	struct baton_holder *h = calloc(n, sizeof(*h));
-	const struct baton_port *port = user_of(pool);
+	const struct dma_holder *user = user_of(pool);
 	uint32_t out = 0, quarantined = 0;
 	char text[1024] = "";
 	int len = 0;
@@ -250,11 +242,11 @@ check_idle(struct baton_pool *pool)
 	if (out)
 		return baton_err(EBUSY, "pool %s: %u of its %u buffers are out: %s", pool->name,
 				 out, pool->view.count, text);
-	if (port)
+	if (user)
 		return baton_err(EBUSY,
 				 "pool %s is in use by port %s: close it, or stop it and set its "
 				 "queues up anew",
-				 pool->name, port->name);
+				 pool->name, user->port);
 	return 0;
 }
 

@@ -80,6 +80,19 @@ dma_view_init(struct baton_pool_view *v, const struct baton_pool *pool, uint64_t
 	v->iova = iova;
 }
 
+/*
+ * What can hold buffers beside the pool, the application and quarantine: a device queue. Embedded
+ * in its owner; its number in ctx->holders is its holder id.
+ */
+struct dma_holder {
+	/* How many buffers of the pool it holds, by its own records. Any thread. */
+	uint32_t (*held)(const struct dma_holder *h, const struct baton_pool *pool);
+	/* Would it go on using the pool? Control thread. */
+	bool (*uses)(const struct dma_holder *h, const struct baton_pool *pool);
+	const char *port; /* "net_null0" */
+	char queue[12];   /* "rxq 0" */
+};
+
 /* ---- caches; the worker's thread ---- */
 
 /** The worker's cache of a pool, made if need be. Return: NULL when out of memory. */

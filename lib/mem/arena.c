@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <baton/port.h>
+#include <baton/mem.h>
 
 #include "base/err.h"
 #include "ctx/ctx.h"

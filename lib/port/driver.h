@@ -53,8 +53,9 @@ struct baton_queue {
 	struct baton_pool *pool; /* RX only */
 	int wake_fd; /* an eventfd that wakes its worker, or -1; the driver's, from queue_setup on
 		      */
-	uint32_t armed;  /* atomic: its worker may be asleep on wake_fd; not beside what the control
-			    thread reads */
+	uint32_t armed; /* atomic: its worker may be asleep on wake_fd; not beside what the control
+			   thread reads */
+	struct dma_holder holder;
 	char error[128]; /* the protocol violation that stopped it, or "" */
 	int (*active_burst)(struct baton_queue *q, struct baton_token *tokens, unsigned n);
 };

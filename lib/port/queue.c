@@ -92,14 +92,43 @@ check_setup(struct baton_port *port, uint16_t index, const struct baton_queue_co
 	return 0;
 }
 
+static const struct baton_queue *
+queue_of(const struct dma_holder *h)
+{
+	return (const struct baton_queue *)(const void *)((const char *)h -
+							  offsetof(struct baton_queue, holder));
+}
+
+static uint32_t
+held(const struct dma_holder *h, const struct baton_pool *pool)
+{
+	const struct baton_queue *q = queue_of(h);
+	const struct port_ops *ops = q->port->driver->ops;
+
+	return ops->held ? ops->held(q, pool) : 0;
+}
+
+/* A queue receives into the pool, or may send from it. */
+static bool
+uses(const struct dma_holder *h, const struct baton_pool *pool)
+{
+	const struct baton_queue *q = queue_of(h);
+
+	return q->pool == pool || (q->port->started && q->port->views[pool->view.index].count);
+}
+
 static int
 take_holder_id(struct baton_queue *q)
 {
 	struct baton_ctx *ctx = q->port->ctx;
 
+	q->holder = (struct dma_holder){ .held = held, .uses = uses, .port = q->port->name };
+	snprintf(q->holder.queue, sizeof(q->holder.queue), "%s %u", q->tx ? "txq" : "rxq",
+		 q->index);
+
 	for (uint32_t i = 0; i < sizeof(ctx->holders) / sizeof(ctx->holders[0]); i++) {
 		if (!ctx->holders[i]) {
-			ctx->holders[i] = q;
+			ctx->holders[i] = &q->holder;
 			q->owner = (i + BATON_OWNER_QUEUE) << 16;
 			return 0;
 		}

@@ -15,6 +15,7 @@ extern "C" {
 #define BATON_MAX_POOLS   64 /* pools of one context; a token names its pool in 8 bits */
 #define BATON_MAX_WORKERS 64
 #define BATON_MAX_PORTS   64
+#define BATON_MAX_QUEUES  64 /* per direction and port */
 
 struct baton_ctx;
 struct baton_violation;

@@ -20,9 +20,8 @@
 extern "C" {
 #endif
 
-#define BATON_MAX_QUEUES 64 /* per direction and port */
-#define BATON_MIN_MTU    68 /* RFC 791 section 3.2: every link carries 68 octets */
-#define BATON_MAX_MTU    9000
+#define BATON_MIN_MTU 68 /* RFC 791 section 3.2: every link carries 68 octets */
+#define BATON_MAX_MTU 9000
 
 struct baton_port;
 struct baton_queue;

@@ -20,11 +20,12 @@
 #define BATON_REACH_H
 
 #include <baton/ioas.h>
-#include <baton/port.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+struct baton_port;
 
 enum baton_bounce {
 	BATON_BOUNCE_AUTO, /* direct where the device can and may reach the memory */

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A context as a whole: created with empty tables, destroyed once nothing is in them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "ctx/ctx.h"
+#include "dma/pool.h"
+#include "dma/quarantine.h"
+#include "ioas/ioas.h"
+#include "port/driver.h"
+
+#define VIEWS_BYTES (256 * sizeof(struct baton_pool_view))
+
+int
+baton_ctx_create(const struct baton_ctx_config *config, struct baton_ctx **out)
+{
+	struct baton_ctx *ctx;
+	int ret;
+
+	if (config && config->size != sizeof(*config))
+		return baton_err(EINVAL, "context: config.size is %zu, this library knows %zu",
+				 config->size, sizeof(*config));
+	ctx = calloc(1, sizeof(*ctx));
+	if (!ctx)
+		return baton_err(ENOMEM, "context: out of memory");
+	ctx->views = aligned_alloc(64, VIEWS_BYTES);
+	ret = ctx->views ? ctx_init(ctx, config) : baton_err(ENOMEM, "context: out of memory");
+	if (ret < 0) {
+		free(ctx->views);
+		free(ctx);
+		return ret;
+	}
+	memset(ctx->views, 0, VIEWS_BYTES);
+	*out = ctx;
+	return 0;
+}
+
+/* Return: 0; -EBUSY, with the name of what is still there. */
+static int
+check_empty(const struct baton_ctx *ctx)
+{
+	for (unsigned i = 0; i < BATON_MAX_PORTS; i++)
+		if (ctx->ports[i])
+			return baton_err(EBUSY, "context: port %s is still open",
+					 ctx->ports[i]->name);
+	for (unsigned i = 0; i < BATON_MAX_WORKERS; i++)
+		if (ctx->workers[i])
+			return baton_err(EBUSY, "context: worker %s still exists",
+					 ctx->workers[i]->name);
+	for (unsigned i = 0; i < BATON_MAX_POOLS; i++)
+		if (ctx->pools[i])
+			return baton_err(EBUSY, "context: pool %s still exists",
+					 ctx->pools[i]->name);
+	return 0;
+}
+
+int
+baton_ctx_destroy(struct baton_ctx *ctx)
+{
+	int ret = check_empty(ctx);
+
+	if (!ret)
+		ret = ioas_destroy_all(ctx);
+	if (ret)
+		return ret;
+	dma_quarantine_fini(ctx);
+	ctx_fini(ctx);
+	free(ctx->views);
+	free(ctx);
+	return 0;
+}
