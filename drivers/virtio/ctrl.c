@@ -93,13 +93,14 @@ ring_start(struct virtio_dev *vd)
 	ret = make_fds(c);
 	if (ret < 0)
 		return ret;
-	memset(c->block, 0, sizeof(*c->block)); /* avail.flags: wake us */
+	memset(c->block, 0, sizeof(*c->block));
 	c->vq.desc = c->block->desc;
 	c->vq.avail = (struct vring_avail *)(void *)c->block->avail;
 	c->vq.used = (struct vring_used *)(void *)c->block->used;
-	c->vq.used_idx = c->vq.avail_idx = 0;
 	c->vq.q.descs = RING_SIZE;
 	c->vq.mask = RING_SIZE - 1;
+	virtq_events_init(&c->vq, vd);
+	virtq_wake_on(&c->vq);
 	c->vq.vring = (uint16_t)vring;
 	ret = vd->tp->ring_start(vd, &c->vq);
 	c->state = ret < 0 ? CTRL_DEAD : CTRL_RUNS;
@@ -167,6 +168,7 @@ post(struct virtio_dev *vd, uint32_t len)
 	shared_store_byte(&c->block->ack, ACK_NONE);
 	vq->avail->ring[vq->avail_idx & vq->mask] = 0;
 	vq->avail_idx++;
+	virtq_wake_on(vq);
 	virtq_publish(vq);
 }
 

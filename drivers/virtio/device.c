@@ -10,7 +10,8 @@
 
 static const char *const pci_arg_names[] = {
 	"ioas", /* auto, iommufd, type1, compat, noiommu, flat: the address space's backend */
-	"mac",  "mrg_rxbuf", "in_order", "queue_size", "queues", "vectorized", "packed_vq", NULL,
+	"mac",    "mrg_rxbuf",  "in_order",  "event_idx", "queue_size",
+	"queues", "vectorized", "packed_vq", NULL,
 };
 
 static const char *const arg_names[] = {
@@ -18,6 +19,7 @@ static const char *const arg_names[] = {
 	"mac",            /* our address, when the device has none */
 	"mrg_rxbuf",      /* 0: one buffer per received packet */
 	"in_order",       /* 0: do not use VIRTIO_F_IN_ORDER */
+	"event_idx",      /* 0: do not use VIRTIO_F_EVENT_IDX */
 	"queue_size",     /* default ring size */
 	"queues",         /* queue pairs */
 	"timeout",        /* ms to wait for a reply */
@@ -40,11 +42,12 @@ arg_switch(const struct port_arg *args, unsigned n, const char *key, uint64_t *v
 static int
 parse_features(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 {
-	uint64_t mrg = 1, in_order = 1, packed = 0, vectorized = 1;
+	uint64_t mrg = 1, in_order = 1, event_idx = 1, packed = 0, vectorized = 1;
 	int ret;
 
 	if ((ret = arg_switch(args, n, "mrg_rxbuf", &mrg)) < 0 ||
 	    (ret = arg_switch(args, n, "in_order", &in_order)) < 0 ||
+	    (ret = arg_switch(args, n, "event_idx", &event_idx)) < 0 ||
 	    (ret = arg_switch(args, n, "packed_vq", &packed)) < 0 ||
 	    (ret = arg_switch(args, n, "vectorized", &vectorized)) < 0)
 		return ret;
@@ -52,7 +55,8 @@ parse_features(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 		return baton_err(ENOTSUP, "packed_vq=1: this driver has split rings only; leave "
 					  "packed_vq out");
 	vd->scalar = !vectorized;
-	vd->forbidden = (mrg ? 0 : VIRTIO_NET_F_MRG_RXBUF) | (in_order ? 0 : VIRTIO_F_IN_ORDER);
+	vd->forbidden = (mrg ? 0 : VIRTIO_NET_F_MRG_RXBUF) | (in_order ? 0 : VIRTIO_F_IN_ORDER) |
+			(event_idx ? 0 : VIRTIO_F_EVENT_IDX);
 	return 0;
 }
 
@@ -89,6 +93,7 @@ static const struct {
 	{ VIRTIO_F_RING_RESET, "RING_RESET" },
 	{ VIRTIO_NET_F_MRG_RXBUF, "MRG_RXBUF" },
 	{ VIRTIO_F_IN_ORDER, "IN_ORDER" },
+	{ VIRTIO_F_EVENT_IDX, "EVENT_IDX" },
 	{ VIRTIO_NET_F_STATUS, "STATUS" },
 	{ VIRTIO_NET_F_MAC, "MAC" },
 	{ VIRTIO_NET_F_MTU, "MTU" },
@@ -167,7 +172,7 @@ device_open(struct baton_port *port, const struct port_arg *args, unsigned n)
 	struct virtio_dev *vd = virtio_of(port);
 	uint64_t wanted = VIRTIO_F_VERSION_1 | VIRTIO_F_IN_ORDER | VIRTIO_NET_F_MRG_RXBUF |
 			  VIRTIO_NET_F_MQ | VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM |
-			  CTRL_FEATURES;
+			  VIRTIO_F_EVENT_IDX | CTRL_FEATURES;
 	int ret = parse_args(vd, args, n);
 
 	if (ret < 0)

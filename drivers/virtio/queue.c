@@ -48,7 +48,7 @@ virtq_attach(struct virtq *vq, struct virtio_dev *vd, size_t offset)
 	vq->in_batch = 0;
 	vq->batch_end = 0;
 	vq->stuck = 0;
-	vq->avail->flags = htole16(VRING_AVAIL_F_NO_INTERRUPT);
+	virtq_events_init(vq, vd);
 	for (uint32_t i = 0; i < size; i++)
 		vq->avail->ring[i] = htole16((uint16_t)i);
 	vq->avail_run = size; /* the loop above has written offset 0 everywhere */
@@ -282,8 +282,8 @@ virtq_in_flight(const struct baton_queue *q)
 	return (uint16_t)(vq->avail_idx - vq->used_idx);
 }
 
-/* The flag is written before the index is read, as the device writes the index before it reads the
- * flag (2.7.7.2). */
+/* The flag, or the position, is written before the index is read, as the device writes the index
+ * before it reads them (2.7.7.2). */
 int
 virtq_arm(struct baton_queue *q)
 {
@@ -292,7 +292,7 @@ virtq_arm(struct baton_queue *q)
 	if (vq->no_wake)
 		return baton_err(ENOTSUP, "%s rxq %u: the device has no interrupt for it",
 				 q->port->name, q->index);
-	__atomic_store_n(&vq->avail->flags, 0, __ATOMIC_RELAXED);
+	virtq_wake_on(vq);
 	smp_mb();
 	/* A ring with nothing posted, for want of buffers, is filled by polling only. */
 	if (shared_load16(&vq->used->idx) != vq->used_idx || !virtq_in_flight(q))
@@ -303,13 +303,54 @@ virtq_arm(struct baton_queue *q)
 void
 virtq_disarm(struct baton_queue *q)
 {
-	__atomic_store_n(&virtq_of(q)->avail->flags, htole16(VRING_AVAIL_F_NO_INTERRUPT),
-			 __ATOMIC_RELAXED);
+	virtq_wake_off(virtq_of(q));
+}
+
+/* Behind the last element of the used ring. */
+static uint16_t
+avail_event(const struct virtq *vq)
+{
+	const uint8_t *used = (const void *)vq->used;
+
+	return shared_load16_at(used + sizeof(struct vring_used) + vq->q.descs * sizeof(shared64));
+}
+
+void
+virtq_events_init(struct virtq *vq, const struct virtio_dev *vd)
+{
+	static const shared16 notify;
+	const uint8_t *used = (const void *)vq->used;
+
+	vq->event_idx = !!(vd->features & VIRTIO_F_EVENT_IDX);
+	vq->notify_flags = vq->event_idx ? &notify : (const void *)used;
+	vq->kick_idx = vq->used_idx = vq->avail_idx = 0;
+	virtq_wake_off(vq);
+}
+
+/*
+ * With EVENT_IDX the device names a position, its avail_event, and wants to hear when that is
+ * published (virtio 1.2, 2.7.10): all of it modulo 65,536. Whatever it wrote there, true or not,
+ * decides about a notification and nothing else.
+ */
+void
+virtq_notify(struct virtq *vq)
+{
+	uint16_t event, published;
+
+	if (vq->event_idx) {
+		event = (uint16_t)(avail_event(vq) - vq->kick_idx);
+		published = (uint16_t)(vq->avail_idx - vq->kick_idx);
+		vq->kick_idx = vq->avail_idx;
+		if (event >= published)
+			return;
+	}
+	virtq_kick(vq);
 }
 
 void
 virtq_kick(struct virtq *vq)
 {
+	vq->kick_idx = vq->avail_idx;
 	/* The device asked for it; a full eventfd counter has the notification already. */
 	if (vq->bell.len)
 		pci_write16(&vq->bell, 0, vq->vring);

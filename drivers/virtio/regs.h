@@ -29,7 +29,8 @@ struct vring_desc {
 #define VRING_DESC_F_NEXT  1
 #define VRING_DESC_F_WRITE 2
 
-/* Section 2.7.6: the available ring. Written by the driver only. */
+/* Section 2.7.6: the available ring. Written by the driver only. Behind its last entry: used_event
+ * (2.7.7), the position of the used ring at which the device shall wake the driver. */
 struct vring_avail {
 	le16 flags;
 	le16 idx;
@@ -39,7 +40,8 @@ struct vring_avail {
 #define VRING_AVAIL_F_NO_INTERRUPT 1
 
 /* Section 2.7.8: the used ring. Written by the device. An element is {le32 id, le32 len}, read as
- * one. */
+ * one. Behind the last: avail_event (2.7.10), the position of the available ring at which the
+ * driver shall notify the device. */
 struct vring_used {
 	shared16 flags;
 	shared16 idx;
@@ -51,6 +53,7 @@ struct vring_used {
 _Static_assert(sizeof(struct vring_desc) == 16, "virtio 1.2, 2.7.5");
 _Static_assert(offsetof(struct vring_desc, flags) == 12, "virtio 1.2, 2.7.5");
 _Static_assert(offsetof(struct vring_avail, ring) == 4, "virtio 1.2, 2.7.6");
+_Static_assert(offsetof(struct vring_used, flags) == 0, "virtio 1.2, 2.7.8");
 _Static_assert(offsetof(struct vring_used, ring) == 4, "virtio 1.2, 2.7.8");
 
 #define VRING_MAX_SIZE 32768 /* section 2.7 */
@@ -88,6 +91,7 @@ _Static_assert(offsetof(struct virtio_net_hdr, num_buffers) == 10, "virtio 1.2, 
 #define VIRTIO_NET_F_CTRL_VLAN     (1ull << 19)
 #define VIRTIO_NET_F_MQ            (1ull << 22)
 #define VIRTIO_NET_F_CTRL_MAC_ADDR (1ull << 23)
+#define VIRTIO_F_EVENT_IDX         (1ull << 29)
 #define VIRTIO_F_VERSION_1         (1ull << 32)
 #define VIRTIO_F_ACCESS_PLATFORM   (1ull << 33)
 #define VIRTIO_F_IN_ORDER          (1ull << 35)

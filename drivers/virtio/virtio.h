@@ -37,12 +37,16 @@ struct virtq {
 	struct vring_desc *desc;
 	struct vring_avail *avail;
 	struct vring_used *used;
-	uint32_t *shadow; /* by descriptor: who is there; private */
+	const shared16 *notify_flags; /* those of `used`; EVENT_IDX: zeros of our own */
+	uint32_t *shadow;             /* by descriptor: who is there; private */
 	uint16_t mask;
 	uint16_t used_idx;  /* completions consumed */
 	uint16_t avail_idx; /* entries published */
 	uint16_t batch_end; /* IN_ORDER: RX: last position of the open batch; TX: elements checked
 			       up to here */
+	uint16_t kick_idx;  /* EVENT_IDX: entries published when it was last asked whether to notify
+			     */
+	uint8_t event_idx;  /* VIRTIO_F_EVENT_IDX was negotiated: positions in place of flags */
 	uint8_t feature_in_order; /* VIRTIO_F_IN_ORDER was negotiated */
 	uint8_t csum;             /* VIRTIO_NET_F_GUEST_CSUM (RX) or VIRTIO_NET_F_CSUM (TX) was */
 
@@ -266,14 +270,52 @@ smp_mb(void)
 
 BATON_COLD void virtq_kick(struct virtq *vq);
 
+/** Notify the device, unless it asked by EVENT_IDX for another position than those that were
+ * published since this was last called. */
+BATON_COLD void virtq_notify(struct virtq *vq);
+
+/** Make the flags, or positions, that the two sides notify each other by ready; nobody is to be
+ * notified. */
+void virtq_events_init(struct virtq *vq, const struct virtio_dev *vd);
+
 /** Publish what has been made available, and notify unless the device said it polls. */
 static inline void
 virtq_publish(struct virtq *vq)
 {
 	__atomic_store_n(&vq->avail->idx, htole16(vq->avail_idx), __ATOMIC_RELEASE);
 	smp_mb();
-	if (baton_unlikely(!(shared_load16(&vq->used->flags) & VRING_USED_F_NO_NOTIFY)))
-		virtq_kick(vq);
+	if (baton_unlikely(!(shared_load16(vq->notify_flags) & VRING_USED_F_NO_NOTIFY)))
+		virtq_notify(vq);
+}
+
+/** Where the device reads at which completion it shall wake the driver; with EVENT_IDX. */
+static inline void
+virtq_wake_at(struct virtq *vq, uint16_t position)
+{
+	__atomic_store_n(&vq->avail->ring[vq->mask + 1u], htole16(position), __ATOMIC_RELAXED);
+}
+
+/** Ask the device for a wake-up at its next completion. A full barrier, and a look whether there is
+ * one already, must follow. */
+static inline void
+virtq_wake_on(struct virtq *vq)
+{
+	if (vq->event_idx)
+		virtq_wake_at(vq, vq->used_idx);
+	else
+		__atomic_store_n(&vq->avail->flags, 0, __ATOMIC_RELAXED);
+}
+
+/** Ask the device for no wake-up: by a flag, or, with EVENT_IDX, by a position that was passed; it
+ * then wakes once in 65,536 completions. */
+static inline void
+virtq_wake_off(struct virtq *vq)
+{
+	if (vq->event_idx)
+		virtq_wake_at(vq, (uint16_t)(vq->used_idx - 1));
+	else
+		__atomic_store_n(&vq->avail->flags, htole16(VRING_AVAIL_F_NO_INTERRUPT),
+				 __ATOMIC_RELAXED);
 }
 
 /** Which bursts fit the CPU and the features negotiated: sets q->active_burst. Control thread. */

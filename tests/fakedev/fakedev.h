@@ -29,6 +29,7 @@
 #define FAKEDEV_F_CTRL_VLAN  (1ull << 19)
 #define FAKEDEV_F_MQ         (1ull << 22)
 #define FAKEDEV_F_CTRL_MAC   (1ull << 23)
+#define FAKEDEV_F_EVENT_IDX  (1ull << 29)
 #define FAKEDEV_F_PROTOCOL   (1ull << 30)
 #define FAKEDEV_F_VERSION_1  (1ull << 32)
 #define FAKEDEV_F_ACCESS     (1ull << 33)
@@ -221,6 +222,11 @@ bool fakedev_runs(struct fakedev *l, unsigned q);
 /** Notifications the driver sent for a queue, and wake-ups sent to it; over all connections. */
 uint64_t fakedev_kicks(struct fakedev *l, unsigned q);
 uint64_t fakedev_calls(struct fakedev *l, unsigned q);
+
+/** With EVENT_IDX: the position at which the driver wants to be woken, and that at which it shall
+ * notify; the second stands until the next chain is popped, which names the one after it. */
+uint16_t fakedev_used_event(struct fakedev *l, unsigned q);
+void fakedev_set_avail_event(struct fakedev *l, unsigned q, uint16_t position);
 
 /** Entries of the ring. */
 unsigned fakedev_queue_size(struct fakedev *l, unsigned q);

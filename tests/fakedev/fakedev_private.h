@@ -27,6 +27,7 @@ struct fakedev_queue {
 	struct wire_avail *avail;
 	struct wire_used *used;
 	uint16_t next_avail, next_used;
+	uint16_t signalled; /* EVENT_IDX: used index when the driver's wish was last looked at */
 };
 
 #define FAKEDEV_REMEMBERED 64

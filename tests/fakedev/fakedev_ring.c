@@ -142,6 +142,25 @@ fakedev_punch(struct fakedev *l, uint64_t skip, uint64_t bytes)
 
 /* ---- rings ---- */
 
+static bool
+event_idx(const struct fakedev *l)
+{
+	return l->features & FAKEDEV_F_EVENT_IDX;
+}
+
+/* 2.7.7 and 2.7.10: each behind the last entry of a ring. */
+static uint16_t *
+used_event(const struct fakedev_queue *q)
+{
+	return &q->avail->ring[q->num];
+}
+
+static uint16_t *
+avail_event(const struct fakedev_queue *q)
+{
+	return (uint16_t *)(void *)&q->used->ring[q->num];
+}
+
 /* The queue if it can be used now, its addresses translated; else NULL. */
 struct fakedev_queue *
 fakedev_ring_(struct fakedev *l, unsigned index)
@@ -169,8 +188,8 @@ fakedev_ring_(struct fakedev *l, unsigned index)
 	if (used != q->base)
 		fakedev_complain(l, "queue %u: base %u, but the used index in the ring is %u",
 				 index, q->base, used);
-	q->next_avail = q->next_used = q->base;
-	if (l->config.polls)
+	q->next_avail = q->next_used = q->signalled = q->base;
+	if (l->config.polls && !event_idx(l))
 		__atomic_store_n(&q->used->flags, WIRE_USED_NO_NOTIFY, __ATOMIC_RELAXED);
 	q->mapped = true;
 	return q;
@@ -247,6 +266,8 @@ fakedev_pop_(struct fakedev *l, unsigned index)
 		return -1;
 	}
 	q->next_avail++;
+	if (event_idx(l) && !l->config.polls)
+		__atomic_store_n(avail_event(q), q->next_avail, __ATOMIC_RELAXED);
 	return head;
 }
 
@@ -298,16 +319,30 @@ fakedev_put_(struct fakedev *l, unsigned index, unsigned ahead, uint32_t id, uin
 			(struct wire_used_elem){ id, len };
 }
 
-/* Wake the driver unless it asked not to be: the index is written before the flag is read
- * (2.7.7.2). */
+/* Does the driver want to be woken? 2.7.7.2; whether its position was passed as the specification's
+ * example has it, which is not how the driver computes its own. */
+static bool
+wants_call(struct fakedev *l, unsigned index, struct fakedev_queue *q)
+{
+	uint16_t flags = __atomic_load_n(&q->avail->flags, __ATOMIC_ACQUIRE), old = q->signalled;
+
+	if (!event_idx(l))
+		return !(flags & WIRE_AVAIL_NO_INTERRUPT);
+	if (flags)
+		fakedev_complain(l, "queue %u: flags %#x with EVENT_IDX", index, flags);
+	q->signalled = q->next_used;
+	return (uint16_t)(q->next_used - __atomic_load_n(used_event(q), __ATOMIC_ACQUIRE) - 1) <
+	       (uint16_t)(q->next_used - old);
+}
+
+/* The index is written before the flag, or position, is read. */
 static void
-call(struct fakedev *l, unsigned index, const struct fakedev_queue *q)
+call(struct fakedev *l, unsigned index, struct fakedev_queue *q)
 {
 	uint16_t fence = 0;
 
 	__atomic_fetch_add(&fence, 1, __ATOMIC_SEQ_CST);
-	if (q->call < 0 ||
-	    (__atomic_load_n(&q->avail->flags, __ATOMIC_ACQUIRE) & WIRE_AVAIL_NO_INTERRUPT))
+	if (!wants_call(l, index, q) || q->call < 0)
 		return;
 	l->calls[index]++;
 	(void)!eventfd_write(q->call, 1);
@@ -379,6 +414,20 @@ uint64_t
 fakedev_calls(struct fakedev *l, unsigned q)
 {
 	LOCKED(l, uint64_t, l->calls[q]);
+}
+
+uint16_t
+fakedev_used_event(struct fakedev *l, unsigned q)
+{
+	LOCKED(l, uint16_t, *used_event(fakedev_ring_(l, q)));
+}
+
+void
+fakedev_set_avail_event(struct fakedev *l, unsigned q, uint16_t position)
+{
+	pthread_mutex_lock(&l->lock);
+	__atomic_store_n(avail_event(fakedev_ring_(l, q)), position, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&l->lock);
 }
 
 unsigned

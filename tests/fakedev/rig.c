@@ -108,9 +108,14 @@ rig_prepare(struct rig *r, const struct rig_config *config)
 	r->count = config->pool_count ? config->pool_count : 1024;
 	make_dir(r);
 	r->config.fakedev.path = r->path;
-	if (config->pairs > 1) {
+	if (getenv("BATON_RIG_FEATURES"))
 		r->config.fakedev.features =
 			(config->fakedev.features ? config->fakedev.features : FAKEDEV_FEATURES) |
+			strtoull(getenv("BATON_RIG_FEATURES"), NULL, 0);
+	if (config->pairs > 1) {
+		r->config.fakedev.features =
+			(r->config.fakedev.features ? r->config.fakedev.features
+						    : FAKEDEV_FEATURES) |
 			FAKEDEV_F_MQ;
 		r->config.fakedev.max_queues =
 			config->fakedev.max_queues ? config->fakedev.max_queues : config->pairs;

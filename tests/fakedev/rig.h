@@ -19,7 +19,7 @@
 #define RIG_BURST     64
 
 struct rig_config {
-	struct fakedev_config fakedev; /* path is filled in */
+	struct fakedev_config fakedev; /* path is filled in; $BATON_RIG_FEATURES are offered too */
 	const char *args;    /* ",key=value" after path and timeout, or NULL; $BATON_RIG_ARGS come
 				after them */
 	unsigned timeout_ms; /* of a reply; 0: 1,000 */
