@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Errors, logging and the few compiler helpers the other public headers need.
+ * Errors, logging, and the compiler helpers that the other public headers need.
  *
- * One error convention everywhere: a function that can fail returns a negative errno value, and
- * baton_last_error() then holds one sentence for people that says what was asked, what stands in
- * the way (with the numbers) and what to do about it.
+ * All of Baton has one error convention. A function that can fail returns a negative errno value,
+ * and baton_last_error() then returns one sentence for people. The sentence says what was asked
+ * for, what stands in the way (with the numbers), and what to do about it.
  */
 #ifndef BATON_BASE_H
 #define BATON_BASE_H
@@ -16,41 +16,60 @@
 extern "C" {
 #endif
 
-#define BATON_API         __attribute__((visibility("default")))
-#define BATON_COLD        __attribute__((cold, noinline))
-#define baton_likely(x)   __builtin_expect(!!(x), 1)
-#define baton_unlikely(x) __builtin_expect(!!(x), 0)
-#define BATON_CACHE_LINE  64
+#define BATON_API         __attribute__((visibility("default"))) /* exported by the library */
+#define BATON_COLD        __attribute__((cold, noinline))        /* not on the fast path */
+#define baton_likely(x)   __builtin_expect(!!(x), 1)             /* the condition usually holds */
+#define baton_unlikely(x) __builtin_expect(!!(x), 0)             /* the condition seldom holds */
+#define BATON_CACHE_LINE  64                                     /* bytes of a cache line */
 
 /**
- * The sentence that goes with the last failed call of this thread.
+ * Get the error message of the last call that failed in the calling thread.
  *
- * Valid until the next failing call in the same thread; empty before the first. Any thread.
+ * The string is empty before the first failure. It is valid until the next call that fails in the
+ * same thread.
  *
+ * Thread: any thread.
  * Return: a NUL-terminated string, never NULL.
  */
 BATON_API const char *baton_last_error(void);
 
-/** The library's version, such as "0.1.0". Any thread. */
+/**
+ * Get the version of the library, such as "0.1.0".
+ *
+ * Thread: any thread.
+ * Return: a NUL-terminated string, never NULL.
+ */
 BATON_API const char *baton_version(void);
 
+/** Severity of a log line. */
 enum baton_log_level {
-	BATON_LOG_ERR,
-	BATON_LOG_WARN,
-	BATON_LOG_INFO,
-	BATON_LOG_DEBUG,
+	BATON_LOG_ERR,   /* something does not work */
+	BATON_LOG_WARN,  /* something works, but not as it should */
+	BATON_LOG_INFO,  /* what was decided, and why */
+	BATON_LOG_DEBUG, /* details for developers */
 };
 
 /**
- * Receives one line of the log, without a newline at its end.
+ * Log handler: receives one line of the log.
  *
- * Called from the thread that logs; it must not call back into Baton.
+ * The handler must not call Baton.
+ *
+ * @arg:   log_arg of struct baton_ctx_config.
+ * @level: severity of the line.
+ * @line:  the line, without a newline at its end; valid during the call.
+ *
+ * Thread: the thread that logs; several threads may log at a time.
  */
 typedef void (*baton_log_fn)(void *arg, enum baton_log_level level, const char *line);
 
-/*
- * An identity of the calling thread that costs one instruction: its thread pointer. It is only
- * compared, never dereferenced, and may be reused once the thread has ended.
+/**
+ * Get an identifier of the calling thread, at the cost of one instruction.
+ *
+ * The identifier is the thread pointer. Baton compares it and never dereferences it. Another thread
+ * may get the same identifier after this thread has ended.
+ *
+ * Thread: any thread.
+ * Return: the thread's ID; this function cannot fail.
  */
 static inline uintptr_t
 baton_thread_self(void)

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Everything Baton offers. */
+/*
+ * All of Baton's public headers.
+ *
+ * Baton is a framework for poll-mode network drivers in userspace. <baton/context.h> is where a
+ * program begins, <baton/port.h> has the ports and the bursts, <baton/pool.h> the packet buffers
+ * and the rules of ownership.
+ */
 #ifndef BATON_BATON_H
 #define BATON_BATON_H
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Confidential guests: virtual machines whose memory the host cannot read, and whose devices
- * therefore see only what the guest shares. docs/confidential.md says what works in them. None of
- * this was tried on such hardware yet.
+ * Confidential guests.
+ *
+ * A confidential guest is a virtual machine whose memory the host cannot read. Its devices see only
+ * the memory that the guest shares with the host. docs/confidential.md says what works in such a
+ * guest. Nothing of this was tried on such hardware yet.
  */
 #ifndef BATON_CC_H
 #define BATON_CC_H
@@ -13,26 +15,41 @@
 extern "C" {
 #endif
 
+/** Kind of a confidential guest. */
 enum baton_confidential {
-	BATON_CONFIDENTIAL_NONE,    /* bare metal, a host of such guests, or an ordinary guest */
-	BATON_CONFIDENTIAL_SEV,     /* AMD: memory encrypted */
-	BATON_CONFIDENTIAL_SEV_ES,  /* AMD: and registers */
-	BATON_CONFIDENTIAL_SEV_SNP, /* AMD: and protected against changes */
-	BATON_CONFIDENTIAL_TDX,     /* Intel */
+	BATON_CONFIDENTIAL_NONE,    /* bare metal, a host, or an ordinary guest */
+	BATON_CONFIDENTIAL_SEV,     /* AMD: memory is encrypted */
+	BATON_CONFIDENTIAL_SEV_ES,  /* AMD: memory and registers are encrypted */
+	BATON_CONFIDENTIAL_SEV_SNP, /* AMD: SEV-ES, and the host cannot change memory */
+	BATON_CONFIDENTIAL_TDX,     /* Intel: Trust Domain Extensions */
 	BATON_CONFIDENTIAL_S390_PV, /* IBM Z: protected virtualization */
 	BATON_CONFIDENTIAL_PEF,     /* POWER: Protected Execution Facility */
 };
 
 /**
- * Which kind of confidential guest the program runs in.
+ * Get the kind of confidential guest that the program runs in.
  *
- * Looked up at the first call and kept for the life of the context. A host can make an ordinary
- * guest look confidential, which costs copies; it cannot make a device read memory that was not
- * shared. Where it is wrong, a port's `bounce` option overrules it. Any thread.
+ * Baton finds out at the first call and keeps the answer for the life of the context. A host can
+ * make an ordinary guest look confidential: packets are then copied without need. A host cannot
+ * make a device read memory that the guest did not share. The device argument bounce= of
+ * baton_port_open() overrides a wrong answer.
+ *
+ * @ctx: the context.
+ *
+ * Thread: any thread.
+ * Return: the kind; this function cannot fail.
  */
 BATON_API enum baton_confidential baton_ctx_confidential(struct baton_ctx *ctx);
 
-/** "none", "SEV-SNP", ...; "unknown" for a value this library has no name for. Any thread. */
+/**
+ * Get the name of a kind of confidential guest, such as "none" or "SEV-SNP".
+ *
+ * @kind: the kind.
+ *
+ * Thread: any thread.
+ * Return: a NUL-terminated string, never NULL; "unknown" for a value that this library does not
+ * know.
+ */
 BATON_API const char *baton_confidential_name(enum baton_confidential kind);
 
 #ifdef __cplusplus

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A context holds everything: memory, pools, workers, ports. Baton keeps no other state, so several
- * contexts live in one process and know nothing of each other.
+ * Contexts.
+ *
+ * A context holds all of Baton's state: memory, pools, workers and ports. A process may have
+ * several contexts; they share nothing.
+ *
+ * One thread at a time is the control thread of a context. It calls baton_ctx_poll(), and it alone
+ * opens, configures, starts, stops and closes ports. The functions that need it say so.
  */
 #ifndef BATON_CONTEXT_H
 #define BATON_CONTEXT_H
@@ -12,60 +17,87 @@
 extern "C" {
 #endif
 
-#define BATON_MAX_POOLS   64 /* pools of one context; a token names its pool in 8 bits */
-#define BATON_MAX_WORKERS 64
-#define BATON_MAX_PORTS   64
-#define BATON_MAX_QUEUES  64 /* per direction and port */
+#define BATON_MAX_POOLS   64 /* pools of a context, at most */
+#define BATON_MAX_WORKERS 64 /* workers of a context, at most */
+#define BATON_MAX_PORTS   64 /* ports of a context, at most */
+#define BATON_MAX_QUEUES  64 /* queues of a port in each direction, at most */
 
 struct baton_ctx;
 struct baton_violation;
 
 /**
- * Called in place of stopping the program when an ownership rule is broken.
+ * Violation handler: called when an ownership rule is broken, in place of stopping the program.
  *
- * Runs in the offending thread, inside the offending call, which is then refused: it changes
- * nothing and returns an error (or a zeroed token, or NULL). Must not call back into Baton.
+ * The handler runs inside the call that broke the rule. When the handler returns, that call is
+ * refused: it changes nothing and returns an error (or NULL). The handler must not call Baton.
+ *
+ * @arg:       violation_arg of struct baton_ctx_config.
+ * @violation: the report; valid during the call.
+ *
+ * Thread: the thread that broke the rule.
  */
 typedef void (*baton_violation_fn)(void *arg, const struct baton_violation *violation);
 
+/** Configuration of a context. */
 struct baton_ctx_config {
-	size_t size;      /* sizeof(struct baton_ctx_config) */
-	baton_log_fn log; /* NULL: warnings and errors go to stderr */
-	void *log_arg;
-	baton_violation_fn on_violation; /* NULL: report to the log, then abort() */
-	void *violation_arg;
+	size_t size;                     /* sizeof(struct baton_ctx_config), in bytes */
+	baton_log_fn log;                /* log handler; NULL: warnings and errors go to stderr */
+	void *log_arg;                   /* first argument of the log handler */
+	baton_violation_fn on_violation; /* violation handler; NULL: log the report, then abort() */
+	void *violation_arg;             /* first argument of the violation handler */
 };
 
 /**
  * Create a context.
  *
- * @config: may be NULL for the defaults.
+ * @config: the configuration; NULL for the defaults.
  * @out:    receives the context.
  *
- * Any thread. Return: 0; -EINVAL for a bad config; -ENOMEM.
+ * Thread: any thread.
+ * Return: 0 on success; -EINVAL if config->size is not this library's; -ENOMEM if memory is short;
+ * -EMFILE or -ENFILE if no file descriptor is left.
  */
 BATON_API int baton_ctx_create(const struct baton_ctx_config *config, struct baton_ctx **out);
 
 /**
- * Destroy a context whose ports are closed and whose pools and workers are destroyed.
+ * Destroy a context, with its address spaces.
  *
- * The context's control thread. Return: 0; -EBUSY, naming what is still there, and nothing changed.
+ * All ports must be closed, all pools and workers destroyed, and all memory unmapped.
+ *
+ * @ctx: the context.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -EBUSY if something is left: the error message names it, and the context
+ * stays as it is.
  */
 BATON_API int baton_ctx_destroy(struct baton_ctx *ctx);
 
 /**
- * Serve the context's control work: backends' sockets, link and removal events, timers.
+ * Serve the control work of a context: sockets of backends, link and removal events, timers.
  *
- * @timeout_ms: how long to wait for the first event; 0 does not wait, -1 waits for ever.
+ * Bursts do none of this work, so an application calls this function regularly, or whenever
+ * baton_ctx_fd() polls readable. It serves 64 events at most before it returns.
  *
- * One control thread per context at a time; that is also the thread that may open, configure,
- * start, stop and close its ports. Bursts never do any of this work.
+ * @ctx:        the context.
+ * @timeout_ms: how long to wait for the first event, in milliseconds; 0 does not wait, -1 waits
+ *              without limit.
  *
- * Return: the number of events served; a negative errno.
+ * Thread: the control thread.
+ * Return: the number of events served, 0 if there was none; a negative errno of epoll_wait(2) on
+ * failure, such as -EBADF.
  */
 BATON_API int baton_ctx_poll(struct baton_ctx *ctx, int timeout_ms);
 
-/** A descriptor that polls readable when baton_ctx_poll() has work to do. Owned by the context. */
+/**
+ * Get a file descriptor that polls readable when baton_ctx_poll() has work to do.
+ *
+ * The descriptor belongs to the context: do not read or close it.
+ *
+ * @ctx: the context.
+ *
+ * Thread: any thread.
+ * Return: the file descriptor; this function cannot fail.
+ */
 BATON_API int baton_ctx_fd(const struct baton_ctx *ctx);
 
 #ifdef __cplusplus

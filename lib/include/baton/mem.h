@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Arenas: memory that devices may reach. Always backed by a file descriptor, so that it can be
- * shared with a vhost-user backend; hugepages where there are any.
+ * Arenas: memory that devices may access.
+ *
+ * An arena is always backed by a file descriptor, so that it can be shared with a vhost-user
+ * backend. It uses hugepages where there are any.
  */
 #ifndef BATON_MEM_H
 #define BATON_MEM_H
@@ -14,64 +16,97 @@
 extern "C" {
 #endif
 
-#define BATON_PAGE_ANY 0u /* largest hugepages that fit, else 4 KiB with one warning */
-#define BATON_PAGE_4K  (4u << 10)
-#define BATON_PAGE_2M  (2u << 20)
-#define BATON_PAGE_1G  (1u << 30)
+#define BATON_PAGE_ANY 0u         /* the largest hugepages that fit; else 4 KiB and one warning */
+#define BATON_PAGE_4K  (4u << 10) /* ordinary pages of 4 KiB */
+#define BATON_PAGE_2M  (2u << 20) /* hugepages of 2 MiB */
+#define BATON_PAGE_1G  (1u << 30) /* hugepages of 1 GiB */
 
-#define BATON_NODE_ANY (-1)
+#define BATON_NODE_ANY (-1) /* any NUMA node */
 
-/*
- * Memory that devices may see in a confidential guest: unencrypted pages, from the DMA heap
- * system_cc_shared. Always ordinary pages, from a node that the kernel chooses. The host reads and
- * writes them as it likes.
+/**
+ * Memory that devices can access in a confidential guest.
+ *
+ * The pages are not encrypted, and the host can read and write them at any time. They come from the
+ * DMA heap system_cc_shared, are ordinary pages, and lie on a NUMA node that the kernel chooses.
  */
 #define BATON_MEM_CC_SHARED (1u << 0)
 
+/** Configuration of an arena. */
 struct baton_mem_config {
-	size_t size;        /* sizeof(struct baton_mem_config) */
-	const char *name;   /* shown in errors and /proc/PID/maps; NULL: "baton" */
-	size_t bytes;       /* wanted; rounded up to the page size */
-	uint64_t page_size; /* one of BATON_PAGE_*; a page size asked for by name is never replaced
-			     */
-	int node;           /* NUMA node, or BATON_NODE_ANY */
-	const char *hugetlbfs; /* take pages from this mounted hugetlbfs; NULL: hugetlb memfd */
-	unsigned flags;        /* BATON_MEM_* */
+	size_t size;      /* sizeof(struct baton_mem_config), in bytes */
+	const char *name; /* shown in error messages and /proc/PID/maps; NULL: "baton" */
+	size_t bytes;     /* wanted size in bytes; rounded up to the page size */
+	/* BATON_PAGE_*, in bytes. A page size other than BATON_PAGE_ANY is never replaced by
+	 * another one. */
+	uint64_t page_size;
+	int node; /* NUMA node, or BATON_NODE_ANY */
+	/* Mount point of the hugetlbfs to take pages from; NULL: take hugepages from a memfd. */
+	const char *hugetlbfs;
+	unsigned flags; /* BATON_MEM_* */
 };
 
 struct baton_arena;
 
 /**
- * Allocate an arena: zeroed, populated (no page fault later), shared, its fd sealed against
- * shrinking, growing and further seals where the backing supports seals (baton_arena_info says).
+ * Allocate an arena.
  *
- * Any thread. Return: 0; -EINVAL; -ENOMEM when the pages are not there, with needed and free pages
- * per node and the command that raises them; -ENODEV for a node or a mount that does not exist, or
- * a kernel without the heap of BATON_MEM_CC_SHARED; -EACCES when the heap may not be opened;
- * -EMFILE when the process has no descriptor left.
+ * The memory is zeroed and mapped shared, and all of its pages are there: using it causes no page
+ * fault. Where the kind of memory allows it, the file is sealed against shrinking, growing and
+ * further seals (see struct baton_arena_info).
+ *
+ * @ctx:    the context.
+ * @config: size, pages and NUMA node of the memory.
+ * @out:    receives the arena.
+ *
+ * Thread: any thread.
+ * Return: 0 on success; -EINVAL if the configuration is invalid; -ENOMEM if there are too few
+ * pages: the error message has the numbers of needed and free pages per node and the command that
+ * raises them; -ENODEV if the node or the mount does not exist, or the kernel lacks the DMA heap of
+ * BATON_MEM_CC_SHARED; -EACCES if the user may not open that heap; -EPERM if the process may not
+ * place memory on a node; -EMFILE if no file descriptor is left.
  */
 BATON_API int baton_arena_create(struct baton_ctx *ctx, const struct baton_mem_config *config,
 				 struct baton_arena **out);
 
-/** Unmap and close; nothing may use the memory any more. Any thread. */
+/**
+ * Unmap an arena and close its file descriptor.
+ *
+ * Nothing may use the memory any more: unmap it from every address space first. This function
+ * cannot fail.
+ *
+ * @arena: the arena, or NULL: nothing happens then.
+ *
+ * Thread: any thread.
+ */
 BATON_API void baton_arena_destroy(struct baton_arena *arena);
 
+/** Properties of an arena. */
 struct baton_arena_info {
-	void *base;
-	size_t bytes;       /* a multiple of page_size */
-	uint64_t page_size; /* what it really got */
-	int fd;             /* owned by the arena */
-	int node;           /* as asked for; BATON_NODE_ANY with BATON_MEM_CC_SHARED */
+	void *base;         /* first byte of the memory */
+	size_t bytes;       /* size in bytes, a multiple of page_size */
+	uint64_t page_size; /* page size in use, in bytes */
+	int fd;             /* file descriptor of the memory; it belongs to the arena */
+	int node;           /* NUMA node as asked for; BATON_NODE_ANY with BATON_MEM_CC_SHARED */
 	unsigned flags;     /* BATON_MEM_*, as asked for */
 	/*
-	 * Whether the fd is sealed against shrinking, growing and further seals: memfds are; files
-	 * of a hugetlbfs mount and DMA heaps' buffers cannot be. Whoever is given the fd of a file
-	 * that is not sealed can truncate it, and touching what is gone is a SIGBUS. A DMA heap's
-	 * buffer has a fixed size.
+	 * Whether the file is sealed against shrinking, growing and further seals. A memfd is
+	 * sealed. A file of a hugetlbfs mount cannot be: a process that receives its descriptor can
+	 * truncate it, and an access to the missing memory is then a SIGBUS. The buffer of a DMA
+	 * heap cannot be sealed either, but its size is fixed.
 	 */
 	bool sealed;
 };
 
+/**
+ * Get the properties of an arena.
+ *
+ * This function cannot fail.
+ *
+ * @arena: the arena.
+ * @info:  receives the properties.
+ *
+ * Thread: any thread.
+ */
 BATON_API void baton_arena_info(const struct baton_arena *arena, struct baton_arena_info *info);
 
 #ifdef __cplusplus

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reach: which memory a port's device uses directly, and which packets go through the bounce ring.
+ * Reach: which memory the device of a port accesses directly, and which packets are copied.
  *
- * For each pool and port this is decided once, when the port is started, from the limits of the
- *device's addresses, the windows of its address space, and whether the device may see the memory at
- *all:
+ * Baton decides it for each pool and port when the port starts. The decision follows from the
+ * addresses that the device can use, the windows of its address space, and whether the device may
+ * see the memory:
  *
- *	direct   the device reads and writes the application's buffers;
- *	bounce   it sees only slots, and packets are copied: exactly their bytes, into and out of
- *private buffers; refused  neither is possible: the port does not start, and the error names the
- *limit, the window and the memory.
+ * - direct: the device reads and writes the buffers of the application.
+ * - bounce: the device accesses slots only; Baton copies exactly the bytes of each packet between
+ *   slots and buffers.
+ * - refused: neither is possible. The port does not start, and the error message names the limit,
+ *   the window and the memory.
  *
- * What it protects against: on direct memory a device that lies in its rings is caught, and so are
- *accidents; but buffers stay mapped after they were taken, so a device can still rewrite a packet
- *that the application is reading. A port with `confine` has only its rings and slots mapped, and
- *nothing else is ever in the device's reach.
+ * With direct memory, Baton detects a device that breaks the rules of its rings. But buffers stay
+ * mapped after baton_rx_burst(), so that the device can still change a packet while the application
+ * reads it. A port with confine set maps its rings and slots and nothing else, and the device never
+ * accesses a buffer.
  */
 #ifndef BATON_REACH_H
 #define BATON_REACH_H
@@ -27,101 +28,147 @@ extern "C" {
 
 struct baton_port;
 
+/** When packets are copied. */
 enum baton_bounce {
-	BATON_BOUNCE_AUTO, /* direct where the device can and may reach the memory */
-	BATON_BOUNCE_ALWAYS,
-	BATON_BOUNCE_NEVER, /* memory out of reach is refused */
+	BATON_BOUNCE_AUTO,   /* where the device cannot or must not access the memory */
+	BATON_BOUNCE_ALWAYS, /* always */
+	BATON_BOUNCE_NEVER,  /* never: memory that the device cannot access is refused */
 };
 
+/** How a port may access memory. */
 struct baton_reach_config {
-	size_t size;
-	enum baton_bounce bounce;
-	uint8_t confine; /* map nothing but rings, control blocks and slots, in an address space of
-			    the port's own */
-	uint8_t data_bits; /* use addresses of this many bits at most for packets, 12 .. 64; 0: as
-			      many as the device has */
-	uint8_t ring_bits; /* for rings and control blocks */
-	uint8_t reserved;
-	/* Use only these addresses; any order, may overlap. NULL: all that the address space has.
-	 */
+	size_t size;              /* sizeof(struct baton_reach_config), in bytes */
+	enum baton_bounce bounce; /* when packets are copied */
+	/* 1: map nothing but rings, control blocks and slots, in an address space that belongs to
+	 * the port; 0: no such limit. */
+	uint8_t confine;
+	/* Address bits for packets, 12 to 64; 0: as many as the device has. */
+	uint8_t data_bits;
+	/* Address bits for rings and control blocks, 12 to 64; 0: as many as the device has. */
+	uint8_t ring_bits;
+	uint8_t reserved; /* 0 */
+	/* Addresses to use; NULL: all that the address space has. The ranges may overlap and come
+	 * in any order. */
 	const struct baton_iova_range *windows;
-	unsigned n_windows;
+	unsigned n_windows; /* number of ranges in windows, 32 at most */
 };
 
-/** Fill in the defaults, size included. */
+/**
+ * Set a configuration to the defaults, its size included.
+ *
+ * This function cannot fail.
+ *
+ * @config: receives the defaults.
+ *
+ * Thread: any thread.
+ */
 BATON_API void baton_reach_config_init(struct baton_reach_config *config);
 
 /**
- * Say how a port may reach memory. The device arguments bounce=, confine=, dma-limit=, ring-limit=
- * and window= of baton_port_open() do the same.
+ * Configure how a port may access memory.
  *
- * Once memory was mapped under the limits they are committed, also while the port is stopped, until
- * baton_port_reset().
+ * The device arguments bounce=, confine=, dma-limit=, ring-limit= and window= of baton_port_open()
+ * do the same. The configuration is committed once memory is mapped under it, also while the port
+ * is stopped; baton_port_reset() ends that.
  *
- * Control thread. Return: 0; -EBUSY when they are committed; -EINVAL for what contradicts itself;
- * -ENOSPC when no window has addresses below a limit; -ENOTSUP for a port without a device that
- * reaches memory. The port is then as it was before.
+ * @port:   the port.
+ * @config: the configuration.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -EBUSY if the configuration is committed; -EINVAL if it contradicts itself;
+ * -ENOSPC if no window has addresses below a limit; -ENOMEM if memory is short; -ENOTSUP if the
+ * port has no device that accesses memory. The port stays as it is then.
  */
 BATON_API int baton_port_set_reach(struct baton_port *port,
 				   const struct baton_reach_config *config);
 
 /**
- * What was said last, by device arguments or baton_port_set_reach(). @config->windows are the
- * port's own, until the next such call.
+ * Get what device arguments or baton_port_set_reach() configured last.
  *
- * Control thread. Return: 0; -ENOTSUP for a port without a device that reaches memory.
+ * @port:   the port.
+ * @config: receives the configuration; its windows belong to the port, and are valid until the
+ *          next call of baton_port_set_reach().
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -ENOTSUP if the port has no device that accesses memory.
  */
 BATON_API int baton_port_get_reach(const struct baton_port *port,
 				   struct baton_reach_config *config);
 
 /**
- * Read windows as the device argument window= has them: "START-END", both included, or several with
- * + between them.
+ * Parse the text of the device argument window=, such as "0x0-0x3fffffff".
  *
- * Any thread. Return: how many there are; -EINVAL, also for more than @n.
+ * The text has one range, START-END, or several with + between them. Both ends belong to a range.
+ *
+ * @text: the text.
+ * @out:  receives the ranges.
+ * @n:    number of ranges that @out has room for.
+ *
+ * Thread: any thread.
+ * Return: the number of ranges; -EINVAL if the text is invalid, or has more than @n ranges.
  */
 BATON_API int baton_windows_parse(const char *text, struct baton_iova_range *out, unsigned n);
 
+/** How a device accesses a piece of memory. */
 enum baton_reach {
-	BATON_REACH_DIRECT,
-	BATON_REACH_BOUNCE,
-	BATON_REACH_REFUSED,
+	BATON_REACH_DIRECT,  /* the device accesses the memory itself */
+	BATON_REACH_BOUNCE,  /* packets are copied into and out of slots */
+	BATON_REACH_REFUSED, /* neither is possible */
 };
 
-/* One run of memory as a port's device has it. */
+/** A piece of memory and how the device of a port accesses it. */
 struct baton_reach_info {
-	char memory[48]; /* the pool's name, "rings", "rx slots", "tx slots" */
-	enum baton_reach reach;
-	uint8_t writable; /* by the device */
-	uint64_t iova;    /* what is mapped; bytes 0: nothing */
-	uint64_t bytes;
-	char why[176]; /* one sentence */
+	char memory[48];        /* "pool" and its name, "rings", "rx slots" or "tx slots" */
+	enum baton_reach reach; /* how the device accesses it */
+	uint8_t writable;       /* 1: the device can write it; 0: it cannot */
+	uint64_t iova;          /* first address that is mapped */
+	uint64_t bytes;         /* size of what is mapped, in bytes; 0: nothing is mapped */
+	char why[176];          /* the reason, in one sentence */
 };
 
 /**
- * What was decided when the port was started last.
+ * Get what was decided when the port was last started.
  *
- * Control thread. Return: how many there are; the first @n are written to @out. None before the
- * first start.
+ * @port: the port.
+ * @out:  receives the first @n entries, one for each piece of memory.
+ * @n:    number of entries that @out has room for.
+ *
+ * Thread: the control thread.
+ * Return: the number of entries that there are, which may be more than @n; 0 before the first
+ * start; this function cannot fail.
  */
 BATON_API unsigned baton_port_reach(const struct baton_port *port, struct baton_reach_info *out,
 				    unsigned n);
 
-/* All of it at a glance. */
+/** Summary of what the device of a port accesses. */
 struct baton_reach_summary {
-	enum baton_bounce bounce;
-	uint8_t confined;
-	uint8_t committed;
-	uint8_t data_bits, ring_bits; /* in force: the lower of the device's and the user's */
-	uint8_t device_data_bits, device_ring_bits;
-	uint32_t rx_slots, tx_slots; /* 0: nothing is bounced */
-	uint32_t slot_bytes;
-	uint8_t shared_slots;       /* fewer than the queues have descriptors: they share them */
-	uint32_t quarantined_slots; /* in memory that is kept out of use, also those that held no
-				       packet */
-	const char *protects;       /* against what, one sentence */
+	enum baton_bounce bounce; /* when packets are copied */
+	uint8_t confined;         /* 1: nothing but rings, control blocks and slots is mapped */
+	uint8_t committed;        /* 1: baton_port_set_reach() needs baton_port_reset() first */
+	uint8_t data_bits;        /* address bits for packets in force */
+	uint8_t ring_bits;        /* address bits for rings and control blocks in force */
+	uint8_t device_data_bits; /* address bits of the device for packets */
+	uint8_t device_ring_bits; /* address bits of the device for rings and control blocks */
+	uint32_t rx_slots;        /* number of RX slots; 0: no received packet is copied */
+	uint32_t tx_slots;        /* number of TX slots; 0: no sent packet is copied */
+	uint32_t slot_bytes;      /* size of a slot, in bytes */
+	uint8_t shared_slots;     /* 1: the queues share slots, fewer than they have descriptors */
+	/* Number of slots in memory that a device has not confirmed to have let go of, with or
+	 * without a packet in them. */
+	uint32_t quarantined_slots;
+	const char *protects; /* what the port is protected against, in one sentence */
 };
 
+/**
+ * Get a summary of what the device of a port accesses.
+ *
+ * This function cannot fail.
+ *
+ * @port: the port.
+ * @out:  receives the summary; its strings are constant.
+ *
+ * Thread: the control thread.
+ */
 BATON_API void baton_port_reach_summary(const struct baton_port *port,
 					struct baton_reach_summary *out);
 

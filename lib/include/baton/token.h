@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The token: the right to touch one packet buffer. 16 bytes, passed by value, four to a cache line;
- * a burst is an array of tokens, and there is no other per-packet structure.
+ * Tokens.
  *
- * A token given to a device (tx_burst) or freed is used up. Copies of it are stale, and every Baton
- * call that meets one refuses it.
+ * A token is the right to access one packet buffer. It has 16 bytes and is passed by value. A burst
+ * is an array of tokens, four in a cache line; there is no other structure per packet.
+ *
+ * A token is used up when it is given to a device (baton_tx_burst()) or freed (baton_free()). A
+ * copy of a used-up token is stale, and every call of Baton refuses it.
  */
 #ifndef BATON_TOKEN_H
 #define BATON_TOKEN_H
@@ -15,30 +17,31 @@
 extern "C" {
 #endif
 
-/* flags */
-#define BATON_TOKEN_CONT     0x01 /* the packet goes on in the next token of the burst */
-#define BATON_TOKEN_SIDE     0x02 /* the buffer's side record is valid */
-#define BATON_TOKEN_L3_SHIFT 2    /* 2 bits: enum baton_csum of the IPv4 header */
-#define BATON_TOKEN_L4_SHIFT 4    /* 2 bits: enum baton_csum of TCP, UDP or SCTP */
-#define BATON_TOKEN_HASH     0x40 /* hash holds the device's RSS hash */
+#define BATON_TOKEN_CONT     0x01 /* flag: the packet continues in the next token of the burst */
+#define BATON_TOKEN_SIDE     0x02 /* flag: the side record of the buffer is valid */
+#define BATON_TOKEN_L3_SHIFT 2    /* first of 2 bits in flags: enum baton_csum of the IPv4 header */
+#define BATON_TOKEN_L4_SHIFT 4    /* first of 2 bits in flags: enum baton_csum of TCP, UDP, SCTP */
+#define BATON_TOKEN_HASH     0x40 /* flag: hash holds the RSS hash of the device */
 
-/* A checksum verdict, or on TX a request. */
+/** Checksum status of a received packet, or checksum request for a packet to send. */
 enum baton_csum {
-	BATON_CSUM_UNKNOWN, /* RX: not checked; TX: leave as it is */
-	BATON_CSUM_GOOD,
-	BATON_CSUM_BAD,
-	BATON_CSUM_PARTIAL, /* the pseudo-header sum is in place: RX: nobody needs to check; TX:
-			       fill in */
+	BATON_CSUM_UNKNOWN, /* RX: not checked; TX: leave the checksum as it is */
+	BATON_CSUM_GOOD,    /* RX: the device checked it, and it is correct */
+	BATON_CSUM_BAD,     /* RX: the device checked it, and it is wrong */
+	/* Only the sum of the pseudo-header is in place. RX: the packet did not pass a wire, and
+	 * its checksum needs no check; TX: complete the checksum. */
+	BATON_CSUM_PARTIAL,
 };
 
+/** The right to access one packet buffer. */
 struct baton_token {
 	uint32_t buf;  /* index of the buffer in its pool */
-	uint16_t off;  /* where the valid bytes begin, from the start of the buffer's data room */
-	uint16_t len;  /* how many there are */
-	uint16_t gen;  /* generation; must match the pool's owner table */
-	uint8_t pool;  /* which pool of the context */
+	uint16_t off;  /* offset of the first valid byte in the buffer's data room, in bytes */
+	uint16_t len;  /* number of valid bytes */
+	uint16_t gen;  /* generation number; equal to the one in the pool's owner table */
+	uint8_t pool;  /* index of the pool in the context */
 	uint8_t flags; /* BATON_TOKEN_* */
-	uint32_t hash; /* RSS hash, or the user's mark */
+	uint32_t hash; /* RSS hash, or an application-defined number */
 } __attribute__((aligned(16)));
 
 #ifdef __cplusplus
