@@ -39,7 +39,7 @@ PKGS_BUILD=(meson ninja-build pkg-config gcc libc6-dev libnuma-dev libhugetlbfs-
 # shellcheck disable=SC2034
 PKGS_PEER=(dpdk-dev python3 iproute2 ethtool procps)
 # shellcheck disable=SC2034
-PKGS_TEST=(g++ clang clang-format libclang-rt-14-dev binutils libdpdk-dev valgrind)
+PKGS_TEST=(g++ clang clang-format libclang-rt-14-dev binutils libdpdk-dev valgrind doxygen man-db mandoc)
 # shellcheck disable=SC2034
 PKGS_BENCH=(g++ libdpdk-dev libbenchmark-dev libck-dev valgrind)
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A whole packet service: takes frames from one port, swaps their MAC addresses, sends them out of
- * another, and accounts for every buffer at the end.
- *
- *   cc service.c $(pkg-config --cflags --libs libbaton) -o service
+ * A packet service. It receives frames on one port, swaps their MAC addresses, sends them on
+ * another port, and accounts for every buffer at the end. cc service.c $(pkg-config --cflags --libs
+ * libbaton) -o service
  *   ./service net_null0 net_null1 100000
  */
 #include <stdio.h>
@@ -37,15 +36,13 @@ static struct baton_port *
 open_port(struct baton_ctx *ctx, const char *devargs, struct baton_worker *worker,
 	  struct baton_pool *pool, struct baton_queue **rxq, struct baton_queue **txq)
 {
-	struct baton_port_config config = { .size = sizeof(config),
-					    .rx_queues = 1,
-					    .tx_queues = 1 };
+	struct baton_port_config c = { .size = sizeof(c), .rx_queues = 1, .tx_queues = 1 };
 	struct baton_queue_config rx = { .size = sizeof(rx), .worker = worker, .pool = pool };
 	struct baton_queue_config tx = { .size = sizeof(tx), .worker = worker };
 	struct baton_port *port;
 
 	check(baton_port_open(ctx, devargs, &port), devargs);
-	check(baton_port_configure(port, &config), "configure");
+	check(baton_port_configure(port, &c), "configure");
 	check(baton_rxq_setup(port, 0, &rx, rxq), "RX queue");
 	check(baton_txq_setup(port, 0, &tx, txq), "TX queue");
 	check(baton_port_start(port), "start");
