@@ -7,9 +7,28 @@
 
 static _Thread_local char last_error[1024];
 
+/* A sentence that nobody has asked for yet. */
+static _Thread_local struct {
+	err_writer *write; /* NULL: last_error is the sentence */
+	_Alignas(16) char note[ERR_NOTE_MAX];
+} later;
+
+void *
+err_note(err_writer *write)
+{
+	later.write = write;
+	return later.note;
+}
+
 const char *
 baton_last_error(void)
 {
+	err_writer *write = later.write;
+
+	if (write) {
+		later.write = NULL;
+		write(later.note, last_error, sizeof(last_error));
+	}
 	return last_error;
 }
 
@@ -30,6 +49,7 @@ baton_err(int err, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	memcpy(last_error, text, sizeof(text));
+	later.write = NULL;
 	return -err;
 }
 
@@ -45,7 +65,7 @@ baton_err_prefix(int ret, const char *fmt, ...)
 	va_end(ap);
 	if (len < 0 || (size_t)len >= sizeof(last_error))
 		return ret;
-	snprintf(text + len, sizeof(text) - (size_t)len, ": %s", last_error);
+	snprintf(text + len, sizeof(text) - (size_t)len, ": %s", baton_last_error());
 	memcpy(last_error, text, sizeof(last_error) - 1);
 	return ret;
 }

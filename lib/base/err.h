@@ -16,6 +16,20 @@ int baton_err(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)
 /** Put "what: " before the sentence already there, for a caller that knows more. Return: ret. */
 int baton_err_prefix(int ret, const char *fmt, ...) __attribute__((format(printf, 2, 3), cold));
 
+/* Writes the sentence that a note stands for. */
+typedef void err_writer(const void *note, char *text, size_t size);
+
+#define ERR_NOTE_MAX 256u
+
+/**
+ * Set the calling thread's error sentence without writing it: @write does that when
+ * baton_last_error() asks for it. For errors that a polling thread meets again and again.
+ *
+ * Return: ERR_NOTE_MAX bytes, aligned to 16, for the caller to leave in them what @write needs.
+ * That is copies: what a pointer names may be gone by the time the sentence is asked for.
+ */
+void *err_note(err_writer *write);
+
 /**
  * The entry of a NULL-terminated list nearest to @word by edit distance, for "did you mean".
  *

@@ -5,12 +5,63 @@
 
 #include "port/port.h"
 
+/*
+ * A queue that does not run, for a sentence that is written when somebody asks for it: its worker
+ * goes on polling, and the queue may be gone by then.
+ */
+struct stopped_note {
+	char port[PORT_NAME_MAX];
+	char error[sizeof(((struct baton_queue *)0)->error)];
+	uint16_t index;
+	uint8_t tx;
+};
+
+_Static_assert(sizeof(struct stopped_note) <= ERR_NOTE_MAX, "a note is copied into that");
+
+static struct stopped_note *
+note_queue(const struct baton_queue *q, err_writer *write)
+{
+	struct stopped_note *note = err_note(write);
+
+	memcpy(note->port, q->port->name, sizeof(note->port));
+	note->index = q->index;
+	note->tx = q->tx;
+	return note;
+}
+
+static void
+write_dead(const void *arg, char *text, size_t size)
+{
+	const struct stopped_note *note = arg;
+
+	snprintf(text, size, "%s %s %u: stopped by a protocol violation of the device: %s",
+		 note->port, note->tx ? "txq" : "rxq", note->index, note->error);
+}
+
+static void
+write_stopped(const void *arg, char *text, size_t size)
+{
+	const struct stopped_note *note = arg;
+
+	snprintf(text, size, "%s %s %u is stopped: start its port", note->port,
+		 note->tx ? "txq" : "rxq", note->index);
+}
+
+static int
+say_stopped(const struct baton_queue *q)
+{
+	note_queue(q, write_stopped);
+	return -ENETDOWN;
+}
+
 /* The burst of a queue that a protocol violation has stopped. */
 static int
 burst_dead(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 {
-	return baton_err(EIO, "%s %s %u: stopped by a protocol violation of the device: %s",
-			 q->port->name, q->tx ? "txq" : "rxq", q->index, q->error);
+	struct stopped_note *note = note_queue(q, write_dead);
+
+	memcpy(note->error, q->error, sizeof(note->error));
+	return -EIO;
 }
 
 int
@@ -43,8 +94,7 @@ baton_queue_enter_(struct baton_queue *q, const char *operation)
 	if (state & QUEUE_RUNNING)
 		q->head.ack = state;
 	else
-		ret = baton_err(ENETDOWN, "%s %s %u is stopped: start its port", q->port->name,
-				q->tx ? "txq" : "rxq", q->index);
+		ret = say_stopped(q);
 	worker->head.seen = epoch;
 	/*
 	 * A thread that begins a burst is in no other: it acknowledges for all queues of its
@@ -169,6 +219,9 @@ setup(struct baton_port *port, uint16_t index, const struct baton_queue_config *
 	q->worker = c->worker;
 	q->head.worker = &c->worker->head;
 	q->head.burst = burst_dead;
+	/* No state has been acknowledged: also a queue that was never started says that it is
+	 * stopped. */
+	q->head.ack = q->head.state | QUEUE_RUNNING;
 	q->wake_fd = -1;
 	q->stopped = q->armed = q->fresh = 0;
 	q->pool = tx ? NULL : c->pool;
