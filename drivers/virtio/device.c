@@ -576,6 +576,7 @@ const struct baton_driver virtio_user_driver = {
 		   "path=SOCKET[,server=1][,queues=N][,mac=..][,mrg_rxbuf=0][,in_order=0][,queue_"
 		   "size=N]",
 	.dma = true,
+	.bounces = true,
 	.ops = &virtio_port_ops,
 	.priv = &vhost_user_transport,
 };
@@ -594,6 +595,7 @@ const struct baton_driver virtio_driver = {
 	.summary = "virtio-net over PCI: by address, "
 		   "0000:00:03.0[,ioas=auto][,queues=N][,mrg_rxbuf=0][,in_order=0][,queue_size=N]",
 	.dma = true,
+	.bounces = true,
 	.ops = &virtio_port_ops,
 	.pci_ids = pci_ids,
 	.priv = &virtio_pci_transport,

@@ -185,6 +185,9 @@ virtq_fill(struct virtq *vq)
 		publish_fill(vq, vq->quota);
 		return 0;
 	}
+	if (v->bounce)
+		return baton_err(EFAULT, "rxq %u: pool %s is bounced, and the queue has no slots",
+				 q->index, q->pool->name);
 	vq->quota = (uint16_t)q->descs;
 	bufs = malloc(q->descs * sizeof(*bufs));
 	if (!bufs)

@@ -149,10 +149,13 @@ virtq_tx_in_turn(const struct virtq *vq, unsigned n)
 }
 
 int
-virtq_tx_jumped(struct virtq *vq, uint16_t published)
+virtq_tx_jumped(struct virtq *vq, unsigned published)
 {
-	return queue_violation(&vq->q, "used index jumped by %u, with %u packets in flight",
-			       published, (uint16_t)(vq->avail_idx - vq->used_idx));
+	return queue_violation(&vq->q,
+			       "used index jumped by %u, with %u packets in flight in %u "
+			       "descriptors",
+			       published, (uint16_t)(vq->avail_idx - vq->used_idx),
+			       (uint16_t)(vq->head - vq->tail));
 }
 
 /* Completions one by one, by all rules. */
@@ -224,7 +227,7 @@ virtq_tx_post(struct virtq *vq, const struct baton_token *tokens, unsigned n, ui
 
 		if (baton_unlikely(t->pool != pool || (t->flags & BATON_TOKEN_CONT) ||
 				   csum_wanted(*t) || off < NET_HDR_LEN || len - 1 >= max_len ||
-				   !dma_give_raw(v, buf, off + len, t->gen, owner)))
+				   !dma_give_raw(v, v->direct_len, buf, off + len, t->gen, owner)))
 			break;
 		at = (uint64_t)buf * v->stride + off - NET_HDR_LEN;
 		memset(v->data + at, 0, NET_HDR_LEN);

@@ -31,11 +31,21 @@ unsigned virtq_tx_release(struct virtq *vq, unsigned n);
 unsigned virtq_tx_post(struct virtq *vq, const struct baton_token *tokens, unsigned n,
 		       uint64_t *bytes);
 
+/*
+ * Completions are counted, and descriptors are what is released: each packet in flight has one at
+ * the least. Are there @n of them?
+ */
+static inline bool
+virtq_tx_are_posted(const struct virtq *vq, unsigned n)
+{
+	return MUST(tx_jump, n <= (uint16_t)(vq->head - vq->tail));
+}
+
 /* What is rare. */
 int virtq_tx_check_batch(struct virtq *vq, uint16_t published);
 unsigned virtq_tx_release_tail(struct virtq *vq);
 int virtq_tx_any_order(struct virtq *vq, unsigned n, unsigned freed);
-BATON_COLD int virtq_tx_jumped(struct virtq *vq, uint16_t published);
+BATON_COLD int virtq_tx_jumped(struct virtq *vq, unsigned published);
 int virtq_tx_send_chain(struct virtq *vq, const struct baton_token *t, unsigned n, bool first,
 			uint64_t *bytes);
 void virtq_tx_avail_put(struct virtq *vq, unsigned n);
@@ -104,6 +114,8 @@ reclaim_in_order(struct virtq *vq, unsigned n, uint16_t published, const struct 
 	checked = (uint16_t)(vq->batch_end - vq->used_idx);
 	if (n > checked)
 		n = checked;
+	if (baton_unlikely(!virtq_tx_are_posted(vq, n)))
+		return virtq_tx_jumped(vq, n);
 	for (unsigned i = 0; i < n;) {
 		unsigned run = loops->release(vq, n - i);
 
@@ -132,10 +144,10 @@ virtq_tx_reclaim_by(struct virtq *vq, unsigned budget, const struct tx_loops *lo
 	if (vq->feature_in_order)
 		return reclaim_in_order(vq, n, published, loops);
 	while (freed < n) {
-		/* Never past `head`: n - freed packets are in flight, each of a descriptor or more.
-		 */
 		unsigned run = loops->in_turn(vq, n - freed < DMA_BATCH ? n - freed : DMA_BATCH);
 
+		if (baton_unlikely(!virtq_tx_are_posted(vq, run)))
+			return virtq_tx_jumped(vq, run);
 		run = run ? loops->release(vq, run) : 0;
 		if (!run)
 			break;

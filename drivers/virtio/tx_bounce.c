@@ -89,10 +89,10 @@ copy_plain(struct virtq *vq, const struct baton_pool_view *v, struct dma_cache *
 			prefetch_slot(slots + (size_t)slot_of[ahead] * stride);
 		else if (!slot_of)
 			prefetch_slot(slots + (size_t)ahead * stride);
-		if (baton_unlikely(
-			    t->pool != pool || (t->flags & BATON_TOKEN_CONT) || csum_wanted(*t) ||
-			    len - 1 >= longest ||
-			    !dma_give_raw(v, buf, off + len, t->gen, BATON_OWNER_FREE << 16)))
+		if (baton_unlikely(t->pool != pool || (t->flags & BATON_TOKEN_CONT) ||
+				   csum_wanted(*t) || len - 1 >= longest ||
+				   !dma_give_raw(v, v->data_len, buf, off + len, t->gen,
+						 BATON_OWNER_FREE << 16)))
 			break;
 		at = (size_t)(slot_of ? slot_of[d] : d) * stride;
 		memset(slots + at, 0, NET_HDR_LEN);
@@ -187,7 +187,7 @@ give_each(struct virtq *vq, const struct baton_pool_view *v, const struct baton_
 
 	for (i = 0; more && i < most; i++, fits = room) {
 		if (t[i].pool != pool || t[i].len - 1u >= fits ||
-		    !dma_give_raw(v, t[i].buf, (uint32_t)t[i].off + t[i].len, t[i].gen,
+		    !dma_give_raw(v, v->data_len, t[i].buf, (uint32_t)t[i].off + t[i].len, t[i].gen,
 				  BATON_OWNER_FREE << 16))
 			break;
 		len += t[i].len;

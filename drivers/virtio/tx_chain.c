@@ -28,6 +28,13 @@ put_hdr(const struct baton_pool_view *v, struct baton_token t, const struct virt
 	memcpy(dma_data(v, t.buf) + t.off - NET_HDR_LEN, hdr, NET_HDR_LEN);
 }
 
+/* Is the token's pool bounced, and the queue without slots? There is no address to post then. */
+static bool
+is_astray(const struct virtq *vq, struct baton_token t)
+{
+	return !vq->slots && vq->q.views[t.pool].bounce;
+}
+
 /* Why a token cannot be sent: said when its packet is the first of a burst, before that the burst
  * just ends. */
 static BATON_COLD int
@@ -38,6 +45,11 @@ refuse(struct virtq *vq, struct baton_token t, bool first)
 	if (!first)
 		return 0;
 	queue_count(&q->stats.errors, 1);
+	if (is_astray(vq, t))
+		return baton_err(EFAULT,
+				 "%s txq %u: the device reaches slots only of what is in pool %s, "
+				 "and this queue has none: stop the port and start it",
+				 q->port->name, q->index, q->port->ctx->pools[t.pool]->name);
 	return queue_refuse(q, t);
 }
 
@@ -119,7 +131,8 @@ give(struct virtq *vq, struct tx_chain *c, bool first)
 	const uint32_t owner = c->slots ? BATON_OWNER_FREE << 16 : q->owner;
 
 	for (unsigned i = 0; i < c->segs; i++) {
-		if (!dma_give(&q->views[c->t[i].pool], c->t[i], owner)) {
+		if (baton_unlikely(is_astray(vq, c->t[i])) ||
+		    !dma_give(&q->views[c->t[i].pool], c->t[i], owner)) {
 			ungive(q, c->t, i);
 			return refuse(vq, c->t[i], first);
 		}

@@ -76,7 +76,7 @@ plain8(const struct tokens8 *t, const struct baton_pool_view *v, uint32_t pool, 
 	const d8 wanted = _mm256_cmpeq_epi32(_mm256_and_si256(t->rest, partial), partial);
 	const d8 length = d8_at_most(_mm256_sub_epi32(t->len, d8_set(1)), longest);
 	const d8 headroom = d8_at_most(d8_set(HDR_STORE), t->off);
-	const d8 inside = tokens8_inside(t, v, pool, BATON_TOKEN_CONT);
+	const d8 inside = tokens8_inside(t, v, v->direct_len, pool, BATON_TOKEN_CONT);
 
 	return d8_all(
 		_mm256_andnot_si256(wanted,

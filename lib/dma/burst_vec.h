@@ -32,7 +32,7 @@ SIMD_NAME(dma_free8)(const struct baton_pool_view *v, struct dma_cache *c,
 		const struct tokens8 t = tokens8_load(tokens + i);
 		uint32_t *idx;
 
-		if (baton_unlikely(!d8_all(tokens8_inside(&t, &dv, v->index, 0))))
+		if (baton_unlikely(!d8_all(tokens8_inside(&t, &dv, dv.data_len, v->index, 0))))
 			break;
 		dma_cache_room(c, LANES);
 		idx = c->idx + c->n; /* what lies above the top is nobody's */

@@ -121,8 +121,8 @@ tokens8_load(const struct baton_token *t)
 /* Lanes that are of this pool and lie inside of it. With checks compiled out: that are of this
  * pool. */
 SIMD_INLINE d8
-tokens8_inside(const struct tokens8 *r, const struct baton_pool_view *v, uint32_t pool,
-	       uint32_t flags)
+tokens8_inside(const struct tokens8 *r, const struct baton_pool_view *v, uint32_t room,
+	       uint32_t pool, uint32_t flags)
 {
 	const d8 same =
 		_mm256_cmpeq_epi32(_mm256_and_si256(r->rest, d8_set(0xff0000 | flags << 24)),
@@ -131,7 +131,7 @@ tokens8_inside(const struct tokens8 *r, const struct baton_pool_view *v, uint32_
 	const d8 end = _mm256_add_epi32(r->off, r->len);
 
 	return _mm256_and_si256(same, _mm256_and_si256(d8_at_most(r->bufs, d8_set(v->count - 1)),
-						       d8_at_most(end, d8_set(v->data_len))));
+						       d8_at_most(end, d8_set(room))));
 #else
 	return same;
 #endif

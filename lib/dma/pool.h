@@ -78,6 +78,16 @@ dma_view_init(struct baton_pool_view *v, const struct baton_pool *pool, uint64_t
 {
 	*v = pool->view;
 	v->iova = iova;
+	v->direct_len = v->data_len;
+}
+
+/** The same where the device sees slots only: no address, and nothing in it that may be posted. */
+static inline void
+dma_view_bounce(struct baton_pool_view *v, const struct baton_pool *pool)
+{
+	dma_view_init(v, pool, 0);
+	v->bounce = 1;
+	v->direct_len = 0;
 }
 
 /*
@@ -171,17 +181,17 @@ dma_unpoison(const struct baton_pool_view *v, uint32_t buf)
 }
 
 /*
- * dma_give() with the token's fields in registers: @end is off + len. For loops that count
- * instructions.
+ * dma_give() with the token's fields in registers: @end is off + len, at most @room. For loops that
+ * count instructions.
  */
 static inline bool
-dma_give_raw(const struct baton_pool_view *v, uint32_t buf, uint32_t end, uint32_t gen,
-	     uint32_t owner)
+dma_give_raw(const struct baton_pool_view *v, uint32_t room, uint32_t buf, uint32_t end,
+	     uint32_t gen, uint32_t owner)
 {
 #ifndef BATON_OWNERSHIP_OFF
 	uint32_t *entry;
 
-	if (baton_unlikely(buf >= v->count || end > v->data_len))
+	if (baton_unlikely(buf >= v->count || end > room))
 		return false;
 	entry = &v->owner[buf];
 #ifdef BATON_OWNERSHIP_STRICT
@@ -207,7 +217,7 @@ dma_give_raw(const struct baton_pool_view *v, uint32_t buf, uint32_t end, uint32
 static inline bool
 dma_give(const struct baton_pool_view *v, struct baton_token t, uint32_t owner)
 {
-	return dma_give_raw(v, t.buf, (uint32_t)t.off + t.len, t.gen, owner);
+	return dma_give_raw(v, v->data_len, t.buf, (uint32_t)t.off + t.len, t.gen, owner);
 }
 
 /** Undo a dma_give() of a packet that was refused at a later segment. */

@@ -136,6 +136,24 @@ check_windows(const struct dma_reach *r, const char *what, const char *arg, uint
 			       : "another window, device or IOMMU");
 }
 
+/* Why nothing but a copy will do, or NULL. */
+static const char *
+must_bounce(const struct dma_reach *r)
+{
+	if (r->confine)
+		return "confine=on: the device sees rings and slots only";
+	return r->bounce == BATON_BOUNCE_ALWAYS ? "asked for by bounce=always" : NULL;
+}
+
+static int
+no_slots(const struct dma_reach *r)
+{
+	return baton_err(ENOTSUP,
+			 "%s copies every packet, and the driver of this device cannot copy "
+			 "packets through slots: leave it out",
+			 r->confine ? "confine=on" : "bounce=always");
+}
+
 int
 dma_reach_check(const struct dma_reach *r)
 {
@@ -146,6 +164,8 @@ dma_reach_check(const struct dma_reach *r)
 				 "the driver does not declare how many address bits the device has "
 				 "(rings: %u, data: %u): a limit is never assumed",
 				 r->device_ring_bits, r->device_data_bits);
+	if (must_bounce(r) && !r->can_bounce)
+		return no_slots(r);
 	if (!r->ioas)
 		return 0;
 	ret = check_windows(r, "rings", "ring-limit", r->device_ring_bits, r->ring_bits);
@@ -155,15 +175,6 @@ dma_reach_check(const struct dma_reach *r)
 }
 
 /* ---- the decision ---- */
-
-/* Why nothing but a copy will do, or NULL. */
-static const char *
-must_bounce(const struct dma_reach *r)
-{
-	if (r->confine)
-		return "confine=on: the device sees rings and slots only";
-	return r->bounce == BATON_BOUNCE_ALWAYS ? "asked for by bounce=always" : NULL;
-}
 
 bool
 dma_reach_bounces(const struct dma_reach *r)
@@ -221,8 +232,7 @@ static void
 bounce(struct dma_reach *r, struct baton_pool *p, struct baton_pool_view *view)
 {
 	r->pools[p->view.index].reach = BATON_REACH_BOUNCE;
-	dma_view_init(view, p, 0);
-	view->bounce = 1;
+	dma_view_bounce(view, p);
 }
 
 static int
@@ -236,6 +246,11 @@ decide(struct dma_reach *r, struct baton_pool *p, struct baton_pool_view *view)
 	memset(d, 0, sizeof(*d));
 	d->known = 1;
 	snprintf(d->name, sizeof(d->name), "%s", p->name);
+	if (must && !r->can_bounce) {
+		d->reach = BATON_REACH_REFUSED;
+		snprintf(d->why, sizeof(d->why), "%s", must);
+		return no_slots(r);
+	}
 	if (must) {
 		snprintf(d->why, sizeof(d->why), "%s", must);
 		bounce(r, p, view);
@@ -257,6 +272,11 @@ decide(struct dma_reach *r, struct baton_pool *p, struct baton_pool_view *view)
 		d->reach = BATON_REACH_REFUSED;
 		return r->bounce == BATON_BOUNCE_NEVER ? baton_err_prefix(ret, "bounce=never")
 						       : ret;
+	}
+	if (!r->can_bounce) {
+		d->reach = BATON_REACH_REFUSED;
+		return baton_err_prefix(ret, "the driver of this device cannot copy packets "
+					     "through slots");
 	}
 	bounce(r, p, view);
 	return 0;
@@ -291,7 +311,7 @@ dma_reach_yield(struct dma_reach *r, const bool needed[BATON_MAX_POOLS],
 {
 	bool found = false;
 
-	for (unsigned i = 0; i < BATON_MAX_POOLS; i++) {
+	for (unsigned i = 0; r->can_bounce && i < BATON_MAX_POOLS; i++) {
 		if (!r->pools[i].known || r->pools[i].reach != BATON_REACH_DIRECT || needed[i])
 			continue;
 		dma_map_put(r->maps[i]);

@@ -34,6 +34,7 @@ struct dma_reach {
 	uint8_t device_ring_bits, device_data_bits;
 	bool local; /* the device is a program of this machine: it sees what is passed to it, also
 		       in a confidential guest */
+	bool can_bounce; /* the driver's bursts know slots: else no view is bounced */
 	/* The user's. */
 	enum baton_bounce bounce;
 	bool confine;
@@ -71,8 +72,12 @@ int dma_reach_set(struct dma_reach *r, const struct baton_reach_config *config);
 /** What is asked for now; its windows are r's own. */
 void dma_reach_get(const struct dma_reach *r, struct baton_reach_config *config);
 
-/** Are the device's limits declared, and has the address space anything below them? Return: 0;
- * -EINVAL, -ENOSPC with both numbers. */
+/**
+ * Are the device's limits declared, has the address space anything below them, and can the driver
+ * copy if it must?
+ *
+ * Return: 0; -EINVAL; -ENOSPC with both numbers; -ENOTSUP.
+ */
 int dma_reach_check(const struct dma_reach *r);
 
 /** Does the port need an address space of its own? */

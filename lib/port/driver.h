@@ -134,8 +134,10 @@ struct baton_driver {
 	const struct pci_id
 		*pci_ids; /* a driver of PCI devices, which are opened by address; else NULL */
 	const void *priv; /* the driver's own: what tells apart two that share their ops */
-	bool dma; /* its device reaches memory by itself: open() declares port->reach's device
-		     limits, and reach_args apply */
+	bool dma;     /* its device reaches memory by itself: open() declares port->reach's device
+			 limits, and reach_args apply */
+	bool bounces; /* its bursts look at views that are bounced, and use slots for them: without
+			 this no view of its ports is, and such a pool is refused */
 };
 
 #define PORT_AWAY       1 /* workers may still be in a burst */

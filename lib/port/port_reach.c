@@ -95,6 +95,7 @@ port_reach_open(struct baton_port *port, const struct port_arg *args, unsigned n
 	port->reach.ctx = port->ctx;
 	port->reach.name = port->name;
 	port->reach.node = BATON_NODE_ANY;
+	port->reach.can_bounce = port->driver->bounces;
 	baton_reach_config_init(&c);
 	if ((ret = parse_bounce(port_arg(args, n, "bounce"), &c.bounce)) < 0 ||
 	    (ret = parse_confine(port_arg(args, n, "confine"), &c.confine)) < 0 ||
@@ -112,6 +113,12 @@ port_reach_open(struct baton_port *port, const struct port_arg *args, unsigned n
 }
 
 static int
+renew_space(struct baton_port *port)
+{
+	return port->driver->ops->renew_space ? port->driver->ops->renew_space(port) : 0;
+}
+
+static int
 set_reach(struct baton_port *port, const struct baton_reach_config *config,
 	  const struct baton_reach_config *before)
 {
@@ -120,13 +127,13 @@ set_reach(struct baton_port *port, const struct baton_reach_config *config,
 
 	if (ret < 0)
 		return ret;
-	ret = port->driver->ops->renew_space(port);
+	ret = renew_space(port);
 	if (!ret)
 		ret = dma_reach_check(&port->reach);
 	if (!ret)
 		return 0;
 	snprintf(why, sizeof(why), "%s", baton_last_error());
-	if (dma_reach_set(&port->reach, before) < 0 || port->driver->ops->renew_space(port) < 0)
+	if (dma_reach_set(&port->reach, before) < 0 || renew_space(port) < 0)
 		baton_log(port->ctx, BATON_LOG_ERR, "%s: its address space is lost: %s", port->name,
 			  baton_last_error());
 	return baton_err(-ret, "%s", why);

@@ -150,6 +150,7 @@ const struct baton_driver virtio_fuzz_driver = {
 	.args = args,
 	.summary = "virtio-net to a device in the same process",
 	.dma = true,
+	.bounces = true,
 	.ops = &virtio_port_ops,
 	.priv = &transport,
 };

@@ -63,7 +63,8 @@ begin(struct place *p, bool local)
 	p->os.unmap = count_unmap;
 	assert_int_equal(baton_ctx_create(&c, &p->ctx), 0);
 	p->ctx->mem_os = &p->os;
-	p->reach = (struct dma_reach){ .ctx = p->ctx,
+	p->reach = (struct dma_reach){ .can_bounce = true,
+				       .ctx = p->ctx,
 				       .name = "port",
 				       .node = BATON_NODE_ANY,
 				       .local = local,

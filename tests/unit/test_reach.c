@@ -78,6 +78,7 @@ place(struct place *p, const struct baton_reach_config *c, uint8_t ring_bits, ui
 		assert_int_equal(dma_reach_set(r, c), 0);
 		r->device_ring_bits = ring_bits;
 		r->device_data_bits = data_bits;
+		r->can_bounce = true;
 		r->ctx = p->ctx;
 		r->name = i ? "port1" : "port0";
 		r->node = BATON_NODE_ANY;

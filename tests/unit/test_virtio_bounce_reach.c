@@ -5,6 +5,8 @@
 
 #include "fakedev_private.h"
 
+#include "port/driver.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -179,6 +181,83 @@ committed(void **state)
 	rig_roundtrip_rx(&r, 1000, 1);
 	rig_roundtrip_tx(&r, 1000, 2);
 	assert_int_equal(set(&r, BATON_BOUNCE_ALWAYS, 31), -EBUSY);
+	rig_down(&r);
+}
+
+/* A driver whose device needs no address space made anew for a change. */
+static void
+no_space_to_renew(void **state)
+{
+	struct baton_driver driver;
+	struct port_ops ops;
+	struct rig r;
+
+	rig_prepare(&r, &(struct rig_config){ .args = "" });
+	must(rig_open(&r));
+	driver = *r.port->driver;
+	ops = *driver.ops;
+	ops.renew_space = NULL;
+	driver.ops = &ops;
+	r.port->driver = &driver;
+	must(set(&r, BATON_BOUNCE_AUTO, 40));
+	assert_int_equal(summary(r.port).data_bits, 40);
+	must(rig_start(&r));
+	rig_roundtrip_rx(&r, 1000, 1);
+	rig_down(&r);
+}
+
+/* A driver that knows nothing of slots: it is never shown a pool that the device does not reach. */
+static void
+a_driver_without_slots(void **state)
+{
+	struct baton_pool_config pc;
+	struct baton_pool *far;
+	struct baton_token t[16];
+	struct rig r;
+
+	/* Copies are asked for. */
+	rig_prepare(&r, &(struct rig_config){ .args = "" });
+	must(rig_open(&r));
+	r.port->reach.can_bounce = false;
+	assert_int_equal(set(&r, BATON_BOUNCE_ALWAYS, 40), -ENOTSUP);
+	says("bounce=always");
+	says("cannot copy");
+	assert_int_equal(summary(r.port).bounce, BATON_BOUNCE_AUTO);
+	must(rig_start(&r));
+	rig_roundtrip_rx(&r, 1000, 1);
+	rig_down(&r);
+
+	/* The pool of an RX queue is out of reach. */
+	rig_prepare(&r, &(struct rig_config){ .args = ",window=0x4000000000-0x40001fffff",
+					      .mtu = 1500 });
+	must(rig_open(&r));
+	r.port->reach.can_bounce = false;
+	assert_int_equal(rig_start(&r), -ENOSPC);
+	says("cannot copy");
+	rig_discard(&r);
+
+	/* Another is. */
+	rig_prepare(&r, &(struct rig_config){ .args = ",window=0x4000000000-0x40007fffff",
+					      .mtu = 1500 });
+	baton_pool_config_init(&pc);
+	pc.name = "far";
+	pc.count = 4096;
+	pc.page_size = BATON_PAGE_4K;
+	must(baton_pool_create(r.ctx, &pc, &far));
+	must(rig_open(&r));
+	r.port->reach.can_bounce = false;
+	must(rig_start(&r));
+	assert_non_null(strstr(r.logged, "cannot send from pool far"));
+	assert_int_equal(r.port->views[far->view.index].count, 0);
+	assert_int_equal(baton_alloc(r.worker, far, t, 16), 16);
+	for (unsigned i = 0; i < 16; i++)
+		t[i].len = 60;
+	assert_int_equal(baton_tx_burst(r.tx, t, 1), -EFAULT);
+	assert_int_equal(baton_tx_burst(r.tx, t, 16), -EFAULT);
+	assert_int_equal(baton_free(r.worker, t, 16), 0);
+	baton_worker_flush(r.worker);
+	must(baton_port_stop(r.port));
+	must(baton_pool_destroy(far));
 	rig_down(&r);
 }
 
@@ -475,6 +554,8 @@ main(void)
 		cmocka_unit_test(everything_lies_where_it_shall),
 		cmocka_unit_test(slots_are_clean_at_start),
 		cmocka_unit_test(committed),
+		cmocka_unit_test(no_space_to_renew),
+		cmocka_unit_test(a_driver_without_slots),
 		cmocka_unit_test(refused_changes_nothing),
 		cmocka_unit_test(ports_without_a_device),
 	};

@@ -196,7 +196,8 @@ struct baton_pool_view {
 	uint8_t bounce; /* drivers, in a port's table: the device reaches slots only */
 	struct baton_pool *pool;
 	uint8_t *side; /* side record of buffer 0, BATON_SIDE_SIZE bytes each; private memory */
-	uint64_t reserved;
+	uint32_t direct_len; /* drivers, in a port's table: data_len; 0: slots only, or neither */
+	uint32_t reserved;
 };
 
 /* The public head of a worker. */
