@@ -22,7 +22,7 @@ struct rig_config {
 	struct fakedev_config fakedev; /* path is filled in; $BATON_RIG_FEATURES are offered too */
 	const char *args;    /* ",key=value" after path and timeout, or NULL; $BATON_RIG_ARGS come
 				after them */
-	unsigned timeout_ms; /* of a reply; 0: 1,000 */
+	unsigned timeout_ms; /* of a reply; 0: 5,000, nothing is about a late one */
 	uint32_t descs;      /* 0: 256 */
 	uint32_t pool_count; /* 0: 1,024 */
 	uint32_t data_len;   /* 0: the default */

@@ -26,9 +26,9 @@ def stats_period():
 @check
 def record_core_cycles():
     pattern = r"CPU cycles/packet=\d+\.\d\d \(total cycles=\d+ / total %s packets=\d+\) at \d+ MHz Clock"
-    r = good(run(NULL2, "--record-core-cycles " + SHORT))
+    r = good(run(NULL2, "--record-core-cycles --stop-after=1000"))
     expect(re.search(pattern % "io", r.out), r)
-    r = good(run(NULL2, "--record-core-cycles --forward-mode=txonly " + SHORT))
+    r = good(run(NULL2, "--record-core-cycles --forward-mode=txonly --stop-after=1000"))
     expect(re.search(pattern % "txonly", r.out), r)
     expect("CPU cycles" not in good(run(NULL2, SHORT)).out, "without the option")
 

@@ -204,7 +204,7 @@ lies(void **state)
 		{ FAKEDEV_CONTROL_ACK, 255, -EIO, 0 },
 		{ FAKEDEV_CONTROL_BLANK, 0, -EIO, 0 },
 		{ FAKEDEV_CONTROL_LATE, 20, 0, 0 },
-		{ FAKEDEV_CONTROL_LATE, 150, -ETIMEDOUT, -ENOTSUP },
+		{ FAKEDEV_CONTROL_LATE, 400, -ETIMEDOUT, -ENOTSUP },
 		{ FAKEDEV_CONTROL_SILENT, 0, -ETIMEDOUT, -ENOTSUP },
 		{ FAKEDEV_CONTROL_ID, 1, -EIO, -ENOTSUP },
 		{ FAKEDEV_CONTROL_ID, 4, -EIO, -ENOTSUP },
@@ -221,7 +221,9 @@ lies(void **state)
 		struct rig r;
 		int ret;
 
-		c.timeout_ms = 80;
+		/* A command has 200 ms. What is later than that is in time for the question after
+		 * it. */
+		c.timeout_ms = 2000;
 		rig_up(&r, &c);
 		assert_int_equal(baton_port_set_promisc(r.port, 1), 0);
 		fakedev_control_lie(r.fakedev, cases[i].lie, cases[i].value);
