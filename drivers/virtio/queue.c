@@ -161,14 +161,11 @@ virtq_release(struct baton_port *port, struct baton_queue *q)
 }
 
 static void
-publish_fill(struct virtq *vq, uint32_t n)
+publish_fill(struct virtq *vq)
 {
-	vq->refill = (uint16_t)(n >= 128 ? 32 : (n + 3) / 4);
-	if (vq->refill >
-	    n - vq->q.max_segs + 1) /* the device must always find room for a whole packet */
-		vq->refill = (uint16_t)(n - vq->q.max_segs + 1);
+	vq->refill = virtq_refill_least(vq);
 	vq->in_order = 1;
-	vq->avail_idx = (uint16_t)n;
+	vq->avail_idx = vq->quota;
 	__atomic_store_n(&vq->avail->idx, htole16(vq->avail_idx), __ATOMIC_RELEASE);
 }
 
@@ -182,7 +179,7 @@ virtq_fill(struct virtq *vq)
 
 	if (vq->slots) {
 		virtq_slots_fill(vq);
-		publish_fill(vq, vq->quota);
+		publish_fill(vq);
 		return 0;
 	}
 	if (v->bounce)
@@ -212,7 +209,7 @@ virtq_fill(struct virtq *vq)
 		};
 	}
 	free(bufs);
-	publish_fill(vq, q->descs);
+	publish_fill(vq);
 	return 0;
 }
 
@@ -297,8 +294,11 @@ virtq_arm(struct baton_queue *q)
 				 q->port->name, q->index);
 	virtq_wake_on(vq);
 	smp_mb();
-	/* A ring with nothing posted, for want of buffers, is filled by polling only. */
-	if (shared_load16(&vq->used->idx) != vq->used_idx || !virtq_in_flight(q))
+	/*
+	 * A ring that lacks buffers is filled by polling only, and nobody tells when another worker
+	 * has freed some: who cannot take any packet that may come must not sleep.
+	 */
+	if (shared_load16(&vq->used->idx) != vq->used_idx || virtq_in_flight(q) < q->max_segs)
 		(void)!eventfd_write(q->wake_fd, 1);
 	return 0;
 }

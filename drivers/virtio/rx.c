@@ -16,9 +16,13 @@ virtq_rx_post(struct virtq *vq, const struct baton_pool_view *v, struct dma_cach
 	const uint64_t base = v->iova + vq->post_off;
 
 	for (unsigned i = 0; i < n; i++) {
-		uint16_t pos = (uint16_t)(vq->avail_idx + i) & vq->mask;
-		uint16_t id = vq->in_order ? pos : vq->order[pos];
+		uint16_t pos = (uint16_t)(vq->avail_idx + i) & vq->mask, id = pos;
 		uint32_t buf = dma_cache_pop(c);
+
+		if (baton_unlikely(!vq->in_order)) {
+			id = vq->order[pos];
+			vq->avail->ring[pos] = htole16(id);
+		}
 
 		vq->shadow[id] = buf;
 		vq->desc[id].addr = htole64(base + (uint64_t)buf * v->stride);
@@ -48,8 +52,8 @@ drop(struct virtq *vq, uint32_t buf)
 }
 
 /*
- * The device has completed a descriptor out of turn, for the first time: from now on the shadow
- * marks what is posted, and the available ring follows the order of completions.
+ * The device has completed a descriptor out of turn: from now on the shadow marks what is posted,
+ * and the available ring follows the order of completions.
  */
 static void
 leave_in_order(struct virtq *vq, uint16_t pos)
@@ -61,6 +65,73 @@ leave_in_order(struct virtq *vq, uint16_t pos)
 			vq->shadow[i] = SHADOW_NONE;
 	}
 	vq->in_order = 0;
+	vq->displaced = vq->turns = 0;
+}
+
+/* Out of order: descriptor @id, which was posted, was completed at ring position @pos. */
+static void
+completed_at(struct virtq *vq, uint16_t pos, uint16_t id)
+{
+	const uint16_t at = pos & vq->mask, posted = vq->order[at];
+
+	vq->shadow[id] = SHADOW_NONE;
+	vq->order[at] = id;
+	vq->displaced += id != at;
+	vq->displaced -= posted != at;
+	vq->turns++;
+	if (id != posted) {
+		vq->turns = 0;
+		vq->refill = virtq_refill_least(vq);
+	}
+}
+
+/* Nothing is displaced: the ring is as it was filled. @first: the first free position, of @n. */
+static void
+enter_in_order(struct virtq *vq, uint16_t first, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		const uint16_t p = (uint16_t)(first + i) & vq->mask;
+
+		vq->avail->ring[p] = htole16(p);
+	}
+	for (uint32_t i = 0; vq->slots && !vq->slot_of && i < vq->q.descs; i++)
+		vq->shadow[i] = vq->slot0 + i;
+	vq->refill = virtq_refill_least(vq);
+	vq->in_order = 1;
+}
+
+void
+virtq_rx_reorder(struct virtq *vq, uint16_t consumed)
+{
+	const uint32_t size = vq->q.descs, n = size - (uint16_t)(vq->avail_idx - consumed),
+		       room = vq->quota - vq->q.max_segs + 1u, most = vq->quota * 3u / 4;
+	const uint16_t first = vq->avail_idx;
+	uint16_t *const order = vq->order;
+	uint32_t later = virtq_refill_least(vq);
+
+	for (uint32_t i = 0; vq->displaced && i < n; i++) {
+		const uint16_t p = (uint16_t)(first + i) & vq->mask;
+		uint16_t id;
+
+		/* Each turn of the loop brings one home; what was there is looked at next. */
+		while ((id = order[p]) != p && order[id] != id &&
+		       ((uint32_t)(id - first) & vq->mask) < n) {
+			order[p] = order[id];
+			order[id] = id;
+			vq->displaced -= 1u + (order[p] == p);
+		}
+	}
+	if (vq->turns < size)
+		return;
+	if (!vq->displaced) {
+		enter_in_order(vq, first, n);
+		return;
+	}
+	/* Twice as many a turn. With 3 of 4 free, any two positions are free together soon. */
+	for (uint32_t turn = vq->turns / size; turn && later < most; turn--)
+		later *= 2;
+	later = later < most ? later : most;
+	vq->refill = (uint16_t)(later < room ? later : room);
 }
 
 /* An element whose id is ahead under IN_ORDER: a batch with one entry, its id that of the last
@@ -127,13 +198,8 @@ complete(struct virtq *vq, uint64_t elem, uint16_t pos, uint16_t published, uint
 				*len, id, vq->posted_len);
 		return SHADOW_NONE;
 	}
-	if (!vq->in_order) {
-		vq->shadow[id] = SHADOW_NONE;
-		/* The device has read this entry of the available ring: it has completed pos + 1 of
-		 * them. */
-		vq->order[pos & vq->mask] = (uint16_t)id;
-		vq->avail->ring[pos & vq->mask] = htole16((uint16_t)id);
-	}
+	if (!vq->in_order)
+		completed_at(vq, pos, (uint16_t)id);
 	return buf;
 
 bad_id:
@@ -409,6 +475,8 @@ virtq_rx_rest(struct virtq *vq, const struct baton_pool_view *v, struct baton_to
 
 	while (!ret && r->pos != used && n - r->tokens >= vq->q.max_segs)
 		ret = receive_one(vq, v, tokens, used, mode, r);
+	if (!vq->in_order && vq->q.descs - (uint16_t)(vq->avail_idx - r->pos) >= vq->refill)
+		virtq_rx_reorder(vq, r->pos);
 	return ret;
 }
 

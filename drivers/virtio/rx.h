@@ -53,6 +53,16 @@ bool virtq_rx_meta_good(const struct rx_meta *m, uint32_t len);
 bool virtq_rx_verdict(const struct virtq *vq, const struct rx_meta *m, struct baton_token *t,
 		      uint32_t len);
 
+/**
+ * After completions out of order: let descriptors go back to the positions they belong to, as far
+ * as both are free, with completions up to @consumed consumed. When all are there, and the device
+ * has completed a whole ring in the order of posting, the queue is `in_order` again.
+ *
+ * Descriptors that are far from home are free together with their positions only when much of the
+ * ring is free. So a ring that stays displaced through whole turns is refilled later.
+ */
+void virtq_rx_reorder(struct virtq *vq, uint16_t consumed);
+
 /** Post the cache's topmost @n buffers, in ring order. */
 void virtq_rx_post(struct virtq *vq, const struct baton_pool_view *v, struct dma_cache *c,
 		   unsigned n);

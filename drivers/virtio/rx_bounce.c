@@ -40,11 +40,27 @@ post_shared(struct virtq *vq, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		uint16_t pos = (uint16_t)(vq->avail_idx + i);
-		uint16_t id = vq->in_order ? pos & vq->mask : vq->order[pos & vq->mask];
+		uint16_t id = pos & vq->mask;
 		uint32_t slot = vq->slot_of[(uint16_t)(pos - vq->quota) & vq->mask];
 
+		if (!vq->in_order) {
+			id = vq->order[pos & vq->mask];
+			vq->avail->ring[pos & vq->mask] = htole16(id);
+		}
 		vq->shadow[id] = slot;
 		vq->desc[id].addr = htole64(dma_slot_iova(vq->slots, slot));
+	}
+}
+
+/* A queue's own slots. */
+static void
+post_displaced(struct virtq *vq, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		uint16_t pos = (uint16_t)(vq->avail_idx + i) & vq->mask, id = vq->order[pos];
+
+		vq->avail->ring[pos] = htole16(id);
+		vq->shadow[id] = vq->slot0 + id;
 	}
 }
 
@@ -54,14 +70,12 @@ post(struct virtq *vq)
 {
 	unsigned n = vq->quota - (uint16_t)(vq->avail_idx - vq->used_idx);
 
+	if (baton_unlikely(!vq->in_order))
+		virtq_rx_reorder(vq, vq->used_idx);
 	if (baton_unlikely(vq->slot_of))
 		post_shared(vq, n);
 	else if (baton_unlikely(!vq->in_order))
-		for (unsigned i = 0; i < n; i++) {
-			uint16_t id = vq->order[(uint16_t)(vq->avail_idx + i) & vq->mask];
-
-			vq->shadow[id] = vq->slot0 + id;
-		}
+		post_displaced(vq, n);
 	vq->avail_idx = (uint16_t)(vq->avail_idx + n);
 	virtq_publish(vq);
 }

@@ -28,8 +28,9 @@
  *
  * RX: a descriptor a buffer. Descriptor flags and lengths never change. While the device completes
  * in the order given (`in_order`), ring position p uses descriptor p & mask, and the available ring
- * never changes either. TX: a packet's descriptors are consecutive ring positions, its key is the
- * first of them.
+ * never changes either. After a completion out of order, `order` says which descriptor a position
+ * uses, until all are where they belong again (virtq_rx_reorder()). TX: a packet's descriptors are
+ * consecutive ring positions, its key is the first of them.
  */
 struct virtq {
 	struct baton_queue q;
@@ -52,8 +53,11 @@ struct virtq {
 
 	/* RX */
 	uint8_t mergeable;
-	uint8_t in_order;    /* the device completes in the order given, so far */
-	uint16_t *order;     /* by ring position: the descriptor last completed there */
+	uint8_t in_order; /* the device completes in the order given, so far */
+	uint16_t *order;  /* by ring position: the descriptor posted there, or completed there last;
+			     while in_order, p is at p */
+	uint32_t displaced;  /* positions of `order` with another descriptor than their own */
+	uint32_t turns;      /* completions since the last that was not in the order of posting */
 	uint32_t posted_len; /* what the device may write into a buffer, header included */
 	uint16_t post_off;   /* where, from the start of the data room: headroom - NET_HDR_LEN */
 	uint16_t refill;     /* free descriptors before a refill pays */
@@ -373,6 +377,16 @@ virtq_posted(const struct virtq *vq, uint32_t i)
 	if (!vq->in_order)
 		return vq->shadow[i] != SHADOW_NONE;
 	return ((i - vq->used_idx) & vq->mask) < (uint16_t)(vq->avail_idx - vq->used_idx);
+}
+
+/** Free descriptors before a refill pays. The device must always find room for a whole packet. RX.
+ */
+static inline uint16_t
+virtq_refill_least(const struct virtq *vq)
+{
+	const uint32_t n = vq->quota, pays = n >= 128 ? 32 : (n + 3) / 4;
+
+	return (uint16_t)(pays < n - vq->q.max_segs + 1 ? pays : n - vq->q.max_segs + 1);
 }
 
 /** Post a bounced RX ring's slots. */

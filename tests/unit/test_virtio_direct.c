@@ -4,6 +4,7 @@
 #include "rig.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 
 #include "../../drivers/virtio/virtio.h"
@@ -93,11 +94,60 @@ no_more_is_released_than_is_posted(void **state)
 	}
 }
 
+/*
+ * A frame waits for more buffers than are posted, and there are no others: the worker must not
+ * sleep over the moment when another worker frees some, of which nobody tells it.
+ */
+static void
+too_few_for_the_frame_that_waits(void **state)
+{
+	struct baton_worker_config wc = { .size = sizeof(wc), .cache_size = 64 };
+	struct rig_config c = { .mtu = 9000, .descs = 32 };
+	struct baton_token t[RIG_BURST], all[1024];
+	struct baton_worker *other;
+	uint8_t frame[9000];
+	unsigned n = 0, got = 0;
+	struct pollfd p = { .events = POLLIN };
+	struct rig r;
+
+	rig_up(&r, &c);
+	assert_int_equal(baton_worker_create(r.ctx, &wc, &other), 0);
+	while ((got = baton_alloc(other, r.pool, all + n, 64)))
+		n += got;
+	rig_frame(frame, sizeof(frame), 1);
+	/* Enough are posted for any frame: sleep until one comes. */
+	p.fd = baton_queue_arm(r.rx);
+	assert_true(p.fd >= 0);
+	assert_int_equal(poll(&p, 1, 0), 0);
+	baton_queue_disarm(r.rx);
+	for (unsigned i = 0; i < 30; i++)
+		assert_int_equal(fakedev_rx_inject(r.fakedev, FAKEDEV_RX, frame, 60), 1);
+	assert_int_equal(baton_rx_burst(r.rx, t, RIG_BURST), 30);
+	assert_int_equal(fakedev_available(r.fakedev, FAKEDEV_RX), 2);
+	assert_int_equal(fakedev_rx_inject(r.fakedev, FAKEDEV_RX, frame, sizeof(frame)), -1);
+	assert_int_equal(baton_rx_burst(r.rx, t + 30, RIG_BURST - 30), 0);
+	p.fd = baton_queue_arm(r.rx);
+	assert_int_equal(baton_free(other, all, n), 0);
+	baton_worker_flush(other);
+	assert_int_equal(poll(&p, 1, 0), 1);
+	baton_queue_disarm(r.rx);
+	assert_int_equal(baton_rx_burst(r.rx, t + 30, RIG_BURST - 30), 0);
+	assert_true(fakedev_rx_inject(r.fakedev, FAKEDEV_RX, frame, sizeof(frame)) > 1);
+	rig_expect_rx(&r, frame, sizeof(frame));
+	p.fd = baton_queue_arm(r.rx);
+	assert_int_equal(poll(&p, 1, 0), 0);
+	baton_queue_disarm(r.rx);
+	assert_int_equal(baton_free(r.worker, t, 30), 0);
+	assert_int_equal(baton_worker_destroy(other), 0);
+	rig_down(&r);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bounced_pool_is_not_posted),
+		cmocka_unit_test(too_few_for_the_frame_that_waits),
 		cmocka_unit_test(no_more_is_released_than_is_posted),
 	};
 

@@ -296,6 +296,9 @@ BATON_API int baton_tx_clean(struct baton_queue *queue, unsigned budget);
  *
  * A stopped queue can be armed, too: its descriptor tells when it was started.
  *
+ * A queue that lacks buffers for the largest packet polls readable at once: nobody tells when
+ *another worker frees some, so it has to be polled until it has them.
+ *
  * The queue's thread. Return: a descriptor; -ENOTSUP where the device cannot wake anybody; -EIO,
  *-EPERM as baton_rx_burst().
  */
