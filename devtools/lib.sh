@@ -128,6 +128,58 @@ compile()
 
 # ---- processes ----
 
+# beside COMMAND...: in the background, as a process group of its own; $! is its leader. With `wait $!` it is in the foreground,
+# but a signal to the script ends the wait at once.
+beside()
+{
+	set -m
+	"$@" </dev/null &
+	set +m
+}
+
+# end_groups: what `beside` began and is still there; ask, wait, insist.
+end_groups()
+{
+	local pid pids i
+
+	pids=$(jobs -rp)
+	for pid in $pids; do
+		kill -TERM -- "-$pid" 2>/dev/null || true
+	done
+	for pid in $pids; do
+		for ((i = 0; i < 100; i++)); do
+			kill -0 -- "-$pid" 2>/dev/null || break
+			sleep 0.1
+		done
+		kill -KILL -- "-$pid" 2>/dev/null || true
+	done
+}
+
+# each COMMAND NAME...: with each of the names, as many at a time as there are processors. Without jobs beside it.
+each()
+{
+	local name command=$1
+
+	shift
+	for name in "$@"; do
+		while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do
+			wait -n || true
+		done
+		"$command" "$name" &
+	done
+	wait
+}
+
+# idle COMMAND...: gets what processors have left.
+idle()
+{
+	if chrt --idle 0 true 2>/dev/null; then
+		chrt --idle 0 "$@"
+	else
+		nice -n 19 "$@"
+	fi
+}
+
 # stop_process PID: ask, wait, insist.
 stop_process()
 {
