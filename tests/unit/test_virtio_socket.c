@@ -31,7 +31,7 @@ try_lie(const struct lie *lie)
 	ret = rig_open(&r);
 	if (ret == 0)
 		ret = rig_start(&r);
-	if (rig_now_ms() - begin > 2000)
+	if (rig_now_ms() - begin > 5000)
 		fail_msg("request %u, lie %d: took too long", lie->request, lie->kind);
 	if (ret < 0)
 		assert_true(strlen(baton_last_error()) > 0);
