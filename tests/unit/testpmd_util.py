@@ -99,12 +99,18 @@ class Prompt:
         return self.log.index(text, after) + len(text)
 
     def say(self, *lines):
-        """Commands, each obeyed before the next. Return: the output of the last."""
+        """
+        Commands, each obeyed before the next. Return: the output of the last. A busy machine may keep a forwarding thread
+        away for longer than a stop waits for it: such a command is given again.
+        """
+        end = time.monotonic() + LIMIT
         for line in lines:
-            start = len(self.read())
-            self.process.stdin.write(f"{line}\nshow config cores\n".encode())
-            self.process.stdin.flush()
-            self.wait("List of forwarding lcores", after=start)
+            start = -1
+            while start < 0 or ("did not leave its queues" in self.log[start:] and time.monotonic() < end):
+                start = len(self.read())
+                self.process.stdin.write(f"{line}\nshow config cores\n".encode())
+                self.process.stdin.flush()
+                self.wait("List of forwarding lcores", after=start)
         return self.log[start:]
 
     def stats(self, name, port=0):
