@@ -13,7 +13,8 @@ struct baton_front {
 	struct baton_pool *pool;
 	struct baton_worker *worker;
 	struct baton_port *port;
-	struct baton_queue *rx, *tx;
+	struct baton_rxq *rx;
+	struct baton_txq *tx;
 };
 
 #endif

@@ -14,10 +14,8 @@
 #define IDLE_POLL 64    /* empty rounds between two looks at the clock */
 
 BATON_COLD int
-stream_fail(struct stream *s, int error, const char *what, const struct baton_queue *q)
+stream_fail(struct stream *s, int error, const char *what, const char *text)
 {
-	const char *text = q ? baton_queue_error(q) : "";
-
 	s->error = error;
 	snprintf(s->error_text, sizeof(s->error_text), "%s", *text ? text : baton_last_error());
 	__atomic_store_n(&s->failed, what, __ATOMIC_RELEASE);
@@ -41,7 +39,7 @@ drop(struct lcore *lc, struct stream *s, const struct baton_token *tokens, unsig
 	int ret = n ? baton_free(lc->worker, tokens, n) : 0;
 
 	store_relaxed(&s->counts.dropped, s->counts.dropped + packets);
-	return ret < 0 ? stream_fail(s, ret, "free", NULL) : (int)packets;
+	return ret < 0 ? stream_fail(s, ret, "free", "") : (int)packets;
 }
 
 static void
@@ -59,7 +57,7 @@ give_up(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigned n,
 {
 	unsigned refused = error == -EPERM;
 
-	stream_fail(s, error, "tx_burst", s->txq);
+	stream_fail(s, error, "tx_burst", baton_txq_error(s->txq));
 	store_relaxed(&s->counts.dropped,
 		      s->counts.dropped + count_packets(tok + refused, n - refused));
 	if (n > refused)
@@ -168,7 +166,7 @@ not_received(struct lcore *lc, struct stream *s, int ret)
 		lc->room = lc->max_room;
 		return 0;
 	}
-	return stream_fail(s, ret, "rx_burst", s->rxq);
+	return stream_fail(s, ret, "rx_burst", baton_rxq_error(s->rxq));
 }
 
 static int
@@ -194,7 +192,7 @@ handle(struct lcore *lc, struct stream *s, enum fwd_mode mode, unsigned n)
 	switch (mode) {
 	case FWD_RXONLY:
 		ret = baton_free(lc->worker, tok, n);
-		return baton_unlikely(ret < 0) ? stream_fail(s, ret, "free", NULL) : 0;
+		return baton_unlikely(ret < 0) ? stream_fail(s, ret, "free", "") : 0;
 	case FWD_ICMPECHO:
 		ret = icmpecho_burst(lc, s, tok, n);
 		return ret > 0 ? forward_send(lc, s, tok, (unsigned)ret) : ret;

@@ -126,7 +126,7 @@ icmpecho_burst(struct lcore *lc, struct stream *s, struct baton_token *tokens, u
 		}
 		ret = baton_free(lc->worker, tokens + i, segs);
 		if (baton_unlikely(ret < 0))
-			return stream_fail(s, ret, "free", NULL);
+			return stream_fail(s, ret, "free", "");
 	}
 	return (int)replies;
 }

@@ -84,7 +84,7 @@ lcore_main(void *arg)
 		ret = pause_here(lc);
 	}
 	for (unsigned i = 0; ret && i < lc->n_streams; i++)
-		stream_fail(lc->streams[i], ret, "worker_bind", NULL);
+		stream_fail(lc->streams[i], ret, "worker_bind", "");
 	if (!ret) {
 		clean(lc);
 		baton_worker_unbind(lc->worker);

@@ -231,7 +231,12 @@ port_command_queue(struct app *app, unsigned port, bool tx, unsigned queue, bool
 {
 	struct app_port *p = &app->ports[port];
 	struct app_queue *q = tx ? &p->tx[queue] : &p->rx[queue];
-	int ret = start ? baton_queue_start(q->queue) : baton_queue_stop(q->queue);
+	int ret;
+
+	if (tx)
+		ret = start ? baton_txq_start(q->txq) : baton_txq_stop(q->txq);
+	else
+		ret = start ? baton_rxq_start(q->rxq) : baton_rxq_stop(q->rxq);
 
 	if (ret < 0)
 		complain("port %u: %s", port, baton_last_error());

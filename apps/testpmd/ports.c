@@ -177,12 +177,13 @@ set_up_queue(struct app *app, unsigned port, unsigned index, bool tx)
 	};
 	int ret;
 
-	if (q->queue && q->lcore == q->want)
+	if ((q->rxq || q->txq) && q->lcore == q->want)
 		return true;
-	q->queue = NULL;
+	q->rxq = NULL;
+	q->txq = NULL;
 	q->stopped = false;
-	ret = tx ? baton_txq_setup(p->port, (uint16_t)index, &config, &q->queue)
-		 : baton_rxq_setup(p->port, (uint16_t)index, &config, &q->queue);
+	ret = tx ? baton_txq_setup(p->port, (uint16_t)index, &config, &q->txq)
+		 : baton_rxq_setup(p->port, (uint16_t)index, &config, &q->rxq);
 	if (ret < 0) {
 		complain("port %u: %s", port, baton_last_error());
 		return false;
@@ -199,9 +200,9 @@ port_set_up(struct app *app, unsigned port)
 
 	if (p->reconfigure) {
 		for (unsigned i = 0; i < app->opt.rxq; i++)
-			p->rx[i].queue = NULL;
+			p->rx[i].rxq = NULL;
 		for (unsigned i = 0; i < app->opt.txq; i++)
-			p->tx[i].queue = NULL;
+			p->tx[i].txq = NULL;
 		ok = configure(app, port);
 	}
 	for (unsigned i = 0; ok && i < app->opt.rxq; i++)

@@ -40,10 +40,10 @@ sleep_check(struct app *app)
 	for (unsigned i = 0; i < app->n_streams; i++) {
 		const struct stream *s = &app->streams[i];
 		const struct app_queue *q = &app->ports[s->rx_port].rx[s->queue];
-		int ret = baton_queue_arm(q->queue);
+		int ret = baton_rxq_arm(q->rxq);
 
 		if (ret >= 0)
-			baton_queue_disarm(q->queue);
+			baton_rxq_disarm(q->rxq);
 		baton_worker_unbind(q->lcore->worker);
 		if (ret == -ENOTSUP) {
 			complain("--sleep-idle: port %u (%s) cannot wake a sleeping core: leave "
@@ -66,7 +66,7 @@ arm(struct lcore *lc)
 	unsigned i;
 
 	for (i = 0; i < lc->n_live; i++) {
-		int fd = baton_queue_arm(lc->streams[i]->rxq);
+		int fd = baton_rxq_arm(lc->streams[i]->rxq);
 
 		if (fd < 0 && fd != -ENETDOWN)
 			break;
@@ -107,7 +107,7 @@ sleep_until_woken(struct lcore *lc)
 	if (armed == lc->n_live && !load_relaxed(&lc->app->halt))
 		doze(lc);
 	for (unsigned i = 0; i < armed; i++) {
-		baton_queue_disarm(lc->streams[i]->rxq);
+		baton_rxq_disarm(lc->streams[i]->rxq);
 		lc->streams[i]->rest = 0;
 	}
 }

@@ -169,8 +169,8 @@ streams_attach(struct app *app)
 		struct stream *s = &app->streams[i];
 		const struct app_port *rx = &app->ports[s->rx_port], *tx = &app->ports[s->tx_port];
 
-		s->rxq = rx->port ? rx->rx[s->queue].queue : NULL;
-		s->txq = tx->port ? tx->tx[s->queue].queue : NULL;
+		s->rxq = rx->port ? rx->rx[s->queue].rxq : NULL;
+		s->txq = tx->port ? tx->tx[s->queue].txq : NULL;
 		s->tcp_hw = tx->tcp_hw;
 		s->udp_hw = tx->udp_hw;
 		s->rest = 0;

@@ -94,8 +94,9 @@ struct stream_counts {
 
 /* One receive queue, and the transmit queue its packets leave by. Served by one forwarding core. */
 struct stream {
-	struct baton_queue *rxq, *txq; /* NULL: the port is closed */
-	unsigned rest;                 /* rounds to leave out, as its RX queue is stopped */
+	struct baton_rxq *rxq;
+	struct baton_txq *txq; /* NULL: the port is closed */
+	unsigned rest;         /* rounds to leave out, as its RX queue is stopped */
 	unsigned rx_port, tx_port, queue;
 	bool tcp_hw, udp_hw; /* mode csum: leave the checksum to the device */
 	struct stream_counts counts;
@@ -134,7 +135,8 @@ struct port_snapshot {
 };
 
 struct app_queue {
-	struct baton_queue *queue;
+	struct baton_rxq *rxq; /* NULL: not set up, or it is a TX queue */
+	struct baton_txq *txq;
 	struct lcore *lcore; /* whose worker it is set up for */
 	struct lcore *want;  /* and whose it should be */
 	bool stopped;        /* by hand */
@@ -280,7 +282,7 @@ void forward_loop(struct lcore *lc);
 /**
  * Keep what went wrong for the main thread to print. The stream is served no more. Return: @error.
  */
-int stream_fail(struct stream *s, int error, const char *what, const struct baton_queue *q);
+int stream_fail(struct stream *s, int error, const char *what, const char *text);
 /** Give tokens to the TX queue. Return: packets dropped; negative: the stream has failed. */
 int forward_send(struct lcore *lc, struct stream *s, struct baton_token *tokens, unsigned n);
 

@@ -34,7 +34,7 @@ swap_macs(uint8_t *frame)
 
 static struct baton_port *
 open_port(struct baton_ctx *ctx, const char *devargs, struct baton_worker *worker,
-	  struct baton_pool *pool, struct baton_queue **rxq, struct baton_queue **txq)
+	  struct baton_pool *pool, struct baton_rxq **rxq, struct baton_txq **txq)
 {
 	struct baton_port_config c = { .size = sizeof(c), .rx_queues = 1, .tx_queues = 1 };
 	struct baton_queue_config rx = { .size = sizeof(rx), .worker = worker, .pool = pool };
@@ -54,7 +54,8 @@ main(int argc, char **argv)
 {
 	struct baton_worker_config worker_config = { .size = sizeof(worker_config) };
 	struct baton_pool_config pool_config;
-	struct baton_queue *rxq[2], *txq[2];
+	struct baton_rxq *rxq[2];
+	struct baton_txq *txq[2];
 	struct baton_token tokens[BURST];
 	struct baton_worker *worker;
 	struct baton_port *port[2];

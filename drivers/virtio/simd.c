@@ -25,7 +25,7 @@ virtq_choose(struct virtq *vq, const struct virtio_dev *vd)
 		VARIANTS(virtq_rx_burst_mergeable_csum),
 	};
 	static virtq_burst *const tx[] = VARIANTS(virtq_tx_burst);
-	const enum simd_level level = vd->scalar ? SIMD_NONE : vq->q.worker->simd;
+	const enum simd_level level = vd->scalar ? SIMD_NONE : queue_worker(&vq->q)->simd;
 
 	vq->csum = !!(vd->features & (vq->q.tx ? VIRTIO_NET_F_CSUM : VIRTIO_NET_F_GUEST_CSUM));
 	if (vq->slots) { /* what a copy costs, eight at a time do not save */

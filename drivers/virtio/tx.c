@@ -25,11 +25,11 @@ release(struct virtq *vq, uint16_t id)
 			virtq_slot_done(vq, d);
 		if (s == SHADOW_NONE)
 			continue; /* the header's descriptor, or a slot's */
-		c = vq->q.worker->caches[SHADOW_POOL(s)];
+		c = queue_worker(&vq->q)->caches[SHADOW_POOL(s)];
 		vq->shadow[d] = SHADOW_NONE;
 		freed++;
 		if (baton_unlikely(!c))
-			c = dma_cache(vq->q.worker, vq->q.port->ctx->pools[SHADOW_POOL(s)]);
+			c = dma_cache(queue_worker(&vq->q), vq->q.port->ctx->pools[SHADOW_POOL(s)]);
 		if (baton_unlikely(!c)) {
 			uint32_t buf = SHADOW_BUF(s);
 
@@ -52,7 +52,7 @@ virtq_tx_release(struct virtq *vq, unsigned n)
 	const uint32_t *const shadow = vq->shadow;
 	const uint8_t *const segs = vq->segs;
 	const uint32_t mask = vq->mask, pool = SHADOW_POOL(shadow[vq->tail & mask]);
-	struct dma_cache *c = vq->q.worker->caches[pool % BATON_MAX_POOLS];
+	struct dma_cache *c = queue_worker(&vq->q)->caches[pool % BATON_MAX_POOLS];
 	uint32_t *idx;
 	unsigned i;
 

@@ -28,9 +28,9 @@ prefetch_slot(const uint8_t *slot)
 static inline struct dma_cache *
 cache_of(struct virtq *vq, const struct baton_pool_view *v)
 {
-	struct dma_cache *c = vq->q.worker->caches[v->index];
+	struct dma_cache *c = queue_worker(&vq->q)->caches[v->index];
 
-	return baton_likely(c != NULL) ? c : dma_cache(vq->q.worker, v->pool);
+	return baton_likely(c != NULL) ? c : dma_cache(queue_worker(&vq->q), v->pool);
 }
 
 /* ---- shared slots: of @n descriptors from position @pos on ---- */
@@ -244,7 +244,7 @@ send_chain(struct virtq *vq, const struct baton_token *t, unsigned n, bool first
 {
 	const struct baton_pool_view *const v = &vq->q.views[t->pool];
 	const unsigned free_ = vq->q.descs - (uint16_t)(vq->head - vq->tail);
-	struct dma_cache *c = vq->q.worker->caches[t->pool];
+	struct dma_cache *c = queue_worker(&vq->q)->caches[t->pool];
 	uint32_t bytes;
 	unsigned segs;
 

@@ -32,7 +32,7 @@ release8(struct virtq *vq, unsigned n)
 {
 	const uint32_t start = vq->tail & vq->mask, size = vq->mask + 1u;
 	const uint32_t pool = SHADOW_POOL(vq->shadow[start]);
-	struct dma_cache *c = vq->q.worker->caches[pool % BATON_MAX_POOLS];
+	struct dma_cache *c = queue_worker(&vq->q)->caches[pool % BATON_MAX_POOLS];
 	const d8 model = d8_set(SHADOW(pool, 0));
 	unsigned i = 0;
 

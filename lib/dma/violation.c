@@ -7,10 +7,11 @@
 #include "base/err.h"
 
 static const char *const rule_names[] = {
-	[BATON_RULE_NOT_HELD] = "not held",       [BATON_RULE_STALE] = "stale copy",
-	[BATON_RULE_RANGE] = "out of range",      [BATON_RULE_POOL] = "wrong pool",
-	[BATON_RULE_THREAD] = "second thread",    [BATON_RULE_POOL_BUSY] = "pool busy",
-	[BATON_RULE_DOUBLE_FREE] = "double free", [BATON_RULE_DOUBLE_GIVE] = "double give",
+	[BATON_RULE_NOT_HELD] = "not held",         [BATON_RULE_STALE] = "stale copy",
+	[BATON_RULE_RANGE] = "out of range",        [BATON_RULE_POOL] = "wrong pool",
+	[BATON_RULE_THREAD] = "second thread",      [BATON_RULE_POOL_BUSY] = "pool busy",
+	[BATON_RULE_DOUBLE_FREE] = "double free",   [BATON_RULE_DOUBLE_GIVE] = "double give",
+	[BATON_RULE_DIRECTION] = "wrong direction",
 };
 
 const char *

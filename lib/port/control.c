@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a port tells and can be told besides its life: addresses, filters, statistics, wake-ups. */
 #include <stdarg.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "port/port.h"
 
@@ -52,7 +50,7 @@ each_stats(const struct baton_port *port, struct baton_stats *sum)
 	for (unsigned i = 0; i < port_n_queues(port); i++) {
 		struct baton_stats s;
 
-		baton_queue_stats(port_queue(port, i), &s);
+		queue_stats(port_queue(port, i), &s);
 		for (size_t f = 0; f < sizeof(s) / sizeof(uint64_t); f++)
 			((uint64_t *)sum)[f] += ((uint64_t *)&s)[f];
 	}
@@ -165,7 +163,7 @@ queue_xstats(const struct baton_queue *q, struct port_xstats *l)
 	const char *way = q->tx ? "tx" : "rx";
 	struct baton_stats s;
 
-	baton_queue_stats(q, &s);
+	queue_stats(q, &s);
 	port_xstat(l, q->tx ? s.tx_packets : s.rx_packets, "%s_q%u_packets", way, q->index);
 	port_xstat(l, q->tx ? s.tx_bytes : s.rx_bytes, "%s_q%u_bytes", way, q->index);
 	port_xstat(l, q->tx ? s.tx_errors : s.rx_errors, "%s_q%u_errors", way, q->index);
@@ -196,66 +194,4 @@ baton_port_xstats(const struct baton_port *port, struct baton_xstat *out, unsign
 	if (port->driver->ops->xstats)
 		port->driver->ops->xstats(port, &l);
 	return l.n;
-}
-
-/* ---- wake-ups ---- */
-
-/* Values of q->armed: who may write to wake_fd. */
-#define ARMED_CONTROL 1 /* the control thread */
-#define ARMED_DEVICE  2 /* and the device */
-
-int
-baton_queue_arm(struct baton_queue *q)
-{
-	uint32_t state;
-	int ret;
-
-	if (q->tx || !q->port->driver->ops->arm || q->wake_fd < 0)
-		return baton_err(ENOTSUP, "%s %s %u: nothing there wakes a sleeping worker",
-				 q->port->name, q->tx ? "txq" : "rxq", q->index);
-	ret = dma_worker_ready(q->worker, "queue_arm");
-	if (ret < 0)
-		return ret;
-	/* Before the states are looked at: whoever changes one after that finds the queue armed,
-	 * and writes. */
-	__atomic_store_n(&q->armed, ARMED_CONTROL, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&q->worker->head.epoch, __ATOMIC_SEQ_CST) != q->worker->head.seen) {
-		/* To be acknowledged by the next burst and not here, where other queues may be
-		 * armed still: do not sleep. */
-		(void)!eventfd_write(q->wake_fd, 1);
-		return q->wake_fd;
-	}
-	state = __atomic_load_n(&q->head.state, __ATOMIC_SEQ_CST);
-	if (!(state & QUEUE_RUNNING))
-		return q->wake_fd; /* it tells when the queue is started */
-	q->head.ack = state;
-	ret = baton_queue_error(q)[0] ? -EIO : q->port->driver->ops->arm(q);
-	if (ret >= 0)
-		__atomic_store_n(&q->armed, ARMED_DEVICE, __ATOMIC_RELAXED);
-	if (ret < 0) {
-		__atomic_store_n(&q->armed, 0, __ATOMIC_RELAXED);
-		return ret == -EIO ? baton_err(EIO,
-					       "%s rxq %u: stopped by a protocol violation of the "
-					       "device: %s",
-					       q->port->name, q->index, q->error)
-				   : ret;
-	}
-	return q->wake_fd;
-}
-
-void
-baton_queue_disarm(struct baton_queue *q)
-{
-	uint32_t armed = __atomic_load_n(&q->armed, __ATOMIC_RELAXED);
-	uint64_t wakes;
-
-	if (!armed)
-		return;
-	__atomic_store_n(&q->armed, 0, __ATOMIC_RELAXED);
-	/* The rings of a queue that is stopped, or was since it was armed, may not even be there.
-	 */
-	if (armed == ARMED_DEVICE &&
-	    __atomic_load_n(&q->head.state, __ATOMIC_ACQUIRE) == q->head.ack)
-		q->port->driver->ops->disarm(q);
-	(void)!read(q->wake_fd, &wakes, sizeof(wakes));
 }

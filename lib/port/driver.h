@@ -32,8 +32,7 @@ struct baton_queue {
 	struct baton_queue_head head;
 	struct baton_pool_view *views; /* the port's, indexed by the token's pool field */
 	struct dma_cache *cache;       /* RX: the worker's cache of its pool */
-	struct baton_worker *worker;
-	uint32_t owner;    /* its holder id, shifted: BATON_OWNER_* << 16 */
+	uint32_t owner;                /* its holder id, shifted: BATON_OWNER_* << 16 */
 	uint32_t max_len;  /* longest packet in bytes, Ethernet header included, FCS not */
 	uint16_t max_segs; /* tokens of one packet at most; rx_burst with less room is -EINVAL */
 	uint16_t index;
@@ -59,6 +58,13 @@ struct baton_queue {
 	char error[128]; /* the protocol violation that stopped it, or "" */
 	int (*active_burst)(struct baton_queue *q, struct baton_token *tokens, unsigned n);
 };
+
+/** The worker that serves the queue. */
+static inline struct baton_worker *
+queue_worker(const struct baton_queue *q)
+{
+	return (struct baton_worker *)(void *)q->head.worker;
+}
 
 #define QUEUE_RUNNING 1u /* in head.state; the rest of it counts changes */
 

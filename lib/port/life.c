@@ -39,7 +39,7 @@ wake_worker(const struct baton_worker *w)
 		for (unsigned i = 0; port && i < port->info.rx_queues; i++) {
 			const struct baton_queue *q = port->rxq[i];
 
-			if (q->set_up && q->worker == w &&
+			if (q->set_up && queue_worker(q) == w &&
 			    __atomic_load_n(&q->armed, __ATOMIC_SEQ_CST))
 				(void)!eventfd_write(q->wake_fd, 1);
 		}
@@ -50,7 +50,7 @@ wake_worker(const struct baton_worker *w)
 static bool
 is_out(const struct baton_queue *q)
 {
-	const struct baton_worker *w = q->worker;
+	const struct baton_worker *w = queue_worker(q);
 	uintptr_t thread = __atomic_load_n(&w->head.thread, __ATOMIC_SEQ_CST);
 
 	/* Unbound: whoever binds next sees the states. Bound to us: we are not in a burst. */
@@ -70,13 +70,13 @@ publish(struct baton_queue *q)
 	 * left. */
 	if (running && q->fresh) {
 		q->error[0] = '\0';
-		q->head.burst = q->active_burst;
+		queue_set_burst(q, q->active_burst);
 		q->fresh = 0;
 	}
 	__atomic_store_n(&q->head.state, ((q->head.state | QUEUE_RUNNING) + 1) | running,
 			 __ATOMIC_SEQ_CST);
 	if (running)
-		wake_worker(q->worker);
+		wake_worker(queue_worker(q));
 }
 
 /* The workers are out, and the rings of all queues but those stopped are new. */
@@ -98,7 +98,7 @@ publish_all(struct baton_port *port)
 static void
 ask(struct baton_queue *q)
 {
-	struct baton_worker *w = q->worker;
+	struct baton_worker *w = queue_worker(q);
 
 	q->asked = w->head.epoch + 1;
 	__atomic_store_n(&w->head.epoch, q->asked, __ATOMIC_SEQ_CST);
@@ -116,7 +116,7 @@ wait_out(const struct baton_queue *q, uint64_t deadline)
 					 "%s: worker %s did not leave its queues: its thread must "
 					 "make one more "
 					 "burst, or call baton_worker_unbind()",
-					 q->port->name, q->worker->name);
+					 q->port->name, queue_worker(q)->name);
 		nanosleep(&pause, NULL);
 	}
 	return 0;
@@ -256,7 +256,7 @@ baton_port_reset(struct baton_port *port)
 }
 
 int
-baton_queue_stop(struct baton_queue *q)
+queue_stop(struct baton_queue *q)
 {
 	struct baton_port *port = q->port;
 	int ret;
@@ -288,7 +288,7 @@ baton_queue_stop(struct baton_queue *q)
 }
 
 int
-baton_queue_start(struct baton_queue *q)
+queue_start(struct baton_queue *q)
 {
 	struct baton_port *port = q->port;
 	int ret = 0;
@@ -402,7 +402,7 @@ port_quiesce(struct ctx_timer *timer)
 				  "%s: its device is away, but worker %s has not left its queues: "
 				  "its thread must make "
 				  "one more burst, or call baton_worker_unbind()",
-				  port->name, q->worker->name);
+				  port->name, queue_worker(q)->name);
 		}
 		ctx_timer_set(port->ctx, timer, 1);
 		return;

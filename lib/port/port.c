@@ -353,7 +353,7 @@ ring_need(const struct baton_port *starting, const struct baton_pool *pool)
 			need += port->rxq[i]->pool == pool ? port->rxq[i]->descs : 0;
 		/* A TX ring fills with what its worker receives or allocates. */
 		for (unsigned i = 0; i < port->info.tx_queues; i++)
-			if (port->txq[i]->worker->caches[pool->view.index])
+			if (queue_worker(port->txq[i])->caches[pool->view.index])
 				need += port->txq[i]->descs;
 	}
 	return need;

@@ -7,6 +7,22 @@
 /* Undo a set-up: driver memory, holder id, worker's count. Nothing to do for a queue not set up. */
 void queue_teardown(struct baton_queue *q);
 
+/* See baton_rxq_setup() and baton_txq_setup(). */
+int queue_setup(struct baton_port *port, uint16_t index, const struct baton_queue_config *c,
+		struct baton_queue **out, int tx);
+
+/* What a queue does at its bursts: the other direction's is always refused. */
+void queue_set_burst(struct baton_queue *q, baton_burst_fn_ burst);
+
+/* The burst of a queue that a protocol violation has stopped. */
+int queue_dead(struct baton_queue *q, struct baton_token *tokens, unsigned n);
+
+/* See baton_rxq_stop() and the like. */
+int queue_stop(struct baton_queue *q);
+int queue_start(struct baton_queue *q);
+void queue_stats(const struct baton_queue *q, struct baton_stats *s);
+const char *queue_error(const struct baton_queue *q);
+
 /* Is there enough in the pools of the port's RX queues? Return: 0, or -ENOBUFS with the numbers. */
 int port_check_pools(const struct baton_port *port);
 

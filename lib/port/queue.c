@@ -54,14 +54,32 @@ say_stopped(const struct baton_queue *q)
 	return -ENETDOWN;
 }
 
-/* The burst of a queue that a protocol violation has stopped. */
-static int
-burst_dead(struct baton_queue *q, struct baton_token *tokens, unsigned n)
+int
+queue_dead(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 {
 	struct stopped_note *note = note_queue(q, write_dead);
 
 	memcpy(note->error, q->error, sizeof(note->error));
 	return -EIO;
+}
+
+/* The burst of the other direction: not the queue's. */
+static int
+burst_refused(struct baton_queue *q, struct baton_token *tokens, unsigned n)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), "%s %s %u %s", q->port->name, q->tx ? "txq" : "rxq", q->index,
+		 q->tx ? "only sends" : "only receives");
+	return dma_violation(q->port->ctx, BATON_RULE_DIRECTION, q->tx ? "rx_burst" : "tx_burst",
+			     "", text);
+}
+
+void
+queue_set_burst(struct baton_queue *q, baton_burst_fn_ burst)
+{
+	q->head.rx_burst = q->tx ? burst_refused : burst;
+	q->head.tx_burst = q->tx ? burst : burst_refused;
 }
 
 int
@@ -74,16 +92,17 @@ queue_violation(struct baton_queue *q, const char *fmt, ...)
 	va_end(ap);
 	/* Release: who sees the count may read the text. */
 	__atomic_store_n(&q->stats.violations, q->stats.violations + 1, __ATOMIC_RELEASE);
-	q->head.burst = burst_dead;
+	queue_set_burst(q, queue_dead);
 	baton_log(q->port->ctx, BATON_LOG_ERR, "%s %s %u: protocol violation, queue stopped: %s",
 		  q->port->name, q->tx ? "txq" : "rxq", q->index, q->error);
-	return burst_dead(q, NULL, 0);
+	return queue_dead(q, NULL, 0);
 }
 
 int
-baton_queue_enter_(struct baton_queue *q, const char *operation)
+baton_queue_enter_(struct baton_queue_head *head, const char *operation)
 {
-	struct baton_worker *worker = q->worker;
+	struct baton_queue *q = (struct baton_queue *)(void *)head;
+	struct baton_worker *worker = queue_worker(q);
 	int ret = dma_worker_ready(worker, operation);
 	uint32_t state, epoch;
 
@@ -193,14 +212,14 @@ queue_teardown(struct baton_queue *q)
 		return;
 	q->port->driver->ops->queue_release(q->port, q);
 	q->port->ctx->holders[(q->owner >> 16) - BATON_OWNER_QUEUE] = NULL;
-	q->worker->n_queues--;
+	queue_worker(q)->n_queues--;
 	q->set_up = 0;
 	q->wake_fd = -1;
 }
 
-static int
-setup(struct baton_port *port, uint16_t index, const struct baton_queue_config *c,
-      struct baton_queue **out, int tx)
+int
+queue_setup(struct baton_port *port, uint16_t index, const struct baton_queue_config *c,
+	    struct baton_queue **out, int tx)
 {
 	int ret = check_setup(port, index, c, tx);
 	struct baton_queue *q;
@@ -216,9 +235,8 @@ setup(struct baton_port *port, uint16_t index, const struct baton_queue_config *
 	q->port = port;
 	q->index = index;
 	q->tx = (uint8_t)tx;
-	q->worker = c->worker;
 	q->head.worker = &c->worker->head;
-	q->head.burst = burst_dead;
+	queue_set_burst(q, queue_dead);
 	/* No state has been acknowledged: also a queue that was never started says that it is
 	 * stopped. */
 	q->head.ack = q->head.state | QUEUE_RUNNING;
@@ -242,73 +260,20 @@ setup(struct baton_port *port, uint16_t index, const struct baton_queue_config *
 	}
 	if (!tx && port->info.rx_max_segs < q->max_segs)
 		port->info.rx_max_segs = q->max_segs;
-	q->worker->n_queues++;
+	queue_worker(q)->n_queues++;
 	q->set_up = 1;
 	*out = q;
 	return 0;
 }
 
-int
-baton_rxq_setup(struct baton_port *port, uint16_t index, const struct baton_queue_config *config,
-		struct baton_queue **out)
-{
-	return setup(port, index, config, out, 0);
-}
-
-int
-baton_txq_setup(struct baton_port *port, uint16_t index, const struct baton_queue_config *config,
-		struct baton_queue **out)
-{
-	return setup(port, index, config, out, 1);
-}
-
-int
-baton_tx_clean(struct baton_queue *q, unsigned budget)
-{
-	int ret = baton_queue_ready_(q, "tx_clean");
-
-	if (ret < 0)
-		return ret;
-	if (!q->tx)
-		return baton_err(EINVAL, "%s rxq %u: tx_clean is for TX queues", q->port->name,
-				 q->index);
-	if (q->error[0])
-		return burst_dead(q, NULL, 0);
-	return q->port->driver->ops->tx_clean ? q->port->driver->ops->tx_clean(q, budget) : 0;
-}
-
-int
-baton_rx_peek(struct baton_queue *q, struct baton_peek *peeks, unsigned n)
-{
-	int ret = baton_queue_ready_(q, "rx_peek");
-
-	if (ret < 0)
-		return ret;
-	if (q->tx)
-		return baton_err(EINVAL, "%s txq %u: rx_peek is for RX queues", q->port->name,
-				 q->index);
-	if (!q->port->driver->ops->peek)
-		return baton_err(ENOTSUP, "%s rxq %u: a %s port cannot look ahead", q->port->name,
-				 q->index, q->port->driver->name);
-	if (q->error[0])
-		return burst_dead(q, NULL, 0);
-	return q->port->driver->ops->peek(q, peeks, n);
-}
-
-unsigned
-baton_queue_in_flight(const struct baton_queue *q)
-{
-	return q->port->driver->ops->in_flight ? q->port->driver->ops->in_flight(q) : 0;
-}
-
 const char *
-baton_queue_error(const struct baton_queue *q)
+queue_error(const struct baton_queue *q)
 {
 	return __atomic_load_n(&q->stats.violations, __ATOMIC_ACQUIRE) ? q->error : "";
 }
 
 void
-baton_queue_stats(const struct baton_queue *q, struct baton_stats *s)
+queue_stats(const struct baton_queue *q, struct baton_stats *s)
 {
 #define READ(f) __atomic_load_n(&q->stats.f, __ATOMIC_RELAXED)
 	memset(s, 0, sizeof(*s));

@@ -49,7 +49,7 @@ void
 soft_done(struct baton_queue *q, struct baton_token t)
 {
 	const struct baton_pool_view *v = &q->views[t.pool];
-	struct dma_cache *c = dma_cache(q->worker, v->pool);
+	struct dma_cache *c = dma_cache(queue_worker(q), v->pool);
 
 	dma_poison(v, t.buf);
 	if (baton_unlikely(!c)) { /* no memory for a cache: the long way home */

@@ -42,8 +42,10 @@ struct rig {
 	struct baton_pool *pool;
 	struct baton_worker *worker;
 	struct baton_port *port;
-	struct baton_queue *rx, *tx; /* the first pair */
-	struct baton_queue *rxq[FAKEDEV_PAIRS], *txq[FAKEDEV_PAIRS];
+	struct baton_rxq *rx;
+	struct baton_txq *tx; /* the first pair */
+	struct baton_rxq *rxq[FAKEDEV_PAIRS];
+	struct baton_txq *txq[FAKEDEV_PAIRS];
 	uint32_t count;
 	unsigned violations;  /* ownership reports */
 	uint32_t quarantined; /* buffers and slots, after rig_discard() */
@@ -128,5 +130,31 @@ unsigned rig_fds(void);
 
 /** Milliseconds of a clock that only goes forward. */
 uint64_t rig_now_ms(void);
+
+/* The inside of a queue. */
+static inline struct baton_queue *
+rig_queue(const void *handle)
+{
+	return (struct baton_queue *)(uintptr_t)handle;
+}
+
+/* Queues by number, those of @pairs RX queues first. */
+static inline int
+rig_queue_stop(const struct rig *r, unsigned i, unsigned pairs)
+{
+	return i < pairs ? baton_rxq_stop(r->rxq[i]) : baton_txq_stop(r->txq[i - pairs]);
+}
+
+static inline int
+rig_queue_start(const struct rig *r, unsigned i, unsigned pairs)
+{
+	return i < pairs ? baton_rxq_start(r->rxq[i]) : baton_txq_start(r->txq[i - pairs]);
+}
+
+static inline unsigned
+rig_queue_in_flight(const struct rig *r, unsigned i, unsigned pairs)
+{
+	return i < pairs ? baton_rxq_in_flight(r->rxq[i]) : baton_txq_in_flight(r->txq[i - pairs]);
+}
 
 #endif

@@ -13,6 +13,36 @@ is_tx(unsigned queue)
 	return queue >= FUZZ_PAIRS;
 }
 
+/* ---- calls on a queue of either direction ---- */
+
+struct baton_rxq *
+fuzz_rxq(const struct fuzz *f, unsigned queue)
+{
+	return (struct baton_rxq *)(void *)f->rig->queue[queue];
+}
+
+struct baton_txq *
+fuzz_txq(const struct fuzz *f, unsigned queue)
+{
+	return (struct baton_txq *)(void *)f->rig->queue[queue];
+}
+
+void
+fuzz_queue_stats(const struct fuzz *f, unsigned queue, struct baton_stats *s)
+{
+	if (is_tx(queue))
+		baton_txq_stats(fuzz_txq(f, queue), s);
+	else
+		baton_rxq_stats(fuzz_rxq(f, queue), s);
+}
+
+static const char *
+fuzz_queue_error(const struct fuzz *f, unsigned queue)
+{
+	return is_tx(queue) ? baton_txq_error(fuzz_txq(f, queue))
+			    : baton_rxq_error(fuzz_rxq(f, queue));
+}
+
 /* ---- what a burst may say ---- */
 
 /* It failed. Only a reason that the model has, too, is one. */
@@ -20,17 +50,16 @@ static void
 check_error(struct fuzz *f, unsigned queue, int ret, const char *call)
 {
 	struct fuzz_queue *q = &f->q[queue];
-	struct baton_queue *bq = f->rig->queue[queue];
 
 	if (ret == -ENETDOWN && !q->running)
 		return;
 	if (ret != -EIO)
 		fuzz_fail("%s of queue %u: %d", call, queue, ret);
-	if (!*baton_queue_error(bq))
+	if (!*fuzz_queue_error(f, queue))
 		fuzz_fail("%s of queue %u: -EIO, and no named error", call, queue);
 	if (!q->wild && !q->lied)
 		fuzz_fail("%s of queue %u, whose device is honest: %s", call, queue,
-			  baton_queue_error(bq));
+			  fuzz_queue_error(f, queue));
 	q->dead = true;
 }
 
@@ -38,12 +67,11 @@ static void
 check_dead(struct fuzz *f, unsigned queue)
 {
 	struct fuzz_queue *q = &f->q[queue];
-	struct baton_queue *bq = f->rig->queue[queue];
 	struct baton_stats s;
 
 	if (!q->running)
 		return;
-	baton_queue_stats(bq, &s);
+	fuzz_queue_stats(f, queue, &s);
 	if (s.violations == q->violations)
 		return;
 	if (s.violations != q->violations + 1)
@@ -51,7 +79,7 @@ check_dead(struct fuzz *f, unsigned queue)
 			  (unsigned)(s.violations - q->violations));
 	if (!q->wild && !q->lied)
 		fuzz_fail("queue %u, whose device is honest, was stopped: %s", queue,
-			  baton_queue_error(bq));
+			  fuzz_queue_error(f, queue));
 	q->dead = true;
 }
 
@@ -198,7 +226,7 @@ check_received(struct fuzz *f, unsigned queue, const struct baton_token *t, unsi
 	if (q->expect.n)
 		fuzz_fail("queue %u: %u packets are ready, and a burst did not take them", queue,
 			  q->expect.n);
-	baton_queue_stats(f->rig->queue[queue], &s);
+	fuzz_queue_stats(f, queue, &s);
 	if (s.rx_errors - q->errors != q->dropped)
 		fuzz_fail("queue %u: %u packets were bad, %u were counted", queue,
 			  (unsigned)q->dropped, (unsigned)(s.rx_errors - q->errors));
@@ -213,7 +241,7 @@ receive(struct fuzz *f, unsigned queue, unsigned room)
 	f->at = queue;
 	/* What lies behind the room is not to be touched. */
 	ASAN_POISON_MEMORY_REGION(t + room, (FUZZ_BURST + 1 - room) * sizeof(*t));
-	ret = baton_rx_burst(f->rig->queue[queue], t, room);
+	ret = baton_rx_burst(fuzz_rxq(f, queue), t, room);
 	ASAN_UNPOISON_MEMORY_REGION(t, sizeof(t));
 	if (ret > (int)room)
 		fuzz_fail("room for %u tokens, and %d came", room, ret);
@@ -241,7 +269,7 @@ fuzz_app_peek(struct fuzz *f, unsigned queue, unsigned n)
 	for (unsigned i = 0; i < 8; i++)
 		p[i] = (struct baton_peek){ .data = bytes[i], .room = sizeof(bytes[i]) };
 	f->at = queue;
-	ret = baton_rx_peek(f->rig->queue[queue], p, n);
+	ret = baton_rx_peek(fuzz_rxq(f, queue), p, n);
 	if (ret < 0) {
 		check_error(f, queue, ret, "rx_peek");
 		return;
@@ -348,7 +376,7 @@ send(struct fuzz *f, unsigned queue, struct baton_token *t, unsigned n)
 	int ret;
 
 	f->at = queue;
-	ret = baton_tx_burst(f->rig->queue[queue], t, n);
+	ret = baton_tx_burst(fuzz_txq(f, queue), t, n);
 	check_dead(f, queue);
 	if (ret > (int)n)
 		fuzz_fail("tx_burst took %d of %u", ret, n);
@@ -397,7 +425,7 @@ clean(struct fuzz *f, unsigned queue, unsigned budget)
 
 	f->at = queue;
 	do { /* a call need not do more than what was published when another began */
-		ret = baton_tx_clean(f->rig->queue[queue], budget);
+		ret = baton_tx_clean(fuzz_txq(f, queue), budget);
 	} while (ret > 0 && budget == UINT16_MAX);
 	check_dead(f, queue);
 	if (ret < 0) {
@@ -451,7 +479,7 @@ misuse(struct fuzz *f, unsigned how)
 		}
 		t.flags = 0;
 		t.len = 1;
-		ret = baton_tx_burst(f->rig->queue[queue], &t, 1);
+		ret = baton_tx_burst(fuzz_txq(f, queue), &t, 1);
 		if (!ret || ret == -EMSGSIZE) /* a full ring says nothing of it; one of two
 						 descriptors has no room for a header */
 			f->expected--;
@@ -505,10 +533,10 @@ arm(struct fuzz *f, unsigned queue)
 	int ret;
 
 	f->at = queue;
-	ret = baton_queue_arm(f->rig->queue[queue]);
+	ret = baton_rxq_arm(fuzz_rxq(f, queue));
 	if (ret < 0)
 		check_error(f, queue, ret, "queue_arm");
-	baton_queue_disarm(f->rig->queue[queue]);
+	baton_rxq_disarm(fuzz_rxq(f, queue));
 }
 
 /* How long a stop waits for packets that a device never sends; few steps of that kind make an input

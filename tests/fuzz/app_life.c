@@ -24,6 +24,20 @@ fuzz_app_back(struct fuzz *f)
 		fuzz_queue_new(f, i, !f->rig->queue[i]->stopped);
 }
 
+static int
+fuzz_queue_stop(const struct fuzz *f, unsigned queue)
+{
+	return queue < FUZZ_PAIRS ? baton_rxq_stop(fuzz_rxq(f, queue))
+				  : baton_txq_stop(fuzz_txq(f, queue));
+}
+
+static int
+fuzz_queue_start(const struct fuzz *f, unsigned queue)
+{
+	return queue < FUZZ_PAIRS ? baton_rxq_start(fuzz_rxq(f, queue))
+				  : baton_txq_start(fuzz_txq(f, queue));
+}
+
 void
 fuzz_app_queue_stop(struct fuzz *f, unsigned queue, bool finish)
 {
@@ -33,7 +47,7 @@ fuzz_app_queue_stop(struct fuzz *f, unsigned queue, bool finish)
 		return;
 	f->at = queue;
 	if (f->rig->port->away) { /* when it is back, this one is not */
-		if (baton_queue_stop(f->rig->queue[queue]) < 0)
+		if (fuzz_queue_stop(f, queue) < 0)
 			fuzz_fail("queue %u of a device that is away does not stop", queue);
 		return;
 	}
@@ -41,7 +55,7 @@ fuzz_app_queue_stop(struct fuzz *f, unsigned queue, bool finish)
 		return;
 	if (finish)
 		f->dev->finish(f, queue);
-	ret = baton_queue_stop(f->rig->queue[queue]);
+	ret = fuzz_queue_stop(f, queue);
 	if (ret < 0 && (ret != -ETIMEDOUT || !f->dev->refused(f)))
 		fuzz_fail("queue %u does not stop", queue);
 	if (!ret) {
@@ -60,13 +74,13 @@ fuzz_app_queue_start(struct fuzz *f, unsigned queue)
 	if (!f->rig->port->started || f->q[queue].running)
 		return;
 	if (f->rig->port->away || f->q[queue].stuck) {
-		ret = baton_queue_start(f->rig->queue[queue]);
+		ret = fuzz_queue_start(f, queue);
 		if (ret != (f->rig->port->away ? 0 : -EIO))
 			fuzz_fail("queue %u starts, and the device has it still: %d", queue, ret);
 		return;
 	}
 	fuzz_queue_new(f, queue, true);
-	ret = baton_queue_start(f->rig->queue[queue]);
+	ret = fuzz_queue_start(f, queue);
 	if (ret == -ENOBUFS)
 		fuzz_queue_new(f, queue, false);
 	else if (ret < 0)

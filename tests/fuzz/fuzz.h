@@ -335,4 +335,9 @@ void fuzz_app_port_stop(struct fuzz *f);
 void fuzz_app_port_reset(struct fuzz *f);
 void fuzz_app_port_start(struct fuzz *f);
 
+/* The handles of a queue by its number, and its counters. */
+struct baton_rxq *fuzz_rxq(const struct fuzz *f, unsigned queue);
+struct baton_txq *fuzz_txq(const struct fuzz *f, unsigned queue);
+void fuzz_queue_stats(const struct fuzz *f, unsigned queue, struct baton_stats *s);
+
 #endif

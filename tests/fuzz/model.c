@@ -157,7 +157,7 @@ fuzz_queue_new(struct fuzz *f, unsigned queue, bool running)
 	struct fuzz_queue *q = &f->q[queue];
 	struct baton_stats s;
 
-	baton_queue_stats(f->rig->queue[queue], &s);
+	fuzz_queue_stats(f, queue, &s);
 	q->running = running;
 	q->wild = q->lied = q->dead = q->stuck = false;
 	q->dropped = 0;

@@ -182,7 +182,8 @@ start(struct baton_port *port)
 		.size = sizeof(q), .worker = rig.worker, .pool = rig.pool, .descs = 64
 	};
 	struct baton_port_info i;
-	struct baton_queue *rx, *tx;
+	struct baton_rxq *rx;
+	struct baton_txq *tx;
 	int ret = baton_port_configure(port, &c);
 
 	baton_port_info(port, &i);

@@ -132,7 +132,7 @@ try_small_pool(struct fuzz_rig *r)
 					      .descs = r->config.rx_descs,
 					      .worker = r->worker,
 					      .pool = r->pool[1] };
-	struct baton_queue *out;
+	struct baton_rxq *out;
 
 	if (baton_rxq_setup(r->port, 0, &q, &out) < 0 && !strstr(baton_last_error(), "larger data "
 										     "room"))
@@ -159,11 +159,15 @@ make_port(struct fuzz_rig *r)
 						.descs = f->rx_descs,
 						.worker = r->worker,
 						.pool = r->pool[0] };
+		struct baton_rxq *rxq;
+		struct baton_txq *txq;
 
-		must(baton_rxq_setup(r->port, i, &q, &r->queue[i]), "rxq");
+		must(baton_rxq_setup(r->port, i, &q, &rxq), "rxq");
+		r->queue[i] = (struct baton_queue *)(void *)rxq;
 		q.pool = NULL;
 		q.descs = f->tx_descs;
-		must(baton_txq_setup(r->port, i, &q, &r->queue[FUZZ_PAIRS + i]), "txq");
+		must(baton_txq_setup(r->port, i, &q, &txq), "txq");
+		r->queue[FUZZ_PAIRS + i] = (struct baton_queue *)(void *)txq;
 	}
 	baton_port_info(r->port, &r->info);
 }

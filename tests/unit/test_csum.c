@@ -22,7 +22,8 @@ struct port {
 	struct baton_pool *pool;
 	struct baton_worker *worker;
 	struct baton_port *port;
-	struct baton_queue *rx, *tx;
+	struct baton_rxq *rx;
+	struct baton_txq *tx;
 };
 
 static int

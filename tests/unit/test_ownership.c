@@ -24,7 +24,8 @@ struct rig {
 	struct baton_pool *pool;
 	struct baton_worker *worker;
 	struct baton_port *port;
-	struct baton_queue *rxq, *txq;
+	struct baton_rxq *rxq;
+	struct baton_txq *txq;
 	unsigned reports;
 	struct baton_violation last;
 	char text[2048], holder[256], last_op[64];

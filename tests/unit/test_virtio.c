@@ -289,7 +289,7 @@ tx_full_ring(void **state)
 	}
 	assert_int_equal(n, 0);
 	assert_in_range(sent, 16, 64);
-	assert_int_equal(baton_queue_in_flight(r.tx), rig_bounced(&r) ? sent : 2 * sent);
+	assert_int_equal(baton_txq_in_flight(r.tx), rig_bounced(&r) ? sent : 2 * sent);
 	for (int i = 0; i < sent; i++) {
 		rig_frame(frame, sizeof(frame), (uint32_t)i);
 		head[i] = (int)rig_expect_tx(&r, frame, sizeof(frame));
@@ -298,9 +298,9 @@ tx_full_ring(void **state)
 		fakedev_complete(r.fakedev, FAKEDEV_TX, (uint32_t)head[i], 0);
 	assert_int_equal(baton_tx_burst(r.tx, t, 2), 2);
 	fakedev_complete(r.fakedev, FAKEDEV_TX, (uint32_t)fakedev_pop(r.fakedev, FAKEDEV_TX), 0);
-	for (unsigned left; (left = baton_queue_in_flight(r.tx));) {
+	for (unsigned left; (left = baton_txq_in_flight(r.tx));) {
 		assert_true(baton_tx_clean(r.tx, 16) >= 0);
-		assert_true(baton_queue_in_flight(r.tx) < left);
+		assert_true(baton_txq_in_flight(r.tx) < left);
 	}
 	assert_int_equal(rig_stats(&r).tx_packets, sent + 1);
 	rig_down(&r);
@@ -353,13 +353,13 @@ tx_clean_budget(void **state)
 	for (unsigned i = 0; i < 20; i++)
 		fakedev_complete(r.fakedev, FAKEDEV_TX, rig_expect_tx(&r, frame, sizeof(frame)), 0);
 	assert_int_equal(rig_held(&r, BATON_HOLDER_CPU), 0);
-	assert_int_equal(baton_queue_in_flight(r.tx), 20);
+	assert_int_equal(baton_txq_in_flight(r.tx), 20);
 	for (unsigned left = 20; left;) {
 		unsigned done = left < 8 ? left : 8;
 
 		rig_clean(&r, 8, done);
 		left -= done;
-		assert_int_equal(baton_queue_in_flight(r.tx), left);
+		assert_int_equal(baton_txq_in_flight(r.tx), left);
 	}
 	rig_clean(&r, 8, 0);
 	rig_down(&r);
@@ -479,7 +479,7 @@ rx_in_order_batch(void **state)
 	fakedev_put(r.fakedev, FAKEDEV_RX, 0, (uint32_t)(last + 1), FAKEDEV_HEADER + 64);
 	fakedev_publish(r.fakedev, FAKEDEV_RX, 1);
 	assert_int_equal(baton_rx_burst(r.rx, t, RIG_BURST), -EIO);
-	assert_non_null(strstr(baton_queue_error(r.rx), "in-order id"));
+	assert_non_null(strstr(baton_rxq_error(r.rx), "in-order id"));
 	rig_down(&r);
 }
 
@@ -542,7 +542,7 @@ tx_out_of_order_one_by_one(void **state)
 			fakedev_complete(r.fakedev, FAKEDEV_TX, (uint32_t)heads[order[i]], 0);
 			rig_clean(&r, 64, 1);
 		}
-		assert_int_equal(baton_queue_in_flight(r.tx), 0);
+		assert_int_equal(baton_txq_in_flight(r.tx), 0);
 	}
 	rig_down(&r);
 }

@@ -365,7 +365,8 @@ start(struct bench *b, const char *args)
 		.size = sizeof(c), .rx_queues = 1, .tx_queues = 1, .stop_timeout_ms = 50
 	};
 	struct baton_queue_config q = { .size = sizeof(q) };
-	struct baton_queue *rx, *tx;
+	struct baton_rxq *rx;
+	struct baton_txq *tx;
 	struct baton_pool_config p;
 	struct baton_token t;
 	char device[192];

@@ -84,7 +84,7 @@ receives_in_shares(void **state)
 						 1);
 				sent++;
 			}
-			assert_int_equal(baton_queue_in_flight(r.rxq[p]), share);
+			assert_int_equal(baton_rxq_in_flight(r.rxq[p]), share);
 			while (got < sent && (n = baton_rx_burst(r.rxq[p], t, 128)) > 0) {
 				for (int i = 0; i < n; i++, got++) {
 					size_t len = 60 + (round + got) % 1000;
@@ -207,7 +207,7 @@ exhausted_then_freed(void **state)
 			drain(&r, p, 0, sent[p], sizeof(frame));
 		for (unsigned p = 0; p < PAIRS; p++) {
 			assert_true(baton_tx_clean(r.txq[p], 256) >= 0);
-			assert_int_equal(baton_queue_in_flight(r.txq[p]), 0);
+			assert_int_equal(baton_txq_in_flight(r.txq[p]), 0);
 		}
 	}
 	for (unsigned p = 0; p < PAIRS; p++)
@@ -299,7 +299,7 @@ queues_stop_and_start(void **state)
 		c.stop_timeout_ms = 1; /* a device that is behind is not waited for */
 		rig_up(&r, &c);
 		for (unsigned i = 0; i < 5000; i++) {
-			struct baton_queue *q = i & 1 ? r.rxq[i >> 1 & 1] : r.txq[i >> 1 & 1];
+			const unsigned q = (i & 1 ? 0 : 2) + (i >> 1 & 1);
 
 			rig_frame(frame, sizeof(frame), i);
 			if (i % 4 == 1)
@@ -307,9 +307,9 @@ queues_stop_and_start(void **state)
 							      frame, sizeof(frame)) > 0);
 			if (i % 64 == 0)
 				assert_int_equal(send_one(&r, i >> 1 & 1, frame, sizeof(frame)), 1);
-			must(baton_queue_stop(q));
-			assert_int_equal(baton_queue_in_flight(q), 0);
-			must(baton_queue_start(q));
+			must(rig_queue_stop(&r, q, 2));
+			assert_int_equal(rig_queue_in_flight(&r, q, 2), 0);
+			must(rig_queue_start(&r, q, 2));
 		}
 		rig_check_home(&r);
 		assert_int_equal(fakedev_available(r.fakedev, FAKEDEV_RXQ(0)),
@@ -346,10 +346,8 @@ traffic_and_reconnects(void **state)
 			assert_true(rig_wait_event(&r, BATON_EVENT_BACK, i, 5000));
 			assert_true(traffic_flows(&t, 200, 20000));
 			for (unsigned q = 0; q < 8; q++) {
-				struct baton_queue *bq = q & 1 ? r.rxq[q >> 1] : r.txq[q >> 1];
-
-				must(baton_queue_stop(bq));
-				must(baton_queue_start(bq));
+				must(rig_queue_stop(&r, q, 4));
+				must(rig_queue_start(&r, q, 4));
 			}
 		}
 		assert_true(traffic_flows(&t, 2000, 20000));

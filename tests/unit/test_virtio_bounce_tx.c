@@ -83,10 +83,10 @@ any_size_any_cut(void **state)
 			/* Not the CPU's, not the device's: free, before the device has even looked.
 			 */
 			rig_check_home(&r);
-			assert_int_equal(baton_queue_in_flight(r.tx), slots);
+			assert_int_equal(baton_txq_in_flight(r.tx), slots);
 			complete_one(&r, frame, len);
 			assert_int_equal(baton_tx_clean(r.tx, 8), 0);
-			assert_int_equal(baton_queue_in_flight(r.tx), 0);
+			assert_int_equal(baton_txq_in_flight(r.tx), 0);
 		}
 		assert_int_equal(rig_stats(&r).tx_packets, 4000);
 		assert_int_equal(rig_stats(&r).tx_errors, 0);
@@ -280,7 +280,7 @@ two_pools_in_one_burst(void **state)
 		for (unsigned i = 0; i < packets; i++)
 			complete_one(&r, frame[i], len[i]);
 		assert_true(baton_tx_clean(r.tx, 64) >= 0);
-		assert_int_equal(baton_queue_in_flight(r.tx), 0);
+		assert_int_equal(baton_txq_in_flight(r.tx), 0);
 	}
 	drop_outside(&r, memory, pools[1]);
 }
@@ -318,14 +318,14 @@ bursts_reclaim_either(void **state)
 				complete_one(&r, frame, sizeof(frame));
 			while (fakedev_available(r.fakedev, FAKEDEV_TX) > 64)
 				complete_one(&r, frame, sizeof(frame));
-			assert_true(baton_queue_in_flight(r.tx) >=
+			assert_true(baton_txq_in_flight(r.tx) >=
 				    fakedev_available(r.fakedev, FAKEDEV_TX));
 		}
 		while (fakedev_available(r.fakedev, FAKEDEV_TX))
 			complete_one(&r, frame, sizeof(frame));
 		assert_true(baton_tx_clean(r.tx, 256) >= 0);
-		assert_int_equal(baton_queue_in_flight(r.tx), 0);
-		assert_string_equal(baton_queue_error(r.tx), "");
+		assert_int_equal(baton_txq_in_flight(r.tx), 0);
+		assert_string_equal(baton_txq_error(r.tx), "");
 		drop_outside(&r, memory, pools[1]);
 	}
 }
@@ -412,7 +412,7 @@ limits(void **state)
 	n = rig_packet(&r, frame, 32 * 40, 40, t);
 	assert_int_equal(n, 32);
 	assert_int_equal(baton_tx_burst(r.tx, t, n), n);
-	assert_int_equal(baton_queue_in_flight(r.tx), 1);
+	assert_int_equal(baton_txq_in_flight(r.tx), 1);
 	complete_one(&r, frame, 32 * 40);
 	n = rig_packet(&r, frame, 33 * 40, 40, t);
 	assert_int_equal(baton_tx_burst(r.tx, t, n), -EMSGSIZE);

@@ -136,7 +136,8 @@ behind_all_queues(void **state)
 					     .max_queues = 4 } };
 	struct baton_port_config pc = { .size = sizeof(pc), .rx_queues = 2, .tx_queues = 2 };
 	struct baton_queue_config q = { .size = sizeof(q) };
-	struct baton_queue *queue;
+	struct baton_rxq *rxq;
+	struct baton_txq *txq;
 	struct rig r;
 
 	rig_prepare(&r, &c);
@@ -146,9 +147,9 @@ behind_all_queues(void **state)
 	for (uint16_t i = 0; i < 4; i++) {
 		q.pool = i < 2 ? r.pool : NULL;
 		if (i < 2)
-			assert_int_equal(baton_rxq_setup(r.port, i, &q, &queue), 0);
+			assert_int_equal(baton_rxq_setup(r.port, i, &q, &rxq), 0);
 		else
-			assert_int_equal(baton_txq_setup(r.port, i - 2, &q, &queue), 0);
+			assert_int_equal(baton_txq_setup(r.port, i - 2, &q, &txq), 0);
 	}
 	assert_int_equal(baton_port_start(r.port), 0);
 	command_all(&r);

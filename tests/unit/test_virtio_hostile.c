@@ -88,14 +88,14 @@ stopped_while_away(void **state)
 	fakedev_hang_up(r.fakedev);
 	assert_true(rig_wait_event(&r, BATON_EVENT_LOST, 1, 5000));
 	rig_poll(&r, 100);
-	must(baton_queue_stop(r.rxq[1]), "queue_stop");
+	must(baton_rxq_stop(r.rxq[1]), "queue_stop");
 	fakedev_set_deaf(r.fakedev, false);
 	assert_true(rig_wait_event(&r, BATON_EVENT_BACK, 1, 5000));
 	/* It came back without the queue. */
 	assert_true(fakedev_runs(r.fakedev, 0));
 	assert_false(fakedev_runs(r.fakedev, 2));
 	assert_int_equal(baton_rx_burst(r.rxq[1], tokens, RIG_BURST), -ENETDOWN);
-	must(baton_queue_start(r.rxq[1]), "queue_start");
+	must(baton_rxq_start(r.rxq[1]), "queue_start");
 	assert_true(fakedev_runs(r.fakedev, 2));
 	rig_roundtrip_rx(&r, 60, 1);
 	fakedev_set_deaf(r.fakedev, true);
@@ -375,12 +375,12 @@ dies_while_a_queue_stops(void **state)
 
 	rig_up(&r, &c);
 	fakedev_lie(r.fakedev, WIRE_GET_VRING_BASE, FAKEDEV_CLOSE, 7);
-	assert_true(baton_queue_stop(r.rxq[1]) < 0);
+	assert_true(baton_rxq_stop(r.rxq[1]) < 0);
 	fakedev_lie(r.fakedev, WIRE_GET_VRING_BASE, FAKEDEV_HONEST, 0);
 	assert_true(rig_wait_event(&r, BATON_EVENT_BACK, 1, 5000));
 	rig_check_sum(&r);
 	assert_false(fakedev_runs(r.fakedev, 2));
-	must(baton_queue_start(r.rxq[1]), "queue_start");
+	must(baton_rxq_start(r.rxq[1]), "queue_start");
 	rig_roundtrip_rx(&r, 60, 1);
 	rig_discard(&r);
 }
@@ -427,8 +427,8 @@ closes_the_call_fd(void **state)
 		rig_roundtrip_rx(&r, 60, i);
 		rig_roundtrip_tx(&r, 60, i);
 	}
-	assert_true(baton_queue_arm(r.rx) >= 0);
-	baton_queue_disarm(r.rx);
+	assert_true(baton_rxq_arm(r.rx) >= 0);
+	baton_rxq_disarm(r.rx);
 	rig_roundtrip_rx(&r, 60, 1);
 	rig_down(&r);
 }

@@ -112,11 +112,11 @@ queues_come_and_go(void **state)
 	c.pool_count = 4096;
 	rig_up(&r, &c);
 	for (unsigned i = 0; i < 3; i++) {
-		assert_int_equal(baton_queue_stop(r.rxq[1]), 0);
+		assert_int_equal(baton_rxq_stop(r.rxq[1]), 0);
 		works(&r);
 		fakedev_iotlb_forget(
 			r.fakedev); /* as DPDK's does, for the queue that was stopped */
-		assert_int_equal(baton_queue_start(r.rxq[1]), 0);
+		assert_int_equal(baton_rxq_start(r.rxq[1]), 0);
 		works(&r);
 	}
 	assert_int_equal(fault_of(&r).count, 0);

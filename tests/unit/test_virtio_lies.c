@@ -17,10 +17,10 @@ rx_caught(struct rig *r, const char *named)
 	struct baton_token t[RIG_BURST];
 
 	assert_int_equal(baton_rx_burst(r->rx, t, RIG_BURST), -EIO);
-	assert_non_null(strstr(baton_queue_error(r->rx), named));
+	assert_non_null(strstr(baton_rxq_error(r->rx), named));
 	assert_int_equal(baton_rx_burst(r->rx, t, RIG_BURST), -EIO);
 	assert_int_equal(rig_stats(r).violations, 1);
-	assert_string_equal(baton_queue_error(r->tx), "");
+	assert_string_equal(baton_txq_error(r->tx), "");
 	rig_check_sum(r);
 	rig_roundtrip_tx(r, 1000, 7);
 	rig_down(r);
@@ -30,10 +30,10 @@ static void
 tx_caught(struct rig *r, const char *named)
 {
 	assert_int_equal(baton_tx_clean(r->tx, RIG_BURST), -EIO);
-	assert_non_null(strstr(baton_queue_error(r->tx), named));
+	assert_non_null(strstr(baton_txq_error(r->tx), named));
 	assert_int_equal(baton_tx_clean(r->tx, RIG_BURST), -EIO);
 	assert_int_equal(rig_stats(r).violations, 1);
-	assert_string_equal(baton_queue_error(r->rx), "");
+	assert_string_equal(baton_rxq_error(r->rx), "");
 	rig_check_sum(r);
 	rig_roundtrip_rx(r, 1000, 7);
 	rig_down(r);

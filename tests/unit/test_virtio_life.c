@@ -61,7 +61,7 @@ forward(const struct rig_config *config)
 	rig_up(&r, config);
 	for (; seed < FORWARD_PACKETS; seed += FORWARD_BATCH)
 		forward_batch(&r, seed, fakedev_features(r.fakedev) & FAKEDEV_F_IN_ORDER);
-	while (baton_queue_in_flight(r.tx))
+	while (baton_txq_in_flight(r.tx))
 		assert_true(baton_tx_clean(r.tx, RIG_BURST) >= 0);
 	assert_int_equal(rig_stats(&r).rx_packets, seed);
 	assert_int_equal(rig_stats(&r).tx_packets, seed);

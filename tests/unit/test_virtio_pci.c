@@ -117,12 +117,12 @@ wake_ups(void **state)
 
 	up(&b, FAKE_FEATURES, 1);
 	assert_int_equal(baton_rx_burst(b.rx[0], (struct baton_token[64]){ 0 }, 64), 0);
-	p.fd = baton_queue_arm(b.rx[0]);
+	p.fd = baton_rxq_arm(b.rx[0]);
 	assert_true(p.fd >= 0);
 	assert_int_equal(poll(&p, 1, 0), 0);
 	assert_true(fakedev_rx_inject(b.fake->fakedev, FAKEDEV_RX, frame, sizeof(frame)) > 0);
 	assert_int_equal(poll(&p, 1, 0), 1);
-	baton_queue_disarm(b.rx[0]);
+	baton_rxq_disarm(b.rx[0]);
 	down(&b);
 }
 
@@ -136,7 +136,7 @@ too_few_vectors(void **state)
 	must(try_open(&b));
 	must(try_start(&b));
 	baton_rx_burst(b.rx[0], (struct baton_token[64]){ 0 }, 64);
-	assert_int_equal(baton_queue_arm(b.rx[0]), -ENOTSUP);
+	assert_int_equal(baton_rxq_arm(b.rx[0]), -ENOTSUP);
 	traffic(&b);
 	must(baton_port_close(b.port));
 	b.fake->vectors = 0;
@@ -171,20 +171,20 @@ queues_that_stop_alone(void **state)
 	struct bench b;
 
 	up(&b, FAKE_FEATURES | FAKE_F_RING_RESET, 1);
-	must(baton_queue_stop(b.rx[0]));
+	must(baton_rxq_stop(b.rx[0]));
 	assert_false(fakedev_ready(b.fake->fakedev, FAKEDEV_RX));
 	assert_int_equal(held(&b, BATON_HOLDER_QUEUE), 0);
-	must(baton_queue_start(b.rx[0]));
-	must(baton_queue_stop(b.tx[0]));
-	must(baton_queue_start(b.tx[0]));
+	must(baton_rxq_start(b.rx[0]));
+	must(baton_txq_stop(b.tx[0]));
+	must(baton_txq_start(b.tx[0]));
 	traffic(&b);
 	b.fake->stuck_queue = true;
-	assert_int_equal(baton_queue_stop(b.rx[0]), -ETIMEDOUT);
+	assert_int_equal(baton_rxq_stop(b.rx[0]), -ETIMEDOUT);
 	b.fake->stuck_queue = false;
 	down(&b);
 
 	up(&b, FAKE_FEATURES, 1);
-	assert_int_equal(baton_queue_stop(b.rx[0]), -ENOTSUP);
+	assert_int_equal(baton_rxq_stop(b.rx[0]), -ENOTSUP);
 	says("VIRTIO_F_RING_RESET");
 	traffic(&b); /* it runs on */
 	down(&b);

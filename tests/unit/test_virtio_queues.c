@@ -34,21 +34,21 @@ queues_stop_and_start(void **state)
 	traffic_begin(&t, &r);
 	for (unsigned stops = 0; stops < ROUNDS;) {
 		unsigned i = (unsigned)rand_r(&seed) % 4;
-		struct baton_queue *q = i & 1 ? r.txq[i / 2] : r.rxq[i / 2];
+		const unsigned q = (i & 1 ? 2 : 0) + i / 2;
 
 		if (running & 1u << i) {
-			must(baton_queue_stop(q), "queue_stop");
+			must(rig_queue_stop(&r, q, 2), "queue_stop");
 			/* Those of the first pair run for the device, with nothing in them. */
 			assert_int_equal(fakedev_runs(r.fakedev, i), i < 2);
-			assert_int_equal(baton_queue_in_flight(q), 0);
+			assert_int_equal(rig_queue_in_flight(&r, q, 2), 0);
 			stops++;
 		} else {
-			must(baton_queue_start(q), "queue_start");
+			must(rig_queue_start(&r, q, 2), "queue_start");
 		}
 		running ^= 1u << i;
 	}
 	for (unsigned i = 0; i < 4; i++)
-		must(baton_queue_start(i & 1 ? r.txq[i / 2] : r.rxq[i / 2]), "queue_start");
+		must(rig_queue_start(&r, i, 2), "queue_start");
 	assert_true(traffic_flows(&t, 1000, 10000));
 	printf("%u queues stopped and started, %llu packets forwarded, %llu ms\n", ROUNDS,
 	       (unsigned long long)__atomic_load_n(&t.forwarded, __ATOMIC_RELAXED),
@@ -69,24 +69,24 @@ one_queue_alone(void **state)
 	struct rig r;
 
 	rig_up(&r, &two_pairs);
-	must(baton_queue_stop(r.rxq[1]), "queue_stop");
-	must(baton_queue_stop(r.rxq[1]), "queue_stop again");
+	must(baton_rxq_stop(r.rxq[1]), "queue_stop");
+	must(baton_rxq_stop(r.rxq[1]), "queue_stop again");
 	assert_int_equal(baton_rx_burst(r.rxq[1], tokens, RIG_BURST), -ENETDOWN);
-	assert_int_equal(baton_queue_in_flight(r.rxq[1]), 0);
-	assert_int_equal(baton_queue_in_flight(r.rxq[0]), 256);
+	assert_int_equal(baton_rxq_in_flight(r.rxq[1]), 0);
+	assert_int_equal(baton_rxq_in_flight(r.rxq[0]), 256);
 	rig_roundtrip_rx(&r, 600, 1);
 	rig_roundtrip_tx(&r, 600, 2);
 	/* Packets the device has taken, and one it has not, are home after the stop. */
 	rig_frame(frame, sizeof(frame), 3);
 	rig_packet(&r, frame, sizeof(frame), 0, tokens);
 	assert_int_equal(baton_tx_burst(r.txq[1], tokens, 1), 1);
-	must(baton_queue_stop(r.txq[1]), "queue_stop");
-	assert_int_equal(baton_queue_in_flight(r.txq[1]), 0);
+	must(baton_txq_stop(r.txq[1]), "queue_stop");
+	assert_int_equal(baton_txq_in_flight(r.txq[1]), 0);
 	assert_int_equal(rig_held(&r, BATON_HOLDER_QUEUE),
-			 rig_bounced(&r) ? 0 : baton_queue_in_flight(r.rxq[0]));
-	must(baton_queue_start(r.rxq[1]), "queue_start");
-	must(baton_queue_start(r.rxq[1]), "queue_start again");
-	must(baton_queue_start(r.txq[1]), "queue_start");
+			 rig_bounced(&r) ? 0 : baton_rxq_in_flight(r.rxq[0]));
+	must(baton_rxq_start(r.rxq[1]), "queue_start");
+	must(baton_rxq_start(r.rxq[1]), "queue_start again");
+	must(baton_txq_start(r.txq[1]), "queue_start");
 	assert_int_equal(fakedev_rx_inject(r.fakedev, FAKEDEV_RXQ(1), frame, sizeof(frame)), 1);
 	assert_int_equal(baton_rx_burst(r.rxq[1], tokens, RIG_BURST), 1);
 	assert_int_equal(baton_free(r.worker, tokens, 1), 0);
@@ -101,11 +101,11 @@ stopped_queue_and_port(void **state)
 	struct rig r;
 
 	rig_up(&r, &two_pairs);
-	must(baton_queue_stop(r.rxq[0]), "queue_stop");
+	must(baton_rxq_stop(r.rxq[0]), "queue_stop");
 	must(baton_port_stop(r.port), "port_stop");
 	rig_check_home(&r);
-	assert_int_equal(baton_queue_stop(r.rxq[0]), -EINVAL);
-	assert_int_equal(baton_queue_start(r.rxq[0]), -EINVAL);
+	assert_int_equal(baton_rxq_stop(r.rxq[0]), -EINVAL);
+	assert_int_equal(baton_rxq_start(r.rxq[0]), -EINVAL);
 	must(baton_port_start(r.port), "port_start");
 	assert_int_equal(baton_rx_burst(r.rxq[0], tokens, RIG_BURST), 0);
 	rig_roundtrip_rx(&r, 60, 1);
@@ -187,7 +187,7 @@ worker_in_no_hurry(void **state)
 	traffic_begin(&t, &r);
 	assert_true(traffic_flows(&t, 100, 10000));
 	traffic_pause(&t, true);
-	assert_int_equal(baton_queue_stop(r.rxq[0]), -ETIMEDOUT);
+	assert_int_equal(baton_rxq_stop(r.rxq[0]), -ETIMEDOUT);
 	assert_non_null(strstr(baton_last_error(), "did not leave"));
 	assert_int_equal(baton_port_stop(r.port), -ETIMEDOUT);
 	assert_int_equal(baton_port_close(r.port), -EBUSY);

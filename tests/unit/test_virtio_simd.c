@@ -93,15 +93,15 @@ same(const struct pair *p)
 	assert_int_equal(a->n, b->n);
 	assert_memory_equal(a->held, b->held, a->n * sizeof(a->held[0]));
 	assert_int_equal(a->r.violations, b->r.violations);
-	assert_string_equal(baton_queue_error(a->r.rx), baton_queue_error(b->r.rx));
-	assert_string_equal(baton_queue_error(a->r.tx), baton_queue_error(b->r.tx));
+	assert_string_equal(baton_rxq_error(a->r.rx), baton_rxq_error(b->r.rx));
+	assert_string_equal(baton_txq_error(a->r.tx), baton_txq_error(b->r.tx));
 	if (!p->lies) { /* one that completes what it never popped does not know its own ring any
 			   more */
 		assert_string_equal(fakedev_driver_error(a->r.fakedev), "");
 		assert_string_equal(fakedev_driver_error(b->r.fakedev), "");
 	}
-	same_ring(virtq_of_const(a->r.rx), virtq_of_const(b->r.rx));
-	same_ring(virtq_of_const(a->r.tx), virtq_of_const(b->r.tx));
+	same_ring(virtq_of_const(rig_queue(a->r.rx)), virtq_of_const(rig_queue(b->r.rx)));
+	same_ring(virtq_of_const(rig_queue(a->r.tx)), virtq_of_const(rig_queue(b->r.tx)));
 	for (unsigned i = 0; i < a->n; i++)
 		if (a->held[i].flags & BATON_TOKEN_SIDE)
 			assert_memory_equal(baton_side(a->r.worker, a->held[i]),
@@ -117,7 +117,7 @@ static void
 inject(struct pair *p)
 {
 	const unsigned n = 1 + rnd(p, 70), kind = rnd(p, 4);
-	const bool mergeable = virtq_of(p->s[0].r.rx)->mergeable;
+	const bool mergeable = virtq_of(rig_queue(p->s[0].r.rx))->mergeable;
 	uint8_t frame[5000];
 
 	for (unsigned i = 0; i < n; i++) {
@@ -192,7 +192,7 @@ complete_oddly(struct pair *p, bool shuffle, bool lie)
 static void
 transmit(struct pair *p)
 {
-	const bool in_order = virtq_of(p->s[0].r.tx)->feature_in_order,
+	const bool in_order = virtq_of(rig_queue(p->s[0].r.tx))->feature_in_order,
 		   shuffle = !in_order && !rnd(p, 4);
 	const bool lie = p->lies && !rnd(p, 25);
 	const unsigned most = rnd(p, 65);
@@ -233,7 +233,7 @@ transmit(struct pair *p)
 static void
 receive(struct pair *p)
 {
-	const unsigned room = p->s[0].r.rx ? virtq_of(p->s[0].r.rx)->q.max_segs : 1;
+	const unsigned room = p->s[0].r.rx ? virtq_of(rig_queue(p->s[0].r.rx))->q.max_segs : 1;
 	const unsigned n = room + rnd(p, 64);
 	int ret[2] = { 0 };
 
@@ -384,7 +384,9 @@ step(struct pair *p)
 		break;
 	case 3:
 		if (!rnd(p, 4))
-			complete_oddly(p, !virtq_of(p->s[0].r.rx)->feature_in_order && !rnd(p, 6),
+			complete_oddly(p,
+				       !virtq_of(rig_queue(p->s[0].r.rx))->feature_in_order &&
+					       !rnd(p, 6),
 				       p->lies && !rnd(p, 3));
 		break;
 	case 4:
@@ -418,7 +420,7 @@ down(struct side *s, bool lied)
 	assert_int_equal(baton_free(s->r.worker, s->held, s->n), 0);
 	assert_int_equal(s->r.violations, expected);
 	s->r.violations = 0;
-	while (!*baton_queue_error(s->r.tx) &&
+	while (!*baton_txq_error(s->r.tx) &&
 	       (s->n_popped || fakedev_available(s->r.fakedev, FAKEDEV_TX))) {
 		/* Nothing left to wait for when the port stops. */
 		int head = s->n_popped ? s->popped[--s->n_popped]
@@ -491,16 +493,16 @@ choice(void **state)
 	struct rig r;
 
 	rig_up(&r, &c);
-	assert_ptr_equal(virtq_of(r.rx)->q.active_burst, virtq_rx_burst_mergeable);
-	assert_ptr_equal(virtq_of(r.tx)->q.active_burst, virtq_tx_burst);
+	assert_ptr_equal(virtq_of(rig_queue(r.rx))->q.active_burst, virtq_rx_burst_mergeable);
+	assert_ptr_equal(virtq_of(rig_queue(r.tx))->q.active_burst, virtq_tx_burst);
 	rig_down(&r);
 	c.args = NULL;
 	rig_up(&r, &c);
 #ifdef __x86_64__
 	if (simd_best() == SIMD_LEVEL_AVX512)
-		assert_ptr_equal(virtq_of(r.tx)->q.active_burst, virtq_tx_burst_avx512);
+		assert_ptr_equal(virtq_of(rig_queue(r.tx))->q.active_burst, virtq_tx_burst_avx512);
 	else if (simd_best() == SIMD_LEVEL_AVX2)
-		assert_ptr_equal(virtq_of(r.tx)->q.active_burst, virtq_tx_burst_avx2);
+		assert_ptr_equal(virtq_of(rig_queue(r.tx))->q.active_burst, virtq_tx_burst_avx2);
 #endif
 	rig_down(&r);
 }

@@ -32,12 +32,12 @@ sleep_once(void *arg)
 	/* A worker polls before it sleeps, and so acknowledges what was published meanwhile: else
 	 * it is not let sleep. */
 	baton_tx_clean(s->r->tx, 64);
-	p.fd = baton_queue_arm(s->r->rx);
+	p.fd = baton_rxq_arm(s->r->rx);
 	__atomic_store_n(&s->asleep, 1, __ATOMIC_RELEASE);
 	s->wakes = p.fd < 0 ? p.fd : poll(&p, 1, SLEEP_MS);
 	__atomic_store_n(&s->awake, 1, __ATOMIC_RELEASE);
 	if (p.fd >= 0)
-		baton_queue_disarm(s->r->rx);
+		baton_rxq_disarm(s->r->rx);
 	s->burst = baton_rx_burst(s->r->rx, s->tokens, RIG_BURST);
 	if (s->burst > 0)
 		baton_free(s->r->worker, s->tokens, (unsigned)s->burst);
@@ -152,9 +152,9 @@ for_a_queue_that_stops(void **state)
 
 	rig_up(&r, &config);
 	fall_asleep(&s, &r);
-	assert_int_equal(baton_queue_stop(r.rx), 0);
+	assert_int_equal(baton_rxq_stop(r.rx), 0);
 	wakes_up(&s, -ENETDOWN);
-	assert_int_equal(baton_queue_start(r.rx), 0);
+	assert_int_equal(baton_rxq_start(r.rx), 0);
 	rig_roundtrip_rx(&r, 60, 1);
 	rig_down(&r);
 }
@@ -168,7 +168,7 @@ for_another_queue(void **state)
 
 	rig_up(&r, &config);
 	fall_asleep(&s, &r);
-	assert_int_equal(baton_queue_stop(r.tx), 0);
+	assert_int_equal(baton_txq_stop(r.tx), 0);
 	wakes_up(&s, 0);
 	rig_down(&r);
 }
@@ -216,10 +216,10 @@ for_a_queue_that_starts(void **state)
 	struct rig r;
 
 	rig_up(&r, &config);
-	assert_int_equal(baton_queue_stop(r.rx), 0);
+	assert_int_equal(baton_rxq_stop(r.rx), 0);
 	fall_asleep(&s, &r);
 	assert_false(is_awake(&s));
-	assert_int_equal(baton_queue_start(r.rx), 0);
+	assert_int_equal(baton_rxq_start(r.rx), 0);
 	wakes_up(&s, 0);
 	rig_down(&r);
 }
@@ -239,19 +239,8 @@ device_closed_its_end(void **state)
 	fakedev_rx_inject(r.fakedev, FAKEDEV_RX, frame, sizeof(frame));
 	nap_ms(50);
 	assert_false(is_awake(&s));
-	assert_int_equal(baton_queue_stop(r.tx), 0);
+	assert_int_equal(baton_txq_stop(r.tx), 0);
 	wakes_up(&s, 1);
-	rig_down(&r);
-}
-
-static void
-not_for_tx(void **state)
-{
-	struct rig r;
-
-	rig_up(&r, &config);
-	assert_int_equal(baton_queue_arm(r.tx), -ENOTSUP);
-	assert_true(strlen(baton_last_error()) > 0);
 	rig_down(&r);
 }
 
@@ -268,7 +257,6 @@ main(void)
 		cmocka_unit_test(for_a_device_that_is_lost),
 		cmocka_unit_test(for_a_queue_that_starts),
 		cmocka_unit_test(device_closed_its_end),
-		cmocka_unit_test(not_for_tx),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

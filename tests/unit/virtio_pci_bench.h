@@ -28,7 +28,8 @@ struct bench {
 	struct baton_pool *pool;
 	struct baton_worker *worker;
 	struct baton_port *port;
-	struct baton_queue *rx[4], *tx[4];
+	struct baton_rxq *rx[4];
+	struct baton_txq *tx[4];
 	unsigned pairs;
 	bool own_space; /* not the flat one of fake_pci_use() */
 	unsigned events[4];
@@ -217,7 +218,7 @@ sends(struct bench *b, unsigned queue, size_t len, uint32_t seed)
 	assert_memory_equal(got, frame, len);
 	fakedev_complete(b->fake->fakedev, FAKEDEV_TXQ(queue), (uint32_t)head, 0);
 	assert_int_equal(baton_tx_clean(b->tx[queue], 64), summary(b).tx_slots ? 0 : 1);
-	assert_int_equal(baton_queue_in_flight(b->tx[queue]), 0);
+	assert_int_equal(baton_txq_in_flight(b->tx[queue]), 0);
 }
 
 __attribute__((unused)) static void

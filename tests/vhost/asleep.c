@@ -21,7 +21,7 @@ static unsigned due, got, wakes;
 static void
 doze(void)
 {
-	int fd = baton_queue_arm(life.rxq[0]);
+	int fd = baton_rxq_arm(life.rxq[0]);
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
 	if (fd < 0)
@@ -31,7 +31,7 @@ doze(void)
 			got, due);
 		exit(1);
 	}
-	baton_queue_disarm(life.rxq[0]);
+	baton_rxq_disarm(life.rxq[0]);
 	wakes++;
 }
 

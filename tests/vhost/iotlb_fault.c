@@ -77,9 +77,9 @@ good(bool tx)
 		return;
 	}
 	send(1000);
-	while (baton_queue_in_flight(life.txq[0]) && life_ns() < end)
+	while (baton_txq_in_flight(life.txq[0]) && life_ns() < end)
 		baton_tx_clean(life.txq[0], 64);
-	if (baton_queue_in_flight(life.txq[0]))
+	if (baton_txq_in_flight(life.txq[0]))
 		fail("what was sent is not read");
 }
 

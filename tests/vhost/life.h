@@ -21,7 +21,8 @@ struct life {
 	struct baton_pool *pool;
 	struct baton_port *port;
 	struct baton_worker *worker[LIFE_QUEUES];
-	struct baton_queue *rxq[LIFE_QUEUES], *txq[LIFE_QUEUES];
+	struct baton_rxq *rxq[LIFE_QUEUES];
+	struct baton_txq *txq[LIFE_QUEUES];
 	unsigned queues, workers;
 	int quiet; /* warnings are not shown */
 };

@@ -28,7 +28,8 @@ struct soak {
 	struct baton_pool *pool;
 	struct baton_worker *worker;
 	struct baton_port *port;
-	struct baton_queue *rxq, *txq;
+	struct baton_rxq *rxq;
+	struct baton_txq *txq;
 	uint64_t sent, received, epoch, stale;
 	uint64_t random;
 	int mixed;

@@ -310,6 +310,7 @@ enum baton_rule {
 	BATON_RULE_POOL_BUSY, /* a pool destroyed while buffers are out */
 	BATON_RULE_DOUBLE_FREE,
 	BATON_RULE_DOUBLE_GIVE,
+	BATON_RULE_DIRECTION, /* a burst on a queue of the other direction */
 };
 
 struct baton_violation {

@@ -24,7 +24,8 @@ extern "C" {
 #define BATON_MAX_MTU 9000
 
 struct baton_port;
-struct baton_queue;
+struct baton_rxq; /* a receive queue */
+struct baton_txq; /* a transmit queue */
 
 /**
  * Open a device by name with arguments, "net_virtio_user0,path=/tmp/s0,mac=02:00:00:00:00:01".
@@ -76,9 +77,9 @@ struct baton_queue_config {
  * Control thread. Return: 0; -EINVAL with the limits that were missed; -ENOMEM.
  */
 BATON_API int baton_rxq_setup(struct baton_port *port, uint16_t index,
-			      const struct baton_queue_config *config, struct baton_queue **out);
+			      const struct baton_queue_config *config, struct baton_rxq **out);
 BATON_API int baton_txq_setup(struct baton_port *port, uint16_t index,
-			      const struct baton_queue_config *config, struct baton_queue **out);
+			      const struct baton_queue_config *config, struct baton_txq **out);
 
 /**
  * Start: map the context's pools for the device, fill the RX rings, enable the queues.
@@ -132,11 +133,13 @@ BATON_API int baton_port_reset(struct baton_port *port);
  * did not acknowledge (the queue then stays as it was) or buffers were quarantined; -EINVAL when
  * the port is not started.
  */
-BATON_API int baton_queue_stop(struct baton_queue *queue);
+BATON_API int baton_rxq_stop(struct baton_rxq *rxq);
+BATON_API int baton_txq_stop(struct baton_txq *txq);
 
-/** Start a queue that baton_queue_stop() stopped. Control thread. Return: 0; -EINVAL, -ENOBUFS, a
- * driver's own errors. */
-BATON_API int baton_queue_start(struct baton_queue *queue);
+/** Start a queue that baton_rxq_stop() or baton_txq_stop() stopped. Control thread. Return: 0;
+ * -EINVAL, -ENOBUFS, a driver's own errors. */
+BATON_API int baton_rxq_start(struct baton_rxq *rxq);
+BATON_API int baton_txq_start(struct baton_txq *txq);
 
 enum baton_port_state {
 	BATON_PORT_STOPPED,
@@ -250,7 +253,8 @@ struct baton_stats {
 /** Sum over the queues since start or the last reset. Any thread; a running worker's counts may lag
  * one burst. */
 BATON_API void baton_port_stats(const struct baton_port *port, struct baton_stats *stats);
-BATON_API void baton_queue_stats(const struct baton_queue *queue, struct baton_stats *stats);
+BATON_API void baton_rxq_stats(const struct baton_rxq *rxq, struct baton_stats *stats);
+BATON_API void baton_txq_stats(const struct baton_txq *txq, struct baton_stats *stats);
 BATON_API void baton_port_stats_reset(struct baton_port *port);
 
 struct baton_xstat {
@@ -267,28 +271,30 @@ BATON_API unsigned baton_port_xstats(const struct baton_port *port, struct baton
  * Why a queue was stopped by a protocol violation: a named error, such as "used id out of range:
  * 300 of 256". Empty when it was not. Any thread.
  */
-BATON_API const char *baton_queue_error(const struct baton_queue *queue);
+BATON_API const char *baton_rxq_error(const struct baton_rxq *rxq);
+BATON_API const char *baton_txq_error(const struct baton_txq *txq);
 
 /** The number of packets' tokens a queue can now hold before it is full (TX) or has posted (RX).
  * Its thread. */
-BATON_API unsigned baton_queue_in_flight(const struct baton_queue *queue);
+BATON_API unsigned baton_rxq_in_flight(const struct baton_rxq *rxq);
+BATON_API unsigned baton_txq_in_flight(const struct baton_txq *txq);
 
 /**
  * Complete TX of a queue whose application has nothing to send, so that its buffers go home.
  *
  * @budget: completions at most. The queue's thread. Return: tokens freed (bounced packets' were
- * free since tx_burst); a negative errno as tx_burst. baton_queue_in_flight() says what is left.
+ * free since tx_burst); a negative errno as tx_burst. baton_txq_in_flight() says what is left.
  */
-BATON_API int baton_tx_clean(struct baton_queue *queue, unsigned budget);
+BATON_API int baton_tx_clean(struct baton_txq *txq, unsigned budget);
 
 /**
  * Ask for a wake-up: the descriptor that is returned polls readable as soon as an RX queue has
  *packets (at once when it has some already), or when the control thread wants the queue's worker to
  *look (stop, reset, a lost device).
  *
- *	fd = baton_queue_arm(rx);
+ *	fd = baton_rxq_arm(rx);
  *	poll() on fd;
- *	baton_queue_disarm(rx);
+ *	baton_rxq_disarm(rx);
  *	baton_rx_burst(rx, ...);
  *
  * The descriptor is the queue's and the same each time until the queue is set up anew; do not read
@@ -302,36 +308,42 @@ BATON_API int baton_tx_clean(struct baton_queue *queue, unsigned budget);
  * The queue's thread. Return: a descriptor; -ENOTSUP where the device cannot wake anybody; -EIO,
  *-EPERM as baton_rx_burst().
  */
-BATON_API int baton_queue_arm(struct baton_queue *queue);
+BATON_API int baton_rxq_arm(struct baton_rxq *rxq);
 
 /** No more wake-ups: back to polling. The queue's thread. */
-BATON_API void baton_queue_disarm(struct baton_queue *queue);
+BATON_API void baton_rxq_disarm(struct baton_rxq *rxq);
 
-/* The public head of a queue; the rest is private. */
+struct baton_queue; /* either of them, inside the library */
+
+typedef int (*baton_burst_fn_)(struct baton_queue *queue, struct baton_token *tokens, unsigned n);
+
+/*
+ * The public head of a queue; the rest is private. A queue has both bursts: that of the other
+ * direction refuses the call.
+ */
 struct baton_queue_head {
-	int (*burst)(struct baton_queue *queue, struct baton_token *tokens, unsigned n);
+	baton_burst_fn_ rx_burst;
+	baton_burst_fn_ tx_burst;
 	struct baton_worker_head *worker;
 	uint32_t state; /* published by the control thread; acquire */
 	uint32_t ack;   /* the worker's private copy */
 };
 
 #ifndef __cplusplus
-_Static_assert(offsetof(struct baton_queue_head, state) == 16, "ABI");
-_Static_assert(sizeof(struct baton_queue_head) == 24, "ABI");
+_Static_assert(offsetof(struct baton_queue_head, state) == 24, "ABI");
+_Static_assert(sizeof(struct baton_queue_head) == 32, "ABI");
 #endif
 
-BATON_API BATON_COLD int baton_queue_enter_(struct baton_queue *queue, const char *operation);
+BATON_API BATON_COLD int baton_queue_enter_(struct baton_queue_head *head, const char *operation);
 
 static inline int
-baton_queue_ready_(struct baton_queue *queue, const char *operation)
+baton_queue_ready_(struct baton_queue_head *h, const char *operation)
 {
-	struct baton_queue_head *h = (struct baton_queue_head *)(void *)queue;
-
 	if (baton_unlikely(
 		    __atomic_load_n(&h->state, __ATOMIC_ACQUIRE) != h->ack ||
 		    __atomic_load_n(&h->worker->epoch, __ATOMIC_ACQUIRE) != h->worker->seen ||
 		    __atomic_load_n(&h->worker->thread, __ATOMIC_RELAXED) != baton_thread_self()))
-		return baton_queue_enter_(queue, operation);
+		return baton_queue_enter_(h, operation);
 	return 0;
 }
 
@@ -340,16 +352,17 @@ baton_queue_ready_(struct baton_queue *queue, const char *operation)
  *
  * The queue's thread. Return: the number of tokens; -EINVAL when @n is less than info.rx_max_segs;
  * -ENETDOWN when the queue is stopped; -EIO when a protocol violation has stopped it
- * (baton_queue_error() names it); -EPERM from a second thread.
+ * (baton_rxq_error() names it); -EPERM from a second thread.
  */
 static inline int
-baton_rx_burst(struct baton_queue *queue, struct baton_token *tokens, unsigned n)
+baton_rx_burst(struct baton_rxq *rxq, struct baton_token *tokens, unsigned n)
 {
-	int ret = baton_queue_ready_(queue, "rx_burst");
+	struct baton_queue_head *h = (struct baton_queue_head *)(void *)rxq;
+	int ret = baton_queue_ready_(h, "rx_burst");
 
 	if (baton_unlikely(ret < 0))
 		return ret;
-	return ((struct baton_queue_head *)(void *)queue)->burst(queue, tokens, n);
+	return h->rx_burst((struct baton_queue *)(void *)h, tokens, n);
 }
 
 /* What is to be seen of a packet that was received and not taken yet. */
@@ -375,7 +388,7 @@ struct baton_peek {
  * The queue's thread. Return: how many packets were looked at, at most @n; -EINVAL for a TX queue;
  * -ENOTSUP; -ENETDOWN, -EIO and -EPERM as rx_burst.
  */
-BATON_API int baton_rx_peek(struct baton_queue *queue, struct baton_peek *peeks, unsigned n);
+BATON_API int baton_rx_peek(struct baton_rxq *rxq, struct baton_peek *peeks, unsigned n);
 
 /**
  * Give up to @n tokens of whole packets to the device.
@@ -390,13 +403,14 @@ BATON_API int baton_rx_peek(struct baton_queue *queue, struct baton_peek *peeks,
  * pool is not mapped for this port); -ENETDOWN and -EIO as baton_rx_burst().
  */
 static inline int
-baton_tx_burst(struct baton_queue *queue, struct baton_token *tokens, unsigned n)
+baton_tx_burst(struct baton_txq *txq, struct baton_token *tokens, unsigned n)
 {
-	int ret = baton_queue_ready_(queue, "tx_burst");
+	struct baton_queue_head *h = (struct baton_queue_head *)(void *)txq;
+	int ret = baton_queue_ready_(h, "tx_burst");
 
 	if (baton_unlikely(ret < 0))
 		return ret;
-	return ((struct baton_queue_head *)(void *)queue)->burst(queue, tokens, n);
+	return h->tx_burst((struct baton_queue *)(void *)h, tokens, n);
 }
 
 /**

@@ -47,7 +47,8 @@ static struct {
 	struct baton_pool *pool, *app;
 	struct baton_worker *worker;
 	struct baton_port *port;
-	struct baton_queue *rxq, *txq;
+	struct baton_rxq *rxq;
+	struct baton_txq *txq;
 	struct pci_device *edu;
 	volatile uint8_t *regs;
 	pthread_t thread;
