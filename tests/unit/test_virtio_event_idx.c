@@ -147,7 +147,7 @@ woken_when_armed(void **state)
 
 	rig_up(&r, &event_idx);
 	for (unsigned i = 0; i < 1100; i++) {
-		int fd = baton_queue_arm(r.rx);
+		int fd = baton_rxq_arm(r.rx);
 
 		assert_true(fd >= 0);
 		assert_false(is_woken(fd));
@@ -157,7 +157,7 @@ woken_when_armed(void **state)
 		assert_int_equal(fakedev_calls(r.fakedev, FAKEDEV_RX), ++calls);
 		assert_int_equal(fakedev_rx_inject(r.fakedev, FAKEDEV_RX, frame, 60), 1);
 		assert_int_equal(fakedev_calls(r.fakedev, FAKEDEV_RX), calls);
-		baton_queue_disarm(r.rx);
+		baton_rxq_disarm(r.rx);
 		for (unsigned k = 0; k < 60; k++) {
 			struct baton_token t[RIG_BURST];
 			int n;
@@ -187,8 +187,8 @@ woken_at_once(void **state)
 	rig_up(&r, &event_idx);
 	for (unsigned i = 0; i < 100; i++) {
 		assert_int_equal(fakedev_rx_inject(r.fakedev, FAKEDEV_RX, frame, 60), 1);
-		assert_true(is_woken(baton_queue_arm(r.rx)));
-		baton_queue_disarm(r.rx);
+		assert_true(is_woken(baton_rxq_arm(r.rx)));
+		baton_rxq_disarm(r.rx);
 		assert_int_equal(baton_rx_burst(r.rx, t, RIG_BURST), 1);
 		assert_int_equal(baton_free(r.worker, t, 1), 0);
 	}
