@@ -38,7 +38,7 @@ struct baton_queue {
 	uint16_t index;
 	uint8_t tx;
 	uint8_t set_up;
-	uint8_t stopped; /* by baton_queue_stop(), while its port goes on */
+	uint8_t stopped; /* by baton_rxq_stop() or baton_txq_stop(), while its port goes on */
 	uint8_t fresh;   /* its ring is as new: a violation before that is forgotten when it runs;
 			    control thread */
 
@@ -111,7 +111,7 @@ struct port_ops {
 	 * reset. */
 	int (*reset)(struct baton_port *port);
 	/*
-	 * The queue's thread. See baton_queue_arm(): make the device write to q->wake_fd, and write
+	 * The queue's thread. See baton_rxq_arm(): make the device write to q->wake_fd, and write
 	 * to it if there is something already. q->wake_fd is made by queue_setup, -1 otherwise.
 	 */
 	int (*arm)(struct baton_queue *q);

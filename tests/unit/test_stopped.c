@@ -79,7 +79,8 @@ struct bench {
 	struct baton_pool *pool;
 	struct baton_worker *worker;
 	struct baton_port *port;
-	struct baton_queue *rxq, *txq;
+	struct baton_rxq *rxq;
+	struct baton_txq *txq;
 };
 
 static void
@@ -162,8 +163,8 @@ dead(void **state)
 
 	up(&b);
 	assert_int_equal(baton_port_start(b.port), 0);
-	assert_int_equal(queue_violation(b.txq, "it said %u", 7), -EIO);
-	assert_int_equal(queue_violation(b.rxq, "it said %u", 8), -EIO);
+	assert_int_equal(queue_violation((void *)b.txq, "it said %u", 7), -EIO);
+	assert_int_equal(queue_violation((void *)b.rxq, "it said %u", 8), -EIO);
 	snprintf(rx, sizeof(rx), "%s", baton_last_error());
 	assert_string_equal(rx, "net_null0 rxq 0: stopped by a protocol violation of the device: "
 				"it said 8");
