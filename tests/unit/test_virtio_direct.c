@@ -51,7 +51,7 @@ a_bounced_pool_is_not_posted(void **state)
 		*v = r.pool->view;
 		assert_int_equal(baton_free(r.worker, t, n), 0); /* they stayed the caller's */
 		v->bounce = 1;
-		assert_int_equal(virtq_fill(virtq_of(r.rx)), -EFAULT);
+		assert_int_equal(virtq_fill(virtq_of(rig_queue(r.rx))), -EFAULT);
 		v->bounce = 0;
 		rig_down(&r);
 	}
@@ -71,7 +71,7 @@ no_more_is_released_than_is_posted(void **state)
 		if (i / 2)
 			c.fakedev.features = FAKEDEV_FEATURES | FAKEDEV_F_IN_ORDER;
 		rig_up(&r, &c);
-		vq = virtq_of(r.tx);
+		vq = virtq_of(rig_queue(r.tx));
 		rig_frame(frame, sizeof(frame), 1);
 		for (unsigned k = 0; k < 16; k++)
 			rig_packet(&r, frame, sizeof(frame), 0, &t[k]);
