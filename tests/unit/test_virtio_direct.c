@@ -116,27 +116,27 @@ too_few_for_the_frame_that_waits(void **state)
 		n += got;
 	rig_frame(frame, sizeof(frame), 1);
 	/* Enough are posted for any frame: sleep until one comes. */
-	p.fd = baton_queue_arm(r.rx);
+	p.fd = baton_rxq_arm(r.rx);
 	assert_true(p.fd >= 0);
 	assert_int_equal(poll(&p, 1, 0), 0);
-	baton_queue_disarm(r.rx);
+	baton_rxq_disarm(r.rx);
 	for (unsigned i = 0; i < 30; i++)
 		assert_int_equal(fakedev_rx_inject(r.fakedev, FAKEDEV_RX, frame, 60), 1);
 	assert_int_equal(baton_rx_burst(r.rx, t, RIG_BURST), 30);
 	assert_int_equal(fakedev_available(r.fakedev, FAKEDEV_RX), 2);
 	assert_int_equal(fakedev_rx_inject(r.fakedev, FAKEDEV_RX, frame, sizeof(frame)), -1);
 	assert_int_equal(baton_rx_burst(r.rx, t + 30, RIG_BURST - 30), 0);
-	p.fd = baton_queue_arm(r.rx);
+	p.fd = baton_rxq_arm(r.rx);
 	assert_int_equal(baton_free(other, all, n), 0);
 	baton_worker_flush(other);
 	assert_int_equal(poll(&p, 1, 0), 1);
-	baton_queue_disarm(r.rx);
+	baton_rxq_disarm(r.rx);
 	assert_int_equal(baton_rx_burst(r.rx, t + 30, RIG_BURST - 30), 0);
 	assert_true(fakedev_rx_inject(r.fakedev, FAKEDEV_RX, frame, sizeof(frame)) > 1);
 	rig_expect_rx(&r, frame, sizeof(frame));
-	p.fd = baton_queue_arm(r.rx);
+	p.fd = baton_rxq_arm(r.rx);
 	assert_int_equal(poll(&p, 1, 0), 0);
-	baton_queue_disarm(r.rx);
+	baton_rxq_disarm(r.rx);
 	assert_int_equal(baton_free(r.worker, t, 30), 0);
 	assert_int_equal(baton_worker_destroy(other), 0);
 	rig_down(&r);
