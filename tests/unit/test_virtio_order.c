@@ -33,7 +33,7 @@ begin(struct line *l, const char *args, uint32_t descs, uint16_t mtu, uint64_t s
 	};
 
 	rig_up(&l->r, &c);
-	l->vq = virtq_of(l->r.rx);
+	l->vq = virtq_of(rig_queue(l->r.rx));
 	l->seed = seed;
 	l->sent = l->seen = 0;
 	l->held = -1;
