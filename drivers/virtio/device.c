@@ -103,6 +103,19 @@ static const struct {
 	{ VIRTIO_NET_F_GUEST_CSUM, "GUEST_CSUM" },
 };
 
+void
+virtio_feature_names(uint64_t features, char *text, size_t room)
+{
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (unsigned i = 0; i < sizeof(feature_names) / sizeof(feature_names[0]); i++) {
+		if (features & feature_names[i].bit)
+			snprintf(text + len, room - len, " %s", feature_names[i].name);
+		len = strlen(text);
+	}
+}
+
 static void
 describe(struct virtio_dev *vd)
 {
@@ -118,11 +131,8 @@ describe(struct virtio_dev *vd)
 	len = strlen(text);
 	snprintf(text + len, room - len, ", split ring, %llu queue pairs, VERSION_1",
 		 (unsigned long long)vd->max_pairs);
-	for (unsigned i = 0; i < sizeof(feature_names) / sizeof(feature_names[0]); i++) {
-		len = strlen(text);
-		if (vd->first & feature_names[i].bit)
-			snprintf(text + len, room - len, " %s", feature_names[i].name);
-	}
+	len = strlen(text);
+	virtio_feature_names(vd->first, text + len, room - len);
 }
 
 /* What of the features agreed on is of use to the port as it is configured. */
@@ -183,9 +193,7 @@ device_open(struct baton_port *port, const struct port_arg *args, unsigned n)
 	ret = vd->tp->open(vd, args, n);
 	if (ret < 0)
 		return ret;
-	/* What the configuration space says counts only where the transport has one. */
-	if (vd->has_config)
-		wanted |= VIRTIO_NET_F_MAC | VIRTIO_NET_F_MTU | VIRTIO_NET_F_STATUS;
+	wanted |= vd->config_features;
 	vd->first = vd->offered & (wanted | vd->transport_features) & ~vd->forbidden;
 	vd->features = negotiate(vd);
 	ret = limit_queues(vd, args, n);

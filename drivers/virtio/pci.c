@@ -91,7 +91,7 @@ take_config(struct virtio_dev *vd)
 
 	if (ret < 0 || (ret = read_config(vd, &c)) < 0)
 		return ret;
-	vd->has_config = 1;
+	vd->config_features = VIRTIO_NET_F_MAC | VIRTIO_NET_F_MTU | VIRTIO_NET_F_STATUS;
 	vd->link = !(vd->offered & VIRTIO_NET_F_STATUS) || (c.status & VIRTIO_NET_S_LINK_UP);
 	vd->max_pairs = vd->offered & VIRTIO_NET_F_MQ ? c.max_virtqueue_pairs : 1;
 	if (!MUST(pci_pairs, vd->max_pairs >= 1 && vd->max_pairs <= 0x8000))

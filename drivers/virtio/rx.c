@@ -143,7 +143,8 @@ open_batch(struct virtq *vq, uint16_t pos, uint16_t published, uint32_t id, uint
 
 	if (!MUST(rx_in_order, ahead < published)) {
 		queue_violation(&vq->q,
-				"in-order id %u is outside the %u completions published from %u",
+				"in-order id %u is outside the %u completions published from %u "
+				"(in_order=0 does without)",
 				id, published, pos & vq->mask);
 		return false;
 	}
@@ -334,7 +335,7 @@ first_seg(struct virtq *vq, const struct baton_pool_view *v, uint16_t published,
 		drop(vq, buf);
 		queue_violation(&vq->q,
 				"num_buffers %u: not between 1 and %u, with %u completions "
-				"published",
+				"published (mrg_rxbuf=0 does without)",
 				*segs, vq->q.max_segs, published);
 		return SHADOW_NONE;
 	}

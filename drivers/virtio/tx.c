@@ -128,8 +128,9 @@ virtq_tx_check_batch(struct virtq *vq, uint16_t published)
 	if (baton_unlikely(!MUST(tx_in_order, ((id - vq->tail) & vq->mask) < published ||
 						      among_next(vq, id, published))))
 		return queue_violation(&vq->q,
-				       "in-order id %u is outside the %u completions published", id,
-				       published);
+				       "in-order id %u is outside the %u completions published "
+				       "(in_order=0 does without)",
+				       id, published);
 	vq->batch_end = (uint16_t)(vq->used_idx + published);
 	return 0;
 }

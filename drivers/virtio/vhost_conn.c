@@ -264,12 +264,14 @@ vhost_connect(struct virtio_dev *vd)
 
 	if (vu->state == VHOST_THERE)
 		return 0;
-	vhost_disconnect(vd);
-	ret = vu->server ? server_wait(vd) : client_connect(vd);
-	if (!ret)
-		ret = vhost_handshake_begin(vd);
-	if (!ret)
-		ret = vhost_handshake_finish(vd);
+	do {
+		vhost_disconnect(vd);
+		ret = vu->server ? server_wait(vd) : client_connect(vd);
+		if (!ret)
+			ret = vhost_handshake_begin(vd);
+		if (!ret)
+			ret = vhost_handshake_finish(vd);
+	} while (ret < 0 && vhost_agree_on_less(vd, ret));
 	if (!ret)
 		ret = watch(vd);
 	if (ret < 0) {
@@ -410,7 +412,7 @@ on_first_answer(struct virtio_dev *vd)
 
 	if (ret < 0) {
 		/* One that hangs up at once is on its way out, or not quite there. */
-		if (ret == -ECONNRESET)
+		if (vhost_agree_on_less(vd, ret) || ret == -ECONNRESET)
 			vu->failures++;
 		else
 			unfit(vd);

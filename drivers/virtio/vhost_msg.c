@@ -51,12 +51,21 @@ vhost_deadline(const struct virtio_dev *vd)
 	return now_ms() + vd->timeout_ms;
 }
 
+/* The connection is out of step, and ends. */
+static void
+failed(struct virtio_dev *vd, uint32_t request)
+{
+	vd->vu.failed = request;
+	vd->vu.failed_ack = vd->vu.in_ack;
+	vhost_disconnect(vd);
+}
+
 static int
 connection_lost(struct virtio_dev *vd, uint32_t request)
 {
 	int e = errno;
 
-	vhost_disconnect(vd);
+	failed(vd, request);
 	return baton_err(ECONNRESET, "the backend at %s hung up during %s%s%s: look at its log",
 			 vd->vu.path, name_of(request), e ? ": " : "", e ? strerror(e) : "");
 }
@@ -97,13 +106,13 @@ wait_for(struct virtio_dev *vd, short events, int64_t deadline, uint32_t request
 		if (n == 0 && left > PATIENCE_MS)
 			log_waiting(vd, request);
 	} while (left > 0);
-	vhost_disconnect(vd);
+	failed(vd, request);
 	return baton_err(ETIMEDOUT,
-			 "the backend at %s did not %s %s within %u ms: is it stuck? (argument "
-			 "timeout=MS "
-			 "waits longer)",
+			 "the backend at %s did not %s %s within %u ms%s: is it stuck? (argument "
+			 "timeout=MS waits longer)",
 			 vd->vu.path, events & POLLIN ? "answer" : "take", name_of(request),
-			 vd->timeout_ms);
+			 vd->timeout_ms,
+			 vd->vu.failed_ack ? ", though it agreed to acknowledge (REPLY_ACK)" : "");
 }
 
 static int
@@ -211,7 +220,19 @@ receive(struct virtio_dev *vd, void *buf, size_t size, int64_t deadline, uint32_
 }
 
 static int
-get_reply(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size, int64_t deadline)
+refused(struct virtio_dev *vd, uint32_t request, uint64_t answer)
+{
+	vd->vu.failed = request;
+	vd->vu.failed_ack = 0;
+	return baton_err(EREMOTEIO,
+			 "the backend at %s refused %s (it answered %llu): look at its log",
+			 vd->vu.path, name_of(request), (unsigned long long)answer);
+}
+
+/* A reply of @least to @most bytes. */
+static int
+get_reply(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t least, uint32_t most,
+	  int64_t deadline)
 {
 	const uint32_t request = msg->request;
 	int ret;
@@ -221,16 +242,16 @@ get_reply(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size, int64_t d
 	if (ret < 0)
 		return ret;
 	if (msg->request != request || (msg->flags & 3) != VHOST_VERSION ||
-	    !(msg->flags & VHOST_REPLY) || msg->size != size) {
-		vhost_disconnect(vd);
+	    !(msg->flags & VHOST_REPLY) || msg->size < least || msg->size > most) {
+		failed(vd, request);
 		return baton_err(EPROTO,
 				 "the backend at %s answered %s with request %u, flags %#x, %u "
-				 "bytes; a reply "
-				 "to %u of %u bytes was due: is it a vhost-user backend?",
+				 "bytes; a reply to %u of %s%u bytes was due: is it a vhost-user "
+				 "backend?",
 				 vd->vu.path, name_of(request), msg->request, msg->flags, msg->size,
-				 request, size);
+				 request, least < most ? "at most " : "", most);
 	}
-	return receive(vd, &msg->p, size, deadline, request);
+	return receive(vd, &msg->p, msg->size, deadline, request);
 }
 
 int
@@ -243,7 +264,7 @@ vhost_ask(struct virtio_dev *vd, struct vhost_msg *msg, int64_t deadline)
 int
 vhost_answer(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size)
 {
-	return get_reply(vd, msg, size, vhost_deadline(vd));
+	return get_reply(vd, msg, size, size, vhost_deadline(vd));
 }
 
 int
@@ -252,6 +273,14 @@ vhost_call(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size)
 	int ret = vhost_ask(vd, msg, vhost_deadline(vd));
 
 	return ret < 0 ? ret : vhost_answer(vd, msg, size);
+}
+
+int
+vhost_call_up_to(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t most)
+{
+	int ret = vhost_ask(vd, msg, vhost_deadline(vd));
+
+	return ret < 0 ? ret : get_reply(vd, msg, 0, most, vhost_deadline(vd));
 }
 
 int
@@ -266,12 +295,30 @@ vhost_send(struct virtio_dev *vd, struct vhost_msg *msg, const int *fds, unsigne
 	ret = transmit(vd, msg, fds, n_fds, deadline);
 	if (ret < 0 || !ack)
 		return ret;
-	ret = get_reply(vd, msg, sizeof(uint64_t), deadline);
+	vd->vu.in_ack = 1;
+	ret = get_reply(vd, msg, sizeof(uint64_t), sizeof(uint64_t), deadline);
+	vd->vu.in_ack = 0;
 	if (ret < 0)
 		return ret;
 	if (msg->p.u64)
-		return baton_err(EREMOTEIO,
-				 "the backend at %s refused %s (it answered %llu): look at its log",
-				 vd->vu.path, name_of(request), (unsigned long long)msg->p.u64);
+		return refused(vd, request, msg->p.u64);
 	return 0;
+}
+
+int
+vhost_get_u64(struct virtio_dev *vd, uint32_t request, uint64_t *value)
+{
+	struct vhost_msg msg = { .request = request };
+	int ret = vhost_call(vd, &msg, sizeof(msg.p.u64));
+
+	*value = msg.p.u64;
+	return ret;
+}
+
+int
+vhost_set_u64(struct virtio_dev *vd, uint32_t request, uint64_t value)
+{
+	struct vhost_msg msg = { .request = request, .size = sizeof(msg.p.u64), .p.u64 = value };
+
+	return vhost_send(vd, &msg, NULL, 0);
 }

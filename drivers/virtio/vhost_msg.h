@@ -112,6 +112,13 @@ int vhost_send(struct virtio_dev *vd, struct vhost_msg *msg, const int *fds, uns
  */
 int vhost_call(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size);
 
+/** As vhost_call(), for a reply of any size up to @most, which is then msg->size. */
+int vhost_call_up_to(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t most);
+
+/** Requests with one number, and for one. */
+int vhost_get_u64(struct virtio_dev *vd, uint32_t request, uint64_t *value);
+int vhost_set_u64(struct virtio_dev *vd, uint32_t request, uint64_t value);
+
 /** When patience ends with what begins now; in ms of a clock that only goes forward. */
 int64_t vhost_deadline(const struct virtio_dev *vd);
 
@@ -186,16 +193,29 @@ void vhost_disconnect(struct virtio_dev *vd);
 void vhost_tick(struct ctx_timer *timer);
 bool vhost_process_is_dead(int pidfd, int wait_ms);
 
-/* ---- vhost_user.c: what is said ---- */
-
-/** The port's address space, and away with it. */
-int vhost_make_space(struct virtio_dev *vd);
-void vhost_drop_space(struct virtio_dev *vd);
+/* ---- vhost_agree.c: what is agreed ---- */
 
 /** The first question. Return: 0 when it was sent. */
 int vhost_handshake_begin(struct virtio_dev *vd);
 
 /** Hear its answer, and agree on features. Return: 0; why not. */
 int vhost_handshake_finish(struct virtio_dev *vd);
+
+/**
+ * Something failed with @ret: was it a feature that the backend offers, that it does not serve, and
+ * that is done without from now on, with one warning?
+ *
+ * Return: whether another connection is worth a try.
+ */
+bool vhost_agree_on_less(struct virtio_dev *vd, int ret);
+
+/** Return: @ret; 0 when that says that the backend refused what is done without. */
+int vhost_refused(struct virtio_dev *vd, uint32_t request, int ret);
+
+/* ---- vhost_user.c: what is said ---- */
+
+/** The port's address space, and away with it. */
+int vhost_make_space(struct virtio_dev *vd);
+void vhost_drop_space(struct virtio_dev *vd);
 
 #endif

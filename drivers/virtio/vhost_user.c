@@ -10,23 +10,7 @@
 #define PROCESS_END_NS 50000000ull
 #define USER_ALIAS     (1ull << 56)
 
-static int
-get_u64(struct virtio_dev *vd, uint32_t request, uint64_t *value)
-{
-	struct vhost_msg msg = { .request = request };
-	int ret = vhost_call(vd, &msg, sizeof(msg.p.u64));
-
-	*value = msg.p.u64;
-	return ret;
-}
-
-static int
-set_u64(struct virtio_dev *vd, uint32_t request, uint64_t value)
-{
-	struct vhost_msg msg = { .request = request, .size = sizeof(msg.p.u64), .p.u64 = value };
-
-	return vhost_send(vd, &msg, NULL, 0);
-}
+enum { STATUS_OK = VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK };
 
 static int
 set_state(struct virtio_dev *vd, uint32_t request, uint32_t index, uint32_t num)
@@ -46,168 +30,15 @@ set_fd(struct virtio_dev *vd, uint32_t request, uint32_t index, int fd)
 	return vhost_send(vd, &msg, &fd, 1);
 }
 
-/* ---- the agreement ---- */
-
-/* Protocol features, "Protocol features". */
+/* A start failed at something that may be left out of the next one. */
 static int
-negotiate_protocol(struct virtio_dev *vd)
+next_time(struct virtio_dev *vd, int ret)
 {
-	uint64_t wanted = VHOST_PROTOCOL_F_MQ | VHOST_PROTOCOL_F_REPLY_ACK |
-			  VHOST_PROTOCOL_F_NET_MTU | VHOST_PROTOCOL_F_CONFIG |
-			  VHOST_PROTOCOL_F_STATUS;
-	uint64_t offered, queues;
-	int ret = get_u64(vd, VHOST_GET_PROTOCOL_FEATURES, &offered);
+	char why[512];
 
-	if (ret < 0)
-		return ret;
-	wanted |= vhost_iotlb_wants(vd, offered);
-	ret = set_u64(vd, VHOST_SET_PROTOCOL_FEATURES, offered & wanted);
-	if (ret < 0)
-		return ret;
-	vd->vu.protocol = offered & wanted;
-	if (vd->vu.protocol & VHOST_PROTOCOL_F_BACKEND_REQ)
-		ret = vhost_channel_open(vd);
-	if (ret < 0 || !(vd->vu.protocol & VHOST_PROTOCOL_F_MQ))
-		return ret;
-	ret = get_u64(vd, VHOST_GET_QUEUE_NUM, &queues);
-	if (ret < 0)
-		return ret;
-	vd->max_pairs = queues;
-	if (queues < 1 || queues > 0x8000) {
-		vhost_disconnect(vd);
-		return baton_err(EPROTO,
-				 "the backend at %s says it has %llu queue pairs; 1 to 32,768 are "
-				 "possible",
-				 vd->vu.path, (unsigned long long)queues);
-	}
-	return 0;
-}
-
-/* The device's own MAC, MTU and link state, where the backend has a configuration space. */
-static int
-read_config(struct virtio_dev *vd)
-{
-	struct vhost_msg msg = { .request = VHOST_GET_CONFIG,
-				 .p.config = { .size = sizeof(struct virtio_net_config) } };
-	struct virtio_net_config config;
-	struct baton_port *port = &vd->port;
-	int ret;
-
-	if (!(vd->vu.protocol & VHOST_PROTOCOL_F_CONFIG) ||
-	    !(vd->offered & (VIRTIO_NET_F_MAC | VIRTIO_NET_F_MTU | VIRTIO_NET_F_STATUS)))
-		return 0;
-	vd->has_config = 1;
-	msg.size = 12 + sizeof(config);
-	ret = vhost_call(vd, &msg, msg.size);
-	if (ret < 0)
-		return ret;
-	memcpy(&config, msg.p.config.data, sizeof(config));
-	if ((vd->offered & VIRTIO_NET_F_MAC) && !(config.mac[0] & 1))
-		memcpy(port->info.mac, config.mac, 6);
-	if (vd->offered & VIRTIO_NET_F_MTU) {
-		uint16_t mtu = le16toh(config.mtu);
-
-		if (mtu < BATON_MIN_MTU) {
-			vhost_disconnect(vd);
-			return baton_err(EPROTO,
-					 "the backend at %s says its MTU is %u; at least %u is "
-					 "possible",
-					 vd->vu.path, mtu, BATON_MIN_MTU);
-		}
-		port->info.max_mtu = mtu < BATON_MAX_MTU ? mtu : BATON_MAX_MTU;
-		if (!port->mtu_set || port->info.mtu > port->info.max_mtu)
-			port->info.mtu = port->info.max_mtu;
-	}
-	if (vd->offered & VIRTIO_NET_F_STATUS)
-		vd->link = !!(le16toh(config.status) & VIRTIO_NET_S_LINK_UP);
-	return 0;
-}
-
-static int
-no_iotlb(const struct virtio_dev *vd)
-{
-	return baton_err(ENOTSUP,
-			 "the backend at %s translates no addresses: that takes "
-			 "VIRTIO_F_ACCESS_PLATFORM (bit 33 of features "
-			 "%#llx) and the protocol features BACKEND_REQ and REPLY_ACK (bits 5 and "
-			 "3); start it with them (DPDK: "
-			 "iommu-support=1), or leave iommu_platform=1 out when the port is opened",
-			 vd->vu.path, (unsigned long long)vd->offered);
-}
-
-/* Is a backend that came after the first one fit for the queues that were set up for that? */
-static int
-check_fit(struct virtio_dev *vd)
-{
-	const uint64_t must = VIRTIO_F_VERSION_1 | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_CSUM |
-			      VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_MQ;
-	const uint64_t missing = vd->features & must & ~vd->offered;
-	const struct baton_port_info *info = &vd->port.info;
-	unsigned pairs = info->rx_queues > info->tx_queues ? info->rx_queues : info->tx_queues;
-
-	if (missing)
-		return baton_err(ENOTSUP,
-				 "the backend at %s offers features %#llx, without %#llx that the "
-				 "one before it "
-				 "had: start the same again, or close the port and open it anew",
-				 vd->vu.path, (unsigned long long)vd->offered,
-				 (unsigned long long)missing);
-	if ((vd->first & VIRTIO_F_ACCESS_PLATFORM) &&
-	    !(vd->vu.protocol & VHOST_PROTOCOL_F_BACKEND_REQ))
-		return no_iotlb(vd);
-	if (pairs > vd->max_pairs)
-		return baton_err(ENOTSUP,
-				 "the backend at %s has %llu queue pairs, %u are in use: start it "
-				 "with as many",
-				 vd->vu.path, (unsigned long long)vd->max_pairs, pairs);
-	return 0;
-}
-
-int
-vhost_handshake_begin(struct virtio_dev *vd)
-{
-	struct vhost_msg msg = { .request = VHOST_GET_FEATURES };
-
-	return vhost_ask(vd, &msg, vhost_deadline(vd));
-}
-
-int
-vhost_handshake_finish(struct virtio_dev *vd)
-{
-	struct vhost_msg msg = { .request = VHOST_GET_FEATURES };
-	int ret = vhost_answer(vd, &msg, sizeof(msg.p.u64));
-
-	if (ret < 0)
-		return ret;
-	vd->offered = msg.p.u64;
-	vd->max_pairs = 1;
-	vd->has_config = 0;
-	if (!(vd->offered & VIRTIO_F_VERSION_1))
-		return baton_err(ENOTSUP,
-				 "the backend at %s offers features %#llx, without "
-				 "VIRTIO_F_VERSION_1 (bit 32): "
-				 "legacy virtio is not supported",
-				 vd->vu.path, (unsigned long long)vd->offered);
-	if (vd->offered & VHOST_F_PROTOCOL_FEATURES) {
-		ret = negotiate_protocol(vd);
-		if (ret < 0)
-			return ret;
-	}
-	msg = (struct vhost_msg){ .request = VHOST_SET_OWNER };
-	ret = vhost_send(vd, &msg, NULL, 0);
-	if (ret < 0)
-		return ret;
-	vd->link = 1;
-	ret = read_config(vd);
-	if (!ret && !vd->vu.open && vd->vu.iommu_platform == 1 &&
-	    !(vd->vu.protocol & VHOST_PROTOCOL_F_BACKEND_REQ))
-		ret = no_iotlb(vd);
-	if (ret < 0 || !vd->vu.open)
-		return ret;
-	ret = check_fit(vd);
-	if (!ret)
-		vd->features = vd->first & vd->offered;
-	return ret;
+	snprintf(why, sizeof(why), "%s", baton_last_error());
+	return baton_err(-ret, "%s%s", why,
+			 vhost_agree_on_less(vd, ret) ? "; the next start does without" : "");
 }
 
 /* ---- memory ---- */
@@ -303,9 +134,10 @@ vu_publish(struct virtio_dev *vd)
 	msg.p.memory.count = n;
 	msg.size = (uint32_t)(8 + n * sizeof(struct vhost_region));
 	ret = vhost_send(vd, &msg, fds, n);
-	if (!ret)
-		vhost_files_given(vd);
-	return ret;
+	if (ret < 0)
+		return next_time(vd, ret);
+	vhost_files_given(vd);
+	return 0;
 }
 
 /* ---- rings ---- */
@@ -365,6 +197,20 @@ start_ring(struct virtio_dev *vd, struct virtq *vq)
 					   : (vd)->port.txq[i - (vd)->port.info.rx_queues]));      \
 	     i++)
 
+static int
+not_accepted(const struct virtio_dev *vd, const char *how)
+{
+	char names[160];
+
+	virtio_feature_names(vd->features, names, sizeof(names));
+	return baton_err(ENOTSUP,
+			 "the backend at %s %sdoes not accept features %#llx of the %#llx it "
+			 "offered: VERSION_1%s; mrg_rxbuf=0, in_order=0, event_idx=0 and queues=1 "
+			 "do without one of them, and so do ports without checksum offloads",
+			 vd->vu.path, how, (unsigned long long)vd->features,
+			 (unsigned long long)vd->offered, names);
+}
+
 /* Device status, virtio 1.2, 3.1.1; the backend may still say no to the features. */
 static int
 set_status(struct virtio_dev *vd, uint64_t status)
@@ -374,17 +220,14 @@ set_status(struct virtio_dev *vd, uint64_t status)
 
 	if (!(vd->vu.protocol & VHOST_PROTOCOL_F_STATUS))
 		return 0;
-	ret = set_u64(vd, VHOST_SET_STATUS, status);
-	if (ret < 0 || status != (VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER |
-				  VIRTIO_STATUS_FEATURES_OK))
+	ret = vhost_set_u64(vd, VHOST_SET_STATUS, status);
+	ret = vhost_refused(vd, VHOST_SET_STATUS, ret);
+	if (ret < 0 || !(vd->vu.protocol & VHOST_PROTOCOL_F_STATUS) || status != STATUS_OK)
 		return ret;
-	ret = get_u64(vd, VHOST_GET_STATUS, &is);
+	ret = vhost_get_u64(vd, VHOST_GET_STATUS, &is);
 	if (ret < 0 || (is & VIRTIO_STATUS_FEATURES_OK))
 		return ret;
-	return baton_err(ENOTSUP,
-			 "the backend at %s does not accept features %#llx of the %#llx it offered",
-			 vd->vu.path, (unsigned long long)vd->features,
-			 (unsigned long long)vd->offered);
+	return not_accepted(vd, "");
 }
 
 /* Without protocol features a ring is enabled from its start on ("Ring states"). */
@@ -408,49 +251,76 @@ idles(const struct virtq *vq)
 	return vq->q.stopped && vq->vring < 2;
 }
 
+/* All but the rings. */
 static int
-bring_up(struct virtio_dev *vd, uint64_t features)
+set_up_device(struct virtio_dev *vd, uint64_t features)
 {
-	const uint64_t ok =
-		VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK;
-	struct virtq *vq;
-	unsigned i;
 	int ret;
 
 	features |= vd->offered & VHOST_F_PROTOCOL_FEATURES;
-	ret = set_u64(vd, VHOST_SET_FEATURES, features);
+	ret = vhost_set_u64(vd, VHOST_SET_FEATURES, features);
+	if (ret == -EREMOTEIO)
+		return not_accepted(vd, "refused SET_FEATURES: it ");
 	if (!ret)
-		ret = set_status(vd, ok);
+		ret = set_status(vd, STATUS_OK);
 	if (!ret && (vd->vu.protocol & VHOST_PROTOCOL_F_NET_MTU) && vd->port.mtu_set)
-		ret = set_u64(vd, VHOST_NET_SET_MTU, vd->port.info.mtu);
+		ret = vhost_refused(vd, VHOST_NET_SET_MTU,
+				    vhost_set_u64(vd, VHOST_NET_SET_MTU, vd->port.info.mtu));
+	return ret;
+}
+
+/* One step of starting, for every ring that runs. */
+static int
+each_ring(struct virtio_dev *vd, int (*step)(struct virtio_dev *vd, struct virtq *vq))
+{
+	struct virtq *vq;
+	unsigned i;
+	int ret = 0;
+
+	EACH_QUEUE(vd, vq, i)
+	{
+		if (vq->q.stopped && !vq->idle)
+			continue;
+		ret = step(vd, vq);
+		if (ret == -EREMOTEIO && vq->vring > 1)
+			return baton_err_prefix(ret,
+						"ring %u of a backend that says it has %llu "
+						"queue pairs (queues=1 does with one)",
+						vq->vring, (unsigned long long)vd->max_pairs);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+static int
+enable_ring(struct virtio_dev *vd, struct virtq *vq)
+{
+	return enable(vd, vq, 1);
+}
+
+/* Entries come when the backend knows all addresses: DPDK looks at every ring again that an entry
+ * is for. */
+static int
+bring_up(struct virtio_dev *vd, uint64_t features)
+{
+	struct virtq *vq;
+	unsigned i;
+	int ret = set_up_device(vd, features);
+
 	if (ret < 0)
 		return ret;
 	vd->vu.knows_rings = 1;
-	/* Entries come when the backend knows all addresses: DPDK looks at every ring again that an
-	 * entry is for. */
 	EACH_QUEUE(vd, vq, i)
-	{
-		vq->idle = idles(vq);
-		ret = vq->q.stopped && !vq->idle ? 0 : describe_ring(vd, vq);
-		if (ret < 0)
-			return ret;
-	}
-	ret = vhost_iotlb_push(vd);
-	if (ret < 0)
-		return ret;
-	EACH_QUEUE(vd, vq, i)
-	{
-		ret = vq->q.stopped && !vq->idle ? 0 : run_ring(vd, vq);
-		if (ret < 0)
-			return ret;
-	}
-	EACH_QUEUE(vd, vq, i)
-	{
-		ret = vq->q.stopped && !vq->idle ? 0 : enable(vd, vq, 1);
-		if (ret < 0)
-			return ret;
-	}
-	return set_status(vd, ok | VIRTIO_STATUS_DRIVER_OK);
+	vq->idle = idles(vq);
+	ret = each_ring(vd, describe_ring);
+	if (!ret)
+		ret = vhost_iotlb_push(vd);
+	if (!ret)
+		ret = each_ring(vd, run_ring);
+	if (!ret)
+		ret = each_ring(vd, enable_ring);
+	return ret ? ret : set_status(vd, STATUS_OK | VIRTIO_STATUS_DRIVER_OK);
 }
 
 /*
@@ -572,9 +442,12 @@ vu_start(struct virtio_dev *vd, uint64_t features)
 
 	vd->vu.knows_rings = 0;
 	ret = bring_up(vd, features);
+	if (!ret)
+		vd->vu.hung_up_at = 0;
 	if (ret < 0) {
 		char why[512];
 
+		next_time(vd, ret);
 		snprintf(why, sizeof(why), "%s", baton_last_error());
 		/* Before it was told of a ring it had nothing to let go of. */
 		vd->unconfirmed = vu_stop(vd) < 0 && vd->vu.knows_rings;

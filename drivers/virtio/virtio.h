@@ -170,12 +170,19 @@ struct vhost_user {
 	struct ctx_source listener; /* server=1; else fd -1 */
 	struct ctx_timer tick;      /* what is to be done next about the connection */
 	enum vhost_state state;
-	int lock_fd;          /* says to other programs that the path is in use */
-	int pidfd;            /* of the backend's process, -1 when unknown */
-	int old_pidfd;        /* of the backend before, until its buffers are accounted for */
-	uint32_t wait_ms;     /* server=1: for a backend to connect */
-	uint64_t deadline_ns; /* VHOST_GREETING */
-	uint64_t protocol;    /* negotiated protocol features */
+	int lock_fd;            /* says to other programs that the path is in use */
+	int pidfd;              /* of the backend's process, -1 when unknown */
+	int old_pidfd;          /* of the backend before, until its buffers are accounted for */
+	uint32_t wait_ms;       /* server=1: for a backend to connect */
+	uint64_t deadline_ns;   /* VHOST_GREETING */
+	uint64_t protocol;      /* negotiated protocol features */
+	uint64_t without;       /* those offered and not served: not agreed to any more */
+	uint64_t without_first; /* `without` of the connection that the port was opened with */
+	uint64_t warned;        /* of which of them */
+	uint32_t failed;        /* the request at which the connection failed; 0: none */
+	uint32_t hung_up_at;    /* the last at which the backend hung up */
+	uint8_t failed_ack;     /* its acknowledgement was waited for */
+	uint8_t in_ack;         /* one is waited for */
 	struct vhost_region region[VHOST_MAX_REGIONS]; /* the memory table, as it was sent last */
 	uint32_t n_regions;
 	uint64_t alias; /* our addresses are named with this added */
@@ -189,6 +196,9 @@ struct vhost_user {
 			   */
 	char path[108];
 };
+
+/** The names of all that have one, each with a space before it. */
+void virtio_feature_names(uint64_t features, char *text, size_t room);
 
 /** The transport's own counters. */
 void vhost_xstats(const struct virtio_dev *vd, struct port_xstats *list);
@@ -219,11 +229,11 @@ struct virtio_dev {
 	struct baton_port port;
 	const struct virtio_transport *tp;
 	uint64_t offered;
-	uint64_t features; /* negotiated */
+	uint64_t features;        /* negotiated */
+	uint64_t config_features; /* those whose fields in the configuration space were read */
 	uint64_t first; /* what the first device agreed to: one that comes after it gets no more */
 	uint64_t forbidden;  /* features the user's arguments rule out */
 	uint8_t scalar;      /* vectorized=0 */
-	uint8_t has_config;  /* the transport has a configuration space */
 	uint8_t unconfirmed; /* a start failed, and the device did not confirm that it let go */
 	uint8_t link;        /* as the device has it */
 	uint32_t timeout_ms; /* for a reply */

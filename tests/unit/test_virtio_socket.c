@@ -35,7 +35,8 @@ try_lie(const struct lie *lie)
 		fail_msg("request %u, lie %d: took too long", lie->request, lie->kind);
 	if (ret < 0)
 		assert_true(strlen(baton_last_error()) > 0);
-	else if (!lie->may_work && fakedev_requests(r.fakedev, lie->request))
+	else if (!lie->may_work && fakedev_requests(r.fakedev, lie->request) &&
+		 !strstr(r.logged, "does not serve it"))
 		fail_msg("request %u, lie %d, value %llu: believed", lie->request, lie->kind,
 			 (unsigned long long)lie->value);
 	rig_discard(&r);
