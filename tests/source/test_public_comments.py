@@ -18,7 +18,7 @@ INTEGER = re.compile(r"^(?:const\s+)?(?:unsigned|int|long|short|s?size_t|u?int\d
 # What an integer may count or be. Whatever has a unit needs the unit's name: "offset" or "size" alone will not do.
 UNIT = re.compile(
     r"\b(?:bytes?|[KMG]iB|bits?|bitmap|ns|nanoseconds|ms|milliseconds|seconds|Mbit/s|packets?|tokens?|buffers?|"
-    r"descriptors?|slots?|queues?|ports?|pools?|workers?|completions?|segments?|times|[Nn]umber of \w+|index(?:es)?|ID|"
+    r"descriptors?|slots?|queues?|ports?|pools?|workers?|completions?|segments?|times|holder number|[Nn]umber of \w+|index(?:es)?|ID|"
     r"[Aa]ddress(?:es)?|NUMA node|generation|RSS hash|VLAN (?:ID|tag)|enum \w+|[Nn]on-zero|errno)\b|-E[A-Z]+|\b[01]:|"
     r"\bBATON_[A-Z0-9_]+|\b0 on success")
 ERRORS = re.compile(r"-E[A-Z]+|\bNULL\b|cannot fail|a violation")

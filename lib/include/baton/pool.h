@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Pools of packet buffers, the workers whose caches they are taken from, and the ownership rules.
+ * Packet buffers, workers, and the rules of ownership.
  *
- * A buffer has exactly one holder: the pool (free), the CPU (whoever has the token) or one device
- * queue. Sequential misuse through any Baton call is always caught; misuse from two threads at the
- * same moment is caught best effort, and exactly in libraries built with -Downership=strict. A
- * token handed to another thread must travel through a queue of the application's own that orders
- * memory.
+ * A buffer always has exactly one holder: the pool (the buffer is free), the CPU (the application,
+ * which has the token), or one device queue. Every call of Baton that is given a wrong token
+ * refuses it, and reports a violation. A violation ends the program, unless the context has a
+ * violation handler. Misuse by one thread is always detected; a stale copy of a token, with a
+ * probability of 65,535 in 65,536. Misuse by two threads at the same moment may go undetected,
+ * except in a library built with -Downership=strict.
+ *
+ * An application that passes a token to another thread must do so through a queue that orders
+ * memory accesses.
+ *
+ * A worker is the identity of one thread that moves packets, with its caches of free buffers. A
+ * worker belongs to the thread that uses it first, until baton_worker_unbind().
  */
 #ifndef BATON_POOL_H
 #define BATON_POOL_H
@@ -21,191 +28,307 @@
 extern "C" {
 #endif
 
-#define BATON_MAX_BUFS         0xffffffu /* buffers of a pool: 24 bits of a shadow entry */
+#define BATON_MAX_BUFS         0xffffffu /* buffers of a pool, at most */
 #define BATON_DEFAULT_HEADROOM 64        /* room in front of a received packet, in bytes */
-#define BATON_DEFAULT_DATA_LEN (BATON_DEFAULT_HEADROOM + 2048)
-#define BATON_DEFAULT_CACHE    512
+#define BATON_DEFAULT_DATA_LEN (BATON_DEFAULT_HEADROOM + 2048) /* data room, in bytes */
+#define BATON_DEFAULT_CACHE    512 /* buffers of a pool in the cache of a worker */
 
 struct baton_pool;
 struct baton_worker;
 
 /* ---- pools ---- */
 
-/*
- * The free list of a pool over memory supplied from outside. Both are called with at most 62
- * indexes, from any worker's thread, several at a time.
+/**
+ * Take buffers from the free list of a pool.
+ *
+ * @arg:  arg of struct baton_pool_backing.
+ * @bufs: receives the indexes of the buffers.
+ * @n:    number of buffers, 62 at most.
+ *
+ * Thread: any worker's thread and the control thread, several at a time.
+ * Return: the number of buffers taken, 0 to @n.
  */
+typedef unsigned (*baton_pool_get_fn)(void *arg, uint32_t *bufs, unsigned n);
+
+/**
+ * Return buffers to the free list of a pool. It cannot fail.
+ *
+ * @arg:  arg of struct baton_pool_backing.
+ * @bufs: indexes of the buffers.
+ * @n:    number of buffers, 62 at most.
+ *
+ * Thread: any worker's thread and the control thread, several at a time.
+ */
+typedef void (*baton_pool_put_fn)(void *arg, const uint32_t *bufs, unsigned n);
+
+/** A free list that the application supplies. */
 struct baton_pool_backing {
-	/* Take up to n indexes. Return: how many. */
-	unsigned (*get_bulk)(void *arg, uint32_t *bufs, unsigned n);
-	/* Give n indexes back; cannot fail. */
-	void (*put_bulk)(void *arg, const uint32_t *bufs, unsigned n);
-	void *arg;
+	baton_pool_get_fn get_bulk; /* take buffers */
+	baton_pool_put_fn put_bulk; /* return buffers */
+	void *arg;                  /* first argument of both */
 };
 
+/**
+ * Configuration of a pool.
+ *
+ * The members from base on describe memory that the application supplies. Buffer i has its data
+ * room at base + i * stride + data_off. The memory and its file must exist as long as the pool.
+ */
 struct baton_pool_config {
-	size_t size;           /* sizeof(struct baton_pool_config) */
-	const char *name;      /* shown in reports; NULL: "pool" and a number */
-	uint32_t count;        /* buffers, 1 .. BATON_MAX_BUFS */
-	uint32_t data_len;     /* bytes of data room a buffer, headroom included; 0: the default; at
-				  most 65,535 */
-	uint16_t headroom;     /* offset of a received packet; 0: the default; less than data_len */
-	int node;              /* NUMA node of the memory, or BATON_NODE_ANY */
-	uint64_t page_size;    /* BATON_PAGE_* */
+	size_t size;        /* sizeof(struct baton_pool_config), in bytes */
+	const char *name;   /* shown in reports; NULL: "pool" and a number */
+	uint32_t count;     /* number of buffers, 1 to BATON_MAX_BUFS */
+	uint32_t data_len;  /* data room of a buffer with its headroom, in bytes, 65,535 at most; 0:
+			       BATON_DEFAULT_DATA_LEN */
+	uint16_t headroom;  /* offset of a received packet in bytes, less than data_len; 0:
+			       BATON_DEFAULT_HEADROOM */
+	int node;           /* NUMA node of the memory, or BATON_NODE_ANY */
+	uint64_t page_size; /* BATON_PAGE_*, in bytes */
 	const char *hugetlbfs; /* as in struct baton_mem_config */
 
-	/*
-	 * Memory supplied from outside: buffer i's data room begins at base + i * stride +
-	 * data_off. fd and fd_offset say which file base maps, so that the memory can be shared
-	 * with a backend; fd -1: it cannot, and only drivers that need no sharing will take the
-	 * pool. The memory and the fd stay the caller's and must outlive the pool. base NULL: the
-	 * pool makes its own arena.
-	 */
-	void *base;
-	size_t bytes;
-	uint32_t stride;   /* outside memory only; own arenas choose an odd number of cache lines */
-	uint32_t data_off; /* outside memory only */
+	void *base;        /* first byte of supplied memory; NULL: the pool allocates an arena */
+	size_t bytes;      /* size of supplied memory, in bytes */
+	uint32_t stride;   /* distance of two buffers in supplied memory, in bytes */
+	uint32_t data_off; /* offset of the data room in a buffer of supplied memory, in bytes */
+	/* File descriptor of the file that supplied memory is a mapping of, so that a vhost-user
+	 * backend can map it; -1: none, and drivers that share memory refuse the pool. */
 	int fd;
-	uint64_t fd_offset;
-	const struct baton_pool_backing
-		*backing;   /* NULL: Baton's lock-free stack holds the free list */
-	unsigned mem_flags; /* BATON_MEM_*, of its own arena */
+	uint64_t fd_offset; /* offset of base in that file, in bytes */
+	/* Free list that the application supplies; NULL: Baton has its own, which is lock-free. */
+	const struct baton_pool_backing *backing;
+	unsigned mem_flags; /* BATON_MEM_*, for the arena that the pool allocates */
 };
 
-/** Fill in the defaults, size included. */
+/**
+ * Set a configuration to the defaults, its size included.
+ *
+ * This function cannot fail.
+ *
+ * @config: receives the defaults.
+ *
+ * Thread: any thread.
+ */
 BATON_API void baton_pool_config_init(struct baton_pool_config *config);
 
 /**
- * Create a pool with every buffer free.
+ * Create a pool. All of its buffers are free.
  *
- * Control thread. Return: 0; -EINVAL for geometry that cannot be (the error says which number);
- * what baton_arena_create() returns; -ENOSPC when the context has BATON_MAX_POOLS pools.
+ * @ctx:    the context.
+ * @config: number, size and memory of the buffers.
+ * @out:    receives the pool.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -EINVAL if the configuration is invalid (the error message names the
+ * number); -ENOSPC if the context has BATON_MAX_POOLS pools; -ENOMEM if memory is short; else as
+ * baton_arena_create().
  */
 BATON_API int baton_pool_create(struct baton_ctx *ctx, const struct baton_pool_config *config,
 				struct baton_pool **out);
 
 /**
- * Destroy a pool all of whose buffers are free.
+ * Destroy a pool. All of its buffers must be free, and no worker may be using it.
  *
- * Control thread; no worker may be using it. Return: 0; -EBUSY when buffers are out: a violation
- * report (BATON_RULE_POOL_BUSY) lists them by holder, and the pool stays.
+ * @pool: the pool.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -EBUSY if buffers are not free (a violation report, BATON_RULE_POOL_BUSY,
+ * lists their holders, unless all of them are in quarantine) or a port uses the pool; -ENOMEM if
+ * memory is short. The pool stays as it is then.
  */
 BATON_API int baton_pool_destroy(struct baton_pool *pool);
 
+/** Properties of a pool. */
 struct baton_pool_info {
-	const char *name;
-	uint8_t index; /* the token's pool field */
-	uint32_t count;
-	uint32_t data_len;
-	uint32_t stride;
-	uint16_t headroom;
-	uint64_t page_size; /* of its memory; 0 when supplied from outside */
+	const char *name;   /* valid while the pool exists */
+	uint8_t index;      /* index in the context; the member pool of its tokens */
+	uint32_t count;     /* number of buffers */
+	uint32_t data_len;  /* data room of a buffer with its headroom, in bytes */
+	uint32_t stride;    /* distance of two buffers, in bytes */
+	uint16_t headroom;  /* offset of a received packet, in bytes */
+	uint64_t page_size; /* page size of the memory, in bytes; 0: supplied memory */
 };
 
+/**
+ * Get the properties of a pool.
+ *
+ * This function cannot fail.
+ *
+ * @pool: the pool.
+ * @info: receives the properties.
+ *
+ * Thread: any thread.
+ */
 BATON_API void baton_pool_info(const struct baton_pool *pool, struct baton_pool_info *info);
 
+/** Kind of a holder of buffers. */
 enum baton_holder_kind {
-	BATON_HOLDER_FREE,       /* the pool's shared free list */
-	BATON_HOLDER_CACHE,      /* free, in a worker's cache */
-	BATON_HOLDER_CPU,        /* the application, by token */
+	BATON_HOLDER_FREE,       /* free, in the free list of the pool */
+	BATON_HOLDER_CACHE,      /* free, in the cache of a worker */
+	BATON_HOLDER_CPU,        /* the application, which has the tokens */
 	BATON_HOLDER_QUEUE,      /* a device queue */
 	BATON_HOLDER_QUARANTINE, /* a device that has not confirmed its reset */
 };
 
+/** A holder of buffers. */
 struct baton_holder {
-	enum baton_holder_kind kind;
-	uint32_t count;
+	enum baton_holder_kind kind; /* kind of the holder */
+	uint32_t count;              /* number of buffers */
 	char name[48]; /* "free", "worker w0", "application", "net_virtio_user0 rxq 0", ... */
 };
 
 /**
- * Who holds how many buffers. Each holder is counted where it keeps them (free list, caches, owner
- * table, shadow rings), so the sum is the pool's size only if nothing was lost or doubled.
+ * Count the buffers of a pool by holder.
  *
- * Any thread; exact while no worker of the context is in a call, else approximate.
+ * Baton counts each holder's buffers where that holder keeps them. So the sum is the size of the
+ * pool only if no buffer was lost and none has two holders.
  *
- * Return: the number of holders, of which the first @n were written to @out.
+ * @pool: the pool.
+ * @out:  receives the first @n holders.
+ * @n:    number of holders that @out has room for.
+ *
+ * Thread: any thread, while no port, queue or worker is set up or closed. The counts are exact
+ * if no worker of the context is in a call.
+ * Return: the number of holders that there are, which may be more than @n; this function cannot
+ * fail.
  */
 BATON_API unsigned baton_pool_holders(const struct baton_pool *pool, struct baton_holder *out,
 				      unsigned n);
 
 /* ---- workers ---- */
 
+/** Configuration of a worker. */
 struct baton_worker_config {
-	size_t size;
-	const char *name;    /* NULL: "worker" and a number */
-	uint32_t cache_size; /* buffers cached per pool; 0: the default; at most 8,192 */
+	size_t size;         /* sizeof(struct baton_worker_config), in bytes */
+	const char *name;    /* shown in reports; NULL: "worker" and a number */
+	uint32_t cache_size; /* buffers to cache of each pool, 8,192 at most; 0:
+				BATON_DEFAULT_CACHE */
 };
 
 /**
- * Create a worker: the caches and the identity of one thread that moves packets.
+ * Create a worker.
  *
- * A worker belongs to the thread that first uses it, or that called baton_worker_bind(), until
- * baton_worker_unbind(); use from another thread is a violation (BATON_RULE_THREAD).
+ * @ctx:    the context.
+ * @config: the configuration; NULL for the defaults.
+ * @out:    receives the worker.
  *
- * Control thread. Return: 0; -EINVAL; -ENOSPC; -ENOMEM.
+ * Thread: the control thread.
+ * Return: 0 on success; -EINVAL if the configuration is invalid; -ENOSPC if the context has
+ * BATON_MAX_WORKERS workers; -ENOMEM if memory is short.
  */
 BATON_API int baton_worker_create(struct baton_ctx *ctx, const struct baton_worker_config *config,
 				  struct baton_worker **out);
 
-/** Return the caches to the pools. Control thread, worker idle. -EBUSY while queues are attached.
+/**
+ * Destroy a worker, and return the buffers in its caches to their pools.
+ *
+ * The thread of the worker must not be in a call.
+ *
+ * @worker: the worker.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -EBUSY if queues use the worker.
  */
 BATON_API int baton_worker_destroy(struct baton_worker *worker);
 
-/** Bind to the calling thread. -EBUSY when it is bound to another. */
+/**
+ * Bind a worker to the calling thread. The first use of an unbound worker does the same.
+ *
+ * Using the worker from another thread is a violation then (BATON_RULE_THREAD).
+ *
+ * @worker: the worker.
+ *
+ * Thread: any thread.
+ * Return: 0 on success, also if the worker is bound to this thread already; -EBUSY if it is bound
+ * to another thread.
+ */
 BATON_API int baton_worker_bind(struct baton_worker *worker);
 
-/** Let another thread take over. The bound thread, or any thread once that one has ended or is
- * idle. */
+/**
+ * Unbind a worker from its thread, so that another thread can use it.
+ *
+ * This function cannot fail.
+ *
+ * @worker: the worker.
+ *
+ * Thread: the worker's thread, or any thread while the worker's thread is in no call or has ended.
+ */
 BATON_API void baton_worker_unbind(struct baton_worker *worker);
 
-/** Give the worker's cached buffers back to their pools. The worker's thread. */
+/**
+ * Return the buffers in the caches of a worker to their pools.
+ *
+ * This function cannot fail.
+ *
+ * @worker: the worker.
+ *
+ * Thread: the worker's thread.
+ */
 BATON_API void baton_worker_flush(struct baton_worker *worker);
 
-/* ---- the fast path: all of it on the worker's own thread ---- */
+/* ---- the fast path ---- */
 
 /**
- * Allocate up to @n buffers: len 0, off at the pool's headroom.
+ * Allocate buffers.
  *
- * Return: how many, fewer than @n (down to 0) when the pool has no more.
+ * The tokens have len 0, and off is the headroom of the pool.
+ *
+ * @worker: the worker.
+ * @pool:   the pool.
+ * @tokens: receives the tokens.
+ * @n:      number of buffers.
+ *
+ * Thread: the worker's thread.
+ * Return: the number of buffers allocated. It is less than @n, down to 0, if the pool has no more,
+ * or the worker belongs to another thread, which is a violation. This function cannot fail
+ * otherwise.
  */
 BATON_API unsigned baton_alloc(struct baton_worker *worker, struct baton_pool *pool,
 			       struct baton_token *tokens, unsigned n);
 
 /**
- * Free @n buffers, of any pools of the context.
+ * Free buffers.
  *
- * Return: 0; -EPERM when a token was refused (the violation handler has its report): the
- * tokens before it are freed, it and those after it are not.
+ * The buffers may be of several pools of the context.
+ *
+ * @worker: the worker.
+ * @tokens: tokens of the buffers.
+ * @n:      number of tokens.
+ *
+ * Thread: the worker's thread.
+ * Return: 0 on success; -EPERM if a token is refused, which is a violation: the buffers of the
+ * tokens before it are free, the others are not.
  */
 BATON_API int baton_free(struct baton_worker *worker, const struct baton_token *tokens, unsigned n);
 
-/*
- * What the inline functions below need of a pool. One cache line, read-only while the pool lives; a
- * pool that does not exist has count 0, so that no token is good for it.
+/**
+ * What the inline functions need to know of a pool.
+ *
+ * It is one cache line, and does not change while the pool exists. A pool that does not exist has
+ * count 0, so that every token of it is refused.
  */
 struct baton_pool_view {
-	uint8_t *data;   /* data room of buffer 0 */
-	uint32_t *owner; /* {holder:16, gen:16} a buffer, relaxed atomics */
-	uint64_t iova; /* drivers, in a port's table: buffer 0's data room as the device sees it */
-	uint32_t stride;
-	uint32_t count; /* 0: no such pool; in a port's table: neither mapped nor bounced */
-	uint32_t data_len;
-	uint16_t headroom;
-	uint8_t index;
-	uint8_t bounce; /* drivers, in a port's table: the device reaches slots only */
-	struct baton_pool *pool;
-	uint8_t *side; /* side record of buffer 0, BATON_SIDE_SIZE bytes each; private memory */
-	uint32_t direct_len; /* drivers, in a port's table: data_len; 0: slots only, or neither */
+	uint8_t *data;     /* data room of buffer 0 */
+	uint32_t *owner;   /* owner table: {holder:16, generation:16} for each buffer; atomic */
+	uint64_t iova;     /* in the table of a port: address of data for the device */
+	uint32_t stride;   /* distance of two buffers, in bytes */
+	uint32_t count;    /* number of buffers; 0: no such pool, or the port cannot use it */
+	uint32_t data_len; /* data room of a buffer with its headroom, in bytes */
+	uint16_t headroom; /* offset of a received packet, in bytes */
+	uint8_t index;     /* index of the pool in the context */
+	uint8_t bounce;    /* in the table of a port: 1: packets are copied */
+	struct baton_pool *pool; /* the pool */
+	uint8_t *side;           /* side records, BATON_SIDE_SIZE bytes for each buffer */
+	uint32_t direct_len;     /* in the table of a port: data_len in bytes, for buffers that the
+				    device     accesses itself; else 0 */
 	uint32_t reserved;
 };
 
-/* The public head of a worker. */
+/** What the inline functions need to know of a worker. */
 struct baton_worker_head {
-	uintptr_t thread; /* baton_thread_self() of its thread, 0 when unbound; relaxed atomic */
-	const struct baton_pool_view *views; /* 256 of them, indexed by the token's pool field */
-	uint32_t epoch; /* counts state changes of its queues; control thread; acquire */
-	uint32_t seen;  /* the epoch its last burst began in; the worker's own */
+	uintptr_t thread; /* ID of its thread (baton_thread_self()); 0: unbound; atomic */
+	const struct baton_pool_view *views; /* 256 of them; the index is the pool of a token */
+	uint32_t epoch; /* number of state changes of its queues; written by the control thread */
+	uint32_t seen;  /* number of them at its last burst; written by the worker */
 };
 
 #ifdef __cplusplus
@@ -215,38 +338,44 @@ _Static_assert(sizeof(struct baton_pool_view) == 64, "ABI");
 _Static_assert(offsetof(struct baton_worker_head, views) == sizeof(uintptr_t), "ABI");
 #endif
 
-#define BATON_SIDE_SIZE 64
+#define BATON_SIDE_SIZE 64 /* bytes of a side record */
 
-/* The side record of a buffer, valid when the token has BATON_TOKEN_SIDE. */
+/** The side record of a buffer, valid if the token has BATON_TOKEN_SIDE. */
 struct baton_side {
-	uint64_t timestamp; /* ns of the device's clock */
-	uint16_t vlan_tci;  /* tag stripped on RX, to be inserted on TX */
-	uint16_t l2_len;    /* TX offload lengths, in bytes */
-	uint16_t l3_len;
-	uint16_t l4_len;
-	uint16_t tso_segsz;
-	uint16_t csum_offset; /* of the L4 checksum from the end of l2_len + l3_len: 16 for TCP, 6
-				 for UDP */
+	uint64_t timestamp; /* time of the device's clock, in nanoseconds */
+	uint16_t vlan_tci;  /* VLAN tag: removed on RX, to insert on TX */
+	uint16_t l2_len;    /* length of the link-layer header, in bytes */
+	uint16_t l3_len;    /* length of the IP header with its VLAN tags, in bytes */
+	uint16_t l4_len;    /* length of the TCP or UDP header, in bytes */
+	uint16_t tso_segsz; /* payload of each segment to cut the packet into, in bytes */
+	/* Offset of the L4 checksum from the end of l2_len + l3_len, in bytes: 16 for TCP, 6 for
+	 * UDP. */
+	uint16_t csum_offset;
 	uint16_t reserved[2];
 	uint64_t reserved2[3];
-	uint8_t app[16]; /* the application's own */
+	uint8_t app[16]; /* 16 bytes for the application */
 };
 
-/* Owner table entries: holder in the upper half. Queues are BATON_OWNER_QUEUE and up. */
-#define BATON_OWNER_FREE       0u
-#define BATON_OWNER_CPU        1u
-#define BATON_OWNER_QUARANTINE 2u
-#define BATON_OWNER_SHARED     3u /* reserved */
-#define BATON_OWNER_QUEUE      16u
+#define BATON_OWNER_FREE       0u  /* holder number in the owner table: free, index 0 */
+#define BATON_OWNER_CPU        1u  /* holder number: the application */
+#define BATON_OWNER_QUARANTINE 2u  /* holder number: quarantine */
+#define BATON_OWNER_SHARED     3u  /* holder number: reserved */
+#define BATON_OWNER_QUEUE      16u /* holder number of the first device queue */
 
+/* The violation that baton_data() reports. */
 BATON_API BATON_COLD void *baton_data_refused_(const struct baton_worker *worker,
 					       struct baton_token token);
 
 /**
- * The valid bytes of a token's buffer.
+ * Get a pointer to the valid bytes of a token's buffer.
  *
- * The worker's thread. Return: a pointer good until the token is given or freed; NULL when the
- * token is refused (and a violation handler is set).
+ * The pointer is valid until the token is given to a device or freed.
+ *
+ * @worker: the worker.
+ * @token:  the token; token.len bytes are valid.
+ *
+ * Thread: the worker's thread.
+ * Return: a pointer to the first valid byte; NULL if the token is refused, which is a violation.
  */
 static inline void *
 baton_data(const struct baton_worker *worker, struct baton_token token)
@@ -263,7 +392,17 @@ baton_data(const struct baton_worker *worker, struct baton_token token)
 	return v->data + (size_t)token.buf * v->stride + token.off;
 }
 
-/** The side record of a token's buffer; same rules as baton_data(). */
+/**
+ * Get a pointer to the side record of a token's buffer.
+ *
+ * The pointer is valid until the token is given to a device or freed.
+ *
+ * @worker: the worker.
+ * @token:  the token.
+ *
+ * Thread: the worker's thread.
+ * Return: a pointer to the side record; NULL if the token is refused, which is a violation.
+ */
 static inline struct baton_side *
 baton_side(const struct baton_worker *worker, struct baton_token token)
 {
@@ -275,7 +414,15 @@ baton_side(const struct baton_worker *worker, struct baton_token token)
 	return (struct baton_side *)(void *)(v->side + (size_t)token.buf * BATON_SIDE_SIZE);
 }
 
-/** Number of tokens of the packet that begins at @tokens[0], at most @n. */
+/**
+ * Count the tokens of the packet that begins at @tokens[0].
+ *
+ * @tokens: the tokens.
+ * @n:      number of tokens.
+ *
+ * Thread: any thread.
+ * Return: the number of tokens of the packet, @n at most; this function cannot fail.
+ */
 static inline unsigned
 baton_packet_segs(const struct baton_token *tokens, unsigned n)
 {
@@ -287,12 +434,22 @@ baton_packet_segs(const struct baton_token *tokens, unsigned n)
 }
 
 /**
- * Copy a whole packet into fresh buffers of @pool, in place of cloning it.
+ * Copy a packet into newly allocated buffers.
  *
- * @out: room for @max tokens. The worker's thread.
+ * Baton has no way to share a buffer; a packet to be sent twice is copied. The copy includes hash,
+ * flags and side record.
  *
- * Return: the number of tokens written; -ENOBUFS when the pool has too few buffers, -EMSGSIZE when
- * @max tokens are too few, -EPERM when a token is refused: nothing was allocated.
+ * @worker: the worker.
+ * @pool:   pool of the new buffers.
+ * @in:     tokens of the packet.
+ * @n:      number of tokens in @in; those behind the packet are ignored.
+ * @out:    receives the tokens of the copy.
+ * @max:    number of tokens that @out has room for.
+ *
+ * Thread: the worker's thread.
+ * Return: the number of tokens of the copy; -ENOBUFS if the pool has too few free buffers;
+ * -EMSGSIZE if the copy needs more than @max tokens; -EPERM if a token is refused, which is a
+ * violation. Nothing is allocated then.
  */
 BATON_API int baton_packet_copy(struct baton_worker *worker, struct baton_pool *pool,
 				const struct baton_token *in, unsigned n, struct baton_token *out,
@@ -300,31 +457,40 @@ BATON_API int baton_packet_copy(struct baton_worker *worker, struct baton_pool *
 
 /* ---- violations ---- */
 
+/** The rules of ownership. */
 enum baton_rule {
-	BATON_RULE_NOT_HELD, /* the token's buffer is not held by the CPU: given, freed, or never
-				taken */
-	BATON_RULE_STALE,  /* the buffer has changed hands since this copy of its token was made */
-	BATON_RULE_RANGE,  /* buffer index or off + len outside the pool */
-	BATON_RULE_POOL,   /* no such pool in this context, or not the pool the call is for */
-	BATON_RULE_THREAD, /* a worker or queue used from a second thread */
-	BATON_RULE_POOL_BUSY, /* a pool destroyed while buffers are out */
-	BATON_RULE_DOUBLE_FREE,
-	BATON_RULE_DOUBLE_GIVE,
-	BATON_RULE_DIRECTION, /* a burst on a queue of the other direction */
+	BATON_RULE_NOT_HELD,    /* the CPU does not hold the buffer of the token */
+	BATON_RULE_STALE,       /* the buffer had other holders since this copy of its token */
+	BATON_RULE_RANGE,       /* the buffer, or off + len, is outside of the pool */
+	BATON_RULE_POOL,        /* the context has no such pool, or it is the wrong one */
+	BATON_RULE_THREAD,      /* a second thread uses a worker or queue */
+	BATON_RULE_POOL_BUSY,   /* a pool is destroyed, and not all of its buffers are free */
+	BATON_RULE_DOUBLE_FREE, /* the buffer is free already */
+	BATON_RULE_DOUBLE_GIVE, /* a device has the buffer already */
+	BATON_RULE_DIRECTION,   /* a burst on a queue of the other direction */
 };
 
+/** Report of a violation. */
 struct baton_violation {
-	size_t size;
-	enum baton_rule rule;
-	const char *operation;    /* the call that was refused: "tx_burst", "free", ... */
-	struct baton_token token; /* zeroed when the rule is not about a token */
-	const char *pool;         /* its name, or "" */
-	const char *holder;  /* who has the buffer now, "application", "net_null0 txq 0", ... */
-	const char *last_op; /* the operation that gave it to that holder: "give", "free", ... */
-	const char *text;    /* the whole report, some lines */
+	size_t size;              /* sizeof(struct baton_violation), in bytes */
+	enum baton_rule rule;     /* the rule that is broken */
+	const char *operation;    /* the call that is refused: "tx_burst", "free", ... */
+	struct baton_token token; /* the token; all zeros if the rule is not about a token */
+	const char *pool;         /* name of the pool, or "" */
+	const char *holder;       /* holder of the buffer: "application", "net_null0 txq 0", ... */
+	const char *last_op;      /* how that holder got the buffer: "give", "free", ... */
+	const char *text;         /* the whole report, some lines */
 };
 
-/** The rule's name, such as "not held". */
+/**
+ * Get the name of a rule, such as "not held".
+ *
+ * @rule: the rule.
+ *
+ * Thread: any thread.
+ * Return: a NUL-terminated string, never NULL; "unknown rule" for a value that this library does
+ * not know.
+ */
 BATON_API const char *baton_rule_name(enum baton_rule rule);
 
 #ifdef __cplusplus
