@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A packet service. It receives frames on one port, swaps their MAC addresses, sends them on
- * another port, and accounts for every buffer at the end. cc service.c $(pkg-config --cflags --libs
- * libbaton) -o service
- *   ./service net_null0 net_null1 100000
+ * another port, and accounts for every buffer at the end.
+ *
+ *	cc service.c $(pkg-config --cflags --libs libbaton) -o service
+ *	./service net_null0 net_null1 100000
  */
 #include <stdio.h>
 #include <stdlib.h>

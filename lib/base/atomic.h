@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The atomics the lock-free code is written in. One layer, so that the interleaving checker in
- * tests/unit can compile the very same source with BATON_ATOMIC_HOOKS and decide what runs when.
+ * The atomic operations that the lock-free code uses.
+ *
+ * They are one layer, so that the interleaving checker in tests/unit can compile the same source
+ * with BATON_ATOMIC_HOOKS and decide which thread runs when.
  */
 #ifndef BATON_BASE_ATOMIC_H
 #define BATON_BASE_ATOMIC_H
@@ -37,7 +39,9 @@ atomic_load64_relaxed(const uint64_t *p)
 	return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
-/* On failure *expected is what was found. Acquire on both outcomes: the next try reads through it.
+/*
+ * On failure *expected receives the value that was found. Both outcomes have acquire order, because
+ * the next attempt reads through the value.
  */
 static inline bool
 atomic_cas64_acq_rel(uint64_t *p, uint64_t *expected, uint64_t desired)

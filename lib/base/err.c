@@ -44,7 +44,7 @@ baton_err(int err, const char *fmt, ...)
 	char text[sizeof(last_error)];
 	va_list ap;
 
-	/* Formatted aside: an argument may be the sentence that is being replaced. */
+	/* Format into a local buffer: an argument may be the message that is being replaced. */
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
@@ -70,7 +70,7 @@ baton_err_prefix(int ret, const char *fmt, ...)
 	return ret;
 }
 
-/* Levenshtein distance of two short words; anything longer than the row counts as far. */
+/* Levenshtein distance of two short words. A word that is longer than the row counts as far. */
 static unsigned
 distance(const char *a, const char *b)
 {

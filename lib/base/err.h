@@ -7,13 +7,13 @@
 #include <baton/base.h>
 
 /**
- * Set the calling thread's error sentence.
+ * Set the error message of the calling thread.
  *
  * Return: -err, so that a failing path is one line: return baton_err(EINVAL, "...", ...).
  */
 int baton_err(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3), cold));
 
-/** Put "what: " before the sentence already there, for a caller that knows more. Return: ret. */
+/** Put "what: " in front of the error message, for a caller that knows more. Return: ret. */
 int baton_err_prefix(int ret, const char *fmt, ...) __attribute__((format(printf, 2, 3), cold));
 
 /* Writes the sentence that a note stands for. */
@@ -31,9 +31,10 @@ typedef void err_writer(const void *note, char *text, size_t size);
 void *err_note(err_writer *write);
 
 /**
- * The entry of a NULL-terminated list nearest to @word by edit distance, for "did you mean".
+ * Find the entry of a NULL-terminated list that is nearest to @word by edit distance, for "did you
+ * mean".
  *
- * Return: NULL when nothing is near (more than half of the word would change).
+ * Return: the entry; NULL if none is near (more than half of the word differs).
  */
 const char *baton_nearest(const char *word, const char *const *list);
 

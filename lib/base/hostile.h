@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a hostile device may do between two instructions: in builds with -Dhostile=true, a function
- * that the test registered runs before and after each read of memory that the device can write, and
- * may write what it likes there. In all other builds these are nothing.
+ * What a hostile device can do between two instructions.
+ *
+ * In builds with -Dhostile=true, a function that the test has registered runs before and after each
+ * read of memory that the device can write, and may write there. In all other builds these macros
+ * are empty.
  */
 #ifndef BATON_BASE_HOSTILE_H
 #define BATON_BASE_HOSTILE_H
@@ -13,8 +15,10 @@
 
 enum hostile_when { HOSTILE_BEFORE, HOSTILE_AFTER };
 
-/* The device. NULL: an honest world. Read by every thread that reads shared memory: set it when
- * there are no others. */
+/*
+ * The device; NULL: the device does nothing. Every thread that reads shared memory reads this: set
+ * it while there are no other threads.
+ */
 extern void (*hostile_hook)(enum hostile_when when, const void *p, size_t size);
 
 static inline void

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Device registers: little-endian loads and stores of one size, done once, and the barriers between
- * them and memory that the device reads or writes.
+ * Access to device registers: little-endian loads and stores of a fixed size, done exactly once,
+ * and the barriers between registers and memory that the device reads or writes.
  *
- * x86 keeps stores in order, those to registers after those to memory too, and a register's load
- * waits for none of them but is not passed by later loads: only the compiler has to be told.
+ * x86 keeps stores in order, also stores to memory before stores to registers. Later loads do not
+ * pass the load of a register. So only the compiler needs a barrier.
  */
 #ifndef BATON_BASE_IO_H
 #define BATON_BASE_IO_H
@@ -22,28 +22,28 @@
 #define IO_BARRIER(arm, ppc) __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #endif
 
-/** What was written to memory is there before the register that is written next. */
+/** Stores to memory before this are visible before the next store to a register. */
 static inline void
 io_wmb(void)
 {
 	IO_BARRIER("dmb oshst", "sync");
 }
 
-/** The register read before this is older than the memory that is read next. */
+/** The load of a register before this is done before the next load from memory. */
 static inline void
 io_rmb(void)
 {
 	IO_BARRIER("dmb oshld", "sync");
 }
 
-/** Between two writes to memory that a cache-coherent device reads. */
+/** Order two stores to memory that a cache-coherent device reads. */
 static inline void
 dma_wmb(void)
 {
 	IO_BARRIER("dmb oshst", "lwsync");
 }
 
-/** Between two reads of memory that a cache-coherent device writes. */
+/** Order two loads from memory that a cache-coherent device writes. */
 static inline void
 dma_rmb(void)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Memory the device may write at any moment, and the only way to read it.
+ * Memory that the device may write at any moment, and the only way to read it.
  *
- * The types hide their value, so an expression that reads such memory without these accessors does
- * not compile (and tests/source/test_shared_reads.py finds raw_ elsewhere). Each accessor reads
- * once: what it returned is a local copy that the device can no longer change between check and
- * use. All fields are little-endian. In builds with -Dhostile=true a device of the test's own acts
- * before and after each of these reads (base/hostile.h).
+ * The types hide their value, so that an expression that reads such memory without these accessors
+ * does not compile (and tests/source/test_shared_reads.py finds raw_ elsewhere). Each accessor
+ * reads once: its result is a local copy, which the device cannot change between check and use. All
+ * fields are little-endian. In builds with -Dhostile=true, the device of a test acts before and
+ * after each of these reads (base/hostile.h).
  */
 #ifndef BATON_BASE_SHARED_H
 #define BATON_BASE_SHARED_H
@@ -35,7 +35,7 @@ typedef struct {
 	uint32_t raw_[2];
 } shared64;
 
-/* An index: everything the device wrote before it is visible after. */
+/* Load an index. Everything that the device wrote before the index is visible afterwards. */
 static inline uint16_t
 shared_load16_acquire(const shared16 *p)
 {
@@ -88,8 +88,10 @@ shared_load64(const shared64 *p)
 }
 
 #ifdef SIMD_LANES
-/* Eight of them. Each word of four bytes is read once; the two halves of one may come from
- * different moments. */
+/*
+ * Load eight entries. Each word of four bytes is read once; the two halves of an entry may be of
+ * different moments.
+ */
 SIMD_INLINE q8
 shared_load8(const shared64 *p)
 {
@@ -103,9 +105,9 @@ shared_load8(const shared64 *p)
 #endif
 
 /*
- * A 16-bit field somewhere in a packet buffer the device has completed, such as a header's. ASan
- * builds poison what a device holds until it is taken, and this is read to decide whether to take
- * it.
+ * Load a 16-bit field of a packet buffer that the device has completed, such as a field of a
+ * header. ASan builds poison buffers of the device until they are taken, and this field is read to
+ * decide whether to take the buffer.
  */
 #if defined(__SANITIZE_ADDRESS__) || defined(SHARED_CLANG_ASAN)
 __attribute__((no_sanitize_address, noinline, unused)) static uint16_t
@@ -114,7 +116,7 @@ static inline uint16_t
 #endif
 shared_load16_at(const uint8_t *p)
 {
-	typedef uint16_t __attribute__((may_alias, aligned(1))) u16; /* a headroom may be odd */
+	typedef uint16_t __attribute__((may_alias, aligned(1))) u16; /* the headroom may be odd */
 	uint16_t value;
 
 	hostile_before(p, sizeof(u16));

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Eight lanes at a time: the little that the hot loops need of AVX2 and AVX-512, under one set of
- * names.
+ * Eight lanes at a time: the few operations of AVX2 and AVX-512 that the hot loops need, under one
+ * set of names.
  *
- * Which of the variants runs is decided once, where a worker or a queue is made, by what the CPU
- * has. A loop is written once, in a NAME_vec.h, and compiled by NAME_avx2.c and NAME_avx512.c,
- * which define SIMD_AVX512 or not before they include this. Nothing here loads or stores the owner
- * table: its entries stay relaxed atomics of 32 bits, which on these CPUs is also faster than to
- * gather and scatter them.
+ * The variant is chosen once, when a worker or a queue is created, by what the CPU has. A loop is
+ * written once, in NAME_vec.h. NAME_avx2.c and NAME_avx512.c compile it, and define SIMD_AVX512 or
+ * not before they include it. Nothing here accesses the owner table: its entries are relaxed
+ * atomics of 32 bits, and single accesses are also faster than gather and scatter on these CPUs.
  */
 #ifndef BATON_BASE_SIMD_H
 #define BATON_BASE_SIMD_H
@@ -17,7 +16,7 @@
 
 enum simd_level { SIMD_NONE, SIMD_LEVEL_AVX2, SIMD_LEVEL_AVX512 };
 
-/** The widest this CPU and its operating system have. */
+/** The widest variant that this CPU and its operating system support. */
 static inline enum simd_level
 simd_best(void)
 {
@@ -33,7 +32,7 @@ simd_best(void)
 
 #endif
 
-/* What follows is for files that ask for it by SIMD_LANES, on x86-64. */
+/* The rest is for files that define SIMD_LANES, on x86-64. */
 #if defined(SIMD_LANES) && defined(__x86_64__) && !defined(BATON_BASE_SIMD_LANES_H)
 #define BATON_BASE_SIMD_LANES_H
 
@@ -83,14 +82,14 @@ d8_reverse(d8 x)
 	return _mm256_permutevar8x32_epi32(x, _mm256_setr_epi32(7, 6, 5, 4, 3, 2, 1, 0));
 }
 
-/* All ones where x <= limit, unsigned. */
+/* All ones in the lanes where x <= limit, unsigned. */
 SIMD_INLINE d8
 d8_at_most(d8 x, d8 limit)
 {
 	return _mm256_cmpeq_epi32(_mm256_min_epu32(x, limit), x);
 }
 
-/* Are all lanes of a comparison true? */
+/* Whether all lanes of a comparison are true. */
 SIMD_INLINE bool
 d8_all(d8 x)
 {
@@ -158,7 +157,7 @@ q8_or(q8 x, q8 y)
 	return _mm512_or_si512(x, y);
 }
 
-/* The product of the low halves. */
+/* The product of the low halves of each lane. */
 SIMD_INLINE q8
 q8_mul(q8 x, q8 y)
 {
@@ -191,8 +190,10 @@ q8_unzip(const void *p, q8 *even, q8 *odd)
 	*odd = _mm512_permutex2var_epi64(x, _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15), y);
 }
 
-/* One load that the compiler neither repeats nor moves: for memory that somebody else may be
- * writing. */
+/*
+ * One load that the compiler neither repeats nor moves, for memory that another thread or a device
+ * may write.
+ */
 SIMD_INLINE q8
 q8_load_once(const void *p)
 {
@@ -263,7 +264,7 @@ q8_or(q8 x, q8 y)
 	return (q8){ _mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b) };
 }
 
-/* The product of the low halves. */
+/* The product of the low halves of each lane. */
 SIMD_INLINE q8
 q8_mul(q8 x, q8 y)
 {
@@ -312,8 +313,10 @@ q8_unzip(const void *p, q8 *even, q8 *odd)
 	q8_unzip4((const uint8_t *)p + 64, &even->b, &odd->b);
 }
 
-/* Two loads that the compiler neither repeats nor moves: for memory that somebody else may be
- * writing. */
+/*
+ * Two loads that the compiler neither repeats nor moves, for memory that another thread or a device
+ * may write.
+ */
 SIMD_INLINE q8
 q8_load_once(const void *p)
 {

@@ -49,7 +49,10 @@ spare_get(struct stack *s, struct stack_user *u)
 		return u->spare[--u->n_spare];
 	b = stack_pop_block(&s->spare, s->blocks);
 	if (b == STACK_NIL) {
-		/* Put twice, or a user too many: going on would write outside the blocks. */
+		/*
+		 * An index was put twice, or there are too many users. To continue would write
+		 * outside the blocks.
+		 */
 		fprintf(stderr, "baton: index stack: more users or entries than sized for\n");
 		abort();
 	}

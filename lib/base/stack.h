@@ -51,7 +51,7 @@ struct stack_head {
 
 struct stack {
 	struct stack_head full;    /* blocks of exactly STACK_BLOCK entries */
-	struct stack_head partial; /* blocks of fewer, never more of them than users */
+	struct stack_head partial; /* blocks of fewer entries; never more blocks than users */
 	struct stack_head spare;
 	struct stack_block *blocks;
 	uint32_t n_blocks;
@@ -69,7 +69,7 @@ stack_push_block(struct stack_head *head, struct stack_block *blocks, uint32_t b
 	} while (!atomic_cas64_acq_rel(&head->word, &old, new));
 }
 
-/* Return: a block that is now the caller's, or STACK_NIL. */
+/* Return: a block that belongs to the caller now, or STACK_NIL. */
 static inline uint32_t
 stack_pop_block(struct stack_head *head, struct stack_block *blocks)
 {
@@ -87,10 +87,10 @@ stack_pop_block(struct stack_head *head, struct stack_block *blocks)
 }
 
 /**
- * Blocks needed for @entries indexes and @users users at a time, each of which may keep
- * STACK_SPARES to itself.
+ * Count the blocks that are needed for @entries indexes and @users users at a time, each of which
+ * may keep STACK_SPARES blocks.
  *
- * Return: how many, or 0 when they are more than STACK_MAX_BLOCKS.
+ * Return: the number of blocks; 0 if it is more than STACK_MAX_BLOCKS.
  */
 uint32_t stack_blocks_for(uint32_t entries, uint32_t users);
 
@@ -102,38 +102,43 @@ struct stack_user {
 	uint32_t n_spare;
 };
 
-/** An empty stack over @blocks, which the caller allocated (stack_blocks_for() of them). */
+/** Make an empty stack of @blocks, which the caller has allocated (stack_blocks_for() of them). */
 void stack_init(struct stack *s, struct stack_block *blocks, uint32_t n_blocks);
 
 /**
- * A stack with the indexes below @count on it, the lowest on top; its blocks are freed with
- * free(s->blocks).
+ * Make a stack of the indexes below @count, the lowest on top. free(s->blocks) frees it.
  *
- * @u: the caller's own, one of @users. Return: false when out of memory.
+ * @u: state of the caller, one of @users. Return: false if memory is short.
  */
 bool stack_create(struct stack *s, struct stack_user *u, uint32_t count, uint32_t users);
 
 /**
- * Put exactly STACK_BLOCK indexes. Stops the program when there are more users or entries than the
- * stack was sized for.
+ * Put exactly STACK_BLOCK indexes. The program stops if there are more users or entries than the
+ * stack was made for.
  */
 void stack_put_full(struct stack *s, struct stack_user *u, const uint32_t *idx);
 
-/** Put 1 .. STACK_BLOCK indexes, merging with a partial block there is. For set-up and flushes. */
+/**
+ * Put 1 to STACK_BLOCK indexes, and merge them with a partial block if there is one. For set-up and
+ * flushes.
+ */
 void stack_put(struct stack *s, struct stack_user *u, const uint32_t *idx, uint32_t n);
 
 /**
- * Get one block's entries, at most STACK_BLOCK.
+ * Get the entries of one block, at most STACK_BLOCK.
  *
- * Return: how many; 0 when the stack is empty, where entries that another thread is merging do not
- * count.
+ * Return: the number of entries; 0 if the stack is empty. Entries that another thread is merging
+ * are not found.
  */
 uint32_t stack_get(struct stack *s, struct stack_user *u, uint32_t *idx);
 
-/** Give a user's spare blocks back. */
+/** Return the spare blocks of a user. */
 void stack_user_release(struct stack *s, struct stack_user *u);
 
-/** Entries on the stack; exact while nobody else uses it. Bounded by n_blocks whatever it meets. */
+/**
+ * Count the entries on the stack. The count is exact while no other thread uses the stack. The loop
+ * ends after n_blocks, whatever it reads.
+ */
 uint32_t stack_count(const struct stack *s);
 
 #endif

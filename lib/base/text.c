@@ -25,7 +25,7 @@ text_size(char to[32], uint64_t bytes)
 {
 	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
 	unsigned unit = 0, exact = 0;
-	uint64_t rest; /* in tenths */
+	uint64_t rest; /* tenths of the unit */
 
 	while (unit < 6 && bytes >> 10 * (unit + 1))
 		unit++;

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Validations of what a device wrote, by name, so that a test can take them out one by one.
+ * Validations of what a device wrote, each with a name, so that a test can remove one at a time.
  *
  *	if (baton_unlikely(!MUST(rx_id, id <= vq->mask)))
  *		return queue_violation(...);
  *
- * MUST is the condition itself. A build with -Dwithout=rx_id takes it for true wherever the name
- *stands, and the fuzzer has to notice (tests/fuzz/without). So a name stands at every place that
- *enforces the same rule, and each rule has one of its own.
+ * MUST() is the condition itself. A build with -Dwithout=rx_id replaces it by true wherever that
+ * name stands, and the fuzzer must notice (tests/fuzz/without). Every place that enforces the same
+ * rule has the same name, and each rule has its own.
  */
 #ifndef BATON_BASE_VALIDATE_H
 #define BATON_BASE_VALIDATE_H
 
-/* Is BATON_WITHOUT_name defined as 1? As the kernel's IS_ENABLED() does it: only then is there a
- * second argument more. */
+/*
+ * Whether BATON_WITHOUT_name is defined as 1, as in the kernel's IS_ENABLED(): only then there is
+ * one more argument.
+ */
 #define MUST_WITHOUT_1             0,
 #define MUST_SECOND(first, x, ...) x
 #define MUST_IS(marker)            MUST_SECOND(marker 1, 0, 0)
@@ -23,10 +25,10 @@
 
 #define MUST(name, condition) (MUST_IS_OUT(name) || (condition))
 
-/* The same for bits that shall all be zero, and are returned. */
+/* The same for bits that must all be zero; the result is the bits. */
 #define MUST_ZERO(name, bits) (MUST_IS_OUT(name) ? 0 : (bits))
 
-/* For eight lanes: all ones where the condition holds. */
+/* The same for eight lanes: all ones where the condition holds. */
 #define MUST8(name, lanes) (MUST_IS_OUT(name) ? d8_set(UINT32_MAX) : (lanes))
 
 #endif

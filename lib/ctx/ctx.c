@@ -76,7 +76,7 @@ baton_ctx_poll(struct baton_ctx *ctx, int timeout_ms)
 	struct epoll_event ev;
 	int n, served = 0;
 
-	/* One event at a time: serving it may remove the source of the next. */
+	/* Serve one event at a time: serving it may remove the source of the next one. */
 	while (served < 64) {
 		n = epoll_wait(ctx->epoll_fd, &ev, 1, served ? 0 : timeout_ms);
 		if (n < 0 && errno == EINTR)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The private side of a context: the tables everything hangs off. */
+/* The private side of a context: its tables. */
 #ifndef BATON_CTX_CTX_H
 #define BATON_CTX_CTX_H
 
@@ -19,9 +19,12 @@ struct dma_quarantine;
 struct mem_os;
 struct pci_os;
 
-/* Something baton_ctx_poll() watches, and something it does at a time. Embedded in their owners. */
+/*
+ * A file descriptor that baton_ctx_poll() watches, and a timer that it serves. Each is embedded in
+ * the struct of its owner.
+ */
 struct ctx_source {
-	/* Control thread, with the epoll events; may remove the source. */
+	/* Called on the control thread with the epoll events. It may remove the source. */
 	void (*ready)(struct ctx_source *src, uint32_t events);
 	int fd;
 };
@@ -33,17 +36,22 @@ struct ctx_timer {
 };
 
 struct baton_ctx {
-	/* 256 entries so that a token's pool field needs no check; the absent ones have count 0. */
+	/*
+	 * 256 entries, so that the pool of a token needs no check; entries without a pool have
+	 * count 0.
+	 */
 	struct baton_pool_view *views;
 	struct baton_pool *pools[BATON_MAX_POOLS];
 	struct baton_worker *workers[BATON_MAX_WORKERS];
 	struct baton_port *ports[BATON_MAX_PORTS];
 
-	/* Holder ids of queues: holders[id - BATON_OWNER_QUEUE]; fixed size, so readers need no
-	 * lock. */
+	/*
+	 * Queues by holder number: holders[number - BATON_OWNER_QUEUE]. The size is fixed, so that
+	 * readers need no lock.
+	 */
 	struct dma_holder *holders[BATON_MAX_PORTS * 2 * BATON_MAX_QUEUES];
 
-	struct baton_ioas *ioases; /* all of them */
+	struct baton_ioas *ioases; /* all address spaces */
 	struct baton_ioas *ioas;   /* the one that devices share, or NULL */
 
 	baton_log_fn log;
@@ -55,24 +63,26 @@ struct baton_ctx {
 	struct ctx_source timer;  /* a timerfd, armed for the first of `timers` */
 	struct ctx_timer *timers; /* by time */
 	struct dma_map *maps;     /* pools in address spaces (dma/pool_map.c); control thread */
-	struct dma_quarantine *quarantines; /* what devices have not let go of, also those of ports
-				   that are closed (dma/quarantine.c) */
+	struct dma_quarantine *quarantines; /* what devices have not let go of, including devices of
+					       closed ports (dma/quarantine.c) */
 	const struct pci_os *pci_os;        /* NULL: the host's; tests have their own */
 	const struct mem_os *mem_os;        /* the same, for baton_arena_create() */
 	const struct cc_source *cc_source;  /* the same, for baton_ctx_confidential() */
-	unsigned confidential; /* enum baton_confidential + 1; 0: not looked up yet; under `lock` */
-	uint32_t warned;       /* CTX_WARNED_*: what is said once per context */
+	unsigned confidential; /* enum baton_confidential + 1; 0: not detected yet; under `lock` */
+	uint32_t warned;       /* CTX_WARNED_*: warnings that are logged once per context */
 	pthread_mutex_t lock;  /* the tables above and `warned`; never taken in a burst */
 };
 
 #define CTX_WARNED_4K (1u << 0)
 
-/** Set up and tear down what is in the context itself; its tables are empty. Return: 0 or a
- * negative errno. */
+/**
+ * Initialise and release the members of a context. Its tables are empty. Return: 0 or a negative
+ * errno.
+ */
 int ctx_init(struct baton_ctx *ctx, const struct baton_ctx_config *config);
 void ctx_fini(struct baton_ctx *ctx);
 
-/** Log one line through the context's handler; ctx NULL writes to stderr. */
+/** Log one line with the context's handler; without a context, to stderr. */
 void baton_log(const struct baton_ctx *ctx, enum baton_log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4), cold));
 
@@ -80,12 +90,12 @@ void baton_log(const struct baton_ctx *ctx, enum baton_log_level level, const ch
 int ctx_source_add(struct baton_ctx *ctx, struct ctx_source *src, uint32_t events);
 void ctx_source_del(struct baton_ctx *ctx, struct ctx_source *src);
 
-/* ctx->timer's callback. */
+/* The callback of ctx->timer. */
 void ctx_timers_due(struct ctx_source *src, uint32_t events);
 
 uint64_t ctx_now_ns(void);
 
-/** Call timer->due @ms from now, in place of when it was set for. */
+/** Call timer->due in @ms milliseconds. A time that was set before is replaced. */
 void ctx_timer_set(struct baton_ctx *ctx, struct ctx_timer *timer, unsigned ms);
 void ctx_timer_cancel(struct baton_ctx *ctx, struct ctx_timer *timer);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Timers of a context: a list by time, and one timerfd for its head, so that baton_ctx_fd() tells
- * of them too. */
+/*
+ * Timers of a context: a list sorted by time, and one timerfd for the first of them, so that
+ * baton_ctx_fd() polls readable for timers, too.
+ */
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -71,7 +73,7 @@ ctx_timers_due(struct ctx_source *src, uint32_t events)
 	uint64_t now = ctx_now_ns(), expirations;
 
 	(void)!read(src->fd, &expirations, sizeof(expirations));
-	/* One that sets itself again is later than `now`: this ends. */
+	/* The loop ends: a timer that sets itself again is later than `now`. */
 	while (ctx->timers && ctx->timers->at_ns <= now) {
 		struct ctx_timer *t = ctx->timers;
 

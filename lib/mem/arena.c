@@ -19,7 +19,7 @@ struct baton_arena {
 	const struct mem_os *os;
 };
 
-/* What failed, for explain(). */
+/* The step that failed, for explain(). */
 enum step { OPEN, RESIZE, SEAL, MAP, BIND, POPULATE };
 
 static int
@@ -88,7 +88,7 @@ explain_open(const struct mem_need *need, bool huge, int ret, struct text *why)
 	return ret;
 }
 
-/* Say why a step failed, once it is undone and the pages are counted as free again. */
+/* Explain why a step failed. The step is undone by then, and its pages count as free again. */
 static int
 explain(const struct mem_os *os, const struct mem_need *need, enum step step, int ret,
 	struct text *why)
@@ -116,7 +116,10 @@ explain(const struct mem_os *os, const struct mem_need *need, enum step step, in
 			 need->node);
 		return -ENODEV;
 	}
-	/* A missing hugepage is ENOMEM when it is reserved and EFAULT or worse when touched. */
+	/*
+	 * A missing hugepage is ENOMEM when it is reserved, and EFAULT or another errno when it is
+	 * written.
+	 */
 	if (huge && ((step == MAP && ret == -ENOMEM) ||
 		     (step == POPULATE && ret != -EMFILE && ret != -ENFILE))) {
 		mem_huge_shortage(os, need, why);
@@ -139,7 +142,7 @@ open_backing(const struct mem_os *os, const struct mem_need *need, const char *n
 	return os->memfd(os, name, need->page_size >= BATON_PAGE_2M ? need->page_size : 0);
 }
 
-/* What a kernel can seal: neither files of a mount nor dma-bufs. */
+/* Whether the kernel can seal the file. It can seal neither files of a mount nor dma-bufs. */
 static bool
 sealable(const struct mem_need *need)
 {
@@ -147,8 +150,9 @@ sealable(const struct mem_need *need)
 }
 
 /*
- * The pages of a dma-buf are mapped by mmap(), as PFNs, which MADV_POPULATE_WRITE refuses. Becoming
- * shared can turn the kernel's zeros into anything.
+ * Populate the memory. mmap() maps the pages of a dma-buf, as PFNs, which MADV_POPULATE_WRITE
+ * refuses. A page that becomes shared may lose the zeros that the kernel wrote, so it is written
+ * again.
  */
 static int
 fill(const struct mem_os *os, const struct mem_need *need, void *base)
@@ -159,7 +163,7 @@ fill(const struct mem_os *os, const struct mem_need *need, void *base)
 	return 0;
 }
 
-/* One attempt. Return: 0; -ENOMEM when another kind of page may do; else what is final. */
+/* Make one attempt. Return: 0; -ENOMEM if another page size may succeed; another error is final. */
 static int
 back(const struct mem_os *os, const struct mem_need *need, const char *name,
      struct baton_arena_info *info, struct text *why)
@@ -227,7 +231,7 @@ back_small(const struct mem_os *os, const struct mem_need *need, const char *nam
 	return back(os, need, name, info, why);
 }
 
-/* Round up to pages of a size. Return: whether that is still a size a file can have. */
+/* Round up to whole pages. Return: whether a file can have the resulting size. */
 static bool
 need_pages(struct mem_need *need, size_t bytes, uint64_t page_size)
 {
@@ -248,14 +252,14 @@ warn_small(struct baton_ctx *ctx, const char *name, size_t bytes, const struct t
 	first = !(ctx->warned & CTX_WARNED_4K);
 	ctx->warned |= CTX_WARNED_4K;
 	pthread_mutex_unlock(&ctx->lock);
-	/* Not under the lock: the handler may take its time. */
+	/* Log without the lock: the log handler may take long. */
 	if (first)
 		baton_log(ctx, BATON_LOG_WARN,
 			  "arena \"%s\" of %s is on ordinary pages, which is slower: %s", name,
 			  text_size(size, bytes), why->text);
 }
 
-/* The largest pages there are; 1 GiB ones only where at most an eighth is wasted. */
+/* Use the largest pages there are, and 1 GiB pages only if at most an eighth is wasted. */
 static int
 back_any(struct baton_ctx *ctx, const struct mem_os *os, struct mem_need *need,
 	 const struct baton_mem_config *config, const char *name, struct baton_arena_info *info,
@@ -285,7 +289,7 @@ back_any(struct baton_ctx *ctx, const struct mem_os *os, struct mem_need *need,
 	return 0;
 }
 
-/* The page size a mount decides, checked against the one asked for. */
+/* Get the page size of a mount, and compare it with the one asked for. */
 static int
 check_mount(const struct mem_os *os, const struct baton_mem_config *config, const char *name,
 	    uint64_t *page_size)
@@ -383,8 +387,8 @@ check(const struct mem_os *os, const struct baton_mem_config *config, const char
 }
 
 /*
- * The node to bind to. With memory on one node only there is nothing to bind (and containers often
- * forbid it), and the numbers of the whole machine are the better ones.
+ * Return: the node to bind to. If only one node has memory, binding is not needed (and containers
+ * often forbid it), and the numbers of the whole machine are more useful in errors.
  */
 static int
 node_to_bind(const struct mem_os *os, int wanted)
@@ -397,7 +401,7 @@ node_to_bind(const struct mem_os *os, int wanted)
 	return BATON_NODE_ANY;
 }
 
-/* Choose the pages and take them. */
+/* Choose the page size and allocate the pages. */
 static int
 place(struct baton_ctx *ctx, const struct mem_os *os, const struct baton_mem_config *config,
       const char *name, struct baton_arena_info *info)
@@ -421,7 +425,7 @@ place(struct baton_ctx *ctx, const struct mem_os *os, const struct baton_mem_con
 		ret = check_mount(os, config, name, &page_size);
 	if (ret)
 		return ret;
-	/* The default may become 2 MiB pages, so that is what must not overflow. */
+	/* BATON_PAGE_ANY may become 2 MiB pages, so check that this size does not overflow. */
 	if (!need_pages(&need, config->bytes, page_size ? page_size : BATON_PAGE_2M))
 		return baton_err(EINVAL,
 				 "arena \"%s\": %zu bytes are more than any process can map; check "

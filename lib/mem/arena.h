@@ -6,11 +6,13 @@
 
 #include "mem/os.h"
 
-/* baton_arena_create() on a given machine, which must outlive the arena. For the tests. */
+/*
+ * baton_arena_create() with a given operating system, which must outlive the arena. For the tests.
+ */
 int baton_arena_create_with(struct baton_ctx *ctx, const struct baton_mem_config *config,
 			    const struct mem_os *os, struct baton_arena **out);
 
-/* Forget an arena, but leave its memory where it is: somebody may write there. */
+/* Free an arena but leave its memory mapped: a device may still write there. */
 void arena_leave_mapped(struct baton_arena *arena);
 
 #endif

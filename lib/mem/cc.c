@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Which confidential guest this is. A host can make an ordinary guest look like one, and can hide
- * SEV and SEV-ES where the kernel's own answers are not to be had: that costs copies or makes
- * packets fail, and gives away nothing, because memory becomes visible to the host only when the
- * guest's kernel shares it. So no answer here is trusted with a secret.
+ * Find out which kind of confidential guest this is.
+ *
+ * A host can make an ordinary guest look confidential. It can also hide SEV and SEV-ES, where the
+ * kernel's own answers are not available. Then packets are copied without need, or packets fail;
+ * nothing is disclosed, because memory becomes visible to the host only when the guest's kernel
+ * shares it. So no secret depends on this answer.
  */
 #include "mem/cc.h"
 
@@ -29,16 +31,20 @@
 /* Microsoft's Hypervisor Top Level Functional Specification, 2.4. */
 #define CPUID_HYPERV           0x40000000u
 #define CPUID_HYPERV_FEATURES  0x40000003u
-#define HYPERV_CPU_MANAGEMENT  (1u << 12) /* in EBX: the root partition, which is the host's */
+#define HYPERV_CPU_MANAGEMENT  (1u << 12) /* in EBX: the root partition, which belongs to the host \
+					   */
 #define HYPERV_ISOLATION       (1u << 22)
 #define CPUID_HYPERV_ISOLATION 0x4000000cu
-#define HYPERV_SNP             2 /* in the last 4 bits of EBX */
+#define HYPERV_SNP             2 /* in the lowest 4 bits of EBX */
 #define HYPERV_TDX             3
 
 #define CPUID_FEATURES 1u
 #define IN_GUEST       (1u << 31) /* in ECX; never set on bare metal */
 
-/* A CPUID leaf above the last one of its range repeats another's answer (Intel) or is zeros. */
+/*
+ * Read a CPUID leaf, if the processor has it. A leaf above the last one of its range returns the
+ * content of another leaf (Intel), or zeros.
+ */
 static bool
 leaf(const struct cc_source *src, uint32_t number, uint32_t regs[4])
 {
@@ -48,7 +54,7 @@ leaf(const struct cc_source *src, uint32_t number, uint32_t regs[4])
 	       regs[CC_EAX] - range < 0x10000 && src->cpuid(src, number, regs);
 }
 
-/* Whether a kernel's flag file says 1, and nothing else. */
+/* Whether a file of the kernel contains exactly 1. */
 static bool
 says_1(const struct cc_source *src, const char *path)
 {
@@ -58,7 +64,7 @@ says_1(const struct cc_source *src, const char *path)
 	return (n == 1 || (n == 2 && text[1] == '\n')) && text[0] == '1';
 }
 
-/* Whether a file has a whole line that is @line. */
+/* Whether a file has the line @line. */
 static bool
 has_line(const struct cc_source *src, const char *path, const char *line)
 {
@@ -77,7 +83,7 @@ has_line(const struct cc_source *src, const char *path, const char *line)
 	return false;
 }
 
-/* "Microsoft Hv" tells what isolates its guests, also when a paravisor hides the rest. */
+/* How Hyper-V isolates this guest. It reports that also if a paravisor hides the rest. */
 static unsigned
 hyperv_isolation(const struct cc_source *src)
 {
@@ -106,8 +112,9 @@ is_tdx(const struct cc_source *src)
 }
 
 /*
- * A guest's processor may offer SEV because its host's does, so the status register decides, as it
- * does for the kernel. It reads 0 on hosts, and ordinary guests have none.
+ * Detect SEV. The processor of a guest may offer SEV because the host's processor does. So the
+ * status register decides, as it does for the kernel. The register is 0 on hosts, and ordinary
+ * guests do not have it.
  */
 static struct cc_finding
 detect_sev(const struct cc_source *src)
@@ -148,7 +155,7 @@ cc_detect(const struct cc_source *src)
 		return (struct cc_finding){ BATON_CONFIDENTIAL_S390_PV, "the kernel" };
 	if (says_1(src, "/sys/devices/system/cpu/svm"))
 		return (struct cc_finding){ BATON_CONFIDENTIAL_PEF, "the kernel" };
-	/* Hosts of confidential guests have most of the flags, but this one never. */
+	/* A host of confidential guests has most of the flags, but never this one. */
 	if (!leaf(src, CPUID_FEATURES, regs) || !(regs[CC_ECX] & IN_GUEST))
 		return (struct cc_finding){ BATON_CONFIDENTIAL_NONE, NULL };
 	if (is_tdx(src))
@@ -178,7 +185,7 @@ baton_ctx_confidential(struct baton_ctx *ctx)
 		return (enum baton_confidential)(known - 1);
 	f = cc_detect(ctx->cc_source ? ctx->cc_source : &cc_source_host);
 	pthread_mutex_lock(&ctx->lock);
-	/* Two threads may have looked; the first one's answer stays. */
+	/* Another thread may have stored its answer meanwhile; the first answer stays. */
 	known = ctx->confidential;
 	if (!known)
 		ctx->confidential = (unsigned)f.kind + 1;

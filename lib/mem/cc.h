@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Whether we are in a confidential guest, from sources that tests replace. */
+/* Whether the program runs in a confidential guest, from sources that tests can replace. */
 #ifndef BATON_MEM_CC_H
 #define BATON_MEM_CC_H
 
@@ -13,19 +13,23 @@
 enum { CC_EAX, CC_EBX, CC_ECX, CC_EDX };
 
 struct cc_source {
-	/* The first @size bytes of a file. Return: how many there are, or a negative errno. */
+	/*
+	 * Read the first @size bytes of a file. Return: the number of bytes, or a negative errno.
+	 */
 	ssize_t (*read)(const struct cc_source *src, const char *path, void *buf, size_t size);
 	/* CPUID of an x86 processor, subleaf 0. Return: false on other processors. */
 	bool (*cpuid)(const struct cc_source *src, uint32_t leaf, uint32_t regs[4]);
-	/* An MSR of processor 0. Return: 0; -EIO: the processor has none of this number; else
-	 * unknown. */
+	/*
+	 * Read an MSR of processor 0. Return: 0; -EIO if the processor has no such MSR; another
+	 * errno if that is not known.
+	 */
 	int (*msr)(const struct cc_source *src, uint32_t number, uint64_t *value);
 };
 
-/* The machine we run on. */
+/* This machine. */
 extern const struct cc_source cc_source_host;
 
-/* What was found, and by which evidence, for the log. */
+/* What was found, and from which evidence, for the log. */
 struct cc_finding {
 	enum baton_confidential kind;
 	const char *by;
@@ -34,8 +38,8 @@ struct cc_finding {
 struct cc_finding cc_detect(const struct cc_source *src);
 
 /**
- * Whether devices of this context may see only memory that the guest shares, so that packets must
- * be copied through arenas made with BATON_MEM_CC_SHARED. Any thread.
+ * Whether devices of this context can access only memory that the guest shares, so that packets
+ * must be copied through arenas with BATON_MEM_CC_SHARED. Any thread.
  */
 static inline bool
 cc_must_share(struct baton_ctx *ctx)

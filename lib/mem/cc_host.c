@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The machine we run on, as a source of evidence for confidential guests. */
+/* This machine, as a source of evidence for confidential guests. */
 #include "mem/cc.h"
 
 #include <errno.h>
@@ -36,7 +36,7 @@ host_cpuid(const struct cc_source *src, uint32_t leaf, uint32_t regs[4])
 #endif
 }
 
-/* Needs the msr module and CAP_SYS_RAWIO. */
+/* This needs the msr module and CAP_SYS_RAWIO. */
 static int
 host_msr(const struct cc_source *src, uint32_t number, uint64_t *value)
 {
@@ -47,7 +47,7 @@ host_msr(const struct cc_source *src, uint32_t number, uint64_t *value)
 	if (fd < 0)
 		return -errno;
 	n = pread(fd, value, sizeof(*value), number);
-	/* EIO must stay what the processor says. */
+	/* -EIO must come from the processor only. */
 	ret = n == sizeof(*value) ? 0 : n < 0 ? -errno : -ENODATA;
 	close(fd);
 	return ret;

@@ -28,7 +28,7 @@
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
 
-#define MAX_NODES 1024 /* what the kernel can be built for */
+#define MAX_NODES 1024 /* the most that a kernel can be built for */
 #define LONG_BITS (sizeof(long) * CHAR_BIT)
 
 static int
@@ -59,7 +59,7 @@ host_memfd(const struct mem_os *os, const char *name, uint64_t page_size)
 
 	if (page_size)
 		flags |= MFD_HUGETLB | (unsigned)__builtin_ctzll(page_size) << MFD_HUGE_SHIFT;
-	/* Machines with vm.memfd_noexec=2 insist on this flag, kernels before 6.3 refuse it. */
+	/* vm.memfd_noexec=2 requires this flag, and kernels before 6.3 refuse it. */
 	fd = memfd_create(name, flags | MFD_NOEXEC_SEAL);
 	if (fd < 0 && errno == EINVAL)
 		fd = memfd_create(name, flags);
@@ -75,7 +75,7 @@ host_mount_page(const struct mem_os *os, const char *mount, uint64_t *page_size)
 
 	if (is == 0)
 		return -ENODEV;
-	/* libhugetlbfs tells the page size of a mount only to itself. */
+	/* libhugetlbfs does not export the page size of a mount. */
 	if (is < 0 || statfs(mount, &fs))
 		return -errno;
 	*page_size = (uint64_t)fs.f_bsize;
@@ -91,12 +91,16 @@ host_mount_file(const struct mem_os *os, const char *mount)
 	char path[PATH_MAX];
 	int fd = open(mount, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
-	/* A kernel without O_TMPFILE on hugetlbfs takes it for opening a directory to write. */
+	/*
+	 * A kernel whose hugetlbfs lacks O_TMPFILE takes this for opening a directory for writing.
+	 */
 	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
 		return fd < 0 ? -errno : fd;
 	if (snprintf(path, sizeof(path), "%s/baton-XXXXXX", mount) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
-	/* Killed before the unlink, it leaves a file of 0 bytes, which holds no page. */
+	/*
+	 * A process that is killed before the unlink leaves a file of 0 bytes, which holds no page.
+	 */
 	fd = mkostemp(path, O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -118,7 +122,7 @@ mem_heap_alloc(const char *path, const char *name, size_t bytes)
 	close(heap);
 	if (ret < 0)
 		return ret;
-	/* For /proc/PID/maps alone, and not in kernels before 5.3. */
+	/* The name is for /proc/PID/maps, and kernels before 5.3 do not have it. */
 	snprintf(shown, sizeof(shown), "%s", name);
 	(void)ioctl(ret, UAPI_DMA_BUF_SET_NAME, shown);
 	return ret;
@@ -145,7 +149,7 @@ host_seal(const struct mem_os *os, int fd)
 static int
 host_map(const struct mem_os *os, int fd, size_t bytes, void **base)
 {
-	/* No MAP_POPULATE: it hides the failures. Hugepages are reserved here nevertheless. */
+	/* MAP_POPULATE would hide failures. mmap() reserves hugepages in any case. */
 	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	if (p == MAP_FAILED)
@@ -155,8 +159,8 @@ host_map(const struct mem_os *os, int fd, size_t bytes, void **base)
 }
 
 /*
- * Not numa_tonode_memory(): it only prefers the node unless a process-wide switch is set, and it
- * prints instead of returning its errors.
+ * numa_tonode_memory() only prefers the node, unless a process-wide switch is set, and it prints
+ * errors in place of returning them.
  */
 static int
 host_bind(const struct mem_os *os, void *base, size_t bytes, int node)
@@ -166,11 +170,11 @@ host_bind(const struct mem_os *os, void *base, size_t bytes, int node)
 	if (node < 0 || node >= MAX_NODES)
 		return -EINVAL;
 	mask[(size_t)node / LONG_BITS] = 1ul << ((size_t)node % LONG_BITS);
-	/* One more, because the kernel counts one bit less than it is told. */
+	/* The kernel reads one bit less than it is told. */
 	return mbind(base, bytes, MPOL_BIND, mask, MAX_NODES + 1, 0) ? -errno : 0;
 }
 
-/* read() writes the pages inside the kernel, where a page that is not there is EFAULT. */
+/* read() writes the pages inside the kernel, where a page that is missing is EFAULT. */
 int
 mem_populate_by_read(void *base, size_t bytes)
 {

@@ -11,7 +11,7 @@
 
 #define UNKNOWN (-1LL)
 
-/* The number in a file, UNKNOWN when there is none. */
+/* Read the number in a file. Return: UNKNOWN if there is none. */
 static __attribute__((format(printf, 1, 2))) long long
 number(const char *fmt, ...)
 {
@@ -32,7 +32,7 @@ number(const char *fmt, ...)
 	return n;
 }
 
-/* A count of /sys/kernel/mm/hugepages (@node BATON_NODE_ANY) or of one node. */
+/* Read a count of /sys/kernel/mm/hugepages (@node is BATON_NODE_ANY) or of one node. */
 static long long
 huge(const struct mem_os *os, int node, uint64_t page_size, const char *what)
 {
@@ -44,7 +44,9 @@ huge(const struct mem_os *os, int node, uint64_t page_size, const char *what)
 		      kb, what);
 }
 
-/* The sum of some fields of a meminfo file, in bytes; UNKNOWN without the first of them. */
+/*
+ * Sum up some fields of a meminfo file, in bytes. Return: UNKNOWN if the first of them is missing.
+ */
 static long long
 meminfo(const char *path, const char *const *plus, const char *minus)
 {
@@ -60,7 +62,7 @@ meminfo(const char *path, const char *const *plus, const char *minus)
 		if (!colon)
 			continue;
 		*colon = 0;
-		key = strrchr(line, ' '); /* a node's lines begin with "Node 0 " */
+		key = strrchr(line, ' '); /* the lines of a node begin with "Node 0 " */
 		key = key ? key + 1 : line;
 		kb = strtoll(colon + 1, NULL, 10);
 		for (const char *const *p = plus; *p; p++)
@@ -73,7 +75,10 @@ meminfo(const char *path, const char *const *plus, const char *minus)
 	return sum;
 }
 
-/* Memory that could be had now, of the machine or (then sets *@on) of the wanted node if less. */
+/*
+ * Return: the memory that is available now, of the machine, or of the wanted node if that is less
+ * (sets *@on).
+ */
 static long long
 available(const struct mem_os *os, int node, bool *on)
 {
@@ -120,14 +125,14 @@ free_pages(const struct mem_os *os, uint64_t page_size, struct text *why)
 		text_add(why, "%s%lld on node %d", sep, n, node);
 		sep = ", ";
 	}
-	if (*sep == 'f') /* a kernel without NUMA */
+	if (*sep == 'f') /* the kernel has no NUMA */
 		text_add(why, "free are %lld",
 			 huge(os, BATON_NODE_ANY, page_size, "free_hugepages"));
 	if (resv > 0)
 		text_add(why, ", of which %lld are reserved by others", resv);
 }
 
-/* How to raise the number of pages from @total by @missing. */
+/* Append how to raise the number of pages from @total by @missing. */
 static void
 hugepage_command(const struct mem_os *os, const struct mem_need *need, unsigned long long total,
 		 unsigned long long missing, struct text *why)
@@ -137,7 +142,7 @@ hugepage_command(const struct mem_os *os, const struct mem_need *need, unsigned 
 	bool on;
 	long long have = available(os, need->node, &on);
 
-	/* Raised all the same, it would take every byte from everybody else. */
+	/* To raise the number would take every byte from all other processes. */
 	if (have != UNKNOWN && missing > (unsigned long long)have / need->page_size) {
 		text_add(why,
 			 "; the missing %llu are more memory than the %s available%s: ask for "
@@ -186,7 +191,9 @@ mem_huge_shortage(const struct mem_os *os, const struct mem_need *need, struct t
 			 why);
 }
 
-/* The smallest memory limit of our control group (version 2) and those above it, or UNKNOWN. */
+/*
+ * Return: the smallest memory limit of our control group (version 2) and its parents, or UNKNOWN.
+ */
 static long long
 group_limit(const struct mem_os *os)
 {
@@ -207,7 +214,7 @@ group_limit(const struct mem_os *os)
 		return UNKNOWN;
 	line[strcspn(line, "\n")] = 0;
 	do {
-		/* "max" is no number, and then there is no limit here. */
+		/* "max" is not a number: this group has no limit. */
 		n = number("%s/fs/cgroup%s/memory.max", os->sys, line + 3);
 		if (n != UNKNOWN && (least == UNKNOWN || n < least))
 			least = n;
@@ -233,7 +240,7 @@ mem_small_missing(const struct mem_os *os, const struct mem_need *need, struct t
 		return true;
 	}
 	have = available(os, need->node, &on);
-	/* The last sixteenth is left to the others: taking all of it is what kills them. */
+	/* Leave the last sixteenth to other processes: taking all of it would get them killed. */
 	if (have == UNKNOWN || need->bytes <= (unsigned long long)(have - have / 16))
 		return false;
 	if (on)

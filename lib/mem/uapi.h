@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The few kernel definitions that DMA heaps need, for systems whose headers have none. */
+/* The kernel definitions that DMA heaps need, for systems whose headers do not have them. */
 #ifndef BATON_MEM_UAPI_H
 #define BATON_MEM_UAPI_H
 
@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 
-/* Linux 5.6: an allocation of a heap in /dev/dma_heap. */
+/* Linux 5.6: an allocation from a heap in /dev/dma_heap. */
 struct uapi_dma_heap_allocation_data {
 	uint64_t len;
 	uint32_t fd;

@@ -377,7 +377,7 @@ class PublicComments(unittest.TestCase):
 
     def test_every_header(self):
         self.assertGreater(len(HEADERS), 8)
-        found = [f for h in HEADERS if h.name not in ("pool.h", "port.h") for f in faults(h.read_text(), h.relative_to(ROOT))]
+        found = [f for h in HEADERS for f in faults(h.read_text(), h.relative_to(ROOT))]
         self.assertEqual("\n".join(found), "")
 
     def test_sees_every_function(self):
@@ -397,18 +397,20 @@ class PublicComments(unittest.TestCase):
             self.assertIn(what, "\n".join(faults(SOUND.replace(old, new, 1))), old)
 
     def test_finds_holes_in_the_headers(self):
-        """Whatever line of a function's comment is taken out of a real header, it is missed."""
+        """Whatever part of a function's comment is taken out of a real header, it is missed."""
         tried = 0
         for h in HEADERS:
             text = h.read_text()
-            for m in re.finditer(r"^ \* (?:Thread|@\w+): [^\n]*\n(?: \*  +[^\n]*\n)*", text, re.M):
-                tried += 1
-                holed = text[:m.start()] + text[m.end():]
-                self.assertNotEqual(faults(holed), [], h.name + ": " + m.group())
-            for m in re.finditer(r"^ \* Return: (?:[^\n]+\n \* )*[^\n]+\n(?= \*/)", text, re.M):
-                tried += 1
-                self.assertNotEqual(faults(text[:m.start()] + text[m.end():]), [], h.name + ": " + m.group())
-        self.assertGreater(tried, 100)
+            for m in re.finditer(r"^/\*\*\n.*?\*/\n", text, re.M | re.S):
+                comment = m.group()
+                rest = text[m.end():declaration_end(text, m.end())[0]] if text[m.end()] != "#" else ""
+                for hole in re.findall(r"^ \* (?:Thread|Return|@\w+): (?:(?! \* (?:Thread|Return|@)| \*\n| \*/).*\n)+",
+                                       comment, re.M):
+                    tried += 1
+                    alone = "/* Things. */\n" + comment.replace(hole, "") + rest
+                    self.assertNotEqual(faults(alone), [], h.name + ": " + hole)
+                self.assertEqual(faults("/* Things. */\n" + comment + rest), [], h.name)
+        self.assertGreater(tried, 250)
 
 
 if __name__ == "__main__":
