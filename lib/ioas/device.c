@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Devices of an address space, and which backend they make it have. */
+/* The devices of an address space, and the backend that is chosen for them. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,7 +74,7 @@ take_over(struct baton_ioas *ioas, const char *who, struct ioas_limits *l,
 	ioas->space.windows = windows;
 	ioas->space.n_windows = n;
 	ioas->page_sizes = l->page_sizes ? l->page_sizes : ioas->page;
-	/* Addresses of ours begin and end with whole pages of both sides. */
+	/* Our addresses begin and end at whole pages of both the IOMMU and the host. */
 	if ((ioas->page_sizes & -ioas->page_sizes) < ioas->page)
 		ioas->page_sizes = (ioas->page_sizes & -ioas->page) | ioas->page;
 	ioas->space.guard = ioas->page_sizes & -ioas->page_sizes;
@@ -181,8 +181,10 @@ log_why(struct baton_ioas *ioas, const struct ioas_found *found, const char *ref
 		snprintf(ioas->why, sizeof(ioas->why), "%s, as asked for", ioas->ops->name);
 }
 
-/* iommufd when its nodes open. What is refused after that (by the device, the group, the limits)
- * type1 would refuse, too. */
+/*
+ * Choose iommufd if its nodes can be opened. Whatever refuses the device after that (the device,
+ * the group, its limits), type1 would refuse, too.
+ */
 static int
 try_auto(struct baton_ioas *ioas, const struct ioas_found *found, struct ioas_device *dev,
 	 char *refused, size_t room)
@@ -198,8 +200,10 @@ try_auto(struct baton_ioas *ioas, const struct ioas_found *found, struct ioas_de
 	return ret;
 }
 
-/* A device that was let in only because the administrator said so cannot be told from others, but
- * that he did can. */
+/*
+ * Whether the administrator has set allow_unsafe_interrupts. Whether this device needed it cannot
+ * be found out.
+ */
 static bool
 unsafe_interrupts(const struct baton_ioas *ioas)
 {
@@ -259,7 +263,7 @@ attach(struct baton_ioas *ioas, const struct ioas_found *found, struct ioas_devi
 	return 0;
 }
 
-/* VFIO's groups give a device out more than once; two drivers on one would be the end of it. */
+/* VFIO groups give out the same device more than once, and two drivers must not use one device. */
 static int
 check_not_ours(const struct baton_ctx *ctx, const char *bdf)
 {
@@ -343,8 +347,10 @@ ioas_detach(struct ioas_device *dev)
 	*at = dev->next;
 	ioas->n_devices--;
 	ioas->ops->detach(ioas, dev);
-	/* The others may have more addresses now. That it cannot be known leaves them with what
-	 * they had. */
+	/*
+	 * The remaining devices may have more addresses now. If the backend cannot tell, they keep
+	 * those they had.
+	 */
 	if (ioas->n_devices)
 		ioas_refresh(ioas, dev->bdf);
 	free(dev);

@@ -26,14 +26,14 @@ is_bdf(const char *s)
 
 struct names {
 	const struct ioas_os *os;
-	char near[16]; /* closest so far */
+	char near[16]; /* the nearest address so far */
 	const char *wanted;
 	unsigned best;
 	struct text nics;
 	unsigned n_nics;
 };
 
-/* How many characters differ: addresses have one shape. */
+/* Count the characters that differ: all addresses have the same length. */
 static unsigned
 differ(const char *a, const char *b)
 {
@@ -88,7 +88,7 @@ one_entry(void *arg, const char *name)
 	return 1;
 }
 
-/* The commands that give a device to vfio-pci. */
+/* Append the commands that bind a device to vfio-pci. */
 static void
 bind_command(struct text *to, const char *bdf, bool bound)
 {
@@ -239,7 +239,7 @@ ioas_text_group(const struct ioas_os *os, const struct ioas_found *f, bool in_th
 
 #define MAX_NODES 16
 
-/* Nodes, and the processes that have one of them open. */
+/* Device nodes, and the processes that have one of them open. */
 struct holders {
 	const struct ioas_os *os;
 	char nodes[MAX_NODES][64];

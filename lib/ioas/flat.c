@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* No kernel: IOVA = address - flat_base. For tests, and for device models that share our memory. */
+/*
+ * The flat backend: no kernel, IOVA = address - flat_base. For tests, and for device models in this
+ * process.
+ */
 #include "base/err.h"
 #include "ioas/find.h"
 #include "ioas/space.h"

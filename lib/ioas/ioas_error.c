@@ -30,7 +30,7 @@ ioas_failed(int ret, const char *what, const char *call, const struct ioas_fix *
 	return baton_err(-ret, "%s: %s: %s; %s", what, call, strerror(-ret), fixes->text);
 }
 
-/* Who may open a node is what the node says; udev makes it last. */
+/* The permissions of the node decide who may open it; a udev rule makes them permanent. */
 static int
 no_permission(int ret, const char *node, const char *bdf, unsigned uid)
 {

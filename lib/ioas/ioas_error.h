@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Parts of error sentences. */
+/* Parts of error messages. */
 #ifndef BATON_IOAS_ERROR_H
 #define BATON_IOAS_ERROR_H
 
@@ -14,11 +14,11 @@
 void ioas_text_ranges(struct text *to, const struct baton_iova_range *ranges, unsigned n);
 
 struct ioas_fix {
-	int err; /* errno; 0 ends the list and helps in all other cases */
+	int err; /* errno; 0 ends the list and is for all other errors */
 	const char *text;
 };
 
-/** A call failed: "@what: @call: strerror; what helps". Return: ret. */
+/** Set the message of a call that failed: "@what: @call: strerror; what helps". Return: ret. */
 int ioas_failed(int ret, const char *what, const char *call, const struct ioas_fix *fixes)
 	__attribute__((cold));
 

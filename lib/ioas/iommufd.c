@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The iommufd backend: /dev/iommu holds the address space, devices are opened by their own nodes.
+/*
+ * The iommufd backend: /dev/iommu holds the address space, and devices are opened by their own
+ * nodes.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,7 +22,9 @@ ask(const struct baton_ioas *ioas, unsigned long request, void *arg)
 	return ioas->os->ioctl(ioas->os, ioas->fd, request, arg);
 }
 
-/* Linux charges the user, unless somebody privileged changed that for this descriptor; it can say.
+/*
+ * Linux charges the user, unless a privileged process changed that for this descriptor. The
+ * descriptor tells which.
  */
 enum baton_ioas_accounting
 ioas_iommufd_accounting(const struct baton_ioas *ioas, enum baton_ioas_accounting otherwise)
@@ -68,7 +72,7 @@ iommufd_close(struct baton_ioas *ioas)
 {
 	struct uapi_iommu_destroy destroy = { .size = sizeof(destroy), .id = ioas->id };
 
-	/* Closing would do; what fails here is gone with the descriptor. */
+	/* Closing the descriptor would be enough: what fails here ends with it. */
 	ask(ioas, UAPI_IOMMU_DESTROY, &destroy);
 	ioas->os->close(ioas->os, ioas->fd);
 	ioas->fd = -1;
@@ -189,7 +193,7 @@ iommufd_limits(struct baton_ioas *ioas, struct ioas_limits *out)
 	uint32_t room = 16;
 	int ret;
 
-	/* Devices may come and go meanwhile, but not for ever. */
+	/* Devices may come and go meanwhile, so try again, but not without end. */
 	for (int tries = 0;; tries++) {
 		struct uapi_iommu_iova_range *ranges =
 			ioas->os->alloc(ioas->os, room * sizeof(*ranges));
@@ -224,9 +228,9 @@ iommufd_limits(struct baton_ioas *ioas, struct ioas_limits *out)
 }
 
 /*
- * The addresses the user asked for. Devices that come later and would narrow them are refused by
- * the kernel (EADDRINUSE from attach), so what Baton was promised here stays true. Where in them
- * something is mapped stays ours to choose: the kernel does not hold fixed addresses to the list.
+ * Tell the kernel the addresses that the user asked for. The kernel then refuses later devices that
+ * would narrow them (EADDRINUSE from attach), so that what Baton promised remains true. Baton still
+ * chooses where in them it maps memory: the kernel does not compare fixed addresses with the list.
  */
 static int
 iommufd_allow(struct baton_ioas *ioas, const struct baton_iova_range *windows, unsigned n)

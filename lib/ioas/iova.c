@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOW_TOP 0xffffffffull /* what devices with 32-bit addresses reach */
+#define LOW_TOP 0xffffffffull /* the highest 32-bit address */
 
 static int
 by_start(const void *a, const void *b)
@@ -79,7 +79,7 @@ iova_misfit(const struct iova_space *space, const struct baton_iova_range *windo
 	return NULL;
 }
 
-/* The first used range that does not end below @start. */
+/* Find the first used range that does not end below @start. */
 static size_t
 find(const struct iova_space *space, uint64_t start)
 {
@@ -96,8 +96,10 @@ find(const struct iova_space *space, uint64_t start)
 	return low;
 }
 
-/* The free run between used range @i - 1 and @i, at or above @at, up to @last, guards left out.
- * Return: whether there is one. */
+/*
+ * Find the free range between used range @i - 1 and @i, from @at to @last, without guards. Return:
+ * whether there is one.
+ */
 static bool
 gap_before(const struct iova_space *space, size_t i, uint64_t at, uint64_t last,
 	   struct baton_iova_range *gap)
@@ -134,7 +136,10 @@ fit(const struct baton_iova_range *gap, const struct iova_want *want, uint64_t *
 	return true;
 }
 
-/* Walk the free runs of @window. @largest NULL: until @want fits. Return: whether it does. */
+/*
+ * Walk the free ranges of @window. With @largest: find the largest one; without: stop when @want
+ * fits. Return: whether it fits.
+ */
 static bool
 search_window(const struct iova_space *space, struct baton_iova_range window,
 	      const struct iova_want *want, uint64_t *iova, uint64_t *largest)
@@ -180,7 +185,7 @@ iova_choose(const struct iova_space *space, const struct iova_want *want, uint64
 {
 	if (want->limit > LOW_TOP && !search(space, LOW_TOP + 1, UINT64_MAX, want, iova, NULL))
 		return 0;
-	/* Not at 0: what a device has there by mistake shall be a fault. */
+	/* Never choose address 0: a device that uses it by mistake must cause a fault. */
 	return search(space, space->guard, UINT64_MAX, want, iova, NULL);
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Which addresses of an address space are taken.
+ * The addresses of an address space that are in use.
  *
- * Mappings are few and large (type1 allows 65,535), so what is used is a sorted array: looking up
- * is a binary search, choosing an address one pass over what lies below it. No kernel call is made
- * here.
+ * Mappings are few and large (type1 allows 65,535). So the ranges in use are a sorted array: a
+ * lookup is a binary search, and the choice of an address is one pass over the array. Nothing here
+ * calls the kernel.
  */
 #ifndef BATON_IOAS_IOVA_H
 #define BATON_IOAS_IOVA_H
@@ -19,49 +19,53 @@ struct iova_space {
 	unsigned n_windows;
 	struct baton_iova_range *used; /* sorted; no two overlap */
 	size_t n_used, room;
-	uint64_t guard; /* bytes left free beside an address chosen here; below no chosen one
-			   begins, either */
+	uint64_t guard; /* bytes to leave free beside an address that is chosen here; also the
+			   lowest address to choose */
 };
 
-/* What to choose by. */
+/* What an address to choose must satisfy. */
 struct iova_want {
 	uint64_t bytes;
 	uint64_t align; /* a power of two */
-	uint64_t limit; /* highest address of the last byte; UINT64_MAX: none */
+	uint64_t limit; /* highest address of the last byte; UINT64_MAX: no limit */
 };
 
-/** Sort and merge ranges in place. Those whose last is below their start are dropped. Return: how
- * many are left. */
+/**
+ * Sort and merge ranges in place, and drop those whose last address is below their start. Return:
+ * the number of ranges that are left.
+ */
 unsigned iova_merge(struct baton_iova_range *ranges, unsigned n);
 
 /**
- * What two sorted and merged lists have in common.
+ * Intersect two lists that are sorted and merged.
  *
- * @out: room for na + nb. Return: how many.
+ * @out: room for na + nb ranges. Return: the number of ranges.
  */
 unsigned iova_cross(const struct baton_iova_range *a, unsigned na, const struct baton_iova_range *b,
 		    unsigned nb, struct baton_iova_range *out);
 
-/** Whether @start .. @last lies in one of these windows. */
+/** Whether @start to @last is inside one of these windows. */
 bool iova_inside(const struct baton_iova_range *windows, unsigned n, uint64_t start, uint64_t last);
 
-/** The first used range that is not inside these windows, or NULL. */
+/** Find the first used range that is not inside these windows. Return: NULL if there is none. */
 const struct baton_iova_range *iova_misfit(const struct iova_space *space,
 					   const struct baton_iova_range *windows, unsigned n);
 
 /**
- * Choose free addresses, above 4 GiB where there is no limit, so that what is below stays for those
- * who have one. They are not taken yet. Return: 0; -ENOSPC.
+ * Choose free addresses. Without a limit they are above 4 GiB, so that the addresses below remain
+ * for mappings with a limit. The addresses are not marked as used yet. Return: 0; -ENOSPC.
  */
 int iova_choose(const struct iova_space *space, const struct iova_want *want, uint64_t *iova);
 
-/** Take @start .. @last. Return: 0; -EADDRINUSE; -ERANGE when they are in no window; -ENOMEM. */
+/**
+ * Mark @start to @last as used. Return: 0; -EADDRINUSE; -ERANGE if they are in no window; -ENOMEM.
+ */
 int iova_take(struct iova_space *space, uint64_t start, uint64_t last);
 
-/** Give back what iova_take() took, by where it starts. Return: 0; -ENOENT. */
+/** Release what iova_take() marked, by its first address. Return: 0; -ENOENT. */
 int iova_give(struct iova_space *space, uint64_t start);
 
-/** Bytes of the largest run that could be chosen under a limit. */
+/** Count the bytes of the largest range that could be chosen under a limit. */
 uint64_t iova_largest(const struct iova_space *space, uint64_t limit);
 
 void iova_fini(struct iova_space *space);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Mapping memory: what is checked before the kernel is asked, and the address it gets. */
+/* Map memory: the checks before the kernel is asked, and the choice of the address. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,8 +116,10 @@ no_room(const struct baton_ioas *ioas, const struct baton_mapping *m, uint64_t l
 			 text_size(all, ioas->mapped_bytes));
 }
 
-/* The largest page both the memory and the IOMMU have comes first; where no run is left for it,
- * smaller ones will do. */
+/*
+ * Choose an address for the largest page size that both the memory and the IOMMU have. If there is
+ * no room for its alignment, use smaller ones.
+ */
 static int
 choose(const struct baton_ioas *ioas, struct baton_mapping *m, uint64_t limit)
 {
@@ -125,7 +127,7 @@ choose(const struct baton_ioas *ioas, struct baton_mapping *m, uint64_t limit)
 	uint64_t va = (uintptr_t)m->info.va;
 
 	for (uint64_t page = m->page_size; page > smallest(ioas); page >>= 1) {
-		/* iommufd tells its smallest page only, and all larger ones are tried. */
+		/* iommufd reports its smallest page size only, so all larger ones are tried. */
 		bool shared = (ioas->page_sizes & page) || ioas->page_sizes == smallest(ioas);
 
 		if (!shared || va % page || page > m->info.bytes)
@@ -196,7 +198,7 @@ take(struct baton_ioas *ioas, struct baton_mapping *m)
 			 m->name, m->info.iova, last_of(m), windows.text);
 }
 
-/* Decide on m's address and take it. */
+/* Choose the address of m and mark it as used. */
 static int
 place(struct baton_ioas *ioas, const struct baton_map_config *c, struct baton_mapping *m)
 {
@@ -290,7 +292,7 @@ ask_kernel(struct baton_ioas *ioas, struct baton_mapping *m)
 	return ret < 0 ? map_failed(ioas, m, ret) : 0;
 }
 
-/* Everything that can fail, in this order: what needs no undoing first. */
+/* All steps that can fail. Those that need no undoing come first. */
 static int
 map(struct baton_ioas *ioas, const struct baton_map_config *c, struct baton_mapping *m)
 {
@@ -465,7 +467,7 @@ baton_mapping_iova(const struct baton_mapping *m, const void *va, size_t bytes, 
 					 "one another in physical memory; place "
 					 "them inside one page",
 					 m->name, bytes, va);
-	if (first << m->info.page_shift >= m->info.bytes) /* nothing, at the very end */
+	if (first << m->info.page_shift >= m->info.bytes) /* no bytes, at the very end */
 		first--;
 	*iova = m->pages[first] + (at - (first << m->info.page_shift));
 	return 0;
@@ -476,7 +478,7 @@ ioas_largest(const struct baton_ioas *ioas, uint64_t limit)
 {
 	if (!ioas->ops)
 		return 0;
-	if (ioas->ops->place) /* physical memory is in one piece within a page only */
+	if (ioas->ops->place) /* physical memory is contiguous only within a page */
 		return ioas->ops->backend == BATON_IOAS_NOIOMMU ? BATON_PAGE_2M : UINT64_MAX;
 	return iova_largest(&ioas->space, limit);
 }

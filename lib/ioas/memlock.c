@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Pinned memory. The kernel charges it against RLIMIT_MEMLOCK: type1 the process, with what it
- * locked otherwise (VmLck); iommufd the user, with what all of his processes pinned (VmPin). It
- * says no more than ENOMEM, so we look first.
+ * Pinned memory. The kernel charges it against RLIMIT_MEMLOCK. type1 charges the process, together
+ * with its other locked memory (VmLck). iommufd charges the user, for what all processes of the
+ * user have pinned (VmPin). The kernel reports only ENOMEM, so Baton compares before it maps.
  */
 #include <ctype.h>
 #include <inttypes.h>
@@ -16,7 +16,7 @@
 #include "ctx/ctx.h"
 #include "ioas/space.h"
 
-/* The kB behind @key in a /proc/PID/status. */
+/* Read the number of kB after @key in a /proc/PID/status. */
 static uint64_t
 field(const char *status, const char *key)
 {
@@ -31,7 +31,7 @@ struct sum {
 	uint64_t kb;
 };
 
-/* What a process pins that is exempt counts in its VmPin, but not for its user. */
+/* Whether a process is exempt: what it pins counts in its VmPin, but is not charged to its user. */
 static bool
 exempt(const char *status)
 {
@@ -55,7 +55,10 @@ one_process(void *arg, const char *name)
 	return 0;
 }
 
-/* What we mapped ourselves while we were exempt, before giving up root's rights, say. */
+/*
+ * Count the bytes that this process mapped while it was exempt, for example before it dropped
+ * root's rights.
+ */
 static uint64_t
 uncharged(const struct baton_ctx *ctx)
 {
@@ -95,7 +98,7 @@ whose(const struct baton_ioas *ioas, char to[64])
 	return to;
 }
 
-/* The limit, if there is one for us. */
+/* Get the limit. Return: whether there is one for this process. */
 static bool
 limit_of(const struct baton_ioas *ioas, uint64_t *soft, uint64_t *hard)
 {

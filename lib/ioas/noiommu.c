@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Without an IOMMU: devices come out of VFIO's noiommu groups and are told physical addresses,
- * which nothing checks. Only by request.
+ * The noiommu backend, which is used only if it is asked for: devices come from VFIO's noiommu
+ * groups and use physical addresses, which nothing checks.
  *
- * Hugepages do not follow one another in physical memory, so a mapping is a table with an address a
- * page. They stay where they are unless somebody offlines their memory; ordinary pages are locked,
- * which keeps them in memory, and moved by compaction where vm.compact_unevictable_allowed is 1
- * (docs/ioas.md).
+ * Hugepages are not contiguous in physical memory, so a mapping is a table with the address of each
+ * page. Hugepages stay where they are unless an administrator offlines their memory. Ordinary pages
+ * are locked, which keeps them in memory, but compaction may move them if
+ * vm.compact_unevictable_allowed is 1 (docs/ioas.md).
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -20,7 +20,7 @@
 #define PRESENT  (1ull << 63)
 #define FRAME(e) ((e) & ((1ull << 55) - 1))
 
-/* The physical address of the ordinary page at byte @at of a mapping. */
+/* Get the physical address of the ordinary page at byte @at of a mapping. */
 static int
 address_of(const struct baton_ioas *ioas, const struct baton_mapping *m, int fd, size_t at,
 	   uint64_t *address)
@@ -59,8 +59,7 @@ fill_table(const struct baton_ioas *ioas, struct baton_mapping *m, int fd, uint6
 			ret = address_of(ioas, m, fd, end, &last);
 		if (ret)
 			return ret;
-		/* A page size that is not the memory's would let the device write into somebody
-		 * else's. */
+		/* With a wrong page size the device would write into memory of others. */
 		if (m->pages[i] & (page - 1) || (end > at && last != m->pages[i] + (end - at)))
 			return baton_err(EINVAL,
 					 "%s: its page_size is said to be %" PRIu64 " bytes, but "
@@ -120,7 +119,7 @@ noiommu_place(struct baton_ioas *ioas, struct baton_mapping *m)
 
 	if (locks(ioas, m)) {
 		ret = ioas->os->lock(ioas->os, m->info.va, m->info.bytes);
-		if (ret) { /* what comes before the page that failed is locked */
+		if (ret) { /* the pages before the one that failed are locked */
 			ioas->os->unlock(ioas->os, m->info.va, m->info.bytes);
 			return ioas_failed(ret, m->name, "mlock", fixes);
 		}

@@ -120,7 +120,9 @@ host_memlock(const struct ioas_os *os, uint64_t *soft, uint64_t *hard)
 	return 0;
 }
 
-/* CAP_IPC_LOCK counts in the first user namespace only; inside another one it exempts from nothing.
+/*
+ * CAP_IPC_LOCK counts in the first user namespace only. In another namespace it exempts from
+ * nothing.
  */
 static bool
 host_ipc_lock(const struct ioas_os *os)
@@ -182,7 +184,8 @@ const struct ioas_os ioas_os_host = {
 	.lock = host_lock,
 	.unlock = host_unlock,
 	.pagemap = host_pagemap,
-	.page = 0, /* asked for: some architectures leave it to the kernel's configuration */
+	.page = 0, /* sysconf() is asked: on some architectures the kernel's configuration decides
+		    */
 #if defined(__x86_64__) || defined(__i386__) || defined(__s390x__) || defined(__powerpc64__)
 	.coherent = true,
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The type1 backend: a container holds the address space, devices come out of their IOMMU groups.
- * compat is the same on an iommufd in place of a container, and noiommu groups have another name
- * and an IOMMU that translates nothing.
+ * The type1 backend: a container holds the address space, and devices come from their IOMMU groups.
+ * compat is the same with an iommufd as the container. noiommu groups have another name, and an
+ * IOMMU that translates nothing.
  *
- * The address space lives in the kernel as long as a group is attached, so the last group stays
- * until the last mapping is gone.
+ * The kernel keeps the address space as long as a group is attached. So the last group stays open
+ * until the last mapping ends.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -84,7 +84,7 @@ type1_open(struct baton_ioas *ioas)
 		ioas->fd = -1;
 		return ret;
 	}
-	/* An iommufd in the container's place answers, a container does not know the question. */
+	/* An iommufd in place of the container answers; a container does not know the request. */
 	ioas->accounting = ioas_iommufd_accounting(ioas, BATON_IOAS_ACCOUNT_PROCESS);
 	return 0;
 }
@@ -97,7 +97,7 @@ drop_group(struct baton_ioas *ioas, struct ioas_group *group)
 	while (*at != group)
 		at = &(*at)->next;
 	*at = group->next;
-	ioas->os->close(ioas->os, group->fd); /* leaves the container, too */
+	ioas->os->close(ioas->os, group->fd); /* the group leaves the container, too */
 	free(group);
 }
 
@@ -187,7 +187,7 @@ join_container(struct baton_ioas *ioas, const struct ioas_found *found, int grou
 	return 0;
 }
 
-/* Without any group the container forgets its IOMMU. */
+/* A container without groups loses its IOMMU. */
 static void
 leave(struct baton_ioas *ioas, struct ioas_group *group)
 {
@@ -231,7 +231,7 @@ open_group(struct baton_ioas *ioas, const struct ioas_found *found, struct ioas_
 }
 
 /*
- * When its last group was unplugged, the container has lost its IOMMU, and with it all mappings.
+ * If its last group was unplugged, the container has lost its IOMMU, and with it all mappings.
  *
  * Return: whether that happened.
  */
@@ -262,8 +262,10 @@ get_group(struct baton_ioas *ioas, const struct ioas_found *found, struct ioas_g
 	return open_group(ioas, found, out);
 }
 
-/* A group without devices keeps the address space alive only while nothing else does and something
- * is mapped. */
+/*
+ * Close the groups without devices. The last one stays open while there are mappings and no other
+ * group.
+ */
 void
 type1_tidy(struct baton_ioas *ioas)
 {
@@ -279,9 +281,9 @@ type1_tidy(struct baton_ioas *ioas)
 /* ---- devices ---- */
 
 /*
- * VFIO_DMA_CC_IOMMU is 1 where the IOMMU even overrules a device that asks for incoherent DMA.
- * Where it is 0, Linux 5.19 and newer still give no device to VFIO whose DMA is not coherent;
- * before, the architecture decides.
+ * Check that DMA of the device is coherent. VFIO_DMA_CC_IOMMU is 1 if the IOMMU even overrules a
+ * device that asks for incoherent DMA. If it is 0, Linux 5.19 and newer do not give VFIO a device
+ * whose DMA is not coherent; before that, the architecture decides.
  */
 static int
 check_coherent(struct baton_ioas *ioas, const struct ioas_found *found)
@@ -365,8 +367,10 @@ type1_detach(struct baton_ioas *ioas, struct ioas_device *dev)
 
 /* ---- limits ---- */
 
-/* The capabilities of VFIO_IOMMU_GET_INFO: a chain of offsets from the kernel, walked once and
- * forward only. */
+/*
+ * Parse the capabilities of VFIO_IOMMU_GET_INFO: a chain of offsets from the kernel, which is
+ * walked once and forward only.
+ */
 static int
 read_caps(struct baton_ioas *ioas, const uint8_t *info, uint32_t bytes, uint32_t at,
 	  struct ioas_limits *out)
@@ -410,7 +414,10 @@ read_caps(struct baton_ioas *ioas, const uint8_t *info, uint32_t bytes, uint32_t
 	return 0;
 }
 
-/* Linux before 5.4 tells no ranges: all but what x86 keeps for interrupts. */
+/*
+ * Linux before 5.4 reports no ranges: use all addresses except those that x86 reserves for
+ * interrupts.
+ */
 static int
 ranges_unknown(struct baton_ioas *ioas, struct ioas_limits *out)
 {

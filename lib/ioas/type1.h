@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What noiommu takes over from type1: the container, its groups, and opening devices. */
+/* What noiommu shares with type1: the container, its groups, and opening devices. */
 #ifndef BATON_IOAS_TYPE1_H
 #define BATON_IOAS_TYPE1_H
 
@@ -11,7 +11,7 @@ int type1_attach(struct baton_ioas *ioas, const struct ioas_found *found, struct
 void type1_detach(struct baton_ioas *ioas, struct ioas_device *dev);
 void type1_tidy(struct baton_ioas *ioas);
 
-/** Ask ioas->fd, should it be an iommufd, whom it charges. */
+/** Ask ioas->fd, if it is an iommufd, what it charges. */
 enum baton_ioas_accounting ioas_iommufd_accounting(const struct baton_ioas *ioas,
 						   enum baton_ioas_accounting otherwise);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Nothing but checks: our declarations are the system's, where it has them, and never change size.
+/*
+ * Checks only: our declarations are equal to the system's, if the system has them, and never change
+ * their size.
  */
 #include "ioas/uapi.h"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The kernel's interface for I/O address spaces. <linux/vfio.h> is taken from the system; iommufd
- * and the VFIO device nodes are declared here, as far as Baton uses them, because they came with
- * Linux 6.2 and 6.6 and must be usable at run time whatever headers the build found. uapi.c
- * compares them with the system's where it has them.
+ * The kernel's interface for I/O address spaces.
+ *
+ * <linux/vfio.h> is the system's. iommufd and the VFIO device nodes are declared here, as far as
+ * Baton uses them: they came with Linux 6.2 and 6.6, and must be usable at run time whatever
+ * headers the build found. uapi.c compares them with the system's declarations.
  */
 #ifndef BATON_IOAS_UAPI_H
 #define BATON_IOAS_UAPI_H
@@ -43,7 +44,7 @@ struct uapi_iommu_iova_range {
 struct uapi_iommu_ioas_iova_ranges {
 	uint32_t size;
 	uint32_t ioas_id;
-	uint32_t num_iovas; /* room; then how many there are: -EMSGSIZE when more */
+	uint32_t num_iovas; /* in: room; out: the number there is, with -EMSGSIZE if it is more */
 	uint32_t reserved;
 	uint64_t allowed_iovas; /* user pointer */
 	uint64_t out_iova_alignment;
@@ -52,7 +53,7 @@ struct uapi_iommu_ioas_iova_ranges {
 struct uapi_iommu_ioas_allow_iovas {
 	uint32_t size;
 	uint32_t ioas_id;
-	uint32_t num_iovas; /* replaces the list there was; none may overlap */
+	uint32_t num_iovas; /* replaces the list before; the ranges must not overlap */
 	uint32_t reserved;
 	uint64_t allowed_iovas; /* user pointer */
 };
@@ -75,10 +76,10 @@ struct uapi_iommu_ioas_unmap {
 	uint32_t size;
 	uint32_t ioas_id;
 	uint64_t iova;
-	uint64_t length; /* then how much was unmapped */
+	uint64_t length; /* out: the bytes unmapped */
 };
 
-#define UAPI_IOMMU_OPTION_RLIMIT_MODE 0 /* val64: 0 the user is charged, 1 the process */
+#define UAPI_IOMMU_OPTION_RLIMIT_MODE 0 /* val64 0: charges the user; 1: the process */
 #define UAPI_IOMMU_OPTION_OP_GET      1
 
 struct uapi_iommu_option {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The memory that one vhost-user backend is given: what is mapped here is what its memory table
- * names, under addresses of our choice. The transport (drivers/virtio/vhost_user.c) sends it; here
- * is only decided what is in it.
+ * The vhost backend: memory for one vhost-user backend. What is mapped here is in the backend's
+ * memory table, at addresses that Baton chooses. The transport (drivers/virtio/vhost_user.c) sends
+ * the table; here its content is decided.
  */
 #include "base/err.h"
 #include "ioas/find.h"
 #include "ioas/space.h"
 
-/* What every backend takes: "Memory regions description" of the protocol. */
+/* the number that every backend accepts: "Memory regions description" of the protocol */
 #define REGIONS 8u
 #define TOP     ((1ull << 46) - 1)
 

@@ -31,8 +31,7 @@
 /* Microsoft's Hypervisor Top Level Functional Specification, 2.4. */
 #define CPUID_HYPERV           0x40000000u
 #define CPUID_HYPERV_FEATURES  0x40000003u
-#define HYPERV_CPU_MANAGEMENT  (1u << 12) /* in EBX: the root partition, which belongs to the host \
-					   */
+#define HYPERV_CPU_MANAGEMENT  (1u << 12) /* in EBX: the root partition, which is the host */
 #define HYPERV_ISOLATION       (1u << 22)
 #define CPUID_HYPERV_ISOLATION 0x4000000cu
 #define HYPERV_SNP             2 /* in the lowest 4 bits of EBX */

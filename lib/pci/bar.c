@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* BARs: mapped where VFIO lets us, else read and written through the descriptor. */
+/* BARs: mapped where VFIO allows it, else read and written through the file descriptor. */
 #include <linux/vfio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,10 +8,10 @@
 #include "base/err.h"
 #include "pci/pci_device.h"
 
-#define INFO_MAX  65536 /* bytes of region information; a page would do */
+#define INFO_MAX  65536 /* bytes of region information, at most; a page would do */
 #define CHAIN_MAX 32
 
-/* Region information with all its capabilities; the caller frees it. */
+/* Get the region information with all of its capabilities. The caller frees it. */
 static int
 region_info(struct pci_device *dev, unsigned bar, struct vfio_region_info **out)
 {
@@ -38,7 +38,7 @@ region_info(struct pci_device *dev, unsigned bar, struct vfio_region_info **out)
 		want = info->argsz;
 	}
 	if (info->argsz > size)
-		info->flags &= ~VFIO_REGION_INFO_FLAG_CAPS; /* it did not get all in */
+		info->flags &= ~VFIO_REGION_INFO_FLAG_CAPS; /* the answer did not fit */
 	info->argsz = size;
 	*out = info;
 	return 0;
@@ -67,7 +67,7 @@ find_sparse(const struct vfio_region_info *info)
 	return NULL;
 }
 
-/* What does not map is no error: it goes through the descriptor. */
+/* A part that cannot be mapped is no error: it is accessed through the descriptor. */
 static void
 map_window(struct pci_device *dev, struct pci_bar *bar, uint64_t off, uint64_t len)
 {

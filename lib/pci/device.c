@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "pci/pci_device.h"
 
-#define CONFIG_LEAST 64 /* the header every device has */
+#define CONFIG_LEAST 64 /* the header that every device has */
 #define CONFIG_SIZE  256
 
 /* ---- configuration space ---- */
@@ -65,7 +65,7 @@ pci_caps(struct pci_device *dev, struct pci_cap caps[PCI_MAX_CAPS])
 		return 0;
 	if ((ret = pci_config_read(dev, PCI_CAPABILITY_LIST, 1, &v)) < 0)
 		return ret;
-	/* Its lowest two bits are reserved: PCI 3.0, 6.7. */
+	/* The lowest two bits are reserved: PCI 3.0, 6.7. */
 	for (unsigned off = v & ~3u; off; off = (v >> 8) & 0xfc) {
 		if (off < CONFIG_LEAST || off + 2 > dev->config_size || off >= CONFIG_SIZE)
 			return baton_err(EPROTO,
@@ -106,7 +106,7 @@ is_dead(const struct pci_device *dev)
 			 dev->info.bdf, dev->info.bdf);
 }
 
-/* Set what is in @set of the command register, clear the rest of @mask. */
+/* Set the bits @set of the command register, and clear the other bits of @mask. */
 static int
 command(struct pci_device *dev, uint16_t mask, uint16_t set)
 {
@@ -133,7 +133,10 @@ command(struct pci_device *dev, uint16_t mask, uint16_t set)
 int
 pci_bus_master(struct pci_device *dev, bool on)
 {
-	/* A read is answered after what the device had written before: PCI Express 4.0, 2.4.1. */
+	/*
+	 * A read is answered after everything that the device wrote before it: PCI Express 4.0,
+	 * 2.4.1.
+	 */
 	return command(dev, PCI_COMMAND_MASTER, on ? PCI_COMMAND_MASTER : 0);
 }
 
@@ -198,7 +201,10 @@ set_up(struct pci_device *dev)
 		return ret;
 	if (id == 0xffffffff)
 		return is_dead(dev);
-	/* A driver may have left it mastering the bus: nothing was told to it yet. */
+	/*
+	 * A former driver may have left the device mastering the bus; Baton has not told it
+	 * anything yet.
+	 */
 	return command(dev, PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY, PCI_COMMAND_MEMORY);
 }
 

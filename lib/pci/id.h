@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which PCI devices a driver is for. */
+/* The PCI devices that a driver is for. */
 #ifndef BATON_PCI_ID_H
 #define BATON_PCI_ID_H
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Interrupts as eventfds: MSI-X vectors, errors, and the kernel's request to give the device back.
- */
+/* Interrupts as eventfds: MSI-X vectors, errors, and the kernel's request to release the device. */
 #include <linux/vfio.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -52,7 +51,7 @@ pci_msix_enable(struct pci_device *dev, const int *fds, unsigned n)
 	if (!n || n > dev->n_vectors || n > MAX_VECTORS)
 		return baton_err(EINVAL, "%s: %u MSI-X vectors; it has %u", dev->info.bdf, n,
 				 dev->n_vectors);
-	/* More can be added while enabled only by kernels from 6.5 on. */
+	/* Only kernels from 6.5 on can add vectors while others are enabled. */
 	ret = pci_msix_disable(dev);
 	if (ret < 0)
 		return ret;
@@ -101,7 +100,7 @@ watch(struct pci_device *dev, struct ctx_source *src, uint32_t index, const char
 	struct vfio_irq_info irq = { .argsz = sizeof(irq), .index = index };
 	int ret = dev->os->ioctl(dev->os, dev->fd, VFIO_DEVICE_GET_IRQ_INFO, &irq);
 
-	/* An emulated or conventional device has no error interrupt. */
+	/* An emulated or conventional device does not have an error interrupt. */
 	if (ret < 0 || irq.count != 1 || !(irq.flags & VFIO_IRQ_INFO_EVENTFD))
 		return 0;
 	src->fd = dev->os->eventfd(dev->os);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The machine we run on. */
+/* This machine. */
 #include <errno.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * PCI devices through VFIO: who is there (sysfs), configuration space and capabilities, BARs,
+ * PCI devices through VFIO: enumeration (sysfs), configuration space and capabilities, BARs,
  * interrupts, reset.
  *
- * Opening the device is the address space's business (lib/ioas); this is what is done with it
- * afterwards. Nothing here believes a device: every offset is checked, every list bounded, and a
- * device that reads as all ones is said to be gone.
+ * lib/ioas opens the device; this is what is done with it afterwards. Nothing here trusts a device:
+ * every offset is checked, every list is bounded, and a device whose registers read as all ones is
+ * reported as removed.
  *
  * Control thread, except for pci_read*() and pci_write*().
  */
@@ -23,22 +23,27 @@
 struct baton_ioas;
 struct ioas_device;
 
-#define PCI_BDF_SIZE 13 /* "0000:00:03.0" and its end */
+#define PCI_BDF_SIZE 13 /* "0000:00:03.0" and a NUL */
 #define PCI_BARS     6
 #define PCI_WINDOWS                                                                                \
 	8               /* mapped parts of one BAR; what is not mapped goes through the descriptor \
 			 */
-#define PCI_MAX_CAPS 48 /* as many as fit into 192 bytes */
+#define PCI_MAX_CAPS 48 /* the number that fits into 192 bytes */
 
-/* What this folder asks of the operating system: the tests put in a device of their own, and make
- * each call fail in turn. */
+/*
+ * What this folder needs of the operating system. The tests replace it by a device of their own,
+ * and make each call fail in turn.
+ */
 struct pci_os {
-	const char *sys; /* where sysfs is mounted; errors always say /sys */
-	/* As ioas_attach(), with the device's descriptor; these set their own sentence. */
+	const char *sys; /* mount point of sysfs; error messages always say /sys */
+	/*
+	 * As ioas_attach(), with the descriptor of the device. These two set their own error
+	 * message.
+	 */
 	int (*attach)(const struct pci_os *os, struct baton_ioas *ioas, const char *bdf,
 		      struct ioas_device **out, int *fd);
 	void (*detach)(const struct pci_os *os, struct ioas_device *handle);
-	/* Those below return a negative errno, and set no sentence. */
+	/* The calls below return a negative errno, and set no error message. */
 	int (*ioctl)(const struct pci_os *os, int fd, unsigned long request, void *arg);
 	ssize_t (*pread)(const struct pci_os *os, int fd, void *buf, size_t n, uint64_t at);
 	ssize_t (*pwrite)(const struct pci_os *os, int fd, const void *buf, size_t n, uint64_t at);
@@ -49,7 +54,7 @@ struct pci_os {
 
 extern const struct pci_os pci_os_host;
 
-/** The context's, which is the host's unless a test has put in another. */
+/** The operating system of a context: the host, unless a test has replaced it. */
 static inline const struct pci_os *
 pci_os_of(const struct baton_ctx *ctx)
 {
@@ -63,24 +68,27 @@ struct pci_info {
 	uint16_t vendor, device;
 	uint32_t class;  /* 24 bits */
 	int node;        /* NUMA, -1: unknown */
-	char driver[32]; /* "": none */
+	char driver[32]; /* "": no driver */
 };
 
-/** "0000:00:03.0", or "00:03.0" for domain 0, as @bdf. Return: whether it is one. */
+/** Parse "0000:00:03.0", or "00:03.0" for domain 0. Return: whether it is an address. */
 bool pci_parse_bdf(const char *text, char bdf[PCI_BDF_SIZE]);
 
-/** Return: 0; -ENODEV with the network devices there are. */
+/** Find a device. Return: 0; -ENODEV, with the network devices that there are. */
 int pci_find(const struct pci_os *os, const char *bdf, struct pci_info *info);
 
-/** Call @fn for every device, by address, until it returns other than 0. Return: what it did; 0;
- * -ENOMEM; -ENODEV without PCI. */
+/**
+ * Call @fn for every device, sorted by address, until it returns non-zero. Return: that value, or
+ * 0; -ENOMEM; -ENODEV if there is no PCI.
+ */
 int pci_each(const struct pci_os *os, int (*fn)(void *arg, const struct pci_info *info), void *arg);
 
 /**
- * Is it the only device of its IOMMU group, bridges aside? Whether the others have drivers makes no
- * difference: they reach what it reaches. A device without a group is nobody's neighbour.
+ * Check that no other device but bridges is in the device's IOMMU group. Whether the others have
+ * drivers makes no difference: they access the same memory. A device without a group is alone.
  *
- * Return: 0; -EBUSY with the others, and what to do; another negative errno when it cannot be told.
+ * Return: 0; -EBUSY with the others, and what to do; another negative errno if the group cannot be
+ * read.
  */
 int pci_check_alone(const struct pci_os *os, const char *bdf);
 
@@ -92,7 +100,7 @@ struct pci_window {
 };
 
 struct pci_bar {
-	uint64_t size;   /* 0: there is none */
+	uint64_t size;   /* 0: there is no such BAR */
 	uint64_t offset; /* in the device's descriptor */
 	unsigned n_windows;
 	struct pci_window window[PCI_WINDOWS];
@@ -100,8 +108,9 @@ struct pci_bar {
 };
 
 enum pci_event {
-	PCI_EVENT_ERROR,   /* an error the device cannot recover from (AER) */
-	PCI_EVENT_REQUEST, /* somebody wants it back: unbind, or unplug; waits for pci_close() */
+	PCI_EVENT_ERROR,   /* an error that the device cannot recover from (AER) */
+	PCI_EVENT_REQUEST, /* the kernel wants the device back, for unbind or unplug, and waits for
+			      pci_close() */
 };
 
 struct pci_device {
@@ -112,8 +121,8 @@ struct pci_device {
 	struct pci_info info;
 	uint64_t config_size, config_offset;
 	struct pci_bar bar[PCI_BARS];
-	uint32_t n_vectors; /* MSI-X, 0: none */
-	uint32_t enabled;   /* of them */
+	uint32_t n_vectors; /* MSI-X vectors; 0: none */
+	uint32_t enabled;   /* vectors that are enabled */
 	bool can_reset;
 	struct ctx_source err, req; /* fd -1: the device has none */
 	void (*on_event)(void *arg, enum pci_event event);
@@ -121,18 +130,20 @@ struct pci_device {
 };
 
 /**
- * Open a device and attach it to an address space. Nothing is enabled but its memory.
+ * Open a device and attach it to an address space. Only its memory accesses are enabled.
  *
- * Return: 0; a negative errno with its sentence, and nothing left open.
+ * Return: 0; a negative errno with its message, and nothing stays open.
  */
 int pci_open(struct baton_ctx *ctx, struct baton_ioas *ioas, const char *bdf,
 	     struct pci_device **out);
 
-/** Unmap, close; the kernel resets it and takes bus mastering away. NULL is fine. */
+/** Unmap and close a device, or NULL. The kernel resets it and disables bus mastering. */
 void pci_close(struct pci_device *dev);
 
-/** Read or write @n (1, 2, 4) bytes of configuration space. Return: 0; -EIO, -EINVAL, with the
- * sentence. */
+/**
+ * Read or write @n (1, 2, 4) bytes of configuration space. Return: 0; -EIO or -EINVAL, with the
+ * message.
+ */
 int pci_config_read(struct pci_device *dev, unsigned off, unsigned n, uint32_t *value);
 int pci_config_write(struct pci_device *dev, unsigned off, unsigned n, uint32_t value);
 
@@ -141,25 +152,34 @@ struct pci_cap {
 	uint8_t off; /* 0x40 .. 0xfc */
 };
 
-/** The capability list. Return: how many; -EPROTO, with the sentence, for a list that cannot be. */
+/**
+ * Read the capability list. Return: the number of capabilities; -EPROTO, with the message, if the
+ * list is invalid.
+ */
 int pci_caps(struct pci_device *dev, struct pci_cap caps[PCI_MAX_CAPS]);
 
-/** Let the device write and read memory, or no more, and see that it took that. Return: 0; -EIO;
- * -ENODEV when it is gone. */
+/**
+ * Enable or disable bus mastering, and check that the device took it. Return: 0; -EIO; -ENODEV if
+ * the device is removed.
+ */
 int pci_bus_master(struct pci_device *dev, bool on);
 
-/** Is it gone: does its configuration space read as all ones? */
+/** Whether the device is removed: its configuration space reads as all ones. */
 bool pci_is_dead(struct pci_device *dev);
 
-/** Reset the function. Return: 0; -ENOTSUP when it cannot be; -EIO. */
+/** Reset the function. Return: 0; -ENOTSUP if it cannot be reset; -EIO. */
 int pci_reset(struct pci_device *dev);
 
-/** Be told of errors and of who wants the device back, from baton_ctx_poll(). Return: 0; a device
- * that has no such events is fine. */
+/**
+ * Watch for errors and for the kernel's request to release the device, in baton_ctx_poll(). Return:
+ * 0, also for a device without such events; a negative errno.
+ */
 int pci_watch(struct pci_device *dev, void (*on_event)(void *arg, enum pci_event event), void *arg);
 
-/** Connect the first @n vectors to eventfds, those connected before are not any more; -1: leave
- * that one out. Return: 0 or -errno. */
+/**
+ * Connect the first @n vectors to eventfds; -1: leave that vector out. Vectors that were connected
+ * before are disconnected. Return: 0 or a negative errno.
+ */
 int pci_msix_enable(struct pci_device *dev, const int *fds, unsigned n);
 int pci_msix_disable(struct pci_device *dev);
 
@@ -168,18 +188,20 @@ int pci_msix_disable(struct pci_device *dev);
 /* A part of a BAR, mapped or not. */
 struct pci_reg {
 	struct pci_device *dev;
-	uint8_t *at;     /* NULL: not mapped, goes through the descriptor */
-	uint64_t offset; /* in the descriptor */
-	uint32_t len;    /* 0: not there */
+	uint8_t *at;     /* NULL: not mapped, accessed through the descriptor */
+	uint64_t offset; /* offset in the descriptor */
+	uint32_t len;    /* 0: there is no such part */
 };
 
-/** Bytes @off .. @off + @len of a BAR. Return: 0; -EPROTO, with the sentence, for what is not
- * inside; -EIO. */
+/**
+ * Get the bytes from @off to @off + @len of a BAR. Return: 0; -EPROTO, with the message, if they
+ * are not inside; -EIO.
+ */
 int pci_reg(struct pci_device *dev, unsigned bar, uint64_t off, uint64_t len, struct pci_reg *out);
 
 /*
- * One access of that size, at @off, which is inside and aligned. Any thread. What cannot be read
- * reads as all ones, as it does in hardware; what cannot be written is lost.
+ * Access a register of that size at @off, which is inside the part and aligned. Any thread. A read
+ * that fails returns all ones, as in hardware; a write that fails is lost.
  */
 uint32_t pci_read_slow(const struct pci_reg *r, uint32_t off, unsigned n);
 void pci_write_slow(const struct pci_reg *r, uint32_t off, unsigned n, uint32_t value);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Who is there, by sysfs. */
+/* PCI devices in sysfs. */
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 
 #define CLASS_NETWORK 0x02
 
-/* @n hexadecimal digits. */
+/* Parse @n hexadecimal digits. */
 static bool
 hex(const char **text, unsigned n, unsigned *value)
 {
@@ -45,7 +45,7 @@ pci_parse_bdf(const char *text, char bdf[PCI_BDF_SIZE])
 	return true;
 }
 
-/* A file of one number. Return: 0 or a negative errno. */
+/* Read a file that has one number. Return: 0 or a negative errno. */
 static int
 read_number(const struct pci_os *os, const char *bdf, const char *name, long *value)
 {
@@ -127,13 +127,12 @@ pci_each(const struct pci_os *os, int (*fn)(void *arg, const struct pci_info *in
 
 struct name_list {
 	const struct pci_os *os;
-	const char *but; /* whose neighbours are asked for */
+	const char *but; /* the device whose neighbours are wanted */
 	char one[64];
 	char text[256];
 };
 
-/* Bridges on the way to the others only pass on what those send; VFIO, too, takes no offence at
- * them. */
+/* A bridge only passes on what the devices behind it send; VFIO accepts bridges in a group, too. */
 static void
 add_neighbour(struct name_list *l, const char *name)
 {
@@ -164,7 +163,7 @@ pci_check_alone(const struct pci_os *os, const char *bdf)
 	snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/iommu_group", os->sys, bdf);
 	len = readlink(path, group, sizeof(group) - 1);
 	if (len < 0 && errno == ENOENT)
-		return 0; /* no such device, or no IOMMU: opening it says so */
+		return 0; /* no such device, or no IOMMU: opening the device reports it */
 	group[len < 0 ? 0 : len] = '\0';
 	snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/iommu_group/devices", os->sys, bdf);
 	n = scandir(path, &list, NULL, alphasort);
