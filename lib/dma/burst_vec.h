@@ -35,7 +35,7 @@ SIMD_NAME(dma_free8)(const struct baton_pool_view *v, struct dma_cache *c,
 		if (baton_unlikely(!d8_all(tokens8_inside(&t, &dv, dv.data_len, v->index, 0))))
 			break;
 		dma_cache_room(c, LANES);
-		idx = c->idx + c->n; /* what lies above the top is nobody's */
+		idx = c->idx + c->n; /* entries above the top belong to nobody */
 		d8_store(idx, t.bufs);
 		if (baton_unlikely(!dma_give8(&dv, idx, tokens8_gens(&t), BATON_OWNER_FREE << 16)))
 			break;

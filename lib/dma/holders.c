@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Who holds how many buffers of a pool, each counted where it keeps them. */
+/* Count the buffers of a pool by holder, each where the holder keeps them. */
 #include "dma/pool.h"
 
 #include <stdarg.h>

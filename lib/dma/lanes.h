@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * take and give for eight buffers of one pool. The owner table's entries are the same relaxed
- * atomics as one by one, in the same order, so that a buffer that is twice among the eight is
- * caught, sanitizers see all of it, and -Downership=strict compares and swaps.
+ * take and give for eight buffers of one pool. The accesses to the owner table are the same relaxed
+ * atomics, in the same order, as one by one. So a buffer that is twice among the eight is detected,
+ * sanitizers see all accesses, and -Downership=strict uses compare-and-swap.
  */
 #ifndef BATON_DMA_LANES_H
 #define BATON_DMA_LANES_H
@@ -13,7 +13,7 @@
 
 #define LANES 8u
 
-/** dma_take() of eight. @bufs: trusted. Return: their new generations. */
+/** dma_take() of eight buffers. @bufs: trusted. Return: their new generations. */
 SIMD_INLINE d8
 dma_take8(const struct baton_pool_view *v, const uint32_t *bufs)
 {
@@ -48,9 +48,9 @@ dma_take8(const struct baton_pool_view *v, const uint32_t *bufs)
 }
 
 /**
- * dma_give() of eight, whose indexes and offsets were checked.
+ * dma_give() of eight buffers whose indexes and offsets were checked.
  *
- * Return: false when one was not the CPU's to hand over; nothing has changed then.
+ * Return: false if the CPU does not hold one of them; nothing is changed then.
  */
 SIMD_INLINE bool
 dma_give8(const struct baton_pool_view *v, const uint32_t *bufs, d8 gens, uint32_t owner)
@@ -95,11 +95,11 @@ dma_poison8(const struct baton_pool_view *v, const uint32_t *bufs)
 #endif
 }
 
-/* What eight tokens say. */
+/* The fields of eight tokens. */
 struct tokens8 {
-	q8 first; /* {buf:32, off:16, len:16} each */
+	q8 first; /* {buf:32, off:16, len:16} of each */
 	d8 bufs, off, len;
-	d8 rest; /* {gen:16, pool:8, flags:8} each */
+	d8 rest; /* {gen:16, pool:8, flags:8} of each */
 };
 
 SIMD_INLINE struct tokens8
@@ -118,8 +118,10 @@ tokens8_load(const struct baton_token *t)
 	return r;
 }
 
-/* Lanes that are of this pool and lie inside of it. With checks compiled out: that are of this
- * pool. */
+/*
+ * The lanes whose token is of this pool and inside of it. With checks compiled out: the lanes whose
+ * token is of this pool.
+ */
 SIMD_INLINE d8
 tokens8_inside(const struct tokens8 *r, const struct baton_pool_view *v, uint32_t room,
 	       uint32_t pool, uint32_t flags)

@@ -22,8 +22,10 @@ baton_pool_config_init(struct baton_pool_config *config)
 	};
 }
 
-/* Stride: an odd number of cache lines, because a power of two puts every header into the same few
- * L1 sets. */
+/*
+ * The stride is an odd number of cache lines, because a power of two puts every header into the
+ * same few sets of the L1 cache.
+ */
 static uint32_t
 odd_stride(uint32_t data_len)
 {
@@ -80,8 +82,10 @@ check_config(struct baton_pool_config *c, const struct baton_pool_config *in)
 	return 0;
 }
 
-/* Buffers may not straddle pages only where physical addresses are used; arenas are contiguous in
- * every IOVA. */
+/*
+ * Get the memory. Buffers must not straddle pages only where physical addresses are used; an arena
+ * is contiguous in every other address space.
+ */
 static int
 get_memory(struct baton_pool *p, const struct baton_pool_config *c)
 {
@@ -198,7 +202,7 @@ baton_pool_create(struct baton_ctx *ctx, const struct baton_pool_config *config,
 	return 0;
 }
 
-/* Return: a queue that would go on using what is freed; NULL. */
+/* Return: a queue that would continue to use the pool; NULL if there is none. */
 static const struct dma_holder *
 user_of(const struct baton_pool *pool)
 {
@@ -210,8 +214,10 @@ user_of(const struct baton_pool *pool)
 	return NULL;
 }
 
-/* Are all buffers free, and nobody left who knows the pool? Return: 0 or -EBUSY, with a report of
- * who holds what. */
+/*
+ * Check that all buffers are free and no queue uses the pool. Return: 0 or -EBUSY, with a report of
+ * the holders.
+ */
 static int
 check_idle(struct baton_pool *pool)
 {
@@ -236,7 +242,7 @@ check_idle(struct baton_pool *pool)
 					len ? ", " : "", h[i].name, h[i].count);
 	}
 	free(h);
-	/* What a device did not let go is no mistake of the application's. */
+	/* Buffers that a device did not let go of are no mistake of the application. */
 	if (out > quarantined)
 		dma_violation(pool->ctx, BATON_RULE_POOL_BUSY, "pool_destroy", pool->name, text);
 	if (out)

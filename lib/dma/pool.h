@@ -33,13 +33,14 @@
 #endif
 
 struct baton_pool {
-	struct stack stack;    /* the shared free list, unless the memory's supplier has one */
-	struct stack_user ctl; /* the control thread's spare blocks; under ctx->lock */
-	struct baton_pool_backing backing; /* get_bulk NULL: the stack */
-	uint32_t taken; /* supplier's free list: how many are out; relaxed atomic */
+	struct stack stack;    /* the shared free list, unless the application supplies one */
+	struct stack_user ctl; /* spare blocks of the control thread; under ctx->lock */
+	struct baton_pool_backing backing; /* get_bulk NULL: the stack is used */
+	uint32_t taken; /* with a supplied free list: number of buffers taken from it; relaxed
+			   atomic */
 	struct baton_ctx *ctx;
 	struct baton_pool_view view;
-	struct baton_arena *arena; /* NULL: memory from outside */
+	struct baton_arena *arena; /* NULL: the application supplies the memory */
 	uint8_t *base;             /* what a device must map: [base, base + bytes) */
 	size_t bytes;
 	int fd;
@@ -48,7 +49,7 @@ struct baton_pool {
 	char name[32];
 };
 
-/* A worker's LIFO cache of one pool: what was touched last is used next. */
+/* A worker's LIFO cache of one pool: the buffer that was used last is used next. */
 struct dma_cache {
 	uint32_t n;
 	uint32_t cap; /* entries of idx[]; at least DMA_BATCH + STACK_BLOCK */
@@ -57,22 +58,22 @@ struct dma_cache {
 	uint32_t idx[];
 };
 
-#define DMA_BATCH 64u /* the most indexes a caller may reserve or make room for at once */
+#define DMA_BATCH 64u /* indexes to reserve or make room for at once, at most */
 
 struct baton_worker {
 	struct baton_worker_head head;
 	struct baton_ctx *ctx;
-	struct dma_cache *caches[BATON_MAX_POOLS]; /* made at first use */
+	struct dma_cache *caches[BATON_MAX_POOLS]; /* allocated at first use */
 	uint32_t cache_size;
-	uint32_t n_queues; /* attached; control thread */
-	uint32_t
-		acked; /* the last epoch it has acknowledged; release, read by the control thread */
+	uint32_t n_queues; /* number of its queues; control thread */
+	uint32_t acked; /* the last epoch that it acknowledged; release; the control thread reads it
+			 */
 	uint8_t index;
 	uint8_t simd; /* enum simd_level: what its bursts may use */
 	char name[32];
 } __attribute__((aligned(64)));
 
-/** Fill in a port's view of @pool: the device sees buffer 0's data room at @iova. */
+/** Set a port's view of @pool: the device accesses the data room of buffer 0 at @iova. */
 static inline void
 dma_view_init(struct baton_pool_view *v, const struct baton_pool *pool, uint64_t iova)
 {
@@ -81,7 +82,10 @@ dma_view_init(struct baton_pool_view *v, const struct baton_pool *pool, uint64_t
 	v->direct_len = v->data_len;
 }
 
-/** The same where the device sees slots only: no address, and nothing in it that may be posted. */
+/**
+ * Set a port's view of a pool whose packets are copied: no address, and nothing of the pool may be
+ * posted.
+ */
 static inline void
 dma_view_bounce(struct baton_pool_view *v, const struct baton_pool *pool)
 {
@@ -91,13 +95,13 @@ dma_view_bounce(struct baton_pool_view *v, const struct baton_pool *pool)
 }
 
 /*
- * What can hold buffers beside the pool, the application and quarantine: a device queue. Embedded
- * in its owner; its number in ctx->holders is its holder id.
+ * A holder of buffers other than the pool, the application and quarantine: a device queue. It is
+ * embedded in the struct of its owner; its index in ctx->holders is its holder number.
  */
 struct dma_holder {
-	/* How many buffers of the pool it holds, by its own records. Any thread. */
+	/* Count the buffers of the pool that it holds, by its own records. Any thread. */
 	uint32_t (*held)(const struct dma_holder *h, const struct baton_pool *pool);
-	/* Would it go on using the pool? Control thread. */
+	/* Whether it would continue to use the pool. Control thread. */
 	bool (*uses)(const struct dma_holder *h, const struct baton_pool *pool);
 	const char *port; /* "net_null0" */
 	char queue[12];   /* "rxq 0" */
@@ -105,16 +109,20 @@ struct dma_holder {
 
 /* ---- caches; the worker's thread ---- */
 
-/** The worker's cache of a pool, made if need be. Return: NULL when out of memory. */
+/**
+ * Get the worker's cache of a pool, and allocate it at first use. Return: NULL if memory is short.
+ */
 struct dma_cache *dma_cache(struct baton_worker *worker, struct baton_pool *pool);
 
-/* Fetch from the shared free list until @n are cached or it is empty. Return: how many of @n there
- * are. */
+/*
+ * Fetch from the shared free list until the cache has @n buffers or the list is empty. Return: the
+ * number of buffers, @n at most.
+ */
 unsigned dma_cache_refill(struct dma_cache *c, unsigned n);
 /* Move the blocks that are too many to the shared free list. */
 void dma_cache_spill(struct dma_cache *c, unsigned n);
 
-/** Only the worker writes n, with relaxed stores: holder reports read it from other threads. */
+/** Only the worker writes n, with relaxed stores: holder reports read n from other threads. */
 static inline void
 dma_cache_set(struct dma_cache *c, uint32_t n)
 {
@@ -135,14 +143,14 @@ dma_cache_pop(struct dma_cache *c)
 	return c->idx[c->n];
 }
 
-/** See to it that idx[] holds @n <= DMA_BATCH buffers at its top. Return: how many it does. */
+/** Make @n <= DMA_BATCH buffers available at the top of idx[]. Return: the number available. */
 static inline unsigned
 dma_cache_reserve(struct dma_cache *c, unsigned n)
 {
 	return baton_likely(c->n >= n) ? n : dma_cache_refill(c, n);
 }
 
-/** See to it that @n <= DMA_BATCH more fit. */
+/** Make room for @n <= DMA_BATCH more buffers. */
 static inline void
 dma_cache_room(struct dma_cache *c, unsigned n)
 {
@@ -150,10 +158,13 @@ dma_cache_room(struct dma_cache *c, unsigned n)
 		dma_cache_spill(c, n);
 }
 
-/** Free buffers from outside any worker: the control thread stopping a queue. */
+/** Free buffers without a worker, for the control thread that stops a queue. */
 void dma_free_bufs(struct baton_pool *pool, const uint32_t *bufs, unsigned n);
 
-/** Free buffers for a ring that the control thread fills. Return: how many of @n there were. */
+/**
+ * Fetch free buffers for a ring that the control thread fills. Return: the number of buffers, @n at
+ * most.
+ */
 unsigned dma_fetch(struct baton_pool *pool, uint32_t *bufs, unsigned n);
 
 /* ---- the owner table ---- */
@@ -181,8 +192,8 @@ dma_unpoison(const struct baton_pool_view *v, uint32_t buf)
 }
 
 /*
- * dma_give() with the token's fields in registers: @end is off + len, at most @room. For loops that
- * count instructions.
+ * dma_give() with the fields of the token in registers: @end is off + len, at most @room. For loops
+ * that count instructions.
  */
 static inline bool
 dma_give_raw(const struct baton_pool_view *v, uint32_t room, uint32_t buf, uint32_t end,
@@ -210,9 +221,9 @@ dma_give_raw(const struct baton_pool_view *v, uint32_t room, uint32_t buf, uint3
 }
 
 /**
- * End a CPU right: the buffer's next holder is @owner (a holder id << 16).
+ * End the CPU's right to a buffer: its next holder is @owner (a holder number << 16).
  *
- * Return: false when the token was not the CPU's to hand over; nothing has changed then.
+ * Return: false if the CPU does not hold the buffer of the token; nothing is changed then.
  */
 static inline bool
 dma_give(const struct baton_pool_view *v, struct baton_token t, uint32_t owner)
@@ -220,7 +231,7 @@ dma_give(const struct baton_pool_view *v, struct baton_token t, uint32_t owner)
 	return dma_give_raw(v, v->data_len, t.buf, (uint32_t)t.off + t.len, t.gen, owner);
 }
 
-/** Undo a dma_give() of a packet that was refused at a later segment. */
+/** Undo dma_give() for a packet that is refused at a later token. */
 static inline void
 dma_ungive(const struct baton_pool_view *v, struct baton_token t)
 {
@@ -231,9 +242,9 @@ dma_ungive(const struct baton_pool_view *v, struct baton_token t)
 }
 
 /**
- * Create a CPU right to a buffer that a cache or a shadow held until now.
+ * Create the CPU's right to a buffer that a cache or a shadow ring held until now.
  *
- * @buf: trusted (from a private record). Return: its new generation.
+ * @buf: trusted (from a private record). Return: the new generation.
  */
 static inline uint16_t
 dma_take(const struct baton_pool_view *v, uint32_t buf)
@@ -248,7 +259,7 @@ dma_take(const struct baton_pool_view *v, uint32_t buf)
 	return gen;
 }
 
-/** Where a buffer's data room is, for a driver that holds it. */
+/** Get the data room of a buffer, for a driver that holds it. */
 static inline uint8_t *
 dma_data(const struct baton_pool_view *v, uint32_t buf)
 {
@@ -258,9 +269,9 @@ dma_data(const struct baton_pool_view *v, uint32_t buf)
 /* ---- violations ---- */
 
 /**
- * Report a token that was refused, or stop the program, as the context says.
+ * Report a token that is refused, or stop the program, as the context is configured.
  *
- * @operation: the public call. Return: -EPERM, with its sentence.
+ * @operation: the public call. Return: -EPERM, with its message.
  */
 BATON_COLD int dma_refuse(struct baton_ctx *ctx, struct baton_token token, const char *operation);
 
@@ -268,7 +279,10 @@ BATON_COLD int dma_refuse(struct baton_ctx *ctx, struct baton_token token, const
 BATON_COLD int dma_violation(struct baton_ctx *ctx, enum baton_rule rule, const char *operation,
 			     const char *pool, const char *text);
 
-/** Check that the calling thread is the worker's, binding an unbound one. Return: 0 or -EPERM. */
+/**
+ * Check that the calling thread is the worker's, and bind a worker that is unbound. Return: 0 or
+ * -EPERM.
+ */
 BATON_COLD int dma_worker_enter(struct baton_worker *worker, const char *operation);
 
 static inline int
@@ -280,7 +294,7 @@ dma_worker_ready(struct baton_worker *worker, const char *operation)
 	return 0;
 }
 
-/* The name of a holder id, for reports. */
+/* Write the name of a holder by its number, for reports. */
 void dma_holder_name(struct baton_ctx *ctx, uint32_t holder, char *out, size_t size);
 
 #endif

@@ -10,12 +10,12 @@ struct dma_map {
 	struct dma_map *next;
 	struct baton_ctx *ctx;
 	struct baton_ioas *ioas;
-	struct baton_pool *pool; /* NULL: gone */
+	struct baton_pool *pool; /* NULL: the pool is destroyed */
 	struct baton_mapping *mapping;
 	unsigned users;
 };
 
-/* Pools use one IOVA for all of their buffers. */
+/* A pool uses one IOVA for all of its buffers. */
 static int
 check_run(const struct baton_pool *pool, const struct baton_mapping_info *info)
 {
@@ -71,7 +71,7 @@ make(struct baton_pool *pool, struct baton_ioas *ioas, uint64_t limit, struct dm
 	return 0;
 }
 
-/* Is it mapped there, where the device can reach it? */
+/* Whether it is mapped there, where the device can access it. */
 static bool
 fits(const struct dma_map *m, const struct baton_pool *pool, const struct baton_ioas *ioas,
      uint64_t limit)
@@ -105,8 +105,10 @@ dma_map_pool(struct baton_pool *pool, struct baton_ioas *ioas, uint64_t limit,
 	return 0;
 }
 
-/* The kernel has its own hold on the pages, so what it does not unmap is lost to us, but to nobody
- * else. */
+/*
+ * The kernel holds the pages itself. So memory that it does not unmap is lost to this process, and
+ * to no other.
+ */
 static void
 unmap(struct dma_map *m)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Pools in address spaces: one mapping each, which all ports there share. Control thread. */
+/*
+ * Pools in address spaces: one mapping for each pool, which all ports of the address space share.
+ * Control thread.
+ */
 #ifndef BATON_DMA_MAP_H
 #define BATON_DMA_MAP_H
 
@@ -9,21 +12,21 @@ struct baton_ioas;
 struct dma_map;
 
 /**
- * Have a pool mapped in an address space, and @view say where. Devices with different limits may
- * have it at different addresses.
+ * Map a pool in an address space, unless it is mapped already, and write its address to @view.
+ * Devices with different limits may need it at different addresses.
  *
  * @limit: the highest address of its last byte.
  *
- * Return: 0; what baton_ioas_map() returns; -ENOTSUP when its pages do not follow one another for
- * the device (without an IOMMU).
+ * Return: 0; an error of baton_ioas_map(); -ENOTSUP if its pages are not contiguous for the device
+ * (without an IOMMU).
  */
 int dma_map_pool(struct baton_pool *pool, struct baton_ioas *ioas, uint64_t limit,
 		 struct baton_pool_view *view, struct dma_map **out);
 
-/** The last one who had it unmaps it. */
+/** Release a mapping. The last user unmaps the pool. */
 void dma_map_put(struct dma_map *map);
 
-/** The pool is about to go: no device reaches it any more. */
+/** The pool is being destroyed: unmap it everywhere. */
 void dma_map_forget(struct baton_pool *pool);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Limits, windows and trust: what was asked for, and the decision on each pool. The memory itself:
- * reach_mem.c. */
+/*
+ * Limits, windows and trust: the configuration, and the decision on each pool. The memory itself is
+ * in reach_mem.c.
+ */
 #include "dma/reach.h"
 
 #include <inttypes.h>
@@ -113,7 +115,7 @@ dma_data_limit(const struct dma_reach *r)
 	return top(lower(r->device_data_bits, r->data_bits));
 }
 
-/* One of the limits against the first window. */
+/* Compare one of the limits with the first window. */
 static int
 check_windows(const struct dma_reach *r, const char *what, const char *arg, uint8_t device,
 	      uint8_t user)
@@ -136,7 +138,7 @@ check_windows(const struct dma_reach *r, const char *what, const char *arg, uint
 			       : "another window, device or IOMMU");
 }
 
-/* Why nothing but a copy will do, or NULL. */
+/* Why packets must be copied, or NULL. */
 static const char *
 must_bounce(const struct dma_reach *r)
 {
@@ -182,7 +184,7 @@ dma_reach_bounces(const struct dma_reach *r)
 	return must_bounce(r);
 }
 
-/* bounce=never is the word of somebody who knows better than what was found. */
+/* bounce=never overrides what was detected. */
 bool
 dma_reach_shared_only(const struct dma_reach *r)
 {
@@ -201,7 +203,7 @@ may_see(const struct dma_reach *r, const struct baton_pool *p)
 	return info.flags & BATON_MEM_CC_SHARED;
 }
 
-/* Return: 0 and where it is, or why it cannot be. */
+/* Return: 0 and the address, or why the pool cannot be mapped. */
 static int
 map_direct(struct dma_reach *r, struct baton_pool *p, struct baton_pool_view *view)
 {
@@ -215,8 +217,10 @@ map_direct(struct dma_reach *r, struct baton_pool *p, struct baton_pool_view *vi
 	return dma_map_pool(p, r->ioas, dma_data_limit(r), view, m);
 }
 
-/* The error's reason, without the pool's name in front of it and without what would help who wants
- * no copies. */
+/*
+ * Keep the reason of the error, without the name of the pool before it and the advice after it,
+ * which is for those who want no copies.
+ */
 static void
 keep_reason(char *why, size_t size, const char *pool)
 {
@@ -266,8 +270,10 @@ decide(struct dma_reach *r, struct baton_pool *p, struct baton_pool_view *view)
 		return 0;
 	}
 	keep_reason(d->why, sizeof(d->why), p->name);
-	/* More memory locked would help with ENOMEM, and the sentence says so: copying instead
-	 * would hide it. */
+	/*
+	 * With -ENOMEM, a higher RLIMIT_MEMLOCK helps, and the error message says so. Copying the
+	 * packets instead would hide that.
+	 */
 	if (r->bounce == BATON_BOUNCE_NEVER || ret == -ENOMEM) {
 		d->reach = BATON_REACH_REFUSED;
 		return r->bounce == BATON_BOUNCE_NEVER ? baton_err_prefix(ret, "bounce=never")
@@ -286,7 +292,7 @@ int
 dma_reach_pools(struct dma_reach *r, const bool needed[BATON_MAX_POOLS],
 		struct baton_pool_view *views)
 {
-	/* Those that must be had come first: the address space may have room for some only. */
+	/* Pools that are needed come first: the address space may have room for some only. */
 	for (int round = 1; round >= 0; round--) {
 		for (unsigned i = 0; i < BATON_MAX_POOLS; i++) {
 			int ret = 0;
@@ -374,7 +380,7 @@ log_mapped(const struct dma_reach *r, const struct baton_reach_info *i, enum bat
 		  i->iova, i->iova + i->bytes - 1, i->writable ? "" : ", read only", i->why);
 }
 
-/* One line where all is direct; where packets are copied, why, and what is mapped for it. */
+/* Log one line if all memory is direct; else why packets are copied, and what is mapped for it. */
 void
 dma_reach_log(struct dma_reach *r)
 {
@@ -403,7 +409,7 @@ list_mem(const struct dma_reach *r, const struct dma_block *b, const char *why,
 	*out = (struct baton_reach_info){
 		.reach = BATON_REACH_DIRECT,
 		.writable = !b->read_only ||
-			    r->local, /* a program maps what it is passed as it likes */
+			    r->local, /* a program can map what it receives as it likes */
 		.iova = b->iova,
 		.bytes = b->bytes,
 	};

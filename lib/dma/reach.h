@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What one port's device can reach, and the memory it was given: control memory, slots, pools.
+ * The memory that the device of one port can access: control memory, slots, pools.
  *
- * A driver declares the device's limits when the port is opened, and its transport names the
- * address space. At start it takes control memory for its rings, then has the pools decided on
- * (dma_reach_pools()) and, where that says bounce, slots made. Whatever a device touches beside
- * packet buffers comes from baton_ctrl_alloc(); so all that is mapped for a port is listed here.
+ * A driver declares the limits of the device when the port is opened, and its transport names the
+ * address space. At start the driver allocates control memory for its rings. Then dma_reach_pools()
+ * decides on the pools, and dma_reach_slots() makes slots if packets are copied. Whatever a device
+ * accesses besides packet buffers comes from baton_ctrl_alloc(). So all that is mapped for a port
+ * is listed here.
  */
 #ifndef BATON_DMA_REACH_H
 #define BATON_DMA_REACH_H
@@ -17,7 +18,7 @@
 
 struct dma_map;
 
-/* A run of memory of the port's own that its device sees. */
+/* Memory of the port that its device can access. */
 struct dma_block {
 	struct dma_block *next;
 	struct baton_arena *arena;
@@ -26,32 +27,32 @@ struct dma_block {
 	uint8_t *base;
 	size_t bytes, used;
 	uint64_t iova;
-	bool read_only; /* for the device */
+	bool read_only; /* the device can read it only */
 };
 
 struct dma_reach {
-	/* The device's, declared by its driver in open(); 0: not declared. */
+	/* The limits of the device, which its driver declares in open(); 0: not declared. */
 	uint8_t device_ring_bits, device_data_bits;
-	bool local; /* the device is a program of this machine: it sees what is passed to it, also
+	bool local; /* the device is a program on this machine: it can access what it receives, also
 		       in a confidential guest */
-	bool can_bounce; /* the driver's bursts know slots: else no view is bounced */
-	/* The user's. */
+	bool can_bounce; /* the bursts of the driver know slots; else no packet may be copied */
+	/* The configuration of the user. */
 	enum baton_bounce bounce;
 	bool confine;
-	uint8_t ring_bits, data_bits; /* 0: the device's */
+	uint8_t ring_bits, data_bits; /* 0: as many as the device has */
 	struct baton_iova_range *windows;
 	unsigned n_windows;
 
-	bool committed; /* something was mapped under all this */
-	bool logged;    /* the log has what was decided */
+	bool committed; /* memory is mapped under this configuration */
+	bool logged;    /* the decision is logged */
 	struct baton_ctx *ctx;
-	const char *name;        /* the port's */
-	struct baton_ioas *ioas; /* where its device is; the transport's to set */
-	uint64_t page;           /* of control memory; 0: 4 KiB */
-	int node;                /* where it should lie */
+	const char *name;        /* name of the port */
+	struct baton_ioas *ioas; /* address space of the device; the transport sets it */
+	uint64_t page;           /* page size of control memory; 0: 4 KiB */
+	int node;                /* NUMA node for this memory */
 
-	struct dma_block *ctrl;            /* newest first */
-	struct dma_block *rx_mem, *tx_mem; /* the slots'; NULL: nothing is bounced */
+	struct dma_block *ctrl;            /* the newest comes first */
+	struct dma_block *rx_mem, *tx_mem; /* memory of the slots; NULL: no packet is copied */
 	struct dma_slots rx, tx;
 	struct dma_map *maps[BATON_MAX_POOLS];
 	struct {
@@ -61,39 +62,39 @@ struct dma_reach {
 		uint64_t iova, bytes;
 		char why[176];
 	} pools[BATON_MAX_POOLS];
-	struct dma_quarantine *quarantines; /* buffers and memory that a device has not let go */
+	struct dma_quarantine *quarantines; /* buffers and memory that a device has not let go of */
 };
 
 /* ---- what the user asked for ---- */
 
-/** Take over a configuration. Return: 0; -EINVAL, -ENOMEM: nothing has changed. */
+/** Set the configuration. Return: 0; -EINVAL or -ENOMEM, and nothing is changed. */
 int dma_reach_set(struct dma_reach *r, const struct baton_reach_config *config);
 
-/** What is asked for now; its windows are r's own. */
+/** Get the configuration; its windows belong to @r. */
 void dma_reach_get(const struct dma_reach *r, struct baton_reach_config *config);
 
 /**
- * Are the device's limits declared, has the address space anything below them, and can the driver
- * copy if it must?
+ * Check that the device's limits are declared, that the address space has addresses below them, and
+ * that the driver can copy packets if it must.
  *
  * Return: 0; -EINVAL; -ENOSPC with both numbers; -ENOTSUP.
  */
 int dma_reach_check(const struct dma_reach *r);
 
-/** Does the port need an address space of its own? */
+/** Whether the port needs an address space of its own. */
 static inline bool
 dma_reach_own_space(const struct dma_reach *r)
 {
 	return r->confine || r->n_windows;
 }
 
-/** Is it certain, before anything is mapped, that packets are copied? */
+/** Whether it is certain, before anything is mapped, that all packets are copied. */
 bool dma_reach_bounces(const struct dma_reach *r);
 
-/** May the device see nothing but shared memory of a confidential guest? */
+/** Whether the device may access only the shared memory of a confidential guest. */
 bool dma_reach_shared_only(const struct dma_reach *r);
 
-/** The highest address of control memory, or of packets. */
+/** The highest address of control memory, and of packets. */
 uint64_t dma_ring_limit(const struct dma_reach *r);
 uint64_t dma_data_limit(const struct dma_reach *r);
 
@@ -106,45 +107,48 @@ struct baton_ctrl {
 };
 
 /**
- * Memory for whatever a device touches that is no packet: rings, control blocks, statistics,
- * mailboxes. Below the ring limit.
+ * Allocate memory for whatever a device accesses besides packets: rings, control blocks,
+ * statistics, mailboxes. It is below the ring limit.
  *
- * Return: 0; what baton_ioas_map() and baton_arena_create() return.
+ * Return: 0; an error of baton_ioas_map() or baton_arena_create().
  */
 int baton_ctrl_alloc(struct dma_reach *r, size_t bytes, size_t align, struct baton_ctrl *out);
 
 /**
  * Decide on every pool of the context, map those that are direct, and fill @views.
  *
- * @needed: by pool, those of RX queues: they must be direct or bounced. Any other that is refused
- * has a view of count 0.
+ * @needed: the pools of RX queues, which must be direct or bounced. Any other pool that is refused
+ * has a view with count 0.
  *
- * Return: 0; a negative errno that names limit, window and memory.
+ * Return: 0; a negative errno whose message names limit, window and memory.
  */
 int dma_reach_pools(struct dma_reach *r, const bool needed[BATON_MAX_POOLS],
 		    struct baton_pool_view *views);
 
 /**
- * Have the pools that are direct and not @needed bounced, too: slots come before them. Return:
- * whether there were any.
+ * Bounce the pools that are direct and not @needed, too, to make room for slots. Return: whether
+ * there were any.
  */
 bool dma_reach_yield(struct dma_reach *r, const bool needed[BATON_MAX_POOLS],
 		     struct baton_pool_view *views);
 
-/** Make a port's slots, mapped for the device; needs without keys are none. Return: 0; -ENOSPC with
- * the numbers. */
+/**
+ * Make the slots of a port, mapped for the device; a need without keys has none. Return: 0; -ENOSPC
+ * with the numbers.
+ */
 int dma_reach_slots(struct dma_reach *r, const struct dma_slots_need *rx,
 		    const struct dma_slots_need *tx);
 void dma_reach_drop_slots(struct dma_reach *r, bool confirmed, struct dma_quarantine *quarantine);
 
 /**
- * Take everything from the device.
+ * Take all memory from the device.
  *
- * @confirmed: it has let go of it. If not, the memory is kept in @quarantine, or, NULL, for ever.
+ * @confirmed: the device has let go of it. If not, the memory is kept in @quarantine, or, if that
+ * is NULL, until the process ends.
  */
 void dma_reach_release(struct dma_reach *r, bool confirmed, struct dma_quarantine *quarantine);
 
-/** Say once what was decided. */
+/** Log the decision, once. */
 void dma_reach_log(struct dma_reach *r);
 
 /** See baton_port_reach() and baton_port_reach_summary(). */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The memory a port gives its device beside packet buffers: control memory and slots; and taking
- * all of it back. */
+/*
+ * The memory that a port gives its device besides packet buffers (control memory and slots), and
+ * taking all of it back.
+ */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -11,7 +13,7 @@
 #include "mem/cc.h"
 
 #define PAGE  4096u
-#define SLACK (4u * PAGE) /* what the address space keeps free beside a mapping */
+#define SLACK (4u * PAGE) /* bytes of the address space to leave free beside a mapping */
 
 static size_t
 up(size_t n, size_t align)
@@ -19,7 +21,7 @@ up(size_t n, size_t align)
 	return (n + align - 1) / align * align;
 }
 
-/* Arenas on the node of the device, or, a node having no memory or none left, on any. */
+/* Allocate an arena on the node of the device, or on any node if that one has no memory left. */
 static int
 make_arena(const struct dma_reach *r, const char *name, size_t bytes, uint64_t page,
 	   struct baton_arena **out)
@@ -63,7 +65,7 @@ map_block(const struct dma_reach *r, struct dma_block *b, uint64_t limit)
 	ret = baton_ioas_map(r->ioas, &c, &b->mapping);
 	if (ret < 0)
 		return ret;
-	/* Without an IOMMU, more than one page need not be one run. */
+	/* Without an IOMMU, several pages may not be contiguous. */
 	ret = baton_mapping_iova(b->mapping, b->base, b->bytes, &b->iova);
 	if (ret < 0)
 		baton_ioas_unmap(b->mapping);
@@ -93,8 +95,10 @@ make_block(const struct dma_reach *r, const char *name, size_t bytes, uint64_t p
 	return 0;
 }
 
-/* Unmapped, the device does not reach it through an address space; what else it may have, the
- * quarantine knows. */
+/*
+ * Unmap a block and free it. The device cannot access unmapped memory through an address space.
+ * Memory that it may access otherwise goes into quarantine.
+ */
 static void
 drop_block(struct dma_reach *r, struct dma_block *b, uint32_t slots, bool confirmed,
 	   struct dma_quarantine *quarantine)
@@ -152,7 +156,7 @@ too_small(const struct dma_reach *r, const char *name, const struct dma_slots_ne
 			 under, bytes / 1024);
 }
 
-/* One direction's, in at most @most bytes of addresses. */
+/* Make the slots of one direction, in at most @most bytes of addresses. */
 static int
 make_slots(struct dma_reach *r, const char *name, const struct dma_slots_need *need, size_t most,
 	   bool read_only, struct dma_slots *s, struct dma_block **mem)
@@ -166,9 +170,10 @@ make_slots(struct dma_reach *r, const char *name, const struct dma_slots_need *n
 	    bytes / dma_slot_stride(need->room, need->header) < (size_t)need->queues * need->least)
 		return too_small(r, name, need, most);
 	/*
-	 * A hugepage, if there is one: for every packet they are another place, and few would be in
-	 * the TLB. Where addresses are physical nothing else will do. But a program that punches a
-	 * hole in a hugepage's file, and has the page itself, leaves us none.
+	 * Use a hugepage, if there is one: packets are at other places than slots, and few of the
+	 * slots' small pages would be in the TLB. Where addresses are physical, only a hugepage
+	 * will do. But a backend that punches a hole into the file of a hugepage frees the page,
+	 * and may get it itself.
 	 */
 	if (r->page || (bytes == want && huge <= most && !(r->local && r->confine)))
 		ret = make_block(r, name, bytes, BATON_PAGE_2M, dma_data_limit(r), read_only, mem);
@@ -209,7 +214,7 @@ dma_reach_slots(struct dma_reach *r, const struct dma_slots_need *rx,
 		most = (uint64_t)((double)have * (double)want_rx / (double)(want_rx + want_tx));
 	if (want_rx)
 		ret = make_slots(r, "rx slots", rx, most, false, &r->rx, &r->rx_mem);
-	/* The TX slots may lie in another window. Without an IOMMU nothing makes them read-only. */
+	/* The TX slots may be in another window. Without an IOMMU nothing makes them read-only. */
 	if (!ret && want_tx)
 		ret = make_slots(r, "tx slots", tx, room(r), !r->page, &r->tx, &r->tx_mem);
 	return ret;

@@ -7,7 +7,7 @@
 #include "base/err.h"
 
 #define LINE BATON_CACHE_LINE
-#define KEEP 256u /* slots a queue's cache keeps at most */
+#define KEEP 256u /* slots in the cache of a queue, at most */
 
 uint32_t
 dma_slot_stride(uint32_t room, uint16_t header)
@@ -37,9 +37,9 @@ dma_slots_init(struct dma_slots *s, const struct dma_slots_need *need, uint8_t *
 	if (!s->shared)
 		return 0;
 	/*
-	 * What a queue keeps, no other can take: as much as its longest packet, however greedy the
-	 * others are, and half of its share of the rest. The other half is for whoever has
-	 * something to send.
+	 * A slot that a queue keeps is not available to others. A queue may keep as many as its
+	 * longest packet needs, whatever the others do, and half of its share of the rest. The
+	 * other half is for any queue that has something to send.
 	 */
 	s->keep = need->least;
 	if (s->count > need->queues * need->least)
@@ -100,7 +100,7 @@ dma_slot_refill(struct slot_cache *c, unsigned n)
 			return c->n;
 		c->n += got;
 	}
-	if (c->n - n > c->most) /* a block is more than a queue may keep */
+	if (c->n - n > c->most) /* a block has more than a queue may keep */
 		put_coldest(c, c->n - n - c->most);
 	return n;
 }
@@ -111,8 +111,10 @@ dma_slot_spill(struct slot_cache *c)
 	while (c->n > c->most) {
 		unsigned extra = c->n - c->most;
 
-		/* A whole block, a compare-and-swap for 62, where the cache is not much smaller for
-		 * it. */
+		/*
+		 * Put a whole block (one compare-and-swap for 62 slots) if the cache stays large
+		 * enough.
+		 */
 		put_coldest(c, extra >= STACK_BLOCK || c->most >= 2 * STACK_BLOCK ? STACK_BLOCK
 										  : extra);
 	}

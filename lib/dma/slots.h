@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The bounce ring's slots: the only packet memory a device sees where it cannot, or must not, reach
- * the buffers.
+ * Slots of the bounce ring: the only packet memory that a device can access if it cannot, or must
+ * not, access the buffers.
  *
- * A slot belongs to a completion key: slot k of a queue is that of its descriptor k, for good.
- * Nothing is allocated or looked up for a packet. Only where the windows are too small for that do
- * a port's queues share fewer slots, through a lock-free stack and a cache a queue.
+ * A slot belongs to a completion key: slot k of a queue is always that of its descriptor k. Nothing
+ * is allocated or looked up for a packet. Only if the windows are too small for that, the queues of
+ * a port share fewer slots, through a lock-free stack and a cache for each queue.
  *
- * They live from a start to the next stop, in zeroed memory that was nobody's before: so a device
- * that is trusted otherwise than the one before it, or a port that is had by somebody else, finds
- * no byte of an earlier run. Nothing is scrubbed.
+ * Slots exist from a start to the next stop, in zeroed memory that was not in use before. So a
+ * device finds no byte of an earlier run there, whoever used the port then, and slots need no
+ * scrubbing.
  *
- * A packet's header begins `off` bytes into a slot, so that what comes after it begins on a cache
- * line; a slot is an odd number of cache lines long, since a power of two would put every header
- * into the same few sets of the cache.
+ * The header of a packet begins `off` bytes into a slot, so that the bytes after it begin on a
+ * cache line. A slot is an odd number of cache lines long, since a power of two would put every
+ * header into the same few sets of the cache.
  */
 #ifndef BATON_DMA_SLOTS_H
 #define BATON_DMA_SLOTS_H
@@ -26,37 +26,37 @@
 #include "ctx/ctx.h"
 
 #define DMA_SLOT_NONE  0xffffffffu
-#define DMA_SLOT_BYTES 2048u /* of a packet, in a TX slot */
-#define DMA_SLOT_BURST 64u   /* the most that are asked for at once */
+#define DMA_SLOT_BYTES 2048u /* bytes of a packet in a TX slot */
+#define DMA_SLOT_BURST 64u   /* slots to get at once, at most */
 
 /* Slots of one direction of a port. */
 struct dma_slots {
-	uint8_t *base; /* NULL: none */
+	uint8_t *base; /* NULL: there are none */
 	uint64_t iova;
 	uint32_t count;
 	uint32_t stride;
-	uint32_t room; /* bytes of it that the device may use, */
-	uint16_t off;  /* from here on */
+	uint32_t room; /* bytes of a slot that the device may use */
+	uint16_t off;  /* offset of these bytes */
 	uint32_t queues;
 	bool shared;
-	uint32_t keep; /* shared: what a queue that needs none may keep */
+	uint32_t keep; /* shared slots: what a queue that needs none may keep */
 	struct stack stack;
 	struct stack_user ctl;
 };
 
-/* What a port's queues of one direction need. */
+/* What the queues of a port need in one direction. */
 struct dma_slots_need {
 	uint32_t queues;
-	uint32_t keys;   /* of all queues together */
-	uint32_t least;  /* slots without which a queue cannot move its longest packet */
-	uint32_t room;   /* bytes the device may use of a slot */
-	uint16_t header; /* of them, in front of the packet */
+	uint32_t keys;   /* keys of all queues together */
+	uint32_t least;  /* slots that a queue needs for its longest packet */
+	uint32_t room;   /* bytes of a slot that the device may use */
+	uint16_t header; /* bytes of them before the packet */
 };
 
-/* Length of a slot with room for that many bytes. */
+/* Get the length of a slot with room for that many bytes. */
 uint32_t dma_slot_stride(uint32_t room, uint16_t header);
 
-/** Lay slots over memory: as many as fit and are needed. Return: 0; -ENOMEM. */
+/** Divide memory into slots, as many as fit and are needed. Return: 0; -ENOMEM. */
 int dma_slots_init(struct dma_slots *s, const struct dma_slots_need *need, uint8_t *base,
 		   size_t bytes, uint64_t iova);
 void dma_slots_fini(struct dma_slots *s);
@@ -67,23 +67,28 @@ struct slot_cache {
 	struct dma_slots *slots;
 	struct stack_user user;
 	uint32_t n;
-	uint32_t most; /* that stay when slots are put */
+	uint32_t most; /* entries that remain when slots are put */
 	uint32_t idx[];
 };
 
-/** @most: entries it keeps; 0: as the slots say. NULL when out of memory. */
+/**
+ * Make a cache. @most: entries that it keeps; 0: as the slots say. Return: NULL if memory is short.
+ */
 struct slot_cache *dma_slot_cache(struct dma_slots *s, uint32_t most);
 
-/** Back to the stack with all of it. */
+/** Return all slots to the stack, and free the cache. */
 void dma_slot_cache_free(struct slot_cache *c);
 
-/* Fetch from the stack until there are @n, or it is empty. Return: how many of @n there are. */
+/*
+ * Fetch from the stack until there are @n slots, or the stack is empty. Return: the number of
+ * slots, @n at most.
+ */
 unsigned dma_slot_refill(struct slot_cache *c, unsigned n);
 void dma_slot_spill(struct slot_cache *c);
-/* All of it to the stack. */
+/* Return all slots to the stack. */
 void dma_slot_flush(struct slot_cache *c);
 
-/** See to it that the topmost @n <= DMA_SLOT_BURST entries are there. Return: how many are. */
+/** Make the topmost @n <= DMA_SLOT_BURST entries available. Return: the number available. */
 static inline unsigned
 dma_slot_reserve(struct slot_cache *c, unsigned n)
 {
@@ -96,7 +101,7 @@ dma_slot_pop(struct slot_cache *c)
 	return c->idx[--c->n];
 }
 
-/** One that was popped comes back; never more than DMA_SLOT_BURST before dma_slot_settle(). */
+/** Put back a slot that was popped; at most DMA_SLOT_BURST of them before dma_slot_settle(). */
 static inline void
 dma_slot_push(struct slot_cache *c, uint32_t slot)
 {
@@ -110,7 +115,7 @@ dma_slot_settle(struct slot_cache *c)
 		dma_slot_spill(c);
 }
 
-/** Pop the topmost @n, which are there. */
+/** Pop the topmost @n, which are available. */
 static inline void
 dma_slot_get(struct slot_cache *c, uint32_t *slots, unsigned n)
 {
@@ -118,7 +123,7 @@ dma_slot_get(struct slot_cache *c, uint32_t *slots, unsigned n)
 	memcpy(slots, c->idx + c->n, n * sizeof(*slots));
 }
 
-/** @n <= DMA_SLOT_BURST that were popped come back. */
+/** Put back @n <= DMA_SLOT_BURST slots that were popped. */
 static inline void
 dma_slot_put(struct slot_cache *c, const uint32_t *slots, unsigned n)
 {
@@ -141,8 +146,10 @@ dma_slot_iova(const struct dma_slots *s, uint32_t slot)
 
 /* ---- copying ---- */
 
-/** A line that will be written. The compiler's own would only ask to read it, unless told that
- * there is the instruction. */
+/**
+ * Prefetch a line that will be written. The compiler's builtin prefetches for reading, unless it is
+ * told that the CPU has the instruction.
+ */
 static inline void
 dma_prefetch_write(const void *p)
 {
@@ -150,14 +157,17 @@ dma_prefetch_write(const void *p)
 	__asm__ __volatile__(
 		"prefetchw %0"
 		:
-		: "m"(*(const char *)p)); /* does nothing on a CPU that does not know it */
+		: "m"(*(const char *)
+			      p)); /* the instruction does nothing on a CPU that does not know it */
 #else
 	__builtin_prefetch(p, 1);
 #endif
 }
 
-/** Copy exactly @len bytes; short packets without a call. What a device does to them meanwhile ends
- * up in the copy, or not. */
+/**
+ * Copy exactly @len bytes; short packets without a call. If the device changes the bytes meanwhile,
+ * the copy has the old or the new ones.
+ */
 static inline __attribute__((always_inline)) void
 dma_copy(void *restrict to, const void *restrict from, uint32_t len)
 {
@@ -166,7 +176,7 @@ dma_copy(void *restrict to, const void *restrict from, uint32_t len)
 	const uint8_t *restrict f = from;
 
 	if (baton_likely(len - 16 <= 128 - 16)) {
-		/* Both ends, overlapping in the middle. */
+		/* Copy both ends, which overlap in the middle. */
 		const v16 a = *(const v16 *)(const void *)f,
 			  z = *(const v16 *)(const void *)(f + len - 16);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Ownership violations: which rule, which buffer, who holds it, what happened to it last. */
+/* Ownership violations: the rule, the buffer, its holder, and the last operation on it. */
 #include "dma/pool.h"
 
 #include <stdlib.h>
@@ -54,7 +54,9 @@ dma_violation(struct baton_ctx *ctx, enum baton_rule rule, const char *operation
 	return raise_violation(ctx, &v);
 }
 
-/* Is the buffer in a worker's cache? Cold, and racy against that worker: good enough for a report.
+/*
+ * Whether the buffer is in the cache of a worker. This is slow and races with that worker, which is
+ * good enough for a report.
  */
 static const struct baton_worker *
 cached_by(struct baton_ctx *ctx, const struct baton_pool_view *v, uint32_t buf)
@@ -72,8 +74,9 @@ cached_by(struct baton_ctx *ctx, const struct baton_pool_view *v, uint32_t buf)
 	return NULL;
 }
 
-/* What the owner table says of a token in range: the rule, and the words for holder and last
- * operation. */
+/*
+ * Find the rule that a token in range breaks, and the words for its holder and the last operation.
+ */
 static enum baton_rule
 diagnose(struct baton_ctx *ctx, struct baton_token t, const char *operation, uint32_t owner,
 	 char *holder, size_t size, const char **last_op)

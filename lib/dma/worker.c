@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Workers, and the application's verbs: alloc, free, copy. */
+/* Workers, and the operations of the application: alloc, free, copy. */
 #include "dma/pool.h"
 
 #include <stdlib.h>
@@ -69,8 +69,9 @@ baton_worker_bind(struct baton_worker *worker)
 	uintptr_t free_ = 0, self = baton_thread_self();
 
 	/*
-	 * Sequentially consistent: a control thread publishes a queue's state, then looks whether
-	 * its worker is bound; whoever binds after that look must see the state.
+	 * Sequentially consistent: a control thread publishes a queue's state and then reads
+	 * whether its worker is bound. A thread that binds the worker after that must see the
+	 * state.
 	 */
 	if (__atomic_compare_exchange_n(&worker->head.thread, &free_, self, false, __ATOMIC_SEQ_CST,
 					__ATOMIC_SEQ_CST) ||
@@ -166,7 +167,7 @@ free8(const struct baton_worker *worker, const struct baton_token *tokens, unsig
 	return 0;
 }
 
-/* The next token, by all rules. */
+/* Free the next token, with all checks. */
 static inline int
 free_one(struct baton_worker *worker, struct baton_token t)
 {
@@ -180,7 +181,7 @@ free_one(struct baton_worker *worker, struct baton_token t)
 	c = worker->caches[t.pool];
 	if (baton_unlikely(!c)) {
 		c = dma_cache(worker, v->pool);
-		if (!c) { /* no memory for a cache: the long way home */
+		if (!c) { /* there is no memory for a cache: free the buffer directly */
 			dma_free_bufs(v->pool, &t.buf, 1);
 			return 0;
 		}
@@ -198,7 +199,10 @@ baton_free(struct baton_worker *worker, const struct baton_token *tokens, unsign
 	if (baton_unlikely(ret < 0))
 		return ret;
 	for (unsigned i = 0; i < n;) {
-		/* What ends a run of eights is one by one; after as many, it is tried again. */
+		/*
+		 * Tokens that end a run of eights are freed one by one; after eight of them, eights
+		 * are tried again.
+		 */
 		unsigned end;
 
 		if (n - i >= 8)
