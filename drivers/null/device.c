@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * net_null: a port without a device. RX makes packets of one size out of free buffers, TX frees
- * what it is given. It measures what the framework itself costs, and lets applications be tried
- * without any device.
+ * net_null: a port without a device. RX makes packets of one size from free buffers, and TX frees
+ * what it is given. It shows what the framework itself costs, and applications can be tried with
+ * it.
  */
 #include <ctype.h>
 #include <string.h>
@@ -17,17 +17,17 @@
 
 struct null_port {
 	struct baton_port port;
-	uint32_t size; /* of a received packet */
-	uint8_t copy;  /* touch the packets' bytes, as a device without DMA would */
+	uint32_t size; /* bytes of a received packet */
+	uint8_t copy;  /* read and write the bytes of packets, as a device without DMA would */
 	uint8_t no_rx;
 };
 
 struct null_queue {
 	struct baton_queue q;
-	uint32_t segs; /* RX: buffers a packet of the port's size takes */
-	uint32_t room; /* RX: bytes of a buffer it may use */
+	uint32_t segs; /* RX: buffers that a packet of the port's size takes */
+	uint32_t room; /* RX: bytes of a buffer that a packet may use */
 	uint32_t size;
-	uint8_t *bytes; /* copy=1: what is copied from or to; private to the queue */
+	uint8_t *bytes; /* copy=1: memory to copy from and to; private to the queue */
 	uint8_t frame[MAX_FRAME];
 };
 

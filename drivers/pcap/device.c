@@ -54,7 +54,7 @@ open_files(struct pcap_port *pp, const struct port_arg *args, unsigned n)
 	if (infinite && !pp->rx_path)
 		return baton_err(EINVAL, "infinite_rx=1 wants rx_pcap=FILE");
 	pp->infinite = (uint8_t)infinite;
-	/* RX first: a mistyped name must not cost the file that TX would overwrite. */
+	/* RX comes first: a mistyped name must not cost the file that TX would overwrite. */
 	if (pp->rx_path && (ret = pcap_rx_open(pp)) < 0)
 		return ret;
 	return pp->tx_path ? pcap_tx_open(pp) : 0;
@@ -107,7 +107,9 @@ pcap_queue_release(struct baton_port *port, struct baton_queue *q)
 {
 }
 
-/* The longest packet: the MTU's, where one was asked for, and what max_segs buffers hold. */
+/*
+ * Get the longest packet: as long as the MTU allows, if it was set, and as max_segs buffers hold.
+ */
 static uint32_t
 max_len(const struct baton_port *port, const struct baton_queue *q)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* net_pcap: a port whose wire is a pair of capture files. */
+/* net_pcap: a port that receives from a capture file and sends into another. */
 #ifndef BATON_PCAP_PORT_H
 #define BATON_PCAP_PORT_H
 
@@ -14,7 +14,7 @@
 #define PCAP_MAX_SEGS  16
 
 struct pcap_frame {
-	size_t at; /* in pcap_store.bytes */
+	size_t at; /* offset in pcap_store.bytes */
 	uint32_t len;
 };
 
@@ -23,29 +23,29 @@ struct pcap_store {
 	uint8_t *bytes;
 	struct pcap_frame *frames;
 	size_t n_bytes, n_frames, cap_bytes, cap_frames;
-	size_t next; /* frame to be received */
+	size_t next; /* the next frame to receive */
 };
 
 struct pcap_port {
 	struct baton_port port;
-	char *rx_path, *tx_path; /* NULL: receives nothing; drops what it is given */
+	char *rx_path, *tx_path; /* NULL: the port receives nothing, or drops what it is given */
 	uint8_t infinite;
-	uint8_t used; /* has been started once: a further start reads from the beginning */
+	uint8_t used; /* the port was started before: a further start reads from the beginning */
 
-	/* RX: touched by the queue's worker while the port is started. */
+	/* RX: used by the worker of the queue while the port is started. */
 	pcap_t *in;
 	struct pcap_store store;
-	uint64_t number;      /* of the packet read last, from 1 */
-	const uint8_t *frame; /* read, and waiting for room or buffers; NULL: none */
+	uint64_t number;      /* number of the packet read last, from 1 */
+	const uint8_t *frame; /* a packet that was read and waits for room or buffers; NULL: none */
 	uint32_t frame_len;
 	uint8_t ended;
 
-	/* TX: likewise. */
-	pcap_t *dead; /* the writer's link type, in libpcap's way of saying it */
+	/* TX: used by the worker of the queue while the port is started. */
+	pcap_t *dead; /* has the link type of the file, as libpcap needs it */
 	pcap_dumper_t *out;
-	long good; /* length of the file up to the last burst that was written whole */
+	long good; /* length of the file at the end of the last burst that was written completely */
 	uint8_t broken;
-	uint8_t scratch[PCAP_MAX_FRAME]; /* a packet of several buffers, in one piece */
+	uint8_t scratch[PCAP_MAX_FRAME]; /* a packet of several buffers in one piece */
 };
 
 /* rx.c */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Receiving from a file. It may be cut short or damaged anywhere: what comes before is delivered,
- * then one warning names the packet, and no more is received.
+ * Receive from a file. The file may be cut short or damaged anywhere: the packets before that place
+ * are delivered, then one warning names the packet, and nothing more is received.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 
 #define MAX_STORE ((size_t)1 << 30)
 
-/* The next packet of the file. Return: false at its end, whichever way it ends. */
+/* Read the next packet of the file. Return: false at the end of the file, or at damage. */
 static bool
 next_of_file(struct pcap_port *pp, const uint8_t **frame, uint32_t *len)
 {
@@ -31,7 +31,7 @@ next_of_file(struct pcap_port *pp, const uint8_t **frame, uint32_t *len)
 	return false;
 }
 
-/* See to it that @need elements fit, by doubling. */
+/* Make room for @need elements, by doubling. */
 static bool
 grow(void **array, size_t *cap, size_t need, size_t size)
 {
@@ -137,7 +137,7 @@ pcap_rx_close(struct pcap_port *pp)
 	pp->store = (struct pcap_store){ 0 };
 }
 
-/* See to it that a packet waits in pp->frame, dropping those that no wire would carry. */
+/* Make a packet wait in pp->frame, and drop packets that no wire would carry. */
 static bool
 fetch(struct pcap_port *pp, struct baton_queue *q)
 {
@@ -162,7 +162,8 @@ fetch(struct pcap_port *pp, struct baton_queue *q)
 		}
 		queue_count(&q->stats.errors, 1);
 		if (pp->infinite && !s->next)
-			break; /* once around is enough for one burst, were all of them bad */
+			break; /* one pass over the file is enough for a burst, even if all packets
+				  are bad */
 	}
 	return pp->frame;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Sending into a file. When it cannot be written any more (a full disk), the file is cut back to
- * its last whole burst, one error says so, and every packet from then on is dropped and counted as
+ * Send into a file. When the file cannot be written any more (the disk is full), it is cut back to
+ * the last complete burst, one error is logged, and every further packet is dropped and counted as
  * a TX error.
  */
 #include <stdio_ext.h>
@@ -28,7 +28,7 @@ pcap_tx_open(struct pcap_port *pp)
 	return 0;
 }
 
-/* Bring the bursts so far to the file. Return: false when it is, or has been, impossible. */
+/* Write the bursts so far to the file. Return: false if that fails, or failed before. */
 static bool
 flush(struct pcap_port *pp)
 {

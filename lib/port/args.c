@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The values in a device's arguments. */
+/* The values of device arguments. */
 #include <stdlib.h>
 
 #include "port/driver.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A context as a whole: created with empty tables, destroyed once nothing is in them. */
+/* Create a context with empty tables, and destroy it once nothing is in them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +36,7 @@ baton_ctx_create(const struct baton_ctx_config *config, struct baton_ctx **out)
 	return 0;
 }
 
-/* Return: 0; -EBUSY, with the name of what is still there. */
+/* Return: 0; -EBUSY, with the name of what is left. */
 static int
 check_empty(const struct baton_ctx *ctx)
 {

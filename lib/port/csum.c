@@ -29,7 +29,9 @@ csum_refuse(const struct baton_queue *q, uint32_t len)
 			 q->port->name, q->index, len);
 }
 
-/* The ones' complement sum of 16-bit words in this machine's order (RFC 1071, section 2), folded.
+/*
+ * Compute the ones' complement sum of 16-bit words in the byte order of this machine (RFC 1071,
+ * section 2), folded.
  */
 static uint32_t
 sum_of(const uint8_t *p, uint32_t n)
@@ -84,7 +86,7 @@ csum_fill(const struct baton_queue *q, const struct baton_token *t, unsigned seg
 
 		skip -= from;
 		part = sum_of(bytes_of(q, t[i]) + from, t[i].len - from);
-		/* At an odd place the bytes are in the other halves of their words. */
+		/* At an odd offset the bytes are in the other halves of their words. */
 		sum += summed & 1 ? (part << 8 & 0xff00) | part >> 8 : part;
 		summed += t[i].len - from;
 	}
@@ -92,8 +94,8 @@ csum_fill(const struct baton_queue *q, const struct baton_token *t, unsigned seg
 		sum = (sum & 0xffff) + (sum >> 16);
 	value = (uint16_t)~sum;
 	if (!value)
-		value = 0xffff; /* the same number; to UDP a zero means that there is none (RFC 768)
-				 */
+		value = 0xffff; /* the same number; in UDP, zero means that there is no checksum
+				   (RFC 768) */
 	memcpy(out, &value, sizeof(out));
 	put_byte(q, t, (uint32_t)at.start + at.offset, out[0]);
 	put_byte(q, t, (uint32_t)at.start + at.offset + 1, out[1]);

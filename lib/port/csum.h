@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * TX checksums: where the application wants one (BATON_CSUM_PARTIAL on a packet's first token), and
- * filling it in for devices that cannot.
+ * TX checksums: read what the application asks for (BATON_CSUM_PARTIAL on the first token of a
+ * packet), and complete the checksum for devices that cannot.
  */
 #ifndef BATON_PORT_CSUM_H
 #define BATON_PORT_CSUM_H
@@ -9,9 +9,9 @@
 #include "port/driver.h"
 
 struct csum_request {
-	uint16_t start;  /* the sum begins here, counted from the packet's first byte */
-	uint16_t offset; /* and is stored so many bytes further on, where that of the pseudo-header
-			    is now */
+	uint16_t start;  /* offset of the first byte to sum up, in the packet */
+	uint16_t offset; /* offset of the checksum from `start`; it has the sum of the pseudo-header
+			    now */
 };
 
 static inline bool
@@ -21,18 +21,20 @@ csum_wanted(struct baton_token first)
 }
 
 /**
- * Read the side record of a packet whose buffers the caller has been given.
+ * Read the side record of a packet whose buffers the caller holds.
  *
- * @len: of the packet. Return: false when there is no side record, or it points outside of the
+ * @len: bytes of the packet. Return: false if there is no side record, or it points outside of the
  * packet.
  */
 bool csum_read(const struct baton_queue *q, struct baton_token first, uint32_t len,
 	       struct csum_request *out);
 
-/** Return: -EINVAL, with what csum_read() found missing or wrong. */
+/** Return: -EINVAL, with a message about what csum_read() found missing or wrong. */
 BATON_COLD int csum_refuse(const struct baton_queue *q, uint32_t len);
 
-/** Sum up and store. The packet's buffers are the caller's, and not the device's yet. */
+/**
+ * Sum up and store. The caller holds the buffers of the packet; the device does not have them yet.
+ */
 void csum_fill(const struct baton_queue *q, const struct baton_token *t, unsigned segs,
 	       struct csum_request at);
 
