@@ -54,8 +54,7 @@ take_over(struct baton_ioas *ioas, const char *who, struct ioas_limits *l,
 	if (!n)
 		return baton_err(ERANGE,
 				 "%s: none of the addresses asked for in the windows of %s (%s) is "
-				 "there: there are %s; ask for "
-				 "other windows, or none",
+				 "there: there are %s; ask for other windows, or none",
 				 who, ioas->name, asked.text, offered.text);
 	misfit = iova_misfit(&ioas->space, windows, n);
 	if (misfit)
@@ -221,26 +220,18 @@ log_choice(struct baton_ioas *ioas)
 {
 	static const char *const charged[] = { "nobody", "the process", "the user" };
 	struct text ranges = { 0 };
+	const char *warning = "";
 
 	ioas->unsafe_interrupts = unsafe_interrupts(ioas);
+	if (ioas->ops->backend == BATON_IOAS_NOIOMMU)
+		warning = "; without an IOMMU the device can overwrite any memory";
+	else if (ioas->unsafe_interrupts)
+		warning = "; interrupts may not be isolated (allow_unsafe_interrupts)";
 	ioas_text_ranges(&ranges, ioas->space.windows, ioas->space.n_windows);
 	baton_log(ioas->ctx,
 		  ioas->ops->backend == BATON_IOAS_NOIOMMU ? BATON_LOG_WARN : BATON_LOG_INFO,
-		  "address space %s: %s; addresses %s; pinned memory is charged to %s%s%s",
-		  ioas->name, ioas->why, ranges.text, charged[ioas->accounting],
-		  ioas->unsafe_interrupts && ioas->ops->backend != BATON_IOAS_NOIOMMU ? "; "
-											"interrupts"
-											" may not "
-											"be "
-											"isolated "
-											"(allow_"
-											"unsafe_"
-											"interrupts"
-											")"
-										      : "",
-		  ioas->ops->backend == BATON_IOAS_NOIOMMU ? "; without an IOMMU the device can "
-							     "overwrite any memory"
-							   : "");
+		  "address space %s: %s; addresses %s; pinned memory is charged to %s%s",
+		  ioas->name, ioas->why, ranges.text, charged[ioas->accounting], warning);
 }
 
 static int
@@ -272,8 +263,7 @@ check_not_ours(const struct baton_ctx *ctx, const char *bdf)
 			if (!strcmp(dev->bdf, bdf))
 				return baton_err(EBUSY,
 						 "%s: this program has the device open already, in "
-						 "the address space %s; close that "
-						 "port first",
+						 "the address space %s; close that port first",
 						 bdf, other->name);
 	return 0;
 }
@@ -293,14 +283,14 @@ ioas_attach(struct baton_ioas *ioas, const char *bdf, struct ioas_device **out)
 	if (found.noiommu && ioas->asked != BATON_IOAS_NOIOMMU)
 		return baton_err(ENODEV,
 				 "%s: VFIO runs this device without an IOMMU, so it could "
-				 "overwrite any memory; ask for the backend "
-				 "noiommu by name if that is meant",
+				 "overwrite any memory; ask for the backend noiommu by name if "
+				 "that is meant",
 				 found.bdf);
 	if (!found.noiommu && ioas->asked == BATON_IOAS_NOIOMMU)
 		return baton_err(ENODEV,
 				 "%s: the backend noiommu was asked for, but %s; ask for auto, or "
-				 "boot without the IOMMU (intel_iommu=off) "
-				 "and load vfio with enable_unsafe_noiommu_mode=1",
+				 "boot without the IOMMU (intel_iommu=off) and load vfio with "
+				 "enable_unsafe_noiommu_mode=1",
 				 found.bdf,
 				 found.group < 0 ? "VFIO offers no noiommu group for it"
 						 : "an IOMMU protects this device");

@@ -94,8 +94,7 @@ bind_command(struct text *to, const char *bdf, bool bound)
 {
 	text_add(to,
 		 "dpdk-devbind.py -b vfio-pci %s, or driverctl set-override %s vfio-pci, or: "
-		 "modprobe "
-		 "vfio-pci; echo vfio-pci > " PCI "/%s/driver_override; ",
+		 "modprobe vfio-pci; echo vfio-pci > " PCI "/%s/driver_override; ",
 		 bdf, bdf, bdf);
 	if (bound)
 		text_add(to, "echo %s > " PCI "/%s/driver/unbind; ", bdf, bdf);
@@ -111,17 +110,14 @@ no_iommu(const struct ioas_os *os, const struct ioas_found *f)
 	if (any[0])
 		return baton_err(ENODEV,
 				 "%s: no IOMMU is in front of this device, though there is one for "
-				 "others "
-				 "(/sys/kernel/iommu_groups); move it to another slot, or ask for "
-				 "the backend "
-				 "noiommu by name, which protects nothing",
+				 "others (/sys/kernel/iommu_groups); move it to another slot, or "
+				 "ask for the backend noiommu by name, which protects nothing",
 				 f->bdf);
 	return baton_err(ENODEV,
 			 "%s: this machine runs without an IOMMU (/sys/kernel/iommu_groups is "
-			 "empty); switch "
-			 "VT-d or AMD-Vi on in the firmware and boot with intel_iommu=on, in a "
-			 "virtual machine give it "
-			 "one, or ask for the backend noiommu by name, which protects nothing",
+			 "empty); switch VT-d or AMD-Vi on in the firmware and boot with "
+			 "intel_iommu=on, in a virtual machine give it one, or ask for the backend "
+			 "noiommu by name, which protects nothing",
 			 f->bdf);
 }
 
@@ -134,14 +130,12 @@ check_driver(const struct ioas_found *f)
 	if (!f->driver[0])
 		return baton_err(ENXIO,
 				 "%s: no driver has this device, so vfio-pci cannot offer it; give "
-				 "it to vfio-pci: "
-				 "%s (dmesg says why if that fails)",
+				 "it to vfio-pci: %s (dmesg says why if that fails)",
 				 f->bdf, bind.text);
 	if (!strstr(f->driver, "vfio"))
 		return baton_err(EBUSY,
 				 "%s: the device is bound to the driver %s; if nobody needs it "
-				 "there, give it to "
-				 "vfio-pci: %s",
+				 "there, give it to vfio-pci: %s",
 				 f->bdf, f->driver, bind.text);
 	return 0;
 }
@@ -173,8 +167,8 @@ ioas_find(const struct ioas_os *os, const char *bdf, bool want_noiommu, struct i
 		snprintf(f->bdf, sizeof(f->bdf), "%.15s", bdf ? bdf : "");
 	if (!is_bdf(f->bdf))
 		return baton_err(EINVAL,
-				 "\"%s\" is no PCI address; they look like 0000:03:00.0 (lspci -D "
-				 "lists them)",
+				 "\"%s\" is not a PCI address such as 0000:03:00.0 (lspci -D lists "
+				 "them)",
 				 bdf ? bdf : "");
 	for (char *c = f->bdf; *c; c++)
 		*c = (char)tolower((unsigned char)*c);

@@ -36,7 +36,8 @@ baton_ioas_backend_by_name(const char *name, enum baton_ioas_backend *out)
 		}
 	near = baton_nearest(name, backend_names);
 	return baton_err(EINVAL,
-			 "\"%s\" is no kind of I/O address space%s%s%s; there are auto, iommufd, "
+			 "\"%s\" is not a kind of I/O address space%s%s%s; there are auto, "
+			 "iommufd, "
 			 "type1, compat, noiommu, flat and vhost",
 			 name, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
 }
@@ -47,18 +48,16 @@ check_config(const struct baton_ioas_config *c)
 	if (c->size != sizeof(*c))
 		return baton_err(EINVAL,
 				 "baton_ioas_config.size is %zu, this library's is %zu; set it to "
-				 "sizeof(struct "
-				 "baton_ioas_config) and build against its header",
+				 "sizeof(struct baton_ioas_config) and build against its header",
 				 c->size, sizeof(*c));
 	if ((unsigned)c->backend > BATON_IOAS_VHOST)
 		return baton_err(EINVAL,
-				 "address space: backend %d is none; use one of BATON_IOAS_*",
+				 "address space: there is no backend %d; use one of BATON_IOAS_*",
 				 (int)c->backend);
 	if (!c->windows != !c->n_windows)
 		return baton_err(EINVAL,
 				 "address space: windows and n_windows (%u) must be given "
-				 "together; leave both out for all "
-				 "addresses",
+				 "together; leave both out for all addresses",
 				 c->n_windows);
 	if (c->flat_base && c->backend != BATON_IOAS_FLAT)
 		return baton_err(EINVAL, "address space: flat_base is for the backend flat only; "
@@ -246,9 +245,8 @@ baton_ctx_set_ioas(struct baton_ctx *ctx, struct baton_ioas *ioas)
 				 ioas->name);
 	if (ctx->ioas && ctx->ioas != ioas)
 		return baton_err(EBUSY,
-				 "the context's devices share the address space %s already; say "
-				 "which one before the first "
-				 "port is opened",
+				 "the context's devices share the address space %s already; choose "
+				 "it before the first port is opened",
 				 ctx->ioas->name);
 	ctx->ioas = ioas;
 	return 0;

@@ -49,8 +49,7 @@ no_permission(int ret, const char *node, const char *bdf, unsigned uid)
 				 bdf, node, strerror(-ret));
 	return baton_err(-ret,
 			 "%s: open %s: %s; let user %u in: chown %u %s, and to make that last the "
-			 "udev rule %s, "
-			 "OWNER=\"%u\"",
+			 "udev rule %s, OWNER=\"%u\"",
 			 bdf, node, strerror(-ret), uid, uid, node, rule, uid);
 }
 
@@ -74,14 +73,12 @@ ioas_open_failed(struct baton_ioas *ioas, int ret, const char *node, const struc
 {
 	static const struct ioas_fix fixes[] = {
 		{ ENOENT, "the kernel offers no such node: modprobe vfio-pci iommufd, or it was "
-			  "built without "
-			  "(CONFIG_IOMMUFD, CONFIG_VFIO_DEVICE_CDEV, CONFIG_VFIO_GROUP, "
-			  "CONFIG_VFIO_NOIOMMU)" },
+			  "built without (CONFIG_IOMMUFD, CONFIG_VFIO_DEVICE_CDEV, "
+			  "CONFIG_VFIO_GROUP, CONFIG_VFIO_NOIOMMU)" },
 		{ ENXIO, "the node is stale: the device is gone, or its module is not loaded; "
 			 "modprobe vfio-pci iommufd" },
 		{ ENODEV, "the node is stale: the device was just unbound, or its module is not "
-			  "loaded; modprobe "
-			  "vfio-pci iommufd" },
+			  "loaded; modprobe vfio-pci iommufd" },
 		{ EMFILE, "the process has no descriptor left; raise ulimit -n" },
 		{ ENFILE, "the machine has no descriptor left; raise sysctl fs.file-max" },
 		{ ENOMEM, "the kernel is out of memory; stop other programs to free some" },

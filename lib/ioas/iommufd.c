@@ -91,8 +91,7 @@ bind_failed(struct baton_ioas *ioas, int ret, const struct ioas_found *found, co
 		{ ETIMEDOUT, "the device did not come out of its reset; power-cycle it" },
 		{ EIO, "the device does not answer; power-cycle it" },
 		{ EINVAL, "either the device's DMA is not cache-coherent, which Baton needs, or "
-			  "the device is open already; look at "
-			  "fuser -v on its node" },
+			  "the device is open already; look at fuser -v on its node" },
 		{ 0, "look at dmesg" },
 	};
 	struct text who = { 0 }, others = { 0 };
@@ -102,22 +101,20 @@ bind_failed(struct baton_ioas *ioas, int ret, const struct ioas_found *found, co
 	if ((ret == -EBUSY || ret == -EPERM) && others.text[0])
 		return baton_err(EBUSY,
 				 "%s: VFIO_DEVICE_BIND_IOMMUFD: %s: its IOMMU group %d also holds "
-				 "%s; give these to "
-				 "vfio-pci or to no driver (dpdk-devbind.py -u)",
+				 "%s; give these to vfio-pci or to no driver (dpdk-devbind.py -u)",
 				 found->bdf, strerror(-ret), found->group, others.text);
 	/* Our own descriptor of the node is closed by now. */
 	if ((ret == -EINVAL || ret == -EBUSY || ret == -EPERM) && who.text[0])
 		return baton_err(EBUSY,
 				 "%s: VFIO_DEVICE_BIND_IOMMUFD: %s: the device, or another one of "
-				 "its IOMMU group %d, is "
-				 "in use by %s; stop that first, or use one address space for both",
+				 "its IOMMU group %d, is in use by %s; stop that first, or use one "
+				 "address space for both",
 				 found->bdf, strerror(-ret), found->group, who.text);
 	if (ret == -EBUSY)
 		return baton_err(EBUSY,
 				 "%s: VFIO_DEVICE_BIND_IOMMUFD: %s: the device, or another one of "
-				 "its IOMMU group %d, is in "
-				 "use by another process (as root: fuser -v /dev/vfio/%d %s); stop "
-				 "that first",
+				 "its IOMMU group %d, is in use by another process (as root: fuser "
+				 "-v /dev/vfio/%d %s); stop that first",
 				 found->bdf, strerror(-ret), found->group, found->group, node);
 	return ioas_failed(ret, found->bdf, "VFIO_DEVICE_BIND_IOMMUFD", fixes);
 }
@@ -127,13 +124,11 @@ attach_failed(int ret, const struct ioas_found *found)
 {
 	static const struct ioas_fix fixes[] = {
 		{ EADDRINUSE, "what is mapped in this address space, or a window asked for it, "
-			      "lies where this device can have "
-			      "nothing (reserved addresses, or beyond what its IOMMU translates); "
-			      "open this device first, or give it "
-			      "an address space of its own" },
+			      "lies where this device can have nothing (reserved addresses, or "
+			      "beyond what its IOMMU translates); open this device first, or give "
+			      "it an address space of its own" },
 		{ EINVAL, "this device's IOMMU cannot share the address space, or its group is "
-			  "attached to another; give it an "
-			  "address space of its own" },
+			  "attached to another; give it an address space of its own" },
 		{ EBUSY, "another device of its IOMMU group is attached elsewhere; use one address "
 			 "space for both" },
 		{ ENOMEM, "the kernel is out of memory, or what is mapped exceeds RLIMIT_MEMLOCK; "
@@ -157,8 +152,7 @@ iommufd_attach(struct baton_ioas *ioas, const struct ioas_found *found, struct i
 		ioas->absent = true;
 		return baton_err(ENOENT,
 				 "%s: the kernel has no device nodes for iommufd "
-				 "(CONFIG_VFIO_DEVICE_CDEV, Linux 6.6); ask for "
-				 "the backend type1",
+				 "(CONFIG_VFIO_DEVICE_CDEV, Linux 6.6); ask for the backend type1",
 				 found->bdf);
 	}
 	snprintf(node, sizeof(node), "/dev/vfio/devices/%s", found->cdev);

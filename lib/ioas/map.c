@@ -34,38 +34,34 @@ check_config(const struct baton_ioas *ioas, const struct baton_map_config *c, co
 	if (c->size != sizeof(*c))
 		return baton_err(EINVAL,
 				 "baton_map_config.size is %zu, this library's is %zu; set it to "
-				 "sizeof(struct baton_map_config) "
-				 "and build against its header",
+				 "sizeof(struct baton_map_config) and build against its header",
 				 c->size, sizeof(*c));
 	if (!ioas->ops)
 		return baton_err(ENODEV,
 				 "%s: the address space %s has no device yet, so which addresses "
-				 "there are is not known; open the "
-				 "device first",
+				 "there are is not known; open the device first",
 				 name, ioas->name);
 	page = smallest(ioas);
 	if (!c->va || !c->bytes || c->bytes - 1 > UINTPTR_MAX - (uintptr_t)c->va)
-		return baton_err(EINVAL, "%s: %zu bytes at %p are no memory", name, c->bytes,
+		return baton_err(EINVAL, "%s: %zu bytes at %p are not valid memory", name, c->bytes,
 				 c->va);
 	if (((uintptr_t)c->va | c->bytes) % page)
 		return baton_err(EINVAL,
 				 "%s: %zu bytes at %p cannot be mapped exactly: both must be "
-				 "multiples of the %" PRIu64 " bytes of the "
-				 "IOMMU's smallest page",
+				 "multiples of the %" PRIu64 " bytes of the IOMMU's smallest page",
 				 name, c->bytes, c->va, page);
 	if (c->flags & ~(BATON_MAP_READ | BATON_MAP_WRITE | BATON_MAP_FIXED))
 		return baton_err(EINVAL, "%s: flags 0x%x are not all BATON_MAP_*", name, c->flags);
 	if (c->page_size & (c->page_size - 1))
 		return baton_err(EINVAL,
-				 "%s: page_size %" PRIu64 " is no power of two; give that of the "
-				 "memory, or 0",
+				 "%s: page_size %" PRIu64 " is not a power of two; give the page "
+				 "size of the memory, or 0",
 				 name, c->page_size);
 	if (ioas->ops->needs_fd && (c->fd < 0 || c->fd_offset % page))
 		return baton_err(EINVAL,
 				 "%s: a %s backend is given memory as a file descriptor and an "
-				 "offset of whole pages, and this memory "
-				 "has %s; use an arena of Baton's, or say what the memory is a "
-				 "mapping of",
+				 "offset of whole pages, and this memory has %s; use an arena of "
+				 "Baton's, or set fd and fd_offset",
 				 name, ioas->ops->name,
 				 c->fd < 0 ? "no descriptor" : "another offset");
 	if (!(c->flags & BATON_MAP_FIXED))
@@ -77,14 +73,10 @@ check_config(const struct baton_ioas *ioas, const struct baton_map_config *c, co
 				 name, ioas->name, ioas->ops->name);
 	if (c->iova % page || c->bytes - 1 > UINT64_MAX - c->iova)
 		return baton_err(EINVAL,
-				 "%s: no %zu bytes can be mapped at 0x%" PRIx64 ": a multiple of "
-				 "%" PRIu64 " is "
-				 "needed,"
-				 " and "
-				 "room "
-				 "below "
-				 "2^64",
-				 name, c->bytes, c->iova, page);
+				 "%s: %zu bytes cannot be mapped at %#llx: the address must be a "
+				 "multiple of %llu, and the bytes must end below 2^64",
+				 name, c->bytes, (unsigned long long)c->iova,
+				 (unsigned long long)page);
 	return 0;
 }
 
@@ -103,14 +95,13 @@ no_room(const struct baton_ioas *ioas, const struct baton_mapping *m, uint64_t l
 	if (!largest && ioas->space.n_windows && ioas->space.windows[0].start > limit)
 		return baton_err(ENOSPC,
 				 "%s: %s are needed%s, which is the highest address the device can "
-				 "use, but the IOMMU offers %s "
-				 "only: no address satisfies both; use another device or IOMMU",
+				 "use, but the IOMMU offers %s only: no address satisfies both; "
+				 "use another device or IOMMU",
 				 m->name, text_size(size, m->info.bytes), under.text, windows.text);
 	return baton_err(ENOSPC,
 			 "%s: %s are needed in one run of addresses%s, but the largest that is "
-			 "free there has %s; the windows are "
-			 "%s, with %u mappings of %s in them; use less memory, a larger window, or "
-			 "an address space a port",
+			 "free there has %s; the windows are %s, with %u mappings of %s in them; "
+			 "use less memory, a larger window, or an address space a port",
 			 m->name, text_size(size, m->info.bytes), under.text,
 			 text_size(most, largest), windows.text, ioas->n_mappings,
 			 text_size(all, ioas->mapped_bytes));
@@ -146,17 +137,27 @@ static int
 beyond_limit(const struct baton_ioas *ioas, const struct baton_mapping *m, uint64_t address,
 	     uint64_t limit)
 {
+	const char *help = "use memory nearer to flat_base";
+
+	if (ioas->ops->backend == BATON_IOAS_NOIOMMU)
+		help = "without an IOMMU that cannot be changed: use one";
 	return baton_err(ENOSPC,
-			 "%s: it lies at 0x%" PRIx64 " and the device reaches up to 0x%" PRIx64 " o"
-			 "nl"
-			 "y;"
-			 " %"
-			 "s",
-			 m->name, address, limit,
-			 ioas->ops->backend == BATON_IOAS_NOIOMMU ? "without an IOMMU that cannot "
-								    "be changed: use one"
-								  : "use memory nearer to "
-								    "flat_base");
+			 "%s: it is at 0x%llx, but the highest address that the device can use is "
+			 "0x%llx; %s",
+			 m->name, (unsigned long long)address, (unsigned long long)limit, help);
+}
+
+/* The address ends above the limit, whoever chose it. */
+static int
+beyond(const struct baton_ioas *ioas, const struct baton_map_config *c,
+       const struct baton_mapping *m, uint64_t limit)
+{
+	if (!(c->flags & BATON_MAP_FIXED))
+		return beyond_limit(ioas, m, last_of(m), limit);
+	return baton_err(EINVAL,
+			 "%s: address 0x%llx was asked for, and it ends above the limit 0x%llx; "
+			 "leave one of them out",
+			 m->name, (unsigned long long)c->iova, (unsigned long long)limit);
 }
 
 static int
@@ -180,15 +181,14 @@ take(struct baton_ioas *ioas, struct baton_mapping *m)
 		return 0;
 	if (ret == -EADDRINUSE)
 		return baton_err(EADDRINUSE,
-				 "%s: something is mapped at 0x%" PRIx64 "-0x%" PRIx64 " already; "
-				 "unmap it, "
-				 "or let "
-				 "Baton "
-				 "choose",
-				 m->name, m->info.iova, last_of(m));
+				 "%s: something is mapped at 0x%llx-0x%llx already; unmap it, or "
+				 "let Baton choose the address",
+				 m->name, (unsigned long long)m->info.iova,
+				 (unsigned long long)last_of(m));
 	if (ret == -ENOMEM)
 		return baton_err(ENOMEM,
-				 "%s: no memory to note its addresses; stop other programs to free "
+				 "%s: no memory to record its addresses; stop other programs to "
+				 "free "
 				 "some",
 				 m->name);
 	ioas_text_ranges(&windows, ioas->space.windows, ioas->space.n_windows);
@@ -217,16 +217,7 @@ place(struct baton_ioas *ioas, const struct baton_map_config *c, struct baton_ma
 	if (m->pages)
 		ret = check_pages(ioas, m, limit);
 	else if (m->info.bytes - 1 > limit || m->info.iova > limit - (m->info.bytes - 1))
-		ret = c->flags & BATON_MAP_FIXED ? baton_err(EINVAL,
-							     "%s: 0x%" PRIx64 " was asked for, and "
-							     "a limit of "
-							     "0x%" PRIx64 "; "
-							     "leave "
-							     "one of "
-							     "them "
-							     "out",
-							     m->name, c->iova, limit)
-						 : beyond_limit(ioas, m, last_of(m), limit);
+		ret = beyond(ioas, c, m, limit);
 	else
 		ret = take(ioas, m);
 	if (ret && ioas->ops->place && ioas->ops->unmap)
@@ -252,8 +243,7 @@ map_failed(const struct baton_ioas *ioas, const struct baton_mapping *m, int ret
 		{ EADDRINUSE, "something else is mapped at these addresses; look who else uses "
 			      "this address space" },
 		{ ENOSPC, "the kernel takes no more mappings; map fewer, larger arenas, or load "
-			  "vfio_iommu_type1 with a higher "
-			  "dma_entry_limit" },
+			  "vfio_iommu_type1 with a higher dma_entry_limit" },
 		{ EPERM, "the memory cannot be written, but the device shall write it; map it for "
 			 "reading only" },
 		{ EBUSY, "the kernel is busy with another change of this address space; try "
@@ -464,8 +454,8 @@ baton_mapping_iova(const struct baton_mapping *m, const void *va, size_t bytes, 
 		if (m->pages[i + 1] != m->pages[i] + (1ull << m->info.page_shift))
 			return baton_err(EXDEV,
 					 "%s: %zu bytes at %p straddle pages that do not follow "
-					 "one another in physical memory; place "
-					 "them inside one page",
+					 "one another in physical memory; place them inside one "
+					 "page",
 					 m->name, bytes, va);
 	if (first << m->info.page_shift >= m->info.bytes) /* no bytes, at the very end */
 		first--;

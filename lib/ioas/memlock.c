@@ -139,15 +139,13 @@ ioas_check_memlock(const struct baton_ioas *ioas, const char *name, uint64_t byt
 	want = (in_use + bytes + 1023) / 1024;
 	if (hard / 1024 < want)
 		text_add(&how, "raise it: LimitMEMLOCK=infinity in the systemd unit, \"* - memlock "
-			       "unlimited\" in "
-			       "/etc/security/limits.conf and log in again, docker run --ulimit "
-			       "memlock=-1, or CAP_IPC_LOCK");
+			       "unlimited\" in /etc/security/limits.conf and log in again, docker "
+			       "run --ulimit memlock=-1, or CAP_IPC_LOCK");
 	else
 		text_add(&how, "raise it: ulimit -l %" PRIu64, want);
 	return baton_err(ENOMEM,
 			 "%s: mapping pins its memory: needed %s, limit %s (RLIMIT_MEMLOCK), used "
-			 "%s, counted for %s, as "
-			 "%s does it; %s",
+			 "%s, counted for %s, as %s does it; %s",
 			 name, text_size(needed, bytes), text_size(limit, soft),
 			 text_size(used, in_use), whose(ioas, who), ioas->ops->name, how.text);
 }

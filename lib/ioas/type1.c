@@ -57,9 +57,8 @@ check_container(struct baton_ioas *ioas, const char *node)
 	if (iommu_type(ioas) == VFIO_NOIOMMU_IOMMU)
 		return baton_err(ENOTSUP,
 				 "%s: VFIO_CHECK_EXTENSION: the kernel's VFIO does not work "
-				 "without an IOMMU; build it with "
-				 "CONFIG_VFIO_NOIOMMU, and load it so: modprobe vfio "
-				 "enable_unsafe_noiommu_mode=1",
+				 "without an IOMMU; build it with CONFIG_VFIO_NOIOMMU, and load it "
+				 "so: modprobe vfio enable_unsafe_noiommu_mode=1",
 				 ioas->name);
 	return baton_err(ENOTSUP,
 			 "%s: VFIO_CHECK_EXTENSION: %s knows no type1v2 IOMMU; modprobe "
@@ -119,10 +118,9 @@ container_failed(struct baton_ioas *ioas, int ret, const struct ioas_found *foun
 	static const struct ioas_fix fixes[] = {
 		{ EPERM, IOAS_UNSAFE("vfio_iommu_type1") },
 		{ EINVAL, "this device's IOMMU cannot share the address space: what is mapped may "
-			  "lie where this device can have nothing "
-			  "(reserved addresses, or beyond what its IOMMU translates); open this "
-			  "device first, or give it an address "
-			  "space of its own" },
+			  "lie where this device can have nothing (reserved addresses, or beyond "
+			  "what its IOMMU translates); open this device first, or give it an "
+			  "address space of its own" },
 		{ EBUSY, "the group is attached elsewhere; stop that first" },
 		{ EBADF, "the kernel does not take this descriptor; load the modules of one "
 			 "kernel" },
@@ -139,8 +137,7 @@ container_failed(struct baton_ioas *ioas, int ret, const struct ioas_found *foun
 	if ((ret == -EBUSY || ret == -EPERM) && others.text[0])
 		return baton_err(EBUSY,
 				 "%s: %s: %s: its IOMMU group %d also holds %s; give these to "
-				 "vfio-pci or to no driver "
-				 "(dpdk-devbind.py -u)",
+				 "vfio-pci or to no driver (dpdk-devbind.py -u)",
 				 found->bdf, call, strerror(-ret), found->group, others.text);
 	return ioas_failed(ret, found->bdf, call, fixes);
 }
@@ -163,8 +160,8 @@ check_viable(struct baton_ioas *ioas, const struct ioas_found *found, int fd)
 	ioas_text_group(ioas->os, found, true, others.text, sizeof(others.text));
 	return baton_err(EBUSY,
 			 "%s: VFIO_GROUP_GET_STATUS: its IOMMU group %d is not all VFIO's, so none "
-			 "of it may be used: it also "
-			 "holds %s; give these to vfio-pci or to no driver (dpdk-devbind.py -u)",
+			 "of it may be used: it also holds %s; give these to vfio-pci or to no "
+			 "driver (dpdk-devbind.py -u)",
 			 found->bdf, found->group,
 			 others.text[0] ? others.text
 					: "a device in use by the kernel or by another process");
@@ -256,8 +253,8 @@ get_group(struct baton_ioas *ioas, const struct ioas_found *found, struct ioas_g
 	if (ioas->n_mappings && lost(ioas))
 		return baton_err(EBUSY,
 				 "%s: the address space %s lost its mappings when its last device "
-				 "was unplugged, and %u of them are "
-				 "still in use; close the port of that device first",
+				 "was unplugged, and %u of them are still in use; close the port "
+				 "of that device first",
 				 found->bdf, ioas->name, ioas->n_mappings);
 	return open_group(ioas, found, out);
 }
@@ -301,9 +298,8 @@ check_coherent(struct baton_ioas *ioas, const struct ioas_found *found)
 		return 0;
 	return baton_err(ENOTSUP,
 			 "%s: VFIO_CHECK_EXTENSION: the device's DMA may bypass the caches (no "
-			 "VFIO_DMA_CC_IOMMU), and this "
-			 "kernel (%u.%u) does not rule that out; use Linux 5.19 or newer, which "
-			 "does",
+			 "VFIO_DMA_CC_IOMMU), and this kernel (%u.%u) does not rule that out; use "
+			 "Linux 5.19 or newer, which does",
 			 found->bdf, major, minor);
 }
 
@@ -312,16 +308,15 @@ device_failed(int ret, const struct ioas_found *found)
 {
 	static const struct ioas_fix fixes[] = {
 		{ EADDRINUSE, "what is mapped in this address space lies where this device can "
-			      "have nothing (reserved addresses, or "
-			      "beyond what its IOMMU translates); open this device first, or give "
-			      "it an address space of its own" },
+			      "have nothing (reserved addresses, or beyond what its IOMMU "
+			      "translates); open this device first, or give it an address space of "
+			      "its own" },
 		{ EBUSY, "the device is open elsewhere; stop that first (fuser -v on its nodes "
 			 "under /dev/vfio)" },
 		{ EPERM, IOAS_UNSAFE("iommufd") },
 		{ ENODEV, "the group has no such device any more; look at dmesg" },
 		{ EINVAL, "the device is open by its own node (fuser -v /dev/vfio/devices/*), or "
-			  "its DMA is not cache-coherent, which Baton "
-			  "needs" },
+			  "its DMA is not cache-coherent, which Baton needs" },
 		{ EMFILE, "the process has no descriptor left; raise ulimit -n" },
 		{ EIO, "the device does not answer; power-cycle it" },
 		{ ETIMEDOUT, "the device did not come out of its reset; power-cycle it" },

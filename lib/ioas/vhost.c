@@ -28,8 +28,7 @@ vhost_attach(struct baton_ioas *ioas, const struct ioas_found *found, struct ioa
 {
 	return baton_err(ENOTSUP,
 			 "%s: the address space %s is the memory of a vhost-user backend and "
-			 "reaches no hardware; ask for "
-			 "the backend auto",
+			 "reaches no hardware; ask for the backend auto",
 			 found->bdf, ioas->name);
 }
 

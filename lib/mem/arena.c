@@ -30,20 +30,22 @@ explain_heap(const struct mem_need *need, int ret, struct text *why)
 	switch (ret) {
 	case -ENODEV:
 		text_add(why, "there is no " MEM_CC_HEAP ", where shared guest memory comes from. "
-			      "Linux 7.1 with CONFIG_DMABUF_HEAPS_SYSTEM, from 7.2 on also with "
-			      "CONFIG_DMABUF_HEAPS_SYSTEM_CC_SHARED, has it in SEV, TDX and PEF "
-			      "guests: "
-			      "boot such a kernel. Where this is no confidential guest, ask for "
-			      "ordinary "
+			      "Linux 7.1 with "
+			      "CONFIG_DMABUF_HEAPS_SYSTEM, from 7.2 on "
+			      "also with "
+			      "CONFIG_DMABUF_HEAPS_SYSTEM_CC_SHARED, "
+			      "has it in SEV, TDX and PEF guests: boot "
+			      "such a kernel. Where this is no "
+			      "confidential guest, ask for ordinary "
 			      "memory (a port's option bounce=never)");
 		return ret;
 	case -EACCES:
 	case -EPERM:
 		text_add(why, "this user may not open " MEM_CC_HEAP ", which is root's alone; give "
-			      "it to "
-			      "the user's group (udev: SUBSYSTEM==\"dma_heap\", GROUP=, "
-			      "MODE=\"0660\"), "
-			      "or run as root");
+			      "it to the user's group (udev: "
+			      "SUBSYSTEM==\"dma_heap\", "
+			      "GROUP=, MODE=\"0660\"), or "
+			      "run as root");
 		return -EACCES;
 	}
 	text_add(why, "allocating %s from " MEM_CC_HEAP " failed: %s", text_size(size, need->bytes),
@@ -64,8 +66,8 @@ explain_open(const struct mem_need *need, bool huge, int ret, struct text *why)
 	case -EMFILE:
 		getrlimit(RLIMIT_NOFILE, &files);
 		text_add(why,
-			 "the process has all of its %llu file descriptors open (RLIMIT_NOFILE);"
-			 " raise that: ulimit -n %llu, or LimitNOFILE= of its systemd unit",
+			 "the process has all of its %llu file descriptors open (RLIMIT_NOFILE); "
+			 "raise that: ulimit -n %llu, or LimitNOFILE= of its systemd unit",
 			 (unsigned long long)files.rlim_cur,
 			 (unsigned long long)files.rlim_cur * 2);
 		return ret;
@@ -301,10 +303,8 @@ check_mount(const struct mem_os *os, const struct baton_mem_config *config, cons
 	if (ret == -EOPNOTSUPP)
 		return baton_err(ENODEV,
 				 "arena \"%s\": pages from the hugetlbfs %s were asked for, but "
-				 "this "
-				 "build has no libhugetlbfs; build with -Dhugetlbfs=enabled, or "
-				 "give no "
-				 "mount",
+				 "this build has no libhugetlbfs; build with -Dhugetlbfs=enabled, "
+				 "or give no mount",
 				 name, mount);
 	if (ret == -ENODEV)
 		return baton_err(ENODEV,
@@ -317,8 +317,7 @@ check_mount(const struct mem_os *os, const struct baton_mem_config *config, cons
 	if (config->page_size != BATON_PAGE_ANY && config->page_size != *page_size)
 		return baton_err(EINVAL,
 				 "arena \"%s\": pages of %s were asked for, but the hugetlbfs %s "
-				 "has "
-				 "pages of %s; give another mount, or no page size",
+				 "has pages of %s; give another mount, or no page size",
 				 name, text_size(a, config->page_size), mount,
 				 text_size(b, *page_size));
 	return 0;
@@ -332,14 +331,13 @@ check_page_size(const char *name, uint64_t page_size)
 	if (page_size != BATON_PAGE_4K)
 		return baton_err(EINVAL,
 				 "arena \"%s\": no such page size: %" PRIu64 " bytes; use 4 KiB, 2 "
-				 "MiB,"
-				 " 1 GiB, or 0 for the largest there is",
+				 "MiB, 1 GiB, or 0 for "
+				 "the largest there is",
 				 name, page_size);
 	if (sysconf(_SC_PAGESIZE) != BATON_PAGE_4K)
 		return baton_err(EINVAL,
 				 "arena \"%s\": this kernel's ordinary pages have %ld bytes, not 4 "
-				 "KiB;"
-				 " ask for page size 0",
+				 "KiB; ask for page size 0",
 				 name, sysconf(_SC_PAGESIZE));
 	return 0;
 }
@@ -429,8 +427,7 @@ place(struct baton_ctx *ctx, const struct mem_os *os, const struct baton_mem_con
 	if (!need_pages(&need, config->bytes, page_size ? page_size : BATON_PAGE_2M))
 		return baton_err(EINVAL,
 				 "arena \"%s\": %zu bytes are more than any process can map; check "
-				 "the "
-				 "number and the size of the buffers",
+				 "the number and the size of the buffers",
 				 name, config->bytes);
 	if (need.shared) {
 		need_pages(&need, config->bytes, (uint64_t)sysconf(_SC_PAGESIZE));

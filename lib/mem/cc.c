@@ -193,8 +193,7 @@ baton_ctx_confidential(struct baton_ctx *ctx)
 	if (!known && f.kind != BATON_CONFIDENTIAL_NONE)
 		baton_log(ctx, BATON_LOG_INFO,
 			  "this is a confidential guest (%s), by %s: devices see only memory that "
-			  "is "
-			  "shared with the host",
+			  "is shared with the host",
 			  baton_confidential_name(f.kind), f.by);
 	return f.kind;
 }

@@ -116,17 +116,16 @@ pci_reg(struct pci_device *dev, unsigned index, uint64_t off, uint64_t len, stru
 	int ret;
 
 	if (index >= PCI_BARS)
-		return baton_err(EPROTO, "%s: BAR %u; there are 0 to %u", dev->info.bdf, index,
-				 PCI_BARS - 1);
+		return baton_err(EPROTO, "%s: there is no BAR %u, only BARs 0 to %u", dev->info.bdf,
+				 index, PCI_BARS - 1);
 	ret = map_bar(dev, index);
 	if (ret < 0)
 		return ret;
 	bar = &dev->bar[index];
 	if (!bar->size)
 		return baton_err(EPROTO,
-				 "%s: BAR %u is not there: the device has none, or the machine's "
-				 "firmware gave it no "
-				 "addresses",
+				 "%s: there is no BAR %u: the device does not have it, or the "
+				 "firmware gave it no addresses",
 				 dev->info.bdf, index);
 	if (!len || len > UINT32_MAX || off >= bar->size || len > bar->size - off)
 		return baton_err(EPROTO,

@@ -21,7 +21,9 @@ pci_config_read(struct pci_device *dev, unsigned off, unsigned n, uint32_t *valu
 	ssize_t got;
 
 	if (n > 4 || off > dev->config_size || n > dev->config_size - off)
-		return baton_err(EINVAL, "%s: byte %#x of a configuration space of %llu bytes",
+		return baton_err(EINVAL,
+				 "%s: byte %#x is not inside the %llu bytes of its configuration "
+				 "space",
 				 dev->info.bdf, off, (unsigned long long)dev->config_size);
 	got = dev->os->pread(dev->os, dev->fd, b, n, dev->config_offset + off);
 	if (got != (ssize_t)n)
@@ -40,7 +42,9 @@ pci_config_write(struct pci_device *dev, unsigned off, unsigned n, uint32_t valu
 	ssize_t put;
 
 	if (n > 4 || off > dev->config_size || n > dev->config_size - off)
-		return baton_err(EINVAL, "%s: byte %#x of a configuration space of %llu bytes",
+		return baton_err(EINVAL,
+				 "%s: byte %#x is not inside the %llu bytes of its configuration "
+				 "space",
 				 dev->info.bdf, off, (unsigned long long)dev->config_size);
 	put = dev->os->pwrite(dev->os, dev->fd, b, n, dev->config_offset + off);
 	if (put != (ssize_t)n)
@@ -70,8 +74,7 @@ pci_caps(struct pci_device *dev, struct pci_cap caps[PCI_MAX_CAPS])
 		if (off < CONFIG_LEAST || off + 2 > dev->config_size || off >= CONFIG_SIZE)
 			return baton_err(EPROTO,
 					 "%s: its capability list goes to %#x, outside of %#x to "
-					 "%#x: the device is broken "
-					 "or lies",
+					 "%#x: the device is broken or lies",
 					 dev->info.bdf, off, CONFIG_LEAST, CONFIG_SIZE - 4);
 		if (seen[off] || n == PCI_MAX_CAPS)
 			return baton_err(EPROTO,
@@ -100,9 +103,9 @@ static int
 is_dead(const struct pci_device *dev)
 {
 	return baton_err(ENODEV,
-			 "%s reads as all ones: it was removed, or has no power or no link; have "
-			 "it looked for with "
-			 "`echo 1 > /sys/bus/pci/devices/%s/remove; echo 1 > /sys/bus/pci/rescan`",
+			 "%s reads as all ones: it was removed, or has no power or no link; rescan "
+			 "the bus with `echo 1 > /sys/bus/pci/devices/%s/remove; echo 1 > "
+			 "/sys/bus/pci/rescan`",
 			 dev->info.bdf, dev->info.bdf);
 }
 
@@ -179,7 +182,8 @@ get_info(struct pci_device *dev)
 				 dev->info.bdf, strerror(-ret));
 	if (config.size < CONFIG_LEAST)
 		return baton_err(EPROTO,
-				 "%s: a configuration space of %llu bytes; there must be %u",
+				 "%s: its configuration space has %llu bytes; at least %u are "
+				 "needed",
 				 dev->info.bdf, (unsigned long long)config.size, CONFIG_LEAST);
 	dev->config_size = config.size;
 	dev->config_offset = config.offset;

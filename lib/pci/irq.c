@@ -49,8 +49,8 @@ pci_msix_enable(struct pci_device *dev, const int *fds, unsigned n)
 	int ret;
 
 	if (!n || n > dev->n_vectors || n > MAX_VECTORS)
-		return baton_err(EINVAL, "%s: %u MSI-X vectors; it has %u", dev->info.bdf, n,
-				 dev->n_vectors);
+		return baton_err(EINVAL, "%s: %u MSI-X vectors were asked for; it has %u",
+				 dev->info.bdf, n, dev->n_vectors);
 	/* Only kernels from 6.5 on can add vectors while others are enabled. */
 	ret = pci_msix_disable(dev);
 	if (ret < 0)
@@ -58,7 +58,7 @@ pci_msix_enable(struct pci_device *dev, const int *fds, unsigned n)
 	ret = set_irqs(dev, VFIO_PCI_MSIX_IRQ_INDEX, fds, n);
 	if (ret < 0)
 		return baton_err(-ret,
-				 "%s: %u MSI-X vectors cannot be had: VFIO_DEVICE_SET_IRQS: %s",
+				 "%s: %u MSI-X vectors cannot be enabled: VFIO_DEVICE_SET_IRQS: %s",
 				 dev->info.bdf, n, strerror(-ret));
 	dev->enabled = n;
 	return 0;

@@ -169,7 +169,7 @@ pci_check_alone(const struct pci_os *os, const char *bdf)
 	n = scandir(path, &list, NULL, alphasort);
 	if (n < 0)
 		return baton_err(errno,
-				 "which devices share the IOMMU group of %s cannot be told: "
+				 "cannot find out which devices share the IOMMU group of %s: "
 				 "/sys/bus/pci/devices/%s/iommu_group/devices: %s",
 				 bdf, bdf, strerror(errno));
 	for (int i = 0; i < n; i++) {
@@ -180,10 +180,9 @@ pci_check_alone(const struct pci_os *os, const char *bdf)
 	if (!l.text[0])
 		return 0;
 	return baton_err(EBUSY,
-			 "%s shares its IOMMU group %s with %s, and what is mapped for one device "
-			 "of a group, all of them reach: "
-			 "put it into a slot of its own, or take the others away (echo 1 > "
-			 "/sys/bus/pci/devices/%s/remove)",
+			 "%s shares its IOMMU group %s with %s, and all devices of a group can "
+			 "access what is mapped for one of them: move it to another slot, or "
+			 "remove the others (echo 1 > /sys/bus/pci/devices/%s/remove)",
 			 bdf, strrchr(group, '/') ? strrchr(group, '/') + 1 : group, l.text, l.one);
 }
 

@@ -418,7 +418,7 @@ wrong_arguments(void **state)
 	mc.bytes = 4096;
 	mc.page_size = 3;
 	assert_int_equal(baton_ioas_map(r->ioas, &mc, &r->m), -EINVAL);
-	assert_says("no power of two");
+	assert_says("not a power of two");
 	down(r);
 }
 

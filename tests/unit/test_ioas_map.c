@@ -522,7 +522,7 @@ physical_addresses(void **state)
 	assert_int_equal(baton_ioas_unmap(r->m), 0);
 	assert_int_equal(r->f->pinned, 0);
 	assert_int_equal(rig_map(r->ioas, 64 * KIB, 0, 0xffffffff, &r->m), -ENOSPC);
-	assert_says("reaches up to 0xffffffff only");
+	assert_says("the device can use is 0xffffffff");
 	assert_int_equal(map_fixed(r->ioas, 8 * GIB, 4 * KIB, 0, &r->m), -EINVAL);
 	r->f->physical_page = 4 * KIB; /* 2 MiB is not what the memory has */
 	assert_int_equal(rig_map(r->ioas, 8 * MIB, 2 * MIB, 0, &r->m), -EINVAL);

@@ -169,7 +169,7 @@ group_that_is_not_told(void **state)
 	snprintf(path, sizeof(path), "%s/bus/pci/devices/" FAKE_BDF "/iommu_group", b.fake->sys);
 	assert_int_equal(symlink("../../../../groups/9", path), 0);
 	assert_int_equal(pci_check_alone(&b.fake->os, FAKE_BDF), -ENOENT);
-	says("cannot be told");
+	says("cannot find out");
 	down(&b);
 }
 
@@ -311,7 +311,7 @@ bars(void **state)
 	assert_int_equal(pci_reg(b.dev, FAKE_BAR, 4, UINT64_MAX, &r), -EPROTO);
 	assert_int_equal(pci_reg(b.dev, FAKE_BAR, 4, 0, &r), -EPROTO);
 	assert_int_equal(pci_reg(b.dev, 0, 0, 4, &r), -EPROTO);
-	says("BAR 0 is not there");
+	says("there is no BAR 0");
 	assert_int_equal(pci_reg(b.dev, 6, 0, 4, &r), -EPROTO);
 	assert_int_equal(pci_reg(b.dev, 255, 0, 4, &r), -EPROTO);
 	down(&b);
