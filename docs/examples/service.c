@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A packet service. It receives frames on one port, swaps their MAC addresses, sends them on
- * another port, and accounts for every buffer at the end.
+ * A packet service: receives frames on one port, swaps their MAC addresses, sends them on another.
  *
  *	cc service.c $(pkg-config --cflags --libs libbaton) -o service
  *	./service net_null0 net_null1 100000

@@ -377,7 +377,7 @@ class PublicComments(unittest.TestCase):
 
     def test_every_header(self):
         self.assertGreater(len(HEADERS), 8)
-        found = [f for h in HEADERS if h.name != "port.h" for f in faults(h.read_text(), h.relative_to(ROOT))]
+        found = [f for h in HEADERS for f in faults(h.read_text(), h.relative_to(ROOT))]
         self.assertEqual("\n".join(found), "")
 
     def test_sees_every_function(self):
@@ -400,8 +400,6 @@ class PublicComments(unittest.TestCase):
         """Whatever part of a function's comment is taken out of a real header, it is missed."""
         tried = 0
         for h in HEADERS:
-            if h.name == "port.h":
-                continue
             text = h.read_text()
             for m in re.finditer(r"^/\*\*\n.*?\*/\n", text, re.M | re.S):
                 comment = m.group()
@@ -412,7 +410,7 @@ class PublicComments(unittest.TestCase):
                     alone = "/* Things. */\n" + comment.replace(hole, "") + rest
                     self.assertNotEqual(faults(alone), [], h.name + ": " + hole)
                 self.assertEqual(faults("/* Things. */\n" + comment + rest), [], h.name)
-        self.assertGreater(tried, 150)
+        self.assertGreater(tried, 250)
 
 
 if __name__ == "__main__":

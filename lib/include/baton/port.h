@@ -2,14 +2,14 @@
 /*
  * Ports and queues.
  *
- * The life of a port: open, configure, set up every queue, start, bursts, stop, close. All but the
- * bursts belong to the context's control thread; a burst belongs to the thread of the queue's
- * worker.
+ * A port is opened, configured, its queues are set up, and it is started. Then the workers receive
+ * and send bursts. In the end the port is stopped and closed. The control thread of the context
+ * does all of that but the bursts: a burst belongs to the thread of the queue's worker.
  *
- * A started port may lose its device (a backend that ends, a NIC that is unplugged). Its bursts
- * then say -ENETDOWN, and baton_ctx_poll() sees to the rest: buffers go home once the workers are
- * out, the device is awaited, and when it is back the queues run again with no help from the
- * application. baton_port_on_event() tells of it.
+ * A started port may lose its device: a backend ends, or a NIC is removed. Bursts then return
+ * -ENETDOWN. baton_ctx_poll() waits for the workers to leave the queues, frees the buffers, and
+ * waits for the device. When the device is back, the queues run again without any call of the
+ * application. baton_port_on_event() reports each step.
  */
 #ifndef BATON_PORT_H
 #define BATON_PORT_H
@@ -20,313 +20,632 @@
 extern "C" {
 #endif
 
-#define BATON_MIN_MTU 68 /* RFC 791 section 3.2: every link carries 68 octets */
-#define BATON_MAX_MTU 9000
+#define BATON_MIN_MTU 68   /* smallest MTU, in bytes: RFC 791 section 3.2 */
+#define BATON_MAX_MTU 9000 /* largest MTU, in bytes */
 
 struct baton_port;
 struct baton_rxq; /* a receive queue */
 struct baton_txq; /* a transmit queue */
 
 /**
- * Open a device by name with arguments, "net_virtio_user0,path=/tmp/s0,mac=02:00:00:00:00:01".
+ * Open a port by the name of its device.
  *
- * The name is a driver's name and, to tell ports apart, a number. Every argument must be one the
- * driver knows; the error names the nearest one.
+ * The name is that of a driver and a number to tell ports apart, or a PCI address. Arguments may
+ * follow: "net_virtio_user0,path=/tmp/s0,mac=02:00:00:00:00:01". Drivers and their arguments are
+ * listed in docs/testpmd.md.
  *
- * Control thread. Return: 0; -ENODEV for no such driver; -EINVAL for a bad argument; -EEXIST for a
- * name already open; a driver's own errors.
+ * @ctx:     the context.
+ * @devargs: the name, and arguments after commas.
+ * @out:     receives the port.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -ENODEV if there is no such driver or device; -EINVAL if an argument is
+ * unknown (the error message has the nearest one) or invalid; -EEXIST if a port has that name;
+ * -ENOSPC if the context has BATON_MAX_PORTS ports; -ENOMEM if memory is short; an error of the
+ * driver.
  */
 BATON_API int baton_port_open(struct baton_ctx *ctx, const char *devargs, struct baton_port **out);
 
-/*
- * Checksums in the device. RX: tokens carry verdicts (enum baton_csum). TX: a first token whose L4
- * verdict is BATON_CSUM_PARTIAL, with a side record that says l2_len, l3_len and csum_offset, has
- * its checksum filled in: by the device when this is on, else by the driver. Received tokens come
- * with such a record too where the verdict is BATON_CSUM_PARTIAL, so that they can be sent on as
- * they are; l3_len then contains VLAN tags, if any.
+/**
+ * Offload: the device checks the checksums of received packets.
+ *
+ * Tokens carry the result (enum baton_csum). A packet with BATON_CSUM_PARTIAL comes with a side
+ * record, so that the application can send it on as it is; l3_len of that record contains VLAN
+ * tags, if any.
  */
 #define BATON_OFFLOAD_RX_CSUM (1u << 0)
+
+/**
+ * Offload: the device completes the checksums of packets to send.
+ *
+ * A packet asks for it with BATON_CSUM_PARTIAL in the L4 bits of its first token, and l2_len,
+ * l3_len and csum_offset in the side record. Without this offload the driver completes the
+ * checksum.
+ */
 #define BATON_OFFLOAD_TX_CSUM (1u << 1)
 
+/** Configuration of a port. */
 struct baton_port_config {
-	size_t size;
-	uint16_t rx_queues; /* 1 .. info.max_rx_queues */
-	uint16_t tx_queues;
-	uint16_t mtu; /* 0: the device's own, or 1,500 that nobody is held to */
+	size_t size;        /* sizeof(struct baton_port_config), in bytes */
+	uint16_t rx_queues; /* number of RX queues, 1 to info.max_rx_queues */
+	uint16_t tx_queues; /* number of TX queues, 1 to info.max_tx_queues */
+	uint16_t mtu;       /* MTU in bytes; 0: leave it as it is */
 	uint16_t reserved;
-	uint32_t stop_timeout_ms; /* for workers to let go and TX to drain; 0: 1,000 */
-	uint32_t offloads;        /* BATON_OFFLOAD_*, of info.offloads */
-};
-
-/** Decide queue numbers, MTU and offloads. A stopped port; forgets queues set up before. -EINVAL,
- * -EBUSY, -ENOTSUP. */
-BATON_API int baton_port_configure(struct baton_port *port, const struct baton_port_config *config);
-
-struct baton_queue_config {
-	size_t size;
-	uint32_t descs;              /* ring size, a power of two; 0: the driver's default */
-	struct baton_worker *worker; /* whose thread and caches serve the queue */
-	struct baton_pool *pool;     /* RX: where packets land; TX: NULL */
+	/* How long a stop waits for workers to leave the queues, and for TX to complete, in
+	 * milliseconds; 0: 1,000. */
+	uint32_t stop_timeout_ms;
+	uint32_t offloads; /* BATON_OFFLOAD_*, out of info.offloads */
 };
 
 /**
- * Set up a queue of a configured, stopped port.
+ * Configure a stopped port: numbers of queues, MTU and offloads.
  *
- * @out: the handle for the bursts, good until the port is configured again or closed.
+ * Queues that were set up before do not exist any more.
  *
- * Control thread. Return: 0; -EINVAL with the limits that were missed; -ENOMEM.
+ * @port:   the port.
+ * @config: the configuration.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -EINVAL if a number is out of its range; -EBUSY if the port is started;
+ * -ENOTSUP if the device lacks an offload; -ENOMEM if memory is short.
+ */
+BATON_API int baton_port_configure(struct baton_port *port, const struct baton_port_config *config);
+
+/** Configuration of a queue. */
+struct baton_queue_config {
+	size_t size;                 /* sizeof(struct baton_queue_config), in bytes */
+	uint32_t descs;              /* descriptors, a power of two; 0: info.default_descs */
+	struct baton_worker *worker; /* worker whose thread and caches serve the queue */
+	struct baton_pool *pool;     /* RX: pool of the buffers to receive into; TX: NULL */
+};
+
+/**
+ * Set up an RX queue of a configured, stopped port.
+ *
+ * @port:   the port.
+ * @index:  index of the queue, less than the number that is configured.
+ * @config: the configuration.
+ * @out:    receives the queue, which exists until the port is configured again or closed.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -EINVAL if the configuration is invalid (the error message has the limits);
+ * -EBUSY if the port is started; -ENOSPC if the context has no room for a further queue; -ENOMEM if
+ * memory is short; an error of the driver.
  */
 BATON_API int baton_rxq_setup(struct baton_port *port, uint16_t index,
 			      const struct baton_queue_config *config, struct baton_rxq **out);
+
+/**
+ * Set up a TX queue of a configured, stopped port.
+ *
+ * @port:   the port.
+ * @index:  index of the queue, less than the number that is configured.
+ * @config: the configuration.
+ * @out:    receives the queue, which exists until the port is configured again or closed.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -EINVAL if the configuration is invalid (the error message has the limits);
+ * -EBUSY if the port is started; -ENOSPC if the context has no room for a further queue; -ENOMEM if
+ * memory is short; an error of the driver.
+ */
 BATON_API int baton_txq_setup(struct baton_port *port, uint16_t index,
 			      const struct baton_queue_config *config, struct baton_txq **out);
 
 /**
- * Start: map the context's pools for the device, fill the RX rings, enable the queues.
+ * Start a port: map the pools of the context for the device, fill the RX rings, enable the queues.
  *
- * Pools made later are not known to the device: tx_burst refuses their tokens until the port was
- * stopped and started again.
+ * The device does not know pools that are created later: baton_tx_burst() refuses their tokens
+ * until the port is stopped and started again.
  *
- * Control thread. Return: 0; -EINVAL when a queue is not set up; -ENOBUFS, with the numbers, when a
- * pool is smaller than rings + caches + bursts; a driver's own errors. The port is then as it was
- * before.
+ * @port: the port.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -EINVAL if the port is not configured or a queue is not set up; -EBUSY if
+ * the port is started; -ENODEV if its device was removed; -ENOBUFS if a pool has fewer buffers than
+ * rings, caches and bursts can hold (the error message has the numbers); an error of the driver.
+ * The port stays stopped then.
  */
 BATON_API int baton_port_start(struct baton_port *port);
 
 /**
- * Stop: no burst enters any more, the device lets go, buffers it held go home to their pools.
+ * Stop a port: no burst enters its queues any more, and the buffers of its device are freed.
  *
- * Waits for the workers to leave their bursts, then for TX to drain, up to the deadline. What a
- * device will not confirm to have let go is quarantined.
+ * Baton waits for the workers to leave their bursts, and then for TX to complete, at most
+ * stop_timeout_ms each. Buffers that the device does not confirm to have let go of are quarantined.
  *
- * Control thread. Return: 0; -ETIMEDOUT when a worker did not acknowledge or buffers were
- * quarantined.
+ * @port: the port; nothing happens if it is stopped.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -ETIMEDOUT if a worker did not leave its queues (the port is then neither
+ * started nor stopped: call this function again), or buffers were quarantined (the port is stopped
+ * then); an error of the driver.
  */
 BATON_API int baton_port_stop(struct baton_port *port);
 
 /**
- * Stop if need be, and release everything.
+ * Close a port. A started port is stopped first.
  *
- * Workers may be in bursts meanwhile; but a worker that was told -ENETDOWN by one queue has
- * acknowledged for all of its queues, and those of a port that is being closed may be gone then: it
- * must not touch another of them.
+ * Workers may be in bursts meanwhile. But a worker that got -ENETDOWN from one of its queues has
+ * left all of them. Queues of a port that is being closed may be freed from then on, and the worker
+ * must not use them.
  *
- * Control thread. Return: 0; -EBUSY when a worker did not acknowledge: the port stays open;
- * anything else baton_port_stop() returns: the port is closed all the same.
+ * @port: the port.
+ *
+ * Thread: the control thread, outside of the port's event callback.
+ * Return: 0 on success; -EBUSY if a worker did not leave its queues: the port stays open; any other
+ * error of baton_port_stop(): the port is closed nevertheless.
  */
 BATON_API int baton_port_close(struct baton_port *port);
 
 /**
- * Reset the device of a stopped or started port: it is stopped, forgets what it was told, and is
- * connected anew. The configuration and the queues stay as they are set up; start the port again
- * afterwards.
+ * Reset the device of a port. A started port is stopped first.
  *
- * Control thread. Return: 0; what baton_port_stop() returns; a driver's own errors.
+ * The device loses its settings, and the driver connects to it again. Configuration and queues
+ * remain; start the port again afterwards. Limits that are committed (baton_port_set_reach()) can
+ * be changed again.
+ *
+ * @port: the port.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; an error of baton_port_stop(), such as -ETIMEDOUT; an error of the driver.
  */
 BATON_API int baton_port_reset(struct baton_port *port);
 
 /**
- * Stop one queue of a started port while the others run on: no burst enters any more, the device
- * lets go of the queue, its buffers go home.
+ * Stop one RX queue of a started port. The other queues run on.
  *
- * Control thread. Return: 0, also for a queue that is stopped already; -ETIMEDOUT when its worker
- * did not acknowledge (the queue then stays as it was) or buffers were quarantined; -EINVAL when
- * the port is not started.
+ * Baton waits for the queue's worker to leave its bursts, makes the device let go of the queue, and
+ * frees the queue's buffers.
+ *
+ * @rxq: the queue; nothing happens if it is stopped.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -ETIMEDOUT if the worker did not leave the queue (the queue runs on), or
+ * buffers were quarantined (the queue is stopped); -EINVAL if the port is not started; -ENOTSUP if
+ * the device cannot stop a queue alone (the queue runs on).
  */
 BATON_API int baton_rxq_stop(struct baton_rxq *rxq);
+/**
+ * Stop one TX queue of a started port. The other queues run on.
+ *
+ * Baton waits for the queue's worker to leave its bursts, makes the device let go of the queue, and
+ * frees the queue's buffers.
+ *
+ * @txq: the queue; nothing happens if it is stopped.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -ETIMEDOUT if the worker did not leave the queue (the queue runs on), or
+ * buffers were quarantined (the queue is stopped); -EINVAL if the port is not started; -ENOTSUP if
+ * the device cannot stop a queue alone (the queue runs on).
+ */
 BATON_API int baton_txq_stop(struct baton_txq *txq);
 
-/** Start a queue that baton_rxq_stop() or baton_txq_stop() stopped. Control thread. Return: 0;
- * -EINVAL, -ENOBUFS, a driver's own errors. */
+/**
+ * Start one RX queue that baton_rxq_stop() stopped.
+ *
+ * @rxq: the queue; nothing happens if it runs.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -EINVAL if the port is not started; an error of the driver, such as
+ * -ENOBUFS.
+ */
 BATON_API int baton_rxq_start(struct baton_rxq *rxq);
+/**
+ * Start one TX queue that baton_txq_stop() stopped.
+ *
+ * @txq: the queue; nothing happens if it runs.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -EINVAL if the port is not started; an error of the driver, such as
+ * -ENOBUFS.
+ */
 BATON_API int baton_txq_start(struct baton_txq *txq);
 
+/** State of a port. */
 enum baton_port_state {
-	BATON_PORT_STOPPED,
-	BATON_PORT_STARTED,
-	BATON_PORT_LOST,    /* started, but its device is away: it comes back by itself */
-	BATON_PORT_REMOVED, /* its device is gone for good: close it */
+	BATON_PORT_STOPPED, /* not started */
+	BATON_PORT_STARTED, /* the queues run */
+	BATON_PORT_LOST,    /* started, but the device is away; Baton waits for it */
+	BATON_PORT_REMOVED, /* the device was removed and does not come back: close the port */
 };
 
+/** What an event callback reports. */
 enum baton_port_event {
-	BATON_EVENT_LINK, /* baton_port_link() has changed */
-	BATON_EVENT_LOST, /* the device went away */
-	BATON_EVENT_BACK, /* it is back, and the queues run again */
-	BATON_EVENT_REMOVED,
-	BATON_EVENT_FAULT, /* baton_port_fault() has a new one; the 1st, 2nd, 4th, 8th ... of a port
-			      is told */
+	BATON_EVENT_LINK,    /* the link has changed: see baton_port_link() */
+	BATON_EVENT_LOST,    /* the device is away */
+	BATON_EVENT_BACK,    /* the device is back, and the queues run again */
+	BATON_EVENT_REMOVED, /* the device was removed and does not come back */
+	/* The device was refused an access: see baton_port_fault(). Only the 1st, 2nd, 4th, 8th ...
+	 * fault of a port is reported. */
+	BATON_EVENT_FAULT,
 };
 
 /**
- * Called on the control thread, from inside baton_ctx_poll() or a call on the port. It may read the
- * port (info, link, stats); to stop or close it, let the call return first.
+ * Event callback of a port.
+ *
+ * Baton calls it inside baton_ctx_poll(), or inside another call on the port. The callback may get
+ * information of the port (info, link, statistics). It must not stop or close the port; do that
+ * after the outer call has returned.
+ *
+ * @arg:   argument given to baton_port_on_event().
+ * @port:  the port.
+ * @event: the event.
+ *
+ * Thread: the control thread.
  */
 typedef void (*baton_port_event_fn)(void *arg, struct baton_port *port,
 				    enum baton_port_event event);
 
-/** Be told of events; NULL: no more. One callback a port. Control thread. */
+/**
+ * Set the event callback of a port, which replaces the one before.
+ *
+ * This function cannot fail.
+ *
+ * @port: the port.
+ * @fn:   the callback; NULL for none.
+ * @arg:  first argument of the callback.
+ *
+ * Thread: the control thread.
+ */
 BATON_API void baton_port_on_event(struct baton_port *port, baton_port_event_fn fn, void *arg);
 
-/* What the device wanted to reach and may not, as far as this end is told: over vhost-user with an
- * IOTLB. */
+/**
+ * The last access that a device was refused.
+ *
+ * Baton learns of it over vhost-user with an IOTLB only.
+ */
 struct baton_port_fault {
-	uint64_t count; /* since the port was opened; 0: none, and the rest means nothing */
-	uint64_t iova;  /* the last one's address */
-	uint8_t write;  /* it wanted to write there */
+	uint64_t count; /* number of faults since the port was opened; 0: the rest is invalid */
+	uint64_t iova;  /* address of the last fault */
+	uint8_t write;  /* 1: the device wanted to write; 0: to read */
 	uint8_t reserved[7];
 };
 
-/** The last fault of a port's device. Control thread; the count is also among baton_port_xstats(),
- * as "faults". */
+/**
+ * Get the last fault of the device of a port.
+ *
+ * The number of faults is also one of baton_port_xstats(), as "faults". This function cannot fail.
+ *
+ * @port:  the port.
+ * @fault: receives the fault.
+ *
+ * Thread: the control thread.
+ */
 BATON_API void baton_port_fault(const struct baton_port *port, struct baton_port_fault *fault);
 
+/** Properties and state of a port. */
 struct baton_port_info {
-	const char *name;
-	const char *driver;
-	uint16_t max_rx_queues, max_tx_queues;
-	uint16_t rx_queues, tx_queues;
-	uint16_t max_segs;    /* tokens of one packet given to tx_burst, at most */
-	uint16_t rx_max_segs; /* the room rx_burst needs; known once the RX queues are set up */
-	int16_t node; /* the device's NUMA node, or BATON_NODE_ANY: where its pools should lie */
-	uint16_t min_descs, max_descs, default_descs;
-	uint16_t mtu, max_mtu;
-	uint8_t mac[6];
-	uint8_t started;
-	uint8_t state;     /* enum baton_port_state */
-	uint32_t offloads; /* BATON_OFFLOAD_* the device can */
-	char detail[256];  /* a driver's own line: negotiated features, transport */
+	const char *name;       /* name of the port; valid while the port is open */
+	const char *driver;     /* name of the driver */
+	uint16_t max_rx_queues; /* number of RX queues that the device has */
+	uint16_t max_tx_queues; /* number of TX queues that the device has */
+	uint16_t rx_queues;     /* number of RX queues that are configured */
+	uint16_t tx_queues;     /* number of TX queues that are configured */
+	uint16_t max_segs;      /* tokens of a packet for baton_tx_burst(), at most */
+	uint16_t rx_max_segs;   /* tokens that baton_rx_burst() needs room for; 0: no RX queue is
+				   set up */
+	int16_t node;           /* NUMA node of the device, or BATON_NODE_ANY */
+	uint16_t min_descs;     /* descriptors of a queue, at least */
+	uint16_t max_descs;     /* descriptors of a queue, at most */
+	uint16_t default_descs; /* descriptors of a queue by default */
+	uint16_t mtu;           /* MTU, in bytes */
+	uint16_t max_mtu;       /* largest MTU, in bytes */
+	uint8_t mac[6];         /* MAC address */
+	uint8_t started;        /* 1: the port is started; 0: it is not */
+	uint8_t state;          /* enum baton_port_state */
+	uint32_t offloads;      /* BATON_OFFLOAD_* that the device has */
+	char detail[256];       /* a line of the driver's: features in use, transport */
 };
 
+/**
+ * Get the properties and the state of a port.
+ *
+ * This function cannot fail.
+ *
+ * @port: the port.
+ * @info: receives them.
+ *
+ * Thread: the control thread.
+ */
 BATON_API void baton_port_info(const struct baton_port *port, struct baton_port_info *info);
 
+/** State of a link. */
 struct baton_link {
-	uint8_t up;
-	uint8_t full_duplex;
+	uint8_t up;          /* 1: up; 0: down */
+	uint8_t full_duplex; /* 1: full duplex; 0: half duplex */
 	uint16_t reserved;
-	uint32_t speed_mbps; /* 0: unknown */
+	uint32_t speed_mbps; /* speed in Mbit/s; 0: unknown */
 };
 
-/** The link as last heard. Any thread. */
+/**
+ * Get the state of the link, as the device reported it last.
+ *
+ * This function cannot fail.
+ *
+ * @port: the port.
+ * @link: receives the state.
+ *
+ * Thread: any thread.
+ */
 BATON_API void baton_port_link(const struct baton_port *port, struct baton_link *link);
 
-/** Set the MTU of a stopped port, 68 .. info.max_mtu. -EINVAL with the range, -EBUSY. */
+/**
+ * Set the MTU of a stopped port.
+ *
+ * @port: the port.
+ * @mtu:  MTU in bytes, BATON_MIN_MTU to info.max_mtu.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -EINVAL if the MTU is out of range; -EBUSY if the port is started.
+ */
 BATON_API int baton_port_set_mtu(struct baton_port *port, uint16_t mtu);
 
 /**
- * Take the link down, or up again, by hand: while down, the queues stand still and the link is
- * reported down.
+ * Take the link of a port down, or up again.
  *
- * Control thread. Return: 0; -ETIMEDOUT when a worker did not leave its queues in time.
+ * While the link is down, the queues stand still, bursts return -ENETDOWN, and the link is reported
+ * down.
+ *
+ * @port: the port.
+ * @up:   non-zero: up; 0: down.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -ETIMEDOUT if a worker did not leave its queues: the link is down
+ * nevertheless.
  */
 BATON_API int baton_port_set_link(struct baton_port *port, int up);
 
-/*
- * Which packets a device passes on, where it filters at all; a vhost-user backend passes on
- * everything. Control thread. Return: 0; -ENOTSUP when the device has no such filter; -ENETDOWN
- * when the port is not started; -ETIMEDOUT, -EIO when the device did not answer or said no.
+/**
+ * Enable or disable promiscuous mode: the device receives packets for any address.
+ *
+ * @port: the port.
+ * @on:   non-zero: enable; 0: disable.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -ENOTSUP if the device has no such filter, as a vhost-user backend that
+ * passes on everything; -ENETDOWN if the port is not started, or its device is away; -ETIMEDOUT if
+ * the device did not answer; -EIO if it refused.
  */
 BATON_API int baton_port_set_promisc(struct baton_port *port, int on);
+/**
+ * Enable or disable reception of all multicast packets.
+ *
+ * @port: the port.
+ * @on:   non-zero: enable; 0: disable.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -ENOTSUP if the device has no such filter, as a vhost-user backend that
+ * passes on everything; -ENETDOWN if the port is not started, or its device is away; -ETIMEDOUT if
+ * the device did not answer; -EIO if it refused.
+ */
 BATON_API int baton_port_set_allmulti(struct baton_port *port, int on);
 
-/** The further addresses to receive: replaces the table. -EINVAL for more than 64. */
+/**
+ * Set the table of further MAC addresses to receive, which replaces the one before.
+ *
+ * @port: the port.
+ * @macs: the addresses, unicast and multicast.
+ * @n:    number of addresses, 64 at most.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -ENOTSUP if the device has no such filter, as a vhost-user backend that
+ * passes on everything; -ENETDOWN if the port is not started, or its device is away; -ETIMEDOUT if
+ * the device did not answer; -EIO if it refused; -EINVAL if there
+ * are more than 64 addresses.
+ */
 BATON_API int baton_port_set_macs(struct baton_port *port, const uint8_t (*macs)[6], unsigned n);
 
-/** Pass packets of VLAN @vid, 0 .. 4,095, or no more. */
+/**
+ * Enable or disable reception of a VLAN.
+ *
+ * @port: the port.
+ * @vid:  VLAN ID, 0 to 4,095.
+ * @on:   non-zero: enable; 0: disable.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -ENOTSUP if the device has no such filter, as a vhost-user backend that
+ * passes on everything; -ENETDOWN if the port is not started, or its device is away; -ETIMEDOUT if
+ * the device did not answer; -EIO if it refused; -EINVAL if there
+ * is no such VLAN ID.
+ */
 BATON_API int baton_port_set_vlan(struct baton_port *port, uint16_t vid, int on);
 
-/** Change the MAC address, where the device can. -ENOTSUP, -EINVAL for a multicast address. */
+/**
+ * Set the MAC address of a port.
+ *
+ * @port: the port.
+ * @mac:  a unicast address.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -ENOTSUP if the device cannot change it; -EINVAL for a multicast address;
+ * -ENETDOWN, -ETIMEDOUT or -EIO if the device does not take the command.
+ */
 BATON_API int baton_port_set_mac(struct baton_port *port, const uint8_t mac[6]);
 
-/* Packets, not tokens. */
+/** Statistics of a port or a queue. Packets are counted, not tokens. */
 struct baton_stats {
-	uint64_t rx_packets;
-	uint64_t rx_bytes;  /* without virtio or other device headers and without FCS */
-	uint64_t rx_errors; /* bad packet metadata, dropped */
-	uint64_t rx_missed; /* the device had no buffer, where it says so */
-	uint64_t rx_nobuf;  /* times a ring could not be refilled for want of buffers */
-	uint64_t tx_packets;
-	uint64_t tx_bytes;
-	uint64_t tx_errors;  /* packets refused by tx_burst */
-	uint64_t violations; /* protocol violations of the device: each stopped a queue */
+	uint64_t rx_packets; /* received packets */
+	uint64_t rx_bytes;   /* bytes of them, without headers of the device and without FCS */
+	uint64_t rx_errors;  /* packets dropped because of bad metadata */
+	uint64_t rx_missed;  /* packets that the device had no buffer for, where it counts them */
+	uint64_t rx_nobuf;   /* times that a ring was not refilled because the pool was empty */
+	uint64_t tx_packets; /* packets that baton_tx_burst() took */
+	uint64_t tx_bytes;   /* bytes of them, without headers of the device and without FCS */
+	uint64_t tx_errors;  /* packets that baton_tx_burst() refused */
+	uint64_t violations; /* number of protocol violations of the device; each stopped a queue */
 };
 
-/** Sum over the queues since start or the last reset. Any thread; a running worker's counts may lag
- * one burst. */
+/**
+ * Get the statistics of a port, the sums over its queues since the last reset.
+ *
+ * The counts of a worker that is in a burst may lack that burst. This function cannot fail.
+ *
+ * @port:  the port.
+ * @stats: receives the statistics.
+ *
+ * Thread: any thread.
+ */
 BATON_API void baton_port_stats(const struct baton_port *port, struct baton_stats *stats);
+/**
+ * Get the statistics of an RX queue. Members of the other direction are 0.
+ *
+ * This function cannot fail.
+ *
+ * @rxq:   the queue.
+ * @stats: receives the statistics.
+ *
+ * Thread: any thread.
+ */
 BATON_API void baton_rxq_stats(const struct baton_rxq *rxq, struct baton_stats *stats);
+/**
+ * Get the statistics of a TX queue. Members of the other direction are 0.
+ *
+ * This function cannot fail.
+ *
+ * @txq:   the queue.
+ * @stats: receives the statistics.
+ *
+ * Thread: any thread.
+ */
 BATON_API void baton_txq_stats(const struct baton_txq *txq, struct baton_stats *stats);
+/**
+ * Reset the statistics of a port to 0.
+ *
+ * This function cannot fail.
+ *
+ * @port: the port.
+ *
+ * Thread: the control thread.
+ */
 BATON_API void baton_port_stats_reset(struct baton_port *port);
 
+/** A statistic with its name. */
 struct baton_xstat {
-	char name[48]; /* "rx_good_packets", "rx_q0_packets", "reconnects" */
-	uint64_t value;
+	char name[48];  /* "rx_good_packets", "rx_q0_packets", "reconnects", ... */
+	uint64_t value; /* number of packets, bytes or times, as the name says */
 };
 
-/** All counters of a port by name, its driver's own among them. Return: how many there are; the
- * first @n are written. */
+/**
+ * Get all statistics of a port by name: sums, queues, and those of the driver.
+ *
+ * @port: the port.
+ * @out:  receives the first @n statistics.
+ * @n:    number of statistics that @out has room for.
+ *
+ * Thread: the control thread.
+ * Return: the number of statistics that there are, which may be more than @n; this function cannot
+ * fail.
+ */
 BATON_API unsigned baton_port_xstats(const struct baton_port *port, struct baton_xstat *out,
 				     unsigned n);
 
 /**
- * Why a queue was stopped by a protocol violation: a named error, such as "used id out of range:
- * 300 of 256". Empty when it was not. Any thread.
+ * Get the protocol violation that stopped an RX queue, such as "used id out of range: 300 of 256".
+ *
+ * @rxq: the queue.
+ *
+ * Thread: any thread.
+ * Return: a NUL-terminated string, never NULL; "" if there was no violation.
  */
 BATON_API const char *baton_rxq_error(const struct baton_rxq *rxq);
+/**
+ * Get the protocol violation that stopped a TX queue, such as "used id out of range: 300 of 256".
+ *
+ * @txq: the queue.
+ *
+ * Thread: any thread.
+ * Return: a NUL-terminated string, never NULL; "" if there was no violation.
+ */
 BATON_API const char *baton_txq_error(const struct baton_txq *txq);
 
-/** The number of packets' tokens a queue can now hold before it is full (TX) or has posted (RX).
- * Its thread. */
+/**
+ * Count the descriptors of an RX queue that are posted to the device.
+ *
+ * @rxq: the queue.
+ *
+ * Thread: the queue's thread.
+ * Return: the number of descriptors; 0 for a port without rings, such as net_null; this function
+ * cannot fail.
+ */
 BATON_API unsigned baton_rxq_in_flight(const struct baton_rxq *rxq);
+/**
+ * Count the descriptors of a TX queue that are in use: the device or the driver is not done with
+ * their packets.
+ *
+ * @txq: the queue.
+ *
+ * Thread: the queue's thread.
+ * Return: the number of descriptors; 0 for a port without rings, such as net_null; this function
+ * cannot fail.
+ */
 BATON_API unsigned baton_txq_in_flight(const struct baton_txq *txq);
 
 /**
- * Complete TX of a queue whose application has nothing to send, so that its buffers go home.
+ * Free the buffers that the device has sent.
  *
- * @budget: completions at most. The queue's thread. Return: tokens freed (bounced packets' were
- * free since tx_burst); a negative errno as tx_burst. baton_txq_in_flight() says what is left.
+ * baton_tx_burst() does the same. Call this function when there is nothing to send.
+ * baton_txq_in_flight() says what is left.
+ *
+ * @txq:    the queue.
+ * @budget: completions to process, at most.
+ *
+ * Thread: the queue's thread.
+ * Return: the number of tokens freed (those of copied packets are free since baton_tx_burst());
+ * -EINVAL if @txq is not a TX queue; -ENETDOWN, -EIO or -EPERM as baton_rx_burst().
  */
 BATON_API int baton_tx_clean(struct baton_txq *txq, unsigned budget);
 
 /**
- * Ask for a wake-up: the descriptor that is returned polls readable as soon as an RX queue has
- *packets (at once when it has some already), or when the control thread wants the queue's worker to
- *look (stop, reset, a lost device).
+ * Ask for a wake-up of a worker that is about to sleep.
  *
- *	fd = baton_rxq_arm(rx);
- *	poll() on fd;
- *	baton_rxq_disarm(rx);
- *	baton_rx_burst(rx, ...);
+ * The descriptor that is returned polls readable as soon as the queue has packets, at once if it
+ *has some already. It also polls readable when the control thread needs the worker to make a burst:
+ *to stop or reset a port, or when a device is away. A stopped queue can be armed, too; the
+ *descriptor polls readable when the queue is started.
  *
- * The descriptor is the queue's and the same each time until the queue is set up anew; do not read
- *it.
+ *	fd = baton_rxq_arm(rxq);
+ *	poll(...) on fd
+ *	baton_rxq_disarm(rxq);
+ *	baton_rx_burst(rxq, ...);
  *
- * A stopped queue can be armed, too: its descriptor tells when it was started.
+ * The descriptor belongs to the queue and stays the same until the queue is set up again. Do not
+ * read it.
  *
- * A queue that lacks buffers for the largest packet polls readable at once: nobody tells when
- *another worker frees some, so it has to be polled until it has them.
+ * @rxq: the queue.
  *
- * The queue's thread. Return: a descriptor; -ENOTSUP where the device cannot wake anybody; -EIO,
- *-EPERM as baton_rx_burst().
+ * Thread: the queue's thread.
+ * Return: a file descriptor, not an errno; -ENOTSUP if the device cannot wake a worker; -EIO or
+ * -EPERM as baton_rx_burst().
  */
 BATON_API int baton_rxq_arm(struct baton_rxq *rxq);
 
-/** No more wake-ups: back to polling. The queue's thread. */
+/**
+ * End what baton_rxq_arm() asked for, before polling the queue again.
+ *
+ * This function cannot fail.
+ *
+ * @rxq: the queue.
+ *
+ * Thread: the queue's thread.
+ */
 BATON_API void baton_rxq_disarm(struct baton_rxq *rxq);
 
-struct baton_queue; /* either of them, inside the library */
+struct baton_queue; /* a queue of either direction, inside the library */
 
+/* A burst of a driver. Parameters and result are those of baton_rx_burst(). */
 typedef int (*baton_burst_fn_)(struct baton_queue *queue, struct baton_token *tokens, unsigned n);
 
-/*
- * The public head of a queue; the rest is private. A queue has both bursts: that of the other
- * direction refuses the call.
+/**
+ * What the inline functions need to know of a queue.
+ *
+ * A queue has both bursts. The one of the other direction refuses the call.
  */
 struct baton_queue_head {
-	baton_burst_fn_ rx_burst;
-	baton_burst_fn_ tx_burst;
-	struct baton_worker_head *worker;
-	uint32_t state; /* published by the control thread; acquire */
-	uint32_t ack;   /* the worker's private copy */
+	baton_burst_fn_ rx_burst;         /* burst of an RX queue */
+	baton_burst_fn_ tx_burst;         /* burst of a TX queue */
+	struct baton_worker_head *worker; /* worker of the queue */
+	uint32_t state; /* number of state changes, odd while the queue runs; atomic */
+	uint32_t ack;   /* number of state changes that the worker has seen */
 };
 
 #ifndef __cplusplus
@@ -334,8 +653,10 @@ _Static_assert(offsetof(struct baton_queue_head, state) == 24, "ABI");
 _Static_assert(sizeof(struct baton_queue_head) == 32, "ABI");
 #endif
 
+/* The slow path of a burst: acknowledge a state change, or refuse the call. */
 BATON_API BATON_COLD int baton_queue_enter_(struct baton_queue_head *head, const char *operation);
 
+/* Whether the calling thread may use the queue: 0 or a negative errno. */
 static inline int
 baton_queue_ready_(struct baton_queue_head *h, const char *operation)
 {
@@ -348,11 +669,20 @@ baton_queue_ready_(struct baton_queue_head *h, const char *operation)
 }
 
 /**
- * Receive up to @n tokens of whole packets. The CPU holds them afterwards.
+ * Receive packets.
  *
- * The queue's thread. Return: the number of tokens; -EINVAL when @n is less than info.rx_max_segs;
- * -ENETDOWN when the queue is stopped; -EIO when a protocol violation has stopped it
- * (baton_rxq_error() names it); -EPERM from a second thread.
+ * A packet has one token or several (BATON_TOKEN_CONT). A burst has whole packets only. The CPU
+ * holds their buffers then.
+ *
+ * @rxq:    the queue.
+ * @tokens: receives the tokens.
+ * @n:      number of tokens that @tokens has room for, info.rx_max_segs at least.
+ *
+ * Thread: the queue's thread.
+ * Return: the number of tokens received, 0 if there is no packet; -EINVAL if @n is less than
+ * info.rx_max_segs; -ENETDOWN if the queue is stopped or its device is away; -EIO if a protocol
+ * violation has stopped the queue (baton_rxq_error() names it); -EPERM if the worker of the queue
+ * belongs to another thread, or the queue is a TX queue, which is a violation.
  */
 static inline int
 baton_rx_burst(struct baton_rxq *rxq, struct baton_token *tokens, unsigned n)
@@ -365,42 +695,53 @@ baton_rx_burst(struct baton_rxq *rxq, struct baton_token *tokens, unsigned n)
 	return h->rx_burst((struct baton_queue *)(void *)h, tokens, n);
 }
 
-/* What is to be seen of a packet that was received and not taken yet. */
+/** A packet that was received and not taken yet. */
 struct baton_peek {
-	void *data;    /* room of the caller's own for its first bytes, or NULL */
-	uint16_t room; /* bytes there */
-	uint16_t segs; /* out: tokens that rx_burst will take for it */
+	void *data;    /* in: where to copy the first bytes of the packet, or NULL */
+	uint16_t room; /* in: bytes at data */
+	uint16_t segs; /* out: tokens that baton_rx_burst() will return for the packet */
 	uint32_t len;  /* out: bytes of the packet */
 };
 
 /**
- * Look at the packets that the next rx_burst would bring, without taking them: nothing changes
- * hands, and nothing is written to what the device has. To see whether the device is done with a
- * buffer is what this is for, never taking and giving back.
+ * Look at the packets that the next baton_rx_burst() would return, without taking them.
  *
- * @peeks: data and room are the caller's; min(len, room) bytes are copied there. No further than
- * some 256 buffers ahead.
+ * No buffer changes its holder, and nothing is written to the memory of the device. The first
+ * min(len, room) bytes of each packet are copied to data. The call looks about 256 buffers ahead at
+ * most.
  *
- * What is peeked at is checked as in rx_burst. A packet whose metadata is bad is not among them, as
- * rx_burst drops it, and they end before a protocol violation, which is for rx_burst to report. On
- * direct memory a hostile device may still change a packet between the two.
+ * Packets are checked as in baton_rx_burst(). A packet with bad metadata is left out, since
+ * baton_rx_burst() drops it. The result ends before a protocol violation, which baton_rx_burst()
+ * will report. A hostile device can change a packet in direct memory before it is taken.
  *
- * The queue's thread. Return: how many packets were looked at, at most @n; -EINVAL for a TX queue;
- * -ENOTSUP; -ENETDOWN, -EIO and -EPERM as rx_burst.
+ * @rxq:   the queue.
+ * @peeks: packets; the caller sets data and room of each.
+ * @n:     number of packets that @peeks has room for.
+ *
+ * Thread: the queue's thread.
+ * Return: the number of packets looked at; -EINVAL if @rxq is not an RX queue; -ENOTSUP if the
+ * driver cannot do it; -ENETDOWN, -EIO or -EPERM as baton_rx_burst().
  */
 BATON_API int baton_rx_peek(struct baton_rxq *rxq, struct baton_peek *peeks, unsigned n);
 
 /**
- * Give up to @n tokens of whole packets to the device.
+ * Send packets: give their buffers to the device.
  *
- * The tokens taken are used up; the others are still the caller's. Fewer than @n: the ring is full,
- * or the packet at the returned position is bad, which the next call says.
+ * The tokens that are taken are used up. The others still belong to the caller. Fewer than @n are
+ * taken if the ring is full, or if the packet at the returned position is bad: the next call, which
+ * begins with that packet, returns the error.
  *
- * The queue's thread. Return: the number of tokens taken; when the first packet is bad: -EPERM (a
- * token was refused, the handler has the report), -EMSGSIZE (empty, longer than the MTU that was
- * set allows, or more than max_segs), -EINVAL (CONT in the last token; or its checksum is to be
- * filled in, but it has no side record, or one that points outside of the packet), -EFAULT (its
- * pool is not mapped for this port); -ENETDOWN and -EIO as baton_rx_burst().
+ * @txq:    the queue.
+ * @tokens: tokens of whole packets.
+ * @n:      number of tokens.
+ *
+ * Thread: the queue's thread.
+ * Return: the number of tokens taken; an error if the first packet is bad: -EPERM if a token is
+ * refused, which is a violation; -EMSGSIZE if the packet is empty, longer than the MTU allows, or
+ * has more than info.max_segs tokens; -EINVAL if its last token has BATON_TOKEN_CONT, or its
+ * checksum is to be completed and its side record is missing or points outside of the packet;
+ * -EFAULT if its pool is not mapped for this port. Also -ENETDOWN, -EIO and -EPERM as
+ * baton_rx_burst().
  */
 static inline int
 baton_tx_burst(struct baton_txq *txq, struct baton_token *tokens, unsigned n)
@@ -414,7 +755,10 @@ baton_tx_burst(struct baton_txq *txq, struct baton_token *tokens, unsigned n)
 }
 
 /**
- * The compiled-in drivers' names, NULL at the end. Any thread.
+ * Get the names of the drivers in this library.
+ *
+ * Thread: any thread.
+ * Return: an array of NUL-terminated strings that ends with NULL; this function cannot fail.
  */
 BATON_API const char *const *baton_drivers(void);
 
