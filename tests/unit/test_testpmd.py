@@ -101,21 +101,20 @@ def ignored_options():
 
 
 def threads_of(env, app):
-    """Comm and CPUs of every thread of a run."""
+    """Comm and CPUs of every thread of a run, when all that forward have got their names."""
+    forwarding = int((re.findall(r"--nb-cores=(\d+)", app) or [1])[0])
     p = subprocess.Popen(command(env, app), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                          stderr=subprocess.DEVNULL)
-    found = []
-    for _ in range(100):
-        time.sleep(0.05)
+    found, end, complete = [], time.monotonic() + LIMIT, False
+    while not complete and time.monotonic() < end:
+        complete = sum(name.startswith("forward-") for name, _ in found) >= forwarding
+        time.sleep(0.1)  # and once more then: there may be too many
         found = []
         for task in glob.glob("/proc/%d/task/*/status" % p.pid):
             with open(task) as f:
                 text = f.read()
             found.append((re.search(r"Name:\t(.*)", text)[1],
                           re.search(r"Cpus_allowed_list:\t(.*)", text)[1]))
-        if any(name.startswith("forward-") for name, _ in found):
-            break
-    time.sleep(0.1)
     p.send_signal(signal.SIGTERM)
     expect(p.wait(LIMIT) == 0, "exit status %s" % p.returncode)
     return sorted(found)
