@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which queues of a port are bounced, and their slots: what they need, have, and give back. */
+/*
+ * The queues of a port that are bounced, and their slots: how many they need, and when they get and
+ * return them.
+ */
 #include <stdlib.h>
 
 #include "virtio.h"
@@ -46,7 +49,7 @@ virtio_slots_need(const struct virtio_dev *vd, struct dma_slots_need *rx, struct
 		tx->keys += q->descs;
 		descs = q->max_segs < descs ? q->max_segs : descs;
 	}
-	/* The longest packet goes through the smallest ring. */
+	/* The smallest ring must be able to send the longest packet. */
 	tx->room = NET_HDR_LEN + DMA_SLOT_BYTES;
 	if (tx->room * descs < longest)
 		tx->room = (longest + descs - 1) / descs;
@@ -74,8 +77,10 @@ virtq_slots_attach(struct virtq *vq, struct virtio_dev *vd, uint32_t first)
 	return vq->slot_cache ? 0 : -ENOMEM;
 }
 
-/* Each queue of those that share slots posts as many as any other, so none is without. Return: how
- * many it has, in its shadow. */
+/*
+ * Fill a ring with shared slots. Each queue posts as many slots as the others, so that no queue is
+ * without. Return: the number of slots in its shadow.
+ */
 static uint32_t
 take_share(struct virtq *vq)
 {
@@ -106,7 +111,7 @@ virtq_slots_fill(struct virtq *vq)
 	}
 }
 
-/* Give one back, which is in no cache and no ring. */
+/* Return a slot that is in no cache and no ring. */
 static void
 put(struct virtq *vq, uint32_t slot)
 {
@@ -119,7 +124,7 @@ put(struct virtq *vq, uint32_t slot)
 static void
 empty_rx(struct virtq *vq)
 {
-	/* Those that were completed and not posted again. */
+	/* The slots that were completed and not posted again. */
 	for (uint16_t pos = (uint16_t)(vq->avail_idx - vq->quota); pos != vq->used_idx; pos++)
 		put(vq, vq->slot_of[pos & vq->mask]);
 	for (uint32_t i = 0; i < vq->q.descs; i++) {
@@ -139,7 +144,7 @@ virtq_slots_empty(struct virtq *vq)
 	for (uint32_t i = 0; vq->q.tx && i < vq->q.descs; i++)
 		put(vq, vq->slot_of[i]);
 	memset(vq->slot_of, 0xff, vq->q.descs * sizeof(*vq->slot_of));
-	if (!vq->q.tx) /* those of TX queues are theirs while they are stopped, too */
+	if (!vq->q.tx) /* a TX queue keeps its slots while it is stopped */
 		dma_slot_flush(vq->slot_cache);
 }
 

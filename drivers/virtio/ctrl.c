@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The control queue: one command at a time, answered before its deadline or never sent again. */
+/*
+ * The control queue: one command at a time. If a command is not answered before its deadline, no
+ * further one is sent.
+ */
 #include <poll.h>
 
 #include "ctrl.h"
 
 #define RING_SIZE     4
-#define TIMEOUT_MS    200 /* for an answer; less when the port's timeout is */
+#define TIMEOUT_MS    200 /* for an answer; less if the timeout of the port is shorter */
 #define DATA_MAX      (8 + CTRL_MACS * 6)
 #define LAST_CALLABLE 255 /* SET_VRING_KICK has 8 bits for a ring's number */
 
@@ -15,8 +18,10 @@ enum { MAC_TABLE_SET, MAC_ADDR_SET };
 enum { VLAN_ADD, VLAN_DEL };
 enum { ACK_OK, ACK_ERR, ACK_NONE = 0xff };
 
-/* What the device sees: a ring, a command, and where it puts the status. The device may write to
- * the last two lines. */
+/*
+ * What the device accesses: a ring, a command, and the status that it writes. The device may write
+ * to the last two lines.
+ */
 struct virtio_ctrl_block {
 	struct vring_desc desc[RING_SIZE];
 	uint8_t avail[6 + 2 * RING_SIZE] __attribute__((aligned(16)));
@@ -77,7 +82,9 @@ make_fds(struct virtio_ctrl *c)
 	return -EMFILE;
 }
 
-/* Its number is 2N, and N is 1 unless VIRTIO_NET_F_MQ is negotiated (5.1.2). */
+/*
+ * The number of the control queue is 2N, and N is 1 unless VIRTIO_NET_F_MQ is negotiated (5.1.2).
+ */
 static int
 ring_start(struct virtio_dev *vd)
 {
@@ -123,15 +130,17 @@ virtio_ctrl_stop(struct virtio_dev *vd)
 		return;
 	snprintf(why, sizeof(why), "%s", baton_last_error());
 	c->state = CTRL_DEAD;
-	/* A backend that does not answer that is disconnected; nothing of the application's was in
-	 * this ring. */
+	/*
+	 * A backend that does not answer that is disconnected. The ring has no buffer of the
+	 * application.
+	 */
 	if (vd->tp->ring_stop(vd, &c->vq) < 0)
 		baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: the control queue does not stop: %s",
 			  vd->port.name, baton_last_error());
 	baton_err(EIO, "%s", why);
 }
 
-/* It does not serve the queue; the port's other rings go on. */
+/* The device does not serve the control queue. The other rings of the port go on. */
 static void
 give_up(struct virtio_dev *vd)
 {
@@ -185,15 +194,17 @@ wait_used(struct virtio_dev *vd)
 		now = ctx_now_ns();
 		if (now >= deadline)
 			return false;
-		/* Not every device remembers to wake us: look by ourselves as well. */
+		/* Not every device sends a wake-up, so look at the ring as well. */
 		if (poll(&p, 1, 1) == 1)
 			(void)!read(p.fd, &wakes, sizeof(wakes));
 	}
 	return true;
 }
 
-/* One command is out, so one completion of descriptor 0 with the status's byte is the only one that
- * is right. */
+/*
+ * One command is sent. So the only valid completion is one of descriptor 0, with one byte of
+ * status.
+ */
 static int
 check_used(struct virtio_dev *vd)
 {
@@ -216,7 +227,7 @@ check_used(struct virtio_dev *vd)
 	return 0;
 }
 
-/* Send what c->block has. Return: 0; -ETIMEDOUT, -EIO. */
+/* Send the command in c->block. Return: 0; -ETIMEDOUT; -EIO. */
 static int
 transact(struct virtio_dev *vd, const char *what, uint32_t len)
 {
@@ -247,7 +258,7 @@ transact(struct virtio_dev *vd, const char *what, uint32_t len)
 	return baton_err(EIO, "%s: the device's status is %u, neither yes nor no", what, ack);
 }
 
-/* Return: 0 when the device may be asked. */
+/* Check that the device can be sent a command. Return: 0; -ENOTSUP. */
 static int
 can(const struct virtio_dev *vd, uint64_t feature, const char *what)
 {

@@ -3,9 +3,9 @@
  * The control queue (virtio 1.2, section 5.1.6.5): receive modes, addresses, VLANs. Control thread
  * only.
  *
- * Some backends offer a control queue and serve none (DPDK 22.11's vhost). So its ring is made
- * known to the device with the first command only, and a command that is not answered ends the
- * queue's use until the port is started again.
+ * Some backends offer a control queue and do not serve it (DPDK 22.11's vhost). So the device
+ * learns of the ring with the first command only. If a command is not answered, the queue is not
+ * used again until the port is started again.
  */
 #ifndef VIRTIO_CTRL_H
 #define VIRTIO_CTRL_H
@@ -16,25 +16,33 @@
 	(VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_CTRL_VLAN |                    \
 	 VIRTIO_NET_F_CTRL_MAC_ADDR)
 
-/** Bytes of the ring memory it takes, and giving it its part of that: the device knows nothing of
- * it yet. */
+/**
+ * Bytes of ring memory that the control queue takes, and the function that gives it that memory.
+ * The device does not know the ring yet.
+ */
 size_t virtio_ctrl_bytes(void);
 void virtio_ctrl_attach(struct virtio_dev *vd, size_t offset);
 
-/** Make its ring known to the device now, not with the first command. */
+/** Tell the device of the ring now, not with the first command. */
 int virtio_ctrl_start(struct virtio_dev *vd);
 
-/** Have the device use @n queue pairs (5.1.6.5.5). Over vhost-user, enabling the rings says it. */
+/**
+ * Make the device use @n queue pairs (5.1.6.5.5). Over vhost-user, enabling the rings does that.
+ */
 int virtio_ctrl_pairs(struct virtio_dev *vd, uint16_t n);
 
-/** Make the device let go, before the port's other rings are stopped or after the device is gone.
+/**
+ * Make the device let go of the ring, before the other rings of the port are stopped, or after the
+ * device is removed.
  */
 void virtio_ctrl_stop(struct virtio_dev *vd);
 
-/** Forget what the user asked for, close the descriptors. */
+/** Discard the settings of the user, and close the descriptors. */
 void virtio_ctrl_release(struct virtio_dev *vd);
 
-/** Tell a device that was just started what the user asked for before. What it refuses is logged.
+/**
+ * Send the settings of the user to a device that was just started. A setting that the device
+ * refuses is logged.
  */
 void virtio_ctrl_replay(struct virtio_dev *vd);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Where a virtio device has its structures: virtio 1.2, section 4.1.4. */
+/* Find the structures of a virtio device: virtio 1.2, section 4.1.4. */
 #include <linux/pci_regs.h>
 #include <stdio.h>
 #include <time.h>
@@ -27,7 +27,7 @@
 
 struct finding {
 	bool found;
-	char why[256]; /* the first of that type that cannot be used */
+	char why[256]; /* why the first structure of that type cannot be used */
 };
 
 static const struct {
@@ -41,7 +41,7 @@ static const struct {
 	[TYPE_DEVICE] = { "device configuration", 6, 4 },
 };
 
-/* Make the structure that the capability at @off tells of usable. */
+/* Map the structure that the capability at @off describes. */
 static int
 place(struct virtio_pci *vp, unsigned off, unsigned type, unsigned cap_len)
 {
@@ -67,7 +67,7 @@ place(struct virtio_pci *vp, unsigned off, unsigned type, unsigned cap_len)
 	return pci_reg(vp->dev, bar, offset, length, regs[type]);
 }
 
-/* A structure may be there several times; the first that can be used counts (4.1.4.2). */
+/* A device may have a structure several times; the first one that can be used counts (4.1.4.2). */
 static int
 read_cap(struct virtio_pci *vp, unsigned off, struct finding *f)
 {
@@ -114,7 +114,7 @@ virtio_pci_find(struct virtio_pci *vp)
 				 "disable-modern=off",
 				 vp->dev->info.bdf, n);
 	for (unsigned type = TYPE_COMMON; type < TYPES; type++)
-		if (!f[type].found && type != TYPE_ISR) /* which nobody needs who has MSI-X */
+		if (!f[type].found && type != TYPE_ISR) /* not needed with MSI-X */
 			return baton_err(EPROTO,
 					 "%s has no %s structure: %s; the device is broken or lies",
 					 vp->dev->info.bdf, kinds[type].name,

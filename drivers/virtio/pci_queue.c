@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The PCI transport's queues: memory, start and stop (virtio 1.2, sections 2.6, 4.1.4.3, 4.1.5). */
+/*
+ * The queues of the PCI transport: memory, start and stop (virtio 1.2, sections 2.6, 4.1.4.3,
+ * 4.1.5).
+ */
 #include <time.h>
 
 #include "base/validate.h"
@@ -23,7 +26,7 @@ iova_of(const struct virtio_dev *vd, const void *at)
 	return vd->ring_iova + (uint64_t)((const uint8_t *)at - vd->ring_base);
 }
 
-/* The doorbell of the selected queue: 4.1.4.4. */
+/* Map the doorbell of the selected queue: 4.1.4.4. */
 static int
 find_doorbell(struct virtio_dev *vd, struct virtq *vq)
 {
@@ -42,8 +45,10 @@ find_doorbell(struct virtio_dev *vd, struct virtq *vq)
 	return 0;
 }
 
-/* A vector of its own for each RX queue, where there are enough; the first is for changes of the
- * configuration. */
+/*
+ * Choose an interrupt vector: each RX queue has its own, if there are enough; the first one is for
+ * changes of the configuration.
+ */
 static uint16_t
 vector_of(const struct virtio_dev *vd, const struct virtq *vq)
 {
@@ -107,7 +112,7 @@ virtio_pci_ring_start(struct virtio_dev *vd, struct virtq *vq)
 	return baton_err(EIO, "%s: queue %u does not get enabled", vd->where, vq->vring);
 }
 
-/* 2.6.1: until it reads 0, the device may still use the queue. */
+/* 2.6.1: the device may use the queue until this reads 0. */
 int
 virtio_pci_ring_stop(struct virtio_dev *vd, struct virtq *vq)
 {
@@ -116,8 +121,8 @@ virtio_pci_ring_stop(struct virtio_dev *vd, struct virtq *vq)
 	uint64_t deadline = ctx_now_ns() + RESET_MS * 1000000ull;
 	uint16_t v;
 
-	if (vq == &vd->ctrl.vq) /* nobody's buffers are in there, and the device is reset before the
-				   ring goes */
+	if (vq ==
+	    &vd->ctrl.vq) /* it has no buffers, and the device is reset before the ring is freed */
 		return 0;
 	if (!(vd->features & VIRTIO_F_RING_RESET))
 		return baton_err(ENOTSUP,
@@ -181,7 +186,7 @@ set_change_vector(struct virtio_dev *vd)
 			 vd->where);
 }
 
-/* Packets for queues that nobody set up would be lost. */
+/* Packets for queues that are not set up would be lost. */
 static int
 check_pairs(const struct virtio_dev *vd)
 {
@@ -209,9 +214,8 @@ bring_up(struct virtio_dev *vd, uint64_t features)
 	    (ret = set_change_vector(vd)) < 0)
 		return ret;
 	dma_quarantine_release(&vd->port.reach.quarantines,
-			       "the device has confirmed a reset"); /* with it, it let go of
-								     * whatever it had
-								     */
+			       "the device has confirmed a reset"); /* with the reset it let go of
+								       all memory */
 	for (unsigned i = 0; (vq = queue(vd, i)); i++) {
 		vq->bell.len = 0;
 		ret = vq->q.stopped ? 0 : virtio_pci_ring_start(vd, vq);
@@ -241,9 +245,9 @@ virtio_pci_start(struct virtio_dev *vd, uint64_t features)
 }
 
 /*
- * That the device let go is known when its status reads 0 again; or its function was reset; or it
- * may not write to memory any more, which a read after that confirms, since it pushes what was
- * written before.
+ * Make the device let go of all memory. That is confirmed if its status reads 0 again, or its
+ * function was reset, or it cannot write to memory any more (a read afterwards confirms that, since
+ * it pushes earlier writes).
  */
 static int
 let_go(struct virtio_dev *vd)
@@ -278,7 +282,9 @@ virtio_pci_stop(struct virtio_dev *vd)
 	pci_msix_disable(vp->dev);
 	if (vp->leaving || (ret < 0 && pci_is_dead(vp->dev)))
 		virtio_pci_give_back(vd);
-	/* A device that is not on the bus writes nothing; if it lies, the IOMMU stops it, now that
-	 * it is in no address space. */
+	/*
+	 * A device that was removed from the bus writes nothing. If it is still there, the IOMMU
+	 * stops it, since it is in no address space now.
+	 */
 	return !vp->dev && vp->behind_iommu ? 0 : ret;
 }

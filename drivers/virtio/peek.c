@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Looking at packets that were completed and not taken. Nothing is written: not to the ring, not to
- * what the device holds, not to the queue's own records. What is wrong ends the look; the burst
- * that meets it decides.
+ * Look at packets that were completed and not taken. Nothing is written: not to the ring, not to
+ * the memory of the device, not to the records of the queue. A wrong completion ends the look; the
+ * burst that meets it decides.
  */
 #include "rx.h"
 
-#define FAR 256u /* buffers: looking for one that is completed twice takes the square of that */
+#define FAR                                                                                        \
+	256u /* buffers, at most: the search for a double completion costs the square of this      \
+	      */
 
-/* Where the look is; a copy of what complete() in rx.c goes by. */
+/* The position of the look; a copy of what complete() in rx.c uses. */
 struct peek_cursor {
 	const struct virtq *vq;
 	const struct baton_pool_view *v;
@@ -67,7 +69,7 @@ next(struct peek_cursor *l, uint32_t *len)
 			 : l->v->data + (size_t)held * l->v->stride + vq->post_off;
 }
 
-/* ASan builds poison what the device holds. */
+/* ASan builds poison buffers of the device. */
 #if defined(__SANITIZE_ADDRESS__) || defined(SHARED_CLANG_ASAN)
 __attribute__((no_sanitize_address, noinline)) static void
 copy(uint8_t *to, const uint8_t *from, uint32_t len)
@@ -83,7 +85,7 @@ copy(uint8_t *to, const uint8_t *from, uint32_t len)
 }
 #endif
 
-/* Bytes of the packet, until there is no more room for them. */
+/* Copy bytes of the packet, until there is no more room. */
 static void
 show(struct baton_peek *p, const uint8_t *from, uint32_t len)
 {

@@ -29,8 +29,10 @@ struct vring_desc {
 #define VRING_DESC_F_NEXT  1
 #define VRING_DESC_F_WRITE 2
 
-/* Section 2.7.6: the available ring. Written by the driver only. Behind its last entry: used_event
- * (2.7.7), the position of the used ring at which the device shall wake the driver. */
+/*
+ * Section 2.7.6: the available ring. Written by the driver only. After its last entry is used_event
+ * (2.7.7): the position of the used ring at which the device must wake the driver.
+ */
 struct vring_avail {
 	le16 flags;
 	le16 idx;
@@ -39,9 +41,11 @@ struct vring_avail {
 
 #define VRING_AVAIL_F_NO_INTERRUPT 1
 
-/* Section 2.7.8: the used ring. Written by the device. An element is {le32 id, le32 len}, read as
- * one. Behind the last: avail_event (2.7.10), the position of the available ring at which the
- * driver shall notify the device. */
+/*
+ * Section 2.7.8: the used ring. Written by the device. An element is {le32 id, le32 len}, read as
+ * one. After the last element is avail_event (2.7.10): the position of the available ring at which
+ * the driver must notify the device.
+ */
 struct vring_used {
 	shared16 flags;
 	shared16 idx;

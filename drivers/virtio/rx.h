@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A receive burst: a loop for plain packets, which ends before the first that is anything else, and
- * what does the rest. The loop comes one packet at a time (rx.c) and eight at a time (rx_vec.h);
- * all else is the same code for all of them.
+ * A receive burst: a loop for plain packets, which stops before the first packet of another kind;
+ * then the code for other packets. The loop processes one packet at a time (rx.c) or eight
+ * (rx_vec.h); the rest is the same code.
  */
 #ifndef VIRTIO_RX_H
 #define VIRTIO_RX_H
@@ -11,22 +11,25 @@
 
 #define ETH_HLEN 14u
 
-/* What of a packet's header is looked at: a constant to the compiler in every burst. */
+/* The parts of a packet's header that are read: a constant to the compiler in every burst. */
 #define RX_MERGEABLE 1u /* num_buffers */
 #define RX_CSUM      2u /* flags and gso_type, and where a checksum is missing */
 
-/* What a burst has done. */
+/* The result of a burst so far. */
 struct rx_counts {
 	unsigned tokens, packets;
 	uint64_t bytes, errors;
 	uint16_t pos;
 };
 
-/** Plain packets one by one: of one buffer, completed in ring order. Return: how many of @n. */
+/**
+ * Receive plain packets one by one: of one buffer, completed in ring order. Return: the number of
+ * packets.
+ */
 unsigned virtq_rx_plain(struct virtq *vq, const struct baton_pool_view *v,
 			struct baton_token *tokens, unsigned n, unsigned mode, struct rx_counts *r);
 
-/** Whatever comes, up to @used. Return: 0 or -EIO after a violation. */
+/** Receive packets of any kind, up to @used. Return: 0; -EIO after a violation. */
 int virtq_rx_rest(struct virtq *vq, const struct baton_pool_view *v, struct baton_token *tokens,
 		  unsigned n, uint16_t used, unsigned mode, struct rx_counts *r);
 
@@ -38,11 +41,11 @@ int virtq_rx_rest(struct virtq *vq, const struct baton_pool_view *v, struct bato
  */
 uint32_t virtq_rx_next(struct virtq *vq, uint16_t pos, uint16_t published, uint32_t *len);
 
-/** Take back the tokens of a packet that is not delivered. */
+/** Free the tokens of a packet that is not delivered. */
 void virtq_rx_untake(struct virtq *vq, const struct baton_pool_view *v,
 		     const struct baton_token *tokens, unsigned n);
 
-/* A header's word on checksums and segmentation. */
+/* The fields of a header about checksums and segmentation. */
 struct rx_meta {
 	uint8_t flags, gso_type;
 	uint16_t csum_start, csum_offset;
@@ -63,7 +66,7 @@ bool virtq_rx_verdict(const struct virtq *vq, const struct rx_meta *m, struct ba
  */
 void virtq_rx_reorder(struct virtq *vq, uint16_t consumed);
 
-/** Post the cache's topmost @n buffers, in ring order. */
+/** Post the topmost @n buffers of the cache, in ring order. */
 void virtq_rx_post(struct virtq *vq, const struct baton_pool_view *v, struct dma_cache *c,
 		   unsigned n);
 
@@ -72,7 +75,10 @@ BATON_COLD int virtq_rx_jumped(struct virtq *vq, uint16_t published);
 
 /* The loops of a burst. All are constants to the compiler. */
 struct rx_loops {
-	/* Plain packets eight at a time, up to the end of the ring at most. NULL: none. */
+	/*
+	 * Receive plain packets eight at a time, up to the end of the ring at most. NULL: there is
+	 * no such loop.
+	 */
 	unsigned (*receive)(struct virtq *vq, const struct baton_pool_view *v,
 			    struct baton_token *tokens, unsigned n, unsigned mode,
 			    struct rx_counts *r);
@@ -81,7 +87,7 @@ struct rx_loops {
 		     unsigned n);
 };
 
-/* Buffers from the worker's cache into all free descriptors. */
+/* Post buffers of the worker's cache in all free descriptors. */
 static inline __attribute__((always_inline)) void
 refill(struct virtq *vq, const struct baton_pool_view *v, const struct rx_loops *loops)
 {
@@ -135,8 +141,7 @@ virtq_receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, uns
 		return virtq_rx_jumped(vq, published);
 	if (baton_likely(vq->in_order && !vq->in_batch &&
 			 vq->posted_len >= NET_HDR_LEN + ETH_HLEN)) {
-		/* Between two runs of eights lies the end of the ring, or what is left of the
-		 * burst. */
+		/* A run of eights ends at the end of the ring, or with the rest of the burst. */
 		while (r.tokens < most) {
 			unsigned want = most - r.tokens, got;
 
@@ -155,7 +160,7 @@ virtq_receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, uns
 		ret = virtq_rx_rest(vq, v, tokens, n, used, mode, &r);
 	virtq_rx_consumed(vq, &r);
 	if (baton_unlikely(ret < 0))
-		/* What was received before the violation is good; the next burst says -EIO. */
+		/* The packets before the violation are valid; the next burst returns -EIO. */
 		return r.tokens ? (int)r.tokens : ret;
 	if (q->descs - (uint16_t)(vq->avail_idx - vq->used_idx) >= vq->refill)
 		refill(vq, v, loops);

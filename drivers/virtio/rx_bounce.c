@@ -11,7 +11,7 @@
  */
 #include "rx.h"
 
-#define AHEAD 8u /* slots on their way into the cache */
+#define AHEAD 8u /* slots to prefetch ahead */
 
 static inline uint8_t *
 header(const struct virtq *vq, uint32_t slot)
@@ -19,7 +19,7 @@ header(const struct virtq *vq, uint32_t slot)
 	return dma_slot(vq->slots, slot);
 }
 
-/* Exactly @len bytes of a slot, from @from on, become the CPU's. */
+/* Copy exactly @len bytes of a slot, from @from on, into a buffer of the CPU. */
 static inline __attribute__((always_inline)) struct baton_token
 take(const struct baton_pool_view *v, uint32_t buf, uint16_t off, const uint8_t *from, uint32_t len)
 {
@@ -52,7 +52,7 @@ post_shared(struct virtq *vq, unsigned n)
 	}
 }
 
-/* A queue's own slots. */
+/* Post slots that belong to the queue. */
 static void
 post_displaced(struct virtq *vq, unsigned n)
 {
@@ -64,7 +64,7 @@ post_displaced(struct virtq *vq, unsigned n)
 	}
 }
 
-/* All that was completed is posted again. */
+/* Post all completed slots again. */
 static inline void
 post(struct virtq *vq)
 {
@@ -90,8 +90,8 @@ slot_consumed(struct virtq *vq, uint16_t pos, uint32_t slot)
 }
 
 /*
- * A packet of any kind at r->pos; there are max_segs buffers in the cache. Return: 0 or -EIO after
- * a violation.
+ * Receive a packet of any kind at r->pos. The cache has max_segs buffers. Return: 0; -EIO after a
+ * violation.
  */
 static int __attribute__((noinline))
 receive_one(struct virtq *vq, const struct baton_pool_view *v, struct baton_token *t, uint16_t used,
@@ -151,8 +151,8 @@ receive_one(struct virtq *vq, const struct baton_pool_view *v, struct baton_toke
 }
 
 /*
- * Packets of one buffer, completed in ring order, of which receive_one() would say the same. What
- * this leaves, that reads anew.
+ * Receive packets of one buffer, completed in ring order, that receive_one() would accept.
+ * receive_one() reads the others again.
  */
 static inline __attribute__((always_inline)) void
 receive_plain(struct virtq *vq, const struct baton_pool_view *v, struct baton_token *tokens,
@@ -170,7 +170,7 @@ receive_plain(struct virtq *vq, const struct baton_pool_view *v, struct baton_to
 	unsigned i;
 
 	for (i = 0; i < n; i++) {
-		/* A queue's own slots never leave their descriptors. */
+		/* Slots that belong to the queue never leave their descriptors. */
 		const uint32_t at = (r->pos + i) & mask, slot = slot_of ? shadow[at] : at;
 		const uint64_t elem = shared_load64(&ring[at]);
 		const uint32_t len = (uint32_t)(elem >> 32);
@@ -181,8 +181,10 @@ receive_plain(struct virtq *vq, const struct baton_pool_view *v, struct baton_to
 					  (size_t)(slot_of ? shadow[ahead] : ahead) * stride);
 		unsigned meta = 0; /* {flags:8, gso_type:8} */
 
-		/* Whether or not anything was completed there; and one that is posted nowhere is
-		 * only an address. */
+		/*
+		 * This slot may not be completed yet. A slot that is not posted is harmless here:
+		 * the prefetch only needs an address.
+		 */
 		__builtin_prefetch(next);
 		__builtin_prefetch(next + BATON_CACHE_LINE);
 		if (baton_unlikely(!MUST(rx_plain_id, (uint32_t)elem == at) ||
@@ -236,7 +238,7 @@ receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, unsigned 
 		unsigned have = dma_cache_reserve(q->cache, want < DMA_BATCH ? want : DMA_BATCH),
 			 before = r.tokens;
 
-		/* After a packet of several buffers the next is most likely another. */
+		/* A packet of several buffers is most likely followed by another one. */
 		if (baton_likely(!chained && vq->in_order && !vq->in_batch &&
 				 vq->posted_len >= NET_HDR_LEN + ETH_HLEN)) {
 			if (baton_unlikely(vq->slot_of != NULL))
@@ -257,11 +259,13 @@ receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, unsigned 
 	if (baton_unlikely(dry))
 		queue_count(&q->stats.nobuf, 1);
 	if (baton_unlikely(ret < 0))
-		/* What was received before the violation is good; the next burst says -EIO. */
+		/* The packets before the violation are valid; the next burst returns -EIO. */
 		return r.tokens ? (int)r.tokens : ret;
 	if (vq->quota - (uint16_t)(vq->avail_idx - vq->used_idx) >= vq->refill) {
-		if (baton_unlikely(vq->quota <= vq->mask &&
-				   vq->avail_idx == vq->used_idx)) /* the device could have more */
+		if (baton_unlikely(
+			    vq->quota <= vq->mask &&
+			    vq->avail_idx ==
+				    vq->used_idx)) /* the device could have more descriptors */
 			queue_count(&vq->no_slot, 1);
 		post(vq);
 	}

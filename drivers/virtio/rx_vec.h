@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Receiving and refilling, eight at a time. Included by rx_avx2.c and rx_avx512.c.
+ * Receive and refill, eight at a time. Included by rx_avx2.c and rx_avx512.c.
  *
- * Eight used elements are read once, into registers, and believed when all eight are what
- * virtq_rx_plain() takes for plain; else that decides.
+ * Eight used elements are read once, into registers. They are accepted if virtq_rx_plain() would
+ * accept all eight; else that function decides.
  */
 #include "dma/lanes.h"
 #include "rx.h"
@@ -11,9 +11,9 @@
 #ifdef SIMD_TARGET
 
 /*
- * Eight headers: are they plain? The next eight are on their way into the cache meanwhile.
+ * Whether eight headers are plain. The next eight are prefetched meanwhile.
  *
- * @rest: gets the verdicts on checksums, into the tokens' flags.
+ * @rest: receives the checksum results, as flags of the tokens.
  */
 SIMD_INLINE bool
 plain_headers(const uint8_t *hdr, const uint32_t *bufs, const uint32_t *ahead, uint32_t stride,
@@ -36,7 +36,7 @@ plain_headers(const uint8_t *hdr, const uint32_t *bufs, const uint32_t *ahead, u
 									  num_buffers)) ^
 						    1u);
 	}
-	if (mode & RX_CSUM) /* bit 1 to the L4 verdict's lower bit, in the uppermost byte */
+	if (mode & RX_CSUM) /* bit 1 becomes the lower L4 bit, in the uppermost byte */
 		*rest = _mm256_slli_epi32(d8_load(meta), 24 + BATON_TOKEN_L4_SHIFT - 1);
 	return !differ;
 }
@@ -90,7 +90,9 @@ receive8(struct virtq *vq, const struct baton_pool_view *v, struct baton_token *
 	return n;
 }
 
-/* Flags and lengths of the descriptors are there already, and are written again with the address.
+/*
+ * Flags and lengths of the descriptors are set already; they are written again together with the
+ * address.
  */
 SIMD_INLINE void
 post8(struct virtq *vq, const struct baton_pool_view *v, struct dma_cache *c, unsigned n)
@@ -103,7 +105,7 @@ post8(struct virtq *vq, const struct baton_pool_view *v, struct dma_cache *c, un
 		unsigned k = n < lie ? n : lie, i;
 
 		k = vq->in_order ? k & ~(LANES - 1) : 0;
-		if (baton_unlikely(!k)) { /* as far as the ring's end, or what is left */
+		if (baton_unlikely(!k)) { /* up to the end of the ring, or what is left */
 			k = n < LANES ? n : LANES;
 			virtq_rx_post(vq, v, c, k);
 		} else {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which variant of the bursts a queue runs: decided at start, by the CPU, the features and
- * vectorized=0. */
+/*
+ * Choose the variant of the bursts for a queue, at start: by the CPU, the features and
+ * vectorized=0.
+ */
 #include "virtio.h"
 
 #ifdef __x86_64__
@@ -28,7 +30,7 @@ virtq_choose(struct virtq *vq, const struct virtio_dev *vd)
 	const enum simd_level level = vd->scalar ? SIMD_NONE : queue_worker(&vq->q)->simd;
 
 	vq->csum = !!(vd->features & (vq->q.tx ? VIRTIO_NET_F_CSUM : VIRTIO_NET_F_GUEST_CSUM));
-	if (vq->slots) { /* what a copy costs, eight at a time do not save */
+	if (vq->slots) { /* copying costs more than eight at a time would save */
 		static virtq_burst *const bounce[] = { virtq_rx_bounce, virtq_rx_bounce_mergeable,
 						       virtq_rx_bounce_csum,
 						       virtq_rx_bounce_mergeable_csum };

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Sending on a split ring.
+ * Send on a split ring.
  *
- * A packet's header lies in its first buffer's headroom, so that a packet of one buffer takes one
- * descriptor; without headroom it takes one more, for a header of zeros. Descriptors are used in
- * ring order. Buffers go to the worker's cache as soon as their completion is validated;
+ * The header of a packet is in the headroom of its first buffer, so that a packet of one buffer
+ * takes one descriptor. Without headroom it takes one more, for a header of zeros. Descriptors are
+ * used in ring order. Buffers go to the worker's cache as soon as their completion is validated;
  * descriptors become free in ring order.
  */
 #include "tx.h"
 #include "port/csum.h"
 
-/* Buffers of the completed packet whose first descriptor is @id. */
+/* Free the buffers of the completed packet whose first descriptor is @id. */
 static unsigned
 release(struct virtq *vq, uint16_t id)
 {
@@ -24,7 +24,7 @@ release(struct virtq *vq, uint16_t id)
 		if (baton_unlikely(vq->slot_of != NULL))
 			virtq_slot_done(vq, d);
 		if (s == SHADOW_NONE)
-			continue; /* the header's descriptor, or a slot's */
+			continue; /* a descriptor of a header or a slot has no buffer */
 		c = queue_worker(&vq->q)->caches[SHADOW_POOL(s)];
 		vq->shadow[d] = SHADOW_NONE;
 		freed++;
@@ -74,7 +74,7 @@ virtq_tx_release(struct virtq *vq, unsigned n)
 	return i;
 }
 
-/* The packet at the tail, whatever it is. */
+/* Free the packet at the tail, of any kind. */
 unsigned
 virtq_tx_release_tail(struct virtq *vq)
 {
@@ -84,7 +84,7 @@ virtq_tx_release_tail(struct virtq *vq)
 	return freed;
 }
 
-/* Is @id the first descriptor of a packet the device has? */
+/* Whether @id is the first descriptor of a packet that the device has. */
 static inline bool
 in_flight(const struct virtq *vq, uint32_t id)
 {
@@ -105,7 +105,9 @@ bad_id(struct virtq *vq, uint32_t id)
 			       id);
 }
 
-/* Is @id among the next @packets in flight? Most packets take one descriptor, so the walk is rare.
+/*
+ * Whether @id is among the next @packets in flight. Most packets take one descriptor, so the walk
+ * is rare.
  */
 static bool
 among_next(const struct virtq *vq, uint32_t id, uint16_t packets)
@@ -117,7 +119,7 @@ among_next(const struct virtq *vq, uint32_t id, uint16_t packets)
 	return ahead < span;
 }
 
-/* The first element of what was published, under IN_ORDER. */
+/* Validate the first element that was published, with IN_ORDER. */
 int
 virtq_tx_check_batch(struct virtq *vq, uint16_t published)
 {
@@ -159,7 +161,7 @@ virtq_tx_jumped(struct virtq *vq, unsigned published)
 			       (uint16_t)(vq->head - vq->tail));
 }
 
-/* Completions one by one, by all rules. */
+/* Process completions one by one, with all checks. */
 int
 virtq_tx_any_order(struct virtq *vq, unsigned n, unsigned freed)
 {
@@ -176,8 +178,7 @@ virtq_tx_any_order(struct virtq *vq, unsigned n, unsigned freed)
 	return (int)freed;
 }
 
-/* Position avail_idx of the available ring shall name descriptor @id. Written only when it does not
- * yet. */
+/* Make position avail_idx of the available ring name descriptor @id, unless it does already. */
 static inline void
 avail_put(struct virtq *vq, uint16_t id)
 {
@@ -194,7 +195,7 @@ avail_put(struct virtq *vq, uint16_t id)
 	vq->avail_idx++;
 }
 
-/* The @n descriptors from the head on, a packet each. */
+/* Record that each of the @n descriptors from the head on is a packet. */
 void
 virtq_tx_avail_put(struct virtq *vq, unsigned n)
 {
@@ -203,11 +204,11 @@ virtq_tx_avail_put(struct virtq *vq, unsigned n)
 }
 
 /*
- * The plain case: packets of one buffer with headroom, of one pool, one descriptor each. It ends
- * before the first that is anything else, or that is not the CPU's to give. Not inlined: the loop
- * wants every register.
+ * Post plain packets: of one buffer with headroom, of one pool, one descriptor each. Stop before
+ * the first packet that is not plain, or that the CPU does not hold. This is not inlined: the loop
+ * needs every register.
  *
- * Return: packets taken.
+ * Return: the number of packets taken.
  */
 unsigned __attribute__((noinline))
 virtq_tx_post(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *sum)

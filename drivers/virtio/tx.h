@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A send burst: reclaim, then a loop for plain packets, which ends before the first that is
- * anything else, then what does the rest. The loops come one packet at a time (tx.c) and eight at a
- * time (tx_vec.h); all else is the same code.
+ * A send burst: reclaim; then a loop for plain packets, which stops before the first packet of
+ * another kind; then the code for other packets. The loops process one packet at a time (tx.c) or
+ * eight (tx_vec.h); the rest is the same code.
  */
 #ifndef VIRTIO_TX_H
 #define VIRTIO_TX_H
@@ -11,17 +11,19 @@
 
 #define TX_DONE 0x80
 
-/* Each does some of @n, from the queue's tail or head on, and returns how many. All are constants
- * to the compiler. */
+/*
+ * Each processes some of @n, from the tail or head of the queue on, and returns how many. All are
+ * constants to the compiler.
+ */
 struct tx_loops {
-	/* Elements that name, one after the other, the packets at the tail. */
+	/* Count the elements that name the packets at the tail in order. */
 	unsigned (*in_turn)(const struct virtq *vq, unsigned n);
-	/* Packets of one buffer at the tail, of one pool, whose buffers go to the cache. */
+	/* Free packets of one buffer at the tail, of one pool, into the cache. */
 	unsigned (*release)(struct virtq *vq, unsigned n);
-	/* Packets of one buffer with headroom, of one pool, into descriptors. */
+	/* Post packets of one buffer with headroom, of one pool. */
 	unsigned (*post)(struct virtq *vq, const struct baton_token *tokens, unsigned n,
 			 uint64_t *bytes);
-	/* A packet that is not plain, as virtq_tx_send_chain() does it. */
+	/* Send a packet that is not plain, as virtq_tx_send_chain() does. */
 	int (*chain)(struct virtq *vq, const struct baton_token *tokens, unsigned n, bool first,
 		     uint64_t *bytes);
 };
@@ -32,8 +34,8 @@ unsigned virtq_tx_post(struct virtq *vq, const struct baton_token *tokens, unsig
 		       uint64_t *bytes);
 
 /*
- * Completions are counted, and descriptors are what is released: each packet in flight has one at
- * the least. Are there @n of them?
+ * Whether @n packets can be in flight. Completions count packets, and each packet in flight has one
+ * descriptor at least.
  */
 static inline bool
 virtq_tx_are_posted(const struct virtq *vq, unsigned n)
@@ -41,7 +43,7 @@ virtq_tx_are_posted(const struct virtq *vq, unsigned n)
 	return MUST(tx_jump, n <= (uint16_t)(vq->head - vq->tail));
 }
 
-/* What is rare. */
+/* The rare cases. */
 int virtq_tx_check_batch(struct virtq *vq, uint16_t published);
 unsigned virtq_tx_release_tail(struct virtq *vq);
 int virtq_tx_any_order(struct virtq *vq, unsigned n, unsigned freed);
@@ -50,7 +52,7 @@ int virtq_tx_send_chain(struct virtq *vq, const struct baton_token *t, unsigned 
 			uint64_t *bytes);
 void virtq_tx_avail_put(struct virtq *vq, unsigned n);
 
-/* The @descs descriptors from the head on are a packet. */
+/* Record that the @descs descriptors from the head on are a packet. */
 static inline void
 virtq_tx_chain_done(struct virtq *vq, unsigned descs)
 {
@@ -63,12 +65,13 @@ virtq_tx_chain_done(struct virtq *vq, unsigned descs)
 	vq->head = (uint16_t)(vq->head + descs);
 }
 
-/* A packet, and what sending it takes. */
+/* A packet, and what it needs to be sent. */
 struct tx_chain {
 	const struct baton_token *t;
 	unsigned segs;
 	unsigned extra; /* 1: no headroom, the header takes a descriptor of its own */
-	unsigned slots; /* bounced: the descriptors, with a slot each, in place of the buffers */
+	unsigned slots; /* bounced: number of descriptors, each with a slot, in place of the buffers
+			 */
 	uint32_t len;
 	struct virtio_net_hdr hdr;
 };
@@ -77,16 +80,16 @@ void virtq_tx_put_desc(struct virtq *vq, uint16_t d, uint64_t addr, uint32_t len
 
 /* ---- tx_bounce.c ---- */
 
-/** How many slots the packet takes; 0: all of its buffers are direct. */
+/** Count the slots that the packet takes. Return: 0 if all of its buffers are direct. */
 unsigned virtq_tx_slots_for(const struct virtq *vq, const struct tx_chain *c);
 
-/** Are there so many? Those that are missing are counted. */
+/** Whether there are @n slots. Missing slots are counted. */
 bool virtq_tx_slots_ready(struct virtq *vq, unsigned n);
 
 /** Copy the packet into slots from the head on, and free its buffers. */
 void virtq_tx_put_slots(struct virtq *vq, const struct tx_chain *c);
 
-/* Descriptors at the tail whose packets are complete become free. */
+/* Free the descriptors at the tail whose packets are complete. */
 static inline void
 virtq_tx_advance(struct virtq *vq)
 {
@@ -95,9 +98,9 @@ virtq_tx_advance(struct virtq *vq)
 }
 
 /*
- * IN_ORDER: the distance of the index says which packets are complete; the one element that is
- * surely not stale is the first of what was published, and it must name one of them
- * (virtio 1.2, 2.7.9). batch_end is how far that is done.
+ * IN_ORDER: the distance of the index tells which packets are complete. Only one element is
+ * certainly valid, the first one that was published, and it must name one of these packets (virtio
+ * 1.2, 2.7.9). batch_end is the position up to which elements are validated.
  */
 static inline __attribute__((always_inline)) int
 reclaim_in_order(struct virtq *vq, unsigned n, uint16_t published, const struct tx_loops *loops)
@@ -153,12 +156,15 @@ virtq_tx_reclaim_by(struct virtq *vq, unsigned budget, const struct tx_loops *lo
 			break;
 		vq->used_idx = (uint16_t)(vq->used_idx + run);
 		freed += run;
-		virtq_tx_advance(vq); /* over packets that were completed before their turn */
+		virtq_tx_advance(vq); /* over packets that were completed out of order */
 	}
 	return baton_likely(freed == n) ? (int)freed : virtq_tx_any_order(vq, n, freed);
 }
 
-/* Return: packets taken; virtq_tx_send_chain() says what is wrong with the next, or sends it. */
+/*
+ * Return: the number of packets taken. virtq_tx_send_chain() sends the next packet, or reports what
+ * is wrong with it.
+ */
 static inline __attribute__((always_inline)) unsigned
 send_plain(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *bytes,
 	   const struct tx_loops *loops)
@@ -187,9 +193,9 @@ virtq_send(struct baton_queue *q, const struct baton_token *tokens, unsigned n,
 	int ret = 0;
 
 	/*
-	 * Not at every burst: the used index shares its line with what the device writes, and
-	 * completions are cheaper by the dozen. Half a ring is left to the device, and buffers come
-	 * home before the cache needs them.
+	 * Do not reclaim at every burst: the used index shares its line with what the device
+	 * writes, and several completions at once are cheaper. Half of the ring remains for the
+	 * device, and buffers are freed before the cache needs them.
 	 */
 	if ((uint16_t)(vq->head - vq->tail) + n > q->descs / 2) {
 		ret = virtq_tx_reclaim_by(vq, UINT16_MAX, loops);
@@ -204,8 +210,8 @@ virtq_send(struct baton_queue *q, const struct baton_token *tokens, unsigned n,
 		if (baton_likely(done == n))
 			break;
 		if (plain)
-			continue; /* another pool, the end of the ring, or the next call finds
-				     nothing plain */
+			continue; /* the reason is another pool, the end of the ring, or a packet
+				     that is not plain */
 		ret = loops->chain(vq, tokens + done, n - done, !done, &bytes);
 		if (ret <= 0)
 			break;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Sending through slots: a packet's bytes, and no others, are copied behind its header into as few
- * slots as hold them, and its buffers are free at once. Descriptor i has slot i, for good; where
- * the queues share slots, one from the queue's cache.
+ * Send through slots: exactly the bytes of a packet are copied, after its header, into as few slots
+ * as hold them, and its buffers are free at once. Descriptor i always has slot i; where the queues
+ * share slots, a slot of the queue's cache.
  *
- * Pools that the device reaches go out of their buffers, through the same ring.
+ * Packets of pools that the device can access are sent from their buffers, through the same ring.
  */
 #include "port/csum.h"
 #include "tx.h"
 
-#define AHEAD 8 /* slots on their way into the cache */
+#define AHEAD 8 /* slots to prefetch ahead */
 
 static inline uint32_t
 slot_room(const struct virtq *vq)
@@ -17,7 +17,7 @@ slot_room(const struct virtq *vq)
 	return vq->slots->room;
 }
 
-/* To be written: taken away from the device's CPU, which has read it last. */
+/* Prefetch a line that will be written. The CPU of the device has read it last. */
 static inline void
 prefetch_slot(const uint8_t *slot)
 {
@@ -35,7 +35,7 @@ cache_of(struct virtq *vq, const struct baton_pool_view *v)
 
 /* ---- shared slots: of @n descriptors from position @pos on ---- */
 
-/* There are so many in the cache. */
+/* Take @n slots, which are in the cache. */
 static void
 fetch_slots(struct virtq *vq, uint16_t pos, unsigned n)
 {
@@ -45,7 +45,7 @@ fetch_slots(struct virtq *vq, uint16_t pos, unsigned n)
 	dma_slot_get(vq->slot_cache, vq->slot_of, n - k);
 }
 
-/* At most DMA_SLOT_BURST, each of which has one. */
+/* Return the slots of at most DMA_SLOT_BURST descriptors, each of which has one. */
 static void
 return_slots(struct virtq *vq, uint16_t pos, unsigned n)
 {
@@ -60,8 +60,9 @@ return_slots(struct virtq *vq, uint16_t pos, unsigned n)
 /* ---- plain packets: one buffer, one slot ---- */
 
 /*
- * What virtq_tx_post() takes, but of a bounced pool, and with or without headroom. Where slots are
- * shared, those of @n descriptors from the head on are fetched. Return: packets taken.
+ * Post the packets that virtq_tx_post() would, but of a bounced pool, with or without headroom.
+ * Where slots are shared, the slots of @n descriptors from the head on were fetched. Return: the
+ * number of packets taken.
  */
 static inline __attribute__((always_inline)) unsigned
 copy_plain(struct virtq *vq, const struct baton_pool_view *v, struct dma_cache *c,
@@ -109,7 +110,7 @@ copy_plain(struct virtq *vq, const struct baton_pool_view *v, struct dma_cache *
 	return (unsigned)(t - tokens);
 }
 
-/* Not inlined: the loop wants every register. */
+/* This is not inlined: the loop needs every register. */
 static unsigned __attribute__((noinline))
 copy_own(struct virtq *vq, const struct baton_pool_view *v, struct dma_cache *c,
 	 const struct baton_token *tokens, unsigned n, uint64_t *sum)
@@ -136,7 +137,7 @@ post(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *s
 	struct dma_cache *c;
 
 	if (!n || !v->count || (tokens->flags & BATON_TOKEN_CONT))
-		return 0; /* virtq_tx_send_chain()'s, or it says why */
+		return 0; /* virtq_tx_send_chain() sends it, or returns the error */
 	if (!v->bounce)
 		return virtq_tx_post(vq, tokens, n, sum);
 	n = n < DMA_BATCH ? n : DMA_BATCH;
@@ -152,7 +153,7 @@ post(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *s
 
 /* ---- packets of several buffers, a slot each ---- */
 
-/* A descriptor of a chain; not a key. */
+/* Fill a descriptor of a chain that is not its first one. */
 static inline void
 put_slot(struct virtq *vq, uint32_t d, uint64_t addr, uint32_t len, bool more)
 {
@@ -171,9 +172,9 @@ slot_at(const struct virtq *vq, uint32_t d)
 }
 
 /*
- * A packet of several buffers of one bounced pool, each of which fits a slot, when no fewer slots
- * would hold it: none is cut. Return: how many buffers, or 0 when it is anything else; they are
- * given then.
+ * Check for a packet of several buffers of one bounced pool, each of which fits into a slot, if
+ * fewer slots would not hold it: no buffer is split. Return: the number of buffers, which are given
+ * then; 0 for any other packet.
  */
 static unsigned
 give_each(struct virtq *vq, const struct baton_pool_view *v, const struct baton_token *t,
@@ -201,8 +202,10 @@ give_each(struct virtq *vq, const struct baton_pool_view *v, const struct baton_
 	return 0;
 }
 
-/* In two passes: no call between the stores of the first, and little to keep across those of the
- * second. */
+/*
+ * Two passes: there is no call between the stores of the first, and the second has little to keep
+ * across its calls.
+ */
 static void __attribute__((noinline))
 copy_each(const struct virtq *vq, const struct baton_pool_view *v, const struct baton_token *t,
 	  unsigned n, uint32_t *idx)
@@ -224,7 +227,7 @@ copy_each(const struct virtq *vq, const struct baton_pool_view *v, const struct 
 		desc[d].addr = htole64(iova + (uint64_t)(slot_of ? slot_of[d] : d) * stride);
 		desc[d].len_flags_next = htole64((t[i].len + hdr) | flags << 32 | next << 48);
 		shadow[d] = SHADOW_NONE;
-		segs[d] = 0; /* not a key */
+		segs[d] = 0; /* not the first descriptor */
 		idx[i] = t[i].buf;
 	}
 	hdr = NET_HDR_LEN;
@@ -268,7 +271,7 @@ send_chain(struct virtq *vq, const struct baton_token *t, unsigned n, bool first
 
 /* ---- completions ---- */
 
-/* A packet in several slots at the tail. Return: packets that went, 1 or 0. */
+/* Free a packet in several slots at the tail. Return: the number of packets freed, 1 or 0. */
 static unsigned
 release_chain(struct virtq *vq)
 {
@@ -316,7 +319,7 @@ virtq_tx_bounce(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 	static const struct tx_loops loops = { virtq_tx_in_turn, release, post, send_chain };
 	struct virtq *vq = virtq_of(q);
 
-	/* Shared slots are not kept until half of the ring is full, which may never be. */
+	/* Shared slots are returned before half of the ring is full, which may never happen. */
 	if (baton_unlikely(vq->slot_of != NULL)) {
 		int ret = virtq_tx_reclaim_by(vq, UINT16_MAX, &loops);
 
@@ -346,7 +349,7 @@ virtq_tx_slots_ready(struct virtq *vq, unsigned n)
 	return false;
 }
 
-/* A packet's buffers, whose bytes were copied, go to the worker's cache. */
+/* Put the buffers of a packet that was copied into the worker's cache. */
 static void
 free_sources(struct virtq *vq, const struct tx_chain *c)
 {

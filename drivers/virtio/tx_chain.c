@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Sending what is not plain: packets of several buffers, without headroom, or whose checksum is to
- * be filled in. */
+/*
+ * Send packets that are not plain: of several buffers, without headroom, or whose checksum is to be
+ * completed.
+ */
 #include "port/csum.h"
 #include "tx.h"
 
@@ -21,7 +23,7 @@ iova_of(const struct baton_pool_view *v, struct baton_token t)
 	return v->iova + (uint64_t)t.buf * v->stride + t.off;
 }
 
-/* The header before the packet's first byte. The caller holds the buffer. */
+/* Write the header in front of the packet's first byte. The caller holds the buffer. */
 static inline void
 put_hdr(const struct baton_pool_view *v, struct baton_token t, const struct virtio_net_hdr *hdr)
 {
@@ -85,8 +87,10 @@ measure(struct virtq *vq, struct tx_chain *c, unsigned n, bool first)
 	} while (c->t[c->segs++].flags & BATON_TOKEN_CONT);
 	if (c->len > q->max_len)
 		return bad_packet(vq, first, "bytes", c->len, q->max_len);
-	/* A bounced packet has a descriptor a slot, however many buffers it comes in;
-	 * virtio_slots_need() has made slots large enough. */
+	/*
+	 * A bounced packet has one descriptor for each slot, however many buffers it has;
+	 * virtio_slots_need() has made slots large enough.
+	 */
 	c->slots = vq->slots ? virtq_tx_slots_for(vq, c) : 0;
 	if (c->slots)
 		c->extra = 0;
@@ -122,12 +126,12 @@ request_csum(struct virtq *vq, struct tx_chain *c)
 	return true;
 }
 
-/* Return: as measure(); nothing has changed unless it is 1. */
+/* Return: as measure(). Nothing is changed unless that is 1. */
 static int
 give(struct virtq *vq, struct tx_chain *c, bool first)
 {
 	struct baton_queue *q = &vq->q;
-	/* What is copied is free at once. */
+	/* Buffers that are copied are free at once. */
 	const uint32_t owner = c->slots ? BATON_OWNER_FREE << 16 : q->owner;
 
 	for (unsigned i = 0; i < c->segs; i++) {
@@ -172,8 +176,10 @@ put_chain(struct virtq *vq, const struct tx_chain *c)
 	}
 }
 
-/* Nothing has changed unless it is sent. Return: its number of tokens; 0: the ring is full; a
- * negative errno. */
+/*
+ * Return: the number of tokens of the packet; 0 if the ring is full; a negative errno. Nothing is
+ * changed unless the packet is sent.
+ */
 int
 virtq_tx_send_chain(struct virtq *vq, const struct baton_token *t, unsigned n, bool first,
 		    uint64_t *bytes)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Sending and reclaiming, eight at a time. Included by tx_avx2.c and tx_avx512.c. */
+/* Send and reclaim, eight at a time. Included by tx_avx2.c and tx_avx512.c. */
 #include "dma/lanes.h"
 #include "tx.h"
 
 #ifdef SIMD_TARGET
 
-/* Room in front of a packet for its header to be written in one store. */
+/* Bytes in front of a packet that writing its header in one store needs. */
 #define HDR_STORE 16u
 
 SIMD_INLINE unsigned
@@ -46,7 +46,10 @@ release8(struct virtq *vq, unsigned n)
 			uint64_t segs;
 
 			memcpy(&segs, vq->segs + start + i, sizeof(segs));
-			/* Of another pool, or SHADOW_NONE: a bit of the upper eight is left. */
+			/*
+			 * One of the upper eight bits is set if it is of another pool, or
+			 * SHADOW_NONE.
+			 */
 			if (baton_unlikely(segs != 0x0101010101010101 ||
 					   !d8_all(d8_at_most(bufs, d8_set(BATON_MAX_BUFS - 1)))))
 				break;
@@ -68,7 +71,10 @@ put_headers8(const struct baton_pool_view *v, q8 at)
 		memset(v->data + offset[k], 0, HDR_STORE);
 }
 
-/* What virtq_tx_post() takes, but for one thing: a header needs four bytes more in front of it. */
+/*
+ * Whether virtq_tx_post() would take them, with one difference: the header needs four more bytes in
+ * front of it.
+ */
 SIMD_INLINE bool
 plain8(const struct tokens8 *t, const struct baton_pool_view *v, uint32_t pool, d8 longest)
 {
@@ -119,7 +125,10 @@ post8(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *
 	return i;
 }
 
-/* Eights, then what they leave one by one: to the end of the ring, or to what is not plain. */
+/*
+ * Send eight at a time, then the rest one by one, up to the end of the ring or the first packet
+ * that is not plain.
+ */
 SIMD_INLINE unsigned
 post(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *sum)
 {

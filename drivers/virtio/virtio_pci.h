@@ -33,7 +33,7 @@ struct virtio_pci_common {
 	uint16_t queue_reset;
 };
 
-#define VIRTIO_PCI_COMMON_LEAST 56 /* without the last two, which are new in virtio 1.2 */
+#define VIRTIO_PCI_COMMON_LEAST 56 /* without the last two fields, which are new in virtio 1.2 */
 #define VIRTIO_PCI_NO_VECTOR    0xffff
 
 _Static_assert(offsetof(struct virtio_pci_common, device_status) == 0x14, "virtio 1.2, 4.1.4.3");
@@ -43,34 +43,38 @@ _Static_assert(offsetof(struct virtio_pci_common, queue_notify_data) == VIRTIO_P
 _Static_assert(offsetof(struct virtio_pci_common, queue_reset) == 0x3a, "virtio 1.2, 4.1.4.3");
 
 struct virtio_pci {
-	struct pci_device *dev; /* NULL: given back to the kernel */
+	struct pci_device *dev; /* NULL: the device is closed */
 	struct baton_ioas *ioas;
 	struct pci_reg common, notify, config;
 	uint32_t notify_multiplier;
 	struct ctx_source change; /* the vector for changes of the configuration; fd -1: none */
-	struct ctx_timer tick;    /* what is to be done about a device that failed */
-	uint64_t failed_ns;       /* when it last did */
+	struct ctx_timer tick;    /* the next step for a device that failed */
+	uint64_t failed_ns;       /* when it failed last */
 	uint64_t recoveries;
 	uint8_t behind_iommu;
-	uint8_t leaving; /* the kernel wants it back */
+	uint8_t leaving; /* the kernel wants the device back */
 	uint8_t owns_ioas;
 	char bdf[PCI_BDF_SIZE];
 	char ioas_name[32]; /* the backend asked for */
-	char space[32];     /* what it is, for people */
+	char space[32];     /* its description, for messages */
 };
 
-/** Find the device's structures by its capabilities. Return: 0; -EPROTO, -ENOTSUP with what is
- * wrong. */
+/**
+ * Find the structures of the device in its capabilities. Return: 0; -EPROTO or -ENOTSUP, with the
+ * reason.
+ */
 int virtio_pci_find(struct virtio_pci *vp);
 
-/** Write 0 to the device's status, and wait until it reads back. Return: 0: it let go of
- * everything; -ETIMEDOUT; -ENODEV. */
+/**
+ * Write 0 to the status of the device, and wait until it reads 0. Return: 0: the device has let go
+ * of all memory; -ETIMEDOUT; -ENODEV.
+ */
 int virtio_pci_reset(struct virtio_pci *vp);
 
-/** Tell the device which features are used. Return: 0; -ENOTSUP when it does not accept them. */
+/** Tell the device which features are used. Return: 0; -ENOTSUP if it does not accept them. */
 int virtio_pci_agree(struct virtio_dev *vd, uint64_t features);
 
-/** Close the device, for good or until it is had again. No worker is in its queues. */
+/** Close the device, for good or until it is opened again. No worker is in its queues. */
 void virtio_pci_give_back(struct virtio_dev *vd);
 
 /* Of struct virtio_transport. */
