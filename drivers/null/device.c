@@ -103,10 +103,8 @@ tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 		uint32_t bytes, at = 0;
 		int segs = soft_give(q, tokens + done, n - done, !done, &bytes);
 
-		if (baton_unlikely(segs < 0)) {
-			queue_count(&q->stats.errors, 1);
+		if (baton_unlikely(segs < 0))
 			return segs;
-		}
 		if (baton_unlikely(!segs))
 			break;
 		for (int i = 0; i < segs; i++, done++) {

@@ -160,7 +160,7 @@ fetch(struct pcap_port *pp, struct baton_queue *q)
 			pp->frame_len = len;
 			break;
 		}
-		queue_count(&q->stats.errors, 1);
+		queue_count_error(q, len < PCAP_MIN_FRAME ? RX_ERROR_RUNT : RX_ERROR_TOO_LONG, 1);
 		if (pp->infinite && !s->next)
 			break; /* one pass over the file is enough for a burst, even if all packets
 				  are bad */

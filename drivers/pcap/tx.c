@@ -109,10 +109,8 @@ pcap_tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 		uint32_t bytes;
 		int segs = soft_give(q, tokens + done, n - done, !done, &bytes);
 
-		if (baton_unlikely(segs < 0)) {
-			queue_count(&q->stats.errors, 1);
+		if (baton_unlikely(segs < 0))
 			return segs;
-		}
 		if (baton_unlikely(!segs))
 			break;
 		if (pp->out && !pp->broken)
@@ -123,7 +121,7 @@ pcap_tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 		sum += bytes;
 	}
 	if (packets && pp->out && !flush(pp)) {
-		queue_count(&q->stats.errors, packets);
+		queue_count_error(q, TX_ERROR_WRITE, packets);
 		return (int)done;
 	}
 	queue_count(&q->stats.packets, packets);

@@ -529,24 +529,6 @@ device_xstats(const struct baton_port *port, struct port_xstats *list)
 		   "reconnects");
 	if (vd->tp == &vhost_user_transport)
 		vhost_xstats(vd, list);
-	for (unsigned i = 0; i < port->info.tx_queues; i++)
-		port_xstat(list,
-			   __atomic_load_n(&virtq_of_const(port->txq[i])->kicks, __ATOMIC_RELAXED),
-			   "tx_q%u_kicks", i);
-	for (unsigned i = 0; i < port->info.rx_queues; i++)
-		port_xstat(list,
-			   __atomic_load_n(&virtq_of_const(port->rxq[i])->kicks, __ATOMIC_RELAXED),
-			   "rx_q%u_kicks", i);
-	for (unsigned i = 0; i < port->info.tx_queues; i++)
-		port_xstat(list,
-			   __atomic_load_n(&virtq_of_const(port->txq[i])->no_slot,
-					   __ATOMIC_RELAXED),
-			   "tx_q%u_no_slot", i);
-	for (unsigned i = 0; i < port->info.rx_queues; i++)
-		port_xstat(list,
-			   __atomic_load_n(&virtq_of_const(port->rxq[i])->no_slot,
-					   __ATOMIC_RELAXED),
-			   "rx_q%u_no_slot", i);
 }
 
 const struct port_ops virtio_port_ops = {
@@ -574,6 +556,7 @@ const struct port_ops virtio_port_ops = {
 	.xstats = device_xstats,
 	.tx_clean = virtq_tx_clean,
 	.in_flight = virtq_in_flight,
+	.completed = virtq_completed,
 	.held = virtq_held,
 };
 

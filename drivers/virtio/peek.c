@@ -17,6 +17,7 @@ struct peek_cursor {
 	uint16_t pos, used;
 	uint8_t in_batch;
 	uint8_t out_of_turn; /* some completion was not that of the descriptor at its position */
+	uint8_t counts;      /* only counts: what is completed twice does no harm */
 	uint16_t batch_end;
 	uint32_t batch_len;
 };
@@ -28,7 +29,7 @@ taken_before(const struct peek_cursor *l, uint16_t pos, uint32_t id)
 {
 	const struct virtq *vq = l->vq;
 
-	for (uint16_t p = vq->used_idx; l->out_of_turn && p != pos; p++)
+	for (uint16_t p = vq->used_idx; l->out_of_turn && !l->counts && p != pos; p++)
 		if ((uint32_t)shared_load64(&vq->used->ring[p & vq->mask]) == id)
 			return true;
 	return false;
@@ -128,25 +129,54 @@ peek_packet(struct peek_cursor *l, struct baton_peek *p)
 			return -1;
 		show(p, more, len);
 	}
-	return MUST(rx_runt, first && p->len >= ETH_HLEN) && virtq_rx_meta_good(&meta, p->len);
+	return MUST(rx_runt, first && p->len >= ETH_HLEN) &&
+	       virtq_rx_meta_error(&meta, p->len) == RX_GOOD;
 }
 
-int
-virtq_peek(struct baton_queue *q, struct baton_peek *peeks, unsigned n)
+/* Return: false when the device says that more is complete than was posted. */
+static bool
+begin(struct peek_cursor *l, const struct virtq *vq)
 {
-	const struct virtq *vq = virtq_of(q);
-	struct peek_cursor l = {
+	*l = (struct peek_cursor){
 		.vq = vq,
-		.v = &q->views[q->pool->view.index],
+		.v = &vq->q.views[vq->q.pool->view.index],
 		.pos = vq->used_idx,
 		.used = shared_load16_acquire(&vq->used->idx),
 		.in_batch = vq->in_batch,
 		.batch_end = vq->batch_end,
 		.batch_len = vq->batch_len,
 	};
+	return MUST(rx_jump,
+		    (uint16_t)(l->used - l->pos) <= (uint16_t)(vq->avail_idx - vq->used_idx));
+}
+
+unsigned
+virtq_rx_waiting(const struct virtq *vq)
+{
+	struct peek_cursor l;
+	unsigned packets = 0;
+
+	if (!begin(&l, vq))
+		return 0;
+	l.counts = 1;
+	while (l.pos != l.used) {
+		struct baton_peek none = { 0 };
+
+		if (peek_packet(&l, &none) < 0)
+			break;
+		packets++;
+	}
+	return packets;
+}
+
+int
+virtq_peek(struct baton_queue *q, struct baton_peek *peeks, unsigned n)
+{
+	const struct virtq *vq = virtq_of(q);
+	struct peek_cursor l;
 	unsigned seen = 0;
 
-	if (!MUST(rx_jump, (uint16_t)(l.used - l.pos) <= (uint16_t)(vq->avail_idx - vq->used_idx)))
+	if (!begin(&l, vq))
 		return 0;
 	while (seen < n && l.pos != l.used && (uint16_t)(l.pos - vq->used_idx) < FAR) {
 		struct baton_peek none = { 0 };

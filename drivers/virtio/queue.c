@@ -225,11 +225,33 @@ in_ring(const struct virtq *vq, uint32_t i)
 	return virtq_posted(vq, i);
 }
 
+/* Completions the device has published; 0 when it says that there are more than there can be. */
+static uint16_t
+published(const struct virtq *vq)
+{
+	uint16_t outstanding = (uint16_t)(vq->avail_idx - vq->used_idx), n;
+
+	if (!outstanding) /* and perhaps no ring */
+		return 0;
+	n = (uint16_t)(shared_load16_acquire(&vq->used->idx) - vq->used_idx);
+	return n <= outstanding ? n : 0;
+}
+
+/* Packets that were sent by the application and not by the device, or the other way round. */
+static unsigned
+unfinished(const struct virtq *vq)
+{
+	if (!vq->q.tx)
+		return published(vq) ? virtq_rx_waiting(vq) : 0;
+	return (uint16_t)(vq->avail_idx - vq->used_idx) - published(vq);
+}
+
 void
 virtq_empty(struct virtq *vq, bool confirmed, struct dma_quarantine *quarantine)
 {
 	struct baton_queue *q = &vq->q;
 
+	queue_count(&q->stats.discarded, unfinished(vq));
 	virtq_slots_empty(vq);
 	for (uint32_t i = 0; i < q->descs; i++) {
 		struct baton_pool *pool;
@@ -280,6 +302,12 @@ virtq_in_flight(const struct baton_queue *q)
 	if (q->tx)
 		return (uint16_t)(vq->head - vq->tail);
 	return (uint16_t)(vq->avail_idx - vq->used_idx);
+}
+
+unsigned
+virtq_completed(const struct baton_queue *q)
+{
+	return published(virtq_of_const(q));
 }
 
 /* The flag, or the position, is written before the index is read, as the device writes the index
@@ -359,5 +387,5 @@ virtq_kick(struct virtq *vq)
 		pci_write16(&vq->bell, 0, vq->vring);
 	else
 		(void)!eventfd_write(vq->kick_fd, 1);
-	queue_count(&vq->kicks, 1);
+	queue_count(&vq->q.stats.kicks, 1);
 }

@@ -268,40 +268,46 @@ virtq_rx_meta(const uint8_t *hdr)
 
 /* Flags that are not known are ignored. What cannot be is a segmentation nobody asked for, a
  * checksum outside of the packet. */
-bool
-virtq_rx_meta_good(const struct rx_meta *m, uint32_t len)
+int
+virtq_rx_meta_error(const struct rx_meta *m, uint32_t len)
 {
-	if (!MUST(rx_gso, m->gso_type == VIRTIO_NET_HDR_GSO_NONE))
-		return false;
 	/* With RSC_INFO the two fields are something else. */
-	return !(m->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
-	       (MUST(rx_rsc, !(m->flags & VIRTIO_NET_HDR_F_RSC_INFO)) &&
-		MUST(rx_csum_start, m->csum_start >= ETH_HLEN) &&
-		MUST(rx_csum_end, (uint32_t)m->csum_start + m->csum_offset + 2 <= len));
+	if (!MUST(rx_gso, m->gso_type == VIRTIO_NET_HDR_GSO_NONE))
+		return RX_ERROR_SEGMENTATION;
+	if (!(m->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
+		return RX_GOOD;
+	if (!MUST(rx_rsc, !(m->flags & VIRTIO_NET_HDR_F_RSC_INFO)))
+		return RX_ERROR_SEGMENTATION;
+	return MUST(rx_csum_start, m->csum_start >= ETH_HLEN) &&
+			       MUST(rx_csum_end,
+				    (uint32_t)m->csum_start + m->csum_offset + 2 <= len)
+		       ? RX_GOOD
+		       : RX_ERROR_CSUM_RANGE;
 }
 
 /*
  * What the device found out about the packet's checksum (virtio 1.2, 5.1.6.4), into its first
- * token. Return: false for what cannot be.
+ * token. Return: as virtq_rx_meta_error().
  */
-bool
+int
 virtq_rx_verdict(const struct virtq *vq, const struct rx_meta *m, struct baton_token *t,
 		 uint32_t len)
 {
 	const struct baton_pool_view *pool = &vq->q.pool->view;
 	struct baton_side side = { .l2_len = ETH_HLEN, .csum_offset = m->csum_offset };
+	const int error = virtq_rx_meta_error(m, len);
 
-	if (!virtq_rx_meta_good(m, len))
-		return false;
+	if (error != RX_GOOD)
+		return error;
 	if (!(m->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)) {
 		if (m->flags & VIRTIO_NET_HDR_F_DATA_VALID)
 			t->flags |= BATON_CSUM_GOOD << BATON_TOKEN_L4_SHIFT;
-		return true;
+		return RX_GOOD;
 	}
 	side.l3_len = (uint16_t)(m->csum_start - ETH_HLEN); /* with VLAN tags, if any */
 	memcpy(pool->side + (size_t)t->buf * BATON_SIDE_SIZE, &side, sizeof(side));
 	t->flags |= BATON_TOKEN_SIDE | BATON_CSUM_PARTIAL << BATON_TOKEN_L4_SHIFT;
-	return true;
+	return RX_GOOD;
 }
 
 /*
@@ -356,13 +362,13 @@ receive_one(struct virtq *vq, const struct baton_pool_view *v, struct baton_toke
 	uint32_t len, buf = first_seg(vq, v, published, mode, r, &len, &segs);
 	bool good = len || segs == 1;
 	struct rx_meta meta = { 0 };
-	int ret;
+	int ret, bad = RX_GOOD;
 
 	if (baton_unlikely(buf == SHADOW_NONE))
 		return -EIO;
 	if (baton_unlikely(!MUST(rx_runt, len >= ETH_HLEN) && segs == 1)) {
 		drop(vq, buf);
-		r->errors++;
+		queue_count_error(&vq->q, RX_ERROR_RUNT, 1);
 		return 0;
 	}
 	if (mode & RX_CSUM)
@@ -379,11 +385,13 @@ receive_one(struct virtq *vq, const struct baton_pool_view *v, struct baton_toke
 			len += t[i].len;
 		good = MUST(rx_runt, t[0].len && len >= ETH_HLEN);
 	}
-	if (mode & RX_CSUM)
-		good = good && virtq_rx_verdict(vq, &meta, t, len);
-	if (baton_unlikely(!good)) {
+	if (!good)
+		bad = RX_ERROR_RUNT;
+	else if (mode & RX_CSUM)
+		bad = virtq_rx_verdict(vq, &meta, t, len);
+	if (baton_unlikely(bad != RX_GOOD)) {
 		virtq_rx_untake(vq, v, t, segs);
-		r->errors++;
+		queue_count_error(&vq->q, (unsigned)bad, 1);
 		return 0;
 	}
 	r->tokens += segs;

@@ -18,7 +18,7 @@
 /* The result of a burst so far. */
 struct rx_counts {
 	unsigned tokens, packets;
-	uint64_t bytes, errors;
+	uint64_t bytes;
 	uint16_t pos;
 };
 
@@ -52,9 +52,12 @@ struct rx_meta {
 };
 
 struct rx_meta virtq_rx_meta(const uint8_t *hdr);
-bool virtq_rx_meta_good(const struct rx_meta *m, uint32_t len);
-bool virtq_rx_verdict(const struct virtq *vq, const struct rx_meta *m, struct baton_token *t,
-		      uint32_t len);
+#define RX_GOOD (-1)
+
+/** Return: RX_GOOD, or why the packet of @len bytes is to be dropped: enum rx_error. */
+int virtq_rx_meta_error(const struct rx_meta *m, uint32_t len);
+int virtq_rx_verdict(const struct virtq *vq, const struct rx_meta *m, struct baton_token *t,
+		     uint32_t len);
 
 /**
  * After completions out of order: let descriptors go back to the positions they belong to, as far
@@ -119,8 +122,6 @@ virtq_rx_consumed(struct virtq *vq, const struct rx_counts *r)
 		queue_count(&q->stats.packets, r->packets);
 		queue_count(&q->stats.bytes, r->bytes);
 	}
-	if (baton_unlikely(r->errors))
-		queue_count(&q->stats.errors, r->errors);
 }
 
 static inline __attribute__((always_inline)) int

@@ -103,6 +103,7 @@ receive_one(struct virtq *vq, const struct baton_pool_view *v, struct baton_toke
 	struct rx_meta meta = { 0 };
 	unsigned segs = 1;
 	const uint8_t *hdr;
+	int bad = RX_GOOD;
 	bool good;
 
 	if (baton_unlikely(slot == SHADOW_NONE))
@@ -137,11 +138,13 @@ receive_one(struct virtq *vq, const struct baton_pool_view *v, struct baton_toke
 		t[i] = take(v, dma_cache_pop(c), vq->post_off, header(vq, slot), len);
 		total += len;
 	}
-	good = MUST(rx_runt, good && total >= ETH_HLEN) &&
-	       (!(mode & RX_CSUM) || virtq_rx_verdict(vq, &meta, t, total));
-	if (baton_unlikely(!good)) {
+	if (!MUST(rx_runt, good && total >= ETH_HLEN))
+		bad = RX_ERROR_RUNT;
+	else if (mode & RX_CSUM)
+		bad = virtq_rx_verdict(vq, &meta, t, total);
+	if (baton_unlikely(bad != RX_GOOD)) {
 		virtq_rx_untake(vq, v, t, segs);
-		r->errors++;
+		queue_count_error(&vq->q, (unsigned)bad, 1);
 		return 0;
 	}
 	r->tokens += segs;
@@ -266,7 +269,7 @@ receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, unsigned 
 			    vq->quota <= vq->mask &&
 			    vq->avail_idx ==
 				    vq->used_idx)) /* the device could have more descriptors */
-			queue_count(&vq->no_slot, 1);
+			queue_count(&q->stats.no_slot, 1);
 		post(vq);
 	}
 	return (int)r.tokens;

@@ -257,6 +257,7 @@ send_chain(struct virtq *vq, const struct baton_token *t, unsigned n, bool first
 	if (!virtq_tx_slots_ready(vq, segs)) {
 		for (unsigned i = 0; i < segs; i++)
 			dma_ungive(v, t[i]);
+		queue_full(&vq->q, t, n);
 		return 0;
 	}
 	if (baton_unlikely(vq->slot_of != NULL))
@@ -345,7 +346,7 @@ virtq_tx_slots_ready(struct virtq *vq, unsigned n)
 {
 	if (!vq->slot_of || dma_slot_reserve(vq->slot_cache, n) == n)
 		return true;
-	queue_count(&vq->no_slot, 1);
+	queue_count(&vq->q.stats.no_slot, 1);
 	return false;
 }
 

@@ -46,21 +46,23 @@ refuse(struct virtq *vq, struct baton_token t, bool first)
 
 	if (!first)
 		return 0;
-	queue_count(&q->stats.errors, 1);
-	if (is_astray(vq, t))
+	if (is_astray(vq, t)) {
+		queue_count_error(q, TX_ERROR_NOT_MAPPED, 1);
 		return baton_err(EFAULT,
 				 "%s txq %u: the device reaches slots only of what is in pool %s, "
 				 "and this queue has none: stop the port and start it",
 				 q->port->name, q->index, q->port->ctx->pools[t.pool]->name);
+	}
 	return queue_refuse(q, t);
 }
 
 static BATON_COLD int
-bad_packet(struct virtq *vq, bool first, const char *what, uint32_t is, uint32_t limit)
+bad_packet(struct virtq *vq, bool first, enum tx_error reason, const char *what, uint32_t is,
+	   uint32_t limit)
 {
 	if (!first)
 		return 0;
-	queue_count(&vq->q.stats.errors, 1);
+	queue_count_error(&vq->q, reason, 1);
 	return baton_err(EMSGSIZE, "%s txq %u: a packet of %u %s, at most %u are possible",
 			 vq->q.port->name, vq->q.index, is, what, limit);
 }
@@ -75,7 +77,7 @@ measure(struct virtq *vq, struct tx_chain *c, unsigned n, bool first)
 		if (c->segs == n) {
 			if (!first)
 				return 0;
-			queue_count(&q->stats.errors, 1);
+			queue_count_error(q, TX_ERROR_CUT_OFF, 1);
 			return baton_err(EINVAL,
 					 "%s txq %u: the last token has CONT: a burst must not "
 					 "split a packet",
@@ -83,10 +85,11 @@ measure(struct virtq *vq, struct tx_chain *c, unsigned n, bool first)
 		}
 		c->len += c->t[c->segs].len;
 		if (!c->t[c->segs].len)
-			return bad_packet(vq, first, "bytes in a buffer", 0, q->max_len);
+			return bad_packet(vq, first, TX_ERROR_TOO_SHORT, "bytes in a buffer", 0,
+					  q->max_len);
 	} while (c->t[c->segs++].flags & BATON_TOKEN_CONT);
 	if (c->len > q->max_len)
-		return bad_packet(vq, first, "bytes", c->len, q->max_len);
+		return bad_packet(vq, first, TX_ERROR_TOO_LONG, "bytes", c->len, q->max_len);
 	/*
 	 * A bounced packet has one descriptor for each slot, however many buffers it has;
 	 * virtio_slots_need() has made slots large enough.
@@ -95,7 +98,7 @@ measure(struct virtq *vq, struct tx_chain *c, unsigned n, bool first)
 	if (c->slots)
 		c->extra = 0;
 	if (c->segs + c->extra > (c->slots ? TX_MAX_SEGS : q->max_segs))
-		return bad_packet(vq, first, "buffers", c->segs,
+		return bad_packet(vq, first, TX_ERROR_BUFFERS, "buffers", c->segs,
 				  c->slots ? TX_MAX_SEGS : q->max_segs - c->extra);
 	return 1;
 }
@@ -144,10 +147,7 @@ give(struct virtq *vq, struct tx_chain *c, bool first)
 	if (!csum_wanted(c->t[0]) || request_csum(vq, c))
 		return 1;
 	ungive(q, c->t, c->segs);
-	if (!first)
-		return 0;
-	queue_count(&q->stats.errors, 1);
-	return csum_refuse(q, c->len);
+	return first ? csum_refuse(q, c->len) : 0;
 }
 
 static void
@@ -177,8 +177,8 @@ put_chain(struct virtq *vq, const struct tx_chain *c)
 }
 
 /*
- * Return: the number of tokens of the packet; 0 if the ring is full; a negative errno. Nothing is
- * changed unless the packet is sent.
+ * Return: the number of tokens of the packet; 0 if there is no room, or an error is not due yet; a
+ * negative errno. Nothing is changed unless the packet is sent.
  */
 int
 virtq_tx_send_chain(struct virtq *vq, const struct baton_token *t, unsigned n, bool first,
@@ -191,10 +191,11 @@ virtq_tx_send_chain(struct virtq *vq, const struct baton_token *t, unsigned n, b
 	if (ret <= 0)
 		return ret;
 	descs = c.slots ? c.slots : c.segs + c.extra;
-	if (descs > vq->q.descs - (uint16_t)(vq->head - vq->tail))
+	if (descs > vq->q.descs - (uint16_t)(vq->head - vq->tail) ||
+	    (c.slots && !virtq_tx_slots_ready(vq, c.slots))) {
+		queue_full(&vq->q, t, n);
 		return 0;
-	if (c.slots && !virtq_tx_slots_ready(vq, c.slots))
-		return 0;
+	}
 	ret = give(vq, &c, first);
 	if (ret <= 0)
 		return ret;

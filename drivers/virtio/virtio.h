@@ -80,13 +80,11 @@ struct virtq {
 	uint32_t *slot_of; /* shared slots: TX: by descriptor; RX: by ring position, what was
 			      completed there */
 	struct slot_cache *slot_cache; /* TX, shared slots */
-	uint64_t no_slot;              /* times there was none; relaxed atomic */
 
 	int kick_fd;         /* the other way, q.wake_fd */
 	struct pci_reg bell; /* PCI: its doorbell, in place of kick_fd; len 0: none */
 	uint8_t no_wake;     /* the device has no interrupt left for it */
 	uint16_t vring;      /* the transport's number of it */
-	uint64_t kicks;      /* notifications sent to the device; relaxed atomic */
 	uint8_t idle;        /* stopped, but running for the device, with nothing in it */
 	uint8_t stuck; /* stopped, which the device did not confirm: it may use the ring still, also
 			  an empty one */
@@ -349,6 +347,9 @@ void virtq_empty(struct virtq *vq, bool confirmed, struct dma_quarantine *quaran
 uint32_t virtq_buffers(const struct virtq *vq);
 uint32_t virtq_held(const struct baton_queue *q, const struct baton_pool *pool);
 unsigned virtq_in_flight(const struct baton_queue *q);
+unsigned virtq_completed(const struct baton_queue *q);
+/* Packets that the device has completed and no burst has taken. Its worker is out. */
+unsigned virtq_rx_waiting(const struct virtq *vq);
 int virtq_arm(struct baton_queue *q);
 void virtq_disarm(struct baton_queue *q);
 /* The device's side of device_start(), for a device that came back. */

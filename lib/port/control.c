@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a port tells and can be told besides its life: addresses, filters, statistics, wake-ups. */
-#include <stdarg.h>
+/* What a port tells and can be told besides its life: addresses, filters. */
 
 #include "port/port.h"
 
@@ -42,35 +41,6 @@ baton_port_set_mac(struct baton_port *port, const uint8_t mac[6])
 		return baton_err(ENOTSUP, "%s: the device cannot change its MAC address",
 				 port->name);
 	return port->driver->ops->set_mac(port, mac);
-}
-
-static void
-each_stats(const struct baton_port *port, struct baton_stats *sum)
-{
-	for (unsigned i = 0; i < port_n_queues(port); i++) {
-		struct baton_stats s;
-
-		queue_stats(port_queue(port, i), &s);
-		for (size_t f = 0; f < sizeof(s) / sizeof(uint64_t); f++)
-			((uint64_t *)sum)[f] += ((uint64_t *)&s)[f];
-	}
-}
-
-void
-baton_port_stats(const struct baton_port *port, struct baton_stats *stats)
-{
-	memset(stats, 0, sizeof(*stats));
-	each_stats(port, stats);
-	for (size_t f = 0; f < sizeof(*stats) / sizeof(uint64_t); f++)
-		((uint64_t *)stats)[f] -= ((const uint64_t *)&port->stats_base)[f];
-}
-
-void
-baton_port_stats_reset(struct baton_port *port)
-{
-	/* The counters belong to the workers: remember where they stood. */
-	memset(&port->stats_base, 0, sizeof(port->stats_base));
-	each_stats(port, &port->stats_base);
 }
 
 /* ---- filters ---- */
@@ -134,64 +104,4 @@ baton_port_set_vlan(struct baton_port *port, uint16_t vid, int on)
 	if (vid > 4095)
 		return baton_err(EINVAL, "%s: VLAN %u is not between 0 and 4,095", port->name, vid);
 	return port->driver->ops->set_vlan(port, vid, on);
-}
-
-/* ---- statistics by name ---- */
-
-struct port_xstats {
-	struct baton_xstat *out;
-	unsigned n, room;
-};
-
-void
-port_xstat(struct port_xstats *l, uint64_t value, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (l->n < l->room) {
-		va_start(ap, fmt);
-		vsnprintf(l->out[l->n].name, sizeof(l->out[l->n].name), fmt, ap);
-		va_end(ap);
-		l->out[l->n].value = value;
-	}
-	l->n++;
-}
-
-static void
-queue_xstats(const struct baton_queue *q, struct port_xstats *l)
-{
-	const char *way = q->tx ? "tx" : "rx";
-	struct baton_stats s;
-
-	queue_stats(q, &s);
-	port_xstat(l, q->tx ? s.tx_packets : s.rx_packets, "%s_q%u_packets", way, q->index);
-	port_xstat(l, q->tx ? s.tx_bytes : s.rx_bytes, "%s_q%u_bytes", way, q->index);
-	port_xstat(l, q->tx ? s.tx_errors : s.rx_errors, "%s_q%u_errors", way, q->index);
-	if (!q->tx)
-		port_xstat(l, s.rx_nobuf, "rx_q%u_nobuf", q->index);
-	port_xstat(l, s.violations, "%s_q%u_violations", way, q->index);
-}
-
-unsigned
-baton_port_xstats(const struct baton_port *port, struct baton_xstat *out, unsigned n)
-{
-	struct port_xstats l = { .out = out, .room = n };
-	struct baton_stats s;
-
-	baton_port_stats(port, &s);
-	port_xstat(&l, s.rx_packets, "rx_good_packets");
-	port_xstat(&l, s.tx_packets, "tx_good_packets");
-	port_xstat(&l, s.rx_bytes, "rx_good_bytes");
-	port_xstat(&l, s.tx_bytes, "tx_good_bytes");
-	port_xstat(&l, s.rx_missed, "rx_missed_errors");
-	port_xstat(&l, s.rx_errors, "rx_errors");
-	port_xstat(&l, s.tx_errors, "tx_errors");
-	port_xstat(&l, s.rx_nobuf, "rx_mbuf_allocation_errors");
-	port_xstat(&l, s.violations, "violations");
-	port_xstat(&l, __atomic_load_n(&port->fault.count, __ATOMIC_RELAXED), "faults");
-	for (unsigned i = 0; i < port_n_queues(port); i++)
-		queue_xstats(port_queue(port, i), &l);
-	if (port->driver->ops->xstats)
-		port->driver->ops->xstats(port, &l);
-	return l.n;
 }

@@ -20,8 +20,9 @@ csum_read(const struct baton_queue *q, struct baton_token first, uint32_t len,
 }
 
 int
-csum_refuse(const struct baton_queue *q, uint32_t len)
+csum_refuse(struct baton_queue *q, uint32_t len)
 {
+	queue_count_error(q, TX_ERROR_CSUM, 1);
 	return baton_err(EINVAL,
 			 "%s txq %u: a checksum to fill in, but the token has no side record, or "
 			 "one whose l2_len + "

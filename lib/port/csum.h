@@ -29,8 +29,9 @@ csum_wanted(struct baton_token first)
 bool csum_read(const struct baton_queue *q, struct baton_token first, uint32_t len,
 	       struct csum_request *out);
 
-/** Return: -EINVAL, with a message about what csum_read() found missing or wrong. */
-BATON_COLD int csum_refuse(const struct baton_queue *q, uint32_t len);
+/** Count the packet as refused. Return: -EINVAL, with a message about what csum_read() found
+ * missing or wrong. */
+BATON_COLD int csum_refuse(struct baton_queue *q, uint32_t len);
 
 /**
  * Sum up and store. The caller holds the buffers of the packet; the device does not have them yet.

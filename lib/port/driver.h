@@ -23,6 +23,44 @@ struct port_arg {
 	const char *value; /* NULL when the argument had no '=' */
 };
 
+/* Why a packet was dropped, or refused. The names are in stats.c, what each means to users in
+ * docs/statistics.md. */
+enum rx_error {
+	RX_ERROR_RUNT,         /* shorter than an Ethernet header, or its first buffer empty */
+	RX_ERROR_TOO_LONG,     /* for the MTU, or for the buffers a packet may take */
+	RX_ERROR_SEGMENTATION, /* that was not negotiated */
+	RX_ERROR_CSUM_RANGE,   /* a checksum to be filled in outside of the packet */
+	RX_ERRORS
+};
+
+enum tx_error {
+	TX_ERROR_TOO_SHORT,
+	TX_ERROR_TOO_LONG,
+	TX_ERROR_BUFFERS,    /* more than a packet may have */
+	TX_ERROR_CUT_OFF,    /* the burst ends inside of the packet */
+	TX_ERROR_CSUM,       /* asked for without a side record, or outside of the packet */
+	TX_ERROR_TOKEN,      /* not the application's to send */
+	TX_ERROR_NOT_MAPPED, /* its pool is not mapped for the device */
+	TX_ERROR_WRITE, /* taken, but could not be written: the only one that was not refused */
+	TX_ERRORS
+};
+
+#define QUEUE_ERRORS 8
+_Static_assert(RX_ERRORS <= (int)QUEUE_ERRORS && TX_ERRORS <= (int)QUEUE_ERRORS, "room for each");
+
+/* Written by the queue's worker, with relaxed stores; by the control thread when that is out. */
+struct queue_counters {
+	uint64_t packets, bytes;
+	uint64_t missed; /* RX: the device had no buffer, where it says so */
+	uint64_t nobuf;  /* RX: times the ring was not refilled as far as it should be */
+	uint64_t full;   /* TX: packets not taken for want of room */
+	uint64_t violations;
+	uint64_t kicks;                /* notifications sent to the device */
+	uint64_t no_slot;              /* bounced through shared slots: times there was none */
+	uint64_t errors[QUEUE_ERRORS]; /* by enum rx_error or tx_error */
+	uint64_t discarded; /* packets in the ring when it was emptied: RX: complete; TX: not */
+};
+
 /*
  * A queue. A driver embeds it as the first member of its own queue struct.
  * First cache line: what a burst reads. The counters are written by the worker only, with relaxed
@@ -42,9 +80,8 @@ struct baton_queue {
 	uint8_t fresh;   /* its ring is as new: a violation before that is forgotten when it runs;
 			    control thread */
 
-	struct {
-		uint64_t packets, bytes, errors, missed, nobuf, violations;
-	} stats __attribute__((aligned(64)));
+	struct queue_counters stats __attribute__((aligned(64)));
+	struct queue_counters base; /* as they were at the last reset; see stats.c */
 
 	uint32_t descs;
 	uint32_t asked; /* the worker's epoch that acknowledges the last state */
@@ -92,7 +129,9 @@ struct port_ops {
 	 */
 	int (*stop)(struct baton_port *port);
 	int (*tx_clean)(struct baton_queue *q, unsigned budget);
+	/* See struct baton_queue_level. NULL: there is no ring. The queue's thread. */
 	unsigned (*in_flight)(const struct baton_queue *q);
+	unsigned (*completed)(const struct baton_queue *q);
 	/* Count the buffers of `pool` this queue's shadow holds. */
 	uint32_t (*held)(const struct baton_queue *q, const struct baton_pool *pool);
 	/*
@@ -128,7 +167,7 @@ struct port_ops {
 	int (*renew_space)(struct baton_port *port);
 	/* See baton_rx_peek(). The queue's thread. */
 	int (*peek)(struct baton_queue *q, struct baton_peek *peeks, unsigned n);
-	/* The driver's own counters, appended by port_xstat(). */
+	/* The device's own counters, which only grow, appended by port_xstat(). */
 	void (*xstats)(const struct baton_port *port, struct port_xstats *list);
 };
 
@@ -146,6 +185,8 @@ struct baton_driver {
 			 this no view of its ports is, and such a pool is refused */
 };
 
+#define PORT_OWN_XSTATS 16 /* counters of a port that are no queue's, at most */
+
 #define PORT_AWAY       1 /* workers may still be in a burst */
 #define PORT_AWAY_EMPTY 2 /* ops->lost() has emptied the rings */
 
@@ -156,7 +197,7 @@ struct baton_port {
 	struct baton_port_info info;
 	struct baton_link link;          /* relaxed atomics by field */
 	struct baton_queue **rxq, **txq; /* info.rx_queues, info.tx_queues; driver-sized elements */
-	struct baton_stats stats_base;   /* the counters at the last reset */
+	uint64_t own_base[PORT_OWN_XSTATS]; /* counters that are no queue's, at the last reset */
 	uint32_t stop_timeout_ms;
 	uint32_t offloads; /* BATON_OFFLOAD_* asked for */
 	uint8_t configured, started;
@@ -230,9 +271,8 @@ void port_fault(struct baton_port *port, uint64_t iova, bool write);
 
 void port_event(struct baton_port *port, enum baton_port_event event);
 
-/** Append a driver's counter. */
-void port_xstat(struct port_xstats *list, uint64_t value, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+/** Append a counter that is no queue's: the same ones in the same order each time. */
+void port_xstat(struct port_xstats *list, uint64_t value, const char *name);
 
 /** Add to one of a queue's counters. Its worker alone writes them, so a relaxed store does. */
 static inline void
@@ -241,8 +281,18 @@ queue_count(uint64_t *counter, uint64_t n)
 	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
 }
 
-/** Why the driver cannot take @t in tx_burst. Return: -EFAULT when its pool is not mapped, else
- * dma_refuse(). */
+/** Count packets that were dropped or refused for one of enum rx_error or tx_error. */
+static inline void
+queue_count_error(struct baton_queue *q, unsigned reason, uint64_t packets)
+{
+	queue_count(&q->stats.errors[reason], packets);
+}
+
+/** Count the packets at @tokens, which tx_burst does not take because there is no room for them. */
+BATON_COLD void queue_full(struct baton_queue *q, const struct baton_token *tokens, unsigned n);
+
+/** Why the driver cannot take @t in tx_burst; counted. Return: -EFAULT when its pool is not mapped,
+ * else dma_refuse(). */
 BATON_COLD int queue_refuse(struct baton_queue *q, struct baton_token t);
 
 /* ---- ports without a device (soft.c) ---- */
@@ -250,7 +300,8 @@ BATON_COLD int queue_refuse(struct baton_queue *q, struct baton_token t);
 /**
  * Check the packet at @tokens and end the CPU's right to it.
  *
- * @first: it is the first of its burst, so that errors are due now; any other just ends the burst.
+ * @first: it is the first of its burst, so that errors are due now, and counted; any other just
+ * ends the burst.
  * Return: its number of tokens; 0: not taken, the next call says why; a negative errno. Only what
  * is taken has changed.
  */

@@ -256,48 +256,59 @@ baton_port_open(struct baton_ctx *ctx, const char *devargs, struct baton_port **
 }
 
 static void
+free_list(struct baton_queue **list, unsigned n)
+{
+	for (unsigned i = 0; list && i < n; i++)
+		if (list[i]) {
+			queue_teardown(list[i]);
+			free(list[i]);
+		}
+	free(list);
+}
+
+static void
 free_queues(struct baton_port *port)
 {
-	for (unsigned i = 0; port->rxq && i < port->info.rx_queues; i++)
-		if (port->rxq[i]) {
-			queue_teardown(port->rxq[i]);
-			free(port->rxq[i]);
-		}
-	for (unsigned i = 0; port->txq && i < port->info.tx_queues; i++)
-		if (port->txq[i]) {
-			queue_teardown(port->txq[i]);
-			free(port->txq[i]);
-		}
-	free(port->rxq);
-	free(port->txq);
+	free_list(port->rxq, port->info.rx_queues);
+	free_list(port->txq, port->info.tx_queues);
 	port->rxq = port->txq = NULL;
 	port->info.rx_queues = port->info.tx_queues = port->info.rx_max_segs = 0;
 	port->configured = 0;
-	memset(&port->stats_base, 0, sizeof(port->stats_base));
 }
 
+/* They know who they are before they are set up: their counters have names. */
 static struct baton_queue **
-make_queues(unsigned n, size_t size)
+make_queues(struct baton_port *port, unsigned n, int tx)
 {
+	size_t size = tx ? port->driver->ops->txq_size : port->driver->ops->rxq_size;
 	struct baton_queue **q = calloc(n, sizeof(*q));
 
 	for (unsigned i = 0; q && i < n; i++) {
 		q[i] = aligned_alloc(64, (size + 63) / 64 * 64);
 		if (!q[i]) {
-			while (i--)
-				free(q[i]);
-			free(q);
+			free_list(q, i);
 			return NULL;
 		}
 		memset(q[i], 0, size);
+		q[i]->port = port;
+		q[i]->index = (uint16_t)i;
+		q[i]->tx = (uint8_t)tx;
 	}
 	return q;
+}
+
+static void
+keep_counters(struct baton_queue **to, unsigned n_to, struct baton_queue **from, unsigned n_from)
+{
+	for (unsigned i = 0; i < n_to && i < n_from; i++)
+		queue_keep_counters(to[i], from[i]);
 }
 
 int
 baton_port_configure(struct baton_port *port, const struct baton_port_config *c)
 {
 	const struct baton_port_info *i = &port->info;
+	struct baton_queue **rxq, **txq;
 	int ret;
 
 	if (!c || c->size != sizeof(*c))
@@ -320,15 +331,20 @@ baton_port_configure(struct baton_port *port, const struct baton_port_config *c)
 		if (ret < 0)
 			return ret;
 	}
-	free_queues(port);
-	port->rxq = make_queues(c->rx_queues, port->driver->ops->rxq_size);
-	port->info.rx_queues = port->rxq ? c->rx_queues : 0;
-	port->txq = make_queues(c->tx_queues, port->driver->ops->txq_size);
-	port->info.tx_queues = port->txq ? c->tx_queues : 0;
-	if (!port->rxq || !port->txq) {
-		free_queues(port);
+	rxq = make_queues(port, c->rx_queues, 0);
+	txq = make_queues(port, c->tx_queues, 1);
+	if (!rxq || !txq) {
+		free_list(rxq, c->rx_queues);
+		free_list(txq, c->tx_queues);
 		return baton_err(ENOMEM, "%s: no memory for the queues", port->name);
 	}
+	keep_counters(rxq, c->rx_queues, port->rxq, port->info.rx_queues);
+	keep_counters(txq, c->tx_queues, port->txq, port->info.tx_queues);
+	free_queues(port);
+	port->rxq = rxq;
+	port->txq = txq;
+	port->info.rx_queues = c->rx_queues;
+	port->info.tx_queues = c->tx_queues;
 	port->offloads = c->offloads;
 	port->stop_timeout_ms = c->stop_timeout_ms ? c->stop_timeout_ms : STOP_TIMEOUT_MS;
 	port->configured = 1;

@@ -23,6 +23,9 @@ int queue_start(struct baton_queue *q);
 void queue_stats(const struct baton_queue *q, struct baton_stats *s);
 const char *queue_error(const struct baton_queue *q);
 
+/* A queue that takes another's place goes on from where that one's counters were. */
+void queue_keep_counters(struct baton_queue *to, const struct baton_queue *from);
+
 /* Is there enough in the pools of the port's RX queues? Return: 0, or -ENOBUFS with the numbers. */
 int port_check_pools(const struct baton_port *port);
 

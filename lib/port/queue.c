@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Queues: set-up, the slow path of a burst, violations, statistics. */
+/* Queues: set-up, the slow path of a burst, violations. */
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -232,9 +232,6 @@ queue_setup(struct baton_port *port, uint16_t index, const struct baton_queue_co
 	ret = check_descs(port, q->descs);
 	if (ret < 0)
 		return ret;
-	q->port = port;
-	q->index = index;
-	q->tx = (uint8_t)tx;
 	q->head.worker = &c->worker->head;
 	queue_set_burst(q, queue_dead);
 	/* No state has been acknowledged: also a queue that was never started says that it is
@@ -272,36 +269,19 @@ queue_error(const struct baton_queue *q)
 	return __atomic_load_n(&q->stats.violations, __ATOMIC_ACQUIRE) ? q->error : "";
 }
 
-void
-queue_stats(const struct baton_queue *q, struct baton_stats *s)
-{
-#define READ(f) __atomic_load_n(&q->stats.f, __ATOMIC_RELAXED)
-	memset(s, 0, sizeof(*s));
-	s->violations = READ(violations);
-	if (q->tx) {
-		s->tx_packets = READ(packets);
-		s->tx_bytes = READ(bytes);
-		s->tx_errors = READ(errors);
-		return;
-	}
-	s->rx_packets = READ(packets);
-	s->rx_bytes = READ(bytes);
-	s->rx_errors = READ(errors);
-	s->rx_missed = READ(missed);
-	s->rx_nobuf = READ(nobuf);
-#undef READ
-}
-
 int
 queue_refuse(struct baton_queue *q, struct baton_token t)
 {
 	const struct baton_ctx *ctx = q->port->ctx;
 
-	if (!q->views[t.pool].count && ctx->views[t.pool].count)
+	if (!q->views[t.pool].count && ctx->views[t.pool].count) {
+		queue_count_error(q, TX_ERROR_NOT_MAPPED, 1);
 		return baton_err(EFAULT,
 				 "%s txq %u: pool %s is not mapped for this port: create pools "
 				 "before the port is "
 				 "started, or stop and start it",
 				 q->port->name, q->index, ctx->pools[t.pool]->name);
+	}
+	queue_count_error(q, TX_ERROR_TOKEN, 1);
 	return dma_refuse(q->port->ctx, t, "tx_burst");
 }

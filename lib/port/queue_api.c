@@ -107,6 +107,35 @@ baton_txq_in_flight(const struct baton_txq *txq)
 	return in_flight(of_txq(txq));
 }
 
+static int
+level_of(struct baton_queue *q, struct baton_queue_level *level)
+{
+	const struct port_ops *ops = q->port->driver->ops;
+	int ret = baton_queue_ready_(&q->head, "queue_level");
+
+	*level = (struct baton_queue_level){ .descs = q->descs, .room = q->descs };
+	if (ret < 0)
+		return ret;
+	if (q->error[0])
+		return queue_dead(q, NULL, 0);
+	level->in_flight = in_flight(q);
+	level->room = q->descs - level->in_flight;
+	level->completed = ops->completed ? ops->completed(q) : 0;
+	return 0;
+}
+
+int
+baton_rxq_level(struct baton_rxq *rxq, struct baton_queue_level *level)
+{
+	return level_of(of_rxq(rxq), level);
+}
+
+int
+baton_txq_level(struct baton_txq *txq, struct baton_queue_level *level)
+{
+	return level_of(of_txq(txq), level);
+}
+
 int
 baton_tx_clean(struct baton_txq *txq, unsigned budget)
 {

@@ -4,6 +4,27 @@
 
 #define ETH_HLEN 14u
 
+/* What is wrong with a packet of @bytes in @segs buffers, the last of which is @last. */
+static BATON_COLD int
+refuse(struct baton_queue *q, struct baton_token last, unsigned segs, uint32_t bytes)
+{
+	if (last.flags & BATON_TOKEN_CONT) {
+		queue_count_error(q, TX_ERROR_CUT_OFF, 1);
+		return baton_err(EINVAL, "%s txq %u: the burst ends inside a packet", q->port->name,
+				 q->index);
+	}
+	queue_count_error(q,
+			  segs > q->max_segs ? TX_ERROR_BUFFERS
+			  : bytes < ETH_HLEN ? TX_ERROR_TOO_SHORT
+					     : TX_ERROR_TOO_LONG,
+			  1);
+	return baton_err(EMSGSIZE,
+			 "%s txq %u: a packet of %u bytes in %u buffers; %u to %u bytes in up to "
+			 "%u "
+			 "are possible",
+			 q->port->name, q->index, bytes, segs, ETH_HLEN, q->max_len, q->max_segs);
+}
+
 int
 soft_give(struct baton_queue *q, const struct baton_token *tokens, unsigned n, bool first,
 	  uint32_t *bytes)
@@ -13,17 +34,9 @@ soft_give(struct baton_queue *q, const struct baton_token *tokens, unsigned n, b
 	*bytes = 0;
 	for (unsigned i = 0; i < segs; i++)
 		*bytes += tokens[i].len;
-	if (tokens[segs - 1].flags & BATON_TOKEN_CONT)
-		return !first ? 0
-			      : baton_err(EINVAL, "%s txq %u: the burst ends inside a packet",
-					  q->port->name, q->index);
-	if (segs > q->max_segs || *bytes < ETH_HLEN || *bytes > q->max_len)
-		return !first ? 0
-			      : baton_err(EMSGSIZE,
-					  "%s txq %u: a packet of %u bytes in %u buffers; %u to %u "
-					  "bytes in up to %u are possible",
-					  q->port->name, q->index, *bytes, segs, ETH_HLEN,
-					  q->max_len, q->max_segs);
+	if (baton_unlikely((tokens[segs - 1].flags & BATON_TOKEN_CONT) || segs > q->max_segs ||
+			   *bytes < ETH_HLEN || *bytes > q->max_len))
+		return first ? refuse(q, tokens[segs - 1], segs, *bytes) : 0;
 	for (given = 0; given < segs; given++)
 		if (baton_unlikely(!dma_give(&q->views[tokens[given].pool], tokens[given],
 					     BATON_OWNER_FREE << 16)))

@@ -315,10 +315,10 @@ rig_stats(const struct rig *r)
 uint64_t
 rig_xstat(const struct rig *r, const char *name)
 {
-	struct baton_xstat x[256];
-	unsigned n = baton_port_xstats(r->port, x, 256);
+	struct baton_xstat x[1024];
+	unsigned n = baton_port_xstats(r->port, x, 1024);
 
-	assert_in_range(n, 1, 256);
+	assert_in_range(n, 1, 1024);
 	for (unsigned i = 0; i < n; i++)
 		if (!strcmp(x[i].name, name))
 			return x[i].value;

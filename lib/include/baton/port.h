@@ -462,56 +462,76 @@ BATON_API int baton_port_set_vlan(struct baton_port *port, uint16_t vid, int on)
  */
 BATON_API int baton_port_set_mac(struct baton_port *port, const uint8_t mac[6]);
 
-/** Statistics of a port or a queue. Packets are counted, not tokens. */
+/**
+ * Statistics of a port or a queue. Packets are counted, not tokens, unless a member says otherwise.
+ *
+ * docs/statistics.md lists these and all that baton_port_xstats() has besides. Each call of
+ * baton_tx_burst() counts a packet that it is offered once: in tx_packets, in tx_errors or in
+ * tx_full. Packets behind a bad one are counted by the call that offers them again.
+ */
 struct baton_stats {
 	uint64_t rx_packets; /* received packets */
 	uint64_t rx_bytes;   /* bytes of them, without headers of the device and without FCS */
-	uint64_t rx_errors;  /* packets dropped because of bad metadata */
+	uint64_t rx_errors;  /* packets dropped because they were bad; xstats have the reasons */
 	uint64_t rx_missed;  /* packets that the device had no buffer for, where it counts them */
 	uint64_t rx_nobuf;   /* times that a ring was not refilled because the pool was empty */
-	uint64_t tx_packets; /* packets that baton_tx_burst() took */
+	uint64_t tx_packets; /* packets that baton_tx_burst() took to send them */
 	uint64_t tx_bytes;   /* bytes of them, without headers of the device and without FCS */
-	uint64_t tx_errors;  /* packets that baton_tx_burst() refused */
+	uint64_t tx_errors; /* packets that baton_tx_burst() refused, or that were lost (tx_lost) */
 	uint64_t violations; /* number of protocol violations of the device; each stopped a queue */
+	uint64_t tx_full; /* packets that baton_tx_burst() did not take because there was no room;
+			     counted each time that they are offered */
+	uint64_t tx_lost; /* part of tx_errors: packets taken, but not sent, such as into a full
+			     disk; not in tx_packets */
+	uint64_t rx_discarded; /* packets complete in the ring, but not received, when the queue was
+				  stopped or lost its device */
+	uint64_t tx_discarded; /* part of tx_packets: packets that the device had not sent then */
 };
 
 /**
- * Get the statistics of a port, the sums over its queues since the last reset.
+ * Get the statistics of a port: exactly the sums of its queues' statistics.
+ *
+ * They begin at 0 when the port is opened, and again at baton_port_stats_reset(). They go on when
+ * the port or a queue is stopped, started, reset or set up again, and when the device goes away and
+ * comes back. baton_port_configure() keeps the statistics of queues that exist before and after it;
+ * those of other queues end.
  *
  * The counts of a worker that is in a burst may lack that burst. This function cannot fail.
  *
  * @port:  the port.
  * @stats: receives the statistics.
  *
- * Thread: any thread.
+ * Thread: any thread, but not during baton_port_configure() or baton_port_close().
  */
 BATON_API void baton_port_stats(const struct baton_port *port, struct baton_stats *stats);
 /**
  * Get the statistics of an RX queue. Members of the other direction are 0.
  *
- * This function cannot fail.
+ * They begin, go on and are reset with those of the port. This function cannot fail.
  *
  * @rxq:   the queue.
  * @stats: receives the statistics.
  *
- * Thread: any thread.
+ * Thread: any thread, but not during baton_port_configure() or baton_port_close().
  */
 BATON_API void baton_rxq_stats(const struct baton_rxq *rxq, struct baton_stats *stats);
 /**
  * Get the statistics of a TX queue. Members of the other direction are 0.
  *
- * This function cannot fail.
+ * They begin, go on and are reset with those of the port. This function cannot fail.
  *
  * @txq:   the queue.
  * @stats: receives the statistics.
  *
- * Thread: any thread.
+ * Thread: any thread, but not during baton_port_configure() or baton_port_close().
  */
 BATON_API void baton_txq_stats(const struct baton_txq *txq, struct baton_stats *stats);
 /**
- * Reset the statistics of a port to 0.
+ * Reset all statistics of a port and of its queues to 0, also those that only baton_port_xstats()
+ * has.
  *
- * This function cannot fail.
+ * Workers may be in bursts. What they count meanwhile is counted before or after the reset: nothing
+ * is counted twice or not at all. This function cannot fail.
  *
  * @port: the port.
  *
@@ -521,12 +541,16 @@ BATON_API void baton_port_stats_reset(struct baton_port *port);
 
 /** A statistic with its name. */
 struct baton_xstat {
-	char name[48];  /* "rx_good_packets", "rx_q0_packets", "reconnects", ... */
+	char name[48];  /* "rx_good_packets", "rx_q0_packets", "rx_q0_error_runt", ... */
 	uint64_t value; /* number of packets, bytes or times, as the name says */
 };
 
 /**
- * Get all statistics of a port by name: sums, queues, and those of the driver.
+ * Get all statistics of a port by name: sums, those of the device, and those of each queue.
+ *
+ * The names and their order stay the same until the port is configured again. rx_qN_error_* are the
+ * reasons why packets of queue N were dropped, and add up to rx_qN_errors; the latter add up to
+ * rx_errors. tx_qN_error_*, tx_qN_errors and tx_errors do the same.
  *
  * @port: the port.
  * @out:  receives the first @n statistics.
@@ -559,7 +583,8 @@ BATON_API const char *baton_rxq_error(const struct baton_rxq *rxq);
 BATON_API const char *baton_txq_error(const struct baton_txq *txq);
 
 /**
- * Count the descriptors of an RX queue that are posted to the device.
+ * Count the descriptors of an RX queue that are posted to the device, or completed and not
+ * received.
  *
  * @rxq: the queue.
  *
@@ -572,6 +597,9 @@ BATON_API unsigned baton_rxq_in_flight(const struct baton_rxq *rxq);
  * Count the descriptors of a TX queue that are in use: the device or the driver is not done with
  * their packets.
  *
+ * A packet takes a descriptor for each of its buffers, or for each bounce slot it is copied to, and
+ * one more if its first buffer has no headroom for the header of the device.
+ *
  * @txq: the queue.
  *
  * Thread: the queue's thread.
@@ -579,6 +607,39 @@ BATON_API unsigned baton_rxq_in_flight(const struct baton_rxq *rxq);
  * cannot fail.
  */
 BATON_API unsigned baton_txq_in_flight(const struct baton_txq *txq);
+
+/** How full the ring of a queue is. */
+struct baton_queue_level {
+	uint32_t descs;     /* descriptors of the ring */
+	uint32_t in_flight; /* descriptors in use, as baton_rxq_in_flight() counts them */
+	uint32_t room;      /* free descriptors; RX: those that wait for buffers or slots */
+	uint32_t completed; /* completions of the device that no burst has processed. TX: packets;
+			       RX: buffers, several to a packet if the port merges buffers */
+};
+
+/**
+ * Get how full the ring of an RX queue is.
+ *
+ * @rxq:   the queue.
+ * @level: receives the numbers. A port without rings, such as net_null, has all descriptors free.
+ *
+ * Thread: the queue's thread.
+ * Return: 0 on success; -ENETDOWN, -EIO or -EPERM as baton_rx_burst().
+ */
+BATON_API int baton_rxq_level(struct baton_rxq *rxq, struct baton_queue_level *level);
+/**
+ * Get how full the ring of a TX queue is.
+ *
+ * The next baton_tx_burst() may have more room, as it processes completions first, or less, if
+ * queues share bounce slots.
+ *
+ * @txq:   the queue.
+ * @level: receives the numbers. A port without rings, such as net_null, has all descriptors free.
+ *
+ * Thread: the queue's thread.
+ * Return: 0 on success; -ENETDOWN, -EIO or -EPERM as baton_rx_burst().
+ */
+BATON_API int baton_txq_level(struct baton_txq *txq, struct baton_queue_level *level);
 
 /**
  * Free the buffers that the device has sent.
