@@ -83,10 +83,7 @@ run_clear(struct app *app, const struct value *v)
 	for (unsigned i = v[3].first; i < v[3].end; i++) {
 		if (!app->ports[i].port)
 			continue;
-		if (v[2].choice == 0)
-			stats_clear(app, i);
-		else
-			show_clear_xstats(app, i);
+		stats_clear(app, i);
 	}
 }
 

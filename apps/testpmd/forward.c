@@ -51,15 +51,14 @@ delay_us(unsigned us)
 		;
 }
 
-/* A refused token (-EPERM) is not ours to free; the others are. */
+/* A refused token (-EPERM) is not ours to free; the others are. None of them is sent. */
 static int
 give_up(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigned n, int error)
 {
 	unsigned refused = error == -EPERM;
 
 	stream_fail(s, error, "tx_burst", baton_txq_error(s->txq));
-	store_relaxed(&s->counts.dropped,
-		      s->counts.dropped + count_packets(tok + refused, n - refused));
+	store_relaxed(&s->counts.dropped, s->counts.dropped + count_packets(tok, n));
 	if (n > refused)
 		baton_free(lc->worker, tok + refused, n - refused);
 	return error;

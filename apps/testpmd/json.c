@@ -17,7 +17,7 @@ set(json_t *object, const char *key, uint64_t value)
 }
 
 static json_t *
-counters(const struct baton_stats *s, const struct stream_counts *c)
+rx_counters(const struct baton_stats *s)
 {
 	json_t *o = json_object();
 
@@ -26,14 +26,70 @@ counters(const struct baton_stats *s, const struct stream_counts *c)
 	set(o, "rx_errors", s->rx_errors);
 	set(o, "rx_missed", s->rx_missed);
 	set(o, "rx_nobuf", s->rx_nobuf);
+	set(o, "rx_discarded", s->rx_discarded);
+	set(o, "violations", s->violations);
+	return o;
+}
+
+static json_t *
+tx_counters(const struct baton_stats *s)
+{
+	json_t *o = json_object();
+
 	set(o, "tx_packets", s->tx_packets);
 	set(o, "tx_bytes", s->tx_bytes);
 	set(o, "tx_errors", s->tx_errors);
-	set(o, "tx_dropped", c->dropped);
-	set(o, "bad_ipcsum", c->bad_ip);
-	set(o, "bad_l4csum", c->bad_l4);
+	set(o, "tx_lost", s->tx_lost);
+	set(o, "tx_full", s->tx_full);
+	set(o, "tx_discarded", s->tx_discarded);
 	set(o, "violations", s->violations);
 	return o;
+}
+
+static json_t *
+counters(const struct forward_counts *c)
+{
+	json_t *o = rx_counters(&c->stats);
+
+	json_object_update_new(o, tx_counters(&c->stats));
+	set(o, "tx_dropped", c->stream.dropped);
+	set(o, "bad_ipcsum", c->stream.bad_ip);
+	set(o, "bad_l4csum", c->stream.bad_l4);
+	return o;
+}
+
+static json_t *
+queues(struct app_queue *list, unsigned n, bool tx)
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; list && i < n; i++) {
+		struct baton_stats s;
+
+		counts_of_queue(&list[i], &s);
+		json_array_append_new(array, tx ? tx_counters(&s) : rx_counters(&s));
+	}
+	return array;
+}
+
+static json_t *
+streams(struct app *app)
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; i < app->n_streams; i++) {
+		const struct stream *s = &app->streams[i];
+		struct forward_counts c;
+		json_t *o = json_object();
+
+		counts_of_stream(app, s, &c);
+		set(o, "rx_port", s->rx_port);
+		set(o, "tx_port", s->tx_port);
+		set(o, "queue", s->queue);
+		json_object_update_new(o, counters(&c));
+		json_array_append_new(array, o);
+	}
+	return array;
 }
 
 /* As decided at the last start; null for a port without a device. */
@@ -59,41 +115,29 @@ reach(const struct baton_reach_summary *r)
 }
 
 static json_t *
-ports(const struct app *app, struct baton_stats *sum, struct stream_counts *sum_counts)
+ports(struct app *app)
 {
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < app->n_ports; i++) {
-		const struct baton_port_info *info = &app->ports[i].info;
-		const uint8_t *m = info->mac;
-		struct stream_counts c;
-		struct baton_stats s;
+		struct app_port *p = &app->ports[i];
+		const uint8_t *m = p->info.mac;
+		struct forward_counts c;
 		json_t *o = json_object();
 
-		stats_take(app, i, &s);
-		streams_counts(app, i, &c);
+		counts_of_port(app, i, &c);
 		set(o, "port", i);
 		json_object_set_new(o, "device", json_string(app->opt.vdevs[i]));
 		json_object_set_new(o, "mac",
 				    json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2],
 						 m[3], m[4], m[5]));
-		set(o, "mtu", info->mtu);
-		set(o, "times_lost", app->ports[i].lost);
-		json_object_set_new(o, "reach", reach(&app->ports[i].reach));
-		json_object_update_new(o, counters(&s, &c));
+		set(o, "mtu", p->info.mtu);
+		set(o, "times_lost", p->lost);
+		json_object_set_new(o, "reach", reach(&p->reach));
+		json_object_update_new(o, counters(&c));
+		json_object_set_new(o, "rx_queues", queues(p->rx, app->opt.rxq, false));
+		json_object_set_new(o, "tx_queues", queues(p->tx, app->opt.txq, true));
 		json_array_append_new(list, o);
-		sum->rx_packets += s.rx_packets;
-		sum->rx_bytes += s.rx_bytes;
-		sum->rx_errors += s.rx_errors;
-		sum->rx_missed += s.rx_missed;
-		sum->rx_nobuf += s.rx_nobuf;
-		sum->tx_packets += s.tx_packets;
-		sum->tx_bytes += s.tx_bytes;
-		sum->tx_errors += s.tx_errors;
-		sum->violations += s.violations;
-		sum_counts->dropped += c.dropped;
-		sum_counts->bad_ip += c.bad_ip;
-		sum_counts->bad_l4 += c.bad_l4;
 	}
 	return list;
 }
@@ -128,11 +172,10 @@ holders(const struct app *app)
 }
 
 bool
-json_write(const struct app *app)
+json_write(struct app *app)
 {
-	json_t *root = json_object(), *list;
-	struct baton_stats sum = { 0 };
-	struct stream_counts counts = { 0 };
+	json_t *root = json_object();
+	struct forward_counts total;
 	uint64_t cycles = 0, sleeps = 0;
 	bool ok;
 
@@ -145,9 +188,10 @@ json_write(const struct app *app)
 	set(root, "cores", app->n_lcores);
 	set(root, "burst", app->opt.burst);
 	json_object_set_new(root, "seconds", json_real((double)app->forwarded_ns / 1e9));
-	list = ports(app, &sum, &counts);
-	json_object_set_new(root, "ports", list);
-	json_object_set_new(root, "total", counters(&sum, &counts));
+	counts_total(app, &total);
+	json_object_set_new(root, "ports", ports(app));
+	json_object_set_new(root, "streams", streams(app));
+	json_object_set_new(root, "total", counters(&total));
 	if (app->opt.record_cycles) {
 		set(root, "cycles", cycles);
 		json_object_set_new(root, "cycles_mhz", json_real(stats_mhz(app)));
@@ -168,7 +212,7 @@ json_write(const struct app *app)
 #else
 
 bool
-json_write(const struct app *app)
+json_write(struct app *app)
 {
 	return true;
 }

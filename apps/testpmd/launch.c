@@ -198,12 +198,7 @@ all_started(const struct app *app)
 static void
 begin(struct app *app, unsigned tx_first)
 {
-	for (unsigned i = 0; i < app->n_ports; i++) {
-		struct app_port *p = &app->ports[i];
-
-		stats_take(app, i, &p->start);
-		streams_counts(app, i, &p->start_counts);
-	}
+	counts_begin(app);
 	for (unsigned i = 0; i < app->n_streams; i++) {
 		struct stream *s = &app->streams[i];
 
@@ -276,7 +271,7 @@ forward_stop(struct app *app)
 			app->lcores[i].running = false;
 		}
 	app->forwarding = false;
-	app->forwarded_ns += clock_ns() - app->start_ns;
+	app->forwarded_ns = clock_ns() - app->start_ns;
 	forward_report(app);
 	stats_forward(app);
 	printf("\nDone.\n");

@@ -193,13 +193,14 @@ port_command_close(struct app *app, unsigned port)
 
 	if (port_is_started(p))
 		port_command_stop(app, port);
-	baton_port_stats(p->port, &p->last);
+	counts_keep_port(app, port);
 	forward_pause(app);
 	ret = baton_port_close(p->port);
 	if (ret == -EBUSY) {
 		complain("port %u: %s", port, baton_last_error());
 	} else {
 		p->port = NULL;
+		counts_drop_port(app, port);
 		p->info.started = 0;
 		streams_attach(app);
 		printf("Port %u is closed\n", port);

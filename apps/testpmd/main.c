@@ -217,7 +217,7 @@ static void
 tear_down(struct app *app)
 {
 	for (unsigned i = 0; i < app->n_ports; i++) {
-		uint64_t lost = stats_lost(app, i);
+		uint64_t lost = counts_lost(app, i);
 
 		if (lost) {
 			complain("port %u took %" PRIu64 " packets that it could not send", i,
@@ -236,6 +236,10 @@ tear_down(struct app *app)
 	if (app->ctx && baton_ctx_destroy(app->ctx) < 0) {
 		complain("%s", baton_last_error());
 		app->failed = true;
+	}
+	for (unsigned i = 0; i < app->n_ports; i++) {
+		free(app->ports[i].rx);
+		free(app->ports[i].tx);
 	}
 	free(app->streams);
 	free(app->lcores);

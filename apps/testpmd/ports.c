@@ -179,6 +179,7 @@ set_up_queue(struct app *app, unsigned port, unsigned index, bool tx)
 
 	if ((q->rxq || q->txq) && q->lcore == q->want)
 		return true;
+	counts_keep(q);
 	q->rxq = NULL;
 	q->txq = NULL;
 	q->stopped = false;
@@ -199,6 +200,7 @@ port_set_up(struct app *app, unsigned port)
 	bool ok = true;
 
 	if (p->reconfigure) {
+		counts_keep_port(app, port);
 		for (unsigned i = 0; i < app->opt.rxq; i++)
 			p->rx[i].rxq = NULL;
 		for (unsigned i = 0; i < app->opt.txq; i++)
@@ -333,14 +335,11 @@ ports_close(struct app *app)
 		baton_port_on_event(p->port, NULL, NULL);
 		printf("Stopping port %u...\n", i);
 		port_take_down(app, i);
-		baton_port_stats(p->port, &p->last);
+		counts_keep_port(app, i);
 	}
 	for (unsigned i = 0; i < app->n_ports; i++) {
 		struct app_port *p = &app->ports[i];
 
-		free(p->rx);
-		free(p->tx);
-		free(p->cleared);
 		if (!p->port)
 			continue;
 		printf("Closing port %u...\n", i);
@@ -349,6 +348,7 @@ ports_close(struct app *app)
 			app->failed = true;
 		}
 		p->port = NULL;
+		counts_drop_port(app, i);
 	}
 	close_lcores(app);
 }

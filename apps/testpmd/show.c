@@ -107,26 +107,9 @@ show_xstats(const struct app *app, unsigned port)
 
 	list = take_xstats(p, &n);
 	printf("###### NIC extended statistics for port %-2u\n", port);
-	for (unsigned i = 0; i < n; i++) {
-		const struct baton_xstat *old = i < p->n_cleared ? &p->cleared[i] : NULL;
-		uint64_t value = list[i].value;
-
-		/* The library counts on; a driver's counters may begin anew. */
-		if (old && !strcmp(old->name, list[i].name) && old->value <= value)
-			value -= old->value;
-		printf("%s: %" PRIu64 "\n", list[i].name, value);
-	}
+	for (unsigned i = 0; i < n; i++)
+		printf("%s: %" PRIu64 "\n", list[i].name, list[i].value);
 	free(list);
-}
-
-void
-show_clear_xstats(struct app *app, unsigned port)
-{
-	struct app_port *p = &app->ports[port];
-
-	stats_clear(app, port);
-	free(p->cleared);
-	p->cleared = take_xstats(p, &p->n_cleared);
 }
 
 void

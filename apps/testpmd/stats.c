@@ -20,26 +20,6 @@ clock_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-void
-stats_take(const struct app *app, unsigned port, struct baton_stats *stats)
-{
-	if (app->ports[port].port)
-		baton_port_stats(app->ports[port].port, stats);
-	else
-		*stats = app->ports[port].last;
-}
-
-uint64_t
-stats_lost(const struct app *app, unsigned port)
-{
-	struct stream_counts counts;
-	struct baton_stats s;
-
-	streams_counts(app, port, &counts);
-	stats_take(app, port, &s);
-	return s.tx_errors > counts.dropped ? s.tx_errors - counts.dropped : 0;
-}
-
 static uint64_t
 rate(uint64_t now, uint64_t before, uint64_t ns)
 {
@@ -56,7 +36,7 @@ stats_show(struct app *app, unsigned port)
 
 	if (!p->shown.ns)
 		ns = app->started_once ? now - app->start_ns : 0;
-	stats_take(app, port, &s);
+	counts_port(app, port, &s);
 	printf("\n  " NIC_BORDER " NIC statistics for port %-2u " NIC_BORDER "\n", port);
 	printf("  RX-packets: %-10" PRIu64 " RX-missed: %-10" PRIu64 " RX-bytes:  %-" PRIu64 "\n",
 	       s.rx_packets, s.rx_missed, s.rx_bytes);
@@ -93,55 +73,67 @@ stats_clear(struct app *app, unsigned port)
 {
 	struct app_port *p = &app->ports[port];
 
-	baton_port_stats_reset(p->port);
-	p->start = (struct baton_stats){ 0 };
-	streams_counts(app, port, &p->start_counts);
-	p->start_counts.dropped += stats_lost(app, port);
+	counts_clear(app, port);
 	p->shown = (struct port_snapshot){ .ns = clock_ns() };
 	printf("\n  NIC statistics for port %u cleared\n", port);
 }
 
-struct totals {
-	uint64_t rx, missed, tx, dropped, bad_ip, bad_l4;
-};
-
+/* The lines that dpdk-testpmd 22.11 prints, in its words and under its conditions. */
 static void
-print_totals(const struct totals *t, bool sums)
+print_rx(const struct baton_stats *s)
 {
 	printf("  RX-packets: %-14" PRIu64 " RX-dropped: %-14" PRIu64 "RX-total: %-" PRIu64 "\n",
-	       t->rx, t->missed, t->rx + t->missed);
-	if (sums) {
-		printf("  Bad-ipcsum: %-14" PRIu64 " Bad-l4csum: %-14" PRIu64 "Bad-outer-l4csum: "
-		       "%-14d\n",
-		       t->bad_ip, t->bad_l4, 0);
-		printf("  Bad-outer-ipcsum: %-14d\n", 0);
-	}
-	printf("  TX-packets: %-14" PRIu64 " TX-dropped: %-14" PRIu64 "TX-total: %-" PRIu64 "\n",
-	       t->tx, t->dropped, t->tx + t->dropped);
-}
-
-/* A reset between two readings must not become a huge difference. */
-static uint64_t
-since(uint64_t now, uint64_t before)
-{
-	return now >= before ? now - before : now;
+	       s->rx_packets, s->rx_missed, s->rx_packets + s->rx_missed);
 }
 
 static void
-port_totals(const struct app *app, unsigned port, struct totals *t)
+print_tx(const struct forward_counts *c)
 {
-	const struct app_port *p = &app->ports[port];
-	struct stream_counts c;
-	struct baton_stats s;
+	printf("  TX-packets: %-14" PRIu64 " TX-dropped: %-14" PRIu64 "TX-total: %-" PRIu64 "\n",
+	       c->stats.tx_packets, c->stream.dropped, c->stats.tx_packets + c->stream.dropped);
+}
 
-	stats_take(app, port, &s);
-	streams_counts(app, port, &c);
-	t->rx = since(s.rx_packets, p->start.rx_packets);
-	t->missed = since(s.rx_missed, p->start.rx_missed);
-	t->tx = since(s.tx_packets, p->start.tx_packets);
-	t->dropped = since(c.dropped + stats_lost(app, port), p->start_counts.dropped);
-	t->bad_ip = since(c.bad_ip, p->start_counts.bad_ip);
-	t->bad_l4 = since(c.bad_l4, p->start_counts.bad_l4);
+static void
+print_port(struct app *app, unsigned port)
+{
+	struct forward_counts c;
+
+	counts_of_port(app, port, &c);
+	printf("\n  " FWD_BORDER " Forward statistics for port %-2u " FWD_BORDER "\n", port);
+	print_rx(&c.stats);
+	if (app->opt.mode == FWD_CSUM) {
+		printf("  Bad-ipcsum: %-14" PRIu64 " Bad-l4csum: %-14" PRIu64 "Bad-outer-l4csum: "
+		       "%-14d\n",
+		       c.stream.bad_ip, c.stream.bad_l4, 0);
+		printf("  Bad-outer-ipcsum: %-14d\n", 0);
+	}
+	if (c.stats.rx_errors + c.stats.rx_nobuf > 0) {
+		printf("  RX-error: %-" PRIu64 "\n", c.stats.rx_errors);
+		printf("  RX-nombufs: %-14" PRIu64 "\n", c.stats.rx_nobuf);
+	}
+	print_tx(&c);
+	printf("  " FWD_BORDER "--------------------------------" FWD_BORDER "\n");
+}
+
+static void
+print_stream(struct app *app, const struct stream *s)
+{
+	struct forward_counts c;
+
+	counts_of_stream(app, s, &c);
+	if (!c.stats.rx_packets && !c.stats.tx_packets && !c.stream.dropped)
+		return;
+	printf("\n  ------- Forward Stats for RX Port=%2u/Queue=%2u -> TX Port=%2u/Queue=%2u "
+	       "-------\n",
+	       s->rx_port, s->queue, s->tx_port, s->queue);
+	printf("  RX-packets: %-14" PRIu64 " TX-packets: %-14" PRIu64 " TX-dropped: %-14" PRIu64,
+	       c.stats.rx_packets, c.stats.tx_packets, c.stream.dropped);
+	if (app->opt.mode == FWD_CSUM)
+		printf("  RX- bad IP checksum: %-14" PRIu64 "  Rx- bad L4 checksum: %-14" PRIu64
+		       " Rx- bad outer L4 checksum: %-14d\n RX- bad outer IP checksum: %-14d\n",
+		       c.stream.bad_ip, c.stream.bad_l4, 0, 0);
+	else
+		printf("\n");
 }
 
 double
@@ -153,9 +145,10 @@ stats_mhz(const struct app *app)
 }
 
 static void
-print_cycles(const struct app *app, const struct totals *all)
+print_cycles(const struct app *app, const struct baton_stats *all)
 {
-	uint64_t packets = app->opt.mode == FWD_TXONLY ? all->tx : all->rx, cycles = 0;
+	uint64_t packets = app->opt.mode == FWD_TXONLY ? all->tx_packets : all->rx_packets,
+		 cycles = 0;
 
 	for (unsigned i = 0; i < app->n_lcores; i++)
 		cycles += app->lcores[i].cycles;
@@ -192,25 +185,21 @@ print_sleeps(const struct app *app)
 void
 stats_forward(struct app *app)
 {
-	struct totals all = { 0 };
+	struct forward_counts all;
 
-	for (unsigned i = 0; i < app->n_ports; i++) {
-		struct totals t;
-
-		port_totals(app, i, &t);
-		printf("\n  " FWD_BORDER " Forward statistics for port %-2u " FWD_BORDER "\n", i);
-		print_totals(&t, app->opt.mode == FWD_CSUM);
-		printf("  " FWD_BORDER "--------------------------------" FWD_BORDER "\n");
-		all.rx += t.rx;
-		all.missed += t.missed;
-		all.tx += t.tx;
-		all.dropped += t.dropped;
-	}
+	for (unsigned i = 0; app->n_streams > app->n_ports && i < app->n_streams; i++)
+		print_stream(app, &app->streams[i]);
+	for (unsigned i = 0; i < app->n_ports; i++)
+		print_port(app, i);
+	counts_total(app, &all);
 	printf("\n  " ACC_BORDER " Accumulated forward statistics for all ports" ACC_BORDER "\n");
-	print_totals(&all, false);
+	print_rx(&all.stats);
+	print_tx(&all);
+	if (all.stats.rx_nobuf > 0)
+		printf("  RX-nombufs: %-14" PRIu64 "\n", all.stats.rx_nobuf);
 	printf("  " ACC_BORDER "++++++++++++++++++++++++++++++++++++++++++++++" ACC_BORDER "\n");
 	if (app->opt.record_cycles)
-		print_cycles(app, &all);
+		print_cycles(app, &all.stats);
 	if (app->opt.sleep_idle)
 		print_sleeps(app);
 }

@@ -59,12 +59,25 @@ number_stream(const struct app *app, const struct open_ports *open, unsigned i, 
 	s->tx_port = open->port[peer_of(app, rx, open->n)];
 }
 
-static void
-add_counts(struct stream_counts *sum, const struct stream_counts *c)
+struct stream_counts
+streams_now(const struct stream *s)
 {
-	sum->dropped += load_relaxed(&c->dropped);
-	sum->bad_ip += load_relaxed(&c->bad_ip);
-	sum->bad_l4 += load_relaxed(&c->bad_l4);
+	return (struct stream_counts){
+		.dropped = load_relaxed(&s->counts.dropped),
+		.bad_ip = load_relaxed(&s->counts.bad_ip),
+		.bad_l4 = load_relaxed(&s->counts.bad_l4),
+	};
+}
+
+struct stream_counts
+streams_since(const struct stream *s)
+{
+	struct stream_counts c = streams_now(s);
+
+	c.dropped -= s->start.dropped;
+	c.bad_ip -= s->start.bad_ip;
+	c.bad_l4 -= s->start.bad_l4;
+	return c;
 }
 
 void
@@ -73,9 +86,8 @@ streams_counts(const struct app *app, unsigned port, struct stream_counts *count
 	*counts = app->ports[port].counts;
 	for (unsigned i = 0; app->streams && i < app->n_streams; i++) {
 		const struct stream *s = &app->streams[i];
-		struct stream_counts one = { 0 };
+		const struct stream_counts one = streams_since(s);
 
-		add_counts(&one, &s->counts);
 		if (s->tx_port == port)
 			counts->dropped += one.dropped;
 		if (s->rx_port == port) {
@@ -89,9 +101,11 @@ streams_counts(const struct app *app, unsigned port, struct stream_counts *count
 static void
 renew(struct app *app, struct stream *s)
 {
-	app->ports[s->tx_port].counts.dropped += s->counts.dropped;
-	app->ports[s->rx_port].counts.bad_ip += s->counts.bad_ip;
-	app->ports[s->rx_port].counts.bad_l4 += s->counts.bad_l4;
+	const struct stream_counts c = streams_since(s);
+
+	app->ports[s->tx_port].counts.dropped += c.dropped;
+	app->ports[s->rx_port].counts.bad_ip += c.bad_ip;
+	app->ports[s->rx_port].counts.bad_l4 += c.bad_l4;
 	memset(s, 0, sizeof(*s));
 }
 

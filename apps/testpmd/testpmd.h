@@ -98,9 +98,9 @@ struct stream {
 	struct baton_txq *txq; /* NULL: the port is closed */
 	unsigned rest;         /* rounds to leave out, as its RX queue is stopped */
 	unsigned rx_port, tx_port, queue;
-	bool tcp_hw, udp_hw; /* mode csum: leave the checksum to the device */
-	struct stream_counts counts;
-	uint64_t quota;     /* txonly: packets still to send under --stop-after */
+	bool tcp_hw, udp_hw;                /* mode csum: leave the checksum to the device */
+	struct stream_counts counts, start; /* and what they were at `start` */
+	uint64_t quota;                     /* txonly: packets still to send under --stop-after */
 	const char *failed; /* the burst that failed, "rx_burst" or "tx_burst"; release */
 	int error;          /* its errno, negative */
 	char error_text[192];
@@ -137,9 +137,11 @@ struct port_snapshot {
 struct app_queue {
 	struct baton_rxq *rxq; /* NULL: not set up, or it is a TX queue */
 	struct baton_txq *txq;
-	struct lcore *lcore; /* whose worker it is set up for */
-	struct lcore *want;  /* and whose it should be */
-	bool stopped;        /* by hand */
+	struct lcore *lcore;      /* whose worker it is set up for */
+	struct lcore *want;       /* and whose it should be */
+	bool stopped;             /* by hand */
+	struct baton_stats last;  /* as they were when there was a queue */
+	struct baton_stats start; /* at `start`, for the forward statistics */
 };
 
 struct app_port {
@@ -148,14 +150,10 @@ struct app_port {
 	struct baton_port_info info; /* as of the last start or stop */
 	/* As of the last start; what is in quarantine, as of the last stop. */
 	struct baton_reach_summary reach;
-	struct port_snapshot shown; /* what the last `show` said, for the rates */
-	struct baton_stats start;   /* at `start`, for the forward statistics */
-	struct stream_counts start_counts;
-	struct stream_counts counts; /* of streams that are no more */
-	struct baton_stats last;     /* taken before the port was closed */
-	struct baton_xstat *cleared; /* what `clear port xstats` found */
-	unsigned n_cleared;
-	uint8_t macs[MAX_MACS][6]; /* mac_addr add */
+	struct port_snapshot shown;  /* what the last `show` said, for the rates */
+	struct stream_counts counts; /* since `start`, of streams that are no more */
+	uint64_t tx_lost;            /* before the counters were cleared */
+	uint8_t macs[MAX_MACS][6];   /* mac_addr add */
 	unsigned n_macs;
 	bool tcp_hw, udp_hw; /* csum set */
 	bool quiet;          /* we change its state: no need to be told */
@@ -273,7 +271,10 @@ bool streams_arrange(struct app *app);
 /** Point the streams to the queues as they are now. */
 void streams_attach(struct app *app);
 void streams_config(const struct app *app);
-/** Sums over the streams: what the port did not send, and what it received badly. */
+/** A stream's counts; and those since `start`. */
+struct stream_counts streams_now(const struct stream *s);
+struct stream_counts streams_since(const struct stream *s);
+/** Sums over the streams since `start`: what the port did not send, and what it received badly. */
 void streams_counts(const struct app *app, unsigned port, struct stream_counts *counts);
 
 /* forward.c: on a forwarding core */
@@ -318,11 +319,34 @@ bool sleep_set_up(struct lcore *lc);
 void sleep_until_woken(struct lcore *lc);
 void sleep_wake(const struct lcore *lc);
 
+/* counts.c: the numbers of the tables and of the JSON, all of them sums over queues and streams */
+/** Remember a queue's counters; called before it goes. */
+void counts_keep(struct app_queue *q);
+void counts_keep_port(struct app *app, unsigned port);
+/** The port is closed: only what was kept is left of its queues. */
+void counts_drop_port(struct app *app, unsigned port);
+/** Of a port, since it was opened or its counters were cleared. */
+void counts_port(struct app *app, unsigned port, struct baton_stats *stats);
+/** From here on the forward statistics count. */
+void counts_begin(struct app *app);
+void counts_clear(struct app *app, unsigned port);
+/** Packets a port took and could not send, such as into a full disk; also those cleared. */
+uint64_t counts_lost(struct app *app, unsigned port);
+
+/* Since `start`. */
+struct forward_counts {
+	struct baton_stats stats;
+	struct stream_counts stream; /* dropped: also what the port took and lost */
+};
+
+void counts_of_queue(struct app_queue *q, struct baton_stats *stats);
+void counts_of_stream(struct app *app, const struct stream *s, struct forward_counts *out);
+void counts_of_port(struct app *app, unsigned port, struct forward_counts *out);
+/** Of all ports. */
+void counts_total(struct app *app, struct forward_counts *out);
+
 /* stats.c */
 uint64_t clock_ns(void);
-void stats_take(const struct app *app, unsigned port, struct baton_stats *stats);
-/* Packets a port took and could not send, such as into a full disk. */
-uint64_t stats_lost(const struct app *app, unsigned port);
 void stats_show(struct app *app, unsigned port);
 void stats_show_all(struct app *app, bool clear);
 void stats_clear(struct app *app, unsigned port);
@@ -339,14 +363,13 @@ void reach_show(const struct app_port *p, const struct baton_port_info *info);
 /* show.c */
 void show_info(const struct app *app, unsigned port);
 void show_xstats(const struct app *app, unsigned port);
-void show_clear_xstats(struct app *app, unsigned port);
 void show_holders(const struct app *app);
 void show_cores(const struct app *app);
 void show_rxtx(const struct app *app);
 void show_csum(const struct app *app, unsigned port);
 
 /* json.c */
-bool json_write(const struct app *app);
+bool json_write(struct app *app);
 
 /* prompt.c */
 void prompt_open(struct app *app);
