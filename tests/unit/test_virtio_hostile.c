@@ -300,7 +300,7 @@ static void
 open_and_start(enum wire_request request, enum fakedev_lie lie, uint64_t value, uint64_t protocol,
 	       const char *word)
 {
-	struct rig_config c = { .timeout_ms = 800,
+	struct rig_config c = { .timeout_ms = lie == FAKEDEV_LATE ? 800 : 5000,
 				.fakedev = { .features = FAKEDEV_FEATURES | FAKEDEV_F_NET_MTU,
 					     .protocol = protocol } };
 	uint64_t begin = rig_now_ms();

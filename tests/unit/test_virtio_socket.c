@@ -159,7 +159,8 @@ few_descriptors(void **state)
 
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
 	for (unsigned limit = 40; limit >= 12; limit--) {
-		struct rig_config c = { .timeout_ms = 400 };
+		/* With few, the fakedev cannot answer: it has its own in the same process. */
+		struct rig_config c = { .timeout_ms = limit == 40 ? 5000 : 400 };
 		struct rig r;
 		int ret;
 
@@ -173,7 +174,7 @@ few_descriptors(void **state)
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 		if (ret < 0)
 			assert_true(strlen(baton_last_error()) > 0);
-		if (limit == 40) /* the fakedev has its own in the same process */
+		if (limit == 40)
 			assert_int_equal(ret, 0);
 		rig_discard(&r);
 		if (r.quarantined)
