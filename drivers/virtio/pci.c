@@ -506,9 +506,8 @@ enter_space(struct virtio_dev *vd)
 	vp->behind_iommu = info.backend != BATON_IOAS_NOIOMMU && info.backend != BATON_IOAS_FLAT;
 	if (vd->port.reach.confine && !vp->behind_iommu) {
 		ret = baton_err(ENOTSUP,
-				"confine=on: nothing stands between %s and memory in an address "
-				"space of kind %s: have an IOMMU, or leave "
-				"confine out",
+				"confine=on: nothing keeps %s from other memory in an address "
+				"space of kind %s: use an IOMMU, or leave confine out",
 				vd->where, info.backend_name);
 		drop_ioas(vd);
 		return ret;

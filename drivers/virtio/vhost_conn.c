@@ -392,7 +392,7 @@ vhost_tick(struct ctx_timer *timer)
 			ctx_timer_set(vd->port.ctx, timer, 10);
 			return;
 		}
-		baton_err(ETIMEDOUT, "it says nothing for %u ms", vd->timeout_ms);
+		baton_err(ETIMEDOUT, "it does not answer within %u ms", vd->timeout_ms);
 		unfit(vd);
 		vhost_disconnect(vd);
 		return;
@@ -443,7 +443,7 @@ on_socket(struct ctx_source *src, uint32_t events)
 	if (vd->vu.state == VHOST_THERE)
 		baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: the backend at %s %s: link down",
 			  vd->port.name, vd->vu.path,
-			  n > 0 ? "sent a message nobody asked for" : "hung up");
+			  n > 0 ? "sent an unexpected message" : "hung up");
 	else
 		vd->vu.failures++;
 	vhost_disconnect(vd);

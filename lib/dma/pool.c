@@ -246,8 +246,8 @@ check_idle(struct baton_pool *pool)
 	if (out > quarantined)
 		dma_violation(pool->ctx, BATON_RULE_POOL_BUSY, "pool_destroy", pool->name, text);
 	if (out)
-		return baton_err(EBUSY, "pool %s: %u of its %u buffers are out: %s", pool->name,
-				 out, pool->view.count, text);
+		return baton_err(EBUSY, "pool %s: %u of its %u buffers are not free: %s",
+				 pool->name, out, pool->view.count, text);
 	if (user)
 		return baton_err(EBUSY,
 				 "pool %s is in use by port %s: close it, or stop it and set its "

@@ -148,7 +148,7 @@ static int
 check_start(struct baton_port *port)
 {
 	if (port->info.state == BATON_PORT_REMOVED)
-		return baton_err(ENODEV, "%s: its device is gone for good: close it", port->name);
+		return baton_err(ENODEV, "%s: its device was removed: close the port", port->name);
 	if (port->started)
 		return baton_err(EBUSY, "%s is already started", port->name);
 	if (!port->configured)
@@ -230,7 +230,8 @@ baton_port_stop(struct baton_port *port)
 		ret = port->driver->ops->stop(port);
 	if (ret == -EAGAIN)
 		return baton_err(ETIMEDOUT,
-				 "%s: its device is neither there nor gone: stop it again later",
+				 "%s: it is not known yet whether its device is away: stop the "
+				 "port again later",
 				 port->name);
 	set_started(port, false);
 	memset(port->views, 0, sizeof(port->views));

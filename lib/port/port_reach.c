@@ -142,7 +142,7 @@ set_reach(struct baton_port *port, const struct baton_reach_config *config,
 static int
 no_device(const struct baton_port *port)
 {
-	return baton_err(ENOTSUP, "%s: no device of a %s port reaches memory by itself", port->name,
+	return baton_err(ENOTSUP, "%s: a %s port has no device that accesses memory", port->name,
 			 port->driver->name);
 }
 
@@ -158,9 +158,9 @@ baton_port_set_reach(struct baton_port *port, const struct baton_reach_config *c
 		return no_device(port);
 	if (r->committed)
 		return baton_err(EBUSY,
-				 "%s: memory was mapped for its device under a limit of %u address "
-				 "bits for data and %u for rings, which are "
-				 "committed since: reset the port first (baton_port_reset)",
+				 "%s: memory is mapped for its device under the limits of %u "
+				 "address bits for data and %u for rings, so they are committed: "
+				 "reset the port first (baton_port_reset)",
 				 port->name, r->data_bits ? r->data_bits : r->device_data_bits,
 				 r->ring_bits ? r->ring_bits : r->device_ring_bits);
 	if (config && config->n_windows > MAX_WINDOWS)

@@ -150,7 +150,7 @@ check_setup(struct baton_port *port, uint16_t index, const struct baton_queue_co
 		return baton_err(EBUSY, "%s is started: stop it before setting up queues",
 				 port->name);
 	if (!port->configured || index >= n)
-		return baton_err(EINVAL, "%s: %s %u of %u configured", port->name,
+		return baton_err(EINVAL, "%s: there is no %s %u: %u configured", port->name,
 				 tx ? "txq" : "rxq", index, port->configured ? n : 0);
 	if (!c->worker || c->worker->ctx != port->ctx)
 		return baton_err(EINVAL, "%s: a queue needs a worker of the port's context",

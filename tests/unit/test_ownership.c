@@ -348,7 +348,7 @@ destroy_with_buffers_out(void **state)
 	assert_int_equal(r->reports, 1);
 	assert_int_equal(r->last.rule, BATON_RULE_POOL_BUSY);
 	assert_non_null(strstr(r->text, "application holds 3"));
-	assert_non_null(strstr(baton_last_error(), "3 of its 2048 buffers are out"));
+	assert_non_null(strstr(baton_last_error(), "3 of its 2048 buffers are not free"));
 	assert_true(baton_pool_holders(r->pool, h, 8) >= 3);
 	must(baton_free(r->worker, t, 3));
 	assert_int_equal(holder_sum(r->pool), COUNT);

@@ -176,7 +176,7 @@ order_of_calls(void **state)
 	refused(baton_port_configure(r->port, &pc), EINVAL, "MTU 67");
 	pc.mtu = 0;
 	must(baton_port_configure(r->port, &pc));
-	refused(baton_rxq_setup(r->port, 1, &qc, &q), EINVAL, "rxq 1 of 1");
+	refused(baton_rxq_setup(r->port, 1, &qc, &q), EINVAL, "no rxq 1: 1 configured");
 	qc.descs = 3;
 	refused(baton_rxq_setup(r->port, 0, &qc, &q), EINVAL, "3 descriptors: a power of two");
 	qc.descs = 65536;

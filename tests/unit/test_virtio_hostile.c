@@ -243,7 +243,7 @@ refuses_when_back(void **state)
 static void
 silent_when_back(void **state)
 {
-	changed(says_nothing, as_before, "says nothing");
+	changed(says_nothing, as_before, "does not answer");
 }
 
 static void

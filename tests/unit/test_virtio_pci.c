@@ -368,7 +368,7 @@ confined_only_where_it_can_be(void **state)
 	prepare(&b, FAKE_FEATURES, 1);
 	snprintf(b.args, sizeof(b.args), ",ioas=flat,confine=on");
 	assert_int_equal(try_open(&b), -ENOTSUP);
-	says("nothing stands between device " FAKE_BDF " and memory in an address space of kind "
+	says("nothing keeps device " FAKE_BDF " from other memory in an address space of kind "
 	     "flat");
 	snprintf(b.args, sizeof(b.args), ",ioas=noiommu,confine=on");
 	assert_int_equal(try_open(&b), -ENOTSUP);

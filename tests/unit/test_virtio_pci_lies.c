@@ -89,7 +89,7 @@ lies_in_capabilities(void **state)
 		const char *words;
 	} lies[] = {
 		{ 1, 6, 0, 0x3c, "BAR 6" },
-		{ 1, 0, 0, 0x3c, "BAR 0 is not there" },
+		{ 1, 0, 0, 0x3c, "there is no BAR 0" },
 		{ 1, FAKE_BAR, FAKE_BAR_SIZE - 8, 0x3c, "not inside BAR 4" },
 		{ 1, FAKE_BAR, 0xfffffffc, 0x3c, "not inside BAR 4" },
 		{ 1, FAKE_BAR, 0, 0xffffffff, "not inside BAR 4" },

@@ -15,7 +15,7 @@ scenario()
 	nic=$(nics | head -n 1)
 	to_vfio "$nic"
 	DEVARGS=,confine=on
-	refused "confined" "confine=on: nothing stands between device $nic and memory .* noiommu: have an IOMMU" "$nic"
+	refused "confined" "confine=on: nothing keeps device $nic from other memory .* noiommu: use an IOMMU" "$nic"
 	DEVARGS=,bounce=never
 	refused "bounce=never" 'bounce=never: .*mb_pool_0.* do not follow one another in physical memory' "$nic"
 	DEVARGS=
