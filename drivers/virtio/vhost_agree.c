@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a vhost-user backend can do: asked before it is given any memory. Backends offer what they
- * do not serve, so every feature that a port can do without is done without when the backend does
- * not answer for it, hangs up on it, or answers nonsense: the connection is made anew, and the
- * feature is left out, with one warning.
+ * Negotiate with a vhost-user backend, before it receives any memory.
+ *
+ * Backends offer features that they do not serve. If a backend does not answer a request of a
+ * feature, hangs up on it, or answers nonsense, and the port can do without the feature, the
+ * connection is made again without it, with one warning.
  */
 #include "vhost_msg.h"
 
-/* The feature bit VHOST_USER_F_PROTOCOL_FEATURES among the protocol features: all of them. */
+/* Stands for VHOST_USER_F_PROTOCOL_FEATURES: all of the protocol features. */
 #define ALL (1ull << 63)
 
 #define MAX_PAIRS  0x8000u /* virtio 1.2, 5.1.4.1 */
@@ -33,8 +34,7 @@ static const struct optional {
 	  "it is not told the device status" },
 };
 
-/* What a request is for that is sent only because a feature was offered; 0: every backend must
- * serve it. */
+/* The feature that a request belongs to. Return: 0 if every backend must serve the request. */
 static uint64_t
 feature_of(uint32_t request)
 {
@@ -75,8 +75,10 @@ leave_out(struct virtio_dev *vd, uint64_t bit, const char *why)
 	vu->warned |= bit;
 }
 
-/* The backend said no to a request that it need not serve, and is in step. Return: @ret, unless it
- * is done without. */
+/*
+ * The backend refused a request that it need not serve, and is in step. Return: @ret, unless the
+ * port does without the feature.
+ */
 int
 vhost_refused(struct virtio_dev *vd, uint32_t request, int ret)
 {
@@ -86,7 +88,7 @@ vhost_refused(struct virtio_dev *vd, uint32_t request, int ret)
 	return 0;
 }
 
-/* Is a port that was opened with it set up so that it cannot do without? */
+/* Whether the port needs the feature, as it was opened and set up with it. */
 static bool
 needed(const struct virtio_dev *vd, uint64_t bit)
 {
@@ -111,12 +113,12 @@ vhost_agree_on_less(struct virtio_dev *vd, int ret)
 	if (!request ||
 	    (ret != -ETIMEDOUT && ret != -EPROTO && ret != -ECONNRESET && ret != -EREMOTEIO))
 		return false;
-	/* One that is being restarted hangs up as well: once does not count. */
+	/* A backend that is being restarted hangs up, too: the first time does not count. */
 	if (ret == -ECONNRESET && vu->hung_up_at != request) {
 		vu->hung_up_at = request;
 		return bit && !vu->open;
 	}
-	/* Not the request, but its acknowledgement is what does not come. */
+	/* The request was served; its acknowledgement is missing. */
 	if (!bit && vu->failed_ack && ret != -ECONNRESET)
 		bit = VHOST_PROTOCOL_F_REPLY_ACK;
 	if (!bit || (vu->without & bit) || needed(vd, bit))
@@ -174,7 +176,7 @@ negotiate_protocol(struct virtio_dev *vd)
 		ret = vhost_channel_open(vd);
 	if (!ret && (vu->protocol & VHOST_PROTOCOL_F_MQ))
 		ret = ask_queues(vd);
-	/* Only to see whether it answers, while it has nothing of ours. */
+	/* Send it only to see whether the backend answers, while it has no memory. */
 	if (!ret && (vu->protocol & VHOST_PROTOCOL_F_STATUS))
 		ret = vhost_get_u64(vd, VHOST_GET_STATUS, &status);
 	return ret;
@@ -182,7 +184,7 @@ negotiate_protocol(struct virtio_dev *vd)
 
 /* ---- the configuration space ---- */
 
-/* A field of the configuration space that cannot be: as if the backend had not offered it. */
+/* Treat an invalid field of the configuration space as if the backend had not offered it. */
 static void
 disbelieve(struct virtio_dev *vd, uint64_t feature, const char *what)
 {
@@ -225,7 +227,7 @@ take_mtu(struct virtio_dev *vd, uint16_t mtu)
 		port->info.mtu = port->info.max_mtu;
 }
 
-/* How much of @config came, from its beginning on. */
+/* Count the bytes of @config that were received, from its beginning on. */
 static uint32_t
 config_bytes(const struct vhost_msg *msg)
 {
@@ -234,8 +236,10 @@ config_bytes(const struct vhost_msg *msg)
 	return got < msg->p.config.size ? got : msg->p.config.size;
 }
 
-/* The device's own MAC, MTU and link state, as far as the backend says them: an answer may be empty
- * ("VHOST_USER_GET_CONFIG"). */
+/*
+ * Get MAC, MTU and link state of the device, as far as the backend reports them: an answer may be
+ * empty ("VHOST_USER_GET_CONFIG").
+ */
 static int
 read_config(struct virtio_dev *vd)
 {
@@ -285,7 +289,7 @@ no_iotlb(const struct virtio_dev *vd)
 			 vd->vu.path, (unsigned long long)vd->offered);
 }
 
-/* Is a backend that came after the first one fit for the queues that were set up for that? */
+/* Check that a later backend is fit for the queues that were set up for the first one. */
 static int
 check_fit(struct virtio_dev *vd)
 {
@@ -361,7 +365,7 @@ vhost_handshake_finish(struct virtio_dev *vd)
 	ret = check_fit(vd);
 	if (!ret)
 		vd->features = vd->first & vd->offered;
-	else /* what it lacks may be what it did not serve just now */
+	else /* the missing feature may be one that it did not serve just now */
 		vd->vu.without = vd->vu.without_first;
 	return ret;
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a backend can do to the files of memory it was given, beside writing to it. Baton's arenas
- * are sealed: nobody can cut them. Memory that is not is told of once. Holes cannot be sealed off
- * where the backend shall write: they are looked for. Private records and the checks of what comes
- * out of rings are what withstands them; this only says that it happened.
+ * What a backend can do to the files that it received, besides writing to them.
  *
- * Looking is what is left, since inotify hears nothing of memfds. A hole that was touched again
- * before we look is not seen.
+ * Baton's arenas are sealed, so that nobody can truncate them. One warning is logged for memory
+ * that is not sealed. No seal prevents holes in memory that the backend must write, so Baton looks
+ * for them. Private records and the validation of rings protect against holes; this code only
+ * reports them.
+ *
+ * Baton looks from time to time, because inotify does not report memfds. A hole that was written
+ * again before Baton looks is not found.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -25,7 +27,10 @@ dev_of_timer(struct ctx_timer *timer)
 
 /* ---- seals ---- */
 
-/* A DMA heap's buffer has no seals, and needs none: its size is fixed. */
+/*
+ * Whether a file cannot be truncated. The buffer of a DMA heap cannot be sealed, but its size is
+ * fixed.
+ */
 static bool
 has_fixed_size(int fd)
 {
@@ -79,7 +84,7 @@ report(struct virtio_dev *vd, const struct ioas_entry *e, const struct stat *st,
 		      : "somebody punched a hole into its file, and what was there is zeros now");
 }
 
-/* Has another mapping the same file, and is it looked at already? */
+/* Whether another mapping has the same file, and was counted already. */
 static bool
 seen(const struct vhost_files *files, uint32_t n, const struct stat *st)
 {
@@ -89,7 +94,7 @@ seen(const struct vhost_files *files, uint32_t n, const struct stat *st)
 	return false;
 }
 
-/* Note what is there; on the second and later looks, say what is gone. */
+/* Record the number of pages; from the second time on, report pages that are missing. */
 static void
 check_files(struct virtio_dev *vd, bool first)
 {

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The device IOTLB ("IOMMU support"): a backend that offers VIRTIO_F_ACCESS_PLATFORM reaches an
- * address only after it was told the entry for it. The entries are the mappings of the port's
- * address space, one for each, and all are told when a ring starts, so that the queues run whether
- * or not anybody polls the context. A backend that lost one asks for it on a channel of its own;
- * what it asks for beside them is a fault.
+ * The device IOTLB ("IOMMU support"): a backend that offers VIRTIO_F_ACCESS_PLATFORM uses an
+ * address only after it received the entry for it. The entries are the mappings of the port's
+ * address space. All of them are sent when a ring starts, so that the queues run even if nobody
+ * polls the context. A backend that lost an entry asks for it on its own channel; a request for any
+ * other address is a fault.
  */
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "vhost_msg.h"
 
-#define BATCH 64 /* of a backend's messages heard at once */
-#define LATE  8  /* such batches after an entry was taken back: more than a socket holds */
+#define BATCH 64 /* messages of a backend to serve at once */
+#define LATE  8  /* such batches after an entry was removed: more than a socket holds */
 
 static struct virtio_dev *
 dev_of_channel(struct ctx_source *src)
@@ -23,7 +23,10 @@ dev_of_channel(struct ctx_source *src)
 
 /* ---- entries ---- */
 
-/* Its number in the memory table, if that is still mapped as it was sent; else -1. */
+/*
+ * Get the index of a mapping in the memory table, if it is still mapped as it was sent. Return: -1
+ * if it is not.
+ */
 static int
 find_region(const struct virtio_dev *vd, uint64_t iova, struct ioas_entry *e)
 {
@@ -77,8 +80,10 @@ vhost_iotlb_push(struct virtio_dev *vd)
 	return ret;
 }
 
-/* The mapping ends all the same. The sentence stays that of who unmaps, perhaps because of another
- * failure. */
+/*
+ * The mapping ends nevertheless. The error message stays that of the caller, who may be unmapping
+ * because of another failure.
+ */
 static void
 not_confirmed(struct virtio_dev *vd, const struct ioas_entry *e, const char *sentence)
 {
@@ -104,7 +109,7 @@ vhost_iotlb_forget(void *arg, const struct ioas_entry *e)
 	if (i < 0)
 		return;
 	snprintf(sentence, sizeof(sentence), "%s", baton_last_error());
-	ch->dead |= 1u << i; /* before anything that it may ask for meanwhile is answered */
+	ch->dead |= 1u << i; /* before requests that arrive meanwhile are answered */
 	ch->owed &= ~(1u << i);
 	ch->leaving = &vu->region[i];
 	fill(&msg, &vu->region[i], VHOST_IOTLB_INVALIDATE, 0);
@@ -129,7 +134,7 @@ vhost_xstats(const struct virtio_dev *vd, struct port_xstats *list)
 	port_xstat(list, vd->vu.files.holes, "memory_holes");
 }
 
-/* Acknowledgements are not asked for: this may be in the middle of waiting for another one. */
+/* Do not ask for an acknowledgement: the caller may be waiting for another one. */
 static void
 answer_owed(struct virtio_dev *vd, int64_t deadline)
 {
@@ -214,8 +219,10 @@ vhost_channel_open(struct virtio_dev *vd)
 	return ret;
 }
 
-/* What the backend says is over: the entries it has stay, and it gets no others. One that ends
- * hangs up here, too. */
+/*
+ * Close the channel: the backend keeps the entries it has, and gets no others. A backend that ends
+ * hangs up here, too.
+ */
 static void
 hang_up(struct virtio_dev *vd, enum baton_log_level level, const char *why)
 {
@@ -228,7 +235,10 @@ hang_up(struct virtio_dev *vd, enum baton_log_level level, const char *why)
 
 /* ---- what it says ---- */
 
-/* Asked for before the backend had heard that the entry ends: too late, and no fault. */
+/*
+ * Whether the backend sent the request before it learned that the entry was removed: it is late,
+ * and no fault.
+ */
 static bool
 late(const struct vhost_channel *ch, uint64_t iova)
 {
@@ -249,7 +259,7 @@ missed(struct virtio_dev *vd, const struct vhost_iotlb *m)
 		port_fault(&vd->port, m->iova, m->perm & VHOST_ACCESS_WO);
 }
 
-/* Return: whether it was of use. */
+/* Return: whether the message was valid. */
 static bool
 hear(struct virtio_dev *vd, const struct vhost_msg *msg)
 {
@@ -283,7 +293,9 @@ reply(struct virtio_dev *vd, uint32_t request, bool ok)
 		hang_up(vd, BATON_LOG_WARN, "asks for replies and does not read them");
 }
 
-/* Have @need bytes of a message. Return: whether they are there; if not, the channel may be closed.
+/*
+ * Read until there are @need bytes of a message. Return: whether there are; if not, the channel may
+ * be closed.
  */
 static bool
 gather(struct virtio_dev *vd, uint32_t need)
@@ -306,7 +318,7 @@ gather(struct virtio_dev *vd, uint32_t need)
 	return true;
 }
 
-/* One message. Return: whether there may be another one. */
+/* Serve one message. Return: whether there may be another one. */
 static bool
 next(struct virtio_dev *vd)
 {

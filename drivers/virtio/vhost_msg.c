@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One message out, one reply in: sizes, codes and flags checked, every wait bounded. */
+/*
+ * Send a message and receive its reply: sizes, codes and flags are checked, and every wait has a
+ * limit.
+ */
 #include "vhost_msg.h"
 
 #include <poll.h>
 #include <sys/socket.h>
 
 #define MAX_FDS     VHOST_MAX_REGIONS
-#define PATIENCE_MS 500 /* of silence before we say that we wait */
+#define PATIENCE_MS 500 /* of silence before the log says that Baton waits */
 
 static const char *
 name_of(uint32_t request)
@@ -51,7 +54,7 @@ vhost_deadline(const struct virtio_dev *vd)
 	return now_ms() + vd->timeout_ms;
 }
 
-/* The connection is out of step, and ends. */
+/* Close the connection, which is out of step. */
 static void
 failed(struct virtio_dev *vd, uint32_t request)
 {
@@ -81,9 +84,9 @@ log_waiting(struct virtio_dev *vd, uint32_t request)
 }
 
 /*
- * The backend's channel is served meanwhile. DPDK's data path writes to it with the queue locked,
- * and blocks when nobody reads; its message handler waits for that lock, or, in GET_VRING_BASE, for
- * the data path to leave the device.
+ * Wait for the socket, and serve the backend's channel meanwhile. DPDK's data path writes to the
+ * channel with the queue locked, and blocks if nobody reads. Its message handler waits for that
+ * lock, or, in GET_VRING_BASE, for the data path to leave the device.
  */
 static int
 wait_for(struct virtio_dev *vd, short events, int64_t deadline, uint32_t request)
@@ -99,7 +102,7 @@ wait_for(struct virtio_dev *vd, short events, int64_t deadline, uint32_t request
 		n = poll(p, 2, left < PATIENCE_MS ? (left > 0 ? (int)left : 0) : PATIENCE_MS);
 		if (n > 0 && p[1].revents)
 			vhost_channel_serve(vd, events == POLLIN ? deadline : 0);
-		if (vd->vu.src.fd < 0) /* serving it found out */
+		if (vd->vu.src.fd < 0) /* serving the channel closed the connection */
 			return -ECONNRESET;
 		if (n > 0 && p[0].revents)
 			return 0;
@@ -155,13 +158,13 @@ transmit(struct virtio_dev *vd, const struct vhost_msg *msg, const int *fds, uns
 			return connection_lost(vd, msg->request);
 		iov.iov_base = (char *)iov.iov_base + n;
 		iov.iov_len -= (size_t)n;
-		mh.msg_control = NULL; /* went with the first byte */
+		mh.msg_control = NULL; /* the descriptors were sent with the first byte */
 		mh.msg_controllen = 0;
 	}
 	return 0;
 }
 
-/* Nothing that a backend says needs descriptors; close any that come. */
+/* No message of a backend needs descriptors; close any that come. */
 static void
 close_fds(struct msghdr *mh)
 {
@@ -229,7 +232,7 @@ refused(struct virtio_dev *vd, uint32_t request, uint64_t answer)
 			 vd->vu.path, name_of(request), (unsigned long long)answer);
 }
 
-/* A reply of @least to @most bytes. */
+/* Receive a reply of @least to @most bytes. */
 static int
 get_reply(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t least, uint32_t most,
 	  int64_t deadline)

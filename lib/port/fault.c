@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a port's device wanted to reach and may not. */
+/* Accesses that a port's device was refused. */
 #include "port/port.h"
 
-/* A device that does it once often does it for every packet: the first, the second, the fourth are
- * told. */
+/*
+ * A device that causes one fault often causes one for every packet: report the 1st, 2nd, 4th, 8th
+ * ...
+ */
 static bool
 is_told(uint64_t count)
 {

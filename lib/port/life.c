@@ -2,12 +2,12 @@
 /*
  * Start, stop, and a device that goes away and comes back.
  *
- * A queue's state is a number that the control thread publishes; odd means running. Before anything
- * is taken from under a queue its worker must be out of every burst that began before that: the
- * control thread counts up the worker's epoch and waits until the worker, at its next burst of any
- * queue, has acknowledged it, or is unbound. A worker asleep on an armed queue is woken for that.
- * Each pair of a store here and a load there (state, epoch, thread, armed) is sequentially
- * consistent, so that one side sees the other.
+ * The state of a queue is a number that the control thread publishes; odd means running. Before
+ * anything of a queue is freed, its worker must have left every burst that began before. So the
+ * control thread increments the worker's epoch, and waits until the worker acknowledges the epoch
+ * at its next burst of any queue, or is unbound. A worker that sleeps on an armed queue is woken
+ * for that. Each pair of a store here and a load in the worker (state, epoch, thread, armed) is
+ * sequentially consistent, so that one side sees the other.
  */
 #include <sys/eventfd.h>
 #include <time.h>
@@ -17,7 +17,7 @@
 #define NS_PER_MS 1000000ull
 #define POLL_NS   20000
 #define LOST_NS   (5000 * NS_PER_MS)
-#define SLOW_NS   (1000 * NS_PER_MS) /* a worker that takes longer is named in the log */
+#define SLOW_NS   (1000 * NS_PER_MS) /* the log names a worker that takes longer */
 
 /* ---- states ---- */
 
@@ -29,7 +29,7 @@ runs(const struct baton_queue *q)
 	return port->started && !port->leaving && !port->away && !port->link_off && !q->stopped;
 }
 
-/* Any worker asleep on one of its queues shall look. */
+/* Wake the worker if it sleeps on one of its queues. */
 static void
 wake_worker(const struct baton_worker *w)
 {
@@ -46,19 +46,22 @@ wake_worker(const struct baton_worker *w)
 	}
 }
 
-/* Can the worker be in no burst of the queue that began before it was asked? */
+/* Whether the worker has left every burst of the queue that began before ask(). */
 static bool
 is_out(const struct baton_queue *q)
 {
 	const struct baton_worker *w = queue_worker(q);
 	uintptr_t thread = __atomic_load_n(&w->head.thread, __ATOMIC_SEQ_CST);
 
-	/* Unbound: whoever binds next sees the states. Bound to us: we are not in a burst. */
+	/*
+	 * Unbound: the next thread that binds it sees the states. Bound to this thread: it is in no
+	 * burst.
+	 */
 	return !thread || thread == baton_thread_self() ||
 	       (int32_t)(__atomic_load_n(&w->acked, __ATOMIC_ACQUIRE) - q->asked) >= 0;
 }
 
-/* Make the queue's state what the flags say. */
+/* Set the state of the queue from its flags. */
 static void
 publish(struct baton_queue *q)
 {
@@ -66,8 +69,9 @@ publish(struct baton_queue *q)
 
 	if ((q->head.state & QUEUE_RUNNING) == running)
 		return;
-	/* Else the worker may be in a burst still, or the ring is in the state that a violation has
-	 * left. */
+	/*
+	 * Otherwise the worker may still be in a burst, or the ring is as a violation has left it.
+	 */
 	if (running && q->fresh) {
 		q->error[0] = '\0';
 		queue_set_burst(q, q->active_burst);
@@ -79,7 +83,7 @@ publish(struct baton_queue *q)
 		wake_worker(queue_worker(q));
 }
 
-/* The workers are out, and the rings of all queues but those stopped are new. */
+/* The workers have left, and the rings of all queues but the stopped ones are new. */
 static void
 freshen(struct baton_port *port)
 {
@@ -94,7 +98,7 @@ publish_all(struct baton_port *port)
 		publish(port_queue(port, i));
 }
 
-/* Ask the queue's worker to acknowledge what was published. */
+/* Ask the queue's worker to acknowledge the state that was published. */
 static void
 ask(struct baton_queue *q)
 {
@@ -193,7 +197,7 @@ baton_port_start(struct baton_port *port)
 	return 0;
 }
 
-/* The device went away, and nobody has emptied its rings yet. */
+/* Empty the rings of a device that is away, unless that is done already. */
 static int
 empty_lost(struct baton_port *port)
 {
@@ -201,8 +205,10 @@ empty_lost(struct baton_port *port)
 	uint64_t end = ctx_now_ns() + LOST_NS;
 	int ret;
 
-	/* The driver has its own, shorter limit. Before it has made up its mind nothing of the
-	 * rings may be touched. */
+	/*
+	 * The driver has its own, shorter time limit. Before it decides, nothing of the rings may
+	 * be changed.
+	 */
 	while ((ret = port->driver->ops->lost(port)) == -EAGAIN && ctx_now_ns() < end)
 		nanosleep(&pause, NULL);
 	return ret;
@@ -279,7 +285,7 @@ queue_stop(struct baton_queue *q)
 	if (port->away || !port->driver->ops->queue_stop)
 		return 0;
 	ret = port->driver->ops->queue_stop(q);
-	if (ret == -ENOTSUP) { /* not alone: it runs on */
+	if (ret == -ENOTSUP) { /* the device cannot stop it alone: it runs on */
 		q->stopped = 0;
 		publish(q);
 	}
@@ -299,7 +305,7 @@ queue_start(struct baton_queue *q)
 				 port ? port->name : "the port");
 	if (!q->stopped)
 		return 0;
-	/* A device that is away starts it with the others, when it is back. */
+	/* If the device is away, it starts the queue with the others when it is back. */
 	if (!port->away && port->driver->ops->queue_start)
 		ret = port->driver->ops->queue_start(q);
 	if (ret < 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the user says of a port's reach: arguments, and the calls of <baton/reach.h>. */
+/* The user's configuration of reach: device arguments, and the functions of <baton/reach.h>. */
 #include <stdlib.h>
 
 #include "port/driver.h"
@@ -11,7 +11,7 @@ const char *const port_reach_args[] = {
 	"confine",    /* on, off */
 	"dma-limit",  /* address bits for packets */
 	"ring-limit", /* address bits for rings and control blocks */
-	"window",     /* START-END, or several with + between them: the addresses to use */
+	"window",     /* START-END, or several with + between them: addresses to use */
 	NULL,
 };
 
@@ -43,7 +43,7 @@ parse_confine(const char *text, uint8_t *out)
 	return baton_err(EINVAL, "argument confine=%s: on or off is needed", text);
 }
 
-/* A number at *@at, which goes on behind it. */
+/* Parse a number at *@at, and move *@at behind it. */
 static bool
 number(const char **at, uint64_t *out)
 {
