@@ -9,9 +9,9 @@
 #include "ctrl.h"
 #include "ioas/ioas.h"
 
-#define GENERATIONS 16 /* tries at a configuration that changes while it is read */
+#define GENERATIONS 16 /* attempts to read a configuration that changes meanwhile */
 #define TIMEOUT_MS  1000
-#define CALM_NS     1000000000ull /* a device that fails more often than that is waited for */
+#define CALM_NS     1000000000ull /* a device that fails again sooner is restarted with a delay */
 
 /* ---- configuration space ---- */
 
@@ -37,7 +37,7 @@ read_fields(const struct virtio_dev *vd, struct virtio_net_config *c)
 		c->mtu = pci_read16(r, offsetof(struct virtio_net_config, mtu));
 }
 
-/* All fields of one moment (4.1.4.3.1), in our byte order. */
+/* Read all fields consistently (4.1.4.3.1), in host byte order. */
 static int
 read_config(const struct virtio_dev *vd, struct virtio_net_config *c)
 {
@@ -57,7 +57,7 @@ read_config(const struct virtio_dev *vd, struct virtio_net_config *c)
 			 vd->where, GENERATIONS);
 }
 
-/* Does the device have the fields of the features it offers? */
+/* Check that the device has the fields of the features it offers. */
 static int
 check_config_len(const struct virtio_dev *vd)
 {
@@ -140,8 +140,10 @@ check_features(struct virtio_dev *vd)
 				 "all of memory at addresses that are not those it is told; with "
 				 "QEMU, give it iommu_platform=on",
 				 vd->where);
-	/* MQ is switched by a command (5.1.3.1); a queue is reset through a field that virtio 1.1
-	 * did not have. */
+	/*
+	 * MQ needs a command to switch it on (5.1.3.1); a queue is reset through a field that
+	 * virtio 1.1 did not have.
+	 */
 	if (!(vd->offered & VIRTIO_NET_F_CTRL_VQ))
 		vd->offered &= ~VIRTIO_NET_F_MQ;
 	if (vd->vp.common.len < sizeof(struct virtio_pci_common))
@@ -187,14 +189,16 @@ virtio_pci_give_back(struct virtio_dev *vd)
 	pci_close(vp->dev);
 	vp->dev = NULL;
 	vp->common = vp->notify = vp->config = (struct pci_reg){ 0 };
-	/* In no address space, it reaches nothing, whatever it still thinks it has. Without an
-	 * IOMMU that is nobody's to say. */
+	/*
+	 * A device in no address space cannot access memory, whatever addresses it still has.
+	 * Without an IOMMU, that is not known.
+	 */
 	if (vp->behind_iommu)
 		dma_quarantine_release(&vd->port.reach.quarantines, "the device is in no address "
 								    "space any more");
 }
 
-/* The worker's are out, or there is none. */
+/* The workers have left the queues, or there are none. */
 static void
 on_device(void *arg, enum pci_event event)
 {
@@ -213,7 +217,7 @@ on_device(void *arg, enum pci_event event)
 			  port->name);
 	vd->vp.leaving = 1;
 	port_lost(port, true);
-	if (!port->started || port_is_empty(port)) /* else when its queues are empty */
+	if (!port->started || port_is_empty(port)) /* else once its queues are empty */
 		virtio_pci_give_back(vd);
 }
 
@@ -231,7 +235,7 @@ on_failed(struct virtio_dev *vd)
 	vp->failed_ns = now;
 }
 
-/* Look at what may have changed. */
+/* Handle a change of the configuration. */
 static void
 poll_device(struct virtio_dev *vd)
 {
@@ -270,7 +274,7 @@ on_change(struct ctx_source *src, uint32_t events)
 		poll_device(vd);
 }
 
-/* A device that failed: when its queues are empty, start it anew. */
+/* Start a device that failed again, once its queues are empty. */
 static void
 on_tick(struct ctx_timer *tick)
 {
@@ -318,7 +322,10 @@ watch_changes(struct virtio_dev *vd)
 	return ret;
 }
 
-/* What is the device, and what does it offer? It is left reset, with a driver that knows it. */
+/*
+ * Open the device and read what it offers. The device is then in reset, with a driver that knows
+ * it.
+ */
 static int
 handshake(struct virtio_dev *vd)
 {
@@ -337,7 +344,7 @@ handshake(struct virtio_dev *vd)
 	return ret < 0 ? ret : pci_watch(vp->dev, on_device, vd);
 }
 
-/* A device that is had again must be no less than it was. */
+/* Check that a device that is opened again offers at least what it offered before. */
 static int
 check_fit(const struct virtio_dev *vd, uint64_t first_offered, uint64_t first_pairs)
 {
@@ -376,8 +383,10 @@ acquire(struct virtio_dev *vd)
 	return ret;
 }
 
-/* The rings may need the very buffers that the device did not let go of before, so it is reset
- * before they are filled. */
+/*
+ * The rings may need the buffers that the device did not let go of before, so reset it before they
+ * are filled.
+ */
 static int
 vp_ready(struct virtio_dev *vd)
 {
@@ -406,8 +415,10 @@ own_ioas(struct virtio_dev *vd, struct baton_ioas_config *config)
 	return baton_ioas_create(vd->port.ctx, config, &vd->vp.ioas);
 }
 
-/* One that the context's devices share; but one of the port's own for a backend other than theirs,
- * for windows, and to be confined. */
+/*
+ * Choose the address space: the one that the context's devices share, or one of the port's own for
+ * another backend, for windows, and to be confined.
+ */
 static int
 choose_ioas(struct virtio_dev *vd)
 {
@@ -453,7 +464,7 @@ drop_ioas(struct virtio_dev *vd)
 	vd->vp.ioas = vd->port.reach.ioas = NULL;
 }
 
-/* What is known only once the device is there. */
+/* Set the limits that are known only once the device is open. */
 static void
 probe_limits(struct virtio_dev *vd)
 {
@@ -477,7 +488,10 @@ probe_limits(struct virtio_dev *vd)
 	vd->port.reach.node = info->node = (int16_t)vp->dev->info.node;
 }
 
-/* Interrupts are writes, too: without remapping a device can raise any that it likes. */
+/*
+ * Warn if interrupts are not isolated. An interrupt is a write: without remapping, a device can
+ * raise any.
+ */
 static void
 warn_interrupts(const struct virtio_dev *vd, const struct baton_ioas_info *info)
 {
@@ -489,7 +503,7 @@ warn_interrupts(const struct virtio_dev *vd, const struct baton_ioas_info *info)
 			  vd->port.name);
 }
 
-/* An address space, and the device in it. */
+/* Get an address space, and open the device in it. */
 static int
 enter_space(struct virtio_dev *vd)
 {
@@ -501,7 +515,7 @@ enter_space(struct virtio_dev *vd)
 		drop_ioas(vd);
 		return ret;
 	}
-	/* FLAT is for tests and emulators: whoever made it decides what stands behind it. */
+	/* FLAT is for tests and emulators, which decide what is behind it. */
 	baton_ioas_info(vp->ioas, &info);
 	vp->behind_iommu = info.backend != BATON_IOAS_NOIOMMU && info.backend != BATON_IOAS_FLAT;
 	if (vd->port.reach.confine && !vp->behind_iommu) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a port tells and can be told besides its life: addresses, filters. */
+/* Information and settings of a port: addresses, filters. */
 
 #include "port/port.h"
 

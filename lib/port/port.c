@@ -57,7 +57,7 @@ is_for(const struct baton_driver *drv, const struct pci_info *info)
 	return id && id->vendor;
 }
 
-/* The driver of the PCI device @bdf. */
+/* Find the driver of the PCI device @bdf. */
 static int
 find_pci_driver(const struct baton_ctx *ctx, const char *bdf, const struct baton_driver **out)
 {
@@ -84,7 +84,7 @@ find_pci_driver(const struct baton_ctx *ctx, const char *bdf, const struct baton
 			 bdf, info.vendor, info.device, info.class, list);
 }
 
-/* The driver for a port's name, which becomes a full address when it is that of a PCI device. */
+/* Find the driver for the name of a port. The name of a PCI device becomes its full address. */
 static int
 choose_driver(const struct baton_ctx *ctx, char name[PORT_NAME_MAX],
 	      const struct baton_driver **out)
@@ -232,7 +232,7 @@ open_named(struct baton_ctx *ctx, char *text, struct baton_port **out)
 	if (ret < 0) {
 		dma_reach_fini(&port->reach);
 		free(port);
-		/* What is said about a PCI device begins with its address. */
+		/* Error messages about a PCI device begin with its address already. */
 		return strncmp(baton_last_error(), name, strlen(name))
 			       ? baton_err_prefix(ret, "%s", name)
 			       : ret;

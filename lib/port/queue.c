@@ -6,8 +6,8 @@
 #include "port/port.h"
 
 /*
- * A queue that does not run, for a sentence that is written when somebody asks for it: its worker
- * goes on polling, and the queue may be gone by then.
+ * A queue that does not run, for an error message that is written when somebody asks for it: its
+ * worker goes on polling, and the queue may be freed by then.
  */
 struct stopped_note {
 	char port[PORT_NAME_MAX];
@@ -90,7 +90,7 @@ queue_violation(struct baton_queue *q, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(q->error, sizeof(q->error), fmt, ap);
 	va_end(ap);
-	/* Release: who sees the count may read the text. */
+	/* Release: a thread that sees the count may read the text. */
 	__atomic_store_n(&q->stats.violations, q->stats.violations + 1, __ATOMIC_RELEASE);
 	queue_set_burst(q, queue_dead);
 	baton_log(q->port->ctx, BATON_LOG_ERR, "%s %s %u: protocol violation, queue stopped: %s",
@@ -116,10 +116,10 @@ baton_queue_enter_(struct baton_queue_head *head, const char *operation)
 		ret = say_stopped(q);
 	worker->head.seen = epoch;
 	/*
-	 * A thread that begins a burst is in no other: it acknowledges for all queues of its
-	 * worker, also those it will not touch any more. Release: what it did to them is visible to
-	 * whoever waits for this, and who does may free a stopped queue at once: nothing of it is
-	 * read from here on.
+	 * A thread that begins a burst is in no other burst: it acknowledges for all queues of its
+	 * worker, also for those that it will not use again. Release: what it did to them is
+	 * visible to the thread that waits for this, and that thread may free a stopped queue at
+	 * once. So nothing of the queue is read from here on.
 	 */
 	__atomic_store_n(&worker->acked, epoch, __ATOMIC_RELEASE);
 	return ret;
@@ -177,7 +177,7 @@ held(const struct dma_holder *h, const struct baton_pool *pool)
 	return ops->held ? ops->held(q, pool) : 0;
 }
 
-/* A queue receives into the pool, or may send from it. */
+/* Whether a queue receives into the pool, or may send from it. */
 static bool
 uses(const struct dma_holder *h, const struct baton_pool *pool)
 {
@@ -234,8 +234,7 @@ queue_setup(struct baton_port *port, uint16_t index, const struct baton_queue_co
 		return ret;
 	q->head.worker = &c->worker->head;
 	queue_set_burst(q, queue_dead);
-	/* No state has been acknowledged: also a queue that was never started says that it is
-	 * stopped. */
+	/* No state is acknowledged yet: a queue that was never started returns -ENETDOWN, too. */
 	q->head.ack = q->head.state | QUEUE_RUNNING;
 	q->wake_fd = -1;
 	q->stopped = q->armed = q->fresh = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The calls on RX and on TX queues, which are one thing inside. */
+/* The functions of RX and TX queues, which are one struct inside. */
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -167,7 +167,7 @@ baton_rx_peek(struct baton_rxq *rxq, struct baton_peek *peeks, unsigned n)
 
 /* ---- wake-ups ---- */
 
-/* Values of q->armed: who may write to wake_fd. */
+/* Values of q->armed: which threads may write to wake_fd. */
 #define ARMED_CONTROL 1 /* the control thread */
 #define ARMED_DEVICE  2 /* and the device */
 
@@ -184,19 +184,23 @@ baton_rxq_arm(struct baton_rxq *rxq)
 	ret = dma_worker_ready(queue_worker(q), "rxq_arm");
 	if (ret < 0)
 		return ret;
-	/* Before the states are looked at: whoever changes one after that finds the queue armed,
-	 * and writes. */
+	/*
+	 * Set this before reading the states: a thread that changes a state after that finds the
+	 * queue armed, and writes to wake_fd.
+	 */
 	__atomic_store_n(&q->armed, ARMED_CONTROL, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&queue_worker(q)->head.epoch, __ATOMIC_SEQ_CST) !=
 	    queue_worker(q)->head.seen) {
-		/* To be acknowledged by the next burst and not here, where other queues may be
-		 * armed still: do not sleep. */
+		/*
+		 * The next burst acknowledges the change. This call must not, since other queues
+		 * may still be armed. So do not sleep.
+		 */
 		(void)!eventfd_write(q->wake_fd, 1);
 		return q->wake_fd;
 	}
 	state = __atomic_load_n(&q->head.state, __ATOMIC_SEQ_CST);
 	if (!(state & QUEUE_RUNNING))
-		return q->wake_fd; /* it tells when the queue is started */
+		return q->wake_fd; /* it polls readable when the queue is started */
 	q->head.ack = state;
 	ret = queue_error(q)[0] ? -EIO : q->port->driver->ops->arm(q);
 	if (ret >= 0)
@@ -222,8 +226,7 @@ baton_rxq_disarm(struct baton_rxq *rxq)
 	if (!armed)
 		return;
 	__atomic_store_n(&q->armed, 0, __ATOMIC_RELAXED);
-	/* The rings of a queue that is stopped, or was since it was armed, may not even be there.
-	 */
+	/* The rings of a queue that is stopped, or was stopped since it was armed, may be freed. */
 	if (armed == ARMED_DEVICE &&
 	    __atomic_load_n(&q->head.state, __ATOMIC_ACQUIRE) == q->head.ack)
 		q->port->driver->ops->disarm(q);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What ports without a device share: they are done with a packet as soon as it is given to them. */
+/* Ports without a device: a packet is sent as soon as it is given to them. */
 #include "port/csum.h"
 
 #define ETH_HLEN 14u
@@ -65,7 +65,7 @@ soft_done(struct baton_queue *q, struct baton_token t)
 	struct dma_cache *c = dma_cache(queue_worker(q), v->pool);
 
 	dma_poison(v, t.buf);
-	if (baton_unlikely(!c)) { /* no memory for a cache: the long way home */
+	if (baton_unlikely(!c)) { /* there is no memory for a cache: free the buffer directly */
 		dma_free_bufs(v->pool, &t.buf, 1);
 		return;
 	}

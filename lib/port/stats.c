@@ -108,8 +108,8 @@ baton_port_stats(const struct baton_port *port, struct baton_stats *stats)
 struct port_xstats {
 	struct baton_xstat *out;
 	unsigned n, room;
-	const uint64_t *base; /* of the port's own counters, in their order */
-	uint64_t *note;       /* a reset: where their values go */
+	const uint64_t *base; /* base of the port's own counters, in their order */
+	uint64_t *note;       /* for a reset: receives their values */
 	unsigned n_own;
 };
 
@@ -137,7 +137,7 @@ port_xstat(struct port_xstats *l, uint64_t value, const char *name)
 	append(l, value - (i < PORT_OWN_XSTATS ? l->base[i] : 0), "%s", name);
 }
 
-/* Those of the port and its device; all of them only grow. */
+/* The counters of the port and its device. They only grow. */
 static void
 own_xstats(const struct baton_port *port, struct port_xstats *l)
 {
