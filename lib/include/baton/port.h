@@ -675,7 +675,7 @@ BATON_API int baton_tx_clean(struct baton_txq *txq, unsigned budget);
  * @rxq: the queue.
  *
  * Thread: the queue's thread.
- * Return: a file descriptor, not an errno; -ENOTSUP if the device cannot wake a worker; -EIO or
+ * Return: a file descriptor; -ENOTSUP if the device cannot wake a worker; -EIO or
  * -EPERM as baton_rx_burst().
  */
 BATON_API int baton_rxq_arm(struct baton_rxq *rxq);
