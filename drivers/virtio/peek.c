@@ -62,7 +62,7 @@ next(struct peek_cursor *l, uint32_t *len)
 	if (id != (uint32_t)(l->pos & vq->mask))
 		l->out_of_turn = 1;
 	held = vq->shadow[id];
-	if (!MUST(rx_len, *len - 1 < vq->posted_len) ||
+	if (!MUST(rx_len, *len <= vq->posted_len) ||
 	    !MUST(rx_posted, virtq_posted(vq, id) && !taken_before(l, l->pos, id)))
 		return NULL;
 	l->pos++;
@@ -128,6 +128,7 @@ peek_packet(struct peek_cursor *l, struct baton_peek *p)
 		if (!more)
 			return -1;
 		show(p, more, len);
+		p->segs -= !len; /* an empty one is not delivered */
 	}
 	return MUST(rx_runt, first && p->len >= ETH_HLEN) &&
 	       virtq_rx_meta_error(&meta, p->len) == RX_GOOD;

@@ -193,9 +193,10 @@ complete(struct virtq *vq, uint64_t elem, uint16_t pos, uint16_t published, uint
 		queue_violation(&vq->q, "used id %u was not posted, or is completed twice", id);
 		return SHADOW_NONE;
 	}
-	if (!MUST(rx_len, *len - 1 < vq->posted_len)) {
-		queue_violation(&vq->q,
-				"used length %u of id %u is not between 1 and the %u bytes posted",
+	/* A further buffer of a packet may be empty (passt's are, when a frame just fills those
+	 * before it); a first one has the header at least. */
+	if (!MUST(rx_len, *len <= vq->posted_len)) {
+		queue_violation(&vq->q, "used length %u of id %u is more than the %u bytes posted",
 				*len, id, vq->posted_len);
 		return SHADOW_NONE;
 	}
@@ -221,22 +222,29 @@ virtq_rx_next(struct virtq *vq, uint16_t pos, uint16_t published, uint32_t *len)
 }
 
 /*
- * The further buffers of a packet of @segs, from @pos on. The first is tokens[0].
+ * The further buffers of a packet of @segs, from r->pos on, but for empty ones. The first is
+ * tokens[0].
  *
- * Return: 0, or -EIO after a violation: tokens[1 .. *done - 1] are taken and the caller's to
- * return.
+ * Return: 0, or -EIO after a violation: tokens[1 .. *n - 1] are taken and the caller's to return.
  */
 static int __attribute__((noinline))
 more_segs(struct virtq *vq, const struct baton_pool_view *v, struct baton_token *tokens,
-	  unsigned segs, uint16_t pos, uint16_t published, unsigned *done)
+	  unsigned segs, uint16_t published, struct rx_counts *r, unsigned *n)
 {
-	for (*done = 1; *done < segs; ++*done, pos++, published--) {
-		uint32_t len, buf = virtq_rx_next(vq, pos, published, &len);
+	*n = 1;
+	for (unsigned i = 1; i < segs; i++, published--) {
+		uint32_t len, buf = virtq_rx_next(vq, r->pos, published, &len);
 
 		if (buf == SHADOW_NONE)
 			return -EIO;
-		tokens[*done - 1].flags |= BATON_TOKEN_CONT;
-		tokens[*done] = token(v, buf, vq->post_off, len, 0);
+		r->pos++;
+		if (!len) {
+			drop(vq, buf);
+			continue;
+		}
+		tokens[*n - 1].flags |= BATON_TOKEN_CONT;
+		tokens[*n] = token(v, buf, vq->post_off, len, 0);
+		++*n;
 	}
 	return 0;
 }
@@ -358,7 +366,7 @@ receive_one(struct virtq *vq, const struct baton_pool_view *v, struct baton_toke
 {
 	struct baton_token *t = tokens + r->tokens;
 	uint16_t published = (uint16_t)(used - r->pos);
-	unsigned segs, done = 1;
+	unsigned segs, n = 1;
 	uint32_t len, buf = first_seg(vq, v, published, mode, r, &len, &segs);
 	bool good = len || segs == 1;
 	struct rx_meta meta = { 0 };
@@ -375,13 +383,12 @@ receive_one(struct virtq *vq, const struct baton_pool_view *v, struct baton_toke
 		meta = virtq_rx_meta(v->data + (size_t)buf * v->stride + vq->post_off);
 	t[0] = token(v, buf, v->headroom, len, 0);
 	if (baton_unlikely(segs > 1)) {
-		ret = more_segs(vq, v, t, segs, r->pos, (uint16_t)(published - 1), &done);
-		r->pos = (uint16_t)(r->pos + done - 1);
+		ret = more_segs(vq, v, t, segs, (uint16_t)(published - 1), r, &n);
 		if (ret < 0) {
-			virtq_rx_untake(vq, v, t, done);
+			virtq_rx_untake(vq, v, t, n);
 			return ret;
 		}
-		for (unsigned i = 1; i < segs; i++)
+		for (unsigned i = 1; i < n; i++)
 			len += t[i].len;
 		good = MUST(rx_runt, t[0].len && len >= ETH_HLEN);
 	}
@@ -390,11 +397,11 @@ receive_one(struct virtq *vq, const struct baton_pool_view *v, struct baton_toke
 	else if (mode & RX_CSUM)
 		bad = virtq_rx_verdict(vq, &meta, t, len);
 	if (baton_unlikely(bad != RX_GOOD)) {
-		virtq_rx_untake(vq, v, t, segs);
+		virtq_rx_untake(vq, v, t, n);
 		queue_count_error(&vq->q, (unsigned)bad, 1);
 		return 0;
 	}
-	r->tokens += segs;
+	r->tokens += n;
 	r->packets++;
 	r->bytes += len;
 	return 0;

@@ -101,7 +101,7 @@ receive_one(struct virtq *vq, const struct baton_pool_view *v, struct baton_toke
 	uint32_t len, total, slot = virtq_rx_next(vq, r->pos, published, &len);
 	struct dma_cache *c = vq->q.cache;
 	struct rx_meta meta = { 0 };
-	unsigned segs = 1;
+	unsigned segs = 1, n = 1;
 	const uint8_t *hdr;
 	int bad = RX_GOOD;
 	bool good;
@@ -130,12 +130,14 @@ receive_one(struct virtq *vq, const struct baton_pool_view *v, struct baton_toke
 	for (unsigned i = 1; i < segs; i++) {
 		slot = virtq_rx_next(vq, r->pos, (uint16_t)(published - i), &len);
 		if (baton_unlikely(slot == SHADOW_NONE)) {
-			virtq_rx_untake(vq, v, t, i);
+			virtq_rx_untake(vq, v, t, n);
 			return -EIO;
 		}
 		slot_consumed(vq, r->pos++, slot);
-		t[i - 1].flags |= BATON_TOKEN_CONT;
-		t[i] = take(v, dma_cache_pop(c), vq->post_off, header(vq, slot), len);
+		if (!len)
+			continue;
+		t[n - 1].flags |= BATON_TOKEN_CONT;
+		t[n++] = take(v, dma_cache_pop(c), vq->post_off, header(vq, slot), len);
 		total += len;
 	}
 	if (!MUST(rx_runt, good && total >= ETH_HLEN))
@@ -143,11 +145,11 @@ receive_one(struct virtq *vq, const struct baton_pool_view *v, struct baton_toke
 	else if (mode & RX_CSUM)
 		bad = virtq_rx_verdict(vq, &meta, t, total);
 	if (baton_unlikely(bad != RX_GOOD)) {
-		virtq_rx_untake(vq, v, t, segs);
+		virtq_rx_untake(vq, v, t, n);
 		queue_count_error(&vq->q, (unsigned)bad, 1);
 		return 0;
 	}
-	r->tokens += segs;
+	r->tokens += n;
 	r->packets++;
 	r->bytes += total;
 	return 0;

@@ -9,6 +9,7 @@
 
 #define PROCESS_END_NS 50000000ull
 #define USER_ALIAS     (1ull << 56)
+#define RING_NAME      (1ull << 57)
 
 enum { STATUS_OK = VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK };
 
@@ -91,25 +92,58 @@ adopt(struct vhost_user *vu)
 	vu->orphaned = 0;
 }
 
+/*
+ * All that is mapped. User addresses are but names; that of the rings' memory is the same in every
+ * table, see vu_publish().
+ *
+ * @rings: its number.
+ */
 static uint32_t
-list_regions(const struct virtio_dev *vd, struct vhost_region *out, int *fds)
+list_regions(struct virtio_dev *vd, struct vhost_region *out, int *fds, uint32_t *rings)
 {
 	const struct baton_mapping *m = NULL;
 	struct ioas_entry e;
 	uint32_t n = 0;
 
+	*rings = VHOST_MAX_REGIONS;
 	while ((m = ioas_next(vd->port.reach.ioas, m, &e)) && n < VHOST_MAX_REGIONS) {
-		out[n] = (struct vhost_region){ e.iova, e.bytes, (uintptr_t)e.va, e.fd_offset };
+		const uint8_t *va = e.va;
+
+		out[n] = (struct vhost_region){ e.iova, e.bytes, (uintptr_t)va, e.fd_offset };
+		if (vd->ring_base && (uint64_t)(vd->ring_base - va) < e.bytes) {
+			out[n].user_addr = RING_NAME;
+			vd->vu.ring_va = va;
+			*rings = n;
+		}
 		fds[n++] = e.fd;
 	}
 	return n;
 }
 
+/* Has the backend heard of rings that lie beyond the new ones' memory? Then it gets the table on a
+ * connection of its own. */
+static int
+begin_anew(struct virtio_dev *vd, uint64_t ring_bytes)
+{
+	struct vhost_user *vu = &vd->vu;
+	int ret = 0;
+
+	if (vu->n_regions && ring_bytes < vu->ring_bytes) {
+		vhost_disconnect(vd);
+		ret = vhost_connect(vd);
+	}
+	vu->ring_bytes = ring_bytes;
+	return ret;
+}
+
 /*
- * The memory table: all that is mapped. A backend that compares tables by their numbers alone
- * (DPDK 22.11's does) would keep its mapping of memory that is gone when new memory has the old
- * one's place. So no table has the numbers of the one before it: user addresses are but names, and
- * then get a bit that no address has.
+ * The memory table: all that is mapped.
+ *
+ * A backend that compares tables by their numbers alone (DPDK 22.11's does) would keep its mapping
+ * of memory that is gone when new memory has the old one's place. So no table has the numbers of
+ * the one before it: user addresses get a bit that no address has. A backend that keeps the
+ * addresses of stopped rings (QEMU's libvhost-user and passt do) looks them up in the new table,
+ * and ends when they are not in it: the rings' memory has one name for good.
  */
 static int
 vu_publish(struct virtio_dev *vd)
@@ -118,15 +152,17 @@ vu_publish(struct virtio_dev *vd)
 	struct vhost_region region[VHOST_MAX_REGIONS];
 	struct vhost_user *vu = &vd->vu;
 	int fds[VHOST_MAX_REGIONS];
-	uint32_t n = list_regions(vd, region, fds);
-	int ret;
+	uint32_t rings, n = list_regions(vd, region, fds, &rings);
+	int ret = begin_anew(vd, rings < n ? region[rings].size : 0);
 
+	if (ret < 0)
+		return ret;
 	adopt(vu);
 	vu->alias = n == vu->n_regions && !memcmp(region, vu->region, n * sizeof(*region))
 			    ? USER_ALIAS
 			    : 0;
 	for (uint32_t i = 0; i < n; i++)
-		region[i].user_addr += vu->alias;
+		region[i].user_addr += i == rings ? 0 : vu->alias;
 	vhost_iotlb_renew(vd);
 	memcpy(vu->region, region, n * sizeof(*region));
 	memcpy(msg.p.memory.regions, region, n * sizeof(*region));
@@ -149,7 +185,7 @@ ring_address(const struct virtio_dev *vd, const void *at)
 {
 	if (vhost_iotlb_on(vd))
 		return vd->ring_iova + (uint64_t)((const uint8_t *)at - vd->ring_base);
-	return (uintptr_t)at + vd->vu.alias;
+	return RING_NAME + (uint64_t)((const uint8_t *)at - vd->vu.ring_va);
 }
 
 static int

@@ -183,7 +183,9 @@ struct vhost_user {
 	uint8_t in_ack;         /* one is waited for */
 	struct vhost_region region[VHOST_MAX_REGIONS]; /* the memory table, as it was sent last */
 	uint32_t n_regions;
-	uint64_t alias; /* our addresses are named with this added */
+	uint64_t alias;         /* our addresses are named with this added, but for the rings' */
+	const uint8_t *ring_va; /* where their region begins here, */
+	uint64_t ring_bytes;    /* and its size */
 	uint64_t reconnects;
 	uint32_t failures; /* to come back, one after the other */
 	struct vhost_channel channel;

@@ -302,7 +302,7 @@ handle_set(struct fakedev *l, const struct wire_message *m, int *fds, unsigned n
 					 m->u.addr.index);
 		if (q) {
 			q->addr = m->u.addr;
-			q->has_addr = true;
+			q->has_addr = q->told = true;
 			q->mapped = false;
 		}
 		break;

@@ -19,6 +19,7 @@ struct fakedev_queue {
 	uint16_t base; /* SET_VRING_BASE */
 	struct wire_vring_addr addr;
 	bool has_addr, has_base, enabled;
+	bool told; /* there is an address, be it of a ring that was stopped */
 	int kick, call;
 
 	/* Once translated; forgotten with every new table, address or base. */

@@ -63,6 +63,15 @@ region_add(struct fakedev *l, const struct wire_region *r, int fd)
 	l->n_regions++;
 }
 
+/* QEMU's libvhost-user, and passt, look for the rings they know in every new table. */
+static bool
+keeps_rings(const struct fakedev *l, const struct fakedev_queue *q)
+{
+	return fakedev_translate_(l, q->addr.desc, 16ull * q->num, true) &&
+	       fakedev_translate_(l, q->addr.avail, 6 + 2ull * q->num, true) &&
+	       fakedev_translate_(l, q->addr.used, 6 + 8ull * q->num, true);
+}
+
 void
 fakedev_mem_set(struct fakedev *l, const struct wire_mem_table *table, const int *fds, unsigned n)
 {
@@ -74,6 +83,12 @@ fakedev_mem_set(struct fakedev *l, const struct wire_mem_table *table, const int
 	}
 	for (unsigned i = 0; i < n; i++)
 		region_add(l, &table->region[i], fds[i]);
+	for (unsigned i = 0; i < FAKEDEV_QUEUES; i++)
+		if (l->queue[i].told && !fakedev_iommu_(l) && !keeps_rings(l, &l->queue[i]))
+			fakedev_complain(l,
+					 "queue %u: its ring of before is not in the new table: "
+					 "libvhost-user ends for that",
+					 i);
 }
 
 void *

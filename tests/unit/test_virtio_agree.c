@@ -371,6 +371,68 @@ comes_back_with_too_little(void **state)
 	rig_discard(&r);
 }
 
+/* ---- rings ---- */
+
+/* What passt does when a frame just fills its buffers: it has one more, with nothing in it. */
+static void
+empty_further_buffers(void **state)
+{
+	static const char *const args[] = { "", ",bounce=always" };
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct rig_config c = { .args = args[i] };
+		uint8_t frame[100];
+		struct rig r;
+
+		rig_up(&r, &c);
+		rig_frame(frame, sizeof(frame), 1);
+		for (unsigned k = 0; k < 600; k++) {
+			struct baton_peek peek = { 0 };
+			int first = fakedev_rx_write(r.fakedev, FAKEDEV_RX, frame, 60, 4), more;
+
+			assert_true(first >= 0);
+			fakedev_put(r.fakedev, FAKEDEV_RX, 0, (uint32_t)first, FAKEDEV_HEADER + 60);
+			for (unsigned n = 1; n < 4; n++) {
+				more = fakedev_pop(r.fakedev, FAKEDEV_RX);
+				assert_true(more >= 0);
+				if (n == 2)
+					fakedev_write(r.fakedev, FAKEDEV_RX, (unsigned)more, 0,
+						      frame + 60, 40);
+				fakedev_put(r.fakedev, FAKEDEV_RX, n, (uint32_t)more,
+					    n == 2 ? 40 : 0);
+			}
+			fakedev_publish(r.fakedev, FAKEDEV_RX, 4);
+			assert_int_equal(baton_rx_peek(r.rx, &peek, 1), 1);
+			assert_int_equal(peek.segs, 2);
+			assert_int_equal(peek.len, 100);
+			assert_int_equal(rig_expect_rx(&r, frame, sizeof(frame)), 2);
+		}
+		rig_down(&r);
+	}
+}
+
+/* Stopped, set up with smaller rings, and started again: a backend that looks for the rings it knew
+ * in the new memory table finds them, or gets the table on a new connection. */
+static void
+rings_of_before(void **state)
+{
+	static const uint32_t sizes[] = { 256, 256, 1024, 256, 64, 256 };
+	struct rig_config c = { .pool_count = 4096 };
+	struct rig r;
+
+	rig_up(&r, &c);
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		assert_int_equal(baton_port_stop(r.port), 0);
+		r.config.descs = sizes[i];
+		assert_int_equal(rig_start(&r), 0);
+		assert_string_equal(fakedev_driver_error(r.fakedev), "");
+		rig_roundtrip_rx(&r, 600, i);
+		rig_roundtrip_tx(&r, 600, i);
+	}
+	assert_in_range(fakedev_connections(r.fakedev), 2, 3);
+	rig_down(&r);
+}
+
 int
 main(void)
 {
@@ -383,6 +445,8 @@ main(void)
 		cmocka_unit_test(refused_features_are_named),
 		cmocka_unit_test(comes_back_with_less),
 		cmocka_unit_test(comes_back_with_too_little),
+		cmocka_unit_test(empty_further_buffers),
+		cmocka_unit_test(rings_of_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
