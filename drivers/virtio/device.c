@@ -16,7 +16,7 @@ static const char *const pci_arg_names[] = {
 
 static const char *const arg_names[] = {
 	"path",           /* the backend's socket */
-	"mac",            /* our address, when the device has none */
+	"mac",            /* MAC address of the port, if the device has none */
 	"mrg_rxbuf",      /* 0: one buffer per received packet */
 	"in_order",       /* 0: do not use VIRTIO_F_IN_ORDER */
 	"event_idx",      /* 0: do not use VIRTIO_F_EVENT_IDX */
@@ -135,7 +135,7 @@ describe(struct virtio_dev *vd)
 	virtio_feature_names(vd->first, text + len, room - len);
 }
 
-/* What of the features agreed on is of use to the port as it is configured. */
+/* The negotiated features that the port, as it is configured, can use. */
 static uint64_t
 negotiate(const struct virtio_dev *vd)
 {
@@ -239,7 +239,7 @@ map_slots(struct virtio_dev *vd)
 	return dma_reach_slots(&vd->port.reach, &rx, &tx);
 }
 
-/* The pools, and the slots in place of those that the device does not reach. */
+/* Map the pools, and make slots for those that the device cannot access. */
 static int
 reach_memory(struct virtio_dev *vd)
 {
@@ -258,7 +258,7 @@ reach_memory(struct virtio_dev *vd)
 	ret = map_slots(vd);
 	if ((ret == -ENOSPC || reach->rx.shared || reach->tx.shared) &&
 	    dma_reach_yield(reach, needed, port->views)) {
-		dma_reach_drop_slots(reach, true, NULL); /* nobody has been told of them */
+		dma_reach_drop_slots(reach, true, NULL); /* the device does not know them yet */
 		ret = map_slots(vd);
 	}
 	return ret;
@@ -279,7 +279,10 @@ make_slots(struct virtio_dev *vd)
 	return ret;
 }
 
-/* One block holds the rings of all queues, the control queue and, at its end, a header of zeros. */
+/*
+ * Allocate one block for the rings of all queues, the control queue and, at its end, a header of
+ * zeros.
+ */
 static int
 make_rings(struct virtio_dev *vd)
 {
@@ -399,9 +402,8 @@ tx_busy(const struct virtq *vq)
 }
 
 /*
- * Let the device send what it has, for a while. The workers are out; only indexes are looked at.
- *
- * @only: this queue; NULL: all.
+ * Let the device send what it has, for a limited time. The workers have left; only indexes are
+ * read. @only: this queue; NULL: all queues.
  */
 static void
 drain(struct virtio_dev *vd, const struct virtq *only)
@@ -462,7 +464,7 @@ device_renew_space(struct baton_port *port)
 	return vd->tp->renew_space(vd);
 }
 
-/* The device let go of the ring: its buffers go home, and it is as new. */
+/* The device let go of the ring: free its buffers, and make it new. */
 static void
 clear_ring(struct virtio_dev *vd, struct virtq *vq)
 {
@@ -489,8 +491,10 @@ device_queue_start(struct baton_queue *q)
 		return ret;
 	ret = vd->tp->ring_start(vd, vq);
 	if (ret < 0) {
-		/* It may know the ring already. If it cannot be asked, it is away, and
-		 * device_lost() sees to the ring. */
+		/*
+		 * The device may know the ring already. If it does not answer, it is away, and
+		 * device_lost() empties the ring.
+		 */
 		vq->stuck = vd->tp->ring_stop(vd, vq) < 0;
 		if (!vq->stuck)
 			clear_ring(vd, vq);

@@ -13,9 +13,10 @@ up(size_t n, size_t align)
 }
 
 /*
- * Each part on lines of its own: the device writes `used`, we write the others. And `used` begins
- * where its elements of eight bytes are aligned to eight, so that none lies on two pages: behind an
- * IOMMU, QEMU (7.2, 10.0) writes the second half of such a one to where it does not belong.
+ * Each part has cache lines of its own: the device writes `used`, and the driver the others. The
+ * elements of `used` have eight bytes and are aligned to eight, so that no element lies on two
+ * pages: behind an IOMMU, QEMU (7.2, 10.0) writes the second half of such an element to a wrong
+ * address.
  */
 #define USED_AT (sizeof(shared64) - offsetof(struct vring_used, ring) % sizeof(shared64))
 
@@ -213,7 +214,7 @@ virtq_fill(struct virtq *vq)
 	return 0;
 }
 
-/* Is descriptor i's shadow that of a buffer in the ring? */
+/* Whether descriptor i has a buffer in the ring. */
 static bool
 in_ring(const struct virtq *vq, uint32_t i)
 {
@@ -265,10 +266,10 @@ virtq_empty(struct virtq *vq, bool confirmed, struct dma_quarantine *quarantine)
 			else
 				dma_quarantine_buf(quarantine, pool, buf);
 		}
-		vq->shadow[i] = SHADOW_NONE; /* also where a slot was: that is no buffer */
+		vq->shadow[i] = SHADOW_NONE; /* also for a slot, which is not a buffer */
 	}
 	vq->used_idx = vq->avail_idx = vq->head = vq->tail = 0;
-	vq->in_order = 1; /* nothing is posted, whatever marks are left of slots */
+	vq->in_order = 1; /* nothing is posted, whatever slots have left in `shadow` */
 }
 
 uint32_t
@@ -310,8 +311,10 @@ virtq_completed(const struct baton_queue *q)
 	return published(virtq_of_const(q));
 }
 
-/* The flag, or the position, is written before the index is read, as the device writes the index
- * before it reads them (2.7.7.2). */
+/*
+ * Write the flag, or the position, before reading the index, as the device writes the index before
+ * it reads them (2.7.7.2).
+ */
 int
 virtq_arm(struct baton_queue *q)
 {
@@ -337,7 +340,7 @@ virtq_disarm(struct baton_queue *q)
 	virtq_wake_off(virtq_of(q));
 }
 
-/* Behind the last element of the used ring. */
+/* The field after the last element of the used ring. */
 static uint16_t
 avail_event(const struct virtq *vq)
 {
@@ -382,7 +385,7 @@ void
 virtq_kick(struct virtq *vq)
 {
 	vq->kick_idx = vq->avail_idx;
-	/* The device asked for it; a full eventfd counter has the notification already. */
+	/* The device asked for it. A full eventfd counter contains the notification already. */
 	if (vq->bell.len)
 		pci_write16(&vq->bell, 0, vq->vring);
 	else

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Receiving from a split ring.
+ * Receive from a split ring.
  *
- * What the device says is believed only after these checks, each made on a local copy: the used
- * index is at most what is posted ahead; an id is that of a posted descriptor; a length is at least
- * the header's (a data byte for the further buffers of a packet) and at most what was posted; a
- * packet has 1 .. min(published, max_segs) buffers. Any other is a protocol violation and stops the
- * queue. A frame too short for an Ethernet header is the sender's doing: dropped.
+ * Nothing that the device writes is used before these checks, each on a local copy. The used index
+ * is at most what is posted ahead. An id is that of a posted descriptor. A length is at least that
+ * of the header (1 byte for further buffers of a packet) and at most what was posted. A packet has
+ * 1 to min(published, max_segs) buffers. Anything else is a protocol violation and stops the queue.
+ * A frame that is too short for an Ethernet header is the fault of its sender, and is dropped.
  */
 #include "rx.h"
 
@@ -43,7 +43,7 @@ token(const struct baton_pool_view *v, uint32_t buf, uint16_t off, uint32_t len,
 	};
 }
 
-/* The buffer of a dropped packet goes back to the cache; no CPU right is created. */
+/* Return the buffer of a dropped packet to the cache; no CPU right is created. */
 static void
 drop(struct virtq *vq, uint32_t buf)
 {
@@ -52,8 +52,8 @@ drop(struct virtq *vq, uint32_t buf)
 }
 
 /*
- * The device has completed a descriptor out of turn: from now on the shadow marks what is posted,
- * and the available ring follows the order of completions.
+ * The device completed a descriptor out of order: from now on the shadow marks what is posted, and
+ * the available ring follows the order of completions.
  */
 static void
 leave_in_order(struct virtq *vq, uint16_t pos)
@@ -68,7 +68,7 @@ leave_in_order(struct virtq *vq, uint16_t pos)
 	vq->displaced = vq->turns = 0;
 }
 
-/* Out of order: descriptor @id, which was posted, was completed at ring position @pos. */
+/* Record that descriptor @id, which was posted, was completed at ring position @pos. */
 static void
 completed_at(struct virtq *vq, uint16_t pos, uint16_t id)
 {
@@ -85,7 +85,9 @@ completed_at(struct virtq *vq, uint16_t pos, uint16_t id)
 	}
 }
 
-/* Nothing is displaced: the ring is as it was filled. @first: the first free position, of @n. */
+/*
+ * No descriptor is displaced: the ring is as it was filled. @first: the first free position, of @n.
+ */
 static void
 enter_in_order(struct virtq *vq, uint16_t first, uint32_t n)
 {
@@ -113,7 +115,10 @@ virtq_rx_reorder(struct virtq *vq, uint16_t consumed)
 		const uint16_t p = (uint16_t)(first + i) & vq->mask;
 		uint16_t id;
 
-		/* Each turn of the loop brings one home; what was there is looked at next. */
+		/*
+		 * Each turn of the loop puts one descriptor at its position; the one that was there
+		 * is next.
+		 */
 		while ((id = order[p]) != p && order[id] != id &&
 		       ((uint32_t)(id - first) & vq->mask) < n) {
 			order[p] = order[id];
@@ -127,15 +132,20 @@ virtq_rx_reorder(struct virtq *vq, uint16_t consumed)
 		enter_in_order(vq, first, n);
 		return;
 	}
-	/* Twice as many a turn. With 3 of 4 free, any two positions are free together soon. */
+	/*
+	 * Try twice as many each turn. If 3 of 4 are free, any two positions are free together
+	 * soon.
+	 */
 	for (uint32_t turn = vq->turns / size; turn && later < most; turn--)
 		later *= 2;
 	later = later < most ? later : most;
 	vq->refill = (uint16_t)(later < room ? later : room);
 }
 
-/* An element whose id is ahead under IN_ORDER: a batch with one entry, its id that of the last
- * descriptor. */
+/*
+ * An element whose id is ahead, with IN_ORDER: a batch with one entry, whose id is that of the last
+ * descriptor.
+ */
 static bool
 open_batch(struct virtq *vq, uint16_t pos, uint16_t published, uint32_t id, uint32_t len)
 {
@@ -155,10 +165,10 @@ open_batch(struct virtq *vq, uint16_t pos, uint16_t published, uint32_t id, uint
 }
 
 /*
- * A completion that is not plainly the next in order, by all rules.
+ * Process a completion that is not simply the next in order, with all checks.
  *
- * @elem: the used element at ring position @pos, with @published completions from there on.
- * Return: the buffer, with its length; SHADOW_NONE after a violation.
+ * @elem: the used element at ring position @pos, with @published completions from there on. Return:
+ * the buffer, with its length; SHADOW_NONE after a violation.
  */
 static uint32_t __attribute__((noinline))
 complete(struct virtq *vq, uint64_t elem, uint16_t pos, uint16_t published, uint32_t *len)
@@ -168,8 +178,8 @@ complete(struct virtq *vq, uint64_t elem, uint16_t pos, uint16_t published, uint
 	*len = (uint32_t)(elem >> 32);
 	if (vq->feature_in_order) {
 		/*
-		 * Inside a batch the elements are stale and the buffers were written completely;
-		 * only the last one's length is the device's word (virtio 1.2, 2.7.9).
+		 * Inside a batch the elements are stale, and the buffers were written completely.
+		 * Only the length of the last one is reported by the device (virtio 1.2, 2.7.9).
 		 */
 		if (!vq->in_batch) {
 			if (!MUST(rx_id, id <= vq->mask))
@@ -249,7 +259,7 @@ more_segs(struct virtq *vq, const struct baton_pool_view *v, struct baton_token 
 	return 0;
 }
 
-/* Take back the tokens of a packet that is not delivered. */
+/* Free the tokens of a packet that is not delivered. */
 void
 virtq_rx_untake(struct virtq *vq, const struct baton_pool_view *v, const struct baton_token *tokens,
 		unsigned n)
@@ -274,12 +284,14 @@ virtq_rx_meta(const uint8_t *hdr)
 	};
 }
 
-/* Flags that are not known are ignored. What cannot be is a segmentation nobody asked for, a
- * checksum outside of the packet. */
+/*
+ * Whether the header is valid. Unknown flags are ignored. Invalid are a segmentation that was not
+ * negotiated, and a checksum outside of the packet.
+ */
 int
 virtq_rx_meta_error(const struct rx_meta *m, uint32_t len)
 {
-	/* With RSC_INFO the two fields are something else. */
+	/* With RSC_INFO the two fields have another meaning. */
 	if (!MUST(rx_gso, m->gso_type == VIRTIO_NET_HDR_GSO_NONE))
 		return RX_ERROR_SEGMENTATION;
 	if (!(m->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
@@ -294,8 +306,8 @@ virtq_rx_meta_error(const struct rx_meta *m, uint32_t len)
 }
 
 /*
- * What the device found out about the packet's checksum (virtio 1.2, 5.1.6.4), into its first
- * token. Return: as virtq_rx_meta_error().
+ * Write the device's checksum result of the packet (virtio 1.2, 5.1.6.4) to its first token.
+ * Return: false if it is invalid.
  */
 int
 virtq_rx_verdict(const struct virtq *vq, const struct rx_meta *m, struct baton_token *t,
@@ -319,7 +331,8 @@ virtq_rx_verdict(const struct virtq *vq, const struct rx_meta *m, struct baton_t
 }
 
 /*
- * The first buffer of the packet at r->pos, and how many it has. Nothing is taken yet.
+ * Get the first buffer of the packet at r->pos, and the number of its buffers. Nothing is taken
+ * yet.
  *
  * Return: the buffer, its length without the header in @len; SHADOW_NONE after a violation.
  */
@@ -357,7 +370,7 @@ first_seg(struct virtq *vq, const struct baton_pool_view *v, uint16_t published,
 }
 
 /*
- * One packet at r->pos. Return: 0 or -EIO after a violation; r tells what was consumed and
+ * Receive one packet at r->pos. Return: 0; -EIO after a violation; @r has what was consumed and
  * delivered.
  */
 static int __attribute__((noinline))
@@ -408,8 +421,8 @@ receive_one(struct virtq *vq, const struct baton_pool_view *v, struct baton_toke
 }
 
 /*
- * With everything the loop needs in registers. What it leaves, receive_one() reads anew and decides
- * on its own copy.
+ * Everything that the loop needs is in registers. receive_one() reads the packets that this loop
+ * leaves again, and decides on its own copy.
  */
 static inline __attribute__((always_inline)) unsigned
 receive_plain(struct virtq *vq, const struct baton_pool_view *v, struct baton_token *tokens,

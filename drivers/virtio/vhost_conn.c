@@ -19,7 +19,7 @@
 #define RETRY_MS      5  /* between attempts to connect, at first */
 #define RETRY_SLOW_MS 50 /* and after FAST_TRIES of them */
 #define FAST_TRIES    1000
-#define UNFIT_MS      250 /* after a backend that will not do */
+#define UNFIT_MS      250 /* after a backend that is not fit */
 #define MS            1000000ull
 
 #define IOMMU_IF_OFFERED 2 /* iommu_platform= was not given */
@@ -148,7 +148,7 @@ client_connect(struct virtio_dev *vd)
 	return 0;
 }
 
-/* A socket file that nobody listens at is what a program that was killed left behind. */
+/* Remove a socket file that nobody listens at, which a program that was killed has left. */
 static int
 clear_path(struct virtio_dev *vd, const struct sockaddr_un *sa)
 {
@@ -212,7 +212,7 @@ server_accept(struct virtio_dev *vd)
 	return 0;
 }
 
-/* A backend connects to us: wait for it, or for a signal. */
+/* Wait for a backend to connect, or for a signal. */
 static int
 server_wait(struct virtio_dev *vd)
 {
@@ -302,7 +302,7 @@ vhost_disconnect(struct virtio_dev *vd)
 	vu->watched = 0;
 	vhost_channel_close(vd);
 	vu->state = VHOST_AWAY;
-	/* The rest is not for the middle of whatever call found out. */
+	/* The rest is done later, not inside of the call that noticed. */
 	if (vu->open)
 		ctx_timer_set(vd->port.ctx, &vu->tick, 0);
 }
@@ -313,7 +313,7 @@ pause_ms(const struct vhost_user *vu)
 	return vu->logged_unfit ? UNFIT_MS : vu->failures < FAST_TRIES ? RETRY_MS : RETRY_SLOW_MS;
 }
 
-/* It came back, but not so that we could use it. Said once; the attempts go on. */
+/* The backend came back, but is not usable. Log it once; the attempts go on. */
 static void
 unfit(struct virtio_dev *vd)
 {
@@ -325,7 +325,10 @@ unfit(struct virtio_dev *vd)
 	vd->vu.failures++;
 }
 
-/* The backend is there and agreed: give it the rings again, once the old ones are empty. */
+/*
+ * The backend is connected, and features are negotiated: set up the rings again, once the old ones
+ * are empty.
+ */
 static void
 come_back(struct virtio_dev *vd)
 {
@@ -353,7 +356,7 @@ come_back(struct virtio_dev *vd)
 	port_back(port);
 }
 
-/* Ask it one thing; on_socket() hears the answer. */
+/* Send one request; on_socket() receives the answer. */
 static void
 handshake(struct virtio_dev *vd)
 {
@@ -402,7 +405,7 @@ vhost_tick(struct ctx_timer *timer)
 	}
 }
 
-/* Its first answer: ask the rest. */
+/* The first answer arrived: negotiate the rest. */
 static void
 on_first_answer(struct virtio_dev *vd)
 {
@@ -425,8 +428,10 @@ on_first_answer(struct virtio_dev *vd)
 	come_back(vd);
 }
 
-/* The socket is readable outside of any request: an answer to the greeting; a hang-up; or the
- * backend speaks out of turn. */
+/*
+ * The socket is readable without a request: an answer to the first request, a hang-up, or an
+ * unexpected message.
+ */
 static void
 on_socket(struct ctx_source *src, uint32_t events)
 {
@@ -460,7 +465,7 @@ on_listener(struct ctx_source *src, uint32_t events)
 	char byte;
 	int fd;
 
-	/* A backend that was restarted may be heard before the end of the one before it. */
+	/* A restarted backend may connect before the end of the former one is noticed. */
 	if (vd->vu.src.fd >= 0 && recv(vd->vu.src.fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0)
 		on_socket(&vd->vu.src, EPOLLIN);
 	if (vd->vu.state == VHOST_AWAY && (vd->vu.reconnect || !vd->vu.open)) {

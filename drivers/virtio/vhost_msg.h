@@ -98,28 +98,28 @@ _Static_assert(sizeof(struct vhost_region) == 32, "vhost-user memory region");
 _Static_assert(sizeof(struct vhost_iotlb) == 32, "vhost-user IOTLB message");
 
 /**
- * Send a message; with REPLY_ACK negotiated, wait for its acknowledgement.
+ * Send a message; if REPLY_ACK is negotiated, wait for its acknowledgement.
  *
- * @fds: handed over with it. Return: 0; -ETIMEDOUT, -ECONNRESET, -EPROTO, and -EREMOTEIO when the
- * backend says that it failed. After all but the last the connection is closed: it is out of step.
+ * @fds: descriptors to pass. Return: 0; -ETIMEDOUT, -ECONNRESET or -EPROTO: the connection is out
+ * of step, and closed; -EREMOTEIO if the backend reports a failure.
  */
 int vhost_send(struct virtio_dev *vd, struct vhost_msg *msg, const int *fds, unsigned n_fds);
 
 /**
  * Send a message and wait for its reply, which replaces @msg.
  *
- * @size: the only payload size that is right. Return: 0; -ETIMEDOUT, -ECONNRESET, -EPROTO.
+ * @size: the only valid size of its payload. Return: 0; -ETIMEDOUT, -ECONNRESET, -EPROTO.
  */
 int vhost_call(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t size);
 
 /** As vhost_call(), for a reply of any size up to @most, which is then msg->size. */
 int vhost_call_up_to(struct virtio_dev *vd, struct vhost_msg *msg, uint32_t most);
 
-/** Requests with one number, and for one. */
+/** Requests that set, and get, one number. */
 int vhost_get_u64(struct virtio_dev *vd, uint32_t request, uint64_t *value);
 int vhost_set_u64(struct virtio_dev *vd, uint32_t request, uint64_t value);
 
-/** When patience ends with what begins now; in ms of a clock that only goes forward. */
+/** The deadline of a request that begins now, in ms of a monotonic clock. */
 int64_t vhost_deadline(const struct virtio_dev *vd);
 
 /** The two halves of vhost_call(). */
@@ -132,33 +132,37 @@ ssize_t vhost_read(int fd, void *buf, size_t size);
 
 /* ---- vhost_iotlb.c ---- */
 
-/** Does the backend translate addresses by what it is told? */
+/** Whether the backend translates addresses by the entries it receives. */
 static inline bool
 vhost_iotlb_on(const struct virtio_dev *vd)
 {
 	return vd->features & VIRTIO_F_ACCESS_PLATFORM;
 }
 
-/** The protocol features it takes, where the backend and the user want it; 0 where not. */
+/** The protocol features that an IOTLB needs, if the backend and the user want it; else 0. */
 uint64_t vhost_iotlb_wants(const struct virtio_dev *vd, uint64_t offered_protocol);
 
-/** Make the backend's channel to us. Return: 0; what vhost_send() returns; no descriptor left. */
+/**
+ * Open the channel for requests of the backend. Return: 0; an error of vhost_send(), or because no
+ * descriptor is left.
+ */
 int vhost_channel_open(struct virtio_dev *vd);
 void vhost_channel_close(struct virtio_dev *vd);
 
 /**
- * Hear a bounded number of the backend's messages.
+ * Serve a bounded number of the backend's requests.
  *
- * @answer_by: one deadline for all answers; 0: in the middle of another message to it, what it
- * asked for is remembered. Return: whether it may have said more.
+ * @answer_by: one deadline for all answers; 0: another message is being sent, so requests are only
+ * recorded. Return: whether there may be more.
  */
 bool vhost_channel_serve(struct virtio_dev *vd, int64_t answer_by);
 
-/** A new memory table was sent: nothing of the old one is asked for any more. */
+/** A new memory table was sent: drop the requests for the old one. */
 void vhost_iotlb_renew(struct virtio_dev *vd);
 
-/** Tell the backend all that is mapped, so that it need not ask. Return: 0; what vhost_send()
- * returns. */
+/**
+ * Send all entries to the backend, so that it need not ask. Return: 0; an error of vhost_send().
+ */
 int vhost_iotlb_push(struct virtio_dev *vd);
 
 /** A mapping is about to end: see ioas_on_unmap(). A backend that does not confirm is disconnected.
@@ -167,8 +171,9 @@ void vhost_iotlb_forget(void *arg, const struct ioas_entry *e);
 
 /* ---- vhost_holes.c ---- */
 
-/** What is mapped now was given to the backend: say once what it could do to it, and look what it
- * does. */
+/**
+ * The backend received what is mapped now: log once what it could do to the files, and watch them.
+ */
 void vhost_files_given(struct virtio_dev *vd);
 void vhost_files_close(struct virtio_dev *vd);
 
@@ -183,11 +188,13 @@ int vhost_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n);
 void vhost_close(struct virtio_dev *vd);
 int vhost_reset(struct virtio_dev *vd);
 
-/** Have a connection and an agreement, waiting for both as long as the arguments say. Return: 0,
- * also when there is one. */
+/**
+ * Connect and negotiate, and wait for both as long as the arguments say. Return: 0, also if
+ * connected already; a negative errno.
+ */
 int vhost_connect(struct virtio_dev *vd);
 
-/** The backend is gone or cannot be trusted with another message. */
+/** Close the connection: the backend hung up, or cannot be sent another message. */
 void vhost_disconnect(struct virtio_dev *vd);
 
 void vhost_tick(struct ctx_timer *timer);
@@ -195,10 +202,10 @@ bool vhost_process_is_dead(int pidfd, int wait_ms);
 
 /* ---- vhost_agree.c: what is agreed ---- */
 
-/** The first question. Return: 0 when it was sent. */
+/** Send the first request of the negotiation. Return: 0; a negative errno. */
 int vhost_handshake_begin(struct virtio_dev *vd);
 
-/** Hear its answer, and agree on features. Return: 0; why not. */
+/** Receive its answer, and negotiate features. Return: 0; a negative errno. */
 int vhost_handshake_finish(struct virtio_dev *vd);
 
 /**
@@ -214,7 +221,7 @@ int vhost_refused(struct virtio_dev *vd, uint32_t request, int ret);
 
 /* ---- vhost_user.c: what is said ---- */
 
-/** The port's address space, and away with it. */
+/** Create and destroy the port's address space. */
 int vhost_make_space(struct virtio_dev *vd);
 void vhost_drop_space(struct virtio_dev *vd);
 

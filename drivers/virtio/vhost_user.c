@@ -31,7 +31,7 @@ set_fd(struct virtio_dev *vd, uint32_t request, uint32_t index, int fd)
 	return vhost_send(vd, &msg, &fd, 1);
 }
 
-/* A start failed at something that may be left out of the next one. */
+/* Whether a start failed at a feature that the next start can do without. */
 static int
 next_time(struct virtio_dev *vd, int ret)
 {
@@ -44,7 +44,7 @@ next_time(struct virtio_dev *vd, int ret)
 
 /* ---- memory ---- */
 
-/* An address space of the port's own: what is mapped there is what the backend gets. */
+/* Create the address space of the port: what is mapped there is what the backend receives. */
 int
 vhost_make_space(struct virtio_dev *vd)
 {
@@ -178,8 +178,10 @@ vu_publish(struct virtio_dev *vd)
 
 /* ---- rings ---- */
 
-/* Rings are named by user addresses, or, to a backend that translates, by those of the device
- * ("Ring addresses"). */
+/*
+ * Get the address of a ring for the backend: a user address, or, for a backend that translates, an
+ * address of the device ("Ring addresses").
+ */
 static uint64_t
 ring_address(const struct virtio_dev *vd, const void *at)
 {
@@ -266,7 +268,7 @@ set_status(struct virtio_dev *vd, uint64_t status)
 	return not_accepted(vd, "");
 }
 
-/* Without protocol features a ring is enabled from its start on ("Ring states"). */
+/* Without protocol features a ring is enabled when it is started ("Ring states"). */
 static int
 enable(struct virtio_dev *vd, const struct virtq *vq, uint32_t on)
 {
@@ -287,7 +289,7 @@ idles(const struct virtq *vq)
 	return vq->q.stopped && vq->vring < 2;
 }
 
-/* All but the rings. */
+/* Start everything but the rings. */
 static int
 set_up_device(struct virtio_dev *vd, uint64_t features)
 {
@@ -335,8 +337,10 @@ enable_ring(struct virtio_dev *vd, struct virtq *vq)
 	return enable(vd, vq, 1);
 }
 
-/* Entries come when the backend knows all addresses: DPDK looks at every ring again that an entry
- * is for. */
+/*
+ * Send the entries once the backend knows all addresses: DPDK checks every ring again that an entry
+ * is for.
+ */
 static int
 bring_up(struct virtio_dev *vd, uint64_t features)
 {
@@ -421,7 +425,7 @@ vu_ring_start(struct virtio_dev *vd, struct virtq *vq)
 
 	if (vq->idle) {
 		vq->idle = 0;
-		return 0; /* it runs; what was filled in is published */
+		return 0; /* the ring runs; its entries are published */
 	}
 	ret = start_ring(vd, vq);
 	if (!ret)
@@ -485,7 +489,7 @@ vu_start(struct virtio_dev *vd, uint64_t features)
 
 		next_time(vd, ret);
 		snprintf(why, sizeof(why), "%s", baton_last_error());
-		/* Before it was told of a ring it had nothing to let go of. */
+		/* A backend that knows no ring has nothing to let go of. */
 		vd->unconfirmed = vu_stop(vd) < 0 && vd->vu.knows_rings;
 		baton_err(-ret, "%s", why);
 	}

@@ -26,11 +26,13 @@
 /*
  * A split ring (virtio 1.2, section 2.7). Completion key: the descriptor index.
  *
- * RX: a descriptor a buffer. Descriptor flags and lengths never change. While the device completes
- * in the order given (`in_order`), ring position p uses descriptor p & mask, and the available ring
+ * RX: each descriptor has one buffer. Descriptor flags and lengths never change. While the device
+ * completes in order (`in_order`), ring position p uses descriptor p & mask, and the available ring
  * never changes either. After a completion out of order, `order` says which descriptor a position
- * uses, until all are where they belong again (virtq_rx_reorder()). TX: a packet's descriptors are
- * consecutive ring positions, its key is the first of them.
+ * uses, until all descriptors are at their positions again (virtq_rx_reorder()).
+ *
+ * TX: the descriptors of a packet are at consecutive ring positions, and its key is the first of
+ * them.
  */
 struct virtq {
 	struct baton_queue q;
@@ -38,16 +40,15 @@ struct virtq {
 	struct vring_desc *desc;
 	struct vring_avail *avail;
 	struct vring_used *used;
-	const shared16 *notify_flags; /* those of `used`; EVENT_IDX: zeros of our own */
-	uint32_t *shadow;             /* by descriptor: who is there; private */
+	const shared16 *notify_flags; /* flags of `used`; with EVENT_IDX: zeros of our own */
+	uint32_t *shadow;             /* by descriptor: the buffer that it has; private */
 	uint16_t mask;
 	uint16_t used_idx;  /* completions consumed */
 	uint16_t avail_idx; /* entries published */
 	uint16_t batch_end; /* IN_ORDER: RX: last position of the open batch; TX: elements checked
 			       up to here */
-	uint16_t kick_idx;  /* EVENT_IDX: entries published when it was last asked whether to notify
-			     */
-	uint8_t event_idx;  /* VIRTIO_F_EVENT_IDX was negotiated: positions in place of flags */
+	uint16_t kick_idx; /* EVENT_IDX: entries published at the last decision whether to notify */
+	uint8_t event_idx; /* VIRTIO_F_EVENT_IDX was negotiated: positions in place of flags */
 	uint8_t feature_in_order; /* VIRTIO_F_IN_ORDER was negotiated */
 	uint8_t csum;             /* VIRTIO_NET_F_GUEST_CSUM (RX) or VIRTIO_NET_F_CSUM (TX) was */
 
@@ -58,18 +59,18 @@ struct virtq {
 			     while in_order, p is at p */
 	uint32_t displaced;  /* positions of `order` with another descriptor than their own */
 	uint32_t turns;      /* completions since the last that was not in the order of posting */
-	uint32_t posted_len; /* what the device may write into a buffer, header included */
-	uint16_t post_off;   /* where, from the start of the data room: headroom - NET_HDR_LEN */
-	uint16_t refill;     /* free descriptors before a refill pays */
-	uint8_t in_batch;    /* IN_ORDER: positions up to batch_end were completed by one element */
+	uint32_t posted_len; /* bytes that the device may write into a buffer, with the header */
+	uint16_t post_off;   /* offset of them in the data room: headroom - NET_HDR_LEN */
+	uint16_t refill;     /* free descriptors from which on a refill is worth it */
+	uint8_t in_batch;    /* IN_ORDER: one element completed the positions up to batch_end */
 	uint32_t batch_len;
 
 	/* TX; positions count descriptors and are not masked */
 	uint8_t *segs; /* by first descriptor: descriptors of the packet in flight, | TX_DONE */
 	uint16_t head, tail;
 	uint16_t avail_offset; /* avail position p names descriptor (p + avail_offset) & mask, */
-	uint32_t avail_run;    /* and has for this many positions */
-	uint32_t plain_run;    /* descriptors since segs[] last got anything but 1 */
+	uint32_t avail_run;    /* for this many positions */
+	uint32_t plain_run;    /* descriptors since segs[] was last set to anything but 1 */
 	uint64_t hdr_iova;     /* a header of zeros, for packets without headroom */
 
 	/* Bounced (rx_bounce.c, tx_bounce.c): the device sees slots, descriptor i's is number slot0
@@ -81,11 +82,11 @@ struct virtq {
 			      completed there */
 	struct slot_cache *slot_cache; /* TX, shared slots */
 
-	int kick_fd;         /* the other way, q.wake_fd */
+	int kick_fd;         /* eventfd to notify the device; the device writes to q.wake_fd */
 	struct pci_reg bell; /* PCI: its doorbell, in place of kick_fd; len 0: none */
 	uint8_t no_wake;     /* the device has no interrupt left for it */
-	uint16_t vring;      /* the transport's number of it */
-	uint8_t idle;        /* stopped, but running for the device, with nothing in it */
+	uint16_t vring;      /* its number for the transport */
+	uint8_t idle;        /* stopped, but running for the device, and empty */
 	uint8_t stuck; /* stopped, which the device did not confirm: it may use the ring still, also
 			  an empty one */
 	uint32_t offset; /* of its rings in the port's ring memory */
@@ -97,20 +98,25 @@ struct virtio_dev;
 struct virtio_transport {
 	int (*open)(struct virtio_dev *vd, const struct port_arg *args, unsigned n);
 	void (*close)(struct virtio_dev *vd);
-	/* Make sure that the device is there and is the one the queues were set up for. */
+	/*
+	 * Check that the device is available, and that it is the one that the queues were set up
+	 * for.
+	 */
 	int (*ready)(struct virtio_dev *vd);
-	/* Tell the device what is mapped in port.reach.ioas now. NULL: it finds out by itself. */
+	/* Tell the device what is mapped in port.reach.ioas. NULL: the device need not be told. */
 	int (*publish)(struct virtio_dev *vd);
 	/* As in struct port_ops. */
 	int (*renew_space)(struct virtio_dev *vd);
 	int (*start)(struct virtio_dev *vd, uint64_t features);
-	/* Return 0 only when the device has confirmed that it let go. */
+	/* Return 0 only if the device has confirmed that it let go. */
 	int (*stop)(struct virtio_dev *vd);
-	/* One ring of a started device; stop returns as `stop`. */
+	/* Start or stop one ring of a started device; ring_stop returns as `stop`. */
 	int (*ring_start)(struct virtio_dev *vd, struct virtq *vq);
 	int (*ring_stop)(struct virtio_dev *vd, struct virtq *vq);
-	/* A ring was stopped and is empty now: what the device needs so that its others go on.
-	 * NULL: nothing. */
+	/*
+	 * Do what the device needs so that its other rings go on, after a ring was stopped and is
+	 * empty. NULL: nothing.
+	 */
 	void (*ring_idle)(struct virtio_dev *vd, struct virtq *vq);
 	/* A device that went away: 0: it can write to nothing any more; -EAGAIN: not yet known;
 	 * -ETIMEDOUT: not to be known. */
@@ -123,10 +129,12 @@ struct virtio_transport {
 };
 
 extern const struct virtio_transport vhost_user_transport, virtio_pci_transport;
-extern const struct port_ops virtio_port_ops; /* of every driver whose priv is one of these */
+extern const struct port_ops
+	virtio_port_ops; /* the ops of every driver whose priv is one of these */
 
 /* The vhost-user transport's own. */
-#define VHOST_MAX_REGIONS 8 /* what every backend takes: "Memory regions description" */
+#define VHOST_MAX_REGIONS                                                                          \
+	8 /* the number that every backend accepts: "Memory regions description" */
 
 /* An entry of the memory table. The user address is a name only, that the addresses of rings are
  * given by. */
@@ -136,23 +144,22 @@ struct vhost_region {
 
 enum vhost_state {
 	VHOST_AWAY,     /* no connection */
-	VHOST_GREETING, /* connected, and asked for its features; nothing was answered yet */
+	VHOST_GREETING, /* connected, and asked for its features; no answer yet */
 	VHOST_THERE,    /* features agreed on */
 };
 
-/* The backend's own requests to us (vhost_iotlb.c). */
+/* The channel for requests of the backend (vhost_iotlb.c). */
 struct vhost_channel {
 	struct ctx_source src; /* src.fd: our end, -1: there is none */
 	uint8_t in[76];        /* the message being received, `have` bytes of it */
 	uint32_t have;
-	uint32_t owed; /* entries of the memory table that were asked for; bits */
-	uint32_t dead; /* those that are mapped no more */
-	const struct vhost_region *leaving; /* the one that is being taken back; or NULL */
+	uint32_t owed; /* entries of the memory table that the backend asked for; bits */
+	uint32_t dead; /* entries that are not mapped any more; bits */
+	const struct vhost_region *leaving; /* the entry that is being removed; or NULL */
 	uint64_t misses, ignored;
 };
 
-/* The files of memory that the backend was given (vhost_holes.c), as they were when last looked at.
- */
+/* The files of memory that the backend received (vhost_holes.c), as they were at the last look. */
 struct vhost_files {
 	struct {
 		uint64_t dev, ino, blocks;
@@ -200,14 +207,14 @@ struct vhost_user {
 /** The names of all that have one, each with a space before it. */
 void virtio_feature_names(uint64_t features, char *text, size_t room);
 
-/** The transport's own counters. */
+/** Append the counters of the transport. */
 void vhost_xstats(const struct virtio_dev *vd, struct port_xstats *list);
 
 #define CTRL_MACS 64
 
 enum { CTRL_UNSAID, CTRL_OFF, CTRL_ON }; /* of rx_mode */
 
-/* The control queue (ctrl.c), and what the user asked for through it. */
+/* The control queue (ctrl.c), and the settings that the user made through it. */
 struct virtio_ctrl {
 	struct virtq vq;
 	struct virtio_ctrl_block *block; /* in the ring memory, at offset */
@@ -215,7 +222,7 @@ struct virtio_ctrl {
 	enum {
 		CTRL_UNUSED, /* the device does not know its ring */
 		CTRL_RUNS,
-		CTRL_DEAD, /* not answered, or not as it should be: not asked again */
+		CTRL_DEAD, /* not answered, or not correctly: not used again */
 	} state;
 	uint8_t has_fds;
 	uint8_t rx_mode[2]; /* by enum port_rx_mode */
@@ -231,15 +238,15 @@ struct virtio_dev {
 	uint64_t offered;
 	uint64_t features;        /* negotiated */
 	uint64_t config_features; /* those whose fields in the configuration space were read */
-	uint64_t first; /* what the first device agreed to: one that comes after it gets no more */
-	uint64_t forbidden;  /* features the user's arguments rule out */
-	uint8_t scalar;      /* vectorized=0 */
+	uint64_t first;           /* features of the first device: a later one gets no more */
+	uint64_t forbidden;       /* features that the user's arguments exclude */
+	uint8_t scalar;           /* vectorized=0 */
 	uint8_t unconfirmed; /* a start failed, and the device did not confirm that it let go */
 	uint8_t link;        /* as the device has it */
 	uint32_t timeout_ms; /* for a reply */
 	uint64_t max_pairs;  /* queue pairs the device has */
-	char where[128];     /* for people: "the backend at /tmp/s0" */
-	uint64_t transport_features; /* those the transport wants of what is offered */
+	char where[128];     /* for messages: "the backend at /tmp/s0" */
+	uint64_t transport_features; /* features that the transport needs, out of those offered */
 	struct virtio_pci vp;
 	uint8_t *ring_base; /* NULL: there are no rings */
 	uint64_t ring_iova;
@@ -266,14 +273,14 @@ virtio_of(struct baton_port *port)
 	return (struct virtio_dev *)(void *)port;
 }
 
-/* The index is read against the flag below: store, then load (virtio 1.2, 2.7.13.4.1). */
+/* Read the flag below after the index is written: store, then load (virtio 1.2, 2.7.13.4.1). */
 static inline void
 smp_mb(void)
 {
 #ifdef __SANITIZE_THREAD__
 	uint32_t dummy = 0;
 
-	__atomic_fetch_add(&dummy, 1, __ATOMIC_SEQ_CST); /* TSan does not know fences */
+	__atomic_fetch_add(&dummy, 1, __ATOMIC_SEQ_CST); /* TSan does not support fences */
 #elif defined(__x86_64__)
 	__asm__ __volatile__("lock; addl $0, -128(%%rsp)" ::
 				     : "memory", "cc"); /* cheaper than mfence */
@@ -284,15 +291,19 @@ smp_mb(void)
 
 BATON_COLD void virtq_kick(struct virtq *vq);
 
-/** Notify the device, unless it asked by EVENT_IDX for another position than those that were
- * published since this was last called. */
+/**
+ * Notify the device, unless it named (EVENT_IDX) a position other than those published since the
+ * last call.
+ */
 BATON_COLD void virtq_notify(struct virtq *vq);
 
-/** Make the flags, or positions, that the two sides notify each other by ready; nobody is to be
- * notified. */
+/**
+ * Initialise the flags, or positions, by which the two sides notify each other; nobody is to be
+ * notified yet.
+ */
 void virtq_events_init(struct virtq *vq, const struct virtio_dev *vd);
 
-/** Publish what has been made available, and notify unless the device said it polls. */
+/** Publish the available entries, and notify the device unless it polls. */
 static inline void
 virtq_publish(struct virtq *vq)
 {
@@ -302,15 +313,17 @@ virtq_publish(struct virtq *vq)
 		virtq_notify(vq);
 }
 
-/** Where the device reads at which completion it shall wake the driver; with EVENT_IDX. */
+/** The field where the device reads at which completion it must wake the driver; with EVENT_IDX. */
 static inline void
 virtq_wake_at(struct virtq *vq, uint16_t position)
 {
 	__atomic_store_n(&vq->avail->ring[vq->mask + 1u], htole16(position), __ATOMIC_RELAXED);
 }
 
-/** Ask the device for a wake-up at its next completion. A full barrier, and a look whether there is
- * one already, must follow. */
+/**
+ * Ask the device for a wake-up at its next completion. The caller must then execute a full barrier,
+ * and check for a completion.
+ */
 static inline void
 virtq_wake_on(struct virtq *vq)
 {
@@ -320,8 +333,10 @@ virtq_wake_on(struct virtq *vq)
 		__atomic_store_n(&vq->avail->flags, 0, __ATOMIC_RELAXED);
 }
 
-/** Ask the device for no wake-up: by a flag, or, with EVENT_IDX, by a position that was passed; it
- * then wakes once in 65,536 completions. */
+/**
+ * Ask the device for no wake-up: by a flag, or, with EVENT_IDX, by a position in the past; then it
+ * sends one wake-up in 65,536 completions.
+ */
 static inline void
 virtq_wake_off(struct virtq *vq)
 {
@@ -332,10 +347,12 @@ virtq_wake_off(struct virtq *vq)
 				 __ATOMIC_RELAXED);
 }
 
-/** Which bursts fit the CPU and the features negotiated: sets q->active_burst. Control thread. */
+/**
+ * Choose the bursts for the CPU and the negotiated features: set q->active_burst. Control thread.
+ */
 void virtq_choose(struct virtq *vq, const struct virtio_dev *vd);
 
-/* Bytes of ring memory a queue takes, and giving it its part of the arena. */
+/* Bytes of ring memory that a queue takes, and the function that gives it that memory. */
 size_t virtq_ring_bytes(uint32_t size);
 void virtq_attach(struct virtq *vq, struct virtio_dev *vd, size_t offset);
 
@@ -343,9 +360,9 @@ int virtq_setup(struct baton_port *port, struct baton_queue *q);
 void virtq_release(struct baton_port *port, struct baton_queue *q);
 /* Fill an RX ring from the control thread. */
 int virtq_fill(struct virtq *vq);
-/* Everything the ring holds goes home, or, unless @confirmed, into quarantine. */
+/* Free everything that the ring holds, or quarantine it unless @confirmed. */
 void virtq_empty(struct virtq *vq, bool confirmed, struct dma_quarantine *quarantine);
-/* Buffers in the ring; of what is in flight, the rest are slots. */
+/* Count the buffers in the ring; the rest of what is in flight are slots. */
 uint32_t virtq_buffers(const struct virtq *vq);
 uint32_t virtq_held(const struct baton_queue *q, const struct baton_pool *pool);
 unsigned virtq_in_flight(const struct baton_queue *q);
@@ -354,7 +371,7 @@ unsigned virtq_completed(const struct baton_queue *q);
 unsigned virtq_rx_waiting(const struct virtq *vq);
 int virtq_arm(struct baton_queue *q);
 void virtq_disarm(struct baton_queue *q);
-/* The device's side of device_start(), for a device that came back. */
+/* The device's part of device_start(), for a device that came back. */
 int virtio_bring_up(struct virtio_dev *vd);
 
 typedef int virtq_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n);
@@ -374,16 +391,21 @@ virtq_burst virtq_tx_bounce;
 
 /* ---- slots (bounce.c); control thread ---- */
 
-/** Choose what a port's slots must be. Needs without keys: nothing is bounced that way. */
+/**
+ * Choose the slots that a port needs. A need without keys: nothing is bounced in that direction.
+ */
 void virtio_slots_need(const struct virtio_dev *vd, struct dma_slots_need *rx,
 		       struct dma_slots_need *tx);
 
-/** A ring was attached: give it its slots, if it is bounced. @first: of its descriptors among those
- * of its direction. Return: 0; -ENOMEM. */
+/**
+ * Give a ring that was attached its slots, if it is bounced. @first: index of its first descriptor
+ * among those of its direction. Return: 0; -ENOMEM.
+ */
 int virtq_slots_attach(struct virtq *vq, struct virtio_dev *vd, uint32_t first);
 
-/** RX: is there anything posted in this descriptor? Positions say so, and marks where completions
- * are out of order. */
+/**
+ * RX: whether a descriptor is posted. Positions tell, and marks if completions were out of order.
+ */
 static inline bool
 virtq_posted(const struct virtq *vq, uint32_t i)
 {
@@ -392,7 +414,9 @@ virtq_posted(const struct virtq *vq, uint32_t i)
 	return ((i - vq->used_idx) & vq->mask) < (uint16_t)(vq->avail_idx - vq->used_idx);
 }
 
-/** Free descriptors before a refill pays. The device must always find room for a whole packet. RX.
+/**
+ * Count the free descriptors from which on a refill is worth it. The device must always find room
+ * for a whole packet. RX.
  */
 static inline uint16_t
 virtq_refill_least(const struct virtq *vq)
@@ -402,14 +426,14 @@ virtq_refill_least(const struct virtq *vq)
 	return (uint16_t)(pays < n - vq->q.max_segs + 1 ? pays : n - vq->q.max_segs + 1);
 }
 
-/** Post a bounced RX ring's slots. */
+/** Post the slots of a bounced RX ring. */
 void virtq_slots_fill(struct virtq *vq);
 
-/** Shared slots go back to where they came from; the ring is empty. */
+/** Return shared slots to the stack; the ring is empty. */
 void virtq_slots_empty(struct virtq *vq);
 void virtq_slots_detach(struct virtq *vq);
 
-/** The slot of a descriptor whose packet was completed goes back, where slots are shared. TX. */
+/** Return the slot of a descriptor whose packet was completed, if slots are shared. TX. */
 static inline void
 virtq_slot_done(struct virtq *vq, uint16_t d)
 {
@@ -419,7 +443,9 @@ virtq_slot_done(struct virtq *vq, uint16_t d)
 	vq->slot_of[d] = DMA_SLOT_NONE;
 }
 
-/** Complete at most @budget packets. Return: tokens freed, or -EIO. The queue's thread. */
+/**
+ * Complete at most @budget packets. Return: the number of tokens freed; -EIO. The queue's thread.
+ */
 int virtq_tx_reclaim(struct virtq *vq, unsigned budget);
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a driver is to the port layer: one constant struct, listed in registry.c.
+ * The interface between a driver and the port layer: one constant struct for each driver, listed in
+ * registry.c.
  *
- * The port layer checks arguments, states, queue numbers and ring sizes; a driver's callbacks may
- * rely on that. All run on the control thread, with the queues' workers outside their bursts.
+ * The port layer checks arguments, states, queue numbers and ring sizes, and the callbacks of a
+ * driver may rely on that. All callbacks run on the control thread, with the workers of the queues
+ * outside of their bursts.
  */
 #ifndef BATON_PORT_DRIVER_H
 #define BATON_PORT_DRIVER_H
@@ -20,7 +22,7 @@
 
 struct port_arg {
 	const char *key;
-	const char *value; /* NULL when the argument had no '=' */
+	const char *value; /* NULL if the argument had no '=' */
 };
 
 /* Why a packet was dropped, or refused. The names are in stats.c, what each means to users in
@@ -69,28 +71,28 @@ struct queue_counters {
 struct baton_queue {
 	struct baton_queue_head head;
 	struct baton_pool_view *views; /* the port's, indexed by the token's pool field */
-	struct dma_cache *cache;       /* RX: the worker's cache of its pool */
-	uint32_t owner;                /* its holder id, shifted: BATON_OWNER_* << 16 */
-	uint32_t max_len;  /* longest packet in bytes, Ethernet header included, FCS not */
-	uint16_t max_segs; /* tokens of one packet at most; rx_burst with less room is -EINVAL */
+	struct dma_cache *cache;       /* RX: the worker's cache of the queue's pool */
+	uint32_t owner;                /* its holder number, shifted: BATON_OWNER_* << 16 */
+	uint32_t max_len;  /* bytes of the longest packet, with Ethernet header, without FCS */
+	uint16_t max_segs; /* tokens of a packet, at most; rx_burst with less room is -EINVAL */
 	uint16_t index;
 	uint8_t tx;
 	uint8_t set_up;
-	uint8_t stopped; /* by baton_rxq_stop() or baton_txq_stop(), while its port goes on */
-	uint8_t fresh;   /* its ring is as new: a violation before that is forgotten when it runs;
+	uint8_t stopped; /* stopped by baton_rxq_stop() or baton_txq_stop(), while its port runs */
+	uint8_t fresh;   /* its ring is new: a former violation does not count when it runs again;
 			    control thread */
 
 	struct queue_counters stats __attribute__((aligned(64)));
 	struct queue_counters base; /* as they were at the last reset; see stats.c */
 
 	uint32_t descs;
-	uint32_t asked; /* the worker's epoch that acknowledges the last state */
+	uint32_t asked; /* epoch of the worker that acknowledges the last state */
 	struct baton_port *port;
 	struct baton_pool *pool; /* RX only */
-	int wake_fd; /* an eventfd that wakes its worker, or -1; the driver's, from queue_setup on
-		      */
-	uint32_t armed; /* atomic: its worker may be asleep on wake_fd; not beside what the control
-			   thread reads */
+	int wake_fd;    /* an eventfd that wakes its worker, or -1; it belongs to the driver from
+			   queue_setup on */
+	uint32_t armed; /* atomic: its worker may sleep on wake_fd; in a cache line without members
+			   of the control thread */
 	struct dma_holder holder;
 	char error[128]; /* the protocol violation that stopped it, or "" */
 	int (*active_burst)(struct baton_queue *q, struct baton_token *tokens, unsigned n);
@@ -103,66 +105,72 @@ queue_worker(const struct baton_queue *q)
 	return (struct baton_worker *)(void *)q->head.worker;
 }
 
-#define QUEUE_RUNNING 1u /* in head.state; the rest of it counts changes */
+#define QUEUE_RUNNING 1u /* bit of head.state; the other bits count changes */
 
 enum port_rx_mode { PORT_RX_PROMISC, PORT_RX_ALLMULTI };
 
 struct port_xstats;
 
 struct port_ops {
-	size_t port_size; /* of the driver's port struct, which begins with struct baton_port */
+	size_t port_size; /* size of the driver's port struct, which begins with struct baton_port
+			   */
 	size_t rxq_size, txq_size;
 
-	/* Parse arguments (all known, by the driver's `args`), fill port->info's limits, MAC, MTU;
-	 * connect. */
+	/*
+	 * Parse the arguments (the driver's `args` has all of them), set the limits, MAC and MTU of
+	 * port->info, and connect.
+	 */
 	int (*open)(struct baton_port *port, const struct port_arg *args, unsigned n_args);
 	void (*close)(struct baton_port *port);
-	/* Allocate what the ring of q->descs entries needs; set q->active_burst. */
+	/* Allocate what a ring of q->descs descriptors needs, and set q->active_burst. */
 	int (*queue_setup)(struct baton_port *port, struct baton_queue *q);
-	/* Free it; the queue holds no buffers. */
+	/* Free what queue_setup allocated; the queue holds no buffers. */
 	void (*queue_release)(struct baton_port *port, struct baton_queue *q);
 	int (*start)(struct baton_port *port);
 	/*
-	 * Make the device let go of everything, then send the buffers of every queue home
-	 * (dma_put()). Buffers that a device did not confirm to have let go go to
-	 * dma_quarantine_buf(). Return: 0, -ETIMEDOUT when some did.
+	 * Make the device let go of everything, then free the buffers of every queue (dma_put()).
+	 * Buffers that a device does not confirm to have let go of go to dma_quarantine_buf().
+	 * Return: 0; -ETIMEDOUT if there were any.
 	 */
 	int (*stop)(struct baton_port *port);
 	int (*tx_clean)(struct baton_queue *q, unsigned budget);
 	/* See struct baton_queue_level. NULL: there is no ring. The queue's thread. */
 	unsigned (*in_flight)(const struct baton_queue *q);
 	unsigned (*completed)(const struct baton_queue *q);
-	/* Count the buffers of `pool` this queue's shadow holds. */
+	/* Count the buffers of `pool` in the queue's shadow ring. */
 	uint32_t (*held)(const struct baton_queue *q, const struct baton_pool *pool);
 	/*
-	 * One queue of a started port, its worker outside its bursts. Stop returns as `stop` does.
-	 * NULL: the queue needs nothing of the device.
+	 * Start or stop one queue of a started port. Its worker is outside of its bursts.
+	 * queue_stop returns as `stop`. NULL: the device needs no call.
 	 */
 	int (*queue_start)(struct baton_queue *q);
 	int (*queue_stop)(struct baton_queue *q);
 	/*
-	 * The device of a started port went away (the driver said so by port_lost()), and the
-	 * workers are out: everything the rings hold goes home, or into quarantine. Return: 0;
-	 * -EAGAIN: not yet sure that the device is gone, ask again.
+	 * The device of a started port is away (the driver called port_lost()), and the workers are
+	 * outside of their bursts. Free or quarantine all buffers of the rings. Return: 0; -EAGAIN
+	 * if it is not sure yet that the device is away: call again.
 	 */
 	int (*lost)(struct baton_port *port);
-	/* The port is stopped. Return: 0, or why the device cannot be had again. NULL: nothing to
-	 * reset. */
+	/*
+	 * Reset the device of a stopped port. Return: 0, or why the device is not available. NULL:
+	 * there is nothing to reset.
+	 */
 	int (*reset)(struct baton_port *port);
 	/*
-	 * The queue's thread. See baton_rxq_arm(): make the device write to q->wake_fd, and write
-	 * to it if there is something already. q->wake_fd is made by queue_setup, -1 otherwise.
+	 * See baton_rxq_arm(). The queue's thread. Make the device write to q->wake_fd, and write
+	 * to it now if there are packets already. queue_setup makes q->wake_fd; else it is -1.
 	 */
 	int (*arm)(struct baton_queue *q);
 	void (*disarm)(struct baton_queue *q);
 	int (*set_mac)(struct baton_port *port,
-		       const uint8_t mac[6]); /* NULL: -ENOTSUP, as for those below */
+		       const uint8_t mac[6]); /* NULL: -ENOTSUP, also for the calls below */
 	int (*set_rx_mode)(struct baton_port *port, enum port_rx_mode mode, int on);
 	int (*set_macs)(struct baton_port *port, const uint8_t (*macs)[6], unsigned n);
 	int (*set_vlan)(struct baton_port *port, uint16_t vid, int on);
 	/*
-	 * port->reach was changed, and nothing is mapped: have the device in an address space that
-	 * fits it. NULL: the device needs none. On failure the port is as it was.
+	 * port->reach was changed, and nothing is mapped: move the device to an address space that
+	 * fits it. NULL: the device needs no address space. If this fails, the port stays as it
+	 * was.
 	 */
 	int (*renew_space)(struct baton_port *port);
 	/* See baton_rx_peek(). The queue's thread. */
@@ -173,16 +181,16 @@ struct port_ops {
 
 struct baton_driver {
 	const char *name;        /* "net_virtio_user" */
-	const char *const *args; /* the argument keys it knows, NULL at the end */
+	const char *const *args; /* keys of its arguments, NULL at the end */
 	const char *summary;     /* one line for help texts */
 	const struct port_ops *ops;
 	const struct pci_id
-		*pci_ids; /* a driver of PCI devices, which are opened by address; else NULL */
-	const void *priv; /* the driver's own: what tells apart two that share their ops */
-	bool dma;     /* its device reaches memory by itself: open() declares port->reach's device
-			 limits, and reach_args apply */
-	bool bounces; /* its bursts look at views that are bounced, and use slots for them: without
-			 this no view of its ports is, and such a pool is refused */
+		*pci_ids; /* for a driver of PCI devices, which are opened by address; else NULL */
+	const void *priv; /* private to the driver: tells apart two drivers that share their ops */
+	bool dma;     /* the device accesses memory by itself: open() declares the device limits of
+			 port->reach, and port_reach_args apply */
+	bool bounces; /* the bursts use slots for pools that are bounced; without this, such a pool
+			 is refused */
 };
 
 #define PORT_OWN_XSTATS 16 /* counters of a port that are no queue's, at most */
@@ -195,49 +203,52 @@ struct baton_port {
 	struct baton_ctx *ctx;
 	char name[PORT_NAME_MAX];
 	struct baton_port_info info;
-	struct baton_link link;          /* relaxed atomics by field */
-	struct baton_queue **rxq, **txq; /* info.rx_queues, info.tx_queues; driver-sized elements */
+	struct baton_link link; /* relaxed atomics, by member */
+	struct baton_queue **rxq,
+		**txq; /* info.rx_queues and info.tx_queues of them; their size is the driver's */
 	uint64_t own_base[PORT_OWN_XSTATS]; /* counters that are no queue's, at the last reset */
 	uint32_t stop_timeout_ms;
-	uint32_t offloads; /* BATON_OFFLOAD_* asked for */
+	uint32_t offloads; /* BATON_OFFLOAD_* that are configured */
 	uint8_t configured, started;
-	uint8_t mtu_set;     /* somebody asked for info.mtu: hold TX to it */
-	uint8_t link_off;    /* baton_port_set_link(0) */
-	uint8_t device_up;   /* the link as the device has it */
+	uint8_t mtu_set;     /* info.mtu was configured: TX must keep it */
+	uint8_t link_off;    /* the application took the link down: baton_port_set_link(0) */
+	uint8_t device_up;   /* the link as the device reports it */
 	uint8_t leaving;     /* baton_port_stop() was called and has not succeeded yet */
 	uint8_t away;        /* PORT_AWAY*; 0: the device is there */
-	uint8_t away_logged; /* the log has what holds it up */
+	uint8_t away_logged; /* the log names the worker that delays it */
 	baton_port_event_fn on_event;
 	void *event_arg;
 	struct ctx_timer quiesce;
 	uint64_t away_since;
-	struct baton_port_fault
-		fault; /* the last; control thread, but for the count, which any may read */
+	struct baton_port_fault fault; /* the last fault; control thread, except for the count,
+					  which any thread may read */
 	struct dma_reach reach;
 	struct baton_pool_view
-		views[256]; /* filled at start; a pool the device cannot reach has count 0 */
+		views[256]; /* set at start; a pool that the device cannot access has count 0 */
 };
 
 /** All drivers, NULL at the end. */
 extern const struct baton_driver *const baton_driver_table[];
 
-/** The arguments of every port whose driver has `dma`, NULL at the end, and taking them over.
- * Return: 0 or -EINVAL. */
+/**
+ * The arguments of every port whose driver has `dma` (NULL at the end), and the function that
+ * applies them. Return: 0 or -EINVAL.
+ */
 extern const char *const port_reach_args[];
 int port_reach_open(struct baton_port *port, const struct port_arg *args, unsigned n);
 
-/** The value of @key, or NULL. */
+/** Get the value of the argument @key. Return: NULL if there is none. */
 const char *port_arg(const struct port_arg *args, unsigned n, const char *key);
 
-/** A number in @min .. @max, or an error that names the argument. Return: 0 or -EINVAL. */
+/** Parse a number from @min to @max. Return: 0; -EINVAL, with a message that names the argument. */
 int port_arg_uint(const struct port_arg *args, unsigned n, const char *key, uint64_t min,
 		  uint64_t max, uint64_t *value);
 
-/** "aa:bb:cc:dd:ee:ff", a unicast address. Return: 0 or -EINVAL with its sentence. */
+/** Parse a unicast address, "aa:bb:cc:dd:ee:ff". Return: 0; -EINVAL, with its message. */
 int port_parse_mac(const char *text, uint8_t mac[6]);
 
 /**
- * A driver met a protocol violation: stop the queue, keep the named error, count it.
+ * Report a protocol violation: stop the queue, keep the named error, count it.
  *
  * The queue's thread, in a burst. Return: -EIO.
  */
@@ -247,9 +258,9 @@ int queue_violation(struct baton_queue *q, const char *fmt, ...)
 /* ---- a device that goes and comes; control thread ---- */
 
 /**
- * The device is away, or was removed and will not be back. Safe in any state and any number of
- * times; the queues of a started port stop as their workers acknowledge, then ops->lost() is
- * called, from baton_ctx_poll().
+ * Report that the device is away, or was removed and will not come back. It may be called in any
+ * state and several times. The queues of a started port stop as their workers acknowledge; then
+ * baton_ctx_poll() calls ops->lost().
  */
 void port_lost(struct baton_port *port, bool for_good);
 
@@ -260,12 +271,12 @@ bool port_is_empty(const struct baton_port *port);
 /** The device is back and the rings are filled and known to it: the queues run. */
 void port_back(struct baton_port *port);
 
-/** The device says its link is up or down. */
+/** Report the state of the device's link. */
 void port_link(struct baton_port *port, bool up);
 
 /**
- * The device wanted to read or write @iova, where nothing is mapped for it that it may: counted,
- * logged and told, the first of them and then ever fewer.
+ * Report that the device wanted to read or write @iova, and nothing is mapped there that it may
+ * access. Every fault is counted; the 1st, 2nd, 4th, 8th ... are logged and reported as an event.
  */
 void port_fault(struct baton_port *port, uint64_t iova, bool write);
 
@@ -274,7 +285,9 @@ void port_event(struct baton_port *port, enum baton_port_event event);
 /** Append a counter that is no queue's: the same ones in the same order each time. */
 void port_xstat(struct port_xstats *list, uint64_t value, const char *name);
 
-/** Add to one of a queue's counters. Its worker alone writes them, so a relaxed store does. */
+/**
+ * Add to a counter of a queue. Only its worker writes the counters, so a relaxed store is enough.
+ */
 static inline void
 queue_count(uint64_t *counter, uint64_t n)
 {
@@ -298,17 +311,16 @@ BATON_COLD int queue_refuse(struct baton_queue *q, struct baton_token t);
 /* ---- ports without a device (soft.c) ---- */
 
 /**
- * Check the packet at @tokens and end the CPU's right to it.
+ * Check the packet at @tokens and end the CPU's right to its buffers.
  *
- * @first: it is the first of its burst, so that errors are due now, and counted; any other just
- * ends the burst.
- * Return: its number of tokens; 0: not taken, the next call says why; a negative errno. Only what
- * is taken has changed.
+ * @first: it is the first packet of its burst, so an error is returned now; an error of a later
+ * packet only ends the burst. Return: the number of its tokens; 0 if it is not taken, and the next
+ * call returns why; a negative errno. Nothing is changed if it is not taken.
  */
 int soft_give(struct baton_queue *q, const struct baton_token *tokens, unsigned n, bool first,
 	      uint32_t *bytes);
 
-/** The buffer of a token that soft_give() took goes to the worker's cache. */
+/** Put the buffer of a token that soft_give() took into the worker's cache. */
 void soft_done(struct baton_queue *q, struct baton_token t);
 
 #endif
