@@ -85,6 +85,7 @@ rx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 			break;
 		}
 	}
+	dma_cache_settle(c);
 	queue_count(&q->stats.packets, packets);
 	queue_count(&q->stats.bytes, (uint64_t)packets * nq->size);
 	return (int)done;

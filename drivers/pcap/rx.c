@@ -222,6 +222,7 @@ pcap_rx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 		deliver(pp, q, tokens + done, segs);
 		done += segs;
 	}
+	dma_cache_settle(q->cache);
 	queue_count(&q->stats.packets, packets);
 	queue_count(&q->stats.bytes, bytes);
 	return (int)done;

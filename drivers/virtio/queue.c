@@ -326,8 +326,8 @@ virtq_arm(struct baton_queue *q)
 	virtq_wake_on(vq);
 	smp_mb();
 	/*
-	 * A ring that lacks buffers is filled by polling only, and nobody tells when another worker
-	 * has freed some: who cannot take any packet that may come must not sleep.
+	 * A ring that lacks buffers is filled by polling only, since nobody tells when another
+	 * worker has freed some. A queue that could not take the largest packet must not sleep.
 	 */
 	if (shared_load16(&vq->used->idx) != vq->used_idx || virtq_in_flight(q) < q->max_segs)
 		(void)!eventfd_write(q->wake_fd, 1);

@@ -261,6 +261,7 @@ receive(struct baton_queue *q, struct baton_token *tokens, unsigned n, unsigned 
 		chained = r.tokens - before > 1;
 	}
 	virtq_rx_consumed(vq, &r);
+	dma_cache_settle(q->cache);
 	if (baton_unlikely(dry))
 		queue_count(&q->stats.nobuf, 1);
 	if (baton_unlikely(ret < 0))

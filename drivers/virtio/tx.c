@@ -56,10 +56,10 @@ virtq_tx_release(struct virtq *vq, unsigned n)
 	uint32_t *idx;
 	unsigned i;
 
-	if (n > DMA_BATCH)
-		n = DMA_BATCH;
 	if (baton_unlikely(!c))
 		return 0;
+	if (n > c->batch)
+		n = c->batch;
 	dma_cache_room(c, n);
 	idx = c->idx + c->n;
 	for (i = 0; i < n; i++) {

@@ -140,11 +140,13 @@ post(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *s
 		return 0; /* virtq_tx_send_chain() sends it, or returns the error */
 	if (!v->bounce)
 		return virtq_tx_post(vq, tokens, n, sum);
-	n = n < DMA_BATCH ? n : DMA_BATCH;
+	c = cache_of(vq, v);
+	if (!c)
+		return 0;
+	n = n < c->batch ? n : c->batch;
 	if (vq->slot_of)
 		n = dma_slot_reserve(vq->slot_cache, n);
-	c = cache_of(vq, v);
-	if (!n || !c)
+	if (!n)
 		return 0;
 	dma_cache_room(c, n);
 	return vq->slot_of ? copy_shared(vq, v, c, tokens, n, sum)
@@ -251,7 +253,7 @@ send_chain(struct virtq *vq, const struct baton_token *t, unsigned n, bool first
 	uint32_t bytes;
 	unsigned segs;
 
-	if (!v->count || !v->bounce || !c || csum_wanted(*t) ||
+	if (!v->count || !v->bounce || !c || csum_wanted(*t) || c->batch < vq->q.max_segs ||
 	    !(segs = give_each(vq, v, t, n < free_ ? n : free_, &bytes)))
 		return virtq_tx_send_chain(vq, t, n, first, sum);
 	if (!virtq_tx_slots_ready(vq, segs)) {

@@ -37,8 +37,8 @@ release8(struct virtq *vq, unsigned n)
 	unsigned i = 0;
 
 	n = n < size - start ? n : size - start;
-	n = n < DMA_BATCH ? n : DMA_BATCH;
 	if (baton_likely(c && n >= LANES)) {
+		n = n < c->batch ? n : c->batch;
 		dma_cache_room(c, n);
 		for (; i + LANES <= n; i += LANES) {
 			const d8 s = d8_load(vq->shadow + start + i);

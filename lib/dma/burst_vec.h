@@ -28,6 +28,8 @@ SIMD_NAME(dma_free8)(const struct baton_pool_view *v, struct dma_cache *c,
 	const struct baton_pool_view dv = *v; /* in registers: stores below cannot alias it */
 	unsigned i;
 
+	if (baton_unlikely(c->batch < LANES)) /* a very small cache */
+		return 0;
 	for (i = 0; i + LANES <= n; i += LANES) {
 		const struct tokens8 t = tokens8_load(tokens + i);
 		uint32_t *idx;

@@ -7,20 +7,22 @@
 #include "base/err.h"
 
 struct dma_cache *
-dma_cache(struct baton_worker *worker, struct baton_pool *pool)
+dma_cache_create(struct baton_worker *worker, struct baton_pool *pool)
 {
-	struct dma_cache *c = worker->caches[pool->view.index];
-	uint32_t cap = worker->cache_size + DMA_BATCH + STACK_BLOCK;
+	const uint32_t room = worker->cache_size + DMA_BATCH + STACK_BLOCK;
+	struct dma_cache *c;
 
-	if (c)
-		return c;
-	c = aligned_alloc(64, (sizeof(*c) + cap * sizeof(c->idx[0]) + 63) / 64 * 64);
+	c = aligned_alloc(64, (sizeof(*c) + room * sizeof(c->idx[0]) + 63) / 64 * 64);
 	if (!c) {
 		baton_err(ENOMEM, "worker %s: no memory for a cache of %u buffers", worker->name,
-			  cap);
+			  room);
 		return NULL;
 	}
-	*c = (struct dma_cache){ .cap = cap, .pool = pool };
+	*c = (struct dma_cache){
+		.limit = worker->cache_size,
+		.batch = worker->cache_size < DMA_BATCH ? worker->cache_size : DMA_BATCH,
+		.pool = pool,
+	};
 	/* Holder reports of the control thread walk the table: publish the filled-in cache. */
 	__atomic_store_n(&worker->caches[pool->view.index], c, __ATOMIC_RELEASE);
 	return c;
@@ -53,33 +55,50 @@ pool_put(struct baton_pool *p, struct stack_user *u, const uint32_t *idx, unsign
 	}
 }
 
+/* What leaves is what was touched longest ago: the bottom of the stack. */
+static void
+put_coldest(struct dma_cache *c, unsigned n)
+{
+	unsigned moved, k;
+
+	for (moved = 0; moved < n; moved += k) {
+		k = n - moved < STACK_BLOCK ? n - moved : STACK_BLOCK;
+		pool_put(c->pool, &c->user, c->idx + moved, k);
+	}
+	memmove(c->idx, c->idx + moved, (c->n - moved) * sizeof(c->idx[0]));
+	dma_cache_set(c, c->n - moved);
+}
+
 unsigned
 dma_cache_refill(struct dma_cache *c, unsigned n)
 {
 	while (c->n < n) {
-		/* cap has room for a block above n - 1 <= DMA_BATCH - 1 entries. */
+		/* idx[] has room for a block above n - 1 <= DMA_BATCH - 1 entries. */
 		unsigned got = pool_get(c->pool, &c->user, c->idx + c->n);
 
 		if (!got)
 			return c->n;
 		dma_cache_set(c, c->n + got);
 	}
+	/* The @n leave with the caller. */
+	if (baton_unlikely(c->n - n > c->limit))
+		put_coldest(c, c->n - n - c->limit);
 	return n;
 }
 
 void
 dma_cache_spill(struct dma_cache *c, unsigned n)
 {
-	/* What is moved is the coldest: the bottom of the stack. */
-	unsigned blocks = (c->n + n - c->cap + STACK_BLOCK - 1) / STACK_BLOCK;
-	unsigned moved = 0;
+	const unsigned most = c->limit - n, keep = c->limit / 2 < most ? c->limit / 2 : most;
+	unsigned move = c->n - keep;
 
-	while (blocks-- && c->n - moved >= STACK_BLOCK) {
-		pool_put(c->pool, &c->user, c->idx + moved, STACK_BLOCK);
-		moved += STACK_BLOCK;
-	}
-	memmove(c->idx, c->idx + moved, (c->n - moved) * sizeof(c->idx[0]));
-	dma_cache_set(c, c->n - moved);
+	/*
+	 * Half of the cache is emptied: else a worker that only frees would move all of it for
+	 * every block. In whole blocks, as long as those make room enough.
+	 */
+	if (c->n - move / STACK_BLOCK * STACK_BLOCK <= most)
+		move = move / STACK_BLOCK * STACK_BLOCK;
+	put_coldest(c, move);
 }
 
 static void

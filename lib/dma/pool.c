@@ -257,6 +257,30 @@ check_idle(struct baton_pool *pool)
 }
 
 int
+dma_pool_check(const struct baton_pool *pool, const char *who, uint64_t in_rings, uint32_t more)
+{
+	uint64_t caches = more, bursts = more ? DMA_BATCH : 0, need;
+
+	/* Every worker there is: whichever frees a buffer, or sends it, has it in its cache. */
+	for (unsigned i = 0; i < BATON_MAX_WORKERS; i++) {
+		const struct baton_worker *w = pool->ctx->workers[i];
+
+		caches += w ? w->cache_size : 0;
+		bursts += w ? DMA_BATCH : 0;
+	}
+	need = in_rings + caches + bursts;
+	if (need <= pool->view.count)
+		return 0;
+	return baton_err(ENOBUFS,
+			 "%s: pool %s has %u buffers, but %llu may be in rings, %llu in workers' "
+			 "caches and %llu in bursts: make it at least %llu, or the rings or caches "
+			 "smaller, or the workers fewer",
+			 who, pool->name, pool->view.count, (unsigned long long)in_rings,
+			 (unsigned long long)caches, (unsigned long long)bursts,
+			 (unsigned long long)need);
+}
+
+int
 baton_pool_destroy(struct baton_pool *pool)
 {
 	struct baton_ctx *ctx = pool->ctx;

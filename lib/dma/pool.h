@@ -46,13 +46,17 @@ struct baton_pool {
 	int fd;
 	uint64_t fd_offset;
 	uint64_t page_size;
+	uint64_t in_rings; /* buffers that the rings of started ports can hold; control thread */
+	bool is_fed_from;  /* an RX queue of a started port takes from it; control thread */
 	char name[32];
 };
 
 /* A worker's LIFO cache of one pool: the buffer that was used last is used next. */
 struct dma_cache {
 	uint32_t n;
-	uint32_t cap; /* entries of idx[]; at least DMA_BATCH + STACK_BLOCK */
+	uint32_t limit; /* the worker's cache_size: at most so many between two calls; idx[] has
+			   room for DMA_BATCH + STACK_BLOCK more, within one */
+	uint32_t batch; /* the most to make room for at once: DMA_BATCH, or a smaller limit */
 	struct baton_pool *pool;
 	struct stack_user user;
 	uint32_t idx[];
@@ -109,17 +113,25 @@ struct dma_holder {
 
 /* ---- caches; the worker's thread ---- */
 
+BATON_COLD struct dma_cache *dma_cache_create(struct baton_worker *worker, struct baton_pool *pool);
+
 /**
  * Get the worker's cache of a pool, and allocate it at first use. Return: NULL if memory is short.
  */
-struct dma_cache *dma_cache(struct baton_worker *worker, struct baton_pool *pool);
+static inline struct dma_cache *
+dma_cache(struct baton_worker *worker, struct baton_pool *pool)
+{
+	struct dma_cache *c = worker->caches[pool->view.index];
+
+	return baton_likely(c != NULL) ? c : dma_cache_create(worker, pool);
+}
 
 /*
  * Fetch from the shared free list until the cache has @n buffers or the list is empty. Return: the
  * number of buffers, @n at most.
  */
 unsigned dma_cache_refill(struct dma_cache *c, unsigned n);
-/* Move the blocks that are too many to the shared free list. */
+/* Move so many to the shared free list that @n fit, and as a rule many more. */
 void dma_cache_spill(struct dma_cache *c, unsigned n);
 
 /** Only the worker writes n, with relaxed stores: holder reports read n from other threads. */
@@ -150,13 +162,34 @@ dma_cache_reserve(struct dma_cache *c, unsigned n)
 	return baton_likely(c->n >= n) ? n : dma_cache_refill(c, n);
 }
 
-/** Make room for @n <= DMA_BATCH more buffers. */
+/** Make room for @n <= c->batch more buffers, without the cache growing beyond its size. */
 static inline void
 dma_cache_room(struct dma_cache *c, unsigned n)
 {
-	if (baton_unlikely(c->n + n > c->cap))
+	if (baton_unlikely(c->n + n > c->limit))
 		dma_cache_spill(c, n);
 }
+
+/** Give back what a cache has beyond its size, after fewer buffers were taken than reserved. */
+static inline void
+dma_cache_settle(struct dma_cache *c)
+{
+	if (baton_unlikely(c->n > c->limit))
+		dma_cache_spill(c, 0);
+}
+
+/**
+ * Check that a pool has as many buffers as rings, caches and bursts can hold: then every queue that
+ * receives gets buffers, whatever the other workers do.
+ *
+ * @who:      what is about to be added, for the error message.
+ * @in_rings: the number of buffers that rings can hold.
+ * @more:     the cache size of a worker that is about to be created; 0: none.
+ *
+ * Thread: the control thread. Return: 0; -ENOBUFS with the numbers.
+ */
+int dma_pool_check(const struct baton_pool *pool, const char *who, uint64_t in_rings,
+		   uint32_t more);
 
 /** Free buffers without a worker, for the control thread that stops a queue. */
 void dma_free_bufs(struct baton_pool *pool, const uint32_t *bufs, unsigned n);

@@ -29,6 +29,16 @@ baton_worker_create(struct baton_ctx *ctx, const struct baton_worker_config *con
 	if (i == BATON_MAX_WORKERS)
 		return baton_err(ENOSPC, "worker: a context has at most %u workers",
 				 BATON_MAX_WORKERS);
+	/* Ports that run were started without it. */
+	for (unsigned p = 0; p < BATON_MAX_POOLS; p++) {
+		const struct baton_pool *pool = ctx->pools[p];
+		int ret = pool && pool->is_fed_from
+				  ? dma_pool_check(pool, "worker", pool->in_rings, cache_size)
+				  : 0;
+
+		if (ret < 0)
+			return ret;
+	}
 	w = aligned_alloc(64, sizeof(*w));
 	if (!w)
 		return baton_err(ENOMEM, "worker: out of memory");

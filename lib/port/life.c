@@ -176,6 +176,7 @@ set_started(struct baton_port *port, bool started)
 	port->away = port->leaving = 0;
 	for (unsigned i = 0; i < port_n_queues(port); i++)
 		port_queue(port, i)->stopped = 0;
+	port_count_rings(port->ctx);
 }
 
 int

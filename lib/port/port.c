@@ -351,65 +351,86 @@ baton_port_configure(struct baton_port *port, const struct baton_port_config *c)
 	return 0;
 }
 
-/* Buffers of @pool that rings can hold once this port and those already started are full. */
-static uint64_t
-ring_need(const struct baton_port *starting, const struct baton_pool *pool)
+/* May the port's rings hold buffers of @pool, and not slots? */
+static bool
+rings_hold(const struct baton_port *port, const struct baton_pool *pool)
 {
-	const struct baton_ctx *ctx = starting->ctx;
+	const struct baton_pool_view *v = &port->views[pool->view.index];
+
+	if (port->driver->dma && dma_reach_bounces(&port->reach))
+		return false;
+	/* Not decided yet, or anew when its device comes back: it is taken for direct. */
+	return !(v->count && v->bounce);
+}
+
+/*
+ * Buffers of @pool that rings can hold once @starting, or NULL, and the ports already started are
+ * full: whatever was received or allocated may be sent by any of them.
+ */
+static uint64_t
+ring_need(const struct baton_ctx *ctx, const struct baton_port *starting,
+	  const struct baton_pool *pool)
+{
 	uint64_t need = 0;
 
 	for (unsigned p = 0; p < BATON_MAX_PORTS; p++) {
 		const struct baton_port *port = ctx->ports[p];
 
-		if (!port || !(port->started || port == starting))
-			continue;
-		if (port->driver->dma && dma_reach_bounces(&port->reach)) /* its rings hold slots */
+		if (!port || !(port->started || port == starting) || !rings_hold(port, pool))
 			continue;
 		for (unsigned i = 0; i < port->info.rx_queues; i++)
 			need += port->rxq[i]->pool == pool ? port->rxq[i]->descs : 0;
-		/* A TX ring fills with what its worker receives or allocates. */
 		for (unsigned i = 0; i < port->info.tx_queues; i++)
-			if (queue_worker(port->txq[i])->caches[pool->view.index])
-				need += port->txq[i]->descs;
+			need += port->txq[i]->descs;
 	}
 	return need;
 }
 
-static int
-check_pool(const struct baton_port *port, const struct baton_pool *pool)
+static bool
+is_fed_from(const struct baton_ctx *ctx, const struct baton_port *starting,
+	    const struct baton_pool *pool)
 {
-	uint64_t rings = ring_need(port, pool), caches = 0, bursts = 0;
+	for (unsigned p = 0; p < BATON_MAX_PORTS; p++) {
+		const struct baton_port *port = ctx->ports[p];
 
-	for (unsigned i = 0; i < BATON_MAX_WORKERS; i++) {
-		const struct baton_worker *w = port->ctx->workers[i];
-
-		if (!w || !w->caches[pool->view.index])
+		if (!port || !(port->started || port == starting))
 			continue;
-		caches += w->cache_size;
-		bursts += DMA_BATCH;
+		for (unsigned i = 0; i < port->info.rx_queues; i++)
+			if (port->rxq[i]->pool == pool)
+				return true;
 	}
-	if (rings + caches + bursts <= pool->view.count)
-		return 0;
-	return baton_err(ENOBUFS,
-			 "%s: pool %s has %u buffers, but %llu may be in rings, %llu in workers' "
-			 "caches "
-			 "and %llu in bursts: make it at least %llu, or the rings or caches "
-			 "smaller",
-			 port->name, pool->name, pool->view.count, (unsigned long long)rings,
-			 (unsigned long long)caches, (unsigned long long)bursts,
-			 (unsigned long long)(rings + caches + bursts));
+	return false;
 }
 
 int
 port_check_pools(const struct baton_port *port)
 {
-	for (unsigned i = 0; i < port->info.rx_queues; i++) {
-		int ret = check_pool(port, port->rxq[i]->pool);
+	const struct baton_ctx *ctx = port->ctx;
+
+	/* Also the pools of other ports: this one's TX rings may hold their buffers. */
+	for (unsigned i = 0; i < BATON_MAX_POOLS; i++) {
+		const struct baton_pool *pool = ctx->pools[i];
+		int ret = pool && is_fed_from(ctx, port, pool)
+				  ? dma_pool_check(pool, port->name, ring_need(ctx, port, pool), 0)
+				  : 0;
 
 		if (ret < 0)
 			return ret;
 	}
 	return 0;
+}
+
+void
+port_count_rings(struct baton_ctx *ctx)
+{
+	for (unsigned i = 0; i < BATON_MAX_POOLS; i++) {
+		struct baton_pool *pool = ctx->pools[i];
+
+		if (!pool)
+			continue;
+		pool->is_fed_from = is_fed_from(ctx, NULL, pool);
+		pool->in_rings = ring_need(ctx, NULL, pool);
+	}
 }
 
 int

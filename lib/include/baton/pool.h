@@ -200,12 +200,15 @@ BATON_API unsigned baton_pool_holders(const struct baton_pool *pool, struct bato
 struct baton_worker_config {
 	size_t size;         /* sizeof(struct baton_worker_config), in bytes */
 	const char *name;    /* shown in reports; NULL: "worker" and a number */
-	uint32_t cache_size; /* buffers to cache of each pool, 8,192 at most; 0:
+	uint32_t cache_size; /* buffers to cache of each pool at most, 1 to 8,192; 0:
 				BATON_DEFAULT_CACHE */
 };
 
 /**
  * Create a worker.
+ *
+ * Every worker of a context counts in the check of baton_port_start(), with its cache and a burst,
+ * whether or not it serves a queue.
  *
  * @ctx:    the context.
  * @config: the configuration; NULL for the defaults.
@@ -213,7 +216,8 @@ struct baton_worker_config {
  *
  * Thread: the control thread.
  * Return: 0 on success; -EINVAL if the configuration is invalid; -ENOSPC if the context has
- * BATON_MAX_WORKERS workers; -ENOMEM if memory is short.
+ * BATON_MAX_WORKERS workers; -ENOMEM if memory is short; -ENOBUFS if a pool that RX queues of
+ * started ports take from would have too few buffers (the error message has the numbers).
  */
 BATON_API int baton_worker_create(struct baton_ctx *ctx, const struct baton_worker_config *config,
 				  struct baton_worker **out);

@@ -137,13 +137,20 @@ BATON_API int baton_txq_setup(struct baton_port *port, uint16_t index,
  * The device does not know pools that are created later: baton_tx_burst() refuses their tokens
  * until the port is stopped and started again.
  *
+ * A pool that RX queues take buffers from must have as many as can be held: by the rings of this
+ * port and of all started ports, by the caches of all workers of the context, and 64 for a burst of
+ * each worker. The rings of a port that bounces hold slots and do not count; any other TX ring can
+ * hold buffers of any pool. Such a pool never runs dry: every RX queue gets buffers, whatever the
+ * other workers do. The check does not count what the application keeps beyond a burst for each
+ * worker, in queues of its own for example, and buffers in quarantine: add those to the pool.
+ *
  * @port: the port.
  *
  * Thread: the control thread.
  * Return: 0 on success; -EINVAL if the port is not configured or a queue is not set up; -EBUSY if
  * the port is started; -ENODEV if its device was removed; -ENOBUFS if a pool has fewer buffers than
- * rings, caches and bursts can hold (the error message has the numbers); an error of the driver.
- * The port stays stopped then.
+ * that, also one of another started port (the error message has the numbers); an error of the
+ * driver. The port stays stopped then.
  */
 BATON_API int baton_port_start(struct baton_port *port);
 
