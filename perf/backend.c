@@ -186,7 +186,8 @@ set_mem_table(struct backend *b, const struct wire_mem_table *t, const int *fds,
 					      .size = t->region[i].size,
 					      .user = t->region[i].user };
 		r->base = (uint8_t *)(uintptr_t)r->user;
-		if (!b->direct) {
+		/* Baton's name for the rings' memory is none of its addresses. */
+		if (!b->direct || r->user >> 47) {
 			r->map_bytes = r->size + t->region[i].mmap_offset;
 			r->map = mmap(NULL, r->map_bytes, PROT_READ | PROT_WRITE,
 				      MAP_SHARED | MAP_POPULATE, fds[i], 0);
