@@ -16,6 +16,7 @@ struct cc_source;
 struct dma_holder;
 struct dma_map;
 struct dma_quarantine;
+struct mem_holder;
 struct mem_os;
 struct pci_os;
 
@@ -65,9 +66,11 @@ struct baton_ctx {
 	struct dma_map *maps;     /* pools in address spaces (dma/pool_map.c); control thread */
 	struct dma_quarantine *quarantines; /* what devices have not let go of, including devices of
 					       closed ports (dma/quarantine.c) */
-	const struct pci_os *pci_os;        /* NULL: the host's; tests have their own */
-	const struct mem_os *mem_os;        /* the same, for baton_arena_create() */
-	const struct cc_source *cc_source;  /* the same, for baton_ctx_confidential() */
+	struct mem_holder *holders_of_memory; /* those that were handed memory (mem/holder.c);
+						 control thread */
+	const struct pci_os *pci_os;          /* NULL: the host's; tests have their own */
+	const struct mem_os *mem_os;          /* the same, for baton_arena_create() */
+	const struct cc_source *cc_source;    /* the same, for baton_ctx_confidential() */
 	unsigned confidential; /* enum baton_confidential + 1; 0: not detected yet; under `lock` */
 	uint32_t warned;       /* CTX_WARNED_*: warnings that are logged once per context */
 	pthread_mutex_t lock;  /* the tables above and `warned`; never taken in a burst */

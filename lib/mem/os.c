@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <numa.h>
 #include <numaif.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -208,6 +209,47 @@ host_populate(const struct mem_os *os, void *base, size_t bytes)
 	return ret == -EINVAL ? mem_populate_by_read(base, bytes) : ret;
 }
 
+static int
+host_reopen(const struct mem_os *os, int fd, int flags)
+{
+	char path[40];
+	int ret;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	ret = open(path, flags | O_CLOEXEC);
+	return ret < 0 ? -errno : ret;
+}
+
+static int
+host_lease(const struct mem_os *os, int fd)
+{
+	/* See mem/holder.h: SIGURG is ignored by default, and harmless when it is not expected. */
+	if (fcntl(fd, F_SETSIG, SIGURG) < 0 || fcntl(fd, F_SETLEASE, F_RDLCK) < 0)
+		return -errno;
+	return fcntl(fd, F_SETLEASE, F_UNLCK) < 0 ? -ENOTRECOVERABLE : 0;
+}
+
+static int
+host_lock(const struct mem_os *os, int fd, uint64_t byte)
+{
+	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_len = 1 };
+
+	lock.l_start = (off_t)byte;
+	return fcntl(fd, F_OFD_SETLK, &lock) < 0 ? -errno : 0;
+}
+
+static int
+host_locked(const struct mem_os *os, int fd, uint64_t byte, uint64_t n)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	lock.l_start = (off_t)byte;
+	lock.l_len = (off_t)n;
+	if (fcntl(fd, F_OFD_GETLK, &lock) < 0)
+		return -errno;
+	return lock.l_type != F_UNLCK;
+}
+
 static void
 host_unmap(const struct mem_os *os, void *base, size_t bytes)
 {
@@ -235,6 +277,10 @@ const struct mem_os mem_os_host = {
 	.map = host_map,
 	.bind = host_bind,
 	.populate = host_populate,
+	.reopen = host_reopen,
+	.lease = host_lease,
+	.lock = host_lock,
+	.locked = host_locked,
 	.unmap = host_unmap,
 	.close = host_close,
 };

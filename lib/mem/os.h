@@ -47,6 +47,19 @@ struct mem_os {
 	/* Write to every page. A page that cannot be allocated is an error, never a SIGBUS. */
 	int (*populate)(const struct mem_os *os, void *base, size_t bytes);
 
+	/* A new description of the file of @fd: O_RDONLY or O_RDWR, closed by exec. */
+	int (*reopen)(const struct mem_os *os, int fd, int flags);
+	/*
+	 * Take a read lease and give it back. 0: it was granted; -EAGAIN: somebody has the file
+	 * open for writing; -ENOTRECOVERABLE: it was granted, and is kept until @fd is closed.
+	 */
+	int (*lease)(const struct mem_os *os, int fd);
+	/* Lock one byte for reading, for as long as the description of @fd lives. */
+	int (*lock)(const struct mem_os *os, int fd, uint64_t byte);
+	/* 1: another description than that of @fd has a lock on one of @n bytes (0: up to the end
+	 * of all files); 0: none has. */
+	int (*locked)(const struct mem_os *os, int fd, uint64_t byte, uint64_t n);
+
 	void (*unmap)(const struct mem_os *os, void *base, size_t bytes);
 	void (*close)(const struct mem_os *os, int fd);
 };
