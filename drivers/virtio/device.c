@@ -26,6 +26,7 @@ static const char *const arg_names[] = {
 	"server",         /* 1: listen at path, and let the backend connect */
 	"wait",           /* server=1: ms to wait for the first backend */
 	"reconnect",      /* 0: a backend that goes away is gone for good */
+	"hangup",         /* final: a backend that hangs up has let go, says the user */
 	"iommu_platform", /* 1: only a backend that translates addresses will do; 0: it shall not */
 	"vectorized",     /* 0: one packet at a time, whatever the CPU has */
 	"packed_vq",      /* DPDK's name: split rings only */
@@ -312,7 +313,7 @@ make_rings(struct virtio_dev *vd)
 }
 
 /* What went into quarantine: buffers the rings held, and all slots there are, since their memory
- * goes there as one. */
+ * goes there as one; a local device's does not (dma_reach_release()). */
 struct held {
 	unsigned bufs, slots;
 };
@@ -323,7 +324,7 @@ empty_all(struct virtio_dev *vd, bool confirmed)
 	struct dma_reach *reach = &vd->port.reach;
 	struct dma_quarantine *quarantine =
 		confirmed ? NULL : dma_quarantine_open(reach, vd->tp->holder(vd));
-	struct held held = { .slots = reach->rx.count + reach->tx.count };
+	struct held held = { .slots = reach->local ? 0 : reach->rx.count + reach->tx.count };
 	struct virtq *vq;
 
 	for (unsigned i = 0; (vq = queue(vd, i)); i++) {

@@ -586,10 +586,10 @@ vp_reset(struct virtio_dev *vd)
 	return acquire(vd);
 }
 
-static int
+static struct mem_holder *
 vp_holder(const struct virtio_dev *vd)
 {
-	return -1;
+	return NULL;
 }
 
 const struct virtio_transport virtio_pci_transport = {

@@ -11,7 +11,6 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 
 #include "vhost_msg.h"
@@ -109,21 +108,11 @@ connect_error(struct virtio_dev *vd, int err)
 	return baton_err(err, "cannot connect to %s: %s", path, strerror(err));
 }
 
-/*
- * The process at the other end (for a listening one: that called listen()), so that its end can be
- * told from a mere hang-up. A backend that was handed its socket by another process must outlive
- * that one: nothing tells them apart.
- */
 static void
 connected(struct virtio_dev *vd, int fd)
 {
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-
 	vd->vu.src.fd = fd;
-	close_fd(&vd->vu.pidfd);
-	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) && peer.pid > 0)
-		vd->vu.pidfd = (int)syscall(SYS_pidfd_open, peer.pid, 0);
+	vhost_end_connected(vd, fd);
 	vd->vu.protocol = 0;
 	vd->vu.n_regions = 0;
 	vd->vu.logged_waiting = 0;
@@ -291,13 +280,9 @@ vhost_disconnect(struct virtio_dev *vd)
 	if (vu->src.fd >= 0) {
 		if (vu->watched)
 			ctx_source_del(vd->port.ctx, &vu->src);
+		if (vd->ring_base && !vu->orphaned)
+			vhost_end_orphan(vd);
 		close_fd(&vu->src.fd);
-		if (vd->ring_base && !vu->orphaned) {
-			close_fd(&vu->old_pidfd);
-			vu->old_pidfd = vu->pidfd;
-			vu->pidfd = -1;
-			vu->orphaned = 1;
-		}
 	}
 	vu->watched = 0;
 	vhost_channel_close(vd);
@@ -343,6 +328,11 @@ come_back(struct virtio_dev *vd)
 		ctx_timer_set(port->ctx, &vu->tick, 1);
 		return;
 	}
+	if (vhost_end_check(vd) < 0) {
+		vhost_disconnect(vd);
+		ctx_timer_set(port->ctx, &vu->tick, UNFIT_MS);
+		return;
+	}
 	if (virtio_bring_up(vd) < 0) {
 		unfit(vd);
 		vhost_disconnect(vd);
@@ -383,6 +373,10 @@ vhost_tick(struct ctx_timer *timer)
 		port_lost(&vd->port, !vu->reconnect);
 		if (!vu->reconnect || vu->server)
 			return; /* on_listener() goes on */
+		if (port_is_empty(&vd->port) && vhost_end_check(vd) < 0) {
+			ctx_timer_set(vd->port.ctx, timer, UNFIT_MS);
+			return;
+		}
 		if (!client_connect(vd)) {
 			handshake(vd);
 			return;
@@ -498,8 +492,7 @@ vhost_close(struct virtio_dev *vd)
 		close_fd(&vu->listener.fd);
 		unlink(vu->path);
 	}
-	close_fd(&vu->pidfd);
-	close_fd(&vu->old_pidfd);
+	vhost_end_close(vd);
 	close_fd(&vu->lock_fd);
 	vhost_files_close(vd);
 	vhost_drop_space(vd);
@@ -528,6 +521,9 @@ parse_args(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 	    (port_arg(args, n, "iommu_platform") &&
 	     (ret = port_arg_uint(args, n, "iommu_platform", 0, 1, &iommu)) < 0))
 		return ret;
+	ret = vhost_end_parse(vd, args, n);
+	if (ret < 0)
+		return ret;
 	vd->timeout_ms = (uint32_t)timeout;
 	vu->wait_ms = (uint32_t)wait;
 	vu->server = (uint8_t)server;
@@ -542,8 +538,7 @@ vhost_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 	struct vhost_user *vu = &vd->vu;
 	int ret;
 
-	vu->src.fd = vu->channel.src.fd = vu->listener.fd = vu->pidfd = vu->old_pidfd =
-		vu->lock_fd = -1;
+	vu->src.fd = vu->channel.src.fd = vu->listener.fd = vu->lock_fd = -1;
 	vu->src.ready = on_socket;
 	vu->listener.ready = on_listener;
 	vu->tick.due = vhost_tick;
@@ -574,13 +569,4 @@ vhost_reset(struct virtio_dev *vd)
 	vhost_disconnect(vd);
 	vd->vu.failures = vd->vu.logged_unfit = 0;
 	return vhost_connect(vd);
-}
-
-/* Has the process of a pidfd ended? Then nobody there writes to our memory any more. */
-bool
-vhost_process_is_dead(int pidfd, int wait_ms)
-{
-	struct pollfd p = { .fd = pidfd, .events = POLLIN };
-
-	return pidfd >= 0 && poll(&p, 1, wait_ms) == 1;
 }

@@ -198,7 +198,42 @@ int vhost_connect(struct virtio_dev *vd);
 void vhost_disconnect(struct virtio_dev *vd);
 
 void vhost_tick(struct ctx_timer *timer);
-bool vhost_process_is_dead(int pidfd, int wait_ms);
+
+/* ---- vhost_end.c ---- */
+
+int vhost_end_parse(struct virtio_dev *vd, const struct port_arg *args, unsigned n);
+
+/** There is a new connection. */
+void vhost_end_connected(struct virtio_dev *vd, int fd);
+
+/**
+ * Get the descriptor to hand over for a mapping that begins at @va; the caller closes it.
+ *
+ * Return: 0; -ECONNRESET, -EMFILE, -ENFILE, -ENOMEM.
+ */
+int vhost_end_give(struct virtio_dev *vd, const void *va, int fd, int *out);
+
+/** Say once a connection what can be known of the backend's end; its memory table is complete. */
+void vhost_end_log(struct virtio_dev *vd);
+
+/** The connection is about to be closed, and the rings are not empty. */
+void vhost_end_orphan(struct virtio_dev *vd);
+
+/** Whatever the backend before this one held is accounted for. */
+void vhost_end_adopt(struct virtio_dev *vd);
+void vhost_end_close(struct virtio_dev *vd);
+
+/** As the transport's lost() and holder(). */
+int vhost_end_lost(struct virtio_dev *vd);
+struct mem_holder *vhost_end_holder(const struct virtio_dev *vd);
+
+/** The backend did not answer: does anybody have its memory? Waits for up to 100 ms. Return:
+ * whether nobody has. */
+bool vhost_end_wait(struct virtio_dev *vd);
+
+/** May the port go on, with what is in quarantine? Return: 0; -ENOBUFS, and the log says why; if
+ * that cannot end, the port does not connect again. */
+int vhost_end_check(struct virtio_dev *vd);
 
 /* ---- vhost_agree.c: what is agreed ---- */
 

@@ -3,13 +3,10 @@
  * The vhost-user transport: a virtio device served by another process over a UNIX socket. This end
  * is the front-end and the driver's. Section names are those of "Vhost-user Protocol".
  */
-#include <fcntl.h>
-
 #include "vhost_msg.h"
 
-#define PROCESS_END_NS 50000000ull
-#define USER_ALIAS     (1ull << 56)
-#define RING_NAME      (1ull << 57)
+#define USER_ALIAS (1ull << 56)
+#define RING_NAME  (1ull << 57)
 
 enum { STATUS_OK = VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK };
 
@@ -82,14 +79,11 @@ vu_renew_space(struct virtio_dev *vd)
 	return vhost_make_space(vd);
 }
 
-/* Whatever the backend before this one held is accounted for. */
 static void
-adopt(struct vhost_user *vu)
+close_all(const int *fds, uint32_t n)
 {
-	if (vu->old_pidfd >= 0)
-		close(vu->old_pidfd);
-	vu->old_pidfd = -1;
-	vu->orphaned = 0;
+	while (n)
+		close(fds[--n]);
 }
 
 /*
@@ -99,7 +93,7 @@ adopt(struct vhost_user *vu)
  * @rings: its number.
  */
 static uint32_t
-list_regions(struct virtio_dev *vd, struct vhost_region *out, int *fds, uint32_t *rings)
+list_regions(struct virtio_dev *vd, struct vhost_region *out, uint32_t *rings)
 {
 	const struct baton_mapping *m = NULL;
 	struct ioas_entry e;
@@ -115,9 +109,27 @@ list_regions(struct virtio_dev *vd, struct vhost_region *out, int *fds, uint32_t
 			vd->vu.ring_va = va;
 			*rings = n;
 		}
-		fds[n++] = e.fd;
+		n++;
 	}
 	return n;
+}
+
+/* @fds: those of list_regions(), to be closed by the caller; there is none when this fails. */
+static int
+open_regions(struct virtio_dev *vd, int *fds, uint32_t n)
+{
+	const struct baton_mapping *m = NULL;
+	struct ioas_entry e;
+
+	for (uint32_t i = 0; i < n && (m = ioas_next(vd->port.reach.ioas, m, &e)); i++) {
+		int ret = vhost_end_give(vd, e.va, e.fd, &fds[i]);
+
+		if (ret < 0) {
+			close_all(fds, i);
+			return ret;
+		}
+	}
+	return 0;
 }
 
 /* Has the backend heard of rings that lie beyond the new ones' memory? Then it gets the table on a
@@ -152,12 +164,14 @@ vu_publish(struct virtio_dev *vd)
 	struct vhost_region region[VHOST_MAX_REGIONS];
 	struct vhost_user *vu = &vd->vu;
 	int fds[VHOST_MAX_REGIONS];
-	uint32_t rings, n = list_regions(vd, region, fds, &rings);
+	uint32_t rings, n = list_regions(vd, region, &rings);
 	int ret = begin_anew(vd, rings < n ? region[rings].size : 0);
 
+	if (!ret)
+		ret = open_regions(vd, fds, n);
 	if (ret < 0)
 		return ret;
-	adopt(vu);
+	vhost_end_adopt(vd);
 	vu->alias = n == vu->n_regions && !memcmp(region, vu->region, n * sizeof(*region))
 			    ? USER_ALIAS
 			    : 0;
@@ -170,9 +184,11 @@ vu_publish(struct virtio_dev *vd)
 	msg.p.memory.count = n;
 	msg.size = (uint32_t)(8 + n * sizeof(struct vhost_region));
 	ret = vhost_send(vd, &msg, fds, n);
+	close_all(fds, n);
 	if (ret < 0)
 		return next_time(vd, ret);
 	vhost_files_given(vd);
+	vhost_end_log(vd);
 	return 0;
 }
 
@@ -383,8 +399,8 @@ let_go(struct virtio_dev *vd, const struct virtq *vq)
 }
 
 /*
- * Failing an answer, only the end of the backend's process is as good. What a backend answers that
- * came after the one with our rings says nothing about them.
+ * Failing an answer, only that nobody has the memory any more is as good. What a backend answers
+ * that came after the one with our rings says nothing about them.
  */
 static int
 vu_stop(struct virtio_dev *vd)
@@ -401,9 +417,7 @@ vu_stop(struct virtio_dev *vd)
 		ret = let_go(vd, vq);
 	if (!ret)
 		set_status(vd, 0);
-	if (ret < 0 && vhost_process_is_dead(vu->orphaned ? vu->old_pidfd : vu->pidfd, 100))
-		ret = 0;
-	return ret;
+	return ret < 0 && vhost_end_wait(vd) ? 0 : ret;
 }
 
 static void
@@ -454,27 +468,6 @@ vu_ring_idle(struct virtio_dev *vd, struct virtq *vq)
 	renew_others(vd, vq);
 }
 
-/* A process that was killed closes its sockets some moments before it is gone. */
-static int
-vu_lost(struct virtio_dev *vd)
-{
-	if (vhost_process_is_dead(vd->vu.old_pidfd, 0))
-		return 0;
-	if (vd->vu.old_pidfd >= 0 && ctx_now_ns() - vd->port.away_since < PROCESS_END_NS)
-		return -EAGAIN;
-	return baton_err(ETIMEDOUT,
-			 "the backend at %s hung up without letting go, and its process lives on",
-			 vd->vu.path);
-}
-
-static int
-vu_holder(const struct virtio_dev *vd)
-{
-	int fd = vd->vu.orphaned ? vd->vu.old_pidfd : vd->vu.pidfd;
-
-	return fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
-}
-
 static int
 vu_start(struct virtio_dev *vd, uint64_t features)
 {
@@ -501,8 +494,8 @@ const struct virtio_transport vhost_user_transport = {
 	.close = vhost_close,
 	.reset = vhost_reset,
 	.ready = vhost_connect,
-	.lost = vu_lost,
-	.holder = vu_holder,
+	.lost = vhost_end_lost,
+	.holder = vhost_end_holder,
 	.ring_start = vu_ring_start,
 	.ring_stop = vu_ring_stop,
 	.ring_idle = vu_ring_idle,

@@ -92,6 +92,7 @@ struct virtq {
 	uint32_t offset; /* of its rings in the port's ring memory */
 };
 
+struct mem_holder;
 struct virtio_dev;
 
 /* Control thread only. All return 0 or a negative errno with its sentence. */
@@ -121,9 +122,9 @@ struct virtio_transport {
 	/* A device that went away: 0: it can write to nothing any more; -EAGAIN: not yet known;
 	 * -ETIMEDOUT: not to be known. */
 	int (*lost)(struct virtio_dev *vd);
-	/* The process that may still write to what was not confirmed: a pidfd of the caller's own,
-	 * or -1. */
-	int (*holder)(const struct virtio_dev *vd);
+	/* Who may still write to what was not confirmed: a reference of the caller's own. NULL: the
+	 * device. */
+	struct mem_holder *(*holder)(const struct virtio_dev *vd);
 	/* Drop the device and have it anew. */
 	int (*reset)(struct virtio_dev *vd);
 };
@@ -170,14 +171,23 @@ struct vhost_files {
 	struct ctx_timer poll;
 };
 
+/* The end of backends (vhost_end.c). */
+struct vhost_end {
+	struct mem_holder *holder; /* the backend that is connected, or was last */
+	struct mem_holder *old;    /* whose rings these are, if orphaned; until they are empty */
+	uint32_t patience_ms;      /* before the next backend gets the memory */
+	uint64_t ended_ns; /* when the process of `old` was seen to have ended; 0: not yet */
+	uint8_t final;     /* hangup=final */
+	uint8_t hung_up;   /* it was `old` that closed the connection, not we */
+	uint8_t logged, short_logged;
+};
+
 struct vhost_user {
 	struct ctx_source src;      /* src.fd: the socket, -1 in VHOST_AWAY */
 	struct ctx_source listener; /* server=1; else fd -1 */
 	struct ctx_timer tick;      /* what is to be done next about the connection */
 	enum vhost_state state;
 	int lock_fd;            /* says to other programs that the path is in use */
-	int pidfd;              /* of the backend's process, -1 when unknown */
-	int old_pidfd;          /* of the backend before, until its buffers are accounted for */
 	uint32_t wait_ms;       /* server=1: for a backend to connect */
 	uint64_t deadline_ns;   /* VHOST_GREETING */
 	uint64_t protocol;      /* negotiated protocol features */
@@ -199,8 +209,8 @@ struct vhost_user {
 	struct vhost_files files;
 	uint8_t iommu_platform; /* the argument; 2: not given */
 	uint8_t server, reconnect, open, watched, logged_waiting, logged_unfit, knows_rings;
-	uint8_t orphaned; /* the rings are those of a backend whose connection is gone: old_pidfd's
-			   */
+	uint8_t orphaned; /* the rings are those of a backend whose connection is gone: end.old */
+	struct vhost_end end;
 	char path[108];
 };
 

@@ -269,8 +269,16 @@ dma_pool_check(const struct baton_pool *pool, const char *who, uint64_t in_rings
 		bursts += w ? DMA_BATCH : 0;
 	}
 	need = in_rings + caches + bursts;
-	if (need <= pool->view.count)
+	if (need + pool->quarantined <= pool->view.count)
 		return 0;
+	if (pool->quarantined)
+		return baton_err(ENOBUFS,
+				 "%s: %u of the %u buffers of pool %s are in quarantine, and %llu "
+				 "are needed to go on (rings %llu, workers' caches %llu, bursts "
+				 "%llu)",
+				 who, pool->quarantined, pool->view.count, pool->name,
+				 (unsigned long long)need, (unsigned long long)in_rings,
+				 (unsigned long long)caches, (unsigned long long)bursts);
 	return baton_err(ENOBUFS,
 			 "%s: pool %s has %u buffers, but %llu may be in rings, %llu in workers' "
 			 "caches and %llu in bursts: make it at least %llu, or the rings or caches "

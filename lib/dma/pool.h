@@ -36,6 +36,7 @@ struct baton_pool {
 	struct stack stack;    /* the shared free list, unless the application supplies one */
 	struct stack_user ctl; /* spare blocks of the control thread; under ctx->lock */
 	struct baton_pool_backing backing; /* get_bulk NULL: the stack is used */
+	uint32_t quarantined;              /* buffers in quarantine; control thread */
 	uint32_t taken; /* with a supplied free list: number of buffers taken from it; relaxed
 			   atomic */
 	struct baton_ctx *ctx;

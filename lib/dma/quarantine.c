@@ -1,23 +1,31 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dma/quarantine.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "dma/pool.h"
 #include "dma/reach.h"
 #include "mem/arena.h"
+#include "mem/holder.h"
+
+#define POLL_MIN_MS 1
+#define POLL_MAX_MS 250
 
 struct dma_quarantine {
-	struct ctx_source src; /* src.fd: the pidfd */
+	struct ctx_source src;  /* src.fd: the pidfd of its process, or -1 */
+	struct ctx_timer again; /* when who has the memory is asked again */
+	unsigned pause_ms;
+	struct mem_holder *holder; /* NULL: a device, or nothing can be known */
 	struct baton_ctx *ctx;
 	struct dma_quarantine **list; /* the port's; NULL: it is closed */
 	struct dma_quarantine *next;
 	struct dma_quarantine *next_in_ctx;
 	bool local; /* the device is a program: it has its own mappings, and ours are nothing to it
 		     */
+	bool watched; /* src is among the context's sources */
 	uint32_t n, cap;
 	struct {
 		struct baton_pool *pool;
@@ -50,8 +58,10 @@ quarantine_free(struct dma_quarantine *w)
 	while (*at != w)
 		at = &(*at)->next_in_ctx;
 	*at = w->next_in_ctx;
-	if (w->src.fd >= 0)
-		close(w->src.fd);
+	if (w->watched)
+		ctx_source_del(w->ctx, &w->src);
+	ctx_timer_cancel(w->ctx, &w->again);
+	mem_holder_put(w->holder);
 	free(w->in);
 	free(w->arenas);
 	free(w);
@@ -69,6 +79,7 @@ release(struct dma_quarantine *w, const char *why)
 					 (__atomic_load_n(owner, __ATOMIC_RELAXED) & 0xffff),
 				 __ATOMIC_RELAXED);
 		dma_free_bufs(w->in[i].pool, &w->in[i].buf, 1);
+		w->in[i].pool->quarantined--;
 	}
 	for (uint32_t i = 0; i < w->n_arenas; i++)
 		baton_arena_destroy(w->arenas[i]);
@@ -77,27 +88,68 @@ release(struct dma_quarantine *w, const char *why)
 	quarantine_free(w);
 }
 
+/* Return: whether all of it came home, and @w is no more. */
+static bool
+ask(struct dma_quarantine *w)
+{
+	if (mem_holder_ask(w->holder) != MEM_FREE)
+		return false;
+	release(w, "nobody has the memory any more that the backend was given");
+	return true;
+}
+
+static void
+ask_again(struct ctx_timer *timer)
+{
+	struct dma_quarantine *w =
+		(struct dma_quarantine *)(void *)((char *)timer -
+						  offsetof(struct dma_quarantine, again));
+
+	if (ask(w))
+		return;
+	w->pause_ms = w->pause_ms * 2 < POLL_MAX_MS ? w->pause_ms * 2 : POLL_MAX_MS;
+	ctx_timer_set(w->ctx, timer, w->pause_ms);
+}
+
+/* It may have left the memory to others; so this is only a good time to ask. */
 static void
 process_ended(struct ctx_source *src, uint32_t events)
 {
 	struct dma_quarantine *w = (struct dma_quarantine *)(void *)src;
 
 	ctx_source_del(w->ctx, src);
-	release(w, "the process that had them has ended");
+	w->watched = false;
+	w->pause_ms = POLL_MIN_MS;
+	ctx_timer_set(w->ctx, &w->again, w->pause_ms);
+	dma_quarantine_ask(w->ctx);
+}
+
+void
+dma_quarantine_ask(struct baton_ctx *ctx)
+{
+	struct dma_quarantine *next;
+
+	for (struct dma_quarantine *w = ctx->quarantines; w; w = next) {
+		next = w->next_in_ctx;
+		if (w->holder)
+			ask(w);
+	}
 }
 
 struct dma_quarantine *
-dma_quarantine_open(struct dma_reach *r, int pidfd)
+dma_quarantine_open(struct dma_reach *r, struct mem_holder *holder)
 {
 	struct dma_quarantine *w = calloc(1, sizeof(*w));
 
 	if (!w) {
-		if (pidfd >= 0)
-			close(pidfd);
+		mem_holder_put(holder);
 		return NULL;
 	}
-	w->src.fd = pidfd;
+	w->holder = holder;
+	w->src.fd = mem_holder_process(holder);
 	w->src.ready = process_ended;
+	w->again.due = ask_again;
+	w->pause_ms = POLL_MIN_MS;
 	w->ctx = r->ctx;
 	w->local = r->local;
 	w->list = &r->quarantines;
@@ -132,6 +184,7 @@ dma_quarantine_buf(struct dma_quarantine *w, struct baton_pool *pool, uint32_t b
 	uint32_t gen = __atomic_load_n(owner, __ATOMIC_RELAXED) & 0xffff;
 
 	__atomic_store_n(owner, BATON_OWNER_QUARANTINE << 16 | gen, __ATOMIC_RELAXED);
+	pool->quarantined++;
 	if (!w || !grow((void **)&w->in, sizeof(*w->in), w->n, &w->cap, 256))
 		return; /* not remembered: it stays in quarantine for ever */
 	w->in[w->n].pool = pool;
@@ -156,10 +209,12 @@ dma_quarantine_close(struct dma_quarantine *w)
 		quarantine_free(w);
 		return;
 	}
-	if (w->src.fd >= 0 && ctx_source_add(w->ctx, &w->src, EPOLLIN) < 0) {
-		close(w->src.fd);
-		w->src.fd = -1;
-	}
+	if (mem_holder_evidence(w->holder, NULL) == MEM_NO_EVIDENCE)
+		return;
+	/* One that cannot watch it, or has another quarantine that does, asks by time all the same.
+	 */
+	w->watched = w->src.fd >= 0 && ctx_source_add(w->ctx, &w->src, EPOLLIN) == 0;
+	ctx_timer_set(w->ctx, &w->again, w->pause_ms);
 }
 
 void
@@ -167,10 +222,10 @@ dma_quarantine_release(struct dma_quarantine **list, const char *why)
 {
 	struct dma_quarantine *next;
 
-	/* A process that lives on may write, whatever another device has confirmed. */
+	/* Whoever has the memory may write, whatever another device has confirmed. */
 	for (struct dma_quarantine *w = *list; w; w = next) {
 		next = w->next;
-		if (w->src.fd < 0)
+		if (!w->holder)
 			release(w, why);
 	}
 }
@@ -198,8 +253,6 @@ abandon(struct dma_quarantine *w)
 		bytes += info.bytes;
 		arena_leave_mapped(w->arenas[i]);
 	}
-	if (w->src.fd >= 0)
-		ctx_source_del(w->ctx, &w->src);
 	quarantine_free(w);
 	return bytes;
 }
@@ -227,4 +280,17 @@ dma_quarantine_slots(const struct dma_quarantine *list)
 	for (; list; list = list->next)
 		n += list->slots;
 	return n;
+}
+
+bool
+dma_quarantine_ends(const struct baton_pool *pool)
+{
+	for (const struct dma_quarantine *w = pool->ctx->quarantines; w; w = w->next_in_ctx) {
+		if (mem_holder_evidence(w->holder, NULL) == MEM_NO_EVIDENCE)
+			continue;
+		for (uint32_t i = 0; i < w->n; i++)
+			if (w->in[i].pool == pool)
+				return true;
+	}
+	return false;
 }

@@ -2,7 +2,8 @@
 /*
  * A quarantine: buffers and memory of a device that did not say that it has let go. They stay out
  * of use, and show as in quarantine, until that is known after all: the device was reset or taken
- * out of its address space, or its process has ended, which baton_ctx_poll() notices. Control
+ * out of its address space, or nobody has the memory any more that a backend was given
+ * (mem/holder.h), which baton_ctx_poll() asks: when its process ends, and every 250 ms. Control
  * thread.
  *
  * A quarantine outlives its port. A PCI device behind an IOMMU is in no address space once its port
@@ -13,6 +14,7 @@
 #ifndef BATON_DMA_QUARANTINE_H
 #define BATON_DMA_QUARANTINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct baton_arena;
@@ -20,15 +22,17 @@ struct baton_ctx;
 struct baton_pool;
 struct dma_reach;
 struct dma_quarantine;
+struct mem_holder;
 
 /**
  * Open a quarantine of a port's.
  *
- * @pidfd: of the process that can still write to what is put in, owned from now on; -1: none.
+ * @holder: who can still write to what is put in; a reference of the quarantine's own from now on.
+ * NULL: a device.
  *
  * Return: NULL when out of memory: what would be put in stays in quarantine for ever.
  */
-struct dma_quarantine *dma_quarantine_open(struct dma_reach *r, int pidfd);
+struct dma_quarantine *dma_quarantine_open(struct dma_reach *r, struct mem_holder *holder);
 
 /** @quarantine: NULL: for ever. */
 void dma_quarantine_buf(struct dma_quarantine *quarantine, struct baton_pool *pool, uint32_t buf);
@@ -37,14 +41,21 @@ void dma_quarantine_buf(struct dma_quarantine *quarantine, struct baton_pool *po
 void dma_quarantine_memory(struct dma_quarantine *quarantine, struct baton_arena *arena,
 			   uint32_t slots);
 
-/** All are in: watch for the end of the process. An empty quarantine is gone with this. */
+/** All are in: ask from now on. An empty quarantine is gone with this. */
 void dma_quarantine_close(struct dma_quarantine *quarantine);
 
-/** The device of a port reaches none of it any more, and @why: all of it comes home. Processes are
- * still waited for. */
+/** Ask for all quarantines of a context now: nobody may have the memory at this moment, and the
+ * next holder is about to get it. */
+void dma_quarantine_ask(struct baton_ctx *ctx);
+
+/** Is there a quarantine with buffers of @pool whose end can be seen? */
+bool dma_quarantine_ends(const struct baton_pool *pool);
+
+/** The device of a port reaches none of it any more, and @why: all of it comes home. What processes
+ * have stays. */
 void dma_quarantine_release(struct dma_quarantine **list, const char *why);
 
-/** The port is closed: from now on only the end of their processes brings them home. */
+/** The port is closed: from now on only that nobody has the memory any more brings them home. */
 void dma_quarantine_detach(struct dma_quarantine **list);
 
 /**

@@ -138,13 +138,19 @@ bool dma_reach_yield(struct dma_reach *r, const bool needed[BATON_MAX_POOLS],
  */
 int dma_reach_slots(struct dma_reach *r, const struct dma_slots_need *rx,
 		    const struct dma_slots_need *tx);
+
+/** Does a mapping that begins at @va hold rings or slots, which are made for one connection of this
+ * port's and used by nothing else? */
+bool dma_reach_made(const struct dma_reach *r, const void *va);
+
 void dma_reach_drop_slots(struct dma_reach *r, bool confirmed, struct dma_quarantine *quarantine);
 
 /**
  * Take all memory from the device.
  *
  * @confirmed: the device has let go of it. If not, the memory is kept in @quarantine, or, if that
- * is NULL, until the process ends.
+ * is NULL, until the process ends. The memory of a local device is let go in any case: that program
+ * has its own mapping, and the file is used for nothing else.
  */
 void dma_reach_release(struct dma_reach *r, bool confirmed, struct dma_quarantine *quarantine);
 

@@ -98,6 +98,8 @@ make_block(const struct dma_reach *r, const char *name, size_t bytes, uint64_t p
 /*
  * Unmap a block and free it. The device cannot access unmapped memory through an address space.
  * Memory that it may access otherwise goes into quarantine.
+ * A local device is a program with its own mapping of a file that is used for nothing else, so its
+ * memory is freed in any case.
  */
 static void
 drop_block(struct dma_reach *r, struct dma_block *b, uint32_t slots, bool confirmed,
@@ -106,7 +108,7 @@ drop_block(struct dma_reach *r, struct dma_block *b, uint32_t slots, bool confir
 	if (b->mapping && baton_ioas_unmap(b->mapping) < 0)
 		baton_log(r->ctx, BATON_LOG_WARN, "%s: the memory of its %s is lost: %s", r->name,
 			  b->name, baton_last_error());
-	else if (confirmed)
+	else if (confirmed || r->local)
 		baton_arena_destroy(b->arena);
 	else if (quarantine)
 		dma_quarantine_memory(quarantine, b->arena, slots);
@@ -221,6 +223,17 @@ dma_reach_slots(struct dma_reach *r, const struct dma_slots_need *rx,
 }
 
 /* ---- the end ---- */
+
+bool
+dma_reach_made(const struct dma_reach *r, const void *va)
+{
+	if ((r->rx_mem && r->rx_mem->base == va) || (r->tx_mem && r->tx_mem->base == va))
+		return true;
+	for (const struct dma_block *b = r->ctrl; b; b = b->next)
+		if (b->base == va)
+			return true;
+	return false;
+}
 
 void
 dma_reach_drop_slots(struct dma_reach *r, bool confirmed, struct dma_quarantine *quarantine)

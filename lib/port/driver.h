@@ -268,6 +268,13 @@ void port_lost(struct baton_port *port, bool for_good);
  * anew? */
 bool port_is_empty(const struct baton_port *port);
 
+/**
+ * Check the pools that RX queues of the port, and of the started ports, take from: are they large
+ * enough once the port is started, without the buffers in quarantine? Return: 0, or -ENOBUFS with
+ * the numbers.
+ */
+int port_check_pools(const struct baton_port *port);
+
 /** The device is back and the rings are filled and known to it: the queues run. */
 void port_back(struct baton_port *port);
 

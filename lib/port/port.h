@@ -26,12 +26,6 @@ const char *queue_error(const struct baton_queue *q);
 /* A queue that takes another's place goes on from where that one's counters were. */
 void queue_keep_counters(struct baton_queue *to, const struct baton_queue *from);
 
-/*
- * Check the pools that RX queues of the port, and of the started ports, take from: are they large
- * enough once the port is started? Return: 0, or -ENOBUFS with the numbers.
- */
-int port_check_pools(const struct baton_port *port);
-
 /* A port was started or stopped: note in the pools what rings can hold, for workers created later.
  */
 void port_count_rings(struct baton_ctx *ctx);

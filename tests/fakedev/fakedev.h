@@ -121,6 +121,21 @@ bool fakedev_wait_ready(struct fakedev *l, unsigned pairs, unsigned ms);
 /** Close the connection from this side. */
 void fakedev_hang_up(struct fakedev *l);
 
+/*
+ * A backend that ends leaves its memory to others: from now on the memory of each connection that
+ * ends stays mapped, as in a child that it forked.
+ */
+void fakedev_leave_memory(struct fakedev *l, bool leave);
+
+/** Write @byte to all that was left, as such a child may. Return: bytes. */
+size_t fakedev_scribble(struct fakedev *l, uint8_t byte);
+
+/** The child ends. */
+void fakedev_drop_left(struct fakedev *l);
+
+/** fork() while nothing of @l changes; the child may use what has no thread: the rings. */
+pid_t fakedev_fork(struct fakedev *l);
+
 /** Connections there have been. */
 unsigned fakedev_connections(struct fakedev *l);
 

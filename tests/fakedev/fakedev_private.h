@@ -31,6 +31,7 @@ struct fakedev_queue {
 	uint16_t signalled; /* EVENT_IDX: used index when the driver's wish was last looked at */
 };
 
+#define FAKEDEV_LEFT       256u
 #define FAKEDEV_REMEMBERED 64
 #define FAKEDEV_ENTRIES    32u
 #define FAKEDEV_PENDING    64u
@@ -55,6 +56,9 @@ struct fakedev {
 	uint64_t features, protocol, status;
 	struct fakedev_region region[WIRE_MAX_REGIONS];
 	unsigned n_regions;
+	struct fakedev_region left[FAKEDEV_LEFT]; /* of connections that are gone */
+	unsigned n_left;
+	bool leaves;
 	struct fakedev_queue queue[FAKEDEV_QUEUES];
 	uint64_t kicks[FAKEDEV_QUEUES], calls[FAKEDEV_QUEUES];
 
@@ -97,6 +101,7 @@ void fakedev_complain(struct fakedev *l, const char *fmt, ...)
 void fakedev_mem_set(struct fakedev *l, const struct wire_mem_table *table, const int *fds,
 		     unsigned n);
 void fakedev_mem_clear(struct fakedev *l);
+void fakedev_mem_leave(struct fakedev *l);
 
 /** All @len bytes at a guest (or, with @user, front-end virtual) address of the table, or NULL.
  * Locked. */

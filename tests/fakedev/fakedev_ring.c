@@ -73,6 +73,60 @@ keeps_rings(const struct fakedev *l, const struct fakedev_queue *q)
 }
 
 void
+fakedev_mem_leave(struct fakedev *l)
+{
+	for (unsigned i = 0; i < l->n_regions && l->n_left < FAKEDEV_LEFT; i++) {
+		fakedev_close_fd(&l->region[i].fd);
+		l->left[l->n_left++] = l->region[i];
+		l->region[i--] = l->region[--l->n_regions];
+	}
+}
+
+void
+fakedev_leave_memory(struct fakedev *l, bool leave)
+{
+	pthread_mutex_lock(&l->lock);
+	l->leaves = leave;
+	pthread_mutex_unlock(&l->lock);
+}
+
+size_t
+fakedev_scribble(struct fakedev *l, uint8_t byte)
+{
+	size_t bytes = 0;
+
+	pthread_mutex_lock(&l->lock);
+	for (unsigned i = 0; i < l->n_left; i++) {
+		memset(l->left[i].base, byte, l->left[i].size);
+		bytes += l->left[i].size;
+	}
+	pthread_mutex_unlock(&l->lock);
+	return bytes;
+}
+
+pid_t
+fakedev_fork(struct fakedev *l)
+{
+	pid_t pid;
+
+	pthread_mutex_lock(&l->lock);
+	pid = fork();
+	pthread_mutex_unlock(&l->lock);
+	return pid;
+}
+
+void
+fakedev_drop_left(struct fakedev *l)
+{
+	pthread_mutex_lock(&l->lock);
+	while (l->n_left) {
+		l->n_left--;
+		munmap(l->left[l->n_left].map, l->left[l->n_left].map_len);
+	}
+	pthread_mutex_unlock(&l->lock);
+}
+
+void
 fakedev_mem_set(struct fakedev *l, const struct wire_mem_table *table, const int *fds, unsigned n)
 {
 	fakedev_mem_clear(l);

@@ -64,6 +64,8 @@ disconnect(struct fakedev *l)
 		memset(&l->queue[i], 0, sizeof(l->queue[i]));
 		l->queue[i].kick = l->queue[i].call = -1;
 	}
+	if (l->leaves)
+		fakedev_mem_leave(l);
 	fakedev_mem_clear(l);
 	fakedev_iotlb_clear(l);
 	fakedev_close_fd(&l->channel);
@@ -212,6 +214,7 @@ fakedev_stop(struct fakedev *l)
 	pthread_mutex_unlock(&l->lock);
 	fakedev_poke(l);
 	pthread_join(l->thread, NULL);
+	fakedev_drop_left(l);
 	fakedev_close_fd(&l->listener);
 	fakedev_close_fd(&l->wake);
 	if (!l->config.connect)

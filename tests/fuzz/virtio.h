@@ -55,8 +55,8 @@ struct vdev_state {
 		uint8_t kind;
 	} old[VDEV_OLD];
 	unsigned n_old;
-	int process;
-	bool has_process;
+	struct mem_holder *holder;
+	int given; /* what its process has of a file; closed when it ends */
 };
 
 struct virtio_dev;
@@ -110,8 +110,8 @@ int vdev_let_go(struct virtio_dev *vd);
 /** A reset of the whole device. Return: 0: confirmed; -ETIMEDOUT. */
 int vdev_reset(struct virtio_dev *vd);
 
-/** A descriptor of its own for the end of its process, or -1. */
-int vdev_process(void);
+/** A reference to who it is that keeps what is not let go, or NULL. */
+struct mem_holder *vdev_process(const struct virtio_dev *vd);
 
 /* ---- virtio_transport.c ---- */
 

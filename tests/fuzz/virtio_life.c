@@ -3,9 +3,10 @@
  * How the fuzzer's virtio-net device goes and comes: lost, back, gone for good; and what it does
  * with what it does not let go of. Also packets whose parts come later than promised, or never.
  */
-#include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "mem/holder.h"
 #include "virtio.h"
 #include "virtio/virtio.h"
 
@@ -100,15 +101,22 @@ vdev_reset(struct virtio_dev *vd)
 
 /* ---- the process that has what it did not let go of ---- */
 
-int
-vdev_process(void)
+struct mem_holder *
+vdev_process(const struct virtio_dev *vd)
 {
+	int file, ret;
+
 	if (vdev.kind != FUZZ_TILL_END)
-		return -1;
-	if (!vdev.has_process)
-		vdev.process = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	vdev.has_process = true;
-	return dup(vdev.process);
+		return NULL;
+	if (!vdev.holder) {
+		vdev.holder = mem_holder_create(vd->port.ctx);
+		file = memfd_create("fuzz", MFD_CLOEXEC);
+		ret = mem_holder_give(vdev.holder, file, true, &vdev.given);
+		if (ret < 0 || mem_holder_evidence(vdev.holder, NULL) == MEM_NO_EVIDENCE)
+			fuzz_fail("nothing says who has a memory file: %s", baton_last_error());
+		close(file);
+	}
+	return mem_holder_get(vdev.holder);
 }
 
 static void
@@ -121,12 +129,13 @@ poll_all(struct fuzz *f, int ms)
 static void
 process_ends(struct fuzz *f)
 {
-	if (!vdev.has_process)
+	if (!vdev.holder)
 		return;
 	forget(FUZZ_TILL_END);
-	(void)!eventfd_write(vdev.process, 1);
-	close(vdev.process);
-	vdev.has_process = false;
+	close(vdev.given);
+	mem_holder_put(vdev.holder);
+	vdev.holder = NULL;
+	dma_quarantine_ask(f->rig->ctx);
 	poll_all(f, 0);
 	fuzz_home(f, FUZZ_TILL_END);
 }

@@ -118,10 +118,10 @@ t_gone(struct virtio_dev *vd)
 	return vdev_let_go(vd);
 }
 
-static int
+static struct mem_holder *
 t_holder(const struct virtio_dev *vd)
 {
-	return vdev_process();
+	return vdev_process(vd);
 }
 
 static int

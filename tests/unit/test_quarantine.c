@@ -75,7 +75,7 @@ begin(struct place *p, bool local)
 static void
 fill(struct place *p)
 {
-	struct dma_quarantine *quarantine = dma_quarantine_open(&p->reach, -1);
+	struct dma_quarantine *quarantine = dma_quarantine_open(&p->reach, NULL);
 
 	assert_non_null(quarantine);
 	for (unsigned i = 0; i < ARENAS; i++) {

@@ -116,7 +116,9 @@ def there_and_back():
             expect(reach["confined"] == ("confine" in options), reach)
             # Said once, however often the port was started; in one line where all is direct.
             lines = [line for line in r.err.split("\n") if line.startswith("baton: net_virtio_user0: ")]
-            expect(len(lines) == (5 if bounced else 1), r)
+            end = [line for line in lines if " the backend at " in line]
+            expect(len(end) == 1 and ("rings and slots only" if bounced else "tell exactly") in end[0], r)
+            expect(len(lines) == 1 + (5 if bounced else 1), r)
 
 
 @check
