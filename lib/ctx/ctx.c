@@ -31,6 +31,7 @@ ctx_init(struct baton_ctx *ctx, const struct baton_ctx_config *config)
 				 strerror(err));
 	}
 	pthread_mutex_init(&ctx->lock, NULL);
+	ctx->handle.tag = HANDLE_CTX;
 	if (config) {
 		ctx->log = config->log;
 		ctx->log_arg = config->log_arg;
@@ -43,6 +44,9 @@ ctx_init(struct baton_ctx *ctx, const struct baton_ctx_config *config)
 void
 ctx_fini(struct baton_ctx *ctx)
 {
+	thread_exit_del(&ctx->control_exit);
+	ctx->handle.tag |= HANDLE_CLOSED;
+	handle_fini(ctx);
 	close(ctx->timer.fd);
 	close(ctx->epoll_fd);
 	pthread_mutex_destroy(&ctx->lock);
@@ -67,11 +71,13 @@ baton_log(const struct baton_ctx *ctx, enum baton_log_level level, const char *f
 int
 baton_ctx_fd(const struct baton_ctx *ctx)
 {
-	return ctx->epoll_fd;
+	int ret = handle_check(ctx, HANDLE_CTX, "ctx_fd");
+
+	return ret < 0 ? ret : ctx->epoll_fd;
 }
 
-int
-baton_ctx_poll(struct baton_ctx *ctx, int timeout_ms)
+static int
+poll_events(struct baton_ctx *ctx, int timeout_ms)
 {
 	struct epoll_event ev;
 	int n, served = 0;
@@ -91,6 +97,22 @@ baton_ctx_poll(struct baton_ctx *ctx, int timeout_ms)
 		served++;
 	}
 	return served;
+}
+
+int
+baton_ctx_poll(struct baton_ctx *ctx, int timeout_ms)
+{
+	int ret = ctx_enter(ctx, "ctx_poll");
+
+	if (ret < 0)
+		return ret;
+	if (ctx->in_poll)
+		return baton_err(EBUSY, "ctx_poll: it was called from inside an event callback: "
+					"let the callback return first");
+	ctx->in_poll = 1;
+	ret = poll_events(ctx, timeout_ms);
+	ctx->in_poll = 0;
+	return ret;
 }
 
 int

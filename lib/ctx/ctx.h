@@ -7,6 +7,9 @@
 
 #include <baton/context.h>
 
+#include "base/thread.h"
+#include "ctx/handle.h"
+
 struct baton_ioas;
 struct baton_pool;
 struct baton_pool_view;
@@ -37,6 +40,12 @@ struct ctx_timer {
 };
 
 struct baton_ctx {
+	struct baton_handle handle;
+	struct handle_prefix *closed; /* handles that were closed; under `lock` */
+	uintptr_t control;            /* the control thread; 0: none yet; atomic */
+	struct thread_exit control_exit;
+	uint8_t in_poll;
+
 	/*
 	 * 256 entries, so that the pool of a token needs no check; entries without a pool have
 	 * count 0.

@@ -114,11 +114,18 @@ cache_flush(struct dma_cache *c)
 }
 
 void
-baton_worker_flush(struct baton_worker *worker)
+dma_worker_flush(struct baton_worker *worker)
 {
 	for (unsigned i = 0; i < BATON_MAX_POOLS; i++)
 		if (worker->caches[i])
 			cache_flush(worker->caches[i]);
+}
+
+void
+baton_worker_flush(struct baton_worker *worker)
+{
+	if (dma_worker_ready(worker, "worker_flush") == 0)
+		dma_worker_flush(worker);
 }
 
 void

@@ -60,9 +60,12 @@ unsigned
 baton_pool_holders(const struct baton_pool *pool, struct baton_holder *out, unsigned n)
 {
 	struct list l = { .out = out, .room = n };
-	struct baton_ctx *ctx = pool->ctx;
+	struct baton_ctx *ctx;
 	uint32_t count;
 
+	if (handle_check(pool, HANDLE_POOL, "pool_holders") < 0)
+		return 0;
+	ctx = pool->ctx;
 	if (pool->backing.get_bulk)
 		count = pool->view.count - __atomic_load_n(&pool->taken, __ATOMIC_RELAXED);
 	else

@@ -3,9 +3,11 @@
 #include "dma/pool.h"
 
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "base/err.h"
 #include "dma/pool_map.h"
+#include "mem/arena.h"
 
 #define LINE BATON_CACHE_LINE
 
@@ -126,11 +128,31 @@ pool_release(struct baton_pool *p)
 	if (p->base)
 		ASAN_UNPOISON_MEMORY_REGION(p->base, p->bytes);
 #endif
-	baton_arena_destroy(p->arena);
+	arena_free(p->arena);
 	free(p->stack.blocks);
 	free(p->view.owner);
 	free(p->view.side);
-	free(p);
+}
+
+/*
+ * Every buffer's generation starts anywhere, so that a token of an earlier pool in this one's
+ * place, or of another context's, is taken for one of its own with a probability of 2^-16.
+ */
+static void
+start_generations(struct baton_pool *p)
+{
+	uint64_t seed;
+
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
+		seed = (uintptr_t)p ^ ctx_now_ns();
+	for (uint32_t b = 0; b < p->view.count; b++) {
+		/* Vigna's SplitMix64. */
+		uint64_t z = seed += 0x9e3779b97f4a7c15;
+
+		z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+		z = (z ^ z >> 27) * 0x94d049bb133111eb;
+		p->view.owner[b] = BATON_OWNER_FREE << 16 | (uint16_t)(z ^ z >> 31);
+	}
 }
 
 static int
@@ -142,7 +164,7 @@ pool_build(struct baton_pool *p, const struct baton_pool_config *c)
 		return ret;
 	p->view = (struct baton_pool_view){
 		.data = p->base + c->data_off,
-		.owner = calloc(c->count, sizeof(uint32_t)),
+		.owner = malloc(c->count * sizeof(uint32_t)),
 		.stride = c->stride,
 		.count = c->count,
 		.data_len = c->data_len,
@@ -153,6 +175,7 @@ pool_build(struct baton_pool *p, const struct baton_pool_config *c)
 	if (!p->view.owner || !p->view.side)
 		return baton_err(ENOMEM, "pool %s: no memory for the owner table of %u buffers",
 				 p->name, c->count);
+	start_generations(p);
 	if (c->backing)
 		p->backing = *c->backing;
 	else if (!stack_create(&p->stack, &p->ctl, c->count, BATON_MAX_WORKERS + 1))
@@ -168,18 +191,21 @@ baton_pool_create(struct baton_ctx *ctx, const struct baton_pool_config *config,
 	struct baton_pool_config c;
 	struct baton_pool *p;
 	unsigned i;
-	int ret = check_config(&c, config);
+	int ret = ctx_enter(ctx, "pool_create");
 
+	if (!ret && !out)
+		ret = baton_err(EINVAL, "pool_create: there is no place for the pool: out is NULL");
+	if (!ret)
+		ret = check_config(&c, config);
 	if (ret < 0)
 		return ret;
 	for (i = 0; i < BATON_MAX_POOLS && ctx->pools[i]; i++)
 		;
 	if (i == BATON_MAX_POOLS)
 		return baton_err(ENOSPC, "pool: a context has at most %u pools", BATON_MAX_POOLS);
-	p = aligned_alloc(LINE, (sizeof(*p) + LINE - 1) / LINE * LINE);
+	p = handle_new(ctx, HANDLE_POOL, sizeof(*p));
 	if (!p)
 		return baton_err(ENOMEM, "pool: out of memory");
-	memset(p, 0, sizeof(*p));
 	p->ctx = ctx;
 	p->fd = -1;
 	if (c.name)
@@ -189,6 +215,7 @@ baton_pool_create(struct baton_ctx *ctx, const struct baton_pool_config *config,
 	ret = pool_build(p, &c);
 	if (ret < 0) {
 		pool_release(p);
+		handle_free(p);
 		return ret;
 	}
 	p->view.index = (uint8_t)i;
@@ -244,7 +271,7 @@ check_idle(struct baton_pool *pool)
 	free(h);
 	/* Buffers that a device did not let go of are no mistake of the application. */
 	if (out > quarantined)
-		dma_violation(pool->ctx, BATON_RULE_POOL_BUSY, "pool_destroy", pool->name, text);
+		ctx_violation(pool->ctx, BATON_RULE_POOL_BUSY, "pool_destroy", pool->name, text);
 	if (out)
 		return baton_err(EBUSY, "pool %s: %u of its %u buffers are not free: %s",
 				 pool->name, out, pool->view.count, text);
@@ -291,11 +318,14 @@ dma_pool_check(const struct baton_pool *pool, const char *who, uint64_t in_rings
 int
 baton_pool_destroy(struct baton_pool *pool)
 {
-	struct baton_ctx *ctx = pool->ctx;
-	int ret = check_idle(pool);
+	int ret = handle_enter(pool, HANDLE_POOL, "pool_destroy");
+	struct baton_ctx *ctx;
 
+	if (!ret)
+		ret = check_idle(pool);
 	if (ret < 0)
 		return ret;
+	ctx = pool->ctx;
 	for (unsigned i = 0; i < BATON_MAX_WORKERS; i++) {
 		struct baton_worker *w = ctx->workers[i];
 
@@ -312,12 +342,18 @@ baton_pool_destroy(struct baton_pool *pool)
 	ctx->pools[pool->view.index] = NULL;
 	dma_map_forget(pool);
 	pool_release(pool);
+	handle_close(pool);
 	return 0;
 }
 
 void
 baton_pool_info(const struct baton_pool *pool, struct baton_pool_info *info)
 {
+	if (!info)
+		return;
+	memset(info, 0, sizeof(*info));
+	if (handle_check(pool, HANDLE_POOL, "pool_info") < 0)
+		return;
 	*info = (struct baton_pool_info){
 		.name = pool->name,
 		.index = pool->view.index,

@@ -33,6 +33,7 @@
 #endif
 
 struct baton_pool {
+	struct baton_handle handle;
 	struct stack stack;    /* the shared free list, unless the application supplies one */
 	struct stack_user ctl; /* spare blocks of the control thread; under ctx->lock */
 	struct baton_pool_backing backing; /* get_bulk NULL: the stack is used */
@@ -68,6 +69,7 @@ struct dma_cache {
 struct baton_worker {
 	struct baton_worker_head head;
 	struct baton_ctx *ctx;
+	struct thread_exit exit;                   /* of the thread it is bound to */
 	struct dma_cache *caches[BATON_MAX_POOLS]; /* allocated at first use */
 	uint32_t cache_size;
 	uint32_t n_queues; /* number of its queues; control thread */
@@ -126,6 +128,9 @@ dma_cache(struct baton_worker *worker, struct baton_pool *pool)
 
 	return baton_likely(c != NULL) ? c : dma_cache_create(worker, pool);
 }
+
+/* Give all that the worker has cached back. Its thread, or it has none. */
+void dma_worker_flush(struct baton_worker *worker);
 
 /*
  * Fetch from the shared free list until the cache has @n buffers or the list is empty. Return: the
@@ -309,10 +314,6 @@ dma_data(const struct baton_pool_view *v, uint32_t buf)
  */
 BATON_COLD int dma_refuse(struct baton_ctx *ctx, struct baton_token token, const char *operation);
 
-/** The same for a rule that is not about a token; @text is the rest of the report. */
-BATON_COLD int dma_violation(struct baton_ctx *ctx, enum baton_rule rule, const char *operation,
-			     const char *pool, const char *text);
-
 /**
  * Check that the calling thread is the worker's, and bind a worker that is unbound. Return: 0 or
  * -EPERM.
@@ -322,8 +323,8 @@ BATON_COLD int dma_worker_enter(struct baton_worker *worker, const char *operati
 static inline int
 dma_worker_ready(struct baton_worker *worker, const char *operation)
 {
-	if (baton_unlikely(__atomic_load_n(&worker->head.thread, __ATOMIC_RELAXED) !=
-			   baton_thread_self()))
+	if (baton_unlikely(!worker || __atomic_load_n(&worker->head.thread, __ATOMIC_RELAXED) !=
+					      baton_thread_self()))
 		return dma_worker_enter(worker, operation);
 	return 0;
 }

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "dma/pool_map.h"
+#include "ioas/ioas.h"
 
 struct dma_map {
 	struct dma_map *next;
@@ -58,7 +59,7 @@ make(struct baton_pool *pool, struct baton_ioas *ioas, uint64_t limit, struct dm
 	baton_mapping_info(m->mapping, &info);
 	ret = check_run(pool, &info);
 	if (ret < 0) {
-		baton_ioas_unmap(m->mapping);
+		ioas_unmap(m->mapping);
 		free(m);
 		return ret;
 	}
@@ -112,7 +113,7 @@ dma_map_pool(struct baton_pool *pool, struct baton_ioas *ioas, uint64_t limit,
 static void
 unmap(struct dma_map *m)
 {
-	if (m->mapping && baton_ioas_unmap(m->mapping) < 0)
+	if (m->mapping && ioas_unmap(m->mapping) < 0)
 		baton_log(m->ctx, BATON_LOG_WARN, "a pool stays mapped: %s", baton_last_error());
 	m->mapping = NULL;
 	m->pool = NULL;

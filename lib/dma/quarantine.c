@@ -82,7 +82,7 @@ release(struct dma_quarantine *w, const char *why)
 		w->in[i].pool->quarantined--;
 	}
 	for (uint32_t i = 0; i < w->n_arenas; i++)
-		baton_arena_destroy(w->arenas[i]);
+		arena_free(w->arenas[i]);
 	baton_log(w->ctx, BATON_LOG_INFO, "%s: %u buffers and %u slots are out of quarantine", why,
 		  w->n, w->slots);
 	quarantine_free(w);
@@ -246,7 +246,7 @@ abandon(struct dma_quarantine *w)
 
 	for (uint32_t i = 0; i < w->n_arenas; i++) {
 		if (w->local) {
-			baton_arena_destroy(w->arenas[i]);
+			arena_free(w->arenas[i]);
 			continue;
 		}
 		baton_arena_info(w->arenas[i], &info);

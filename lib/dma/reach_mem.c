@@ -10,6 +10,7 @@
 #include "dma/pool_map.h"
 #include "dma/reach.h"
 #include "ioas/ioas.h"
+#include "mem/arena.h"
 #include "mem/cc.h"
 
 #define PAGE  4096u
@@ -68,7 +69,7 @@ map_block(const struct dma_reach *r, struct dma_block *b, uint64_t limit)
 	/* Without an IOMMU, several pages may not be contiguous. */
 	ret = baton_mapping_iova(b->mapping, b->base, b->bytes, &b->iova);
 	if (ret < 0)
-		baton_ioas_unmap(b->mapping);
+		ioas_unmap(b->mapping);
 	return ret;
 }
 
@@ -87,7 +88,7 @@ make_block(const struct dma_reach *r, const char *name, size_t bytes, uint64_t p
 	if (!ret)
 		ret = map_block(r, b, limit);
 	if (ret < 0) {
-		baton_arena_destroy(b->arena);
+		arena_free(b->arena);
 		free(b);
 		return ret;
 	}
@@ -105,11 +106,11 @@ static void
 drop_block(struct dma_reach *r, struct dma_block *b, uint32_t slots, bool confirmed,
 	   struct dma_quarantine *quarantine)
 {
-	if (b->mapping && baton_ioas_unmap(b->mapping) < 0)
+	if (b->mapping && ioas_unmap(b->mapping) < 0)
 		baton_log(r->ctx, BATON_LOG_WARN, "%s: the memory of its %s is lost: %s", r->name,
 			  b->name, baton_last_error());
 	else if (confirmed || r->local)
-		baton_arena_destroy(b->arena);
+		arena_free(b->arena);
 	else if (quarantine)
 		dma_quarantine_memory(quarantine, b->arena, slots);
 	free(b);

@@ -2,57 +2,7 @@
 /* Ownership violations: the rule, the buffer, its holder, and the last operation on it. */
 #include "dma/pool.h"
 
-#include <stdlib.h>
-
 #include "base/err.h"
-
-static const char *const rule_names[] = {
-	[BATON_RULE_NOT_HELD] = "not held",         [BATON_RULE_STALE] = "stale copy",
-	[BATON_RULE_RANGE] = "out of range",        [BATON_RULE_POOL] = "wrong pool",
-	[BATON_RULE_THREAD] = "second thread",      [BATON_RULE_POOL_BUSY] = "pool busy",
-	[BATON_RULE_DOUBLE_FREE] = "double free",   [BATON_RULE_DOUBLE_GIVE] = "double give",
-	[BATON_RULE_DIRECTION] = "wrong direction",
-};
-
-const char *
-baton_rule_name(enum baton_rule rule)
-{
-	if ((unsigned)rule >= sizeof(rule_names) / sizeof(rule_names[0]))
-		return "unknown rule";
-	return rule_names[rule];
-}
-
-static int
-raise_violation(struct baton_ctx *ctx, struct baton_violation *v)
-{
-	v->size = sizeof(*v);
-	baton_err(EPERM, "%s", v->text);
-	if (ctx->on_violation) {
-		ctx->on_violation(ctx->violation_arg, v);
-		return -EPERM;
-	}
-	baton_log(ctx, BATON_LOG_ERR, "%s", v->text);
-	abort();
-}
-
-int
-dma_violation(struct baton_ctx *ctx, enum baton_rule rule, const char *operation, const char *pool,
-	      const char *text)
-{
-	char full[1400];
-	struct baton_violation v = {
-		.rule = rule,
-		.operation = operation,
-		.pool = pool,
-		.holder = "",
-		.last_op = "",
-		.text = full,
-	};
-
-	snprintf(full, sizeof(full), "ownership violation in %s: %s: %s%s%s%s", operation,
-		 baton_rule_name(rule), *pool ? "pool " : "", pool, *pool ? ": " : "", text);
-	return raise_violation(ctx, &v);
-}
 
 /*
  * Whether the buffer is in the cache of a worker. This is slow and races with that worker, which is
@@ -87,7 +37,7 @@ diagnose(struct baton_ctx *ctx, struct baton_token t, const char *operation, uin
 	size_t len;
 
 	dma_holder_name(ctx, who, holder, size);
-	*last_op = who == BATON_OWNER_FREE         ? (owner & 0xffff ? "free" : "none")
+	*last_op = who == BATON_OWNER_FREE         ? "free"
 		   : who == BATON_OWNER_CPU        ? "alloc or take"
 		   : who == BATON_OWNER_QUARANTINE ? "reset not confirmed"
 						   : "give";
@@ -142,7 +92,7 @@ dma_refuse(struct baton_ctx *ctx, struct baton_token t, const char *operation)
 		 "ownership violation in %s: %s: token of buffer %u of pool %u%s%s%s: %s",
 		 operation, baton_rule_name(v.rule), t.buf, t.pool, *v.pool ? " (" : "", v.pool,
 		 *v.pool ? ")" : "", detail);
-	return raise_violation(ctx, &v);
+	return ctx_report(ctx, &v);
 }
 
 void *

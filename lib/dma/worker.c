@@ -15,6 +15,13 @@ baton_worker_create(struct baton_ctx *ctx, const struct baton_worker_config *con
 	struct baton_worker *w;
 	unsigned i;
 
+	int ret = ctx_enter(ctx, "worker_create");
+
+	if (ret < 0)
+		return ret;
+	if (!out)
+		return baton_err(EINVAL, "worker_create: there is no place for the worker: out is "
+					 "NULL");
 	if (config && config->size != sizeof(*config))
 		return baton_err(EINVAL, "worker: config.size is %zu, this library knows %zu",
 				 config->size, sizeof(*config));
@@ -32,17 +39,16 @@ baton_worker_create(struct baton_ctx *ctx, const struct baton_worker_config *con
 	/* Ports that run were started without it. */
 	for (unsigned p = 0; p < BATON_MAX_POOLS; p++) {
 		const struct baton_pool *pool = ctx->pools[p];
-		int ret = pool && pool->is_fed_from
-				  ? dma_pool_check(pool, "worker", pool->in_rings, cache_size)
-				  : 0;
+		ret = pool && pool->is_fed_from
+			      ? dma_pool_check(pool, "worker", pool->in_rings, cache_size)
+			      : 0;
 
 		if (ret < 0)
 			return ret;
 	}
-	w = aligned_alloc(64, sizeof(*w));
+	w = handle_new(ctx, HANDLE_WORKER, sizeof(*w));
 	if (!w)
 		return baton_err(ENOMEM, "worker: out of memory");
-	memset(w, 0, sizeof(*w));
 	w->head.views = ctx->views;
 	w->ctx = ctx;
 	w->cache_size = cache_size;
@@ -60,23 +66,45 @@ baton_worker_create(struct baton_ctx *ctx, const struct baton_worker_config *con
 int
 baton_worker_destroy(struct baton_worker *worker)
 {
+	int ret = handle_enter(worker, HANDLE_WORKER, "worker_destroy");
+
+	if (ret < 0)
+		return ret;
 	if (worker->n_queues)
 		return baton_err(EBUSY,
 				 "worker %s still serves %u queues: close their ports or set them "
 				 "up again",
 				 worker->name, worker->n_queues);
-	baton_worker_flush(worker);
+	thread_exit_del(&worker->exit);
+	/* No thread's: every call that takes it looks closer. */
+	__atomic_store_n(&worker->head.thread, 1, __ATOMIC_RELEASE);
+	dma_worker_flush(worker);
 	worker->ctx->workers[worker->index] = NULL;
-	for (unsigned i = 0; i < BATON_MAX_POOLS; i++)
+	for (unsigned i = 0; i < BATON_MAX_POOLS; i++) {
 		free(worker->caches[i]);
-	free(worker);
+		worker->caches[i] = NULL;
+	}
+	handle_close(worker);
 	return 0;
+}
+
+static void
+thread_ended(struct thread_exit *e)
+{
+	struct baton_worker *worker =
+		(struct baton_worker *)(void *)((char *)e - offsetof(struct baton_worker, exit));
+
+	__atomic_store_n(&worker->head.thread, 0, __ATOMIC_RELEASE);
 }
 
 int
 baton_worker_bind(struct baton_worker *worker)
 {
 	uintptr_t free_ = 0, self = baton_thread_self();
+	int ret = handle_check(worker, HANDLE_WORKER, "worker_bind");
+
+	if (ret < 0)
+		return ret;
 
 	/*
 	 * Sequentially consistent: a control thread publishes a queue's state and then reads
@@ -84,8 +112,11 @@ baton_worker_bind(struct baton_worker *worker)
 	 * state.
 	 */
 	if (__atomic_compare_exchange_n(&worker->head.thread, &free_, self, false, __ATOMIC_SEQ_CST,
-					__ATOMIC_SEQ_CST) ||
-	    free_ == self)
+					__ATOMIC_SEQ_CST)) {
+		thread_exit_add(&worker->exit, thread_ended);
+		return 0;
+	}
+	if (free_ == self)
 		return 0;
 	return baton_err(EBUSY,
 			 "worker %s is bound to another thread: it must call baton_worker_unbind() "
@@ -96,21 +127,27 @@ baton_worker_bind(struct baton_worker *worker)
 void
 baton_worker_unbind(struct baton_worker *worker)
 {
+	if (handle_check(worker, HANDLE_WORKER, "worker_unbind") < 0)
+		return;
+	thread_exit_del(&worker->exit);
 	__atomic_store_n(&worker->head.thread, 0, __ATOMIC_RELEASE);
 }
 
 int
 dma_worker_enter(struct baton_worker *worker, const char *operation)
 {
+	int ret = handle_check(worker, HANDLE_WORKER, operation);
 	char text[160];
 
+	if (ret < 0)
+		return ret;
 	if (!baton_worker_bind(worker))
 		return 0;
 	snprintf(text, sizeof(text),
 		 "worker %s belongs to thread %#lx and was used from thread %#lx", worker->name,
 		 (unsigned long)__atomic_load_n(&worker->head.thread, __ATOMIC_RELAXED),
 		 (unsigned long)baton_thread_self());
-	return dma_violation(worker->ctx, BATON_RULE_THREAD, operation, "", text);
+	return ctx_violation(worker->ctx, BATON_RULE_THREAD, operation, "", text);
 }
 
 static inline unsigned
@@ -126,20 +163,35 @@ alloc8(const struct baton_worker *worker, const struct baton_pool_view *v, const
 	return 0;
 }
 
+/* The first allocation from a pool, or one from a pool that is not this context's. */
+static BATON_COLD struct dma_cache *
+first_cache(struct baton_worker *worker, struct baton_pool *pool, const char *operation)
+{
+	if (handle_check(pool, HANDLE_POOL, operation) < 0 ||
+	    handle_check_ctx(worker->ctx, pool->ctx, operation, "pool") < 0)
+		return NULL;
+	return dma_cache(worker, pool);
+}
+
 unsigned
 baton_alloc(struct baton_worker *worker, struct baton_pool *pool, struct baton_token *tokens,
 	    unsigned n)
 {
-	const struct baton_pool_view *v = &pool->view;
-	const struct baton_pool_view dv = *v; /* in registers: stores below cannot alias it */
+	const struct baton_pool_view *v;
+	struct baton_pool_view dv;
 	struct dma_cache *c;
 	unsigned done = 0;
 
 	if (baton_unlikely(dma_worker_ready(worker, "alloc") < 0))
 		return 0;
-	c = dma_cache(worker, pool);
-	if (baton_unlikely(!c))
-		return 0;
+	c = pool ? worker->caches[pool->view.index % BATON_MAX_POOLS] : NULL;
+	if (baton_unlikely(!c || c->pool != pool)) {
+		c = first_cache(worker, pool, "alloc");
+		if (!c)
+			return 0;
+	}
+	v = &pool->view;
+	dv = *v; /* in registers: stores below cannot alias it */
 	while (done < n) {
 		unsigned want = n - done < DMA_BATCH ? n - done : DMA_BATCH;
 		unsigned got = dma_cache_reserve(c, want);
@@ -230,10 +282,18 @@ int
 baton_packet_copy(struct baton_worker *worker, struct baton_pool *pool,
 		  const struct baton_token *in, unsigned n, struct baton_token *out, unsigned max)
 {
-	const uint32_t room = pool->view.data_len - pool->view.headroom;
-	unsigned segs = baton_packet_segs(in, n), used = 0, got;
-	uint32_t bytes = 0;
+	int ret = dma_worker_ready(worker, "packet_copy");
+	unsigned segs, used = 0, got;
+	uint32_t room, bytes = 0;
 
+	if (!ret)
+		ret = handle_check(pool, HANDLE_POOL, "packet_copy");
+	if (!ret)
+		ret = handle_check_ctx(worker->ctx, pool->ctx, "packet_copy", "pool");
+	if (baton_unlikely(ret < 0))
+		return ret;
+	room = pool->view.data_len - pool->view.headroom;
+	segs = baton_packet_segs(in, n);
 	for (unsigned i = 0; i < segs; i++) {
 		if (!baton_data(worker, in[i]))
 			return -EPERM;

@@ -93,7 +93,6 @@ destroy(struct baton_ioas *ioas)
 {
 	iova_fini(&ioas->space);
 	free(ioas->asked_windows);
-	free(ioas);
 }
 
 static void
@@ -116,22 +115,27 @@ baton_ioas_create_with(struct baton_ctx *ctx, const struct baton_ioas_config *co
 	const struct ioas_ops *ops;
 	struct baton_ioas_config c;
 	struct baton_ioas *ioas;
+	void *memory;
 	int ret;
 
-	if (!ctx || !out)
-		return baton_err(EINVAL, "baton_ioas_create() needs a context and an out");
+	ret = ctx_enter(ctx, "ioas_create");
+	if (ret)
+		return ret;
+	if (!out)
+		return baton_err(EINVAL, "baton_ioas_create() needs an out");
 	baton_ioas_config_init(&c);
 	if (config)
 		c = *config;
 	ret = check_config(&c);
 	if (ret)
 		return ret;
-	ioas = os->alloc(os, sizeof(*ioas));
-	if (!ioas)
+	memory = os->alloc(os, handle_room(sizeof(*ioas)));
+	if (!memory)
 		return baton_err(ENOMEM,
 				 "address space: no memory for its %zu bytes; stop other programs "
 				 "to free some",
 				 sizeof(*ioas));
+	ioas = handle_place(ctx, HANDLE_IOAS, memory);
 	ioas->ctx = ctx;
 	ioas->os = os;
 	ioas->page = os->page ? os->page : (uint64_t)sysconf(_SC_PAGESIZE);
@@ -148,6 +152,7 @@ baton_ioas_create_with(struct baton_ctx *ctx, const struct baton_ioas_config *co
 	}
 	if (ret) {
 		destroy(ioas);
+		handle_free(ioas);
 		return ret;
 	}
 	ioas->next = ctx->ioases;
@@ -187,7 +192,9 @@ baton_ioas_destroy(struct baton_ioas *ioas)
 
 	if (!ioas)
 		return 0;
-	ret = busy(ioas);
+	ret = handle_enter(ioas, HANDLE_IOAS, "ioas_destroy");
+	if (!ret)
+		ret = busy(ioas);
 	if (ret)
 		return ret;
 	for (at = &ioas->ctx->ioases; *at != ioas; at = &(*at)->next)
@@ -196,6 +203,7 @@ baton_ioas_destroy(struct baton_ioas *ioas)
 	if (ioas->ctx->ioas == ioas)
 		ioas->ctx->ioas = NULL;
 	destroy(ioas);
+	handle_close(ioas);
 	return 0;
 }
 
@@ -219,8 +227,11 @@ baton_ctx_ioas(struct baton_ctx *ctx, struct baton_ioas **out)
 	struct baton_ioas_config c;
 	int ret;
 
-	if (!ctx || !out)
-		return baton_err(EINVAL, "baton_ctx_ioas() needs a context and an out");
+	ret = ctx_enter(ctx, "ctx_ioas");
+	if (ret)
+		return ret;
+	if (!out)
+		return baton_err(EINVAL, "baton_ctx_ioas() needs an out");
 	if (!ctx->ioas) {
 		baton_ioas_config_init(&c);
 		c.name = "shared";
@@ -235,14 +246,14 @@ baton_ctx_ioas(struct baton_ctx *ctx, struct baton_ioas **out)
 int
 baton_ctx_set_ioas(struct baton_ctx *ctx, struct baton_ioas *ioas)
 {
-	if (!ctx || !ioas)
-		return baton_err(EINVAL, "baton_ctx_set_ioas() needs a context and an address "
-					 "space");
-	if (ioas->ctx != ctx)
-		return baton_err(EINVAL,
-				 "address space %s belongs to another context; create it for this "
-				 "one",
-				 ioas->name);
+	int ret = ctx_enter(ctx, "ctx_set_ioas");
+
+	if (!ret)
+		ret = handle_check(ioas, HANDLE_IOAS, "ctx_set_ioas");
+	if (!ret)
+		ret = handle_check_ctx(ctx, ioas->ctx, "ctx_set_ioas", "address space");
+	if (ret)
+		return ret;
 	if (ctx->ioas && ctx->ioas != ioas)
 		return baton_err(EBUSY,
 				 "the context's devices share the address space %s already; choose "
@@ -255,8 +266,14 @@ baton_ctx_set_ioas(struct baton_ctx *ctx, struct baton_ioas *ioas)
 void
 baton_ioas_info(const struct baton_ioas *ioas, struct baton_ioas_info *info)
 {
-	enum baton_ioas_backend backend = ioas->ops ? ioas->ops->backend : ioas->asked;
+	enum baton_ioas_backend backend;
 
+	if (!info)
+		return;
+	memset(info, 0, sizeof(*info));
+	if (handle_check(ioas, HANDLE_IOAS, "ioas_info") < 0)
+		return;
+	backend = ioas->ops ? ioas->ops->backend : ioas->asked;
 	*info = (struct baton_ioas_info){
 		.name = ioas->name,
 		.backend = backend,
@@ -280,6 +297,8 @@ baton_ioas_info(const struct baton_ioas *ioas, struct baton_ioas_info *info)
 unsigned
 baton_ioas_ranges(const struct baton_ioas *ioas, struct baton_iova_range *out, unsigned n)
 {
+	if (handle_check(ioas, HANDLE_IOAS, "ioas_ranges") < 0)
+		return 0;
 	for (unsigned i = 0; i < n && i < ioas->space.n_windows; i++)
 		out[i] = ioas->space.windows[i];
 	return ioas->space.n_windows;

@@ -78,4 +78,7 @@ int ioas_destroy_all(struct baton_ctx *ctx);
  */
 uint64_t ioas_largest(const struct baton_ioas *ioas, uint64_t limit);
 
+/** End a mapping that no user of the library has. NULL: nothing. Return: as baton_ioas_unmap(). */
+int ioas_unmap(struct baton_mapping *mapping);
+
 #endif

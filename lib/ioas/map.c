@@ -306,21 +306,25 @@ baton_ioas_map(struct baton_ioas *ioas, const struct baton_map_config *c,
 {
 	struct baton_mapping *m;
 	const char *name;
+	void *memory;
 	int ret;
 
-	if (!ioas || !c || !out)
-		return baton_err(EINVAL, "baton_ioas_map() needs an address space, a config and an "
-					 "out");
+	ret = handle_enter(ioas, HANDLE_IOAS, "ioas_map");
+	if (ret)
+		return ret;
+	if (!c || !out)
+		return baton_err(EINVAL, "baton_ioas_map() needs a config and an out");
 	name = c->name ? c->name : "memory";
 	ret = check_config(ioas, c, name);
 	if (ret)
 		return ret;
-	m = ioas->os->alloc(ioas->os, sizeof(*m));
-	if (!m)
+	memory = ioas->os->alloc(ioas->os, handle_room(sizeof(*m)));
+	if (!memory)
 		return baton_err(ENOMEM,
 				 "%s: no memory for a mapping's %zu bytes; stop other programs to "
 				 "free some",
 				 name, sizeof(*m));
+	m = handle_place(ioas->ctx, HANDLE_MAPPING, memory);
 	snprintf(m->name, sizeof(m->name), "%s", name);
 	m->info = (struct baton_mapping_info){ .va = c->va, .bytes = c->bytes, .ioas = ioas };
 	m->fd = c->fd;
@@ -333,7 +337,7 @@ baton_ioas_map(struct baton_ioas *ioas, const struct baton_map_config *c,
 	ret = map(ioas, c, m);
 	if (ret) {
 		free(m->pages);
-		free(m);
+		handle_free(m);
 		return ret;
 	}
 	m->next = ioas->mappings;
@@ -351,8 +355,12 @@ baton_ioas_map_arena(struct baton_ioas *ioas, const struct baton_arena *arena, u
 	struct baton_arena_info info;
 	struct baton_map_config c;
 
-	if (!arena)
-		return baton_err(EINVAL, "baton_ioas_map_arena() needs an arena");
+	int ret = handle_enter(ioas, HANDLE_IOAS, "ioas_map_arena");
+
+	if (!ret)
+		ret = handle_check(arena, HANDLE_ARENA, "ioas_map_arena");
+	if (ret)
+		return ret;
 	baton_arena_info(arena, &info);
 	baton_map_config_init(&c);
 	c.name = "arena";
@@ -364,8 +372,8 @@ baton_ioas_map_arena(struct baton_ioas *ioas, const struct baton_arena *arena, u
 	return baton_ioas_map(ioas, &c, out);
 }
 
-int
-baton_ioas_unmap(struct baton_mapping *m)
+static int
+unmap(struct baton_mapping *m)
 {
 	static const struct ioas_fix fixes[] = { { 0, "devices may still reach this memory: keep "
 						      "it, close the devices and try again" } };
@@ -373,8 +381,6 @@ baton_ioas_unmap(struct baton_mapping *m)
 	struct baton_ioas *ioas;
 	int ret = 0;
 
-	if (!m)
-		return 0;
 	ioas = m->info.ioas;
 	if (ioas->ops->unmap)
 		ret = ioas->ops->unmap(ioas, m);
@@ -388,9 +394,32 @@ baton_ioas_unmap(struct baton_mapping *m)
 	ioas->n_mappings--;
 	ioas->mapped_bytes -= m->info.bytes;
 	free(m->pages);
-	free(m);
+	m->pages = NULL;
 	ioas_idle(ioas);
 	return 0;
+}
+
+int
+ioas_unmap(struct baton_mapping *m)
+{
+	int ret = m ? unmap(m) : 0;
+
+	if (!ret)
+		handle_free(m);
+	return ret;
+}
+
+int
+baton_ioas_unmap(struct baton_mapping *m)
+{
+	int ret = m ? handle_enter(m, HANDLE_MAPPING, "ioas_unmap") : 0;
+
+	if (!m || ret < 0)
+		return ret;
+	ret = unmap(m);
+	if (!ret)
+		handle_close(m);
+	return ret;
 }
 
 void
@@ -431,15 +460,25 @@ ioas_find_iova(const struct baton_ioas *ioas, uint64_t iova, struct ioas_entry *
 void
 baton_mapping_info(const struct baton_mapping *m, struct baton_mapping_info *info)
 {
-	*info = m->info;
+	if (!info)
+		return;
+	memset(info, 0, sizeof(*info));
+	if (handle_check(m, HANDLE_MAPPING, "mapping_info") == 0)
+		*info = m->info;
 }
 
 int
 baton_mapping_iova(const struct baton_mapping *m, const void *va, size_t bytes, uint64_t *iova)
 {
-	uint64_t at = (uintptr_t)va - (uintptr_t)m->info.va;
-	uint64_t first, last;
+	int ret = handle_check(m, HANDLE_MAPPING, "mapping_iova");
+	uint64_t at, first, last;
 
+	if (ret < 0)
+		return ret;
+	if (!iova)
+		return baton_err(EINVAL, "mapping_iova: there is no place for the address: iova is "
+					 "NULL");
+	at = (uintptr_t)va - (uintptr_t)m->info.va;
 	if ((uintptr_t)va < (uintptr_t)m->info.va || at > m->info.bytes ||
 	    bytes > m->info.bytes - at)
 		return baton_err(EFAULT, "%s: %zu bytes at %p are not inside the %zu mapped at %p",

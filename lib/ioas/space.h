@@ -3,6 +3,7 @@
 #ifndef BATON_IOAS_SPACE_H
 #define BATON_IOAS_SPACE_H
 
+#include "ctx/handle.h"
 #include "ioas/ioas.h"
 #include "ioas/ioas_error.h"
 #include "ioas/iova.h"
@@ -26,6 +27,7 @@ struct ioas_device {
 };
 
 struct baton_mapping {
+	struct baton_handle handle;
 	struct baton_mapping *next;
 	struct baton_mapping_info info;
 	uint64_t *pages; /* info.pages */
@@ -80,6 +82,7 @@ struct ioas_ops {
 };
 
 struct baton_ioas {
+	struct baton_handle handle;
 	struct baton_ioas *next; /* next one of the context */
 	struct baton_ctx *ctx;
 	const struct ioas_os *os; /* it outlives the address space */

@@ -15,6 +15,7 @@
 #include "mem/supply.h"
 
 struct baton_arena {
+	struct baton_handle handle;
 	struct baton_arena_info info;
 	const struct mem_os *os;
 };
@@ -449,6 +450,7 @@ baton_arena_create_with(struct baton_ctx *ctx, const struct baton_mem_config *co
 			const struct mem_os *os, struct baton_arena **out)
 {
 	struct baton_arena *arena;
+	void *memory;
 	char name[128];
 	int ret;
 
@@ -464,14 +466,15 @@ baton_arena_create_with(struct baton_ctx *ctx, const struct baton_mem_config *co
 	ret = check(os, config, name);
 	if (ret)
 		return ret;
-	arena = os->alloc(os, sizeof(*arena));
-	if (!arena)
+	memory = os->alloc(os, handle_room(sizeof(*arena)));
+	if (!memory)
 		return baton_err(ENOMEM, "arena \"%s\": no memory for its %zu bytes of bookkeeping",
 				 name, sizeof(*arena));
+	arena = handle_place(ctx, HANDLE_ARENA, memory);
 	arena->os = os;
 	ret = place(ctx, os, config, name, &arena->info);
 	if (ret) {
-		free(arena);
+		handle_free(arena);
 		return ret;
 	}
 	arena->info.flags = config->flags;
@@ -488,25 +491,44 @@ baton_arena_create(struct baton_ctx *ctx, const struct baton_mem_config *config,
 				       out);
 }
 
+static void
+release(struct baton_arena *arena)
+{
+	arena->os->unmap(arena->os, arena->info.base, arena->info.bytes);
+	arena->os->close(arena->os, arena->info.fd);
+}
+
 void
-baton_arena_destroy(struct baton_arena *arena)
+arena_free(struct baton_arena *arena)
 {
 	if (!arena)
 		return;
-	arena->os->unmap(arena->os, arena->info.base, arena->info.bytes);
-	arena->os->close(arena->os, arena->info.fd);
-	free(arena);
+	release(arena);
+	handle_free(arena);
+}
+
+void
+baton_arena_destroy(struct baton_arena *arena)
+{
+	if (!arena || handle_check(arena, HANDLE_ARENA, "arena_destroy") < 0)
+		return;
+	release(arena);
+	handle_close(arena);
 }
 
 void
 arena_leave_mapped(struct baton_arena *arena)
 {
 	arena->os->close(arena->os, arena->info.fd);
-	free(arena);
+	handle_free(arena);
 }
 
 void
 baton_arena_info(const struct baton_arena *arena, struct baton_arena_info *info)
 {
-	*info = arena->info;
+	if (!info)
+		return;
+	memset(info, 0, sizeof(*info));
+	if (handle_check(arena, HANDLE_ARENA, "arena_info") == 0)
+		*info = arena->info;
 }

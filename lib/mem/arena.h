@@ -12,6 +12,9 @@
 int baton_arena_create_with(struct baton_ctx *ctx, const struct baton_mem_config *config,
 			    const struct mem_os *os, struct baton_arena **out);
 
+/* Unmap and close an arena that no user of the library has. NULL: nothing. */
+void arena_free(struct baton_arena *arena);
+
 /* Free an arena but leave its memory mapped: a device may still write there. */
 void arena_leave_mapped(struct baton_arena *arena);
 

@@ -18,6 +18,9 @@ baton_ctx_create(const struct baton_ctx_config *config, struct baton_ctx **out)
 	struct baton_ctx *ctx;
 	int ret;
 
+	if (!out)
+		return baton_err(EINVAL, "ctx_create: there is no place for the context: out is "
+					 "NULL");
 	if (config && config->size != sizeof(*config))
 		return baton_err(EINVAL, "context: config.size is %zu, this library knows %zu",
 				 config->size, sizeof(*config));
@@ -58,8 +61,13 @@ check_empty(const struct baton_ctx *ctx)
 int
 baton_ctx_destroy(struct baton_ctx *ctx)
 {
-	int ret = check_empty(ctx);
+	int ret = ctx_enter(ctx, "ctx_destroy");
 
+	if (!ret && ctx->in_poll)
+		ret = baton_err(EBUSY, "ctx_destroy: it was called from inside an event callback: "
+				       "let the callback return first");
+	if (!ret)
+		ret = check_empty(ctx);
 	if (!ret)
 		ret = ioas_destroy_all(ctx);
 	if (ret)

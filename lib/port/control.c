@@ -6,21 +6,33 @@
 void
 baton_port_info(const struct baton_port *port, struct baton_port_info *info)
 {
-	*info = port->info;
+	if (!info)
+		return;
+	memset(info, 0, sizeof(*info));
+	if (handle_check(port, HANDLE_PORT, "port_info") == 0)
+		*info = port->info;
 }
 
 void
 baton_port_link(const struct baton_port *port, struct baton_link *link)
 {
+	if (!link)
+		return;
+	memset(link, 0, sizeof(*link));
+	if (handle_check(port, HANDLE_PORT, "port_link") < 0)
+		return;
 	link->up = __atomic_load_n(&port->link.up, __ATOMIC_RELAXED);
 	link->full_duplex = __atomic_load_n(&port->link.full_duplex, __ATOMIC_RELAXED);
-	link->reserved = 0;
 	link->speed_mbps = __atomic_load_n(&port->link.speed_mbps, __ATOMIC_RELAXED);
 }
 
 int
 baton_port_set_mtu(struct baton_port *port, uint16_t mtu)
 {
+	int ret = port_enter(port, "port_set_mtu");
+
+	if (ret < 0)
+		return ret;
 	if (port->started)
 		return baton_err(EBUSY, "%s is started: stop it before changing its MTU",
 				 port->name);
@@ -35,6 +47,12 @@ baton_port_set_mtu(struct baton_port *port, uint16_t mtu)
 int
 baton_port_set_mac(struct baton_port *port, const uint8_t mac[6])
 {
+	int ret = port_enter(port, "port_set_mac");
+
+	if (ret < 0)
+		return ret;
+	if (!mac)
+		return baton_err(EINVAL, "%s: port_set_mac: the address is NULL", port->name);
 	if (mac[0] & 1)
 		return baton_err(EINVAL, "%s: %02x:... is a multicast address", port->name, mac[0]);
 	if (!port->driver->ops->set_mac)
@@ -62,7 +80,11 @@ can_filter(const struct baton_port *port, bool can, const char *what)
 static int
 set_rx_mode(struct baton_port *port, enum port_rx_mode mode, int on, const char *what)
 {
-	int ret = can_filter(port, port->driver->ops->set_rx_mode, what);
+	int ret = port_enter(port,
+			     mode == PORT_RX_PROMISC ? "port_set_promisc" : "port_set_allmulti");
+
+	if (!ret)
+		ret = can_filter(port, port->driver->ops->set_rx_mode, what);
 
 	if (!ret)
 		ret = port->driver->ops->set_rx_mode(port, mode, on);
@@ -84,7 +106,10 @@ baton_port_set_allmulti(struct baton_port *port, int on)
 int
 baton_port_set_macs(struct baton_port *port, const uint8_t (*macs)[6], unsigned n)
 {
-	int ret = can_filter(port, port->driver->ops->set_macs, "table of addresses");
+	int ret = port_enter(port, "port_set_macs");
+
+	if (!ret)
+		ret = can_filter(port, port->driver->ops->set_macs, "table of addresses");
 
 	if (ret < 0)
 		return ret;
@@ -97,7 +122,10 @@ baton_port_set_macs(struct baton_port *port, const uint8_t (*macs)[6], unsigned 
 int
 baton_port_set_vlan(struct baton_port *port, uint16_t vid, int on)
 {
-	int ret = can_filter(port, port->driver->ops->set_vlan, "VLAN filter");
+	int ret = port_enter(port, "port_set_vlan");
+
+	if (!ret)
+		ret = can_filter(port, port->driver->ops->set_vlan, "VLAN filter");
 
 	if (ret < 0)
 		return ret;

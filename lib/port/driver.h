@@ -78,6 +78,7 @@ struct baton_queue {
 	uint16_t index;
 	uint8_t tx;
 	uint8_t set_up;
+	uint8_t idle_reason; /* QUEUE_IDLE_*: why it does not run; atomic */
 	uint8_t stopped; /* stopped by baton_rxq_stop() or baton_txq_stop(), while its port runs */
 	uint8_t fresh;   /* its ring is new: a former violation does not count when it runs again;
 			    control thread */
@@ -105,7 +106,10 @@ queue_worker(const struct baton_queue *q)
 	return (struct baton_worker *)(void *)q->head.worker;
 }
 
-#define QUEUE_RUNNING 1u /* bit of head.state; the other bits count changes */
+/* Why a queue does not run. */
+enum { QUEUE_IDLE_PORT, QUEUE_IDLE_STOPPED, QUEUE_IDLE_AWAY, QUEUE_IDLE_REMOVED, QUEUE_IDLE_LINK };
+
+#define QUEUE_RUNNING 1u /* bit of head.handle.state; the other bits count changes */
 
 enum port_rx_mode { PORT_RX_PROMISC, PORT_RX_ALLMULTI };
 
@@ -199,6 +203,7 @@ struct baton_driver {
 #define PORT_AWAY_EMPTY 2 /* ops->lost() has emptied the rings */
 
 struct baton_port {
+	struct baton_handle handle;
 	const struct baton_driver *driver;
 	struct baton_ctx *ctx;
 	char name[PORT_NAME_MAX];
@@ -213,6 +218,7 @@ struct baton_port {
 	uint8_t mtu_set;     /* info.mtu was configured: TX must keep it */
 	uint8_t link_off;    /* the application took the link down: baton_port_set_link(0) */
 	uint8_t device_up;   /* the link as the device reports it */
+	uint8_t in_event;    /* the event callback of the port runs */
 	uint8_t leaving;     /* baton_port_stop() was called and has not succeeded yet */
 	uint8_t away;        /* PORT_AWAY*; 0: the device is there */
 	uint8_t away_logged; /* the log names the worker that delays it */
@@ -223,8 +229,8 @@ struct baton_port {
 	struct baton_port_fault fault; /* the last fault; control thread, except for the count,
 					  which any thread may read */
 	struct dma_reach reach;
-	struct baton_pool_view
-		views[256]; /* set at start; a pool that the device cannot access has count 0 */
+	struct baton_pool_view *views; /* 256 of them, set at start; a pool that the device cannot
+					  access has count 0 */
 };
 
 /** All drivers, NULL at the end. */

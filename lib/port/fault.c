@@ -36,5 +36,9 @@ port_fault(struct baton_port *port, uint64_t iova, bool write)
 void
 baton_port_fault(const struct baton_port *port, struct baton_port_fault *fault)
 {
-	*fault = port->fault;
+	if (!fault)
+		return;
+	memset(fault, 0, sizeof(*fault));
+	if (handle_enter(port, HANDLE_PORT, "port_fault") == 0)
+		*fault = port->fault;
 }

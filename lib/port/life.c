@@ -61,13 +61,29 @@ is_out(const struct baton_queue *q)
 	       (int32_t)(__atomic_load_n(&w->acked, __ATOMIC_ACQUIRE) - q->asked) >= 0;
 }
 
+static uint8_t
+idle_reason(const struct baton_queue *q)
+{
+	const struct baton_port *port = q->port;
+
+	if (port->info.state == BATON_PORT_REMOVED)
+		return QUEUE_IDLE_REMOVED;
+	if (!port->started || port->leaving)
+		return QUEUE_IDLE_PORT;
+	if (port->away)
+		return QUEUE_IDLE_AWAY;
+	return q->stopped ? QUEUE_IDLE_STOPPED : QUEUE_IDLE_LINK;
+}
+
 /* Set the state of the queue from its flags. */
 static void
 publish(struct baton_queue *q)
 {
 	uint32_t running = runs(q) ? QUEUE_RUNNING : 0;
 
-	if ((q->head.state & QUEUE_RUNNING) == running)
+	/* Before the state, so that who finds the queue stopped finds the reason. */
+	__atomic_store_n(&q->idle_reason, idle_reason(q), __ATOMIC_RELAXED);
+	if ((q->head.handle.state & QUEUE_RUNNING) == running)
 		return;
 	/*
 	 * Otherwise the worker may still be in a burst, or the ring is as a violation has left it.
@@ -77,8 +93,8 @@ publish(struct baton_queue *q)
 		queue_set_burst(q, q->active_burst);
 		q->fresh = 0;
 	}
-	__atomic_store_n(&q->head.state, ((q->head.state | QUEUE_RUNNING) + 1) | running,
-			 __ATOMIC_SEQ_CST);
+	__atomic_store_n(&q->head.handle.state,
+			 ((q->head.handle.state | QUEUE_RUNNING) + 1) | running, __ATOMIC_SEQ_CST);
 	if (running)
 		wake_worker(queue_worker(q));
 }
@@ -154,7 +170,12 @@ check_start(struct baton_port *port)
 	if (port->info.state == BATON_PORT_REMOVED)
 		return baton_err(ENODEV, "%s: its device was removed: close the port", port->name);
 	if (port->started)
-		return baton_err(EBUSY, "%s is already started", port->name);
+		return baton_err(EBUSY, "%s is already started%s", port->name,
+				 port->away ? "; its device is away, and it runs again when the "
+					      "device is back"
+				 : port->link_off ? "; baton_port_set_link() has taken its link "
+						    "down"
+						  : "");
 	if (!port->configured)
 		return baton_err(EINVAL, "%s is not configured", port->name);
 	for (unsigned i = 0; i < port_n_queues(port); i++) {
@@ -182,14 +203,16 @@ set_started(struct baton_port *port, bool started)
 int
 baton_port_start(struct baton_port *port)
 {
-	int ret = check_start(port);
+	int ret = port_enter(port, "port_start");
 
+	if (!ret)
+		ret = check_start(port);
 	if (ret < 0)
 		return ret;
-	memset(port->views, 0, sizeof(port->views));
+	memset(port->views, 0, PORT_VIEWS_BYTES);
 	ret = port->driver->ops->start(port);
 	if (ret < 0) {
-		memset(port->views, 0, sizeof(port->views));
+		memset(port->views, 0, PORT_VIEWS_BYTES);
 		return baton_err_prefix(ret, "%s", port->name);
 	}
 	set_started(port, true);
@@ -216,7 +239,7 @@ empty_lost(struct baton_port *port)
 }
 
 int
-baton_port_stop(struct baton_port *port)
+port_stop(struct baton_port *port)
 {
 	uint64_t deadline = deadline_of(port);
 	int ret;
@@ -241,15 +264,26 @@ baton_port_stop(struct baton_port *port)
 				 "port again later",
 				 port->name);
 	set_started(port, false);
-	memset(port->views, 0, sizeof(port->views));
+	memset(port->views, 0, PORT_VIEWS_BYTES);
 	return ret < 0 ? baton_err_prefix(ret, "%s", port->name) : 0;
+}
+
+int
+baton_port_stop(struct baton_port *port)
+{
+	int ret = port_enter(port, "port_stop");
+
+	return ret < 0 ? ret : port_stop(port);
 }
 
 int
 baton_port_reset(struct baton_port *port)
 {
-	int ret = baton_port_stop(port);
+	int ret = port_enter(port, "port_reset");
 
+	if (ret < 0)
+		return ret;
+	ret = port_stop(port);
 	if (port->started)
 		return ret;
 	if (port->driver->ops->reset) {
@@ -269,9 +303,8 @@ queue_stop(struct baton_queue *q)
 	struct baton_port *port = q->port;
 	int ret;
 
-	if (!port || !port->started || port->leaving)
-		return baton_err(EINVAL, "%s is not started: none of its queues runs",
-				 port ? port->name : "the port");
+	if (!port->started || port->leaving)
+		return baton_err(EINVAL, "%s is not started: none of its queues runs", port->name);
 	if (q->stopped)
 		return 0;
 	q->stopped = 1;
@@ -301,9 +334,9 @@ queue_start(struct baton_queue *q)
 	struct baton_port *port = q->port;
 	int ret = 0;
 
-	if (!port || !port->started || port->leaving)
+	if (!port->started || port->leaving)
 		return baton_err(EINVAL, "%s is not started: start it, and all its queues run",
-				 port ? port->name : "the port");
+				 port->name);
 	if (!q->stopped)
 		return 0;
 	/* If the device is away, it starts the queue with the others when it is back. */
@@ -323,6 +356,8 @@ queue_start(struct baton_queue *q)
 void
 baton_port_on_event(struct baton_port *port, baton_port_event_fn fn, void *arg)
 {
+	if (handle_enter(port, HANDLE_PORT, "port_on_event") < 0)
+		return;
 	port->on_event = fn;
 	port->event_arg = arg;
 }
@@ -330,8 +365,11 @@ baton_port_on_event(struct baton_port *port, baton_port_event_fn fn, void *arg)
 void
 port_event(struct baton_port *port, enum baton_port_event event)
 {
-	if (port->on_event)
-		port->on_event(port->event_arg, port, event);
+	if (!port->on_event)
+		return;
+	port->in_event++;
+	port->on_event(port->event_arg, port, event);
+	port->in_event--;
 }
 
 static void
@@ -355,8 +393,10 @@ port_link(struct baton_port *port, bool up)
 int
 baton_port_set_link(struct baton_port *port, int up)
 {
-	int ret = 0;
+	int ret = port_enter(port, "port_set_link");
 
+	if (ret < 0)
+		return ret;
 	port->link_off = !up;
 	publish_all(port);
 	if (!up && port->started)
@@ -370,6 +410,7 @@ port_lost(struct baton_port *port, bool for_good)
 {
 	bool running = port->started && !port->leaving && !port->away;
 
+	port_link(port, false);
 	if (for_good && port->info.state != BATON_PORT_REMOVED) {
 		port->info.state = BATON_PORT_REMOVED;
 		port_event(port, BATON_EVENT_REMOVED);
@@ -388,7 +429,6 @@ port_lost(struct baton_port *port, bool for_good)
 		if (!for_good)
 			port_event(port, BATON_EVENT_LOST);
 	}
-	port_link(port, false);
 }
 
 void
@@ -419,7 +459,7 @@ port_quiesce(struct ctx_timer *timer)
 		ctx_timer_set(port->ctx, timer, 1);
 		return;
 	}
-	memset(port->views, 0, sizeof(port->views));
+	memset(port->views, 0, PORT_VIEWS_BYTES);
 	port->away = PORT_AWAY_EMPTY;
 }
 

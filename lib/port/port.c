@@ -204,10 +204,14 @@ open_named(struct baton_ctx *ctx, char *text, struct baton_port **out)
 	slot = free_slot(ctx, name);
 	if (slot < 0)
 		return slot;
-	port = aligned_alloc(64, (drv->ops->port_size + 63) / 64 * 64);
-	if (!port)
+	port = handle_new(ctx, HANDLE_PORT, drv->ops->port_size);
+	if (port)
+		port->views = aligned_alloc(64, PORT_VIEWS_BYTES);
+	if (!port || !port->views) {
+		handle_free(port);
 		return baton_err(ENOMEM, "%s: out of memory", name);
-	memset(port, 0, drv->ops->port_size);
+	}
+	memset(port->views, 0, PORT_VIEWS_BYTES);
 	port->driver = drv;
 	port->ctx = ctx;
 	memcpy(port->name, name, sizeof(port->name));
@@ -231,7 +235,8 @@ open_named(struct baton_ctx *ctx, char *text, struct baton_port **out)
 		drv->ops->close(port);
 	if (ret < 0) {
 		dma_reach_fini(&port->reach);
-		free(port);
+		free(port->views);
+		handle_free(port);
 		/* Error messages about a PCI device begin with its address already. */
 		return strncmp(baton_last_error(), name, strlen(name))
 			       ? baton_err_prefix(ret, "%s", name)
@@ -245,14 +250,32 @@ open_named(struct baton_ctx *ctx, char *text, struct baton_port **out)
 int
 baton_port_open(struct baton_ctx *ctx, const char *devargs, struct baton_port **out)
 {
-	char *text = strdup(devargs);
-	int ret;
+	int ret = ctx_enter(ctx, "port_open");
+	char *text;
 
+	if (ret < 0)
+		return ret;
+	if (!devargs || !out)
+		return baton_err(EINVAL, "port_open: a device's name and a place for the port are "
+					 "needed");
+	text = strdup(devargs);
 	if (!text)
 		return baton_err(ENOMEM, "out of memory");
 	ret = open_named(ctx, text, out);
 	free(text);
 	return ret;
+}
+
+/* Who has its handle is refused from now on; nobody has that of a queue that was never set up. */
+static void
+close_queue(struct baton_queue *q)
+{
+	if (q->holder.port) {                               /* it was set up once */
+		q->head.handle.ack = ~q->head.handle.state; /* bursts look closer */
+		handle_close(q);
+	} else {
+		handle_free(q);
+	}
 }
 
 static void
@@ -261,7 +284,7 @@ free_list(struct baton_queue **list, unsigned n)
 	for (unsigned i = 0; list && i < n; i++)
 		if (list[i]) {
 			queue_teardown(list[i]);
-			free(list[i]);
+			close_queue(list[i]);
 		}
 	free(list);
 }
@@ -284,15 +307,16 @@ make_queues(struct baton_port *port, unsigned n, int tx)
 	struct baton_queue **q = calloc(n, sizeof(*q));
 
 	for (unsigned i = 0; q && i < n; i++) {
-		q[i] = aligned_alloc(64, (size + 63) / 64 * 64);
+		q[i] = handle_new(port->ctx, tx ? HANDLE_TXQ : HANDLE_RXQ, size);
 		if (!q[i]) {
 			free_list(q, i);
 			return NULL;
 		}
-		memset(q[i], 0, size);
 		q[i]->port = port;
 		q[i]->index = (uint16_t)i;
 		q[i]->tx = (uint8_t)tx;
+		q[i]->head.handle.state = 0; /* stopped, and not acknowledged */
+		q[i]->head.handle.ack = QUEUE_RUNNING;
 	}
 	return q;
 }
@@ -307,10 +331,13 @@ keep_counters(struct baton_queue **to, unsigned n_to, struct baton_queue **from,
 int
 baton_port_configure(struct baton_port *port, const struct baton_port_config *c)
 {
-	const struct baton_port_info *i = &port->info;
+	const struct baton_port_info *i;
 	struct baton_queue **rxq, **txq;
-	int ret;
+	int ret = port_enter(port, "port_configure");
 
+	if (ret < 0)
+		return ret;
+	i = &port->info;
 	if (!c || c->size != sizeof(*c))
 		return baton_err(EINVAL, "%s: port config.size is %zu, this library knows %zu",
 				 port->name, c ? c->size : 0, sizeof(*c));
@@ -434,11 +461,28 @@ port_count_rings(struct baton_ctx *ctx)
 }
 
 int
+port_enter(const struct baton_port *port, const char *operation)
+{
+	int ret = handle_enter(port, HANDLE_PORT, operation);
+
+	if (!ret && port->in_event)
+		ret = baton_err(EBUSY,
+				"%s: %s was called from inside an event callback of the port: let "
+				"the callback return first",
+				port->name, operation);
+	return ret;
+}
+
+int
 baton_port_close(struct baton_port *port)
 {
-	struct baton_ctx *ctx = port->ctx;
-	int ret = baton_port_stop(port);
+	int ret = port_enter(port, "port_close");
+	struct baton_ctx *ctx;
 
+	if (ret < 0)
+		return ret;
+	ctx = port->ctx;
+	ret = port_stop(port);
 	if (port->started)
 		return baton_err(EBUSY, "%s stays open: %s", port->name, baton_last_error());
 	ctx_timer_cancel(ctx, &port->quiesce);
@@ -448,6 +492,8 @@ baton_port_close(struct baton_port *port)
 	for (unsigned i = 0; i < BATON_MAX_PORTS; i++)
 		if (ctx->ports[i] == port)
 			ctx->ports[i] = NULL;
-	free(port);
+	free(port->views);
+	port->views = NULL;
+	handle_close(port);
 	return ret;
 }

@@ -7,6 +7,14 @@
 /* Undo a set-up: driver memory, holder id, worker's count. Nothing to do for a queue not set up. */
 void queue_teardown(struct baton_queue *q);
 
+#define PORT_VIEWS_BYTES (256 * sizeof(struct baton_pool_view))
+
+/**
+ * May the call change the port? It is open, the thread is the control thread, and no event callback
+ * of the port runs. Return: 0; a negative errno.
+ */
+int port_enter(const struct baton_port *port, const char *operation);
+
 /* See baton_rxq_setup() and baton_txq_setup(). */
 int queue_setup(struct baton_port *port, uint16_t index, const struct baton_queue_config *c,
 		struct baton_queue **out, int tx);
@@ -16,6 +24,12 @@ void queue_set_burst(struct baton_queue *q, baton_burst_fn_ burst);
 
 /* The burst of a queue that a protocol violation has stopped. */
 int queue_dead(struct baton_queue *q, struct baton_token *tokens, unsigned n);
+
+/* Is the queue set up? Return: 0; -EINVAL. */
+int queue_check_set_up(const struct baton_queue *q);
+
+/* See baton_port_stop(). */
+int port_stop(struct baton_port *port);
 
 /* See baton_rxq_stop() and the like. */
 int queue_stop(struct baton_queue *q);

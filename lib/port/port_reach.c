@@ -2,7 +2,7 @@
 /* The user's configuration of reach: device arguments, and the functions of <baton/reach.h>. */
 #include <stdlib.h>
 
-#include "port/driver.h"
+#include "port/port.h"
 
 #define MAX_WINDOWS 32u
 
@@ -149,13 +149,16 @@ no_device(const struct baton_port *port)
 int
 baton_port_set_reach(struct baton_port *port, const struct baton_reach_config *config)
 {
-	struct dma_reach *r = &port->reach;
+	struct dma_reach *r;
 	struct baton_iova_range windows[MAX_WINDOWS];
 	struct baton_reach_config before;
-	int ret;
+	int ret = port_enter(port, "port_set_reach");
 
+	if (ret < 0)
+		return ret;
 	if (!port->driver->dma)
 		return no_device(port);
+	r = &port->reach;
 	if (r->committed)
 		return baton_err(EBUSY,
 				 "%s: memory is mapped for its device under the limits of %u "
@@ -176,6 +179,15 @@ baton_port_set_reach(struct baton_port *port, const struct baton_reach_config *c
 int
 baton_port_get_reach(const struct baton_port *port, struct baton_reach_config *config)
 {
+	int ret = handle_enter(port, HANDLE_PORT, "port_get_reach");
+
+	if (ret < 0)
+		return ret;
+	if (!config)
+		return baton_err(EINVAL,
+				 "%s: port_get_reach: there is no place for the "
+				 "configuration: config is NULL",
+				 port->name);
 	if (!port->driver->dma)
 		return no_device(port);
 	dma_reach_get(&port->reach, config);
@@ -185,13 +197,19 @@ baton_port_get_reach(const struct baton_port *port, struct baton_reach_config *c
 unsigned
 baton_port_reach(const struct baton_port *port, struct baton_reach_info *out, unsigned n)
 {
+	if (handle_enter(port, HANDLE_PORT, "port_reach") < 0)
+		return 0;
 	return port->driver->dma ? dma_reach_list(&port->reach, out, n) : 0;
 }
 
 void
 baton_port_reach_summary(const struct baton_port *port, struct baton_reach_summary *out)
 {
+	if (!out)
+		return;
 	memset(out, 0, sizeof(*out));
+	if (handle_enter(port, HANDLE_PORT, "port_reach_summary") < 0)
+		return;
 	if (port->driver->dma)
 		dma_reach_sum(&port->reach, out);
 	else

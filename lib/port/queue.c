@@ -14,6 +14,7 @@ struct stopped_note {
 	char error[sizeof(((struct baton_queue *)0)->error)];
 	uint16_t index;
 	uint8_t tx;
+	uint8_t reason; /* QUEUE_IDLE_* */
 };
 
 _Static_assert(sizeof(struct stopped_note) <= ERR_NOTE_MAX, "a note is copied into that");
@@ -41,16 +42,24 @@ write_dead(const void *arg, char *text, size_t size)
 static void
 write_stopped(const void *arg, char *text, size_t size)
 {
+	static const char *const reasons[] = {
+		[QUEUE_IDLE_PORT] = "is stopped: start its port",
+		[QUEUE_IDLE_STOPPED] = "was stopped alone: start it",
+		[QUEUE_IDLE_AWAY] = "is without its device: it runs again when the device is back",
+		[QUEUE_IDLE_REMOVED] = "has lost its device for good: close its port",
+		[QUEUE_IDLE_LINK] = "stands still, since baton_port_set_link() has taken the link "
+				    "down",
+	};
 	const struct stopped_note *note = arg;
 
-	snprintf(text, size, "%s %s %u is stopped: start its port", note->port,
-		 note->tx ? "txq" : "rxq", note->index);
+	snprintf(text, size, "%s %s %u %s", note->port, note->tx ? "txq" : "rxq", note->index,
+		 reasons[note->reason]);
 }
 
 static int
 say_stopped(const struct baton_queue *q)
 {
-	note_queue(q, write_stopped);
+	note_queue(q, write_stopped)->reason = __atomic_load_n(&q->idle_reason, __ATOMIC_RELAXED);
 	return -ENETDOWN;
 }
 
@@ -71,7 +80,7 @@ burst_refused(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 
 	snprintf(text, sizeof(text), "%s %s %u %s", q->port->name, q->tx ? "txq" : "rxq", q->index,
 		 q->tx ? "only sends" : "only receives");
-	return dma_violation(q->port->ctx, BATON_RULE_DIRECTION, q->tx ? "rx_burst" : "tx_burst",
+	return ctx_violation(q->port->ctx, BATON_RULE_DIRECTION, q->tx ? "rx_burst" : "tx_burst",
 			     "", text);
 }
 
@@ -99,19 +108,34 @@ queue_violation(struct baton_queue *q, const char *fmt, ...)
 }
 
 int
-baton_queue_enter_(struct baton_queue_head *head, const char *operation)
+queue_check_set_up(const struct baton_queue *q)
 {
+	if (q->set_up)
+		return 0;
+	return baton_err(EINVAL, "%s %s %u is not set up any more: set it up again", q->port->name,
+			 q->tx ? "txq" : "rxq", q->index);
+}
+
+int
+baton_queue_enter_(struct baton_queue_head *head, int tx, const char *operation)
+{
+	int ret = handle_check(head, tx ? HANDLE_TXQ : HANDLE_RXQ, operation);
 	struct baton_queue *q = (struct baton_queue *)(void *)head;
-	struct baton_worker *worker = queue_worker(q);
-	int ret = dma_worker_ready(worker, operation);
+	struct baton_worker *worker;
 	uint32_t state, epoch;
 
+	if (!ret)
+		ret = queue_check_set_up(q);
+	if (ret < 0)
+		return ret;
+	worker = queue_worker(q);
+	ret = dma_worker_ready(worker, operation);
 	if (ret < 0)
 		return ret;
 	epoch = __atomic_load_n(&worker->head.epoch, __ATOMIC_ACQUIRE);
-	state = __atomic_load_n(&q->head.state, __ATOMIC_ACQUIRE);
+	state = __atomic_load_n(&q->head.handle.state, __ATOMIC_ACQUIRE);
 	if (state & QUEUE_RUNNING)
-		q->head.ack = state;
+		q->head.handle.ack = state;
 	else
 		ret = say_stopped(q);
 	worker->head.seen = epoch;
@@ -141,8 +165,13 @@ check_descs(const struct baton_port *port, uint32_t descs)
 static int
 check_setup(struct baton_port *port, uint16_t index, const struct baton_queue_config *c, int tx)
 {
-	unsigned n = tx ? port->info.tx_queues : port->info.rx_queues;
+	const char *operation = tx ? "txq_setup" : "rxq_setup";
+	int ret = port_enter(port, operation);
+	unsigned n;
 
+	if (ret < 0)
+		return ret;
+	n = tx ? port->info.tx_queues : port->info.rx_queues;
 	if (!c || c->size != sizeof(*c))
 		return baton_err(EINVAL, "%s: queue config.size is %zu, this library knows %zu",
 				 port->name, c ? c->size : 0, sizeof(*c));
@@ -152,13 +181,14 @@ check_setup(struct baton_port *port, uint16_t index, const struct baton_queue_co
 	if (!port->configured || index >= n)
 		return baton_err(EINVAL, "%s: there is no %s %u: %u configured", port->name,
 				 tx ? "txq" : "rxq", index, port->configured ? n : 0);
-	if (!c->worker || c->worker->ctx != port->ctx)
-		return baton_err(EINVAL, "%s: a queue needs a worker of the port's context",
-				 port->name);
-	if (!tx && (!c->pool || c->pool->ctx != port->ctx))
-		return baton_err(EINVAL, "%s: an RX queue needs a pool of the port's context",
-				 port->name);
-	return 0;
+	ret = handle_check(c->worker, HANDLE_WORKER, operation);
+	if (!ret)
+		ret = handle_check_ctx(port->ctx, c->worker->ctx, operation, "worker");
+	if (!ret && !tx)
+		ret = handle_check(c->pool, HANDLE_POOL, operation);
+	if (!ret && !tx)
+		ret = handle_check_ctx(port->ctx, c->pool->ctx, operation, "pool");
+	return ret;
 }
 
 static const struct baton_queue *
@@ -235,7 +265,7 @@ queue_setup(struct baton_port *port, uint16_t index, const struct baton_queue_co
 	q->head.worker = &c->worker->head;
 	queue_set_burst(q, queue_dead);
 	/* No state is acknowledged yet: a queue that was never started returns -ENETDOWN, too. */
-	q->head.ack = q->head.state | QUEUE_RUNNING;
+	q->head.handle.ack = q->head.handle.state | QUEUE_RUNNING;
 	q->wake_fd = -1;
 	q->stopped = q->armed = q->fresh = 0;
 	q->pool = tx ? NULL : c->pool;
@@ -257,6 +287,7 @@ queue_setup(struct baton_port *port, uint16_t index, const struct baton_queue_co
 	if (!tx && port->info.rx_max_segs < q->max_segs)
 		port->info.rx_max_segs = q->max_segs;
 	queue_worker(q)->n_queues++;
+	q->idle_reason = QUEUE_IDLE_PORT;
 	q->set_up = 1;
 	*out = q;
 	return 0;

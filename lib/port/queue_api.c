@@ -5,16 +5,25 @@
 
 #include "port/port.h"
 
+/* The queue behind a handle. Return: NULL, when it is not that of a set-up queue. */
 static struct baton_queue *
-of_rxq(const struct baton_rxq *rxq)
+queue_of(const void *handle, enum handle_kind kind, const char *operation)
 {
-	return (struct baton_queue *)(uintptr_t)rxq;
+	struct baton_queue *q = (struct baton_queue *)(uintptr_t)handle;
+
+	return handle_check(handle, kind, operation) < 0 ? NULL : q;
 }
 
-static struct baton_queue *
-of_txq(const struct baton_txq *txq)
+/* The same for a call that changes the queue. Return: 0; a negative errno. */
+static int
+enter(void *handle, enum handle_kind kind, const char *operation)
 {
-	return (struct baton_queue *)(uintptr_t)txq;
+	struct baton_queue *q = handle;
+	int ret = handle_check(handle, kind, operation);
+
+	if (!ret)
+		ret = port_enter(q->port, operation);
+	return ret < 0 ? ret : queue_check_set_up(q);
 }
 
 int
@@ -22,7 +31,9 @@ baton_rxq_setup(struct baton_port *port, uint16_t index, const struct baton_queu
 		struct baton_rxq **out)
 {
 	struct baton_queue *q;
-	int ret = queue_setup(port, index, config, &q, 0);
+	int ret = out ? queue_setup(port, index, config, &q, 0)
+		      : baton_err(EINVAL, "rxq_setup: there is no place for the queue: out is "
+					  "NULL");
 
 	if (!ret)
 		*out = (struct baton_rxq *)(void *)q;
@@ -34,7 +45,9 @@ baton_txq_setup(struct baton_port *port, uint16_t index, const struct baton_queu
 		struct baton_txq **out)
 {
 	struct baton_queue *q;
-	int ret = queue_setup(port, index, config, &q, 1);
+	int ret = out ? queue_setup(port, index, config, &q, 1)
+		      : baton_err(EINVAL, "txq_setup: there is no place for the queue: out is "
+					  "NULL");
 
 	if (!ret)
 		*out = (struct baton_txq *)(void *)q;
@@ -44,75 +57,108 @@ baton_txq_setup(struct baton_port *port, uint16_t index, const struct baton_queu
 int
 baton_rxq_stop(struct baton_rxq *rxq)
 {
-	return queue_stop(of_rxq(rxq));
+	int ret = enter(rxq, HANDLE_RXQ, "rxq_stop");
+
+	return ret < 0 ? ret : queue_stop((struct baton_queue *)(void *)rxq);
 }
 
 int
 baton_txq_stop(struct baton_txq *txq)
 {
-	return queue_stop(of_txq(txq));
+	int ret = enter(txq, HANDLE_TXQ, "txq_stop");
+
+	return ret < 0 ? ret : queue_stop((struct baton_queue *)(void *)txq);
 }
 
 int
 baton_rxq_start(struct baton_rxq *rxq)
 {
-	return queue_start(of_rxq(rxq));
+	int ret = enter(rxq, HANDLE_RXQ, "rxq_start");
+
+	return ret < 0 ? ret : queue_start((struct baton_queue *)(void *)rxq);
 }
 
 int
 baton_txq_start(struct baton_txq *txq)
 {
-	return queue_start(of_txq(txq));
+	int ret = enter(txq, HANDLE_TXQ, "txq_start");
+
+	return ret < 0 ? ret : queue_start((struct baton_queue *)(void *)txq);
 }
 
 void
 baton_rxq_stats(const struct baton_rxq *rxq, struct baton_stats *stats)
 {
-	queue_stats(of_rxq(rxq), stats);
+	const struct baton_queue *q = queue_of(rxq, HANDLE_RXQ, "rxq_stats");
+
+	if (!stats)
+		return;
+	memset(stats, 0, sizeof(*stats));
+	if (q)
+		queue_stats(q, stats);
 }
 
 void
 baton_txq_stats(const struct baton_txq *txq, struct baton_stats *stats)
 {
-	queue_stats(of_txq(txq), stats);
+	const struct baton_queue *q = queue_of(txq, HANDLE_TXQ, "txq_stats");
+
+	if (!stats)
+		return;
+	memset(stats, 0, sizeof(*stats));
+	if (q)
+		queue_stats(q, stats);
 }
 
 const char *
 baton_rxq_error(const struct baton_rxq *rxq)
 {
-	return queue_error(of_rxq(rxq));
+	const struct baton_queue *q = queue_of(rxq, HANDLE_RXQ, "rxq_error");
+
+	return q ? queue_error(q) : "";
 }
 
 const char *
 baton_txq_error(const struct baton_txq *txq)
 {
-	return queue_error(of_txq(txq));
+	const struct baton_queue *q = queue_of(txq, HANDLE_TXQ, "txq_error");
+
+	return q ? queue_error(q) : "";
 }
 
 static unsigned
 in_flight(const struct baton_queue *q)
 {
-	return q->port->driver->ops->in_flight ? q->port->driver->ops->in_flight(q) : 0;
+	return q && q->set_up && q->port->driver->ops->in_flight
+		       ? q->port->driver->ops->in_flight(q)
+		       : 0;
 }
 
 unsigned
 baton_rxq_in_flight(const struct baton_rxq *rxq)
 {
-	return in_flight(of_rxq(rxq));
+	return in_flight(queue_of(rxq, HANDLE_RXQ, "rxq_in_flight"));
 }
 
 unsigned
 baton_txq_in_flight(const struct baton_txq *txq)
 {
-	return in_flight(of_txq(txq));
+	return in_flight(queue_of(txq, HANDLE_TXQ, "txq_in_flight"));
 }
 
 static int
-level_of(struct baton_queue *q, struct baton_queue_level *level)
+level_of(struct baton_queue *q, int tx, const char *operation, struct baton_queue_level *level)
 {
-	const struct port_ops *ops = q->port->driver->ops;
-	int ret = baton_queue_ready_(&q->head, "queue_level");
+	int ret = handle_check(q, tx ? HANDLE_TXQ : HANDLE_RXQ, operation);
+	const struct port_ops *ops;
 
+	if (!ret && !level)
+		ret = baton_err(EINVAL, "%s: there is no place for the level: it is NULL",
+				operation);
+	if (ret < 0)
+		return ret;
+	ops = q->port->driver->ops;
+	ret = baton_queue_ready_(&q->head, tx, operation);
 	*level = (struct baton_queue_level){ .descs = q->descs, .room = q->descs };
 	if (ret < 0)
 		return ret;
@@ -127,20 +173,20 @@ level_of(struct baton_queue *q, struct baton_queue_level *level)
 int
 baton_rxq_level(struct baton_rxq *rxq, struct baton_queue_level *level)
 {
-	return level_of(of_rxq(rxq), level);
+	return level_of((struct baton_queue *)(void *)rxq, 0, "rxq_level", level);
 }
 
 int
 baton_txq_level(struct baton_txq *txq, struct baton_queue_level *level)
 {
-	return level_of(of_txq(txq), level);
+	return level_of((struct baton_queue *)(void *)txq, 1, "txq_level", level);
 }
 
 int
 baton_tx_clean(struct baton_txq *txq, unsigned budget)
 {
-	struct baton_queue *q = of_txq(txq);
-	int ret = baton_queue_ready_(&q->head, "tx_clean");
+	struct baton_queue *q = (struct baton_queue *)(void *)txq;
+	int ret = baton_queue_ready_((struct baton_queue_head *)(void *)txq, 1, "tx_clean");
 
 	if (ret < 0)
 		return ret;
@@ -152,8 +198,8 @@ baton_tx_clean(struct baton_txq *txq, unsigned budget)
 int
 baton_rx_peek(struct baton_rxq *rxq, struct baton_peek *peeks, unsigned n)
 {
-	struct baton_queue *q = of_rxq(rxq);
-	int ret = baton_queue_ready_(&q->head, "rx_peek");
+	struct baton_queue *q = (struct baton_queue *)(void *)rxq;
+	int ret = baton_queue_ready_((struct baton_queue_head *)(void *)rxq, 0, "rx_peek");
 
 	if (ret < 0)
 		return ret;
@@ -174,10 +220,14 @@ baton_rx_peek(struct baton_rxq *rxq, struct baton_peek *peeks, unsigned n)
 int
 baton_rxq_arm(struct baton_rxq *rxq)
 {
-	struct baton_queue *q = of_rxq(rxq);
+	struct baton_queue *q = (struct baton_queue *)(void *)rxq;
+	int ret = handle_check(rxq, HANDLE_RXQ, "rxq_arm");
 	uint32_t state;
-	int ret;
 
+	if (!ret)
+		ret = queue_check_set_up(q);
+	if (ret < 0)
+		return ret;
 	if (!q->port->driver->ops->arm || q->wake_fd < 0)
 		return baton_err(ENOTSUP, "%s rxq %u: nothing there wakes a sleeping worker",
 				 q->port->name, q->index);
@@ -198,10 +248,10 @@ baton_rxq_arm(struct baton_rxq *rxq)
 		(void)!eventfd_write(q->wake_fd, 1);
 		return q->wake_fd;
 	}
-	state = __atomic_load_n(&q->head.state, __ATOMIC_SEQ_CST);
+	state = __atomic_load_n(&q->head.handle.state, __ATOMIC_SEQ_CST);
 	if (!(state & QUEUE_RUNNING))
 		return q->wake_fd; /* it polls readable when the queue is started */
-	q->head.ack = state;
+	q->head.handle.ack = state;
 	ret = queue_error(q)[0] ? -EIO : q->port->driver->ops->arm(q);
 	if (ret >= 0)
 		__atomic_store_n(&q->armed, ARMED_DEVICE, __ATOMIC_RELAXED);
@@ -219,16 +269,19 @@ baton_rxq_arm(struct baton_rxq *rxq)
 void
 baton_rxq_disarm(struct baton_rxq *rxq)
 {
-	struct baton_queue *q = of_rxq(rxq);
-	uint32_t armed = __atomic_load_n(&q->armed, __ATOMIC_RELAXED);
+	struct baton_queue *q = queue_of(rxq, HANDLE_RXQ, "rxq_disarm");
+	uint32_t armed;
 	uint64_t wakes;
 
+	if (!q || !q->set_up || dma_worker_ready(queue_worker(q), "rxq_disarm") < 0)
+		return;
+	armed = __atomic_load_n(&q->armed, __ATOMIC_RELAXED);
 	if (!armed)
 		return;
 	__atomic_store_n(&q->armed, 0, __ATOMIC_RELAXED);
 	/* The rings of a queue that is stopped, or was stopped since it was armed, may be freed. */
 	if (armed == ARMED_DEVICE &&
-	    __atomic_load_n(&q->head.state, __ATOMIC_ACQUIRE) == q->head.ack)
+	    __atomic_load_n(&q->head.handle.state, __ATOMIC_ACQUIRE) == q->head.handle.ack)
 		q->port->driver->ops->disarm(q);
 	(void)!read(q->wake_fd, &wakes, sizeof(wakes));
 }

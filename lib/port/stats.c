@@ -93,7 +93,11 @@ queue_stats(const struct baton_queue *q, struct baton_stats *s)
 void
 baton_port_stats(const struct baton_port *port, struct baton_stats *stats)
 {
+	if (!stats)
+		return;
 	memset(stats, 0, sizeof(*stats));
+	if (handle_check(port, HANDLE_PORT, "port_stats") < 0)
+		return;
 	for (unsigned i = 0; i < port_n_queues(port); i++) {
 		struct baton_stats s;
 
@@ -178,9 +182,12 @@ queue_xstats(const struct baton_queue *q, struct port_xstats *l)
 unsigned
 baton_port_xstats(const struct baton_port *port, struct baton_xstat *out, unsigned n)
 {
-	struct port_xstats l = { .out = out, .room = n, .base = port->own_base };
+	struct port_xstats l = { .out = out, .room = n };
 	struct baton_stats s;
 
+	if (handle_check(port, HANDLE_PORT, "port_xstats") < 0)
+		return 0;
+	l.base = port->own_base;
 	baton_port_stats(port, &s);
 	append(&l, s.rx_packets, "rx_good_packets");
 	append(&l, s.tx_packets, "tx_good_packets");
@@ -205,8 +212,11 @@ void
 baton_port_stats_reset(struct baton_port *port)
 {
 	static const uint64_t zeros[PORT_OWN_XSTATS];
-	struct port_xstats l = { .base = zeros, .note = port->own_base };
+	struct port_xstats l = { .base = zeros };
 
+	if (handle_check(port, HANDLE_PORT, "port_stats_reset") < 0)
+		return;
+	l.note = port->own_base;
 	own_xstats(port, &l);
 	for (unsigned i = 0; i < port_n_queues(port); i++)
 		reset_counters(port_queue(port, i));

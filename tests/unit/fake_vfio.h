@@ -141,6 +141,7 @@ struct bare_ctx {
 
 /** A context with nothing but a log. */
 struct bare_ctx *fake_ctx(void);
+void fake_ctx_free(struct bare_ctx *b);
 
 void assert_says(const char *part);
 

@@ -208,9 +208,18 @@ fake_ctx(void)
 	struct bare_ctx *b = calloc(1, sizeof(*b));
 
 	assert_non_null(b);
+	b->ctx.handle.tag = HANDLE_CTX;
 	b->ctx.log = keep_log;
 	b->ctx.log_arg = b;
 	return b;
+}
+
+void
+fake_ctx_free(struct bare_ctx *b)
+{
+	thread_exit_del(&b->ctx.control_exit);
+	handle_fini(&b->ctx);
+	free(b);
 }
 
 void

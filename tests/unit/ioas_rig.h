@@ -41,7 +41,7 @@ rig_teardown(void **state)
 	fake_assert_idle(r->f);
 	assert_null(r->b->ctx.ioases);
 	free(r->f);
-	free(r->b);
+	fake_ctx_free(r->b);
 	free(r);
 	return 0;
 }

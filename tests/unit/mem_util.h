@@ -51,9 +51,17 @@ bare_ctx(void)
 
 	assert_non_null(b);
 	b->ctx.log = bare_log;
+	b->ctx.handle.tag = HANDLE_CTX;
 	b->ctx.log_arg = b;
 	pthread_mutex_init(&b->ctx.lock, NULL);
 	return b;
+}
+
+static inline void
+bare_ctx_free(struct bare_ctx *b)
+{
+	handle_fini(&b->ctx);
+	free(b);
 }
 
 static inline struct baton_mem_config

@@ -320,8 +320,8 @@ once_per_context(void **state)
 	assert_int_equal(baton_ctx_confidential(&b->ctx), BATON_CONFIDENTIAL_NONE);
 	assert_int_equal(none.reads, reads);
 	assert_string_equal(b->last, "");
-	free(a);
-	free(b);
+	bare_ctx_free(a);
+	bare_ctx_free(b);
 }
 
 static void *
@@ -345,7 +345,7 @@ any_thread(void **state)
 		assert_int_equal(pthread_join(threads[i], &kind), 0);
 		assert_int_equal((uintptr_t)kind, BATON_CONFIDENTIAL_S390_PV);
 	}
-	free(b);
+	bare_ctx_free(b);
 }
 
 static void

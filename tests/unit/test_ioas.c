@@ -122,21 +122,30 @@ names(void **state)
 /* ---- spaces and contexts ---- */
 
 static void
+refuse(void *arg, const struct baton_violation *violation)
+{
+	(void)arg;
+	(void)violation;
+}
+
+static void
 one_space_for_all(void **state)
 {
 	struct rig *r = *state;
+	const struct baton_ctx_config refuses = { .size = sizeof(refuses), .on_violation = refuse };
 	struct baton_ioas *shared, *again, *own;
 	struct baton_ctx *ctx, *other;
 
 	assert_int_equal(baton_ctx_create(NULL, &ctx), 0);
-	assert_int_equal(baton_ctx_create(NULL, &other), 0);
+	assert_int_equal(baton_ctx_create(&refuses, &other), 0);
 	assert_int_equal(baton_ctx_ioas(ctx, &shared), 0);
 	assert_int_equal(baton_ctx_ioas(ctx, &again), 0);
 	assert_ptr_equal(shared, again);
 	assert_int_equal(baton_ioas_create(ctx, NULL, &own), 0);
 	assert_int_equal(baton_ctx_set_ioas(ctx, own), -EBUSY);
 	assert_says("shared");
-	assert_int_equal(baton_ctx_set_ioas(other, own), -EINVAL);
+	assert_int_equal(baton_ctx_set_ioas(other, own), -EPERM);
+	assert_says("another context");
 	assert_int_equal(baton_ctx_set_ioas(ctx, shared), 0);
 	assert_int_equal(baton_ioas_destroy(shared), 0);
 	assert_int_equal(baton_ctx_set_ioas(ctx, own), 0);

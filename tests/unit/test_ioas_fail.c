@@ -138,7 +138,7 @@ life(struct fake *f, enum baton_ioas_backend backend, int *calls)
 	assert_int_equal(baton_ioas_destroy(ioas), 0);
 	assert_null(b->ctx.ioases);
 	fake_assert_idle(f);
-	free(b);
+	fake_ctx_free(b);
 	if (ret)
 		baton_err(-ret, "%s", said);
 	return ret;

@@ -114,7 +114,7 @@ ordinary_pages(void **state)
 	baton_arena_destroy(NULL);
 	assert_int_equal(open_fds(), fds);
 	assert_int_equal(maps_with("unit-arena"), 0);
-	free(b);
+	bare_ctx_free(b);
 }
 
 static void
@@ -140,7 +140,7 @@ huge_pages(void **state)
 		baton_arena_destroy(arena);
 	}
 	assert_int_equal(b->warnings, 0);
-	free(b);
+	bare_ctx_free(b);
 }
 
 static void
@@ -155,14 +155,14 @@ giant_pages(void **state)
 	if (ret) {
 		assert_int_equal(ret, -ENOMEM);
 		assert_says(baton_last_error(), "1 pages of 1 GiB");
-		free(b);
+		bare_ctx_free(b);
 		SKIP("no hugepage of 1 GiB");
 	}
 	baton_arena_info(arena, &info);
 	assert_int_equal(info.page_size, BATON_PAGE_1G);
 	assert_sealed(&info);
 	baton_arena_destroy(arena);
-	free(b);
+	bare_ctx_free(b);
 }
 
 static void
@@ -194,7 +194,7 @@ bad_requests(void **state)
 	c.node = 1 << 20;
 	assert_int_equal(baton_arena_create(&b->ctx, &c, &arena), -ENODEV);
 	assert_says(baton_last_error(), "nodes with memory: 0");
-	free(b);
+	bare_ctx_free(b);
 }
 
 /* 10^9 buffers of 2 KiB: refused at once, with the numbers, and nothing taken to find out. */
@@ -220,7 +220,7 @@ absurd_sizes(void **state)
 		assert_null(strstr(baton_last_error(), "echo"));
 	}
 	assert_int_equal(b->warnings, 0);
-	free(b);
+	bare_ctx_free(b);
 }
 
 static void
@@ -249,7 +249,7 @@ no_descriptor_left(void **state)
 	assert_says(baton_last_error(), "all of its 3 file descriptors open (RLIMIT_NOFILE)");
 	assert_says(baton_last_error(), "ulimit -n 6");
 	assert_int_equal(open_fds(), fds);
-	free(b);
+	bare_ctx_free(b);
 }
 
 /* Pages that are not there must come back as an error from both ways of populating. */
@@ -341,7 +341,7 @@ kill_holder(const struct baton_mem_config *c, long expected_free)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(settled_free(expected_free), expected_free);
 	close(pipes[0]);
-	free(b);
+	bare_ctx_free(b);
 }
 
 static void
@@ -418,7 +418,7 @@ given_mount(void **state)
 	assert_int_equal(baton_arena_create(&b->ctx, &c, &arena), -ENODEV);
 	assert_says(baton_last_error(), "No such file");
 	assert_int_equal(open_fds(), fds);
-	free(b);
+	bare_ctx_free(b);
 }
 
 /* The path of a new control group with hugetlb limits. */

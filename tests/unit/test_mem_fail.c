@@ -28,7 +28,7 @@ node_is_bound(void **state)
 	c.node = 0;
 	assert_int_equal(create(f, b, c, &info), 0);
 	assert_int_equal(f->bound, -1);
-	free(b);
+	bare_ctx_free(b);
 }
 
 static void
@@ -51,7 +51,7 @@ wrong_node(void **state)
 	assert_int_equal(create(f, b, c, &info), -ENODEV);
 	assert_says(baton_last_error(), "nodes with memory: 0,2-5");
 	assert_int_equal(f->memfds, 0);
-	free(b);
+	bare_ctx_free(b);
 }
 
 static void
@@ -70,7 +70,7 @@ bind_refused(void **state)
 	f->err = EINVAL;
 	assert_int_equal(create(f, b, c, &info), -ENODEV);
 	assert_says(baton_last_error(), "cpuset.mems");
-	free(b);
+	bare_ctx_free(b);
 }
 
 static void
@@ -94,7 +94,7 @@ shortage_on_a_node(void **state)
 	put_count(f, "kernel/mm", 2048, "nr_overcommit_hugepages", 20);
 	assert_int_equal(create(f, b, c, &info), 0);
 	assert_int_equal(b->warnings, 0);
-	free(b);
+	bare_ctx_free(b);
 }
 
 static void
@@ -128,7 +128,7 @@ shortage_of_the_machine(void **state)
 	assert_int_equal(create(f, b, want(200 * MIB, BATON_PAGE_2M), &info), -ENOMEM);
 	assert_says(baton_last_error(), "needs 100 pages");
 	assert_int_equal(b->warnings, 0);
-	free(b);
+	bare_ctx_free(b);
 }
 
 static void
@@ -143,7 +143,7 @@ limit_in_the_way(void **state)
 	assert_int_equal(create(f, b, want(4 * MIB, BATON_PAGE_2M), &info), -ENOMEM);
 	assert_says(baton_last_error(), "needs 2 pages of 2 MiB");
 	assert_says(baton_last_error(), "hugetlb.2MB.rsvd.max");
-	free(b);
+	bare_ctx_free(b);
 }
 
 static void
@@ -160,7 +160,7 @@ kernel_without_the_size(void **state)
 	assert_says(baton_last_error(), "1 pages of 1 GiB, which this kernel does not have");
 	assert_int_equal(create(f, b, want(GIB, BATON_PAGE_ANY), &info), 0);
 	assert_int_equal(info.page_size, BATON_PAGE_2M);
-	free(b);
+	bare_ctx_free(b);
 }
 
 static void
@@ -189,7 +189,7 @@ any_takes_the_largest(void **state)
 	assert_int_equal(create(f, b, want(GIB, BATON_PAGE_ANY), &info), 0);
 	assert_int_equal(info.page_size, BATON_PAGE_2M);
 	assert_int_equal(b->warnings, 0);
-	free(b);
+	bare_ctx_free(b);
 }
 
 static void
@@ -259,7 +259,7 @@ too_much_ordinary_memory(void **state)
 	assert_int_equal(create(f, b, c, &info), -ENOMEM);
 	assert_says(baton_last_error(), "1 GiB in all (memory.max)");
 	assert_int_equal(f->memfds, 0);
-	free(b);
+	bare_ctx_free(b);
 }
 
 static void
@@ -290,7 +290,7 @@ mounts(void **state)
 	f->mount_err = -EOPNOTSUPP;
 	assert_int_equal(create(f, b, c, &info), -ENODEV);
 	assert_says(baton_last_error(), "no libhugetlbfs");
-	free(b);
+	bare_ctx_free(b);
 }
 
 /* Each call fails once, with each kind of page; create() checks that nothing is left. */
@@ -328,7 +328,7 @@ every_call_fails(void **state)
 		assert_true(failed >= 1);
 		f->fail_at = 0;
 	}
-	free(b);
+	bare_ctx_free(b);
 }
 
 int

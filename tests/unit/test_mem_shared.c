@@ -77,7 +77,7 @@ from_the_context(void **state)
 	assert_int_equal(info.flags, 0);
 	assert_true(info.sealed);
 	baton_arena_destroy(arena);
-	free(b);
+	bare_ctx_free(b);
 }
 
 static void
@@ -113,7 +113,7 @@ bad_requests(void **state)
 	c.node = 1 << 20;
 	assert_int_equal(baton_arena_create(&b->ctx, &c, &arena), -ENODEV);
 	assert_says(baton_last_error(), "nodes with memory");
-	free(b);
+	bare_ctx_free(b);
 }
 
 static int refusal;
@@ -156,7 +156,7 @@ refused(void **state)
 		assert_null(arena);
 	}
 	assert_int_equal(b->warnings, 0);
-	free(b);
+	bare_ctx_free(b);
 }
 
 /* Which node shared guest memory comes from is nobody's choice. */
@@ -177,7 +177,7 @@ shared_from_a_node(void **state)
 	f->node_mask = 2; /* nothing to choose from */
 	assert_int_equal(create(f, b, c, &info), 0);
 	assert_int_equal(b->warnings, 1);
-	free(b);
+	bare_ctx_free(b);
 }
 
 /* alloc, cc_shared, map: nothing else is asked for, and nothing is tried instead. */
@@ -202,7 +202,7 @@ every_call_fails(void **state)
 		assert_int_equal(create(f, b, c, &info), 0);
 		assert_int_equal(f->calls, 3);
 	}
-	free(b);
+	bare_ctx_free(b);
 }
 
 /* The machine we run on: it has the heap, or the sentence says how to get it. */
@@ -223,7 +223,7 @@ this_machine(void **state)
 		assert_true(ret == -ENODEV || ret == -EACCES);
 		assert_says(baton_last_error(), MEM_CC_HEAP);
 	}
-	free(b);
+	bare_ctx_free(b);
 }
 
 static void
@@ -254,7 +254,7 @@ a_real_heap(void **state)
 	struct baton_arena *arena;
 
 	if (access(SYSTEM_HEAP, R_OK)) {
-		free(b);
+		bare_ctx_free(b);
 		print_message("skipped: no " SYSTEM_HEAP "\n");
 		skip();
 	}
@@ -267,7 +267,7 @@ a_real_heap(void **state)
 	assert_int_equal(fcntl(info.fd, F_ADD_SEALS, F_SEAL_SHRINK), -1);
 	assert_int_equal(ftruncate(info.fd, 4096), -1);
 	baton_arena_destroy(arena);
-	free(b);
+	bare_ctx_free(b);
 }
 
 int

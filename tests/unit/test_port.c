@@ -183,7 +183,7 @@ order_of_calls(void **state)
 	refused(baton_rxq_setup(r->port, 0, &qc, &q), EINVAL, "65536 descriptors");
 	qc.descs = 0;
 	qc.pool = NULL;
-	refused(baton_rxq_setup(r->port, 0, &qc, &q), EINVAL, "needs a pool");
+	refused(baton_rxq_setup(r->port, 0, &qc, &q), EINVAL, "the pool is NULL");
 	qc.pool = r->pool;
 	qc.size = 1;
 	refused(baton_rxq_setup(r->port, 0, &qc, &q), EINVAL, "config.size is 1");

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <baton/config.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -21,6 +23,14 @@ extern "C" {
 #define baton_likely(x)   __builtin_expect(!!(x), 1)             /* the condition usually holds */
 #define baton_unlikely(x) __builtin_expect(!!(x), 0)             /* the condition seldom holds */
 #define BATON_CACHE_LINE  64                                     /* bytes of a cache line */
+
+/** Begin of every handle. Only the library writes it. */
+struct baton_handle {
+	uint32_t tag;   /* number of its kind, with a bit for closed ones */
+	uint32_t state; /* number of state changes, odd while a queue runs; atomic */
+	uint32_t ack;   /* number of state changes that the worker has seen */
+	uint32_t reserved;
+};
 
 /**
  * Get the error message of the last call that failed in the calling thread.

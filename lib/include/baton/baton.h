@@ -18,5 +18,6 @@
 #include <baton/port.h>
 #include <baton/reach.h>
 #include <baton/token.h>
+#include <baton/violation.h>
 
 #endif

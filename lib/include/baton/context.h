@@ -12,6 +12,7 @@
 #define BATON_CONTEXT_H
 
 #include <baton/base.h>
+#include <baton/violation.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -23,7 +24,6 @@ extern "C" {
 #define BATON_MAX_QUEUES  64 /* queues of a port in each direction, at most */
 
 struct baton_ctx;
-struct baton_violation;
 
 /**
  * Violation handler: called when an ownership rule is broken, in place of stopping the program.
@@ -87,6 +87,20 @@ BATON_API int baton_ctx_destroy(struct baton_ctx *ctx);
  * failure, such as -EBADF.
  */
 BATON_API int baton_ctx_poll(struct baton_ctx *ctx, int timeout_ms);
+
+/**
+ * Let another thread become the control thread of a context.
+ *
+ * The first thread that makes a control thread's call becomes the control thread. It stays that
+ * until it ends or this function is called. A control thread's call from any other thread is a
+ * violation (BATON_RULE_THREAD).
+ *
+ * @ctx: the context.
+ *
+ * Thread: the control thread; any thread while no other is in a call on the context.
+ * This function cannot fail.
+ */
+BATON_API void baton_ctx_unbind(struct baton_ctx *ctx);
 
 /**
  * Get a file descriptor that polls readable when baton_ctx_poll() has work to do.

@@ -329,7 +329,8 @@ struct baton_pool_view {
 
 /** What the inline functions need to know of a worker. */
 struct baton_worker_head {
-	uintptr_t thread; /* ID of its thread (baton_thread_self()); 0: unbound; atomic */
+	struct baton_handle handle; /* what kind of handle it is */
+	uintptr_t thread;           /* ID of its thread (baton_thread_self()); 0: unbound; atomic */
 	const struct baton_pool_view *views; /* 256 of them; the index is the pool of a token */
 	uint32_t epoch; /* number of state changes of its queues; written by the control thread */
 	uint32_t seen;  /* number of them at its last burst; written by the worker */
@@ -339,7 +340,7 @@ struct baton_worker_head {
 static_assert(sizeof(struct baton_pool_view) == 64, "ABI");
 #else
 _Static_assert(sizeof(struct baton_pool_view) == 64, "ABI");
-_Static_assert(offsetof(struct baton_worker_head, views) == sizeof(uintptr_t), "ABI");
+_Static_assert(offsetof(struct baton_worker_head, views) == 16 + sizeof(uintptr_t), "ABI");
 #endif
 
 #define BATON_SIDE_SIZE 64 /* bytes of a side record */
@@ -458,44 +459,6 @@ baton_packet_segs(const struct baton_token *tokens, unsigned n)
 BATON_API int baton_packet_copy(struct baton_worker *worker, struct baton_pool *pool,
 				const struct baton_token *in, unsigned n, struct baton_token *out,
 				unsigned max);
-
-/* ---- violations ---- */
-
-/** The rules of ownership. */
-enum baton_rule {
-	BATON_RULE_NOT_HELD,    /* the CPU does not hold the buffer of the token */
-	BATON_RULE_STALE,       /* the buffer had other holders since this copy of its token */
-	BATON_RULE_RANGE,       /* the buffer, or off + len, is outside of the pool */
-	BATON_RULE_POOL,        /* the context has no such pool, or it is the wrong one */
-	BATON_RULE_THREAD,      /* a second thread uses a worker or queue */
-	BATON_RULE_POOL_BUSY,   /* a pool is destroyed, and not all of its buffers are free */
-	BATON_RULE_DOUBLE_FREE, /* the buffer is free already */
-	BATON_RULE_DOUBLE_GIVE, /* a device has the buffer already */
-	BATON_RULE_DIRECTION,   /* a burst on a queue of the other direction */
-};
-
-/** Report of a violation. */
-struct baton_violation {
-	size_t size;              /* sizeof(struct baton_violation), in bytes */
-	enum baton_rule rule;     /* the rule that is broken */
-	const char *operation;    /* the call that is refused: "tx_burst", "free", ... */
-	struct baton_token token; /* the token; all zeros if the rule is not about a token */
-	const char *pool;         /* name of the pool, or "" */
-	const char *holder;       /* holder of the buffer: "application", "net_null0 txq 0", ... */
-	const char *last_op;      /* how that holder got the buffer: "give", "free", ... */
-	const char *text;         /* the whole report, some lines */
-};
-
-/**
- * Get the name of a rule, such as "not held".
- *
- * @rule: the rule.
- *
- * Thread: any thread.
- * Return: a NUL-terminated string, never NULL; "unknown rule" for a value that this library does
- * not know.
- */
-BATON_API const char *baton_rule_name(enum baton_rule rule);
 
 #ifdef __cplusplus
 }

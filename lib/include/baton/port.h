@@ -709,30 +709,29 @@ typedef int (*baton_burst_fn_)(struct baton_queue *queue, struct baton_token *to
  * A queue has both bursts. The one of the other direction refuses the call.
  */
 struct baton_queue_head {
+	struct baton_handle handle;       /* what kind of handle it is, and its state */
 	baton_burst_fn_ rx_burst;         /* burst of an RX queue */
 	baton_burst_fn_ tx_burst;         /* burst of a TX queue */
 	struct baton_worker_head *worker; /* worker of the queue */
-	uint32_t state; /* number of state changes, odd while the queue runs; atomic */
-	uint32_t ack;   /* number of state changes that the worker has seen */
 };
 
 #ifndef __cplusplus
-_Static_assert(offsetof(struct baton_queue_head, state) == 24, "ABI");
-_Static_assert(sizeof(struct baton_queue_head) == 32, "ABI");
+_Static_assert(offsetof(struct baton_queue_head, worker) == 16 + 2 * sizeof(void *), "ABI");
 #endif
 
 /* The slow path of a burst: acknowledge a state change, or refuse the call. */
-BATON_API BATON_COLD int baton_queue_enter_(struct baton_queue_head *head, const char *operation);
+BATON_API BATON_COLD int baton_queue_enter_(struct baton_queue_head *head, int tx,
+					    const char *operation);
 
 /* Whether the calling thread may use the queue: 0 or a negative errno. */
 static inline int
-baton_queue_ready_(struct baton_queue_head *h, const char *operation)
+baton_queue_ready_(struct baton_queue_head *h, int tx, const char *operation)
 {
 	if (baton_unlikely(
-		    __atomic_load_n(&h->state, __ATOMIC_ACQUIRE) != h->ack ||
+		    !h || __atomic_load_n(&h->handle.state, __ATOMIC_ACQUIRE) != h->handle.ack ||
 		    __atomic_load_n(&h->worker->epoch, __ATOMIC_ACQUIRE) != h->worker->seen ||
 		    __atomic_load_n(&h->worker->thread, __ATOMIC_RELAXED) != baton_thread_self()))
-		return baton_queue_enter_(h, operation);
+		return baton_queue_enter_(h, tx, operation);
 	return 0;
 }
 
@@ -756,7 +755,7 @@ static inline int
 baton_rx_burst(struct baton_rxq *rxq, struct baton_token *tokens, unsigned n)
 {
 	struct baton_queue_head *h = (struct baton_queue_head *)(void *)rxq;
-	int ret = baton_queue_ready_(h, "rx_burst");
+	int ret = baton_queue_ready_(h, 0, "rx_burst");
 
 	if (baton_unlikely(ret < 0))
 		return ret;
@@ -815,7 +814,7 @@ static inline int
 baton_tx_burst(struct baton_txq *txq, struct baton_token *tokens, unsigned n)
 {
 	struct baton_queue_head *h = (struct baton_queue_head *)(void *)txq;
-	int ret = baton_queue_ready_(h, "tx_burst");
+	int ret = baton_queue_ready_(h, 1, "tx_burst");
 
 	if (baton_unlikely(ret < 0))
 		return ret;
