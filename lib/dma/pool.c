@@ -335,6 +335,7 @@ baton_pool_destroy(struct baton_pool *pool)
 			if (c->n && pool->backing.put_bulk)
 				dma_free_bufs(pool, c->idx, c->n);
 			w->caches[pool->view.index] = NULL;
+			w->last_pool = DMA_NO_POOL;
 			free(c);
 		}
 	}

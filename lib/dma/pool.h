@@ -66,10 +66,15 @@ struct dma_cache {
 
 #define DMA_BATCH 64u /* indexes to reserve or make room for at once, at most */
 
+/* No pool has this address, NULL included. */
+#define DMA_NO_POOL ((struct baton_pool *)1)
+
 struct baton_worker {
 	struct baton_worker_head head;
 	struct baton_ctx *ctx;
 	struct thread_exit exit;                   /* of the thread it is bound to */
+	struct baton_pool *last_pool;              /* of the last allocation; DMA_NO_POOL: none */
+	struct dma_cache *last_cache;              /* its cache of that pool */
 	struct dma_cache *caches[BATON_MAX_POOLS]; /* allocated at first use */
 	uint32_t cache_size;
 	uint32_t n_queues; /* number of its queues; control thread */

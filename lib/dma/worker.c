@@ -50,6 +50,7 @@ baton_worker_create(struct baton_ctx *ctx, const struct baton_worker_config *con
 	if (!w)
 		return baton_err(ENOMEM, "worker: out of memory");
 	w->head.views = ctx->views;
+	w->last_pool = DMA_NO_POOL;
 	w->ctx = ctx;
 	w->cache_size = cache_size;
 	w->index = (uint8_t)i;
@@ -163,14 +164,21 @@ alloc8(const struct baton_worker *worker, const struct baton_pool_view *v, const
 	return 0;
 }
 
-/* The first allocation from a pool, or one from a pool that is not this context's. */
-static BATON_COLD struct dma_cache *
-first_cache(struct baton_worker *worker, struct baton_pool *pool, const char *operation)
+/* An allocation from another pool than the last time, which may be no pool of this context. */
+static __attribute__((noinline)) struct dma_cache *
+other_cache(struct baton_worker *worker, struct baton_pool *pool, const char *operation)
 {
+	struct dma_cache *c;
+
 	if (handle_check(pool, HANDLE_POOL, operation) < 0 ||
 	    handle_check_ctx(worker->ctx, pool->ctx, operation, "pool") < 0)
 		return NULL;
-	return dma_cache(worker, pool);
+	c = dma_cache(worker, pool);
+	if (c) {
+		worker->last_pool = pool;
+		worker->last_cache = c;
+	}
+	return c;
 }
 
 unsigned
@@ -184,9 +192,9 @@ baton_alloc(struct baton_worker *worker, struct baton_pool *pool, struct baton_t
 
 	if (baton_unlikely(dma_worker_ready(worker, "alloc") < 0))
 		return 0;
-	c = pool ? worker->caches[pool->view.index % BATON_MAX_POOLS] : NULL;
-	if (baton_unlikely(!c || c->pool != pool)) {
-		c = first_cache(worker, pool, "alloc");
+	c = worker->last_cache;
+	if (baton_unlikely(worker->last_pool != pool)) {
+		c = other_cache(worker, pool, "alloc");
 		if (!c)
 			return 0;
 	}
