@@ -15,7 +15,7 @@ APART = [{"lib/dma", "lib/pci"}, {"drivers/null", "drivers/pcap", "drivers/virti
 # Whose a public header is.
 PUBLIC = {
     "base": "lib/base", "config": "lib/base", "violation": "lib/base", "context": "lib/ctx", "mem": "lib/mem", "cc": "lib/mem", "ioas": "lib/ioas",
-    "token": "lib/base", "pool": "lib/dma", "reach": "lib/dma", "port": "lib/port", "baton": "lib/port",
+    "token": "lib/base", "pool": "lib/dma", "reach": "lib/dma", "port": "lib/port", "queue": "lib/port", "baton": "lib/port",
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<(baton/[^>]+)>)', re.M)
 

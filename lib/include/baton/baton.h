@@ -3,8 +3,8 @@
  * All of Baton's public headers.
  *
  * Baton is a framework for poll-mode network drivers in userspace. <baton/context.h> is where a
- * program begins, <baton/port.h> has the ports and the bursts, <baton/pool.h> the packet buffers
- * and the rules of ownership.
+ * program begins, <baton/port.h> has the ports, <baton/queue.h> the bursts, <baton/pool.h> the
+ * packet buffers and the rules of ownership.
  */
 #ifndef BATON_BATON_H
 #define BATON_BATON_H
@@ -16,6 +16,7 @@
 #include <baton/mem.h>
 #include <baton/pool.h>
 #include <baton/port.h>
+#include <baton/queue.h>
 #include <baton/reach.h>
 #include <baton/token.h>
 #include <baton/violation.h>
