@@ -111,7 +111,7 @@ refill(struct virtq *vq, const struct baton_pool_view *v, const struct rx_loops 
 	virtq_publish(vq);
 }
 
-/* A burst has ended where the tally says. */
+/* A burst has ended at r->pos: count what it received. */
 static inline __attribute__((always_inline)) void
 virtq_rx_consumed(struct virtq *vq, const struct rx_counts *r)
 {

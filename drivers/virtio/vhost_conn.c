@@ -356,7 +356,7 @@ handshake(struct virtio_dev *vd)
 		vhost_disconnect(vd);
 		return;
 	}
-	vu->state = VHOST_GREETING;
+	vu->state = VHOST_HANDSHAKE;
 	vu->deadline_ns = ctx_now_ns() + vd->timeout_ms * MS;
 	ctx_timer_set(vd->port.ctx, &vu->tick, vd->timeout_ms + 1);
 }
@@ -384,7 +384,7 @@ vhost_tick(struct ctx_timer *timer)
 		vu->failures++;
 		ctx_timer_set(vd->port.ctx, timer, pause_ms(vu));
 		return;
-	case VHOST_GREETING:
+	case VHOST_HANDSHAKE:
 		if (ctx_now_ns() < vu->deadline_ns) {
 			ctx_timer_set(vd->port.ctx, timer, 10);
 			return;
@@ -435,7 +435,7 @@ on_socket(struct ctx_source *src, uint32_t events)
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n > 0 && vd->vu.state == VHOST_GREETING) {
+	if (n > 0 && vd->vu.state == VHOST_HANDSHAKE) {
 		on_first_answer(vd);
 		return;
 	}

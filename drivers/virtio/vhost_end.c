@@ -176,7 +176,7 @@ vhost_end_close(struct virtio_dev *vd)
 
 /* A process that was killed closes its sockets some moments before it is gone. */
 static bool
-process_is_gone(struct vhost_end *end, uint64_t now)
+process_has_ended(struct vhost_end *end, uint64_t now)
 {
 	struct pollfd p = { .fd = mem_holder_process(end->old), .events = POLLIN };
 
@@ -228,7 +228,7 @@ vhost_end_lost(struct virtio_dev *vd)
 		return 0;
 	if (held != MEM_UNKNOWN &&
 	    waited < (vd->port.leaving ? STOPPING_MS : end->patience_ms) * MS &&
-	    !process_is_gone(end, now))
+	    !process_has_ended(end, now))
 		return -EAGAIN;
 	return still_held(vd, held);
 }

@@ -144,9 +144,9 @@ struct vhost_region {
 };
 
 enum vhost_state {
-	VHOST_AWAY,     /* no connection */
-	VHOST_GREETING, /* connected, and asked for its features; no answer yet */
-	VHOST_THERE,    /* features agreed on */
+	VHOST_AWAY,      /* no connection */
+	VHOST_HANDSHAKE, /* connected, and asked for its features; no answer yet */
+	VHOST_THERE,     /* features agreed on */
 };
 
 /* The channel for requests of the backend (vhost_iotlb.c). */
@@ -189,7 +189,7 @@ struct vhost_user {
 	enum vhost_state state;
 	int lock_fd;            /* says to other programs that the path is in use */
 	uint32_t wait_ms;       /* server=1: for a backend to connect */
-	uint64_t deadline_ns;   /* VHOST_GREETING */
+	uint64_t deadline_ns;   /* VHOST_HANDSHAKE */
 	uint64_t protocol;      /* negotiated protocol features */
 	uint64_t without;       /* those offered and not served: not agreed to any more */
 	uint64_t without_first; /* `without` of the connection that the port was opened with */

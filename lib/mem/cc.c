@@ -55,7 +55,7 @@ leaf(const struct cc_source *src, uint32_t number, uint32_t regs[4])
 
 /* Whether a file of the kernel contains exactly 1. */
 static bool
-says_1(const struct cc_source *src, const char *path)
+reads_1(const struct cc_source *src, const char *path)
 {
 	char text[4];
 	ssize_t n = src->read(src, path, text, sizeof(text));
@@ -150,9 +150,9 @@ cc_detect(const struct cc_source *src)
 	struct cc_finding f;
 	uint32_t regs[4];
 
-	if (says_1(src, "/sys/firmware/uv/prot_virt_guest"))
+	if (reads_1(src, "/sys/firmware/uv/prot_virt_guest"))
 		return (struct cc_finding){ BATON_CONFIDENTIAL_S390_PV, "the kernel" };
-	if (says_1(src, "/sys/devices/system/cpu/svm"))
+	if (reads_1(src, "/sys/devices/system/cpu/svm"))
 		return (struct cc_finding){ BATON_CONFIDENTIAL_PEF, "the kernel" };
 	/* A host of confidential guests has most of the flags, but never this one. */
 	if (!leaf(src, CPUID_FEATURES, regs) || !(regs[CC_ECX] & IN_GUEST))

@@ -57,7 +57,7 @@ write_stopped(const void *arg, char *text, size_t size)
 }
 
 static int
-say_stopped(const struct baton_queue *q)
+report_stopped(const struct baton_queue *q)
 {
 	note_queue(q, write_stopped)->reason = __atomic_load_n(&q->idle_reason, __ATOMIC_RELAXED);
 	return -ENETDOWN;
@@ -137,7 +137,7 @@ baton_queue_enter_(struct baton_queue_head *head, int tx, const char *operation)
 	if (state & QUEUE_RUNNING)
 		q->head.handle.ack = state;
 	else
-		ret = say_stopped(q);
+		ret = report_stopped(q);
 	worker->head.seen = epoch;
 	/*
 	 * A thread that begins a burst is in no other burst: it acknowledges for all queues of its

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Wards: how much they hold, and what is left of them when their port is closed and their context
- * destroyed. */
+/* Quarantines: how much they hold, and what is left of them when their port is closed and their
+ * context destroyed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
