@@ -428,6 +428,8 @@ port_lost(struct baton_port *port, bool for_good)
 		ctx_timer_set(port->ctx, &port->quiesce, 0);
 		if (!for_good)
 			port_event(port, BATON_EVENT_LOST);
+	} else if (for_good) {
+		publish_all(port); /* the queues of a device that was waited for report it, too */
 	}
 }
 

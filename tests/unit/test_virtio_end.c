@@ -285,6 +285,9 @@ bounded(void **state)
 	assert_in_range(turns, 2, 4);
 	baton_port_info(r.port, &info);
 	assert_int_equal(info.state, BATON_PORT_REMOVED);
+	/* The queues do not promise to run again either. */
+	assert_int_equal(baton_rx_burst(r.rx, t, 64), -ENETDOWN);
+	assert_non_null(strstr(baton_last_error(), "has lost its device for good"));
 	rings_in_quarantine(&r, turns);
 	assert_non_null(strstr(r.logged, "is stopped for good: "));
 	assert_non_null(strstr(r.logged, "of the 1400 buffers of pool rig are in quarantine, and "
