@@ -65,6 +65,8 @@ thread_exit_add(struct thread_exit *e, void (*fn)(struct thread_exit *e))
 		}
 	}
 	pthread_mutex_lock(&lock);
+	if (e->at)
+		unlink_exit(e);
 	e->fn = fn;
 	e->next = list->first;
 	e->at = &list->first;

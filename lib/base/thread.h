@@ -14,9 +14,8 @@ struct thread_exit {
 
 /**
  * Call @fn when the calling thread ends: in that thread, after everything else it did, and with the
- * lock held that thread_exit_del() takes. Without memory for it nothing is called.
- *
- * @e: not registered yet.
+ * lock held that thread_exit_del() takes. Without memory for it nothing is called. One that is
+ * registered with another thread is moved: it is called for the thread that came last.
  */
 void thread_exit_add(struct thread_exit *e, void (*fn)(struct thread_exit *e));
 

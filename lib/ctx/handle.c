@@ -129,8 +129,11 @@ control_ended(struct thread_exit *e)
 {
 	struct baton_ctx *ctx =
 		(struct baton_ctx *)(void *)((char *)e - offsetof(struct baton_ctx, control_exit));
+	uintptr_t self = baton_thread_self();
 
-	__atomic_store_n(&ctx->control, 0, __ATOMIC_RELEASE);
+	/* Unless another thread has taken over meanwhile. */
+	__atomic_compare_exchange_n(&ctx->control, &self, 0, false, __ATOMIC_RELEASE,
+				    __ATOMIC_RELAXED);
 }
 
 int

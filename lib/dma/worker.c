@@ -94,8 +94,11 @@ thread_ended(struct thread_exit *e)
 {
 	struct baton_worker *worker =
 		(struct baton_worker *)(void *)((char *)e - offsetof(struct baton_worker, exit));
+	uintptr_t self = baton_thread_self();
 
-	__atomic_store_n(&worker->head.thread, 0, __ATOMIC_RELEASE);
+	/* Unless another thread has unbound it meanwhile, and bound it. */
+	__atomic_compare_exchange_n(&worker->head.thread, &self, 0, false, __ATOMIC_RELEASE,
+				    __ATOMIC_RELAXED);
 }
 
 int
