@@ -199,6 +199,26 @@ void vhost_disconnect(struct virtio_dev *vd);
 
 void vhost_tick(struct ctx_timer *timer);
 
+/* ---- vhost_socket.c ---- */
+
+/** Keep other users off the path, for as long as vu.lock_fd is open. Return: 0; -EBUSY, -ENOENT ...
+ */
+int vhost_socket_lock(struct virtio_dev *vd);
+
+/** Connect to the backend, as client. Return: 0, and vu.src.fd is the connection; a negative errno.
+ */
+int vhost_socket_connect(struct virtio_dev *vd);
+
+/** Listen at the path: vu.listener.fd. Return: 0; -EEXIST, -EADDRINUSE ... */
+int vhost_socket_listen(struct virtio_dev *vd);
+
+/** Accept a backend's connection: vu.src.fd. Return: 0; -EAGAIN if there is none; a negative errno.
+ */
+int vhost_socket_accept(struct virtio_dev *vd);
+
+/** Wait for a backend to connect, or for a signal. Return: 0; -ETIMEDOUT, -EINTR ... */
+int vhost_socket_wait(struct virtio_dev *vd);
+
 /* ---- vhost_end.c ---- */
 
 int vhost_end_parse(struct virtio_dev *vd, const struct port_arg *args, unsigned n);
