@@ -204,22 +204,30 @@ told_apart(void **state)
 
 /* ---- less evidence ---- */
 
+/* One backend lets go, and the next one leaves its memory to somebody. */
+static void
+up_and_left(struct rig *r, const struct mem_os *os)
+{
+	struct rig_config c = { .pool_count = 2048 };
+
+	up_on(r, &c, os);
+	hang_up_and_back(r);
+	assert_int_equal(quarantined(r), 0);
+	fakedev_leave_memory(r->fakedev, true);
+	hang_up_and_back(r);
+	rings_in_quarantine(r, 1);
+}
+
 /* A lease alone: while the next backend has the memory nothing is known of the one before; at the
  * next hang-up, when nobody has it, all comes home. */
 static void
 lease_only(void **state)
 {
-	struct rig_config c = { .pool_count = 2048 };
 	struct mem_os os = mem_os_host;
 	struct rig r;
 
 	os.lock = no_lock;
-	up_on(&r, &c, &os);
-	hang_up_and_back(&r);
-	assert_int_equal(quarantined(&r), 0);
-	fakedev_leave_memory(r.fakedev, true);
-	hang_up_and_back(&r);
-	rings_in_quarantine(&r, 1);
+	up_and_left(&r, &os);
 	fakedev_leave_memory(r.fakedev, false);
 	fakedev_drop_left(r.fakedev);
 	rig_poll(&r, 600);
@@ -232,17 +240,11 @@ lease_only(void **state)
 static void
 lock_only(void **state)
 {
-	struct rig_config c = { .pool_count = 2048 };
 	struct mem_os os = mem_os_host;
 	struct rig r;
 
 	os.lease = no_lease;
-	up_on(&r, &c, &os);
-	hang_up_and_back(&r);
-	assert_int_equal(quarantined(&r), 0);
-	fakedev_leave_memory(r.fakedev, true);
-	hang_up_and_back(&r);
-	rings_in_quarantine(&r, 1);
+	up_and_left(&r, &os);
 	fakedev_drop_left(r.fakedev);
 	come_home(&r);
 	rig_down(&r);
