@@ -5,6 +5,7 @@
  * it.
  */
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -27,8 +28,7 @@ struct null_queue {
 	uint32_t segs; /* RX: buffers that a packet of the port's size takes */
 	uint32_t room; /* RX: bytes of a buffer that a packet may use */
 	uint32_t size;
-	uint8_t *bytes; /* copy=1: memory to copy from and to; private to the queue */
-	uint8_t frame[MAX_FRAME];
+	uint8_t *bytes; /* copy=1: MAX_FRAME bytes to copy from and to; NULL: copy=0 */
 };
 
 /* ---- RX ---- */
@@ -176,16 +176,25 @@ null_close(struct baton_port *port)
 }
 
 static int
+make_bytes(const struct null_port *np, struct null_queue *nq)
+{
+	if (!np->copy)
+		return 0;
+	nq->bytes = calloc(1, MAX_FRAME);
+	return nq->bytes ? 0 : baton_err(ENOMEM, "no memory for a frame of %u bytes", MAX_FRAME);
+}
+
+static int
 null_queue_setup(struct baton_port *port, struct baton_queue *q)
 {
 	const struct null_port *np = (const struct null_port *)port;
 	struct null_queue *nq = (struct null_queue *)q;
 
-	nq->bytes = np->copy ? nq->frame : NULL;
+	nq->bytes = NULL;
 	nq->size = np->size;
 	q->active_burst = q->tx ? tx_burst : np->no_rx ? rx_none : rx_burst;
 	if (q->tx)
-		return 0;
+		return make_bytes(np, nq);
 	nq->room = q->pool->view.data_len - q->pool->view.headroom;
 	nq->segs = (nq->size + nq->room - 1) / nq->room;
 	if (nq->segs > MAX_SEGS)
@@ -194,12 +203,16 @@ null_queue_setup(struct baton_port *port, struct baton_queue *q)
 				 "are possible",
 				 nq->size, nq->segs, nq->room, MAX_SEGS);
 	q->max_segs = (uint16_t)nq->segs;
-	return 0;
+	return make_bytes(np, nq);
 }
 
 static void
 null_queue_release(struct baton_port *port, struct baton_queue *q)
 {
+	struct null_queue *nq = (struct null_queue *)q;
+
+	free(nq->bytes);
+	nq->bytes = NULL;
 }
 
 static int

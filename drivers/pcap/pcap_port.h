@@ -45,7 +45,7 @@ struct pcap_port {
 	pcap_dumper_t *out;
 	long good; /* length of the file at the end of the last burst that was written completely */
 	uint8_t broken;
-	uint8_t scratch[PCAP_MAX_FRAME]; /* a packet of several buffers in one piece */
+	uint8_t *scratch; /* PCAP_MAX_FRAME bytes: a packet of several buffers in one piece */
 };
 
 /* rx.c */

@@ -5,6 +5,7 @@
  * a TX error.
  */
 #include <stdio_ext.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,8 +16,11 @@ int
 pcap_tx_open(struct pcap_port *pp)
 {
 	pp->dead = pcap_open_dead(DLT_EN10MB, PCAP_MAX_FRAME);
-	if (!pp->dead)
+	pp->scratch = malloc(PCAP_MAX_FRAME);
+	if (!pp->dead || !pp->scratch) {
+		pcap_tx_close(pp);
 		return baton_err(ENOMEM, "tx_pcap=%s: out of memory", pp->tx_path);
+	}
 	pp->out = pcap_dump_open(pp->dead, pp->tx_path);
 	if (!pp->out) {
 		int ret = baton_err(EINVAL, "tx_pcap=%s cannot be written: %s", pp->tx_path,
@@ -66,8 +70,10 @@ pcap_tx_close(struct pcap_port *pp)
 		pcap_dump_close(pp->out);
 	if (pp->dead)
 		pcap_close(pp->dead);
+	free(pp->scratch);
 	pp->out = NULL;
 	pp->dead = NULL;
+	pp->scratch = NULL;
 }
 
 static void

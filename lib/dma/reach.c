@@ -243,7 +243,7 @@ static int
 decide(struct dma_reach *r, struct baton_pool *p, struct baton_pool_view *view)
 {
 	const char *must = must_bounce(r);
-	__typeof__(r->pools[0]) *d = &r->pools[p->view.index];
+	struct dma_reach_pool *d = &r->pools[p->view.index];
 	uint64_t to_data = (uint64_t)(p->view.data - p->base);
 	int ret;
 
@@ -292,6 +292,10 @@ int
 dma_reach_pools(struct dma_reach *r, const bool needed[BATON_MAX_POOLS],
 		struct baton_pool_view *views)
 {
+	if (!r->pools)
+		r->pools = calloc(BATON_MAX_POOLS, sizeof(*r->pools));
+	if (!r->pools)
+		return baton_err(ENOMEM, "no memory to note which pools the device reaches");
 	/* Pools that are needed come first: the address space may have room for some only. */
 	for (int round = 1; round >= 0; round--) {
 		for (unsigned i = 0; i < BATON_MAX_POOLS; i++) {
@@ -317,7 +321,7 @@ dma_reach_yield(struct dma_reach *r, const bool needed[BATON_MAX_POOLS],
 {
 	bool found = false;
 
-	for (unsigned i = 0; r->can_bounce && i < BATON_MAX_POOLS; i++) {
+	for (unsigned i = 0; r->pools && r->can_bounce && i < BATON_MAX_POOLS; i++) {
 		if (!r->pools[i].known || r->pools[i].reach != BATON_REACH_DIRECT || needed[i])
 			continue;
 		dma_map_put(r->maps[i]);
@@ -336,7 +340,7 @@ dma_reach_yield(struct dma_reach *r, const bool needed[BATON_MAX_POOLS],
 static bool
 any(const struct dma_reach *r, enum baton_reach reach)
 {
-	for (unsigned i = 0; i < BATON_MAX_POOLS; i++)
+	for (unsigned i = 0; r->pools && i < BATON_MAX_POOLS; i++)
 		if (r->pools[i].known && r->pools[i].reach == reach)
 			return true;
 	return false;
@@ -445,7 +449,7 @@ dma_reach_list(const struct dma_reach *r, struct baton_reach_info *out, unsigned
 		list_mem(r, b, slots, &info);
 		ADD;
 	}
-	for (unsigned i = 0; i < BATON_MAX_POOLS; i++) {
+	for (unsigned i = 0; r->pools && i < BATON_MAX_POOLS; i++) {
 		if (!r->pools[i].known)
 			continue;
 		info = (struct baton_reach_info){ .reach = r->pools[i].reach,

@@ -18,6 +18,15 @@
 
 struct dma_map;
 
+/* What was decided on a pool at the last start. */
+struct dma_reach_pool {
+	uint8_t known; /* there was such a pool */
+	uint8_t reach; /* enum baton_reach */
+	char name[32];
+	uint64_t iova, bytes;
+	char why[176];
+};
+
 /* Memory of the port that its device can access. */
 struct dma_block {
 	struct dma_block *next;
@@ -55,13 +64,7 @@ struct dma_reach {
 	struct dma_block *rx_mem, *tx_mem; /* memory of the slots; NULL: no packet is copied */
 	struct dma_slots rx, tx;
 	struct dma_map *maps[BATON_MAX_POOLS];
-	struct {
-		uint8_t known; /* there was such a pool at the last start */
-		uint8_t reach; /* enum baton_reach */
-		char name[32];
-		uint64_t iova, bytes;
-		char why[176];
-	} pools[BATON_MAX_POOLS];
+	struct dma_reach_pool *pools;       /* BATON_MAX_POOLS; NULL before the first start */
 	struct dma_quarantine *quarantines; /* buffers and memory that a device has not let go of */
 };
 

@@ -270,6 +270,8 @@ dma_reach_fini(struct dma_reach *r)
 {
 	dma_quarantine_detach(&r->quarantines);
 	free(r->windows);
+	free(r->pools);
 	r->windows = NULL;
+	r->pools = NULL;
 	r->n_windows = 0;
 }

@@ -2,6 +2,7 @@
 /* Ports and pools through the public API: what is refused and with which words, and stopping under
  * traffic. */
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -566,6 +567,26 @@ two_contexts(void **state)
 	teardown(&other);
 }
 
+/* A program may open ports for as long as it runs: what stays of each is small. */
+static void
+closed_ports_are_small(void **state)
+{
+	const unsigned times = 200;
+	struct rig *r = *state;
+	size_t before;
+
+	set_up_queues(r, "net_null0");
+	must(baton_port_close(r->port));
+	before = mallinfo2().uordblks; /* 0 with a sanitizer's malloc() */
+	for (unsigned i = 0; i < times; i++) {
+		set_up_queues(r, "net_null0");
+		must(baton_port_start(r->port));
+		must(baton_port_close(r->port));
+	}
+	r->port = NULL;
+	assert_in_range(mallinfo2().uordblks - before, 0, times * 4096);
+}
+
 int
 main(void)
 {
@@ -577,7 +598,7 @@ main(void)
 		T(pool_refusals),  T(odd_stride),
 		T(packet_copy),    T(stop_and_start_under_traffic),
 		T(another_worker), T(worker_that_does_not_leave),
-		T(two_contexts),
+		T(two_contexts),   T(closed_ports_are_small),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
