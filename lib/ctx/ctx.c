@@ -31,7 +31,7 @@ ctx_init(struct baton_ctx *ctx, const struct baton_ctx_config *config)
 				 strerror(err));
 	}
 	pthread_mutex_init(&ctx->lock, NULL);
-	ctx->handle.tag = HANDLE_CTX;
+	handle_init(&ctx->handle, HANDLE_CTX);
 	if (config) {
 		ctx->log = config->log;
 		ctx->log_arg = config->log_arg;
@@ -106,7 +106,7 @@ baton_ctx_poll(struct baton_ctx *ctx, int timeout_ms)
 
 	if (ret < 0)
 		return ret;
-	if (ctx->in_poll)
+	if (ctx->in_poll || ctx->in_event)
 		return baton_err(EBUSY, "ctx_poll: it was called from inside an event callback: "
 					"let the callback return first");
 	ctx->in_poll = 1;

@@ -44,7 +44,8 @@ struct baton_ctx {
 	struct handle_prefix *closed; /* handles that were closed; under `lock` */
 	uintptr_t control;            /* the control thread; 0: none yet; atomic */
 	struct thread_exit control_exit;
-	uint8_t in_poll;
+	uint8_t in_poll;   /* baton_ctx_poll() serves events */
+	uint32_t in_event; /* number of event callbacks that run, one inside the other */
 
 	/*
 	 * 256 entries, so that the pool of a token needs no check; entries without a pool have

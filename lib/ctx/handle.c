@@ -8,6 +8,11 @@
 #include "base/err.h"
 #include "ctx/ctx.h"
 
+/* Pools of no buffers, 256 of them, for handles that are no open worker. */
+static const struct {
+	uint64_t zeros[8];
+} no_pools[256] __attribute__((aligned(64)));
+
 static const char *
 kind_name(uint32_t kind)
 {
@@ -26,6 +31,12 @@ prefix_of(const void *handle)
 	return (struct handle_prefix *)((uintptr_t)handle - sizeof(struct handle_prefix));
 }
 
+struct baton_ctx *
+handle_ctx(const void *handle)
+{
+	return prefix_of(handle)->ctx;
+}
+
 void *
 handle_place(struct baton_ctx *ctx, enum handle_kind kind, void *memory)
 {
@@ -33,9 +44,15 @@ handle_place(struct baton_ctx *ctx, enum handle_kind kind, void *memory)
 	struct baton_handle *h = (struct baton_handle *)(at + sizeof(struct handle_prefix));
 
 	*(struct handle_prefix *)at = (struct handle_prefix){ .ctx = ctx, .memory = memory };
-	/* No burst of a queue takes it for one: the state is not what was acknowledged. */
-	*h = (struct baton_handle){ .tag = kind, .state = 1 };
+	handle_init(h, kind);
 	return h;
+}
+
+void
+handle_init(struct baton_handle *h, enum handle_kind kind)
+{
+	/* No burst of a queue takes it for one: the state is not what was acknowledged. */
+	*h = (struct baton_handle){ .tag = kind, .state = 1, .views = (const void *)no_pools };
 }
 
 void *
@@ -60,6 +77,7 @@ handle_close(void *handle)
 	struct baton_handle *h = handle;
 
 	h->tag |= HANDLE_CLOSED;
+	h->views = (const void *)no_pools;
 	pthread_mutex_lock(&p->ctx->lock);
 	p->next = p->ctx->closed;
 	p->ctx->closed = p;

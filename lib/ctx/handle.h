@@ -39,6 +39,9 @@ struct handle_prefix {
  */
 void *handle_new(struct baton_ctx *ctx, enum handle_kind kind, size_t size);
 
+/** Say in a handle what it is. */
+void handle_init(struct baton_handle *h, enum handle_kind kind);
+
 /** The same in memory of the caller's, of handle_room(size) bytes from malloc(). */
 void *handle_place(struct baton_ctx *ctx, enum handle_kind kind, void *memory);
 
@@ -65,6 +68,9 @@ void handle_fini(struct baton_ctx *ctx);
  * that was closed or is of another kind.
  */
 int handle_check(const void *handle, enum handle_kind kind, const char *operation);
+
+/** The context of an open handle, other than that of a context. */
+struct baton_ctx *handle_ctx(const void *handle);
 
 /** Are the two handles of one context? Return: 0; -EPERM, after a violation report. */
 int handle_check_ctx(const struct baton_ctx *a, const struct baton_ctx *b, const char *operation,

@@ -59,7 +59,7 @@ count_owner(const struct baton_pool *pool, uint32_t holder)
 unsigned
 baton_pool_holders(const struct baton_pool *pool, struct baton_holder *out, unsigned n)
 {
-	struct list l = { .out = out, .room = n };
+	struct list l = { .out = out, .room = out ? n : 0 };
 	struct baton_ctx *ctx;
 	uint32_t count;
 

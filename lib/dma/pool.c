@@ -14,6 +14,8 @@
 void
 baton_pool_config_init(struct baton_pool_config *config)
 {
+	if (!config)
+		return;
 	*config = (struct baton_pool_config){
 		.size = sizeof(*config),
 		.data_len = BATON_DEFAULT_DATA_LEN,

@@ -18,6 +18,8 @@
 void
 baton_reach_config_init(struct baton_reach_config *config)
 {
+	if (!config)
+		return;
 	*config = (struct baton_reach_config){ .size = sizeof(*config) };
 }
 

@@ -98,6 +98,7 @@ dma_refuse(struct baton_ctx *ctx, struct baton_token t, const char *operation)
 void *
 baton_data_refused_(const struct baton_worker *worker, struct baton_token token)
 {
-	dma_refuse(worker->ctx, token, "data");
+	if (handle_check(worker, HANDLE_WORKER, "data") == 0)
+		dma_refuse(worker->ctx, token, "data");
 	return NULL;
 }

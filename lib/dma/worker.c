@@ -49,7 +49,7 @@ baton_worker_create(struct baton_ctx *ctx, const struct baton_worker_config *con
 	w = handle_new(ctx, HANDLE_WORKER, sizeof(*w));
 	if (!w)
 		return baton_err(ENOMEM, "worker: out of memory");
-	w->head.views = ctx->views;
+	w->head.handle.views = ctx->views;
 	w->last_pool = DMA_NO_POOL;
 	w->ctx = ctx;
 	w->cache_size = cache_size;
@@ -227,7 +227,7 @@ static inline unsigned
 free8(const struct baton_worker *worker, const struct baton_token *tokens, unsigned n)
 {
 #ifdef __x86_64__
-	const struct baton_pool_view *v = &worker->head.views[tokens->pool];
+	const struct baton_pool_view *v = &worker->head.handle.views[tokens->pool];
 	struct dma_cache *c = v->count ? worker->caches[tokens->pool] : NULL;
 
 	if (baton_unlikely(!c))
@@ -244,7 +244,7 @@ free8(const struct baton_worker *worker, const struct baton_token *tokens, unsig
 static inline int
 free_one(struct baton_worker *worker, struct baton_token t)
 {
-	const struct baton_pool_view *v = &worker->head.views[t.pool];
+	const struct baton_pool_view *v = &worker->head.handle.views[t.pool];
 	const struct baton_pool_view dv = *v; /* in registers: stores below cannot alias it */
 	struct dma_cache *c;
 
@@ -297,6 +297,8 @@ baton_packet_copy(struct baton_worker *worker, struct baton_pool *pool,
 	unsigned segs, used = 0, got;
 	uint32_t room, bytes = 0;
 
+	if (!ret && ((!in && n) || (!out && max)))
+		ret = baton_err(EINVAL, "packet_copy: %s is NULL", !in && n ? "in" : "out");
 	if (!ret)
 		ret = handle_check(pool, HANDLE_POOL, "packet_copy");
 	if (!ret)

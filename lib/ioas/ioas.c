@@ -19,6 +19,8 @@ static const char *const backend_names[] = {
 void
 baton_ioas_config_init(struct baton_ioas_config *config)
 {
+	if (!config)
+		return;
 	*config = (struct baton_ioas_config){ .size = sizeof(*config) };
 }
 
@@ -271,7 +273,7 @@ baton_ioas_info(const struct baton_ioas *ioas, struct baton_ioas_info *info)
 	if (!info)
 		return;
 	memset(info, 0, sizeof(*info));
-	if (handle_check(ioas, HANDLE_IOAS, "ioas_info") < 0)
+	if (handle_enter(ioas, HANDLE_IOAS, "ioas_info") < 0)
 		return;
 	backend = ioas->ops ? ioas->ops->backend : ioas->asked;
 	*info = (struct baton_ioas_info){
@@ -297,9 +299,9 @@ baton_ioas_info(const struct baton_ioas *ioas, struct baton_ioas_info *info)
 unsigned
 baton_ioas_ranges(const struct baton_ioas *ioas, struct baton_iova_range *out, unsigned n)
 {
-	if (handle_check(ioas, HANDLE_IOAS, "ioas_ranges") < 0)
+	if (handle_enter(ioas, HANDLE_IOAS, "ioas_ranges") < 0)
 		return 0;
-	for (unsigned i = 0; i < n && i < ioas->space.n_windows; i++)
+	for (unsigned i = 0; out && i < n && i < ioas->space.n_windows; i++)
 		out[i] = ioas->space.windows[i];
 	return ioas->space.n_windows;
 }

@@ -11,6 +11,8 @@
 void
 baton_map_config_init(struct baton_map_config *config)
 {
+	if (!config)
+		return;
 	*config = (struct baton_map_config){ .size = sizeof(*config), .fd = -1 };
 }
 
@@ -359,6 +361,8 @@ baton_ioas_map_arena(struct baton_ioas *ioas, const struct baton_arena *arena, u
 
 	if (!ret)
 		ret = handle_check(arena, HANDLE_ARENA, "ioas_map_arena");
+	if (!ret)
+		ret = handle_check_ctx(ioas->ctx, handle_ctx(arena), "ioas_map_arena", "arena");
 	if (ret)
 		return ret;
 	baton_arena_info(arena, &info);

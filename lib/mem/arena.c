@@ -454,9 +454,11 @@ baton_arena_create_with(struct baton_ctx *ctx, const struct baton_mem_config *co
 	char name[128];
 	int ret;
 
-	if (!ctx || !config || !out)
-		return baton_err(EINVAL, "baton_arena_create() needs a context, a config and an "
-					 "out");
+	ret = handle_check(ctx, HANDLE_CTX, "arena_create");
+	if (ret)
+		return ret;
+	if (!config || !out)
+		return baton_err(EINVAL, "baton_arena_create() needs a config and an out");
 	if (config->size != sizeof(*config))
 		return baton_err(EINVAL,
 				 "baton_mem_config.size is %zu, this library's is %zu; set it to "
@@ -487,8 +489,11 @@ int
 baton_arena_create(struct baton_ctx *ctx, const struct baton_mem_config *config,
 		   struct baton_arena **out)
 {
-	return baton_arena_create_with(ctx, config, ctx && ctx->mem_os ? ctx->mem_os : &mem_os_host,
-				       out);
+	int ret = handle_check(ctx, HANDLE_CTX, "arena_create");
+
+	return ret ? ret
+		   : baton_arena_create_with(ctx, config, ctx->mem_os ? ctx->mem_os : &mem_os_host,
+					     out);
 }
 
 static void

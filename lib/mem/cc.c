@@ -177,6 +177,8 @@ baton_ctx_confidential(struct baton_ctx *ctx)
 	struct cc_finding f;
 	unsigned known;
 
+	if (handle_check(ctx, HANDLE_CTX, "ctx_confidential") < 0)
+		return BATON_CONFIDENTIAL_NONE;
 	pthread_mutex_lock(&ctx->lock);
 	known = ctx->confidential;
 	pthread_mutex_unlock(&ctx->lock);

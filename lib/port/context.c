@@ -63,7 +63,7 @@ baton_ctx_destroy(struct baton_ctx *ctx)
 {
 	int ret = ctx_enter(ctx, "ctx_destroy");
 
-	if (!ret && ctx->in_poll)
+	if (!ret && (ctx->in_poll || ctx->in_event))
 		ret = baton_err(EBUSY, "ctx_destroy: it was called from inside an event callback: "
 				       "let the callback return first");
 	if (!ret)

@@ -9,7 +9,7 @@ baton_port_info(const struct baton_port *port, struct baton_port_info *info)
 	if (!info)
 		return;
 	memset(info, 0, sizeof(*info));
-	if (handle_check(port, HANDLE_PORT, "port_info") == 0)
+	if (handle_enter(port, HANDLE_PORT, "port_info") == 0)
 		*info = port->info;
 }
 
@@ -113,6 +113,9 @@ baton_port_set_macs(struct baton_port *port, const uint8_t (*macs)[6], unsigned 
 
 	if (ret < 0)
 		return ret;
+	if (!macs && n)
+		return baton_err(EINVAL, "%s: port_set_macs: %u addresses, but macs is NULL",
+				 port->name, n);
 	if (n > MAX_MACS)
 		return baton_err(EINVAL, "%s: %u addresses, at most %u are possible", port->name, n,
 				 MAX_MACS);

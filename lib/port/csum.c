@@ -5,7 +5,7 @@ bool
 csum_read(const struct baton_queue *q, struct baton_token first, uint32_t len,
 	  struct csum_request *out)
 {
-	const struct baton_pool_view *v = &q->head.worker->views[first.pool];
+	const struct baton_pool_view *v = &q->head.worker->handle.views[first.pool];
 	struct baton_side side;
 	uint32_t start;
 

@@ -368,7 +368,9 @@ port_event(struct baton_port *port, enum baton_port_event event)
 	if (!port->on_event)
 		return;
 	port->in_event++;
+	port->ctx->in_event++;
 	port->on_event(port->event_arg, port, event);
+	port->ctx->in_event--;
 	port->in_event--;
 }
 

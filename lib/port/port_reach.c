@@ -63,6 +63,9 @@ baton_windows_parse(const char *text, struct baton_iova_range *out, unsigned roo
 	const char *at = text;
 	unsigned n = 0;
 
+	if (!text || !out)
+		return baton_err(EINVAL, "windows_parse: a text and a place for the windows are "
+					 "needed");
 	for (;;) {
 		if (n == room)
 			return baton_err(EINVAL, "window=%s: more than %u windows", text, room);
@@ -199,7 +202,7 @@ baton_port_reach(const struct baton_port *port, struct baton_reach_info *out, un
 {
 	if (handle_enter(port, HANDLE_PORT, "port_reach") < 0)
 		return 0;
-	return port->driver->dma ? dma_reach_list(&port->reach, out, n) : 0;
+	return port->driver->dma ? dma_reach_list(&port->reach, out, out ? n : 0) : 0;
 }
 
 void

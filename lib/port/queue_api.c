@@ -186,8 +186,10 @@ int
 baton_tx_clean(struct baton_txq *txq, unsigned budget)
 {
 	struct baton_queue *q = (struct baton_queue *)(void *)txq;
-	int ret = baton_queue_ready_((struct baton_queue_head *)(void *)txq, 1, "tx_clean");
+	int ret = handle_check(txq, HANDLE_TXQ, "tx_clean");
 
+	if (!ret)
+		ret = baton_queue_ready_(&q->head, 1, "tx_clean");
 	if (ret < 0)
 		return ret;
 	if (q->error[0])
@@ -199,8 +201,13 @@ int
 baton_rx_peek(struct baton_rxq *rxq, struct baton_peek *peeks, unsigned n)
 {
 	struct baton_queue *q = (struct baton_queue *)(void *)rxq;
-	int ret = baton_queue_ready_((struct baton_queue_head *)(void *)rxq, 0, "rx_peek");
+	int ret = handle_check(rxq, HANDLE_RXQ, "rx_peek");
 
+	if (!ret && !peeks && n)
+		ret = baton_err(EINVAL, "rx_peek: there is no place for %u packets: peeks is NULL",
+				n);
+	if (!ret)
+		ret = baton_queue_ready_(&q->head, 0, "rx_peek");
 	if (ret < 0)
 		return ret;
 	if (!q->port->driver->ops->peek)
@@ -228,12 +235,12 @@ baton_rxq_arm(struct baton_rxq *rxq)
 		ret = queue_check_set_up(q);
 	if (ret < 0)
 		return ret;
-	if (!q->port->driver->ops->arm || q->wake_fd < 0)
-		return baton_err(ENOTSUP, "%s rxq %u: nothing there wakes a sleeping worker",
-				 q->port->name, q->index);
 	ret = dma_worker_ready(queue_worker(q), "rxq_arm");
 	if (ret < 0)
 		return ret;
+	if (!q->port->driver->ops->arm || q->wake_fd < 0)
+		return baton_err(ENOTSUP, "%s rxq %u: nothing there wakes a sleeping worker",
+				 q->port->name, q->index);
 	/*
 	 * Set this before reading the states: a thread that changes a state after that finds the
 	 * queue armed, and writes to wake_fd.

@@ -182,10 +182,10 @@ queue_xstats(const struct baton_queue *q, struct port_xstats *l)
 unsigned
 baton_port_xstats(const struct baton_port *port, struct baton_xstat *out, unsigned n)
 {
-	struct port_xstats l = { .out = out, .room = n };
+	struct port_xstats l = { .out = out, .room = out ? n : 0 };
 	struct baton_stats s;
 
-	if (handle_check(port, HANDLE_PORT, "port_xstats") < 0)
+	if (handle_enter(port, HANDLE_PORT, "port_xstats") < 0)
 		return 0;
 	l.base = port->own_base;
 	baton_port_stats(port, &s);
@@ -214,7 +214,7 @@ baton_port_stats_reset(struct baton_port *port)
 	static const uint64_t zeros[PORT_OWN_XSTATS];
 	struct port_xstats l = { .base = zeros };
 
-	if (handle_check(port, HANDLE_PORT, "port_stats_reset") < 0)
+	if (handle_enter(port, HANDLE_PORT, "port_stats_reset") < 0)
 		return;
 	l.note = port->own_base;
 	own_xstats(port, &l);

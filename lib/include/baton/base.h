@@ -24,12 +24,17 @@ extern "C" {
 #define baton_unlikely(x) __builtin_expect(!!(x), 0)             /* the condition seldom holds */
 #define BATON_CACHE_LINE  64                                     /* bytes of a cache line */
 
+struct baton_pool_view;
+
 /** Begin of every handle. Only the library writes it. */
 struct baton_handle {
 	uint32_t tag;   /* number of its kind, with a bit for closed ones */
 	uint32_t state; /* number of state changes, odd while a queue runs; atomic */
 	uint32_t ack;   /* number of state changes that the worker has seen */
 	uint32_t reserved;
+	/* 256 of them; the index is the pool of a token. Whatever is not an open worker has 256
+	 * pools of no buffers here, so that it is refused wherever a worker is needed. */
+	const struct baton_pool_view *views;
 };
 
 /**

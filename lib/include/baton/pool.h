@@ -331,7 +331,6 @@ struct baton_pool_view {
 struct baton_worker_head {
 	struct baton_handle handle; /* what kind of handle it is */
 	uintptr_t thread;           /* ID of its thread (baton_thread_self()); 0: unbound; atomic */
-	const struct baton_pool_view *views; /* 256 of them; the index is the pool of a token */
 	uint32_t epoch; /* number of state changes of its queues; written by the control thread */
 	uint32_t seen;  /* number of them at its last burst; written by the worker */
 };
@@ -340,7 +339,7 @@ struct baton_worker_head {
 static_assert(sizeof(struct baton_pool_view) == 64, "ABI");
 #else
 _Static_assert(sizeof(struct baton_pool_view) == 64, "ABI");
-_Static_assert(offsetof(struct baton_worker_head, views) == 16 + sizeof(uintptr_t), "ABI");
+_Static_assert(offsetof(struct baton_worker_head, thread) == 16 + sizeof(void *), "ABI");
 #endif
 
 #define BATON_SIDE_SIZE 64 /* bytes of a side record */
@@ -386,7 +385,7 @@ static inline void *
 baton_data(const struct baton_worker *worker, struct baton_token token)
 {
 	const struct baton_pool_view *v =
-		&((const struct baton_worker_head *)worker)->views[token.pool];
+		&((const struct baton_worker_head *)worker)->handle.views[token.pool];
 
 #ifndef BATON_OWNERSHIP_OFF
 	if (baton_unlikely(token.buf >= v->count || (uint32_t)token.off + token.len > v->data_len ||
@@ -412,7 +411,7 @@ static inline struct baton_side *
 baton_side(const struct baton_worker *worker, struct baton_token token)
 {
 	const struct baton_pool_view *v =
-		&((const struct baton_worker_head *)worker)->views[token.pool];
+		&((const struct baton_worker_head *)worker)->handle.views[token.pool];
 
 	if (baton_unlikely(!baton_data(worker, token)))
 		return NULL;

@@ -259,7 +259,7 @@ struct baton_queue_head {
 };
 
 #ifndef __cplusplus
-_Static_assert(offsetof(struct baton_queue_head, worker) == 16 + 2 * sizeof(void *), "ABI");
+_Static_assert(offsetof(struct baton_queue_head, worker) == 16 + 3 * sizeof(void *), "ABI");
 #endif
 
 /* The slow path of a burst: acknowledge a state change, or refuse the call. */
