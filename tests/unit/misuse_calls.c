@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A call of each public function that takes a pointer; one that is missing here does not build. */
+#include <baton/cc.h>
+#include <baton/ioas.h>
+#include <baton/reach.h>
+
+#include "misuse.h"
+
+#define H(i)      (c->handle[i])
+#define P(i, p)   (c->null == (i) ? NULL : (p))
+#define ROOM(i)   P(i, (void *)c->room)
+#define OUT(type) (*(struct type **)(void *)c->room)
+
+/* A function that returns a number or a pointer; one that returns nothing; one that makes what is
+ * unmade at once; one that returns a number of tokens, which are freed. */
+#define CALL(name, call)                                                                           \
+	static long call_##name(struct misuse_call *c)                                             \
+	{                                                                                          \
+		return (long)(call);                                                               \
+	}
+#define VOID(name, call)                                                                           \
+	static long call_##name(struct misuse_call *c)                                             \
+	{                                                                                          \
+		call;                                                                              \
+		return 0;                                                                          \
+	}
+#define MAKE(name, call, unmake)                                                                   \
+	static long call_##name(struct misuse_call *c)                                             \
+	{                                                                                          \
+		long ret = call;                                                                   \
+                                                                                                   \
+		if (!ret)                                                                          \
+			unmake;                                                                    \
+		return ret;                                                                        \
+	}
+#define TAKE(name, call)                                                                           \
+	static long call_##name(struct misuse_call *c)                                             \
+	{                                                                                          \
+		long ret = call;                                                                   \
+                                                                                                   \
+		if (ret > 0)                                                                       \
+			baton_free(c->bench->a.worker, (void *)c->room, (unsigned)ret);            \
+		return ret;                                                                        \
+	}
+
+static struct baton_ctx_config ctx_config = { .size = sizeof(ctx_config) };
+static struct baton_ioas_config ioas_config = { .size = sizeof(ioas_config),
+						.backend = BATON_IOAS_FLAT };
+static struct baton_mem_config mem_config = { .size = sizeof(mem_config),
+					      .bytes = 4096,
+					      .page_size = BATON_PAGE_4K,
+					      .node = BATON_NODE_ANY };
+static struct baton_worker_config worker_config = { .size = sizeof(worker_config) };
+static struct baton_port_config port_config = { .size = sizeof(port_config),
+						.rx_queues = 1,
+						.tx_queues = 1 };
+static struct baton_reach_config reach_config = { .size = sizeof(reach_config) };
+static uint8_t mac[6] = { 2 };
+static uint8_t memory[4096] __attribute__((aligned(4096)));
+
+static const struct baton_pool_config *
+pool_config(void)
+{
+	static struct baton_pool_config config;
+
+	baton_pool_config_init(&config);
+	config.count = 8;
+	config.page_size = BATON_PAGE_4K;
+	return &config;
+}
+
+static const struct baton_map_config *
+map_config(void)
+{
+	static struct baton_map_config config;
+
+	baton_map_config_init(&config);
+	config.va = memory;
+	config.bytes = sizeof(memory);
+	return &config;
+}
+
+/* The handles inside it are the slots from 3 on. */
+static const struct baton_queue_config *
+queue_config(struct misuse_call *c)
+{
+	static struct baton_queue_config config;
+
+	config = (struct baton_queue_config){
+		.size = sizeof(config), .descs = 64, .worker = H(3), .pool = H(4)
+	};
+	return &config;
+}
+
+CALL(ctx_confidential, baton_ctx_confidential(H(0)))
+MAKE(ctx_create, baton_ctx_create(P(0, &ctx_config), ROOM(1)), baton_ctx_destroy(OUT(baton_ctx)))
+CALL(ctx_destroy, baton_ctx_destroy(H(0)))
+CALL(ctx_poll, baton_ctx_poll(H(0), 0))
+VOID(ctx_unbind, baton_ctx_unbind(H(0)))
+CALL(ctx_fd, baton_ctx_fd(H(0)))
+VOID(ioas_config_init, baton_ioas_config_init(ROOM(0)))
+CALL(ioas_backend_by_name, baton_ioas_backend_by_name(P(0, "flat"), ROOM(1)))
+MAKE(ioas_create, baton_ioas_create(H(0), P(1, &ioas_config), ROOM(2)),
+     baton_ioas_destroy(OUT(baton_ioas)))
+CALL(ioas_destroy, baton_ioas_destroy(H(0)))
+MAKE(ctx_ioas, baton_ctx_ioas(H(0), ROOM(1)), baton_ioas_destroy(OUT(baton_ioas)))
+CALL(ctx_set_ioas, baton_ctx_set_ioas(H(0), H(1)))
+VOID(ioas_info, baton_ioas_info(H(0), ROOM(1)))
+CALL(ioas_ranges, baton_ioas_ranges(H(0), ROOM(1), 8))
+VOID(map_config_init, baton_map_config_init(ROOM(0)))
+MAKE(ioas_map, baton_ioas_map(H(0), P(1, map_config()), ROOM(2)),
+     baton_ioas_unmap(OUT(baton_mapping)))
+MAKE(ioas_map_arena, baton_ioas_map_arena(H(0), H(1), UINT64_MAX, ROOM(2)),
+     baton_ioas_unmap(OUT(baton_mapping)))
+CALL(ioas_unmap, baton_ioas_unmap(H(0)))
+VOID(mapping_info, baton_mapping_info(H(0), ROOM(1)))
+CALL(mapping_iova, baton_mapping_iova(H(0), P(1, memory), 1, ROOM(2)))
+MAKE(arena_create, baton_arena_create(H(0), P(1, &mem_config), ROOM(2)),
+     baton_arena_destroy(OUT(baton_arena)))
+VOID(arena_destroy, baton_arena_destroy(H(0)))
+VOID(arena_info, baton_arena_info(H(0), ROOM(1)))
+VOID(pool_config_init, baton_pool_config_init(ROOM(0)))
+MAKE(pool_create, baton_pool_create(H(0), P(1, pool_config()), ROOM(2)),
+     baton_pool_destroy(OUT(baton_pool)))
+CALL(pool_destroy, baton_pool_destroy(H(0)))
+VOID(pool_info, baton_pool_info(H(0), ROOM(1)))
+CALL(pool_holders, baton_pool_holders(H(0), ROOM(1), 8))
+MAKE(worker_create, baton_worker_create(H(0), P(1, &worker_config), ROOM(2)),
+     baton_worker_destroy(OUT(baton_worker)))
+CALL(worker_destroy, baton_worker_destroy(H(0)))
+CALL(worker_bind, baton_worker_bind(H(0)))
+VOID(worker_unbind, baton_worker_unbind(H(0)))
+VOID(worker_flush, baton_worker_flush(H(0)))
+TAKE(alloc, baton_alloc(H(0), H(1), ROOM(2), 1))
+CALL(free, baton_free(H(0), c->tokens, 1))
+CALL(data, (intptr_t)baton_data(H(0), c->token))
+CALL(side, (intptr_t)baton_side(H(0), c->token))
+CALL(packet_segs, baton_packet_segs(c->tokens, 1))
+TAKE(packet_copy, baton_packet_copy(H(0), H(1), c->tokens, 1, ROOM(3), 8))
+MAKE(port_open, baton_port_open(H(0), P(1, "net_null7"), ROOM(2)),
+     baton_port_close(OUT(baton_port)))
+CALL(port_configure, baton_port_configure(H(0), P(1, &port_config)))
+CALL(rxq_setup, baton_rxq_setup(H(0), 0, P(1, queue_config(c)), ROOM(2)))
+CALL(txq_setup, baton_txq_setup(H(0), 0, P(1, queue_config(c)), ROOM(2)))
+CALL(port_start, baton_port_start(H(0)))
+CALL(port_stop, baton_port_stop(H(0)))
+CALL(port_close, baton_port_close(H(0)))
+CALL(port_reset, baton_port_reset(H(0)))
+CALL(rxq_stop, baton_rxq_stop(H(0)))
+CALL(txq_stop, baton_txq_stop(H(0)))
+CALL(rxq_start, baton_rxq_start(H(0)))
+CALL(txq_start, baton_txq_start(H(0)))
+VOID(port_on_event, baton_port_on_event(H(0), NULL, NULL))
+VOID(port_fault, baton_port_fault(H(0), ROOM(1)))
+VOID(port_info, baton_port_info(H(0), ROOM(1)))
+VOID(port_link, baton_port_link(H(0), ROOM(1)))
+CALL(port_set_mtu, baton_port_set_mtu(H(0), 1500))
+CALL(port_set_link, baton_port_set_link(H(0), 1))
+CALL(port_set_promisc, baton_port_set_promisc(H(0), 1))
+CALL(port_set_allmulti, baton_port_set_allmulti(H(0), 1))
+CALL(port_set_macs, baton_port_set_macs(H(0), P(1, (const uint8_t (*)[6]) & mac), 1))
+CALL(port_set_vlan, baton_port_set_vlan(H(0), 1, 1))
+CALL(port_set_mac, baton_port_set_mac(H(0), P(1, mac)))
+VOID(port_stats, baton_port_stats(H(0), ROOM(1)))
+VOID(rxq_stats, baton_rxq_stats(H(0), ROOM(1)))
+VOID(txq_stats, baton_txq_stats(H(0), ROOM(1)))
+VOID(port_stats_reset, baton_port_stats_reset(H(0)))
+CALL(port_xstats, baton_port_xstats(H(0), ROOM(1), 8))
+CALL(rxq_error, (intptr_t)baton_rxq_error(H(0)))
+CALL(txq_error, (intptr_t)baton_txq_error(H(0)))
+CALL(rxq_in_flight, baton_rxq_in_flight(H(0)))
+CALL(txq_in_flight, baton_txq_in_flight(H(0)))
+CALL(rxq_level, baton_rxq_level(H(0), ROOM(1)))
+CALL(txq_level, baton_txq_level(H(0), ROOM(1)))
+CALL(tx_clean, baton_tx_clean(H(0), 1))
+CALL(rxq_arm, baton_rxq_arm(H(0)))
+VOID(rxq_disarm, baton_rxq_disarm(H(0)))
+TAKE(rx_burst, baton_rx_burst(H(0), ROOM(1), 8))
+CALL(rx_peek, baton_rx_peek(H(0), ROOM(1), 1))
+CALL(tx_burst, baton_tx_burst(H(0), c->tokens, 1))
+VOID(reach_config_init, baton_reach_config_init(ROOM(0)))
+CALL(port_set_reach, baton_port_set_reach(H(0), P(1, &reach_config)))
+CALL(port_get_reach, baton_port_get_reach(H(0), ROOM(1)))
+CALL(windows_parse, baton_windows_parse(P(0, "0-1"), ROOM(1), 8))
+CALL(port_reach, baton_port_reach(H(0), ROOM(1), 8))
+VOID(port_reach_summary, baton_port_reach_summary(H(0), ROOM(1)))
+
+const struct misuse_function misuse_functions[] = {
+#define F(name, result, caller) { #name, call_##name, RESULT_##result, CALLER_##caller },
+	MISUSE_FUNCTIONS(F)
+#undef F
+};
+const unsigned misuse_n_functions = sizeof(misuse_functions) / sizeof(misuse_functions[0]);
