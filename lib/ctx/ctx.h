@@ -44,6 +44,7 @@ struct baton_ctx {
 	struct handle_prefix *closed; /* handles that were closed; under `lock` */
 	uintptr_t control;            /* the control thread; 0: none yet; atomic */
 	struct thread_exit control_exit;
+	unsigned arenas;   /* number of open arenas; under `lock` */
 	uint8_t in_poll;   /* baton_ctx_poll() serves events */
 	uint32_t in_event; /* number of event callbacks that run, one inside the other */
 

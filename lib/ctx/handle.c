@@ -58,9 +58,10 @@ handle_init(struct baton_handle *h, enum handle_kind kind)
 void *
 handle_new(struct baton_ctx *ctx, enum handle_kind kind, size_t size)
 {
-	void *memory = calloc(1, handle_room(size));
+	size_t bytes = (sizeof(struct handle_prefix) + size + 63) & ~(size_t)63;
+	void *memory = aligned_alloc(64, bytes);
 
-	return memory ? handle_place(ctx, kind, memory) : NULL;
+	return memory ? handle_place(ctx, kind, memset(memory, 0, bytes)) : NULL;
 }
 
 void

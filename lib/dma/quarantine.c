@@ -196,6 +196,7 @@ void
 dma_quarantine_memory(struct dma_quarantine *w, struct baton_arena *arena, uint32_t slots)
 {
 	w->slots += slots;
+	arena_disown(arena);
 	if (grow((void **)&w->arenas, sizeof(*w->arenas), w->n_arenas, &w->cap_arenas, 8))
 		w->arenas[w->n_arenas++] = arena; /* else for ever, and counted */
 }

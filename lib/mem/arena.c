@@ -18,7 +18,27 @@ struct baton_arena {
 	struct baton_handle handle;
 	struct baton_arena_info info;
 	const struct mem_os *os;
+	bool disowned; /* the context does not count it any more */
 };
+
+static void
+count(struct baton_arena *arena, unsigned by)
+{
+	struct baton_ctx *ctx = handle_ctx(arena);
+
+	if (arena->disowned)
+		return;
+	pthread_mutex_lock(&ctx->lock);
+	ctx->arenas += by;
+	pthread_mutex_unlock(&ctx->lock);
+}
+
+void
+arena_disown(struct baton_arena *arena)
+{
+	count(arena, -1u);
+	arena->disowned = true;
+}
 
 /* The step that failed, for explain(). */
 enum step { OPEN, RESIZE, SEAL, MAP, BIND, POPULATE };
@@ -481,6 +501,7 @@ baton_arena_create_with(struct baton_ctx *ctx, const struct baton_mem_config *co
 	}
 	arena->info.flags = config->flags;
 	arena->info.node = config->flags & BATON_MEM_CC_SHARED ? BATON_NODE_ANY : config->node;
+	count(arena, 1);
 	*out = arena;
 	return 0;
 }
@@ -509,6 +530,7 @@ arena_free(struct baton_arena *arena)
 	if (!arena)
 		return;
 	release(arena);
+	count(arena, -1u);
 	handle_free(arena);
 }
 
@@ -518,6 +540,7 @@ baton_arena_destroy(struct baton_arena *arena)
 	if (!arena || handle_check(arena, HANDLE_ARENA, "arena_destroy") < 0)
 		return;
 	release(arena);
+	count(arena, -1u);
 	handle_close(arena);
 }
 
@@ -525,6 +548,7 @@ void
 arena_leave_mapped(struct baton_arena *arena)
 {
 	arena->os->close(arena->os, arena->info.fd);
+	count(arena, -1u);
 	handle_free(arena);
 }
 

@@ -12,6 +12,9 @@
 int baton_arena_create_with(struct baton_ctx *ctx, const struct baton_mem_config *config,
 			    const struct mem_os *os, struct baton_arena **out);
 
+/* A device may have it for longer than the context lives: it is no reason to keep the context. */
+void arena_disown(struct baton_arena *arena);
+
 /* Unmap and close an arena that no user of the library has. NULL: nothing. */
 void arena_free(struct baton_arena *arena);
 

@@ -41,8 +41,10 @@ baton_ctx_create(const struct baton_ctx_config *config, struct baton_ctx **out)
 
 /* Return: 0; -EBUSY, with the name of what is left. */
 static int
-check_empty(const struct baton_ctx *ctx)
+check_empty(struct baton_ctx *ctx)
 {
+	unsigned arenas;
+
 	for (unsigned i = 0; i < BATON_MAX_PORTS; i++)
 		if (ctx->ports[i])
 			return baton_err(EBUSY, "context: port %s is still open",
@@ -55,6 +57,13 @@ check_empty(const struct baton_ctx *ctx)
 		if (ctx->pools[i])
 			return baton_err(EBUSY, "context: pool %s still exists",
 					 ctx->pools[i]->name);
+	pthread_mutex_lock(&ctx->lock);
+	arenas = ctx->arenas;
+	pthread_mutex_unlock(&ctx->lock);
+	if (arenas)
+		return baton_err(EBUSY,
+				 "context: %u arenas still exist: baton_arena_destroy() them",
+				 arenas);
 	return 0;
 }
 

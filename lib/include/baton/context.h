@@ -62,13 +62,13 @@ BATON_API int baton_ctx_create(const struct baton_ctx_config *config, struct bat
 /**
  * Destroy a context, with its address spaces.
  *
- * All ports must be closed, all pools and workers destroyed, and all memory unmapped.
+ * All ports must be closed, all pools, workers and arenas destroyed, and all memory unmapped.
  *
  * @ctx: the context.
  *
  * Thread: the control thread.
  * Return: 0 on success; -EBUSY if something is left: the error message names it, and the context
- * stays as it is.
+ * stays as it is. Inside an event callback the call is refused in the same way.
  */
 BATON_API int baton_ctx_destroy(struct baton_ctx *ctx);
 
@@ -84,7 +84,7 @@ BATON_API int baton_ctx_destroy(struct baton_ctx *ctx);
  *
  * Thread: the control thread.
  * Return: the number of events served, 0 if there was none; a negative errno of epoll_wait(2) on
- * failure, such as -EBADF.
+ * failure, such as -EBADF; -EBUSY inside an event callback.
  */
 BATON_API int baton_ctx_poll(struct baton_ctx *ctx, int timeout_ms);
 
@@ -110,7 +110,7 @@ BATON_API void baton_ctx_unbind(struct baton_ctx *ctx);
  * @ctx: the context.
  *
  * Thread: any thread.
- * Return: the file descriptor; this function cannot fail.
+ * Return: the file descriptor; -EINVAL if @ctx is NULL.
  */
 BATON_API int baton_ctx_fd(const struct baton_ctx *ctx);
 
