@@ -398,6 +398,73 @@ no_handler_aborts(void **state)
 	assert_non_null(strstr(text, "pool0"));
 }
 
+/* Sending on an RX queue and receiving from a TX queue, through a pointer of the wrong type. */
+static void
+wrong_direction(void **state)
+{
+	struct rig *r = *state;
+	struct baton_token t[32];
+
+	assert_int_equal(baton_alloc(r->worker, r->pool, t, 32), 32);
+	for (unsigned i = 0; i < 32; i++)
+		t[i].len = 64;
+	assert_int_equal(baton_tx_burst((struct baton_txq *)(void *)r->rxq, t, 32), -EPERM);
+	assert_int_equal(r->reports, 1);
+	assert_int_equal(r->last.rule, BATON_RULE_DIRECTION);
+	assert_int_equal(baton_rx_burst((struct baton_rxq *)(void *)r->txq, t, 32), -EPERM);
+	assert_int_equal(r->reports, 2);
+	assert_int_equal(r->last.rule, BATON_RULE_DIRECTION);
+	must(baton_free(r->worker, t, 32));
+	assert_int_equal(r->reports, 2);
+}
+
+/* Allocating from a pool of another context. */
+static void
+another_context(void **state)
+{
+	struct rig *r = *state, *other;
+	struct baton_token t[32];
+
+	assert_int_equal(setup((void **)&other), 0);
+	assert_int_equal(baton_alloc(r->worker, r->pool, t, 32), 32);
+	must(baton_free(r->worker, t, 32));
+	assert_int_equal(baton_alloc(r->worker, other->pool, t, 32), 0);
+	assert_int_equal(r->reports, 1);
+	assert_int_equal(r->last.rule, BATON_RULE_CONTEXT);
+	assert_int_equal(teardown((void **)&other), 0);
+}
+
+/* Tokens of a pool that was destroyed, when another one is in its place. */
+static void
+earlier_pool(void **state)
+{
+	struct rig *r = *state;
+	struct baton_pool *pool;
+	struct baton_pool_config pc;
+	struct baton_token t[32], old[32];
+	unsigned told = 0;
+
+	baton_pool_config_init(&pc);
+	pc.count = 64;
+	pc.page_size = BATON_PAGE_4K;
+	must(baton_pool_create(r->ctx, &pc, &pool));
+	assert_int_equal(baton_alloc(r->worker, pool, old, 32), 32);
+	must(baton_free(r->worker, old, 32));
+	must(baton_pool_destroy(pool));
+	assert_null(baton_data(r->worker, old[0]));
+	assert_int_equal(r->last.rule, BATON_RULE_POOL);
+	must(baton_pool_create(r->ctx, &pc, &pool));
+	assert_int_equal(baton_alloc(r->worker, pool, t, 32), 32);
+	/* One of 65,536 has a generation that fits; two of 32 would be one of eight million runs.
+	 */
+	for (unsigned i = 0; i < 32; i++)
+		told += !baton_data(r->worker, old[i]);
+	assert_true(told >= 31);
+	assert_int_equal(r->reports, 1 + told);
+	must(baton_free(r->worker, t, 32));
+	must(baton_pool_destroy(pool));
+}
+
 int
 main(void)
 {
@@ -413,6 +480,9 @@ main(void)
 		T(out_of_range),
 		T(two_threads),
 		T(destroy_with_buffers_out),
+		T(wrong_direction),
+		T(another_context),
+		T(earlier_pool),
 		cmocka_unit_test(no_handler_aborts),
 	};
 
