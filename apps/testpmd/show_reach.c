@@ -15,9 +15,9 @@ const char *const bounce_names[] = { [BATON_BOUNCE_AUTO] = "auto",
 				     [BATON_BOUNCE_NEVER] = "never",
 				     NULL };
 
-/* Does the port's own "name,key=value,..." say something of @key? */
+/* Does the port's own "name,key=value,..." mention @key? */
 static bool
-says(const char *devargs, const char *key)
+mentions(const char *devargs, const char *key)
 {
 	char part[32];
 
@@ -35,15 +35,15 @@ reach_default(const struct app *app, const struct app_port *p, const char *devar
 		return true;
 	if (baton_port_get_reach(p->port, &config) < 0)
 		return true; /* no device to speak of */
-	if (o->bounce >= 0 && !says(devargs, "bounce"))
+	if (o->bounce >= 0 && !mentions(devargs, "bounce"))
 		config.bounce = (enum baton_bounce)o->bounce;
-	if (o->confine >= 0 && !says(devargs, "confine"))
+	if (o->confine >= 0 && !mentions(devargs, "confine"))
 		config.confine = (uint8_t)o->confine;
-	if (o->dma_limit && !says(devargs, "dma-limit"))
+	if (o->dma_limit && !mentions(devargs, "dma-limit"))
 		config.data_bits = (uint8_t)o->dma_limit;
-	if (o->ring_limit && !says(devargs, "ring-limit"))
+	if (o->ring_limit && !mentions(devargs, "ring-limit"))
 		config.ring_bits = (uint8_t)o->ring_limit;
-	if (o->n_windows && !says(devargs, "window")) {
+	if (o->n_windows && !mentions(devargs, "window")) {
 		config.windows = o->windows;
 		config.n_windows = o->n_windows;
 	}

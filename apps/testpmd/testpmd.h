@@ -247,7 +247,7 @@ void port_print(const struct app_port *p, unsigned port);
 void ports_close(struct app *app);
 /** Room for bursts and for the longest packet of any port. */
 void ports_set_room(struct app *app);
-/** Whether every buffer is home. Says who holds the others. */
+/** Whether every buffer is free. Reports who holds the others. */
 bool pool_check(struct app *app);
 
 /* life.c: what befalls a port while others forward; all print what they do */

@@ -64,8 +64,8 @@ int virtq_rx_verdict(const struct virtq *vq, const struct rx_meta *m, struct bat
  * as both are free, with completions up to @consumed consumed. When all are there, and the device
  * has completed a whole ring in the order of posting, the queue is `in_order` again.
  *
- * Descriptors that are far from home are free together with their positions only when much of the
- * ring is free. So a ring that stays displaced through whole turns is refilled later.
+ * Descriptors that are far from their positions are free together with their positions only when
+ * much of the ring is free. So a ring that stays displaced through whole turns is refilled later.
  */
 void virtq_rx_reorder(struct virtq *vq, uint16_t consumed);
 

@@ -211,7 +211,7 @@ still_held(const struct virtio_dev *vd, enum mem_held held)
 	return baton_err(ETIMEDOUT,
 			 "the backend at %s hung up without letting go, and whether anybody still "
 			 "has its memory cannot be seen here (%s); if a hang-up means that nobody "
-			 "has, say hangup=final",
+			 "has, give hangup=final",
 			 path, why);
 }
 
@@ -258,7 +258,7 @@ vhost_end_holder(const struct virtio_dev *vd)
 
 /* ---- how much may be in quarantine ---- */
 
-/* Does anything of the pools come home one day, as far as can be seen? */
+/* Will any buffer leave quarantine one day, as far as can be seen? */
 static bool
 quarantine_ends(const struct baton_port *port)
 {
@@ -288,7 +288,7 @@ vhost_end_check(struct virtio_dev *vd)
 		if (!end->short_logged)
 			baton_log(port->ctx, BATON_LOG_ERR,
 				  "%s waits with its queues stopped: %s; it goes on when buffers "
-				  "come home from quarantine: end the processes that backends have "
+				  "leave quarantine: end the processes that backends have "
 				  "left their memory to",
 				  port->name, why);
 		end->short_logged = 1;

@@ -181,7 +181,7 @@ vhost_channel_close(struct virtio_dev *vd)
 	ctx_source_del(vd->port.ctx, &ch->src);
 	close(ch->src.fd);
 	ch->src.fd = -1;
-	ch->have = 0;
+	ch->filled = 0;
 	ch->owed = 0;
 }
 
@@ -302,8 +302,8 @@ gather(struct virtio_dev *vd, uint32_t need)
 {
 	struct vhost_channel *ch = &vd->vu.channel;
 
-	while (ch->have < need) {
-		ssize_t n = vhost_read(ch->src.fd, ch->in + ch->have, need - ch->have);
+	while (ch->filled < need) {
+		ssize_t n = vhost_read(ch->src.fd, ch->in + ch->filled, need - ch->filled);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -313,7 +313,7 @@ gather(struct virtio_dev *vd, uint32_t need)
 			hang_up(vd, BATON_LOG_DEBUG, "hung up its side");
 			return false;
 		}
-		ch->have += (uint32_t)n;
+		ch->filled += (uint32_t)n;
 	}
 	return true;
 }
@@ -339,7 +339,7 @@ next(struct virtio_dev *vd)
 	if (!gather(vd, VHOST_HDR_SIZE + msg.size))
 		return false;
 	memcpy(&msg.p, ch->in + VHOST_HDR_SIZE, msg.size);
-	ch->have = 0;
+	ch->filled = 0;
 	if (hear(vd, &msg)) {
 		if (msg.flags & VHOST_NEED_REPLY)
 			reply(vd, msg.request, true);

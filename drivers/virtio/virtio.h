@@ -152,8 +152,8 @@ enum vhost_state {
 /* The channel for requests of the backend (vhost_iotlb.c). */
 struct vhost_channel {
 	struct ctx_source src; /* src.fd: our end, -1: there is none */
-	uint8_t in[76];        /* the message being received, `have` bytes of it */
-	uint32_t have;
+	uint8_t in[76];        /* the message being received, `filled` bytes of it */
+	uint32_t filled;
 	uint32_t owed; /* entries of the memory table that the backend asked for; bits */
 	uint32_t dead; /* entries that are not mapped any more; bits */
 	const struct vhost_region *leaving; /* the entry that is being removed; or NULL */
@@ -222,7 +222,7 @@ void vhost_xstats(const struct virtio_dev *vd, struct port_xstats *list);
 
 #define CTRL_MACS 64
 
-enum { CTRL_UNSAID, CTRL_OFF, CTRL_ON }; /* of rx_mode */
+enum { CTRL_UNSET, CTRL_OFF, CTRL_ON }; /* of rx_mode */
 
 /* The control queue (ctrl.c), and the settings that the user made through it. */
 struct virtio_ctrl {

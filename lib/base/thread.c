@@ -11,7 +11,7 @@
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_key_t key;
-static int have_key;
+static int key_made;
 
 struct thread_list {
 	struct thread_exit *first;
@@ -45,7 +45,7 @@ on_exit_of_thread(void *arg)
 static void
 make_key(void)
 {
-	have_key = !pthread_key_create(&key, on_exit_of_thread);
+	key_made = !pthread_key_create(&key, on_exit_of_thread);
 }
 
 void
@@ -54,7 +54,7 @@ thread_exit_add(struct thread_exit *e, void (*fn)(struct thread_exit *e))
 	struct thread_list *list;
 
 	pthread_once(&once, make_key);
-	if (!have_key)
+	if (!key_made)
 		return;
 	list = pthread_getspecific(key);
 	if (!list) {

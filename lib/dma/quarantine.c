@@ -88,7 +88,7 @@ release(struct dma_quarantine *w, const char *why)
 	quarantine_free(w);
 }
 
-/* Return: whether all of it came home, and @w is no more. */
+/* Return: whether all of it is freed, and @w with it. */
 static bool
 ask(struct dma_quarantine *w)
 {

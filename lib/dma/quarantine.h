@@ -51,11 +51,11 @@ void dma_quarantine_ask(struct baton_ctx *ctx);
 /** Is there a quarantine with buffers of @pool whose end can be seen? */
 bool dma_quarantine_ends(const struct baton_pool *pool);
 
-/** The device of a port reaches none of it any more, and @why: all of it comes home. What processes
+/** The device of a port reaches none of it any more, and @why: all of it is freed. What processes
  * have stays. */
 void dma_quarantine_release(struct dma_quarantine **list, const char *why);
 
-/** The port is closed: from now on only that nobody has the memory any more brings them home. */
+/** The port is closed: from now on they are freed only when nobody has the memory any more. */
 void dma_quarantine_detach(struct dma_quarantine **list);
 
 /**
