@@ -23,8 +23,9 @@ on_violation(void *arg, const struct baton_violation *v)
 {
 	struct misuse_bench *b = arg;
 
-	b->violations++;
-	b->rule = v->rule;
+	/* The threads that break rules call it, several at a time. */
+	__atomic_fetch_add(&b->violations, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&b->rule, v->rule, __ATOMIC_RELAXED);
 }
 
 static void
