@@ -47,8 +47,8 @@ write_stopped(const void *arg, char *text, size_t size)
 		[QUEUE_IDLE_STOPPED] = "was stopped alone: start it",
 		[QUEUE_IDLE_AWAY] = "is without its device: it runs again when the device is back",
 		[QUEUE_IDLE_REMOVED] = "has lost its device for good: close its port",
-		[QUEUE_IDLE_LINK] = "stands still, since baton_port_set_link() has taken the link "
-				    "down",
+		[QUEUE_IDLE_LINK] = ("stands still, since baton_port_set_link() has taken the link "
+				     "down"),
 	};
 	const struct stopped_note *note = arg;
 
