@@ -155,7 +155,10 @@ handshake(struct virtio_dev *vd)
 	struct vhost_user *vu = &vd->vu;
 
 	if (vhost_handshake_begin(vd) < 0 || watch(vd) < 0) {
+		/* It hung up at once: the next try is after a pause, as after a refused one. */
+		vu->failures++;
 		vhost_disconnect(vd);
+		ctx_timer_set(vd->port.ctx, &vu->tick, pause_ms(vu));
 		return;
 	}
 	vu->state = VHOST_HANDSHAKE;
