@@ -133,7 +133,7 @@ set_up(struct set *s)
 	must(baton_ctx_create(&cc, &s->ctx));
 	for (unsigned i = 0; i < s->n_pools; i++) {
 		struct baton_pool_config pc;
-		char name[8];
+		char name[16];
 
 		snprintf(name, sizeof(name), "p%u", i);
 		baton_pool_config_init(&pc);
