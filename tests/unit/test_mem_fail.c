@@ -224,8 +224,8 @@ fallback_warns_once(void **state)
 	assert_says(baton_last_error(), "needs 64 GiB of ordinary memory");
 	assert_says(baton_last_error(), "16 GiB is available");
 	assert_says(baton_last_error(), "hugepages: needs 32768 pages of 2 MiB");
-	free(b[0]);
-	free(b[1]);
+	bare_ctx_free(b[0]);
+	bare_ctx_free(b[1]);
 }
 
 static void

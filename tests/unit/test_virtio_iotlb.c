@@ -41,11 +41,19 @@ static void
 settle(struct rig *r)
 {
 	const struct baton_mapping *m = NULL;
+	struct wire_iotlb list[32];
 	struct ioas_entry e;
+	unsigned n = 0;
 
-	while ((m = ioas_next(r->port->reach.ioas, m, &e)))
+	while ((m = ioas_next(r->port->reach.ioas, m, &e))) {
 		fakedev_touch(r->fakedev, e.iova, 1, false);
-	rig_poll(r, 5);
+		n++;
+	}
+	for (unsigned i = 0; i < 200; i++) {
+		rig_poll(r, 5);
+		if (fakedev_iotlb(r->fakedev, list, 32) >= n)
+			break;
+	}
 }
 
 /* The entry for what is mapped under this name. */
