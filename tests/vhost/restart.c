@@ -195,9 +195,13 @@ enter_pod(void)
 		exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
 	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mount("proc", "/proc", "proc", 0, NULL) < 0)
+	/* In a chroot / is no mount point, but /proc is, and that is what must not be shared. */
+	if ((mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 &&
+	     mount("none", "/proc", NULL, MS_REC | MS_PRIVATE, NULL) < 0) ||
+	    mount("proc", "/proc", "proc", 0, NULL) < 0) {
+		fprintf(stderr, "/proc of the new namespace: %s\n", strerror(errno));
 		exit(1);
+	}
 	keeper = s[0];
 }
 
