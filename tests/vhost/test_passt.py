@@ -6,8 +6,8 @@ import os
 import select
 import socket
 import struct
-import sys
 import subprocess
+import sys
 import threading
 import time
 import unittest
