@@ -250,7 +250,7 @@ reach_memory(struct virtio_dev *vd)
 	bool needed[BATON_MAX_POOLS] = { false };
 	int ret;
 
-	memset(port->views, 0, 256 * sizeof(*port->views));
+	memset(port->views, 0, DMA_VIEWS_BYTES);
 	for (unsigned i = 0; i < port->info.rx_queues; i++)
 		needed[port->rxq[i]->pool->view.index] = true;
 	ret = dma_reach_pools(reach, needed, port->views);

@@ -85,6 +85,9 @@ struct baton_worker {
 	char name[32];
 } __attribute__((aligned(64)));
 
+/* Bytes of a table of views, one for each value of a token's pool field. */
+#define DMA_VIEWS_BYTES (256 * sizeof(struct baton_pool_view))
+
 /** Set a port's view of @pool: the device accesses the data room of buffer 0 at @iova. */
 static inline void
 dma_view_init(struct baton_pool_view *v, const struct baton_pool *pool, uint64_t iova)

@@ -10,8 +10,6 @@
 #include "ioas/ioas.h"
 #include "port/driver.h"
 
-#define VIEWS_BYTES (256 * sizeof(struct baton_pool_view))
-
 int
 baton_ctx_create(const struct baton_ctx_config *config, struct baton_ctx **out)
 {
@@ -27,14 +25,14 @@ baton_ctx_create(const struct baton_ctx_config *config, struct baton_ctx **out)
 	ctx = calloc(1, sizeof(*ctx));
 	if (!ctx)
 		return baton_err(ENOMEM, "context: out of memory");
-	ctx->views = aligned_alloc(64, VIEWS_BYTES);
+	ctx->views = aligned_alloc(64, DMA_VIEWS_BYTES);
 	ret = ctx->views ? ctx_init(ctx, config) : baton_err(ENOMEM, "context: out of memory");
 	if (ret < 0) {
 		free(ctx->views);
 		free(ctx);
 		return ret;
 	}
-	memset(ctx->views, 0, VIEWS_BYTES);
+	memset(ctx->views, 0, DMA_VIEWS_BYTES);
 	*out = ctx;
 	return 0;
 }

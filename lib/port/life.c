@@ -209,10 +209,10 @@ baton_port_start(struct baton_port *port)
 		ret = check_start(port);
 	if (ret < 0)
 		return ret;
-	memset(port->views, 0, PORT_VIEWS_BYTES);
+	memset(port->views, 0, DMA_VIEWS_BYTES);
 	ret = port->driver->ops->start(port);
 	if (ret < 0) {
-		memset(port->views, 0, PORT_VIEWS_BYTES);
+		memset(port->views, 0, DMA_VIEWS_BYTES);
 		return baton_err_prefix(ret, "%s", port->name);
 	}
 	set_started(port, true);
@@ -264,7 +264,7 @@ port_stop(struct baton_port *port)
 				 "port again later",
 				 port->name);
 	set_started(port, false);
-	memset(port->views, 0, PORT_VIEWS_BYTES);
+	memset(port->views, 0, DMA_VIEWS_BYTES);
 	return ret < 0 ? baton_err_prefix(ret, "%s", port->name) : 0;
 }
 
@@ -463,7 +463,7 @@ port_quiesce(struct ctx_timer *timer)
 		ctx_timer_set(port->ctx, timer, 1);
 		return;
 	}
-	memset(port->views, 0, PORT_VIEWS_BYTES);
+	memset(port->views, 0, DMA_VIEWS_BYTES);
 	port->away = PORT_AWAY_EMPTY;
 }
 

@@ -206,12 +206,12 @@ open_named(struct baton_ctx *ctx, char *text, struct baton_port **out)
 		return slot;
 	port = handle_new(ctx, HANDLE_PORT, drv->ops->port_size);
 	if (port)
-		port->views = aligned_alloc(64, PORT_VIEWS_BYTES);
+		port->views = aligned_alloc(64, DMA_VIEWS_BYTES);
 	if (!port || !port->views) {
 		handle_free(port);
 		return baton_err(ENOMEM, "%s: out of memory", name);
 	}
-	memset(port->views, 0, PORT_VIEWS_BYTES);
+	memset(port->views, 0, DMA_VIEWS_BYTES);
 	port->driver = drv;
 	port->ctx = ctx;
 	memcpy(port->name, name, sizeof(port->name));

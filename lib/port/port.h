@@ -7,8 +7,6 @@
 /* Undo a set-up: driver memory, holder id, worker's count. Nothing to do for a queue not set up. */
 void queue_teardown(struct baton_queue *q);
 
-#define PORT_VIEWS_BYTES (256 * sizeof(struct baton_pool_view))
-
 /**
  * May the call change the port? It is open, the thread is the control thread, and no event callback
  * of the port runs. Return: 0; a negative errno.
