@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "testpmd.h"
+#include "option.h"
 
 static bool
 add(struct options *opt, const char *what, unsigned id, const cpu_set_t *cpus)
@@ -125,7 +125,7 @@ bad:
 }
 
 bool
-cores_parse_list(struct options *opt, const char *what, const char *text)
+set_cores(struct options *opt, const char *what, const char *text)
 {
 	const char *p = text;
 
@@ -144,7 +144,7 @@ cores_parse_list(struct options *opt, const char *what, const char *text)
 }
 
 bool
-cores_parse_mask(struct options *opt, const char *text)
+set_core_mask(struct options *opt, const char *what, const char *text)
 {
 	cpu_set_t own;
 	char *end;
@@ -153,16 +153,27 @@ cores_parse_mask(struct options *opt, const char *text)
 	errno = 0;
 	mask = strtoull(text, &end, 16);
 	if (errno || end == text || *end || !mask) {
-		complain("-c %s is not a hexadecimal mask of cores, such as 0x3", text);
+		complain("%s %s is not a hexadecimal mask of cores, such as 0x3", what, text);
 		return false;
 	}
 	opt->n_lcores = 0;
 	for (unsigned i = 0; i < 64; i++) {
 		CPU_ZERO(&own);
 		CPU_SET(i, &own);
-		if (mask >> i & 1 && !add(opt, "-c", i, &own))
+		if (mask >> i & 1 && !add(opt, what, i, &own))
 			return false;
 	}
+	return true;
+}
+
+bool
+set_main_lcore(struct options *opt, const char *what, const char *text)
+{
+	unsigned id;
+
+	if (!set_uint(what, text, 0, CPU_SETSIZE - 1, &id))
+		return false;
+	opt->main_lcore = (int)id;
 	return true;
 }
 

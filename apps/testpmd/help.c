@@ -1,106 +1,172 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* --help, from the rows of the options and the library's drivers. */
 #include <stdio.h>
+#include <string.h>
 
-#include "testpmd.h"
+#include "option.h"
 
-static const char text[] =
-	"Usage: baton-testpmd [ENVIRONMENT OPTIONS] -- [APPLICATION OPTIONS]\n"
-	"\n"
-	"Forwards packets between ports in pairs, 0 <-> 1, 2 <-> 3; a port alone\n"
-	"forwards to itself. Options and tables are those of dpdk-testpmd.\n"
-	"\n"
-	"  baton-testpmd -l 0,1 --vdev=net_virtio_user0,path=/tmp/s0 -- --forward-mode=macswap \\\n"
-	"                --auto-start --stats-period=1\n"
-	"  baton-testpmd --vdev=net_pcap0,rx_pcap=in.pcap,tx_pcap=out.pcap -- --run-time=1\n"
-	"  baton-testpmd --vdev=net_null0 --vdev=net_null1 -- -i\n"
-	"\n"
-	"Environment options:\n"
-	"  -l CORES             cores as a list of numbers and ranges: 0,1 or 0-3. The\n"
-	"                       lowest is the main thread's, the others forward; one\n"
-	"                       alone does both.\n"
-	"  --lcores=CORES       the same, with the CPUs they run on: 0@2,1@3 or (0-2)@4\n"
-	"                       or 0@0,(1,2)@(2-3)\n"
-	"  -c MASK              the same as a hexadecimal mask\n"
-	"  --main-lcore=N       the main thread's, in place of the lowest\n"
-	"  --vdev=NAME[,ARGS]   add a port; may be repeated\n"
-	"  -a BDF[,ARGS]        add a port on a PCI device bound to vfio-pci, -a\n"
-	"                       0000:00:03.0,ioas=type1\n"
-	"  --no-huge            take ordinary pages, not hugepages\n"
-	"  --huge-dir=DIR       take hugepages from this mounted hugetlbfs\n"
-	"  --log-level=LEVEL    error, warning, info (the default) or debug\n"
-	"  -h, --help           this text          -v, --version\n"
-	"  Accepted, as they change nothing: -m -n -b --no-pci --socket-mem\n"
-	"  --file-prefix --in-memory --single-file-segments --proc-type --iova-mode\n"
-	"  --legacy-mem --no-telemetry and their like\n"
-	"\n"
-	"Application options, forwarding:\n"
-	"  --forward-mode=MODE  (or --fwd) io: unchanged, the default; macswap: with the\n"
-	"                       Ethernet addresses swapped; rxonly: drop; txonly: send\n"
-	"                       UDP packets; csum: with new addresses and checksums;\n"
-	"                       icmpecho: answer ARP and ping, drop the rest\n"
-	"  --port-topology=T    paired (the default), chained or loop\n"
-	"  --retry[=N]          when a TX ring is full, try N times more, 1 us apart (N:\n"
-	"                       64); without it what the ring has no room for is dropped\n"
-	"                       at once\n"
-	"  --sleep-idle         a core without packets for a while sleeps until there\n"
-	"                       are some\n"
-	"  --tx-first           send one burst per port first\n"
-	"  --txpkts=LEN[,...]   lengths of the segments of a sent packet (64)\n"
-	"  --nb-cores=N         how many cores forward (1); streams are divided among\n"
-	"                       them in blocks\n"
-	"  -a, --auto-start     forward at once with -i; without -i it always does\n"
-	"  -i, --interactive    a prompt; \"help\" lists its commands. Reads plain lines\n"
-	"                       when standard input is not a terminal.\n"
-	"\n"
-	"Application options, ports and memory:\n"
-	"  --rxd=N, --txd=N     ring sizes, powers of two\n"
-	"  --rxq=N, --txq=N     queues per port and direction (1); the ports' queues of\n"
-	"                       one number make streams, as many as both directions have\n"
-	"  --enable-rx-cksum    let devices check the checksums of what they receive\n"
-	"  --burst=N            buffers a burst, 1 to 512 (32); more where a packet may\n"
-	"                       span more\n"
-	"  --mtu=N              MTU, 68 to 9000\n"
-	"  --max-pkt-len=N      the same as a frame's length with header and CRC, 86 to\n"
-	"                       9018\n"
-	"  --total-num-mbufs=N  buffers in the pool; as many as needed unless given\n"
-	"  --mbuf-size=N        bytes a buffer, 64 of headroom included (2112)\n"
-	"  --mbcache=N          buffers a core keeps cached (512)\n"
-	"\n"
-	"Application options, the memory that devices use (of all ports with a device; a\n"
-	"port's own arguments, --vdev=net_virtio_user0,path=/tmp/s0,bounce=always, come\n"
-	"first):\n"
-	"  --bounce=HOW         auto (the default): copy packets where the device cannot\n"
-	"                       or must not reach the buffers; always; never: refuse a\n"
-	"                       port that would have to\n"
-	"  --confine=on         map nothing but rings and slots, and copy every packet\n"
-	"                       (off)\n"
-	"  --dma-limit=BITS     address bits for packets, 12 to 64; as many as the\n"
-	"                       device has\n"
-	"  --ring-limit=BITS    the same for rings and control blocks\n"
-	"  --window=START-END   use only these addresses, 0x100000-0x1fffff; more with +\n"
-	"                       between them\n"
-	"\n"
-	"Application options, measuring and ending:\n"
-	"  --stats-period=S     print the port statistics every S seconds\n"
-	"  --record-core-cycles count CPU cycles per packet\n"
-	"  --stats-json=FILE    write the final statistics as JSON\n"
-	"  --stop-after=N       end after N packets received (txonly: sent), all ports\n"
-	"                       together\n"
-	"  --run-time=S         end after S seconds\n"
-	"\n"
-	"SIGINT and SIGTERM end forwarding and print the final tables. Exit status: 0; 1\n"
-	"when a port cannot be set up, a queue stopped with an error, a packet could not\n"
-	"be written or a buffer was lost; 2 for a command line that cannot be. A device\n"
-	"that went away is no failure.\n";
+#define INDENT 23 /* columns before the text of an option */
+#define WIDTH  79
+
+static const char head[] = "Usage: baton-testpmd [ENVIRONMENT OPTIONS] -- [APPLICATION OPTIONS]\n"
+			   "\n"
+			   "Forwards packets between ports in pairs, 0 <-> 1, 2 <-> 3; a port "
+			   "alone\n"
+			   "forwards to itself. Options and tables are those of dpdk-testpmd.\n"
+			   "\n"
+			   "  baton-testpmd -l 0,1 --vdev=net_virtio_user0,path=/tmp/s0 -- "
+			   "--forward-mode=macswap \\\n"
+			   "                --auto-start --stats-period=1\n"
+			   "  baton-testpmd --vdev=net_pcap0,rx_pcap=in.pcap,tx_pcap=out.pcap -- "
+			   "--run-time=1\n"
+			   "  baton-testpmd --vdev=net_null0 --vdev=net_null1 -- -i\n";
+
+static const char tail[] = "\n"
+			   "SIGINT and SIGTERM end forwarding and print the final tables. Exit "
+			   "status: 0; 1\n"
+			   "when a port cannot be set up, a queue stopped with an error, a packet "
+			   "could not\n"
+			   "be written or a buffer was lost; 2 for a command line that cannot be. "
+			   "A device\n"
+			   "that went away is no failure.\n";
 
 void
+option_usage(const struct option_row *row, char *buf, size_t size)
+{
+	const char *names = row->names;
+	char name[MAX_OPTION_NAME] = "";
+	size_t len = 0;
+
+	buf[0] = '\0';
+	while (option_next_name(&names, name))
+		len += (size_t)snprintf(buf + len, len < size ? size - len : 0, "%s%s",
+					len ? ", " : "", name);
+	if (row->arg && row->arg[0] == '[')
+		snprintf(buf + len, size - len, name[1] == '-' ? "[=%s" : "[%s", row->arg + 1);
+	else if (row->arg)
+		snprintf(buf + len, size - len, "%c%s", name[1] == '-' ? '=' : ' ', row->arg);
+}
+
+/* Fill lines with the words of @text, the first from column @at on. */
+static void
+fill(const char *text, int at)
+{
+	bool first = true;
+
+	while (*text) {
+		int len = (int)strcspn(text, " ");
+
+		if (!first && at + 1 + len >= WIDTH) {
+			printf("\n%*s", INDENT, "");
+			at = INDENT;
+		} else if (!first) {
+			putchar(' ');
+			at++;
+		}
+		printf("%.*s", len, text);
+		at += len;
+		first = false;
+		text += len;
+		text += strspn(text, " ");
+	}
+	putchar('\n');
+}
+
+static void
+print_row(const struct option_row *row)
+{
+	char usage[96];
+
+	option_usage(row, usage, sizeof(usage));
+	if (strlen(usage) + 2 < INDENT)
+		printf("  %-*s", INDENT - 2, usage);
+	else
+		printf("  %s\n%*s", usage, INDENT, "");
+	fill(row->help, INDENT);
+}
+
+/* Their names are enough: baton-testpmd(1) has the reasons. */
+static void
+print_without_effect(enum part part)
+{
+	int at = 2;
+
+	printf("\n%s, %s \"--\":\n ", topic_names[NO_EFFECT], part == ENV ? "before" : "after");
+	for (const struct option_row *row = option_rows; row->names; row++) {
+		const char *names = row->names;
+		char name[MAX_OPTION_NAME];
+
+		if (row->topic != NO_EFFECT || row->part != part)
+			continue;
+		while (option_next_name(&names, name)) {
+			if (at + (int)strlen(name) >= WIDTH) {
+				printf("\n ");
+				at = 2;
+			}
+			at += printf(" %s", name);
+		}
+	}
+	putchar('\n');
+}
+
+static void
+print_args(const char *driver)
+{
+	struct baton_arg args[32];
+	int n = baton_driver_args(driver, args, 32);
+
+	printf("\n%s:\n", driver);
+	for (int i = 0; i < n && i < 32; i++) {
+		char usage[96];
+		int len = snprintf(usage, sizeof(usage), "%s=%s", args[i].name, args[i].value);
+
+		if (len + 2 < INDENT)
+			printf("  %-*s", INDENT - 2, usage);
+		else
+			printf("  %s\n%*s", usage, INDENT, "");
+		fill(args[i].help, INDENT);
+	}
+}
+
+static void
 help_print(void)
 {
-	const char *const *drivers = baton_drivers();
+	fputs(head, stdout);
+	for (enum topic topic = 0; topic < NO_EFFECT; topic++) {
+		printf("\n%s%s:\n", topic_names[topic],
+		       topic == ENVIRONMENT ? ", before \"--\"" : ", after \"--\"");
+		for (const struct option_row *row = option_rows; row->names; row++)
+			if (row->topic == topic)
+				print_row(row);
+	}
+	print_without_effect(ENV);
+	print_without_effect(APP);
+	fputs(tail, stdout);
+	printf("\nDrivers and the arguments of their ports, --vdev=net_null0,size=1500:\n");
+	for (const char *const *d = baton_drivers(); *d; d++)
+		print_args(*d);
+}
 
-	fputs(text, stdout);
-	printf("Drivers:");
-	for (unsigned i = 0; drivers[i]; i++)
-		printf(" %s", drivers[i]);
-	printf("\n");
+bool
+set_help(struct options *opt, const char *what, const char *text)
+{
+	static const char *const forms[] = { "text", "markdown", "man", NULL };
+	int form = text ? choose(what, text, forms) : 0;
+
+	opt->printed = form >= 0;
+	if (form == 1)
+		help_markdown();
+	else if (form == 2)
+		help_man();
+	else if (form == 0)
+		help_print();
+	return form >= 0;
+}
+
+bool
+set_version(struct options *opt, const char *what, const char *text)
+{
+	printf("baton-testpmd %s\n", baton_version());
+	opt->printed = true;
+	return true;
 }

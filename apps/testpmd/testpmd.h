@@ -83,6 +83,7 @@ struct options {
 	const char *stats_json;
 	uint64_t stop_after;
 	double run_time;
+	bool printed; /* --help or --version: there is nothing else to do */
 };
 
 /* Counted by a stream's core alone: relaxed stores, relaxed loads elsewhere. */
@@ -213,27 +214,16 @@ extern const char *const fwd_mode_names[];
 extern const char *const topology_names[];
 extern const char *const level_names[];
 bool set_uint(const char *what, const char *text, unsigned min, unsigned max, unsigned *value);
-bool set_descs(const char *what, const char *text, unsigned *value);
-bool set_txpkts(struct options *opt, const char *text);
-bool set_run_time(struct options *opt, const char *text);
-bool set_max_pkt_len(struct options *opt, const char *text);
-bool set_log_level(struct options *opt, const char *text);
-bool set_bounce(struct options *opt, const char *text);
-bool set_confine(struct options *opt, const char *text);
-bool set_windows(struct options *opt, const char *text);
+/** A number of descriptors of a ring. */
+bool parse_descs(const char *what, const char *text, unsigned *value);
 
 /* cores.c */
-bool cores_parse_list(struct options *opt, const char *what, const char *text);
-bool cores_parse_mask(struct options *opt, const char *text);
 /** The process's own CPUs, when none were asked for; that those asked for are there; the main one
  * first. */
 bool cores_check(struct options *opt);
 bool cores_pin_self(const struct lcore_id *id);
 /** Such as "0-2,5". */
 void cores_name(const cpu_set_t *set, char *buf, size_t size);
-
-/* help.c */
-void help_print(void);
 
 /* ports.c: from the options to running ports, and back */
 bool ports_open(struct app *app);

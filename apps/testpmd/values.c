@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/err.h"
-#include "testpmd.h"
+#include "option.h"
 
 const char *const fwd_mode_names[] = {
 	"io", "macswap", "rxonly", "txonly", "csum", "icmpecho", NULL
@@ -111,7 +110,7 @@ set_uint(const char *what, const char *text, unsigned min, unsigned max, unsigne
 
 /* Rings are powers of two in every driver; the port's own limits are checked when it is known. */
 bool
-set_descs(const char *what, const char *text, unsigned *value)
+parse_descs(const char *what, const char *text, unsigned *value)
 {
 	if (!set_uint(what, text, 2, 32768, value))
 		return false;
@@ -128,7 +127,7 @@ set_descs(const char *what, const char *text, unsigned *value)
 }
 
 bool
-set_txpkts(struct options *opt, const char *text)
+set_txpkts(struct options *opt, const char *what, const char *text)
 {
 	unsigned total = 0;
 	char *copy = strdup(text), *rest = copy, *word;
@@ -139,11 +138,11 @@ set_txpkts(struct options *opt, const char *text)
 		unsigned len;
 
 		if (opt->n_txpkts == MAX_TXSEGS) {
-			complain("--txpkts: at most %u segments", MAX_TXSEGS);
+			complain("%s: at most %u segments", what, MAX_TXSEGS);
 			ok = false;
 			break;
 		}
-		ok = set_uint("--txpkts", word, opt->n_txpkts ? 1 : TXONLY_HDR,
+		ok = set_uint(what, word, opt->n_txpkts ? 1 : TXONLY_HDR,
 			      BATON_MAX_MTU + ETHER_HDR + ETHER_CRC, &len);
 		if (ok)
 			opt->txpkts[opt->n_txpkts++] = (uint16_t)len;
@@ -151,55 +150,55 @@ set_txpkts(struct options *opt, const char *text)
 	}
 	free(copy);
 	if (ok && !total) {
-		complain("--txpkts wants lengths, such as 64 or 128,512");
+		complain("%s wants lengths, such as 64 or 128,512", what);
 		return false;
 	}
 	return ok;
 }
 
 bool
-set_run_time(struct options *opt, const char *text)
+set_run_time(struct options *opt, const char *what, const char *text)
 {
 	char *end;
 
 	errno = 0;
 	opt->run_time = strtod(text, &end);
 	if (errno || end == text || *end || !(opt->run_time > 0) || opt->run_time > 1e9) {
-		complain("--run-time=%s is not a number of seconds above 0", text);
+		complain("%s=%s is not a number of seconds above 0", what, text);
 		return false;
 	}
 	return true;
 }
 
 bool
-set_max_pkt_len(struct options *opt, const char *text)
+set_max_pkt_len(struct options *opt, const char *what, const char *text)
 {
 	unsigned extra = ETHER_HDR + ETHER_CRC, len;
 
-	if (!set_uint("--max-pkt-len", text, BATON_MIN_MTU + extra, BATON_MAX_MTU + extra, &len))
+	if (!set_uint(what, text, BATON_MIN_MTU + extra, BATON_MAX_MTU + extra, &len))
 		return false;
 	opt->mtu = len - extra;
 	return true;
 }
 
 bool
-set_bounce(struct options *opt, const char *text)
+set_bounce(struct options *opt, const char *what, const char *text)
 {
-	opt->reach.bounce = choose("--bounce", text, bounce_names);
+	opt->reach.bounce = choose(what, text, bounce_names);
 	return opt->reach.bounce >= 0;
 }
 
 bool
-set_confine(struct options *opt, const char *text)
+set_confine(struct options *opt, const char *what, const char *text)
 {
 	static const char *const words[] = { "off", "on", NULL };
 
-	opt->reach.confine = choose("--confine", text, words);
+	opt->reach.confine = choose(what, text, words);
 	return opt->reach.confine >= 0;
 }
 
 bool
-set_windows(struct options *opt, const char *text)
+set_windows(struct options *opt, const char *what, const char *text)
 {
 	int n = baton_windows_parse(text, opt->reach.windows, MAX_WINDOWS);
 
@@ -210,12 +209,66 @@ set_windows(struct options *opt, const char *text)
 }
 
 bool
-set_log_level(struct options *opt, const char *text)
+set_log_level(struct options *opt, const char *what, const char *text)
 {
 	const char *colon = strrchr(text, ':'); /* DPDK's COMPONENT:LEVEL */
-	int level = choose("--log-level", colon ? colon + 1 : text, level_names);
+	int level = choose(what, colon ? colon + 1 : text, level_names);
 
 	if (level >= 0)
 		opt->log_level = (enum baton_log_level)level;
 	return level >= 0;
+}
+
+bool
+set_mode(struct options *opt, const char *what, const char *text)
+{
+	int i = choose(what, text, fwd_mode_names);
+
+	opt->mode = i < 0 ? opt->mode : (enum fwd_mode)i;
+	return i >= 0;
+}
+
+bool
+set_topology(struct options *opt, const char *what, const char *text)
+{
+	int i = choose(what, text, topology_names);
+
+	opt->topology = i < 0 ? opt->topology : (enum topology)i;
+	return i >= 0;
+}
+
+bool
+set_rxd(struct options *opt, const char *what, const char *text)
+{
+	return parse_descs(what, text, &opt->rxd);
+}
+
+bool
+set_txd(struct options *opt, const char *what, const char *text)
+{
+	return parse_descs(what, text, &opt->txd);
+}
+
+bool
+set_retry(struct options *opt, const char *what, const char *text)
+{
+	opt->retry = true;
+	return !text || set_uint(what, text, 1, MAX_RETRIES, &opt->retries);
+}
+
+bool
+set_stop_after(struct options *opt, const char *what, const char *text)
+{
+	return parse_uint(what, text, 1, UINT64_MAX / 2, &opt->stop_after);
+}
+
+bool
+set_vdev(struct options *opt, const char *what, const char *text)
+{
+	if (opt->n_vdevs == BATON_MAX_PORTS) {
+		complain("%s: at most %u ports", what, BATON_MAX_PORTS);
+		return false;
+	}
+	opt->vdevs[opt->n_vdevs++] = text;
+	return true;
 }

@@ -259,7 +259,12 @@ static const struct port_ops ops = {
 	.set_mac = null_set_mac,
 };
 
-static const char *const args[] = { "size", "copy", "no-rx", NULL };
+static const struct baton_arg args[] = {
+	{ "size", "BYTES", "length of the packets that RX makes (64)" },
+	{ "copy", "0|1", "1: write the packets' bytes at RX, and read them at TX" },
+	{ "no-rx", "0|1", "1: RX makes no packets" },
+	{ 0 },
+};
 
 extern const struct baton_driver null_driver;
 const struct baton_driver null_driver = {

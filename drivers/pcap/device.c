@@ -170,7 +170,12 @@ static const struct port_ops ops = {
 	.stop = pcap_port_stop,
 };
 
-static const char *const args[] = { "rx_pcap", "tx_pcap", "infinite_rx", NULL };
+static const struct baton_arg args[] = {
+	{ "rx_pcap", "FILE", "a capture to receive" },
+	{ "tx_pcap", "FILE", "a capture to write what is sent" },
+	{ "infinite_rx", "0|1", "1: receive the capture over and over" },
+	{ 0 },
+};
 
 extern const struct baton_driver pcap_driver;
 const struct baton_driver pcap_driver = {

@@ -8,29 +8,35 @@
 
 #define DRAIN_MS 100 /* for TX at stop; less when the port's deadline is shorter */
 
-static const char *const pci_arg_names[] = {
-	"ioas", /* auto, iommufd, type1, compat, noiommu, flat: the address space's backend */
-	"mac",    "mrg_rxbuf",  "in_order",  "event_idx", "queue_size",
-	"queues", "vectorized", "packed_vq", NULL,
+static const struct baton_arg pci_args[] = {
+	{ "ioas", "auto|iommufd|type1|compat|noiommu|flat",
+	  "the kernel's interface for the device's addresses (auto)" },
+	{ 0 },
 };
 
-static const char *const arg_names[] = {
-	"path",           /* the backend's socket */
-	"mac",            /* MAC address of the port, if the device has none */
-	"mrg_rxbuf",      /* 0: one buffer per received packet */
-	"in_order",       /* 0: do not use VIRTIO_F_IN_ORDER */
-	"event_idx",      /* 0: do not use VIRTIO_F_EVENT_IDX */
-	"queue_size",     /* default ring size */
-	"queues",         /* queue pairs */
-	"timeout",        /* ms to wait for a reply */
-	"server",         /* 1: listen at path, and let the backend connect */
-	"wait",           /* server=1: ms to wait for the first backend */
-	"reconnect",      /* 0: a backend that goes away is gone for good */
-	"hangup",         /* final: a backend that hangs up has let go, says the user */
-	"iommu_platform", /* 1: only a backend that translates addresses will do; 0: it shall not */
-	"vectorized",     /* 0: one packet at a time, whatever the CPU has */
-	"packed_vq",      /* DPDK's name: split rings only */
-	NULL,
+static const struct baton_arg user_args[] = {
+	{ "path", "SOCKET", "the vhost-user socket" },
+	{ "server", "0|1", "1: listen at path, and let the backend connect (0)" },
+	{ "wait", "MS", "server=1: time to wait for the first backend" },
+	{ "timeout", "MS", "time to wait for a reply" },
+	{ "reconnect", "0|1", "0: a backend that goes away is gone for good (1)" },
+	{ "hangup", "final", "a backend that hangs up has let go of the memory" },
+	{ "iommu_platform", "0|1",
+	  "1: only a backend that translates addresses will do; 0: it must not" },
+	{ 0 },
+};
+
+/* Of both. */
+static const struct baton_arg virtio_args[] = {
+	{ "mac", "MAC", "MAC address of the port, if the device has none" },
+	{ "mrg_rxbuf", "0|1", "0: each received packet lies in one buffer (1)" },
+	{ "in_order", "0|1", "0: do not use VIRTIO_F_IN_ORDER (1)" },
+	{ "event_idx", "0|1", "0: do not use VIRTIO_F_EVENT_IDX (1)" },
+	{ "queue_size", "N", "descriptors of a ring where the application says nothing" },
+	{ "queues", "N", "queue pairs (1)" },
+	{ "vectorized", "0|1", "0: one packet at a time, whatever the CPU has (1)" },
+	{ "packed_vq", "0", "DPDK's name; there are split rings only" },
+	{ 0 },
 };
 
 /* A switch: 0 or 1, with what it is when it is not given. */
@@ -567,7 +573,8 @@ const struct port_ops virtio_port_ops = {
 
 const struct baton_driver virtio_user_driver = {
 	.name = "net_virtio_user",
-	.args = arg_names,
+	.args = user_args,
+	.more_args = virtio_args,
 	.summary = "virtio-net over vhost-user: "
 		   "path=SOCKET[,server=1][,queues=N][,mac=..][,mrg_rxbuf=0][,in_order=0][,queue_"
 		   "size=N]",
@@ -587,7 +594,8 @@ static const struct pci_id pci_ids[] = {
 
 const struct baton_driver virtio_driver = {
 	.name = "net_virtio",
-	.args = pci_arg_names,
+	.args = pci_args,
+	.more_args = virtio_args,
 	.summary = "virtio-net over PCI: by address, "
 		   "0000:00:03.0[,ioas=auto][,queues=N][,mrg_rxbuf=0][,in_order=0][,queue_size=N]",
 	.dma = true,

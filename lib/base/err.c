@@ -102,10 +102,10 @@ distance(const char *a, const char *b)
 const char *
 baton_nearest(const char *word, const char *const *list)
 {
-	unsigned best = (unsigned)strlen(word) / 2 + 1;
+	unsigned best = word ? (unsigned)strlen(word) / 2 + 1 : 0;
 	const char *found = NULL;
 
-	for (; *list; list++) {
+	for (; word && list && *list; list++) {
 		unsigned d = distance(word, *list);
 
 		if (d < best) {

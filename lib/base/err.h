@@ -30,12 +30,4 @@ typedef void err_writer(const void *note, char *text, size_t size);
  */
 void *err_note(err_writer *write);
 
-/**
- * Find the entry of a NULL-terminated list that is nearest to @word by edit distance, for "did you
- * mean".
- *
- * Return: the entry; NULL if none is near (more than half of the word differs).
- */
-const char *baton_nearest(const char *word, const char *const *list);
-
 #endif

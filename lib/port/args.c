@@ -54,3 +54,31 @@ port_parse_mac(const char *text, uint8_t mac[6])
 		mac[i] = (uint8_t)b[i];
 	return 0;
 }
+
+static unsigned
+append(const struct baton_arg *args, struct baton_arg *out, unsigned n, unsigned at)
+{
+	for (; args && args->name; args++, at++)
+		if (at < n)
+			out[at] = *args;
+	return at;
+}
+
+int
+baton_driver_args(const char *driver, struct baton_arg *out, unsigned n)
+{
+	const struct baton_driver *const *d = baton_driver_table;
+	unsigned count;
+
+	if (!driver || (n && !out))
+		return baton_err(EINVAL, "baton_driver_args: %s is NULL",
+				 driver ? "out" : "driver");
+	while (*d && strcmp((*d)->name, driver))
+		d++;
+	if (!*d)
+		return baton_err(EINVAL, "no driver \"%s\"; baton_drivers() has their names",
+				 driver);
+	count = append((*d)->args, out, n, 0);
+	count = append((*d)->more_args, out, n, count);
+	return (int)append((*d)->dma ? port_reach_args : NULL, out, n, count);
+}

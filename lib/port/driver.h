@@ -184,9 +184,10 @@ struct port_ops {
 };
 
 struct baton_driver {
-	const char *name;        /* "net_virtio_user" */
-	const char *const *args; /* keys of its arguments, NULL at the end */
-	const char *summary;     /* one line for help texts */
+	const char *name; /* "net_virtio_user" */
+	/* Its arguments; one without a name at the end. NULL: there are no more. */
+	const struct baton_arg *args, *more_args;
+	const char *summary; /* one line for help texts */
 	const struct port_ops *ops;
 	const struct pci_id
 		*pci_ids; /* for a driver of PCI devices, which are opened by address; else NULL */
@@ -237,10 +238,10 @@ struct baton_port {
 extern const struct baton_driver *const baton_driver_table[];
 
 /**
- * The arguments of every port whose driver has `dma` (NULL at the end), and the function that
- * applies them. Return: 0 or -EINVAL.
+ * The arguments of every port whose driver has `dma` (one without a name at the end), and the
+ * function that applies them. Return: 0 or -EINVAL.
  */
-extern const char *const port_reach_args[];
+extern const struct baton_arg port_reach_args[];
 int port_reach_open(struct baton_port *port, const struct port_arg *args, unsigned n);
 
 /** Get the value of the argument @key. Return: NULL if there is none. */

@@ -125,11 +125,23 @@ split_args(char *text, struct port_arg *args)
 }
 
 static bool
-is_among(const char *const *list, const char *key)
+is_among(const struct baton_arg *list, const char *key)
 {
-	while (*list && strcmp(*list, key))
+	while (list && list->name && strcmp(list->name, key))
 		list++;
-	return *list;
+	return list && list->name;
+}
+
+static const char *
+nearest_arg(const struct baton_driver *drv, const char *key)
+{
+	struct baton_arg args[MAX_ARGS];
+	const char *names[MAX_ARGS + 1] = { NULL };
+	int n = baton_driver_args(drv->name, args, MAX_ARGS);
+
+	for (int i = 0; i < n && i < MAX_ARGS; i++)
+		names[i] = args[i].name;
+	return baton_nearest(key, names);
 }
 
 static int
@@ -142,7 +154,7 @@ check_args(const struct baton_driver *drv, const char *name, const struct port_a
 			if (!strcmp(args[i].key, args[j].key))
 				return baton_err(EINVAL, "%s: argument \"%s\" is given twice", name,
 						 args[i].key);
-		if (is_among(drv->args, args[i].key) ||
+		if (is_among(drv->args, args[i].key) || is_among(drv->more_args, args[i].key) ||
 		    (drv->dma && is_among(port_reach_args, args[i].key)))
 			continue;
 		if (is_among(port_reach_args, args[i].key))
@@ -150,9 +162,7 @@ check_args(const struct baton_driver *drv, const char *name, const struct port_a
 					 "%s: argument \"%s\" says how a device may reach memory, "
 					 "and a %s port has no device: leave it out",
 					 name, args[i].key, drv->name);
-		near = baton_nearest(args[i].key, drv->args);
-		if (!near && drv->dma)
-			near = baton_nearest(args[i].key, port_reach_args);
+		near = nearest_arg(drv, args[i].key);
 		return baton_err(EINVAL, "%s: %s has no argument \"%s\"%s%s%s", name, drv->name,
 				 args[i].key, near ? "; did you mean \"" : "", near ? near : "",
 				 near ? "\"?" : "");

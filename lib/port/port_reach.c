@@ -6,13 +6,14 @@
 
 #define MAX_WINDOWS 32u
 
-const char *const port_reach_args[] = {
-	"bounce",     /* auto, always, never */
-	"confine",    /* on, off */
-	"dma-limit",  /* address bits for packets */
-	"ring-limit", /* address bits for rings and control blocks */
-	"window",     /* START-END, or several with + between them: addresses to use */
-	NULL,
+const struct baton_arg port_reach_args[] = {
+	{ "bounce", "auto|always|never",
+	  "copy packets where the device cannot or must not reach the buffers, always, or never" },
+	{ "confine", "on|off", "map nothing but rings and slots, and copy every packet" },
+	{ "dma-limit", "BITS", "address bits for packets, 12 to 64" },
+	{ "ring-limit", "BITS", "address bits for rings and control blocks, 12 to 64" },
+	{ "window", "START-END", "use only these addresses; more with + between them" },
+	{ 0 },
 };
 
 static int

@@ -143,7 +143,11 @@ static const struct virtio_transport transport = {
 	.reset = t_reset,
 };
 
-static const char *const args[] = { "queues", "csum", "mrg_rxbuf", "in_order", "mac", NULL };
+static const struct baton_arg args[] = {
+	{ "queues", "N", "queue pairs" },   { "csum", "0|1", "offer checksums" },
+	{ "mrg_rxbuf", "0|1", "merge" },    { "in_order", "0|1", "complete in order" },
+	{ "mac", "MAC", "the port's MAC" }, { 0 },
+};
 
 const struct baton_driver virtio_fuzz_driver = {
 	.name = "net_fuzz",

@@ -92,6 +92,7 @@ queue_config(struct misuse_call *c)
 	return &config;
 }
 
+CALL(nearest, baton_nearest(P(0, "a"), P(1, ((const char *[]){ "a", NULL }))))
 CALL(ctx_confidential, baton_ctx_confidential(H(0)))
 MAKE(ctx_create, baton_ctx_create(P(0, &ctx_config), ROOM(1)), baton_ctx_destroy(OUT(baton_ctx)))
 CALL(ctx_destroy, baton_ctx_destroy(H(0)))
@@ -150,6 +151,7 @@ CALL(rxq_stop, baton_rxq_stop(H(0)))
 CALL(txq_stop, baton_txq_stop(H(0)))
 CALL(rxq_start, baton_rxq_start(H(0)))
 CALL(txq_start, baton_txq_start(H(0)))
+CALL(driver_args, baton_driver_args(P(0, "net_null"), ROOM(1), 8))
 VOID(port_on_event, baton_port_on_event(H(0), NULL, NULL))
 VOID(port_fault, baton_port_fault(H(0), ROOM(1)))
 VOID(port_info, baton_port_info(H(0), ROOM(1)))

@@ -20,6 +20,8 @@ const struct misuse_exception misuse_exceptions[] = {
 	{ "arena_destroy", "arena", WRONG_NULL, FINE, "nothing to destroy, as free(NULL)" },
 	{ "ioas_ranges", "out", WRONG_NULL, FINE, PLENTY },
 	{ "pool_holders", "out", WRONG_NULL, FINE, PLENTY },
+	{ "nearest", "word", WRONG_NULL, FINE, "nothing is near to no word" },
+	{ "nearest", "list", WRONG_NULL, FINE, "nothing is in no list" },
 	{ "port_xstats", "out", WRONG_NULL, FINE, PLENTY },
 	{ "port_reach", "out", WRONG_NULL, FINE, PLENTY },
 	{ "port_on_event", "fn", WRONG_NULL, FINE, "no callback" },

@@ -56,6 +56,18 @@ BATON_API const char *baton_last_error(void);
  */
 BATON_API const char *baton_version(void);
 
+/**
+ * Find the word of a list that is nearest to @word by edit distance, for "did you mean".
+ *
+ * @word: what somebody wrote.
+ * @list: the words it may be; NULL behind the last one.
+ *
+ * Thread: any thread.
+ * Return: the entry of @list; NULL if none is near (more than half of @word differs), or if
+ * @word or @list is NULL.
+ */
+BATON_API const char *baton_nearest(const char *word, const char *const *list);
+
 /** Severity of a log line. */
 enum baton_log_level {
 	BATON_LOG_ERR,   /* something does not work */

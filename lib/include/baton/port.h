@@ -31,6 +31,31 @@ extern "C" {
  */
 BATON_API const char *const *baton_drivers(void);
 
+/** An argument of a driver's ports, as in "net_virtio_user0,NAME=VALUE". */
+struct baton_arg {
+	const char *name; /* its key; NULL behind the last argument */
+	const char
+		*value; /* its value in capitals, such as "SOCKET", or words with | between them */
+	const char *help; /* what it does, for people: a phrase, without a period */
+};
+
+/**
+ * Get the arguments of a driver's ports, for help texts.
+ *
+ * The driver's own arguments come first. Behind them are those that every port has whose device
+ * accesses memory by itself.
+ *
+ * @driver: a name from baton_drivers().
+ * @out:    receives the arguments, at most @n of them; they stay valid as long as the library is
+ *          loaded.
+ * @n:      number of entries of @out; 0 to ask how many there are.
+ *
+ * Thread: any thread.
+ * Return: the number of arguments, which may be more than @n; -EINVAL if there is no such driver,
+ * or @out is NULL and @n is not 0.
+ */
+BATON_API int baton_driver_args(const char *driver, struct baton_arg *out, unsigned n);
+
 /**
  * Open a port by the name of its device.
  *

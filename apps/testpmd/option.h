@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * An option is a row of a table (option_rows.c): its names, its argument, a phrase of help, and
+ * what it does. Parsing, --help, the tables of docs/testpmd.md and baton-testpmd(1) are made of the
+ * rows.
+ */
+#ifndef TESTPMD_OPTION_H
+#define TESTPMD_OPTION_H
+
+#include <stddef.h>
+
+#include "testpmd.h"
+
+/* Before "--", or behind it. */
+enum part { ENV, APP };
+
+enum topic { ENVIRONMENT, FORWARDING, QUEUES, REACH, MEASURING, NO_EFFECT, TOPICS };
+extern const char *const topic_names[];
+
+enum option_kind {
+	OPTION_SET,    /* set() does it */
+	OPTION_TRUE,   /* the bool at `at` becomes true */
+	OPTION_UINT,   /* the unsigned at `at` becomes a number from min to max */
+	OPTION_TEXT,   /* the const char * at `at` becomes the argument */
+	OPTION_NOTHING /* nothing is changed; set(), if there is one, checks the argument */
+};
+
+/*
+ * Parse @arg (NULL: it was left out) of the option @what, such as "--rxd".
+ *
+ * Return: false: it cannot be, and complain() has said why.
+ */
+typedef bool option_set_fn(struct options *opt, const char *what, const char *arg);
+
+struct option_row {
+	enum part part;
+	enum topic topic;
+	const char *names; /* "-l", "-a --allow", with a blank between them */
+	const char *old;   /* more such names, which are taken and not shown first; NULL: none */
+	const char *arg;   /* in capitals, "N"; "[N]" may be left out; NULL: it takes none */
+	/* A phrase without a period. Of OPTION_NOTHING: why nothing could be changed by it. */
+	const char *help;
+	enum option_kind kind;
+	size_t at;
+	unsigned min, max;
+	option_set_fn *set;
+};
+
+/* The last members of a row. */
+#define SET(fn)                  OPTION_SET, 0, 0, 0, fn
+#define TRUE(field)              OPTION_TRUE, offsetof(struct options, field), 0, 0, NULL
+#define UINT(field, least, most) OPTION_UINT, offsetof(struct options, field), least, most, NULL
+#define TEXT(field)              OPTION_TEXT, offsetof(struct options, field), 0, 0, NULL
+#define NOTHING                  OPTION_NOTHING, 0, 0, 0, NULL
+#define NOTHING_IF(fn)           OPTION_NOTHING, 0, 0, 0, fn
+
+extern const struct option_row option_rows[]; /* one without names ends it */
+
+#define MAX_OPTION_NAMES 512 /* of all rows */
+#define MAX_OPTION_NAME  40  /* bytes of one, with its dashes and NUL */
+
+/** Take the next name off @names, a list with blanks. Return: false: there is none. */
+bool option_next_name(const char **names, char name[MAX_OPTION_NAME]);
+
+/** Write the names of @row with its argument, "-a, --allow=BDF[,ARGS]". */
+void option_usage(const struct option_row *row, char *buf, size_t size);
+
+/* help_form.c: the tables and commands as the guide and the manual page have them */
+void help_markdown(void);
+void help_man(void);
+
+/* Each in the file of its subject. */
+option_set_fn set_cores, set_core_mask, set_main_lcore;    /* cores.c */
+option_set_fn set_help, set_version;                       /* help.c */
+option_set_fn check_ignored, check_memory, check_channels; /* no_effect.c */
+option_set_fn set_bounce, set_confine, set_log_level, set_max_pkt_len, set_mode, set_retry,
+	set_run_time, set_rxd, set_stop_after, set_topology, set_txd, set_txpkts, set_vdev,
+	set_windows; /* values.c */
+
+#endif
