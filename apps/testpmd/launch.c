@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ends.h"
+#include "out.h"
 #include "testpmd.h"
 
 #define STACK_SIZE                                                                                 \
@@ -101,7 +103,7 @@ static int
 launch(struct lcore *lc)
 {
 	pthread_attr_t attr;
-	sigset_t all, before;
+	sigset_t before;
 	char name[16];
 	int err;
 
@@ -109,8 +111,7 @@ launch(struct lcore *lc)
 	pthread_attr_setstacksize(&attr, STACK_SIZE); /* with a guard page below, as ever */
 	pthread_attr_setaffinity_np(&attr, sizeof(lc->id.cpus), &lc->id.cpus);
 	/* Signals are the main thread's: a forwarding core must not be held up by a handler. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	ends_block(&before);
 	err = pthread_create(&lc->thread, &attr, lcore_main, lc);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
@@ -230,6 +231,7 @@ forward_start(struct app *app, unsigned tx_first)
 	}
 	if (!all_started(app) || !streams_arrange(app))
 		return false;
+	out_keep(false);
 	streams_config(app);
 	begin(app, tx_first);
 	for (unsigned i = 0; i < app->n_lcores; i++) {
@@ -263,6 +265,7 @@ forward_stop(struct app *app)
 		complain("Packet forwarding not started");
 		return;
 	}
+	out_keep(true);
 	printf("Telling cores to stop...\nWaiting for lcores to finish...\n");
 	forward_halt(app, HALT_STOP);
 	for (unsigned i = 0; i < app->n_lcores; i++)

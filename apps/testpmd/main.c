@@ -3,62 +3,34 @@
 #include <inttypes.h>
 #include <malloc.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "ends.h"
+#include "out.h"
 #include "testpmd.h"
-
-/* All a signal handler may touch. Any thread may run it, so these are lock-free atomics. */
-static int signalled;
-static int signal_fd = -1;
 
 void
 main_wake(struct app *app)
 {
-	uint64_t one = 1;
-
-	/* It can fail only when the counter is full, and then the main thread is awake anyway. */
-	(void)!write(app->wake_fd, &one, sizeof(one));
-}
-
-static void
-on_signal(int sig)
-{
-	uint64_t one = 1;
-	int saved = errno;
-
-	__atomic_store_n(&signalled, sig, __ATOMIC_RELAXED);
-	/* It can fail only when the counter is full, and then the main thread is awake anyway. */
-	(void)!write(signal_fd, &one, sizeof(one));
-	errno = saved;
-}
-
-/* A second signal ends the program at once, should the first find it stuck. */
-static void
-catch_signals(int fd)
-{
-	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
-
-	signal_fd = fd;
-	sigemptyset(&sa.sa_mask);
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
+	wake_set(&app->wake);
 }
 
 static void
 log_line(void *arg, enum baton_log_level level, const char *line)
 {
 	static const char *const names[] = { "error: ", "warning: ", "", "debug: " };
-	const struct app *app = arg;
+	struct app *app = arg;
+	bool waits = prompt_waits();
 
 	if (level > app->opt.log_level)
 		return;
 	fflush(stdout);
-	fprintf(stderr, "%sbaton: %s%s\n", prompt_waits() ? "\n" : "", names[level], line);
+	fprintf(stderr, "%sbaton: %s%s\n", waits ? "\n" : "", names[level], line);
+	if (waits)
+		prompt_disturbed(app);
 }
 
 /* What the main thread waits for, and until when. */
@@ -66,6 +38,7 @@ struct clock {
 	uint64_t show; /* the next periodic table; 0: none */
 	uint64_t end;  /* --run-time; 0: none */
 	bool listen;   /* to standard input */
+	bool terminal; /* which is one */
 };
 
 static int
@@ -80,6 +53,20 @@ timeout_ms(const struct clock *c)
 	return next <= now ? 0 : (int)((next - now) / 1000000 + 1);
 }
 
+/*
+ * The terminal is gone, which SIGHUP tells only those for which it is the session's. The run ends
+ * as by SIGHUP.
+ */
+static void
+terminal_lost(struct app *app, struct clock *c)
+{
+	c->listen = c->terminal = false;
+	if (!ends_hangup_counts())
+		return;
+	printf("\nThe terminal is gone, preparing to exit...\n");
+	app->quit = true;
+}
+
 /* Without -i, Enter ends the program. The end of an empty input does not: it may be a service. */
 static void
 enter_pressed(struct app *app, struct clock *c)
@@ -89,20 +76,31 @@ enter_pressed(struct app *app, struct clock *c)
 
 	if (n > 0 && memchr(buf, '\n', (size_t)n))
 		app->quit = true;
-	if (n <= 0)
+	else if (n < 0 && errno == EIO && c->terminal)
+		terminal_lost(app, c);
+	else if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
 		c->listen = false;
+}
+
+static void
+input_ready(struct app *app, struct clock *c, short events)
+{
+	if (c->terminal && (events & (POLLHUP | POLLERR | POLLNVAL)))
+		terminal_lost(app, c);
+	else if (app->opt.interactive)
+		prompt_ready(app);
+	else
+		enter_pressed(app, c);
 }
 
 static void
 woken(struct app *app)
 {
-	uint64_t count;
-
-	if (read(app->wake_fd, &count, sizeof(count)) < 0)
-		return;
+	wake_clear(&app->wake);
 	forward_report(app);
-	if (load_relaxed(&signalled)) {
-		printf("\nSignal %d received, preparing to exit...\n", load_relaxed(&signalled));
+	if (ends_signal()) {
+		prompt_close();
+		printf("\nSignal %d received, preparing to exit...\n", ends_signal());
 		app->quit = true;
 		return;
 	}
@@ -121,11 +119,49 @@ tick(struct app *app, struct clock *c)
 	uint64_t now = clock_ns();
 
 	if (c->show && now >= c->show) {
-		stats_show_all(app, true);
+		if (!out_waiting()) /* a reader that is behind gets the next one */
+			stats_show_all(app, true);
 		c->show = now + app->opt.stats_period * 1000000000ull;
 	}
 	if (c->end && now >= c->end)
 		app->quit = true;
+}
+
+#define POLLFDS (3 + OUT_POLLFDS)
+
+/*
+ * Standard input waits until the reader of standard output has caught up, and while the terminal is
+ * another process's: to read it then would stop this one.
+ */
+static bool
+wait_for(struct app *app, struct clock *c, struct pollfd *fds)
+{
+	bool listen = c->listen && out_waiting() < OUT_MUCH;
+	int ret, error;
+
+	if (listen && c->terminal)
+		listen = ends_foreground();
+	fds[0] = (struct pollfd){ .fd = baton_ctx_fd(app->ctx), .events = POLLIN };
+	fds[1] = (struct pollfd){ .fd = app->wake.fd, .events = POLLIN };
+	/* The end of a pipe is no news before it is read, that of a terminal is. */
+	fds[2] = (struct pollfd){ .fd = c->terminal || listen ? STDIN_FILENO : -1,
+				  .events = listen ? POLLIN : 0 };
+	fflush(stdout);
+	out_poll_for(&fds[3]);
+	ends_notices(true);
+	ret = poll(fds, POLLFDS, timeout_ms(c));
+	error = errno;
+	ends_notices(false);
+	if (ret < 0 && error != EINTR) {
+		complain("poll: %s", strerror(error));
+		app->failed = true;
+		return false;
+	}
+	if (ret < 0)
+		for (unsigned i = 0; i < POLLFDS; i++)
+			fds[i].revents = 0;
+	out_ready(&fds[3]);
+	return true;
 }
 
 static void
@@ -137,31 +173,28 @@ serve(struct app *app)
 		.show = periodic ? clock_ns() + opt->stats_period * 1000000000ull : 0,
 		.end = opt->run_time > 0 ? clock_ns() + (uint64_t)(opt->run_time * 1e9) : 0,
 		.listen = !periodic,
+		.terminal = isatty(STDIN_FILENO),
 	};
 
 	while (!app->quit) {
-		struct pollfd fds[] = {
-			{ .fd = baton_ctx_fd(app->ctx), .events = POLLIN },
-			{ .fd = app->wake_fd, .events = POLLIN },
-			{ .fd = c.listen ? STDIN_FILENO : -1, .events = POLLIN },
-		};
+		struct pollfd fds[POLLFDS];
 
-		if (poll(fds, 3, timeout_ms(&c)) < 0 && errno != EINTR) {
-			complain("poll: %s", strerror(errno));
-			app->failed = true;
+		if (!wait_for(app, &c, fds))
+			return;
+		if (out_error()) {
+			app->failed = true; /* and out_close() reports it */
 			return;
 		}
-		if (fds[1].revents || load_relaxed(&signalled))
+		if (fds[1].revents || ends_signal())
 			woken(app);
+		prompt_check(app);
 		if (fds[0].revents && baton_ctx_poll(app->ctx, 0) < 0) {
 			complain("%s", baton_last_error());
 			app->failed = true;
 			return;
 		}
-		if (fds[2].revents && !app->quit && opt->interactive)
-			prompt_ready(app);
-		else if (fds[2].revents && !app->quit)
-			enter_pressed(app, &c);
+		if (fds[2].revents && !app->quit)
+			input_ready(app, &c, fds[2].revents);
 		tick(app, &c);
 	}
 }
@@ -198,12 +231,9 @@ set_up(struct app *app)
 
 	if (!cores_pin_self(&app->opt.lcores[0]))
 		return false;
-	app->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (app->wake_fd < 0) {
-		complain("no descriptor for events: %s; raise ulimit -n", strerror(errno));
+	if (!wake_open(&app->wake, "the main thread"))
 		return false;
-	}
-	catch_signals(app->wake_fd);
+	ends_watch(&app->wake);
 	pthread_mutex_init(&app->lock, NULL);
 	pthread_cond_init(&app->changed, NULL);
 	if (baton_ctx_create(&config, &app->ctx) < 0) {
@@ -248,24 +278,21 @@ tear_down(struct app *app)
 int
 main(int argc, char **argv)
 {
-	static struct app app;
-	enum parsed parsed = options_parse(&app.opt, argc, argv);
+	static struct app app = { .wake = WAKE_NONE };
+	enum parsed parsed;
 	bool up;
 
+	out_open();
+	parsed = options_parse(&app.opt, argc, argv);
 	if (parsed != PARSED_RUN)
-		return parsed == PARSED_EXIT ? 0 : 2;
+		return parsed == PARSED_ERROR ? (out_close(), 2) : out_close() ? 0 : 1;
 	mallopt(M_ARENA_MAX,
 		1); /* no thread allocates often enough for 64 MiB of addresses of its own */
-	setvbuf(stdout, NULL, _IOLBF, 0);
 	up = set_up(&app);
 	if (up)
 		run(&app);
 	tear_down(&app);
 	if (up)
 		printf("\nBye...\n");
-	if (fflush(stdout) || ferror(stdout)) {
-		complain("standard output cannot be written");
-		return 1;
-	}
-	return up && !app.failed ? 0 : 1;
+	return out_close() && up && !app.failed ? 0 : 1;
 }

@@ -134,7 +134,7 @@ make_worker(struct app *app, struct lcore *lc, const struct lcore_id *id)
 
 	lc->app = app;
 	lc->id = *id;
-	lc->wake_fd = -1;
+	lc->wake = WAKE_NONE;
 	snprintf(name, sizeof(name), "core %u", id->id);
 	if (baton_worker_create(app->ctx, &config, &lc->worker) < 0) {
 		complain("core %u: %s", id->id, baton_last_error());
@@ -157,7 +157,7 @@ make_workers(struct app *app)
 	}
 	memset(app->lcores, 0, app->n_lcores * sizeof(*app->lcores));
 	for (unsigned i = 0; i < app->n_lcores; i++)
-		app->lcores[i].wake_fd = -1;
+		app->lcores[i].wake = WAKE_NONE;
 	for (unsigned i = 0; i < app->n_lcores; i++)
 		if (!make_worker(app, &app->lcores[i], &app->opt.lcores[first + i]))
 			return false;
@@ -317,8 +317,7 @@ close_lcores(struct app *app)
 
 		if (lc->worker)
 			baton_worker_destroy(lc->worker);
-		if (lc->wake_fd >= 0)
-			close(lc->wake_fd);
+		wake_close(&lc->wake);
 		free(lc->fds);
 		free(lc->streams);
 	}

@@ -5,134 +5,46 @@
  * types.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#ifdef TESTPMD_HAVE_LIBEDIT
-#include <editline/readline.h>
-#endif
-
 #include "command.h"
+#include "ends.h"
 
-#define PROMPT          "testpmd> "
-#define MAX_COMPLETIONS 64
+#define PROMPT "testpmd> "
 
-/* The editor's callback has no argument to carry it; libedit's own state is global, too. */
-static struct app *prompt_app;
-static bool editing; /* a terminal, so lines are edited */
-static bool typing;  /* the prompt is shown, and waits; relaxed atomic, as any thread may log */
-
-#ifdef TESTPMD_HAVE_LIBEDIT
-static void line_typed(char *line);
-
-/* One after the other, the words that may stand here; the editor frees them. */
-static char *
-next_word(const char *text, int state)
-{
-	static char words[MAX_COMPLETIONS][32];
-	static unsigned n, i;
-	char line[1024];
-
-	if (!state) {
-		snprintf(line, sizeof(line), "%.*s", rl_point, rl_line_buffer);
-		n = command_complete(line, words, MAX_COMPLETIONS);
-		i = 0;
-	}
-	return i < n ? strdup(words[i++]) : NULL;
-}
-
-static char **
-complete(const char *text, int start, int end)
-{
-	rl_attempted_completion_over = 1; /* the names of files here are of no use */
-	return rl_completion_matches(text, next_word);
-}
-
-static void
-ask(void)
-{
-	rl_attempted_completion_function = complete;
-	rl_callback_handler_install(PROMPT, line_typed);
-	__atomic_store_n(&typing, true, __ATOMIC_RELAXED);
-}
-
-/* Back to the terminal's ordinary state, so that tables look as they should. */
-static void
-ask_no_more(void)
-{
-	if (typing)
-		rl_callback_handler_remove();
-	__atomic_store_n(&typing, false, __ATOMIC_RELAXED);
-}
-
-static void
-line_typed(char *line)
-{
-	struct app *app = prompt_app;
-
-	if (!line) {
-		printf("\n");
-		app->quit = true;
-	} else {
-		if (*line)
-			add_history(line);
-		ask_no_more();
-		command_run(app, line);
-		free(line);
-		if (!app->quit)
-			ask();
-	}
-	if (app->quit)
-		prompt_close();
-}
-#endif
-
-void
-prompt_open(struct app *app)
-{
-	prompt_app = app;
-#ifdef TESTPMD_HAVE_LIBEDIT
-	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
-		editing = true;
-		rl_readline_name = "baton-testpmd";
-		using_history();
-		ask();
-	}
-#endif
-}
+/* Any thread may log, and then the prompt is drawn again: relaxed atomics. */
+static bool typing; /* the prompt is shown, and waits */
+static bool disturbed;
+static bool plain; /* a terminal without an editor */
 
 bool
 prompt_waits(void)
 {
-	return __atomic_load_n(&typing, __ATOMIC_RELAXED);
+	return load_relaxed(&typing);
 }
 
 void
-prompt_close(void)
+prompt_disturbed(struct app *app)
 {
-#ifdef TESTPMD_HAVE_LIBEDIT
-	ask_no_more();
-#endif
-	editing = false;
-}
-
-void
-prompt_redraw(void)
-{
-	fflush(stdout);
-#ifdef TESTPMD_HAVE_LIBEDIT
-	if (typing)
-		rl_forced_update_display();
-#endif
+	store_relaxed(&disturbed, true);
+	main_wake(app);
 }
 
 static void
 run_line(struct app *app, char *line)
 {
-	printf(PROMPT "%s\n", line);
+	if (!plain)
+		printf(PROMPT "%s\n", line);
+	store_relaxed(&typing, false);
 	command_run(app, line);
+	if (plain && !app->quit) {
+		printf(PROMPT);
+		store_relaxed(&typing, true);
+	}
 	fflush(stdout);
 }
 
@@ -166,14 +78,298 @@ read_script(struct app *app)
 	}
 }
 
+#ifdef TESTPMD_HAVE_LIBEDIT
+
+#include <histedit.h>
+
+#define MAX_COMPLETIONS 64
+#define MAX_HISTORY     500
+#define KEY_MS          500 /* from ESC to the rest of what a key sends */
+
+static EditLine *editor;
+static History *history_list;
+static bool first_key; /* of this call of el_gets() */
+static bool opened;    /* the editor has the terminal; not while in the background */
+
+static char *
+prompt_text(EditLine *el)
+{
+	static char text[] = PROMPT;
+
+	return text;
+}
+
+/* The editor must not wait for the rest of a key: events, --run-time and signals would wait, too.
+ */
+static int
+read_key(EditLine *el, wchar_t *key)
+{
+	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+	unsigned char c;
+	ssize_t n;
+
+	if (poll(&p, 1, first_key ? 0 : KEY_MS) <= 0)
+		return -1;
+	first_key = false;
+	n = read(STDIN_FILENO, &c, 1);
+	*key = c;
+	return (int)n;
+}
+
+static void
+list_words(char (*words)[32], unsigned n)
+{
+	printf("\n");
+	for (unsigned i = 0; i < n; i++)
+		printf("%s%s", words[i], i + 1 < n ? "  " : "\n");
+}
+
+static unsigned char
+on_tab(EditLine *el, int key)
+{
+	static char words[MAX_COMPLETIONS][32];
+	const LineInfo *li = el_line(el);
+	char line[1024], *last;
+	size_t common, have;
+	unsigned n;
+
+	snprintf(line, sizeof(line), "%.*s", (int)(li->cursor - li->buffer), li->buffer);
+	n = command_complete(line, words, MAX_COMPLETIONS);
+	if (!n)
+		return CC_ERROR;
+	last = strrchr(line, ' ');
+	have = strlen(last ? last + 1 : line);
+	common = strlen(words[0]);
+	for (unsigned i = 1; i < n; i++)
+		for (size_t k = 0; k < common; k++)
+			if (words[i][k] != words[0][k])
+				common = k;
+	words[0][common] = n > 1 ? words[0][common] : '\0';
+	if (common > have || n == 1) {
+		snprintf(line, sizeof(line), "%.*s%s", (int)common, words[0], n == 1 ? " " : "");
+		if (strlen(line) > have)
+			el_insertstr(el, line + have);
+		return CC_REFRESH;
+	}
+	list_words(words, n);
+	return CC_REDISPLAY;
+}
+
+/* What keys do beside the editor's own; ~/.editrc may say otherwise. */
+static void
+bind_keys(void)
+{
+	static const char *const keys[][2] = {
+		{ "\t", "baton-complete" },          { "^R", "em-inc-search-prev" },
+		{ "\\e[1~", "ed-move-to-beg" },      { "\\e[4~", "ed-move-to-end" },
+		{ "\\e[H", "ed-move-to-beg" },       { "\\e[F", "ed-move-to-end" },
+		{ "\\e[3~", "ed-delete-next-char" }, { "\\e[1;5C", "em-next-word" },
+		{ "\\e[1;5D", "ed-prev-word" },
+	};
+
+	el_set(editor, EL_ADDFN, "baton-complete", "complete a command", on_tab);
+	for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		el_set(editor, EL_BIND, keys[i][0], keys[i][1], NULL);
+	el_source(editor, NULL);
+}
+
+static bool
+open_editor(void)
+{
+	HistEvent ev;
+
+	/* Not stdout's own descriptor, which is no terminal's: the editor asks for its size. */
+	editor = el_init_fd("baton-testpmd", stdin, stdout, stderr, STDIN_FILENO, STDOUT_FILENO,
+			    STDERR_FILENO);
+	history_list = history_init();
+	if (!editor || !history_list)
+		return false;
+	history(history_list, &ev, H_SETSIZE, MAX_HISTORY);
+	history(history_list, &ev, H_SETUNIQUE, 1);
+	el_set(editor, EL_SIGNAL, 0); /* ends.c has them */
+	el_set(editor, EL_EDITOR, "emacs");
+	el_set(editor, EL_PROMPT, prompt_text);
+	el_set(editor, EL_HIST, history, history_list);
+	el_set(editor, EL_GETCFN, read_key);
+	bind_keys();
+	return true;
+}
+
+static void
+ask(void)
+{
+	ends_terminal_changes(true);
+	if (!editor && !open_editor()) {
+		ends_terminal_changes(false);
+		complain("no memory to edit commands with");
+		opened = false;
+		plain = true;
+		return;
+	}
+	el_set(editor, EL_UNBUFFERED, 1);
+	fflush(stdout);
+	store_relaxed(&typing, true);
+}
+
+/* Back to the terminal's ordinary state, so that tables look as they should. */
+static void
+ask_no_more(void)
+{
+	if (!prompt_waits())
+		return;
+	store_relaxed(&typing, false);
+	if (ends_foreground())
+		el_set(editor, EL_UNBUFFERED, 0);
+	ends_terminal_changes(false);
+}
+
+static void
+line_typed(struct app *app, const char *typed, size_t len)
+{
+	char *line = strndup(typed, len);
+	HistEvent ev;
+
+	if (!line)
+		return;
+	line[strcspn(line, "\r\n")] = '\0';
+	if (*line)
+		history(history_list, &ev, H_ENTER, line);
+	ask_no_more();
+	command_run(app, line);
+	free(line);
+	if (!app->quit)
+		ask();
+}
+
+static void
+edit(struct app *app)
+{
+	const char *line;
+	int n = 0;
+
+	first_key = true;
+	line = el_gets(editor, &n);
+	fflush(stdout);
+	if (line && n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r')) {
+		line_typed(app, line, (size_t)n);
+	} else if (!line && n == 0) { /* Ctrl-D */
+		prompt_close();
+		printf("\n");
+		app->quit = true;
+	}
+}
+
+/* After `fg`, or a signal that the shell sent: the terminal's attributes may be any. */
+static void
+ask_again(void)
+{
+	const LineInfo *li = el_line(editor);
+	char line[1024];
+
+	snprintf(line, sizeof(line), "%.*s", (int)(li->lastchar - li->buffer), li->buffer);
+	el_set(editor, EL_UNBUFFERED, 0);
+	ask();
+	el_insertstr(editor, line);
+	prompt_redraw();
+}
+
+void
+prompt_open(struct app *app)
+{
+	if (!isatty(STDIN_FILENO))
+		return;
+	opened = isatty(STDOUT_FILENO);
+	plain = !opened;
+	if (plain) {
+		printf(PROMPT);
+		fflush(stdout);
+	} else if (ends_foreground()) {
+		ask();
+	} /* else prompt_check() does it after `fg` */
+}
+
+void
+prompt_close(void)
+{
+	ask_no_more();
+	if (editor && ends_foreground())
+		el_end(editor);
+	if (history_list)
+		history_end(history_list);
+	editor = NULL;
+	history_list = NULL;
+	opened = false;
+}
+
+void
+prompt_redraw(void)
+{
+	if (prompt_waits() && editor && ends_foreground())
+		el_set(editor, EL_REFRESH);
+	fflush(stdout);
+}
+
+void
+prompt_check(struct app *app)
+{
+	bool continued = ends_continued(), resized = ends_resized();
+
+	if (!opened || !ends_foreground())
+		return;
+	if (!prompt_waits()) {
+		if (continued)
+			ask();
+		return;
+	}
+	if (continued)
+		ask_again();
+	if (resized)
+		el_resize(editor);
+	if (resized || __atomic_exchange_n(&disturbed, false, __ATOMIC_RELAXED))
+		prompt_redraw();
+}
+
 void
 prompt_ready(struct app *app)
 {
-#ifdef TESTPMD_HAVE_LIBEDIT
-	if (editing) {
-		rl_callback_read_char();
-		return;
-	}
-#endif
+	if (opened)
+		edit(app);
+	else
+		read_script(app);
+}
+
+#else
+
+void
+prompt_open(struct app *app)
+{
+	plain = isatty(STDIN_FILENO);
+	if (plain)
+		printf(PROMPT);
+	fflush(stdout);
+}
+
+void
+prompt_close(void)
+{
+	store_relaxed(&typing, false);
+}
+
+void
+prompt_redraw(void)
+{
+	fflush(stdout);
+}
+
+void
+prompt_check(struct app *app)
+{
+}
+
+void
+prompt_ready(struct app *app)
+{
 	read_script(app);
 }
+
+#endif

@@ -2,36 +2,33 @@
 /*
  * --sleep-idle: a core without packets sleeps until one of its queues has some.
  *
- * Whoever wants a core to look writes to its eventfd. That stays readable until the core reads it,
- * so it does not matter whether the core is asleep yet.
+ * Whoever wants a core to look sets its wake. That stays readable until the core reads it, so it
+ * does not matter whether the core is asleep yet.
  */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 
 #include "testpmd.h"
 
 bool
 sleep_set_up(struct lcore *lc)
 {
+	char who[32];
+
+	snprintf(who, sizeof(who), "core %u", lc->id.id);
 	lc->fds = calloc(lc->app->n_streams + 1, sizeof(lc->fds[0]));
-	lc->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (lc->fds && lc->wake_fd >= 0)
-		return true;
-	complain("core %u: nothing to wake it with: %s; raise ulimit -n", lc->id.id,
-		 strerror(errno));
-	return false;
+	if (!lc->fds)
+		complain("%s: out of memory", who);
+	return lc->fds && wake_open(&lc->wake, who);
 }
 
 void
 sleep_wake(const struct lcore *lc)
 {
-	/* It fails only when the counter is full, and then the core is awake anyway. */
-	if (lc->wake_fd >= 0)
-		(void)!eventfd_write(lc->wake_fd, 1);
+	wake_set(&lc->wake);
 }
 
 bool
@@ -80,16 +77,15 @@ doze(struct lcore *lc)
 {
 	uint64_t begin = clock_ns();
 	bool packets = false;
-	eventfd_t count;
 
-	lc->fds[lc->n_live] = (struct pollfd){ .fd = lc->wake_fd, .events = POLLIN };
+	lc->fds[lc->n_live] = (struct pollfd){ .fd = lc->wake.fd, .events = POLLIN };
 	/* Not for ever: a backend that forgets to wake us costs a second, not the traffic. */
 	if (poll(lc->fds, lc->n_live + 1, 1000) < 0)
 		return;
 	for (unsigned i = 0; i < lc->n_live; i++)
 		packets = packets || lc->fds[i].revents;
 	if (lc->fds[lc->n_live].revents)
-		(void)!eventfd_read(lc->wake_fd, &count);
+		wake_clear(&lc->wake);
 	store_relaxed(&lc->sleeps, lc->sleeps + 1);
 	store_relaxed(&lc->woken, lc->woken + packets);
 	store_relaxed(&lc->slept_ns, lc->slept_ns + clock_ns() - begin);

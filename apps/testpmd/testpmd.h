@@ -110,6 +110,13 @@ struct stream {
 	uint8_t frame[TXONLY_HDR + 6];
 };
 
+/* What a thread that polls is woken with. */
+struct wake {
+	int fd, writer; /* the same but for a pipe; -1: none */
+};
+
+#define WAKE_NONE ((struct wake){ -1, -1 })
+
 struct app;
 
 /* A forwarding core. */
@@ -123,8 +130,8 @@ struct lcore {
 	unsigned max_room; /* what the longest packet of any port may need */
 	uint64_t cycles;
 	uint64_t sleeps, woken, slept_ns; /* --sleep-idle; relaxed */
-	struct pollfd *fds;               /* --sleep-idle: one a stream, and wake_fd */
-	int wake_fd; /* --sleep-idle: an eventfd for the main thread; else -1 */
+	struct pollfd *fds;               /* --sleep-idle: one a stream, and wake.fd */
+	struct wake wake;                 /* --sleep-idle: for the main thread */
 	pthread_t thread;
 	bool running;
 	struct baton_token tokens[MAX_TOKENS] __attribute__((aligned(64)));
@@ -187,7 +194,7 @@ struct app {
 	unsigned paused;
 	uint64_t received; /* relaxed atomic: packets counted for --stop-after */
 	unsigned tx_first; /* bursts to send before forwarding begins */
-	int wake_fd;       /* eventfd: a core has ended, or a signal came */
+	struct wake wake;  /* a core has ended, or a signal came */
 	bool quit;
 	bool failed; /* something was reported that the exit status must tell */
 	uint64_t start_ns, start_tsc, forwarded_ns;
@@ -305,9 +312,18 @@ int icmpecho_burst(struct lcore *lc, struct stream *s, struct baton_token *token
 /** Can every RX queue wake a core? Says which cannot. */
 bool sleep_check(struct app *app);
 bool sleep_set_up(struct lcore *lc);
-/** Sleep until a queue has packets or wake_fd is written to. On a forwarding core. */
+/** Sleep until a queue has packets or sleep_wake(). On a forwarding core. */
 void sleep_until_woken(struct lcore *lc);
 void sleep_wake(const struct lcore *lc);
+
+/* wake.c */
+/** Return: false after a sentence about @who. */
+bool wake_open(struct wake *w, const char *who);
+/** Any thread, and signal handlers. */
+void wake_set(const struct wake *w);
+/** Whether it was set. */
+bool wake_clear(const struct wake *w);
+void wake_close(struct wake *w);
 
 /* counts.c: the numbers of the tables and of the JSON, all of them sums over queues and streams */
 /** Remember a queue's counters; called before it goes. */
@@ -369,6 +385,10 @@ void prompt_close(void);
 bool prompt_waits(void);
 /** After lines printed while the user may be typing. */
 void prompt_redraw(void);
+/** The same from any thread. */
+void prompt_disturbed(struct app *app);
+/** Draw the prompt again if the terminal changed, or something was printed. */
+void prompt_check(struct app *app);
 
 #define load_relaxed(p)     __atomic_load_n(p, __ATOMIC_RELAXED)
 #define store_relaxed(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
