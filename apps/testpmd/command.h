@@ -4,8 +4,8 @@
  * does.
  *
  * Words of the usage are literal (`a|b` is either), but for those in capitals: N is a port, `N|all`
- * ports, MAC an address, the others numbers (grammar.c has their ranges). From the first `[` on
- * words may be left out.
+ * ports, MAC an address, the texts and numbers of grammar.c what they are named after. From the
+ * first `[` on words may be left out.
  */
 #ifndef TESTPMD_COMMAND_H
 #define TESTPMD_COMMAND_H
@@ -23,7 +23,7 @@ struct value {
 	unsigned first, end; /* ports; closed ones may be among them only for `all` */
 };
 
-enum section { CONTROL, DISPLAY, CONFIG, PORTS, SECTIONS };
+enum section { CONTROL, DISPLAY, CONFIG, PORTS, DEVICES, SECTIONS };
 extern const char *const section_names[];
 
 struct command {
@@ -41,6 +41,34 @@ void command_run(struct app *app, const char *line);
 /* What the last word of @line may go on as. Return: how many there are, at most @max. */
 unsigned command_complete(const char *line, char (*words)[32], unsigned max);
 
+/*
+ * Commands that dpdk-testpmd has and that do not exist here. Return: whether the words begin like
+ * one, and why it does not exist has been said.
+ */
+bool command_refused(unsigned n, char **words);
+
+/* cmd_show.c */
+void command_show_port(struct app *app, const struct value *v);
+void command_show_summary(struct app *app, const struct value *v);
+void command_clear_port(struct app *app, const struct value *v);
+void command_show_fwd(struct app *app, const struct value *v);
+void command_clear_fwd(struct app *app, const struct value *v);
+void command_show_config(struct app *app, const struct value *v);
+void command_show_packets(struct app *app, const struct value *v);
+void command_show_macs(struct app *app, const struct value *v);
+void command_show_device(struct app *app, const struct value *v);
+void command_dump_devargs(struct app *app, const struct value *v);
+
+/* cmd_queue.c */
+void command_show_queue(struct app *app, const struct value *v);
+void command_desc_count(struct app *app, const struct value *v);
+void command_desc_status(struct app *app, const struct value *v);
+void command_cleanup(struct app *app, const struct value *v);
+
+/* cmd_offload.c */
+void command_show_offload(struct app *app, const struct value *v);
+void command_offload(struct app *app, const struct value *v);
+
 /* set.c */
 void command_set_fwd(struct app *app, const struct value *v);
 void command_set_burst(struct app *app, const struct value *v);
@@ -49,6 +77,9 @@ void command_set_promisc(struct app *app, const struct value *v);
 void command_set_allmulti(struct app *app, const struct value *v);
 void command_csum_set(struct app *app, const struct value *v);
 void command_mac_addr(struct app *app, const struct value *v);
+void command_mcast_addr(struct app *app, const struct value *v);
 void command_rx_vlan(struct app *app, const struct value *v);
+void command_log(struct app *app, const struct value *v);
+void command_switch(struct app *app, const struct value *v);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "command.h"
 
-const char *const section_names[] = { "control", "display", "config", "ports", NULL };
+const char *const section_names[] = { "control", "display", "config", "ports", "devices", NULL };
 
 static void
 run_start(struct app *app, const struct value *v)
@@ -63,42 +63,6 @@ run_link(struct app *app, const struct value *v)
 }
 
 static void
-run_show_port(struct app *app, const struct value *v)
-{
-	for (unsigned i = v[3].first; i < v[3].end; i++) {
-		if (!app->ports[i].port)
-			continue;
-		if (v[2].choice == 0)
-			show_info(app, i);
-		else if (v[2].choice == 1)
-			stats_show(app, i);
-		else
-			show_xstats(app, i);
-	}
-}
-
-static void
-run_clear(struct app *app, const struct value *v)
-{
-	for (unsigned i = v[3].first; i < v[3].end; i++) {
-		if (!app->ports[i].port)
-			continue;
-		stats_clear(app, i);
-	}
-}
-
-static void
-run_config(struct app *app, const struct value *v)
-{
-	if (v[2].choice == 0)
-		streams_config(app);
-	else if (v[2].choice == 1)
-		show_cores(app);
-	else
-		show_rxtx(app);
-}
-
-static void
 run_holders(struct app *app, const struct value *v)
 {
 	show_holders(app);
@@ -120,17 +84,38 @@ print_command(const struct command *c)
 }
 
 static void
+print_section(enum section section)
+{
+	printf("\n%c%s:\n", section_names[section][0] - 'a' + 'A', section_names[section] + 1);
+	for (const struct command *c = commands; c->usage; c++)
+		if (c->section == section)
+			print_command(c);
+}
+
+static void
 run_help(struct app *app, const struct value *v)
 {
-	for (unsigned s = 0; s < SECTIONS; s++) {
-		if (v[1].text && v[1].choice != (int)s && v[1].choice != SECTIONS)
-			continue;
-		printf("\n%c%s:\n", section_names[s][0] - 'a' + 'A', section_names[s] + 1);
-		for (const struct command *c = commands; c->usage; c++)
-			if (c->section == s)
-				print_command(c);
-	}
+	for (unsigned s = 0; s < SECTIONS; s++)
+		if (!v[1].text || !strcmp(v[1].text, "all") || !strcmp(v[1].text, section_names[s]))
+			print_section(s);
 	printf("\n");
+}
+
+/* Sections of dpdk-testpmd's help. */
+static void
+run_help_more(struct app *app, const struct value *v)
+{
+	if (!v[1].choice)
+		print_section(DEVICES);
+	else
+		printf("\nNothing of %s exists here; each of its commands says why.", v[1].text);
+	printf("\n");
+}
+
+/* Asks for what is so anyway. */
+static void
+run_nothing(struct app *app, const struct value *v)
+{
 }
 
 const struct command commands[] = {
@@ -139,14 +124,37 @@ const struct command commands[] = {
 	{ CONTROL, "stop", "end forwarding, and show its statistics", run_stop },
 	{ CONTROL, "help [control|display|config|ports|all]", "this list, or a part of it",
 	  run_help },
+	{ CONTROL, "help devices|filters|traffic_management|drivers", "further parts",
+	  run_help_more },
 	{ CONTROL, "quit", "end", run_quit },
 
 	{ DISPLAY, "show port info|stats|xstats N|all",
-	  "state and limits; counters and rates; all counters", run_show_port },
-	{ DISPLAY, "clear port stats|xstats N|all", "set the counters to 0", run_clear },
+	  "state and limits; counters and rates; all counters", command_show_port },
+	{ DISPLAY, "show port summary N|all", "a line a port", command_show_summary },
+	{ DISPLAY, "clear port stats|xstats N|all", "set the counters to 0", command_clear_port },
+	{ DISPLAY, "show fwd stats all", "the forward statistics so far", command_show_fwd },
+	{ DISPLAY, "clear fwd stats all", "let the forward statistics begin anew",
+	  command_clear_fwd },
+	{ DISPLAY, "show rxq|txq info N Q", "a queue: its descriptors, state and core",
+	  command_show_queue },
+	{ DISPLAY, "show port N rxq Q desc used count",
+	  "descriptors that the device has completed and no burst has processed",
+	  command_desc_count },
+	{ DISPLAY, "show port N rxq|txq Q desc DESC status",
+	  "whether a descriptor, counted from the oldest in use, is completed",
+	  command_desc_status },
+	{ DISPLAY, "show port N rx_offload|tx_offload capabilities|configuration",
+	  "offloads that the device has; those in use", command_show_offload },
+	{ DISPLAY, "show port N macs|mcast_macs", "addresses that the port receives",
+	  command_show_macs },
 	{ DISPLAY, "show config fwd|cores|rxtx", "which core forwards what; cores; queues",
-	  run_config },
+	  command_show_config },
+	{ DISPLAY, "show config txpkts|rxpkts|rxoffs|txtimes",
+	  "lengths of packets that are made; nothing splits or delays any", command_show_packets },
+	{ DISPLAY, "show device info DEVICE", "the device of a name, or all", command_show_device },
 	{ DISPLAY, "show holders", "who holds how many buffers", run_holders },
+	{ DISPLAY, "dump_mempool [NAME]", "the same", run_holders },
+	{ DISPLAY, "dump_devargs", "what the ports were opened with", command_dump_devargs },
 	{ DISPLAY, "csum show N", "where mode csum computes checksums", run_csum_show },
 
 	{ CONFIG, "set fwd io|macswap|rxonly|txonly|csum|icmpecho [retry]",
@@ -160,14 +168,39 @@ const struct command commands[] = {
 	  command_set_allmulti },
 	{ CONFIG, "mac_addr add|remove|set N MAC", "further addresses to receive; the port's own",
 	  command_mac_addr },
+	{ CONFIG, "mcast_addr add|remove N MAC", "groups to receive", command_mcast_addr },
 	{ CONFIG, "rx_vlan add|rm VID N", "receive packets of a VLAN, or no more",
 	  command_rx_vlan },
+	{ CONFIG, "rx_vlan add|rm all N", "of all VLANs", command_rx_vlan },
 	{ CONFIG, "csum set ip|udp|tcp hw|sw N",
 	  "mode csum: who computes it on a stopped port's TX", command_csum_set },
+	{ CONFIG, "set record-core-cycles|xstats-hide-zero on|off",
+	  "cycles a packet in the forward statistics; xstats without those that are 0",
+	  command_switch },
+	{ CONFIG, "set log TYPE LEVEL", "what is logged: 1 to 4 errors, to 8 all of it",
+	  command_log },
+	{ CONFIG, "set txsplit|flush_rx|link_check|record-burst-stats off", "it is off",
+	  run_nothing },
+	{ CONFIG, "set port setup on iterator|event", "attached ports are found in any case",
+	  run_nothing },
+	{ CONFIG, "vlan set strip|qinq_strip|extend off N", "it is off", run_nothing },
+	{ CONFIG, "tx_vlan reset N", "no tags are inserted", run_nothing },
+	{ CONFIG, "csum parse-tunnel off N", "it is off", run_nothing },
+	{ CONFIG, "csum set outer-ip|outer-udp sw N", "outer headers are all that there are",
+	  run_nothing },
+	{ CONFIG, "csum mac-swap on N", "mode csum always sets the addresses", run_nothing },
+	{ CONFIG, "set port N gro|gso off", "it is off", run_nothing },
 
 	{ PORTS, "port start|stop|close|reset N|all", "also while forwarding", run_port },
 	{ PORTS, "port N rxq|txq Q start|stop", "one queue, also while forwarding",
 	  run_port_queue },
+	{ PORTS, "port N rxq|txq Q deferred_start off", "it is off", run_nothing },
+	{ PORTS, "port config N rx_offload|tx_offload NAME on|off",
+	  "an offload of a stopped port, by its next start", command_offload },
+	{ PORTS, "port config all drop-en on", "packets without a buffer are dropped in any case",
+	  run_nothing },
+	{ PORTS, "port cleanup N txq Q COUNT", "free what the device has sent, 0: all of it",
+	  command_cleanup },
 	{ PORTS, "set link-up|link-down port N", "while down, a port's queues stand still",
 	  run_link },
 	{ 0 },

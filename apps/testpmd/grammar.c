@@ -14,9 +14,13 @@ static const struct {
 	const char *name;
 	uint64_t min, max;
 } numbers[] = {
-	{ "BURSTS", 1, 1000 },         { "BURST", 1, MAX_BURST }, { "US", 0, MAX_RETRY_US },
-	{ "RETRIES", 0, MAX_RETRIES }, { "VID", 0, 4095 },        { "Q", 0, UINT16_MAX },
+	{ "BURSTS", 1, 1000 },         { "BURST", 1, MAX_BURST },  { "US", 0, MAX_RETRY_US },
+	{ "RETRIES", 0, MAX_RETRIES }, { "VID", 0, 4095 },         { "Q", 0, UINT16_MAX },
+	{ "DESC", 0, UINT16_MAX },     { "COUNT", 0, UINT32_MAX }, { "LEVEL", 1, 8 },
 };
+
+/* Words that the command itself reads. */
+static const char *const texts[] = { "FILE", "DEVICE", "LIST", "MASK", "NAME", "TYPE", NULL };
 
 #define N_NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
 
@@ -45,10 +49,49 @@ cut(const char *usage, struct grammar *g)
 	}
 }
 
+/* As in dpdk-testpmd: decimal, 0x and hexadecimal, 0b and binary, 0 and octal digits. */
 static bool
 is_number(const char *text)
 {
-	return *text && strspn(text, "0123456789") == strlen(text);
+	const char *digits = "0123456789";
+
+	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
+		digits = "0123456789abcdefABCDEF";
+		text += 2;
+	} else if (text[0] == '0' && (text[1] == 'b' || text[1] == 'B')) {
+		digits = "01";
+		text += 2;
+	} else if (text[0] == '0') {
+		digits = "01234567";
+	}
+	return *text && strspn(text, digits) == strlen(text);
+}
+
+/* Of what is_number() takes; UINT64_MAX also for what is larger. */
+static uint64_t
+number_of(const char *text)
+{
+	if (text[0] == '0' && (text[1] == 'b' || text[1] == 'B'))
+		return strtoull(text + 2, NULL, 2);
+	return strtoull(text, NULL, 0);
+}
+
+static bool
+read_number(const char *word, const char *text, struct value *v)
+{
+	size_t len = strcspn(word, "|");
+
+	v->number = number_of(text);
+	for (unsigned i = 0; i < N_NUMBERS; i++) {
+		if (strlen(numbers[i].name) != len || memcmp(numbers[i].name, word, len))
+			continue;
+		if (v->number >= numbers[i].min && v->number <= numbers[i].max)
+			return true;
+		complain("%s=%s is out of range; %llu to %llu is possible", numbers[i].name, text,
+			 (unsigned long long)numbers[i].min, (unsigned long long)numbers[i].max);
+		return false;
+	}
+	return false;
 }
 
 /* Which of `a|b` is it? -1: none. */
@@ -71,6 +114,17 @@ is_literal(const char *word)
 	return !isupper((unsigned char)*word);
 }
 
+static bool
+is_among(const char *const *list, const char *word)
+{
+	size_t len = strcspn(word, "|");
+
+	for (; *list; list++)
+		if (strlen(*list) == len && !memcmp(*list, word, len))
+			return true;
+	return false;
+}
+
 /* Could the text stand where the grammar has the word? Its value is looked at later. */
 static bool
 fits(const char *word, const char *text)
@@ -79,18 +133,22 @@ fits(const char *word, const char *text)
 
 	if (is_literal(word))
 		return alternative(word, text) >= 0;
-	if (!strcmp(word, "N|all") && !strcmp(text, "all"))
+	if (strstr(word, "|all") && !strcmp(text, "all"))
 		return true;
 	if (!strcmp(word, "MAC"))
 		return parse_mac(text, mac);
-	return is_number(text);
+	return is_among(texts, word) || is_number(text);
 }
 
 static bool
 read_port(const struct app *app, const char *text, struct value *v)
 {
-	unsigned long port = strtoul(text, NULL, 10);
+	uint64_t port = number_of(text);
 
+	if (!app->n_ports) {
+		complain("Invalid port %s; there are none", text);
+		return false;
+	}
 	if (port >= app->n_ports) {
 		complain("Invalid port %s; there are 0 to %u", text, app->n_ports - 1);
 		return false;
@@ -114,16 +172,15 @@ read_value(const struct app *app, const char *word, const char *text, struct val
 	}
 	if (!strcmp(word, "MAC"))
 		return parse_mac(text, v->mac);
+	if (is_among(texts, word))
+		return true;
 	if (!strcmp(text, "all")) {
 		v->end = app->n_ports;
 		return true;
 	}
-	if (word[0] == 'N')
+	if (word[0] == 'N' && (word[1] == '\0' || word[1] == '|'))
 		return read_port(app, text, v);
-	for (unsigned i = 0; i < N_NUMBERS; i++)
-		if (!strcmp(numbers[i].name, word))
-			return parse_uint(word, text, numbers[i].min, numbers[i].max, &v->number);
-	return false;
+	return read_number(word, text, v);
 }
 
 /* How many words of the line the command understands. */
@@ -226,13 +283,15 @@ explain(unsigned best, unsigned n, char **words)
 	}
 }
 
+/* A word that begins with # or ! begins a comment, as in dpdk-testpmd. */
 static unsigned
 split(char *line, char **words, unsigned max)
 {
 	char *save, *word = strtok_r(line, " \t\r\n", &save);
 	unsigned n = 0;
 
-	for (; word && n < max; word = strtok_r(NULL, " \t\r\n", &save))
+	for (; word && *word != '#' && *word != '!' && n < max;
+	     word = strtok_r(NULL, " \t\r\n", &save))
 		words[n++] = word;
 	return n;
 }
@@ -243,7 +302,7 @@ command_run(struct app *app, const char *line)
 	char *copy = strdup(line), *words[MAX_WORDS + 1];
 	unsigned n = copy ? split(copy, words, MAX_WORDS + 1) : 0, best = 0;
 
-	if (!n || words[0][0] == '#') /* an empty line, or a script's comment */
+	if (!n) /* an empty line, or a script's comment */
 		goto out;
 	for (const struct command *c = commands; c->usage; c++) {
 		struct grammar g;
@@ -257,7 +316,8 @@ command_run(struct app *app, const char *line)
 		}
 		best = k > best ? k : best;
 	}
-	explain(best, n, words);
+	if (!command_refused(n, words))
+		explain(best, n, words);
 out:
 	free(copy);
 }

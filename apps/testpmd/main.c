@@ -270,6 +270,7 @@ tear_down(struct app *app)
 	for (unsigned i = 0; i < app->n_ports; i++) {
 		free(app->ports[i].rx);
 		free(app->ports[i].tx);
+		free(app->ports[i].devargs);
 	}
 	free(app->streams);
 	free(app->lcores);

@@ -19,11 +19,11 @@ configure(struct app *app, unsigned port)
 		.mtu = (uint16_t)app->opt.mtu,
 	};
 
-	if (app->opt.rx_csum)
+	if (p->rx_csum)
 		config.offloads |= BATON_OFFLOAD_RX_CSUM;
-	if (p->tcp_hw || p->udp_hw)
+	if (p->tcp_hw || p->udp_hw || p->tx_tcp || p->tx_udp)
 		config.offloads |= BATON_OFFLOAD_TX_CSUM;
-	if (app->opt.rx_csum && !(p->info.offloads & BATON_OFFLOAD_RX_CSUM)) {
+	if (p->rx_csum && !(p->info.offloads & BATON_OFFLOAD_RX_CSUM)) {
 		complain("--enable-rx-cksum: port %u (%s) cannot check checksums", port,
 			 p->info.name);
 		return false;
@@ -47,6 +47,8 @@ open_one(struct app *app, const char *devargs)
 		return false;
 	}
 	app->n_ports++;
+	p->devargs = strdup(devargs);
+	p->rx_csum = app->opt.rx_csum;
 	baton_port_info(p->port, &p->info);
 	if (!reach_default(app, p, devargs) || !configure(app, port))
 		return false;
@@ -190,6 +192,7 @@ set_up_queue(struct app *app, unsigned port, unsigned index, bool tx)
 		return false;
 	}
 	q->lcore = q->want;
+	q->n_descs = config.descs ? config.descs : p->info.default_descs;
 	return true;
 }
 

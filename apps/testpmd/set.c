@@ -122,34 +122,32 @@ set_own_mac(struct app *app, unsigned port, const uint8_t mac[6])
 	forward_resume(app);
 }
 
-void
-command_mac_addr(struct app *app, const struct value *v)
+/* The table of further addresses is one, of unicast and multicast ones. */
+static void
+change_macs(struct app *app, unsigned port, const struct value *mac, bool add)
 {
-	enum { ADD, REMOVE, SET } what = (unsigned)v[1].choice;
-	unsigned port = v[2].first, n, i;
 	struct app_port *p = &app->ports[port];
 	uint8_t macs[MAX_MACS + 1][6];
+	unsigned n = p->n_macs, i;
 
-	if (what == SET) {
-		set_own_mac(app, port, v[3].mac);
-		return;
-	}
-	n = p->n_macs;
 	memcpy(macs, p->macs, n * 6);
-	for (i = 0; i < n && memcmp(macs[i], v[3].mac, 6) != 0; i++)
+	for (i = 0; i < n && memcmp(macs[i], mac->mac, 6) != 0; i++)
 		;
-	if (what == ADD && i < n)
+	if (add && i < n)
 		return;
-	if (what == REMOVE && i == n) {
-		complain("port %u has no further address %s", port, v[3].text);
+	if (!add && i == n) {
+		if (mac->mac[0] & 1)
+			complain("multicast address %s not filtered by port %u", mac->text, port);
+		else
+			complain("port %u has no further address %s", port, mac->text);
 		return;
 	}
-	if (what == ADD && n == MAX_MACS) {
+	if (add && n == MAX_MACS) {
 		complain("port %u has %u further addresses, and no room for more", port, n);
 		return;
 	}
-	if (what == ADD)
-		memcpy(macs[n++], v[3].mac, 6);
+	if (add)
+		memcpy(macs[n++], mac->mac, 6);
 	else
 		memmove(macs[i], macs[i + 1], (--n - i) * 6);
 	if (baton_port_set_macs(p->port, (const uint8_t(*)[6])macs, n) < 0) {
@@ -161,10 +159,59 @@ command_mac_addr(struct app *app, const struct value *v)
 }
 
 void
+command_mac_addr(struct app *app, const struct value *v)
+{
+	enum { ADD, REMOVE, SET } what = (unsigned)v[1].choice;
+
+	if (what == SET)
+		set_own_mac(app, v[2].first, v[3].mac);
+	else
+		change_macs(app, v[2].first, &v[3], what == ADD);
+}
+
+void
+command_mcast_addr(struct app *app, const struct value *v)
+{
+	if (v[3].mac[0] & 1)
+		change_macs(app, v[2].first, &v[3], !v[1].choice);
+	else
+		complain("Invalid multicast addr %s: its first byte is even", v[3].text);
+}
+
+void
 command_rx_vlan(struct app *app, const struct value *v)
 {
-	unsigned port = v[3].first;
+	bool all = !strcmp(v[2].text, "all");
+	unsigned port = v[3].first, first = all ? 0 : (unsigned)v[2].number;
+	unsigned last = all ? 4095 : first;
 
-	if (baton_port_set_vlan(app->ports[port].port, (uint16_t)v[2].number, !v[1].choice) < 0)
-		complain("port %u: %s", port, baton_last_error());
+	/* One that the device refuses says it for the rest. */
+	for (unsigned vid = first; vid <= last; vid++)
+		if (baton_port_set_vlan(app->ports[port].port, (uint16_t)vid, !v[1].choice) < 0) {
+			complain("port %u: VLAN %u: %s", port, vid, baton_last_error());
+			return;
+		}
+}
+
+/* dpdk-testpmd's levels: 1 to 4 are errors, 5 warnings, 6 and 7 what happens, 8 is all. */
+static const enum baton_log_level levels[] = { BATON_LOG_ERR,  BATON_LOG_ERR,  BATON_LOG_ERR,
+					       BATON_LOG_ERR,  BATON_LOG_ERR,  BATON_LOG_WARN,
+					       BATON_LOG_INFO, BATON_LOG_INFO, BATON_LOG_DEBUG };
+
+void
+command_log(struct app *app, const struct value *v)
+{
+	if (strcmp(v[2].text, "global") != 0)
+		complain("there is one log, of which %s is a part: its level is set", v[2].text);
+	app->opt.log_level = levels[v[3].number];
+}
+
+void
+command_switch(struct app *app, const struct value *v)
+{
+	bool cycles = !v[1].choice, on = !v[2].choice;
+
+	forward_pause(app);
+	*(cycles ? &app->opt.record_cycles : &app->opt.hide_zero) = on;
+	forward_resume(app);
 }

@@ -108,7 +108,8 @@ show_xstats(const struct app *app, unsigned port)
 	list = take_xstats(p, &n);
 	printf("###### NIC extended statistics for port %-2u\n", port);
 	for (unsigned i = 0; i < n; i++)
-		printf("%s: %" PRIu64 "\n", list[i].name, list[i].value);
+		if (list[i].value || !app->opt.hide_zero)
+			printf("%s: %" PRIu64 "\n", list[i].name, list[i].value);
 	free(list);
 }
 

@@ -80,6 +80,7 @@ struct options {
 	unsigned stats_period;
 	struct reach_options reach;
 	bool tx_first, auto_start, interactive, record_cycles, sleep_idle, rx_csum;
+	bool hide_zero; /* xstats */
 	const char *stats_json;
 	uint64_t stop_after;
 	double run_time;
@@ -147,6 +148,7 @@ struct app_queue {
 	struct baton_txq *txq;
 	struct lcore *lcore;      /* whose worker it is set up for */
 	struct lcore *want;       /* and whose it should be */
+	unsigned n_descs;         /* descriptors it was set up with */
 	bool stopped;             /* by hand */
 	struct baton_stats last;  /* as they were when there was a queue */
 	struct baton_stats start; /* at `start`, for the forward statistics */
@@ -154,6 +156,7 @@ struct app_queue {
 
 struct app_port {
 	struct baton_port *port;     /* NULL: closed */
+	char *devargs;               /* what it was opened with; owned */
 	struct app_queue *rx, *tx;   /* opt.rxq and opt.txq of them */
 	struct baton_port_info info; /* as of the last start or stop */
 	/* As of the last start; what is in quarantine, as of the last stop. */
@@ -163,9 +166,10 @@ struct app_port {
 	uint64_t tx_lost;            /* before the counters were cleared */
 	uint8_t macs[MAX_MACS][6];   /* mac_addr add */
 	unsigned n_macs;
-	bool tcp_hw, udp_hw; /* csum set */
-	bool quiet;          /* we change its state: no need to be told */
-	bool reconfigure;    /* the offloads it was configured with are others by now */
+	bool tcp_hw, udp_hw;          /* csum set */
+	bool rx_csum, tx_tcp, tx_udp; /* offloads asked for, besides those of `csum set` */
+	bool quiet;                   /* we change its state: no need to be told */
+	bool reconfigure;             /* the offloads it was configured with are others by now */
 	bool promisc, allmulti, promisc_set, allmulti_set;
 	unsigned lost; /* times its device went away */
 	uint64_t lost_since, lost_ns;

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Offloads of a port by the names of dpdk-testpmd, of which devices here have few. */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+
+static const char *const rx_names[] = { "vlan_strip",       "ipv4_cksum",   "udp_cksum",
+					"tcp_cksum",        "tcp_lro",      "qinq_strip",
+					"outer_ipv4_cksum", "macsec_strip", "header_split",
+					"vlan_filter",      "vlan_extend",  "jumbo_frame",
+					"scatter",          "timestamp",    "security",
+					"keep_crc",         "rss_hash",     "sctp_cksum",
+					"outer_udp_cksum",  "buffer_split", NULL };
+static const char *const tx_names[] = {
+	"vlan_insert", "ipv4_cksum",     "udp_cksum",        "tcp_cksum",         "sctp_cksum",
+	"tcp_tso",     "udp_tso",        "outer_ipv4_cksum", "qinq_insert",       "vxlan_tnl_tso",
+	"gre_tnl_tso", "ipip_tnl_tso",   "geneve_tnl_tso",   "macsec_insert",     "mt_lockfree",
+	"multi_segs",  "mbuf_fast_free", "security",         "send_on_timestamp", NULL
+};
+
+enum state { NEVER, OFF, ON, ALWAYS };
+
+/* Of port @p as it is configured, or will be by its next start. */
+static enum state
+state_of(const struct app_port *p, bool tx, const char *name)
+{
+	bool tcp = !strcmp(name, "tcp_cksum"), udp = !strcmp(name, "udp_cksum");
+	struct baton_port_info info;
+
+	baton_port_info(p->port, &info);
+	if (!strcmp(name, tx ? "multi_segs" : "scatter"))
+		return (tx ? info.max_segs : info.rx_max_segs) > 1 ? ALWAYS : NEVER;
+	if (!(info.offloads & (tx ? BATON_OFFLOAD_TX_CSUM : BATON_OFFLOAD_RX_CSUM)))
+		return NEVER;
+	if (tcp)
+		return (tx ? p->tcp_hw || p->tx_tcp : p->rx_csum) ? ON : OFF;
+	if (udp)
+		return (tx ? p->udp_hw || p->tx_udp : p->rx_csum) ? ON : OFF;
+	return NEVER;
+}
+
+static void
+print_names(const struct app_port *p, bool tx, enum state least)
+{
+	for (const char *const *name = tx ? tx_names : rx_names; *name; name++) {
+		if (state_of(p, tx, *name) < least)
+			continue;
+		putchar(' ');
+		for (const char *c = *name; *c; c++)
+			putchar(toupper((unsigned char)*c));
+	}
+	putchar('\n');
+}
+
+void
+command_show_offload(struct app *app, const struct value *v)
+{
+	unsigned port = v[2].first;
+	const struct app_port *p = &app->ports[port];
+	bool tx = v[3].choice, configured = v[4].choice;
+	const char *way = tx ? "Tx" : "Rx";
+
+	if (!configured) {
+		printf("%s Offloading Capabilities of port %u :\n  Per Queue :\n  Per Port  :", way,
+		       port);
+		print_names(p, tx, OFF);
+		printf("\n");
+		return;
+	}
+	printf("%s Offloading Configuration of port %u :\n  Port :", way, port);
+	print_names(p, tx, ON);
+	for (unsigned q = 0; q < (tx ? app->opt.txq : app->opt.rxq); q++)
+		printf("  Queue[%2u] :\n", q);
+	printf("\n");
+}
+
+static bool
+switch_tx(struct app_port *p, unsigned port, const char *name, bool on)
+{
+	bool tcp = !strcmp(name, "tcp_cksum");
+
+	if (!on && (tcp ? p->tcp_hw : p->udp_hw)) {
+		complain("mode csum leaves it to port %u: type csum set %s sw %u", port,
+			 tcp ? "tcp" : "udp", port);
+		return false;
+	}
+	*(tcp ? &p->tx_tcp : &p->tx_udp) = on;
+	return true;
+}
+
+void
+command_offload(struct app *app, const struct value *v)
+{
+	unsigned port = v[2].first;
+	struct app_port *p = &app->ports[port];
+	bool tx = v[3].choice, on = !v[5].choice;
+	const char *name = v[4].text;
+	enum state now;
+
+	if (choose(tx ? "tx_offload" : "rx_offload", name, tx ? tx_names : rx_names) < 0)
+		return;
+	if (port_is_started(p)) {
+		complain("Error: Can't config offload when Port %u is not stopped", port);
+		return;
+	}
+	now = state_of(p, tx, name);
+	if (now == ALWAYS && !on) {
+		complain("port %u: %s is always on", port, name);
+		return;
+	}
+	if (now == NEVER && on) {
+		complain("port %u (%s) has no offload %s; show port %u %s_offload capabilities "
+			 "lists what it has",
+			 port, p->info.name, name, port, tx ? "tx" : "rx");
+		return;
+	}
+	if (now == NEVER || now == ALWAYS || (now == ON) == on)
+		return;
+	if (tx ? !switch_tx(p, port, name, on) : false)
+		return;
+	if (!tx) {
+		/* One switch for both. */
+		p->rx_csum = on;
+		printf("Port %u: udp_cksum and tcp_cksum of received packets are %s\n", port,
+		       on ? "on" : "off");
+	}
+	p->reconfigure = true;
+}
