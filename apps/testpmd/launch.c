@@ -180,19 +180,20 @@ forward_resume(struct app *app)
 static bool
 all_started(const struct app *app)
 {
-	bool any = false;
+	bool any = false, open = false;
 
 	for (unsigned i = 0; i < app->n_ports; i++) {
 		const struct app_port *p = &app->ports[i];
 
-		any = any || p->port;
+		open = open || p->port;
+		any = any || (p->port && select_has_port(app, i));
 		if (!p->port || port_is_started(p))
 			continue;
 		complain("Not all ports were started: type port start %u", i);
 		return false;
 	}
 	if (!any)
-		complain("all ports are closed");
+		complain(open ? "all ports that forward are closed" : "all ports are closed");
 	return any;
 }
 

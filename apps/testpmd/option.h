@@ -62,6 +62,12 @@ extern const struct option_row option_rows[]; /* one without names ends it */
 /** Take the next name off @names, a list with blanks. Return: false: there is none. */
 bool option_next_name(const char **names, char name[MAX_OPTION_NAME]);
 
+/* select.c */
+/** Read numbers and ranges, "0,2-4", in their order; each is taken once. */
+bool parse_list(const char *what, const char *text, unsigned *list, unsigned *n, unsigned max);
+/** The ports and cores of the options against those that there are. */
+bool check_selection(struct options *opt);
+
 /** Write the names of @row with its argument, "-a, --allow=BDF[,ARGS]". */
 void option_usage(const struct option_row *row, char *buf, size_t size);
 
@@ -71,6 +77,8 @@ void help_man(void);
 
 /* Each in the file of its subject. */
 option_set_fn set_cores, set_core_mask, set_main_lcore;    /* cores.c */
+option_set_fn set_eth_peer, set_eth_peers_file;            /* peer.c */
+option_set_fn set_coremask, set_portlist, set_portmask;    /* select.c */
 option_set_fn set_help, set_version;                       /* help.c */
 option_set_fn check_ignored, check_memory, check_channels; /* no_effect.c */
 option_set_fn set_bounce, set_confine, set_log_level, set_max_pkt_len, set_mode, set_retry,

@@ -229,12 +229,15 @@ check(struct options *opt)
 	}
 	if (!cores_check(opt))
 		return false;
+	if (!check_selection(opt))
+		return false;
 	count_queues(opt);
-	fwd = opt->n_lcores > 1 ? opt->n_lcores - 1 : 1;
+	fwd = select_max_cores(opt);
 	if (opt->nb_cores > fwd) {
-		complain("--nb-cores=%u: %u core%s can forward; the first of -l is the main "
-			 "thread's",
-			 opt->nb_cores, fwd, fwd == 1 ? "" : "s");
+		complain("--nb-cores=%u: %u core%s can forward; %s", opt->nb_cores, fwd,
+			 fwd == 1 ? "" : "s",
+			 opt->n_fwd_lcores ? "--coremask names no others"
+					   : "the first of -l is the main thread's");
 		return false;
 	}
 	if (opt->reach.confine > 0 && opt->reach.bounce == BATON_BOUNCE_NEVER) {

@@ -49,6 +49,12 @@ open_one(struct app *app, const char *devargs)
 	app->n_ports++;
 	p->devargs = strdup(devargs);
 	p->rx_csum = app->opt.rx_csum;
+	p->rx = calloc(BATON_MAX_QUEUES, sizeof(p->rx[0]));
+	p->tx = calloc(BATON_MAX_QUEUES, sizeof(p->tx[0]));
+	if (!p->rx || !p->tx) {
+		complain("out of memory");
+		return false;
+	}
 	baton_port_info(p->port, &p->info);
 	if (!reach_default(app, p, devargs) || !configure(app, port))
 		return false;
@@ -68,7 +74,11 @@ buffers_needed(const struct app *app)
 {
 	const struct options *opt = &app->opt;
 	uint64_t cache = opt->mbcache ? opt->mbcache : BATON_DEFAULT_CACHE;
-	uint64_t n = 0, burst = MAX_BURST;
+	uint64_t n = 0, burst = MAX_BURST, cores = app->n_lcores;
+
+	/* Of the prompt one may ask for more. */
+	if (opt->interactive && app->n_streams > cores)
+		cores = app->n_streams < app->max_lcores ? app->n_streams : app->max_lcores;
 
 	for (unsigned i = 0; i < app->n_ports; i++) {
 		const struct baton_port_info *info = &app->ports[i].info;
@@ -77,7 +87,7 @@ buffers_needed(const struct app *app)
 		n += (uint64_t)opt->txq * (opt->txd ? opt->txd : info->default_descs);
 		burst = info->max_segs > burst ? info->max_segs : burst;
 	}
-	n += app->n_lcores * (2 * cache + burst);
+	n += cores * (2 * cache + burst);
 	n = (n + 255) / 256 * 256;
 	return n > BATON_MAX_BUFS ? BATON_MAX_BUFS : (uint32_t)n;
 }
@@ -124,8 +134,8 @@ make_pool(struct app *app)
 	return true;
 }
 
-static bool
-make_worker(struct app *app, struct lcore *lc, const struct lcore_id *id)
+bool
+lcore_set_up(struct app *app, struct lcore *lc)
 {
 	char name[32];
 	struct baton_worker_config config = {
@@ -133,37 +143,44 @@ make_worker(struct app *app, struct lcore *lc, const struct lcore_id *id)
 		.name = name,
 		.cache_size = app->opt.mbcache,
 	};
+	struct baton_pool_info info;
 
-	lc->app = app;
-	lc->id = *id;
-	lc->wake = WAKE_NONE;
-	snprintf(name, sizeof(name), "core %u", id->id);
+	baton_pool_info(app->pool, &info);
+	if (!app->opt.total_mbufs && buffers_needed(app) > info.count) {
+		complain("one more core would want %u buffers of %s, which has %u: start with "
+			 "--total-num-mbufs=%u",
+			 buffers_needed(app), info.name, info.count, buffers_needed(app));
+		return false;
+	}
+	snprintf(name, sizeof(name), "core %u", lc->id.id);
 	if (baton_worker_create(app->ctx, &config, &lc->worker) < 0) {
-		complain("core %u: %s", id->id, baton_last_error());
+		complain("core %u: %s", lc->id.id, baton_last_error());
 		return false;
 	}
 	return !app->opt.sleep_idle || sleep_set_up(lc);
 }
 
 static bool
-make_workers(struct app *app)
+make_lcores(struct app *app)
 {
-	unsigned first =
-		app->opt.n_lcores > 1; /* one core alone is the main thread's, and forwards */
+	const struct options *opt = &app->opt;
+	unsigned first = opt->n_lcores > 1; /* one core alone is the main thread's, and forwards */
 
-	app->lcores = aligned_alloc(64, app->n_lcores * sizeof(*app->lcores));
+	app->lcores = aligned_alloc(64, app->max_lcores * sizeof(*app->lcores));
 	if (!app->lcores) {
 		complain("out of memory");
-		app->n_lcores = 0;
+		app->max_lcores = app->n_lcores = 0;
 		return false;
 	}
-	memset(app->lcores, 0, app->n_lcores * sizeof(*app->lcores));
-	for (unsigned i = 0; i < app->n_lcores; i++)
-		app->lcores[i].wake = WAKE_NONE;
-	for (unsigned i = 0; i < app->n_lcores; i++)
-		if (!make_worker(app, &app->lcores[i], &app->opt.lcores[first + i]))
-			return false;
-	return true;
+	memset(app->lcores, 0, app->max_lcores * sizeof(*app->lcores));
+	for (unsigned i = 0; i < app->max_lcores; i++) {
+		struct lcore *lc = &app->lcores[i];
+
+		lc->app = app;
+		lc->id = opt->lcores[first + i];
+		lc->wake = WAKE_NONE;
+	}
+	return select_cores(app);
 }
 
 static bool
@@ -289,18 +306,22 @@ ports_set_room(struct app *app)
 bool
 ports_open(struct app *app)
 {
+	unsigned ports[BATON_MAX_PORTS], n;
+
 	for (unsigned i = 0; i < app->opt.n_vdevs; i++)
 		if (!open_one(app, app->opt.vdevs[i]))
 			return false;
-	if (app->opt.topology == TOPOLOGY_PAIRED && app->n_ports > 1 && app->n_ports % 2)
-		complain("an odd number of ports: port %u forwards to itself", app->n_ports - 1);
+	n = select_ports(app, ports);
+	if (app->opt.topology == TOPOLOGY_PAIRED && n > 1 && n % 2)
+		complain("an odd number of ports: port %u forwards to itself", ports[n - 1]);
 
-	app->n_streams = app->n_ports * app->opt.queues;
+	app->n_streams = n * app->opt.queues;
+	app->max_lcores = app->opt.n_lcores > 1 ? app->opt.n_lcores - 1 : 1;
 	app->n_lcores = app->opt.nb_cores < app->n_streams ? app->opt.nb_cores : app->n_streams;
 	if (app->n_lcores < app->opt.nb_cores)
 		complain("--nb-cores=%u: %u are used, as there are as many streams",
 			 app->opt.nb_cores, app->n_lcores);
-	if (!make_pool(app) || !txonly_check(app) || !make_workers(app) || !streams_make(app))
+	if (!make_pool(app) || !txonly_check(app) || !make_lcores(app) || !streams_make(app))
 		return false;
 	ports_set_room(app);
 	for (unsigned i = 0; i < app->n_ports; i++) {
@@ -315,7 +336,7 @@ ports_open(struct app *app)
 static void
 close_lcores(struct app *app)
 {
-	for (unsigned i = 0; app->lcores && i < app->n_lcores; i++) {
+	for (unsigned i = 0; app->lcores && i < app->max_lcores; i++) {
 		struct lcore *lc = &app->lcores[i];
 
 		if (lc->worker)

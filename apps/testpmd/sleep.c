@@ -19,7 +19,7 @@ sleep_set_up(struct lcore *lc)
 	char who[32];
 
 	snprintf(who, sizeof(who), "core %u", lc->id.id);
-	lc->fds = calloc(lc->app->n_streams + 1, sizeof(lc->fds[0]));
+	lc->fds = calloc(MAX_STREAMS + 1, sizeof(lc->fds[0]));
 	if (!lc->fds)
 		complain("%s: out of memory", who);
 	return lc->fds && wake_open(&lc->wake, who);

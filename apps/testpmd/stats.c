@@ -187,10 +187,11 @@ stats_forward(struct app *app)
 {
 	struct forward_counts all;
 
-	for (unsigned i = 0; app->n_streams > app->n_ports && i < app->n_streams; i++)
+	for (unsigned i = 0; app->opt.queues > 1 && i < app->n_streams; i++)
 		print_stream(app, &app->streams[i]);
 	for (unsigned i = 0; i < app->n_ports; i++)
-		print_port(app, i);
+		if (select_has_port(app, i))
+			print_port(app, i);
 	counts_total(app, &all);
 	printf("\n  " ACC_BORDER " Accumulated forward statistics for all ports" ACC_BORDER "\n");
 	print_rx(&all.stats);

@@ -6,7 +6,7 @@
 
 #include "testpmd.h"
 
-/* The ports that are not closed, in their order. */
+/* The forwarding ports that are not closed, in their order. */
 struct open_ports {
 	unsigned n, port[BATON_MAX_PORTS];
 };
@@ -14,10 +14,7 @@ struct open_ports {
 static void
 list_open(const struct app *app, struct open_ports *open)
 {
-	open->n = 0;
-	for (unsigned i = 0; i < app->n_ports; i++)
-		if (app->ports[i].port)
-			open->port[open->n++] = i;
+	open->n = select_ports(app, open->port);
 }
 
 /* Which of @n ports packets received on the @i-th leave by. */
@@ -114,10 +111,10 @@ static void
 spare_queues(struct app *app)
 {
 	for (unsigned p = 0; p < app->n_ports; p++) {
-		for (unsigned q = app->opt.queues; q < app->opt.rxq; q++)
+		for (unsigned q = 0; q < BATON_MAX_QUEUES; q++) {
 			app->ports[p].rx[q].want = &app->lcores[q % app->n_lcores];
-		for (unsigned q = app->opt.queues; q < app->opt.txq; q++)
 			app->ports[p].tx[q].want = &app->lcores[q % app->n_lcores];
+		}
 	}
 }
 
@@ -131,8 +128,9 @@ lay_out(struct app *app)
 	app->n_streams = open.n * app->opt.queues;
 	while (n > app->n_streams)
 		renew(app, &app->streams[--n]);
-	for (unsigned i = 0; i < app->n_lcores; i++)
+	for (unsigned i = 0; i < app->max_lcores; i++)
 		app->lcores[i].n_streams = 0;
+	spare_queues(app);
 	for (unsigned i = 0; i < app->n_streams; i++) {
 		struct stream *s = &app->streams[i];
 		struct lcore *lc = lcore_of(app, i);
@@ -148,23 +146,22 @@ lay_out(struct app *app)
 		app->ports[s->rx_port].rx[s->queue].want = lc;
 		app->ports[s->tx_port].tx[s->queue].want = lc;
 	}
-	spare_queues(app);
 }
 
 bool
 streams_make(struct app *app)
 {
-	app->streams = calloc(app->n_streams, sizeof(*app->streams));
-	for (unsigned i = 0; i < app->n_lcores; i++)
-		app->lcores[i].streams = calloc(app->n_streams, sizeof(app->lcores[i].streams[0]));
-	for (unsigned i = 0; i < app->n_ports; i++) {
-		app->ports[i].rx = calloc(app->opt.rxq, sizeof(app->ports[i].rx[0]));
-		app->ports[i].tx = calloc(app->opt.txq, sizeof(app->ports[i].tx[0]));
-		if (!app->ports[i].rx || !app->ports[i].tx)
+	/* Room for all that there may be; what is not used takes no memory. */
+	app->streams = calloc(MAX_STREAMS, sizeof(*app->streams));
+	if (!app->streams)
+		goto no_memory;
+	for (unsigned i = 0; i < app->max_lcores; i++) {
+		struct lcore *lc = &app->lcores[i];
+
+		lc->streams = calloc(MAX_STREAMS, sizeof(lc->streams[0]));
+		if (!lc->streams)
 			goto no_memory;
 	}
-	if (!app->streams || !app->lcores[app->n_lcores - 1].streams)
-		goto no_memory;
 	lay_out(app);
 	for (unsigned i = 0; i < app->n_ports; i++)
 		if (!port_set_up(app, i))

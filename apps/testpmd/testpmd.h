@@ -22,6 +22,7 @@
 #define MAX_BURST    512
 #define MAX_TOKENS   1024 /* room of a forwarding core: a burst, or one packet of many segments */
 #define MAX_TXSEGS   64
+#define MAX_STREAMS  (BATON_MAX_PORTS * BATON_MAX_QUEUES)
 #define MAX_MACS     64
 #define MAX_HOLDERS  256
 #define MAX_WINDOWS  32
@@ -71,6 +72,12 @@ struct options {
 	unsigned queues;             /* streams of a port: what both directions have */
 	unsigned burst;
 	unsigned nb_cores;
+	/* Which cores and ports forward, in this order: by number; 0 of them: all that there are.
+	 * Of the ports only the first nb_ports; 0: all. */
+	unsigned fwd_lcores[MAX_LCORES], n_fwd_lcores;
+	unsigned fwd_ports[BATON_MAX_PORTS], n_fwd_ports, nb_ports;
+	uint8_t peer[BATON_MAX_PORTS][6]; /* --eth-peer: where mode mac sends, if it is set */
+	bool peer_set[BATON_MAX_PORTS];
 	unsigned total_mbufs; /* 0: as many as rings, caches and bursts need */
 	unsigned mbuf_size;   /* 0: the library's default */
 	unsigned mbcache;     /* 0: the library's default */
@@ -157,7 +164,7 @@ struct app_queue {
 struct app_port {
 	struct baton_port *port;     /* NULL: closed */
 	char *devargs;               /* what it was opened with; owned */
-	struct app_queue *rx, *tx;   /* opt.rxq and opt.txq of them */
+	struct app_queue *rx, *tx;   /* BATON_MAX_QUEUES each; opt.rxq and opt.txq are used */
 	struct baton_port_info info; /* as of the last start or stop */
 	/* As of the last start; what is in quarantine, as of the last stop. */
 	struct baton_reach_summary reach;
@@ -186,8 +193,9 @@ struct app {
 	unsigned n_ports;
 	struct stream *streams;
 	unsigned n_streams;
-	struct lcore *lcores;
-	unsigned n_lcores;
+	struct lcore *lcores; /* max_lcores of them: all that may forward */
+	unsigned n_lcores;    /* the first ones, which do */
+	unsigned max_lcores;
 
 	bool forwarding;
 	bool started_once;
@@ -244,6 +252,8 @@ bool port_set_up(struct app *app, unsigned port);
 bool port_bring_up(struct app *app, unsigned port);
 void port_take_down(struct app *app, unsigned port);
 void port_print(const struct app_port *p, unsigned port);
+/** The worker of a core that shall forward. */
+bool lcore_set_up(struct app *app, struct lcore *lc);
 /** Stop and close all; keeps the last statistics. */
 void ports_close(struct app *app);
 /** Room for bursts and for the longest packet of any port. */
@@ -262,6 +272,16 @@ void port_command_link(struct app *app, unsigned port, bool up);
 bool port_is_started(const struct app_port *p);
 /** How long ports were without their devices, at the end. */
 void ports_summary(const struct app *app);
+
+/* select.c: which ports and cores forward. Not while they do. */
+/** The forwarding ports that are open, in their order. */
+unsigned select_ports(const struct app *app, unsigned ports[BATON_MAX_PORTS]);
+/** Whether @port is a forwarding port, open or closed. */
+bool select_has_port(const struct app *app, unsigned port);
+/** How many cores may forward. */
+unsigned select_max_cores(const struct options *opt);
+/** Make those the first of app->lcores that opt.fwd_lcores and opt.nb_cores want. */
+bool select_cores(struct app *app);
 
 /* streams.c */
 bool streams_make(struct app *app);
