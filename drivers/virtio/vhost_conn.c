@@ -57,7 +57,7 @@ vhost_connect(struct virtio_dev *vd)
 		return 0;
 	do {
 		vhost_disconnect(vd);
-		ret = vu->server ? vhost_socket_wait(vd) : vhost_socket_connect(vd);
+		ret = vu->server ? vhost_socket_wait(vd) : vhost_socket_connect(vd, false);
 		if (!ret)
 			ret = vhost_handshake_begin(vd);
 		if (!ret)
@@ -85,6 +85,7 @@ vhost_disconnect(struct virtio_dev *vd)
 		if (vd->ring_base && !vu->orphaned)
 			vhost_end_orphan(vd);
 		close_fd(&vu->src.fd);
+		vhost_unlock_socket(vd);
 	}
 	vu->watched = 0;
 	vhost_channel_close(vd);
@@ -172,6 +173,7 @@ vhost_tick(struct ctx_timer *timer)
 	struct virtio_dev *vd =
 		(struct virtio_dev *)(void *)((char *)timer - offsetof(struct virtio_dev, vu.tick));
 	struct vhost_user *vu = &vd->vu;
+	int ret;
 
 	switch (vu->state) {
 	case VHOST_AWAY:
@@ -182,11 +184,15 @@ vhost_tick(struct ctx_timer *timer)
 			ctx_timer_set(vd->port.ctx, timer, UNFIT_MS);
 			return;
 		}
-		if (!vhost_socket_connect(vd)) {
+		ret = vhost_socket_connect(vd, true);
+		if (!ret) {
 			handshake(vd);
 			return;
 		}
-		vu->failures++;
+		if (ret == -ENOENT)
+			vu->failures++;
+		else
+			unfit(vd);
 		ctx_timer_set(vd->port.ctx, timer, pause_ms(vu));
 		return;
 	case VHOST_HANDSHAKE:
@@ -295,10 +301,10 @@ vhost_close(struct virtio_dev *vd)
 	if (vu->listener.fd >= 0) {
 		ctx_source_del(vd->port.ctx, &vu->listener);
 		close_fd(&vu->listener.fd);
-		unlink(vu->path);
+		vhost_socket_remove(vd);
 	}
 	vhost_end_close(vd);
-	close_fd(&vu->lock_fd);
+	vhost_unlock(vd);
 	vhost_files_close(vd);
 	vhost_drop_space(vd);
 }
@@ -312,11 +318,9 @@ parse_args(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 		 iommu = IOMMU_IF_OFFERED;
 	int ret;
 
-	if (!path || !*path)
-		return baton_err(EINVAL, "which socket? Give path=SOCKET");
-	if (strlen(path) >= sizeof(vu->path))
-		return baton_err(EINVAL, "path of %zu characters: a socket's path has at most %zu",
-				 strlen(path), sizeof(vu->path) - 1);
+	ret = vhost_path_check(path);
+	if (ret < 0)
+		return ret;
 	snprintf(vu->path, sizeof(vu->path), "%s", path);
 	snprintf(vd->where, sizeof(vd->where), "the backend at %.108s", path);
 	if ((ret = port_arg_uint(args, n, "timeout", 1, 600000, &timeout)) < 0 ||
@@ -334,7 +338,7 @@ parse_args(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 	vu->server = (uint8_t)server;
 	vu->reconnect = (uint8_t)reconnect;
 	vu->iommu_platform = (uint8_t)iommu;
-	return 0;
+	return vhost_mode_parse(vd, args, n);
 }
 
 int
@@ -343,15 +347,18 @@ vhost_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 	struct vhost_user *vu = &vd->vu;
 	int ret;
 
-	vu->src.fd = vu->channel.src.fd = vu->listener.fd = vu->lock_fd = -1;
+	vu->src.fd = vu->channel.src.fd = vu->listener.fd = -1;
+	vhost_lock_init(vd);
 	vu->src.ready = on_socket;
 	vu->listener.ready = on_listener;
 	vu->tick.due = vhost_tick;
 	ret = parse_args(vd, args, n);
 	if (!ret)
+		ret = vu->server ? vhost_path_look_server(vu->path) : vhost_path_look(vu->path);
+	if (!ret)
 		ret = vhost_make_space(vd);
 	if (!ret)
-		ret = vhost_socket_lock(vd);
+		ret = vhost_lock_path(vd);
 	if (!ret && vu->server)
 		ret = vhost_socket_listen(vd);
 	if (!ret)

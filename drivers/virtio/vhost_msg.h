@@ -201,16 +201,19 @@ void vhost_tick(struct ctx_timer *timer);
 
 /* ---- vhost_socket.c ---- */
 
-/** Keep other users off the path, for as long as vu.lock_fd is open. Return: 0; -EBUSY, -ENOENT ...
+/**
+ * Connect to the backend, as client.
+ *
+ * @again: it is awaited to come back. Return: 0, and vu.src.fd is the connection; a negative errno;
+ * -ENOENT with @again: it is not there.
  */
-int vhost_socket_lock(struct virtio_dev *vd);
-
-/** Connect to the backend, as client. Return: 0, and vu.src.fd is the connection; a negative errno.
- */
-int vhost_socket_connect(struct virtio_dev *vd);
+int vhost_socket_connect(struct virtio_dev *vd, bool again);
 
 /** Listen at the path: vu.listener.fd. Return: 0; -EEXIST, -EADDRINUSE ... */
 int vhost_socket_listen(struct virtio_dev *vd);
+
+/** Remove the socket's file, if it is the one that was made. */
+void vhost_socket_remove(struct virtio_dev *vd);
 
 /** Accept a backend's connection: vu.src.fd. Return: 0; -EAGAIN if there is none; a negative errno.
  */
@@ -218,6 +221,72 @@ int vhost_socket_accept(struct virtio_dev *vd);
 
 /** Wait for a backend to connect, or for a signal. Return: 0; -ETIMEDOUT, -EINTR ... */
 int vhost_socket_wait(struct virtio_dev *vd);
+
+/* ---- vhost_path.c ---- */
+
+struct sockaddr_un;
+struct stat;
+struct text;
+
+#define VHOST_NAME 64
+
+/** Write the name of a user or a group, or its number if it has none. Return: @to. */
+const char *vhost_user_name(uid_t uid, char to[VHOST_NAME]);
+const char *vhost_group_name(gid_t gid, char to[VHOST_NAME]);
+
+/** Append "user root, group kvm, mode 0750". */
+void vhost_text_owner(struct text *to, const struct stat *st);
+
+/** Whether this process may access the file, by its effective IDs. @how: W_OK ... */
+bool vhost_may(const char *path, int how);
+
+/** Check the text of path= (NULL: not given). Return: 0; -EINVAL, -ENAMETOOLONG. */
+int vhost_path_check(const char *path);
+
+/**
+ * Look whether there is a socket to connect to; or, for a server, whether one can be made, or be
+ * made anew. Return: 0; a negative errno, with what is there instead.
+ */
+int vhost_path_look(const char *path);
+int vhost_path_look_server(const char *path);
+
+/** connect() failed with @err: find out why. Return: a negative errno. */
+int vhost_path_refused(const char *path, const struct sockaddr_un *sa, int err);
+
+/** Set the message for a socket that is no stream. Return: -EPROTOTYPE. */
+int vhost_wrong_type(const char *path, const struct sockaddr_un *sa);
+
+/* ---- vhost_server.c ---- */
+
+/** Make the path free for a server's socket: remove one that nobody listens at, which a program
+ * that was killed has left. Return: 0; a negative errno, with what is in the way. */
+int vhost_path_clear(const char *path, const struct sockaddr_un *sa);
+
+/** bind() failed with @err: find out why. Return: a negative errno. */
+int vhost_path_not_made(const char *path, int err);
+
+/** Parse socket-mode=, socket-group= and socket-owner=. Return: 0; -EINVAL. */
+int vhost_mode_parse(struct virtio_dev *vd, const struct port_arg *args, unsigned n);
+
+/** Give the socket that was bound its owner and mode, and note which file it is. Return: 0; -EPERM,
+ * ... */
+int vhost_mode_apply(struct virtio_dev *vd);
+
+/** Log where the server listens, and who may connect. */
+void vhost_mode_log(const struct virtio_dev *vd);
+
+/* ---- vhost_lock.c ---- */
+
+void vhost_lock_init(struct virtio_dev *vd);
+
+/** Keep other users off the path until vhost_unlock(). Return: 0; -EBUSY, -ENOENT ... */
+int vhost_lock_path(struct virtio_dev *vd);
+
+/** Keep other users off the socket that is about to be connected to, whatever its path is for them,
+ * until vhost_unlock_socket(). Return: 0; -EBUSY. */
+int vhost_lock_socket(struct virtio_dev *vd);
+void vhost_unlock_socket(struct virtio_dev *vd);
+void vhost_unlock(struct virtio_dev *vd);
 
 /* ---- vhost_end.c ---- */
 

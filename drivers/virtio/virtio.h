@@ -182,22 +182,41 @@ struct vhost_end {
 	uint8_t logged, short_logged;
 };
 
+/* One user a socket (vhost_lock.c). */
+struct vhost_lock {
+	int table, dir; /* descriptors whose locks say that the path is in use; -1: none */
+	int name;       /* an abstract socket that says so; -1: none */
+	uint8_t has_socket;
+	int64_t socket_key; /* of the lock for the socket that is connected to */
+};
+
+#define VHOST_UNSET UINT32_MAX
+
+/* server=1: who may connect (vhost_server.c); each VHOST_UNSET if it was not given. */
+struct vhost_mode {
+	uint32_t mode, group, owner;
+};
+
+#define VHOST_PATH 108 /* room for a socket's path, with its NUL: sockaddr_un.sun_path */
+
 struct vhost_user {
 	struct ctx_source src;      /* src.fd: the socket, -1 in VHOST_AWAY */
 	struct ctx_source listener; /* server=1; else fd -1 */
 	struct ctx_timer tick;      /* what is to be done next about the connection */
 	enum vhost_state state;
-	int lock_fd;            /* says to other programs that the path is in use */
-	uint32_t wait_ms;       /* server=1: for a backend to connect */
-	uint64_t deadline_ns;   /* VHOST_HANDSHAKE */
-	uint64_t protocol;      /* negotiated protocol features */
-	uint64_t without;       /* those offered and not served: not agreed to any more */
-	uint64_t without_first; /* `without` of the connection that the port was opened with */
-	uint64_t warned;        /* of which of them */
-	uint32_t failed;        /* the request at which the connection failed; 0: none */
-	uint32_t hung_up_at;    /* the last at which the backend hung up */
-	uint8_t failed_ack;     /* its acknowledgement was waited for */
-	uint8_t in_ack;         /* one is waited for */
+	struct vhost_lock lock;
+	struct vhost_mode mode;
+	uint64_t made_dev, made_ino; /* server=1: the socket that was made */
+	uint32_t wait_ms;            /* server=1: for a backend to connect */
+	uint64_t deadline_ns;        /* VHOST_HANDSHAKE */
+	uint64_t protocol;           /* negotiated protocol features */
+	uint64_t without;            /* those offered and not served: not agreed to any more */
+	uint64_t without_first;      /* `without` of the connection that the port was opened with */
+	uint64_t warned;             /* of which of them */
+	uint32_t failed;             /* the request at which the connection failed; 0: none */
+	uint32_t hung_up_at;         /* the last at which the backend hung up */
+	uint8_t failed_ack;          /* its acknowledgement was waited for */
+	uint8_t in_ack;              /* one is waited for */
 	struct vhost_region region[VHOST_MAX_REGIONS]; /* the memory table, as it was sent last */
 	uint32_t n_regions;
 	uint64_t alias;         /* our addresses are named with this added, but for the rings' */
@@ -211,7 +230,7 @@ struct vhost_user {
 	uint8_t server, reconnect, open, watched, logged_waiting, logged_unfit, knows_rings;
 	uint8_t orphaned; /* the rings are those of a backend whose connection is gone: end.old */
 	struct vhost_end end;
-	char path[108];
+	char path[VHOST_PATH];
 };
 
 /** The names of all that have one, each with a space before it. */

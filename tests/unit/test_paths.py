@@ -1,0 +1,555 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""path= of net_virtio_user: what is no socket, sockets of others, sockets for others, and two users of one socket."""
+import contextlib
+import grp
+import os
+import pwd
+import re
+import select
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import time
+
+import testpmd_util
+from testpmd_util import LIMIT, Skip, check, command, expect, main, path, refused, run
+
+NOBODY = 65534
+BACKENDS = ("vhost-user backend", "dpdk-testpmd")
+
+
+def port(where, more="", n=0):
+    return f"--vdev=net_virtio_user{n},path={where}{more}"
+
+
+class Running:
+    """baton-testpmd in the background, until the block ends; its output is in a file, and may be read at any time."""
+
+    def __init__(self, env, prefix=(), umask=0o022):
+        self.name = path("output")
+        with open(self.name, "w") as out:
+            self.process = subprocess.Popen(
+                [*prefix, *command("-l 0 --no-huge " + env, "--run-time=0.1 --total-num-mbufs=1024")],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, preexec_fn=lambda: os.umask(umask))
+        self.pid = self.process.pid
+
+    def out(self):
+        with open(self.name) as f:
+            return f.read()
+
+    def until(self, condition):
+        end = time.monotonic() + LIMIT
+        while not condition():
+            expect(time.monotonic() < end and self.process.poll() is None, "it never was so: " + self.out())
+            time.sleep(0.01)
+
+    def listens(self):
+        self.until(lambda: "listens at" in self.out())
+
+    def finish(self):
+        """End it as a user does."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(LIMIT)
+        return self.out()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.process.kill()
+        self.process.wait()
+
+
+@contextlib.contextmanager
+def listening(name, mode=0o777, kind=socket.SOCK_STREAM):
+    """A program that listens, and says nothing to whoever connects."""
+    where = path(name)
+    s = socket.socket(socket.AF_UNIX, kind)
+    s.bind(where)
+    os.chmod(where, mode)
+    if kind != socket.SOCK_DGRAM:
+        s.listen(4)
+    try:
+        yield where, s
+    finally:
+        s.close()
+        os.unlink(where)
+
+
+def refused_socket(where, *words):
+    refused(run(port(where)), where, *words)
+    refused(run(port(where, ",server=1,wait=50")), where)
+
+
+def as_nobody():
+    """How to run baton-testpmd as another user: it and its libraries are copied to where that user can read them."""
+    if os.geteuid() != 0:
+        raise Skip("only root can run it as another user")
+    to = path("bin")
+    if not os.path.isdir(to):
+        os.chmod(testpmd_util.TMP, 0o755)
+        os.mkdir(to)
+        shutil.copy(testpmd_util.APP, to)
+        libs = subprocess.run(["ldd", testpmd_util.APP], capture_output=True, text=True, check=True).stdout
+        for lib in re.findall(r"=> (\S*libbaton\S*)", libs):
+            shutil.copy(lib, to)
+    env = dict(os.environ, LD_LIBRARY_PATH=to)
+
+    def become():
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+
+    def go(devices):
+        words = [os.path.join(to, "baton-testpmd")] + command(
+            "-l 0 --no-huge " + devices, "--run-time=0.1 --total-num-mbufs=1024")[1:]
+        begin = time.monotonic()
+        p = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT,
+                           preexec_fn=become, env=env, cwd="/")
+        return testpmd_util.Run(p.returncode, p.stdout, p.stderr, time.monotonic() - begin)
+    return go
+
+
+def nobodys_name():
+    try:
+        return pwd.getpwuid(NOBODY).pw_name
+    except KeyError:
+        return str(NOBODY)
+
+
+# ---- what is no socket ----
+
+@check
+def kernel_vhost():
+    """Also where there is no such device; a link to it is no other thing."""
+    for device in ("/dev/vhost-net", "/dev/vhost-vdpa-0", "/dev/vhost-vsock"):
+        refused_socket(device, "kernel", "not supported", "passt", *BACKENDS)
+    if os.path.exists("/dev/vhost-net"):
+        os.symlink("/dev/vhost-net", path("link-to-vhost"))
+        refused_socket(path("link-to-vhost"), "kernel", "not supported")
+
+
+@check
+def device():
+    refused_socket("/dev/null", "character device", "1:3", *BACKENDS)
+    if os.geteuid() != 0:
+        raise Skip("a block device needs root")
+    try:
+        os.mknod(path("block"), 0o600 | stat.S_IFBLK, os.makedev(7, 200))
+        os.mknod(path("tun"), 0o600 | stat.S_IFCHR, os.makedev(10, 238))
+    except PermissionError as e:
+        raise Skip("this container makes no devices") from e
+    refused_socket(path("block"), "block device", "7:200")
+    refused_socket(path("tun"), "10:238")
+
+
+@check
+def regular_file():
+    with open(path("file"), "w") as f:
+        f.write("precious")
+    refused_socket(path("file"), "regular file", *BACKENDS)
+    refused(run(port(path("file"), ",server=1")), "exists", "regular file", "remove it")
+    with open(path("file")) as f:
+        expect(f.read() == "precious", "the file was written to")
+
+
+@check
+def directory():
+    os.mkdir(path("sockets"))
+    refused_socket(path("sockets"), "directory")
+    with listening("sockets/vhost-user-1"):
+        refused(run(port(path("sockets"))), "vhost-user-1")
+    refused(run(port(path("sockets/"), ",server=1")), "directory")
+
+
+@check
+def fifo():
+    os.mkfifo(path("fifo"))
+    refused_socket(path("fifo"), "FIFO", *BACKENDS)
+
+
+@check
+def symbolic_links():
+    os.symlink("nowhere", path("dangling"))
+    refused(run(port(path("dangling"))), "symbolic link", "nowhere", "nothing")
+    refused(run(port(path("dangling"), ",server=1")), "symbolic link", "exists")
+    os.symlink(path("b"), path("a"))
+    os.symlink(path("a"), path("b"))
+    refused(run(port(path("a"))), "symbolic link", "circle")
+    refused(run(port(path("a/s0"))), "symbolic link", "circle")
+    refused(run(port(path("a/s0"), ",server=1")), "symbolic link", "circle")
+
+
+@check
+def too_long():
+    where = path("x" * 120)
+    for more in ("", ",server=1"):
+        refused(run(port(where, more)), "107", str(len(where)), "symbolic link")
+    # What the sentence proposes works: there is nothing, but that is all.
+    os.mkdir(path("y" * 100))
+    r = run(port(path("y" * 100) + "/s0"))
+    refused(r, "path=s0")
+    os.symlink(path("y" * 100), path("short"))
+    refused(run(port(path("short/s0"))), "no socket at")
+
+
+@check
+def not_a_path():
+    refused(run(port("")), "path=SOCKET", *BACKENDS)
+    refused(run("--vdev=net_virtio_user0"), "path=SOCKET")
+    refused(run("--vdev=net_virtio_user0,path"), "path=SOCKET")
+    refused(run(port("@vhost")), "abstract", "path=./@vhost")
+    refused(run(port("@vhost", ",server=1")), "abstract")
+    refused(run(port("unix:/tmp/s0")), "path=/tmp/s0")
+    refused(run(port("~/s0")), "shell")
+    expect(not os.path.exists("@vhost"), "a file was made")
+
+
+@check
+def missing():
+    refused(run(port(path("none"))), "no socket at", "start", "server=1")
+    refused(run(port(path("none/deep/s0"))), "no directory " + path("none"), "mkdir -p")
+    refused(run(port(path("none/s0"), ",server=1")), "no directory " + path("none"), "mkdir -p")
+
+
+@check
+def way_is_no_directory():
+    with open(path("plain"), "w"):
+        pass
+    refused(run(port(path("plain/s0"))), path("plain") + " is a regular file, not a directory")
+    refused(run(port(path("plain/s0"), ",server=1")), "not a directory")
+    with listening("asocket") as (where, _):
+        refused(run(port(where + "/s0")), "is a socket, not a directory")
+
+
+@check
+def other_types_of_socket():
+    with listening("dgram", kind=socket.SOCK_DGRAM) as (where, _):
+        refused_socket(where, "datagram socket", "stream")
+        expect(stat.S_ISSOCK(os.stat(where).st_mode), "it was removed")
+    with listening("seq", kind=socket.SOCK_SEQPACKET) as (where, _):
+        refused_socket(where, "sequential-packet socket", "stream")
+
+
+@check
+def nobody_listens():
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(path("stale"))
+    s.close()
+    refused(run(port(path("stale"))), "nobody listens at", "start it again")
+    # A server takes the place of such a one.
+    with Running(port(path("stale"), ",server=1,wait=20000")) as p:
+        p.listens()
+        p.finish()
+    expect(not os.path.exists(path("stale")), "it was left behind")
+
+
+@check
+def path_with_a_link():
+    """A link to a socket is a good path."""
+    with listening("behind-link") as (where, s):
+        os.symlink(where, path("good-link"))
+        with Running(port(path("good-link"), ",timeout=20000")):
+            expect(select.select([s], [], [], LIMIT)[0], "it did not connect")
+
+
+# ---- somebody else's ----
+
+@check
+def socket_of_somebody_else():
+    go, us = as_nobody(), nobodys_name()
+    with listening("private", mode=0o700) as (where, _):
+        r = go(port(where))
+        refused(r, where, "user root", "group root", "mode 0700", us, "chgrp", "chmod g+w", "socket-mode=")
+    with listening("of-group", mode=0o770) as (where, _):
+        os.chown(where, 0, 1)
+        group = grp.getgrgid(1).gr_name
+        r = go(port(where))
+        refused(r, where, f"group {group}", "mode 0770", f"usermod -aG {group} {us}")
+    with listening("no-name", mode=0o700) as (where, _):
+        os.chown(where, 54321, 54322)
+        refused(go(port(where)), "user 54321", "group 54322")
+
+
+@check
+def directory_of_somebody_else():
+    go, us = as_nobody(), nobodys_name()
+    os.mkdir(path("closed"), 0o700)
+    for more in ("", ",server=1"):
+        refused(go(port(path("closed/s0"), more)), path("closed"), "user root", "mode 0700", "may not be searched",
+                us, "chmod o+x")
+    os.mkdir(path("readable"), 0o755)
+    r = go(port(path("readable/s0"), ",server=1"))
+    refused(r, path("readable"), "may not write", "mode 0755", us)
+
+
+@check
+def left_behind_by_somebody_else():
+    go = as_nobody()
+    os.mkdir(path("shared"))
+    os.chmod(path("shared"), 0o1777)
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(path("shared/s0"))
+    os.chmod(path("shared/s0"), 0o666)
+    s.close()
+    refused(go(port(path("shared/s0"), ",server=1")), "left behind", "user root", "cannot be removed")
+    os.chmod(path("shared/s0"), 0o600)
+    refused(go(port(path("shared/s0"), ",server=1")), "somebody else", "user root", "mode 0600")
+    expect(os.path.exists(path("shared/s0")), "it was removed")
+
+
+@check
+def read_only_file_system():
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        raise Skip("a mount needs root and unshare")
+    os.mkdir(path("ro"))
+    script = f"mount -t tmpfs -o ro none {path('ro')} && exec \"$@\""
+    probe = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", "true"], capture_output=True)
+    if probe.returncode:
+        raise Skip("this container may not mount")
+    p = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", *command(port(path("ro/s0"), ",server=1"))],
+                       capture_output=True, text=True, timeout=LIMIT)
+    expect(p.returncode > 0 and "read-only" in p.stderr and path("ro") in p.stderr, p)
+
+
+# ---- sockets for others ----
+
+def server(more, umask=0o022):
+    """Start a server, and look at its socket. Return: its stat, the output."""
+    where = path("server")
+    with Running(port(where, ",server=1,wait=20000" + more), umask=umask) as p:
+        p.listens()
+        st = os.stat(where)
+        out = p.finish()
+    expect(not os.path.exists(where), "it was left behind: " + out)
+    return st, out
+
+
+@check
+def mode_of_a_server():
+    for given, mode in (("0660", 0o660), ("666", 0o666), ("0o777", 0o777), ("0600", 0o600)):
+        st, out = server(",socket-mode=" + given, umask=0o077)
+        expect(stat.S_IMODE(st.st_mode) == mode, oct(st.st_mode))
+        expect(f"mode {mode:04o}" in out, out)
+    st, out = server("")
+    expect(stat.S_IMODE(st.st_mode) == 0o755 and "mode 0755" in out, out)
+    expect("root and its user may connect" in out and "socket-mode=" in out, out)
+    st, out = server("", umask=0)
+    expect("everybody may connect" in out and "socket-mode" not in out, out)
+
+
+@check
+def group_of_a_server():
+    mine = os.getgroups() or [os.getgid()]
+    st, out = server(f",socket-group={mine[0]}")
+    expect(st.st_gid == mine[0] and stat.S_IMODE(st.st_mode) == 0o660, oct(st.st_mode))
+    name = grp.getgrgid(mine[0]).gr_name
+    st, out = server(f",socket-group={name},socket-mode=0770")
+    expect(st.st_gid == mine[0] and stat.S_IMODE(st.st_mode) == 0o770 and f"group {name}" in out, out)
+    if os.geteuid() != 0:
+        raise Skip("giving a socket to another group and user needs root")
+    st, out = server(",socket-group=12345,socket-owner=54321,socket-mode=0600")
+    expect((st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode)) == (54321, 12345, 0o600), out)
+
+
+@check
+def never_open_to_others():
+    """The socket has no other mode before that which was asked for."""
+    where, seen = path("server"), set()
+
+    def look():
+        with contextlib.suppress(FileNotFoundError):
+            seen.add(stat.S_IMODE(os.stat(where).st_mode))
+        return "listens at" in p.out()
+
+    with Running(port(where, ",server=1,wait=20000,socket-mode=0600"), umask=0) as p:
+        p.until(look)
+        p.finish()
+    expect(seen == {0o600}, seen)
+
+
+@check
+def bad_modes():
+    where = path("never")
+    for bad in ("", "x", "0888", "8", "1777", "07777", "-1", "0x1b0", "0660 ", "rw-rw----"):
+        refused(raw(port(where, f",server=1,socket-mode={bad}")), "socket-mode=" + bad, "0660")
+    for bad in ("0", "0440", "0555"):
+        refused(run(port(where, f",server=1,socket-mode={bad}")), "nobody could connect")
+    for bad in ("", "no-such-group", "-1", "4294967295", "99999999999"):
+        refused(run(port(where, f",server=1,socket-group={bad}")), "socket-group=" + bad, "no such group")
+        refused(run(port(where, f",server=1,socket-owner={bad}")), "socket-owner=" + bad, "no such user")
+    for one in ("socket-mode=0660", "socket-group=0", "socket-owner=0"):
+        refused(run(port(where, "," + one)), one.split("=")[0], "server=1")
+        refused(run(port(where, ",server=0," + one)), one.split("=")[0], "server=1")
+    expect(not os.path.exists(where), "a socket was left behind")
+
+
+def raw(device):
+    """As run(), for a device that has spaces in it."""
+    begin = time.monotonic()
+    p = subprocess.run([testpmd_util.APP, device], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                       timeout=LIMIT)
+    return testpmd_util.Run(p.returncode, p.stdout, p.stderr, time.monotonic() - begin)
+
+
+@check
+def no_right_to_give_away():
+    go, us = as_nobody(), nobodys_name()
+    os.mkdir(path("ours"))
+    os.chmod(path("ours"), 0o777)
+    refused(go(port(path("ours/s0"), ",server=1,socket-group=1")), "cannot be given to group", us, "usermod -aG")
+    refused(go(port(path("ours/s0"), ",server=1,socket-owner=0")), "cannot be given to user root", "CAP_CHOWN")
+    expect(not os.listdir(path("ours")), "a socket was left behind")
+
+
+@check
+def somebody_elses_later_socket_stays():
+    """At its end a server removes its own socket, and not one that has its path by then."""
+    where = path("server")
+    with Running(port(where, ",server=1,wait=20000")) as p:
+        p.listens()
+        os.unlink(where)
+        with listening("server"):
+            p.finish()
+            expect(os.path.exists(where), "the other's socket was removed")
+
+
+# ---- two users of one socket ----
+
+@contextlib.contextmanager
+def using(where, s=None, prefix=()):
+    """A port that is connected to a backend that says nothing; or, without s, a server."""
+    with Running(port(where, ",timeout=20000" if s else ",server=1,wait=20000"), prefix) as p:
+        if s:
+            expect(select.select([s], [], [], LIMIT)[0], "it did not connect: " + p.out())
+        else:
+            p.listens()
+        yield p
+        expect(p.process.poll() is None, "it has ended: " + p.out())
+
+
+def second(where, prefix=(), more=",timeout=100"):
+    begin = time.monotonic()
+    p = subprocess.run([*prefix, *command("-l 0 --no-huge " + port(where, more))], stdin=subprocess.DEVNULL,
+                       capture_output=True, text=True, timeout=LIMIT)
+    # libhugetlbfs has its own lines about a machine without /proc.
+    err = "".join(line for line in p.stderr.splitlines(True) if not line.startswith("libhugetlbfs"))
+    return testpmd_util.Run(p.returncode, p.stdout, err, time.monotonic() - begin)
+
+
+@check
+def two_users():
+    before = set(os.listdir(testpmd_util.TMP)) | {"output"}
+    with listening("s2") as (where, s):
+        with using(where, s) as first:
+            refused(second(where), "in use", f"process {first.pid} (baton-testpmd)")
+            os.symlink(where, path("s2-link"))
+            refused(second(path("s2-link")), "in use")
+            os.link(where, path("s2-hard"))
+            refused(second(path("s2-hard")), "in use", f"process {first.pid}")
+            os.symlink(testpmd_util.TMP, path("dir-link"))
+            refused(second(path("dir-link/s2")), "in use")
+            refused(second(path("./s2")), "in use")
+        # The first was killed: nothing of its is in the way.
+        s.accept()[0].close()
+        expect("in use" not in second(where).err, "the lock outlived its owner")
+    refused(run(port(where) + " " + port(where, n=1)), "no socket")
+    left = set(os.listdir(testpmd_util.TMP)) - before - {"s2-link", "s2-hard", "dir-link"}
+    expect(not left, f"left behind: {left}")
+
+
+@check
+def two_ports_of_one_program():
+    with listening("s3") as (where, s):
+        r = second(where, more=",timeout=400")
+        expect("in use" not in r.err, r)
+    where = path("srv")
+    p = run(f"{port(where, ',server=1,wait=100')} {port(where, ',server=1,wait=100', 1)}")
+    expect(p.rc > 0 and "no backend connected" in p.err, p)
+
+
+@check
+def two_servers():
+    where = path("srv")
+    with using(where) as first:
+        refused(second(where, more=",server=1"), "in use", f"process {first.pid}")
+        expect(os.path.exists(where), "the first one's socket is gone")
+    os.unlink(where)
+    with listening("srv"):
+        refused(second(where, more=",server=1"), "another program listens")
+
+
+NAMESPACES = {
+    "network": ("unshare", "-n"),
+    "mount": ("unshare", "-m"),
+    "network_pid": ("unshare", "-n", "-p", "-f", "--mount-proc", "--kill-child"),
+    "all": ("unshare", "-n", "-m", "-p", "-i", "-u", "-C", "-f", "--mount-proc", "--kill-child"),
+    "user_network": ("unshare", "-U", "-r", "-n"),
+    "pid_without_proc": ("unshare", "-n", "-p", "-f", "--kill-child"),
+    "without_proc": ("unshare", "-n", "-m", "sh", "-c", 'umount -l /proc && exec "$@"', "sh"),
+}
+
+
+def need(prefix):
+    if not shutil.which("unshare"):
+        raise Skip("unshare is not installed")
+    if subprocess.run([*prefix, "true"], capture_output=True).returncode:
+        raise Skip("no right to make namespaces: " + " ".join(prefix))
+
+
+def in_namespaces(name):
+    prefix = NAMESPACES[name]
+    need(prefix)
+    with listening("ns") as (where, s):
+        with using(where, s):
+            refused(second(where, prefix), "in use")
+        while select.select([s], [], [], 0)[0]:
+            s.accept()[0].close()
+        with using(where, s, prefix):
+            refused(second(where), "in use")
+    with using(where) as _:
+        refused(second(where, prefix, ",server=1"), "in use")
+        expect(os.path.exists(where), "the first one's socket is gone")
+    os.unlink(where)
+
+
+for ns_name in NAMESPACES:
+    def one(name=ns_name):
+        in_namespaces(name)
+    one.__name__ = "namespaces_" + ns_name
+    check(one)
+
+
+@check
+def bind_mounts():
+    """A container that has the directory, or the socket alone, at another path."""
+    need(("unshare", "-n", "-m"))
+    os.mkdir(path("inside"))
+    with open(path("inside-socket"), "w"):
+        pass
+    with listening("ns") as (where, s), using(where, s):
+        script = 'mount --bind "$0" "$1" && shift && exec "$@"'
+        whole = ("unshare", "-n", "-m", "sh", "-c", script, testpmd_util.TMP, path("inside"))
+        if subprocess.run([*whole, "true"], capture_output=True).returncode:
+            raise Skip("this container may not mount")
+        refused(second(path("inside/ns"), whole), "in use")
+        alone = ("unshare", "-n", "-m", "sh", "-c", script, where, path("inside-socket"))
+        refused(second(path("inside-socket"), alone), "in use")
+
+
+@check
+def another_user_and_namespace():
+    go = as_nobody()
+    with listening("open") as (where, s), using(where, s):
+        refused(go(port(where)), "in use", "process")
+    os.mkdir(path("dark"))
+    os.chmod(path("dark"), 0o711)  # may be passed through, not read
+    with listening("dark/s0") as (where, s), using(where, s):
+        refused(go(port(where)), "in use")
+
+
+if __name__ == "__main__":
+    main()
