@@ -68,18 +68,16 @@ make_fds(struct virtio_ctrl *c)
 {
 	if (c->has_fds)
 		return 0;
-	c->vq.kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	c->vq.q.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (c->vq.kick_fd >= 0 && c->vq.q.wake_fd >= 0) {
+	c->vq.kick_fd = event_open("the control queue");
+	if (c->vq.kick_fd < 0)
+		return c->vq.kick_fd;
+	c->vq.q.wake_fd = event_open("the control queue");
+	if (c->vq.q.wake_fd >= 0) {
 		c->has_fds = 1;
 		return 0;
 	}
-	baton_err(errno,
-		  "no eventfd for the control queue: %s; if descriptors ran out, raise `ulimit -n`",
-		  strerror(errno));
-	if (c->vq.kick_fd >= 0)
-		close(c->vq.kick_fd);
-	return -EMFILE;
+	close(c->vq.kick_fd);
+	return c->vq.q.wake_fd;
 }
 
 /*
@@ -187,7 +185,7 @@ wait_used(struct virtio_dev *vd)
 {
 	struct virtq *vq = &vd->ctrl.vq;
 	unsigned ms = vd->timeout_ms < TIMEOUT_MS ? vd->timeout_ms : TIMEOUT_MS;
-	uint64_t deadline = ctx_now_ns() + ms * 1000000ull, now, wakes;
+	uint64_t deadline = ctx_now_ns() + ms * 1000000ull, now;
 	struct pollfd p = { .fd = vq->q.wake_fd, .events = POLLIN };
 
 	while (shared_load16_acquire(&vq->used->idx) == vq->used_idx) {
@@ -196,7 +194,7 @@ wait_used(struct virtio_dev *vd)
 			return false;
 		/* Not every device sends a wake-up, so look at the ring as well. */
 		if (poll(&p, 1, 1) == 1)
-			(void)!read(p.fd, &wakes, sizeof(wakes));
+			event_drain(p.fd);
 	}
 	return true;
 }

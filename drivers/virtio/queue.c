@@ -111,13 +111,10 @@ virtq_setup(struct baton_port *port, struct baton_queue *q)
 	vq->shadow = NULL;
 	vq->order = NULL;
 	vq->segs = NULL;
-	vq->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	q->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	vq->kick_fd = event_open("the ring");
+	q->wake_fd = vq->kick_fd < 0 ? -1 : event_open("the ring");
 	if (vq->kick_fd < 0 || q->wake_fd < 0) {
-		ret = baton_err(errno,
-				"no eventfd for the ring: %s; if descriptors ran out, raise "
-				"`ulimit -n`",
-				strerror(errno));
+		ret = vq->kick_fd < 0 ? vq->kick_fd : q->wake_fd;
 		virtq_release(port, q);
 		return ret;
 	}
@@ -330,7 +327,7 @@ virtq_arm(struct baton_queue *q)
 	 * worker has freed some. A queue that could not take the largest packet must not sleep.
 	 */
 	if (shared_load16(&vq->used->idx) != vq->used_idx || virtq_in_flight(q) < q->max_segs)
-		(void)!eventfd_write(q->wake_fd, 1);
+		event_signal(q->wake_fd);
 	return 0;
 }
 
@@ -389,6 +386,6 @@ virtq_kick(struct virtq *vq)
 	if (vq->bell.len)
 		pci_write16(&vq->bell, 0, vq->vring);
 	else
-		(void)!eventfd_write(vq->kick_fd, 1);
+		event_signal(vq->kick_fd);
 	queue_count(&vq->q.stats.kicks, 1);
 }

@@ -58,7 +58,7 @@ warn_unsealed(struct virtio_dev *vd)
 			  "and this program "
 			  "would end at the next touch of it (SIGBUS); use a memfd with "
 			  "F_SEAL_SHRINK, as "
-			  "Baton's own arenas outside of hugetlbfs mounts are",
+			  "Baton's own arenas are where memfds may be created and sealed",
 			  vd->port.name, e.name, vd->vu.path);
 		vd->vu.files.warned_unsealed = 1;
 	}

@@ -6,9 +6,9 @@
 #ifndef VIRTIO_VIRTIO_H
 #define VIRTIO_VIRTIO_H
 
-#include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/event.h"
 #include "port/driver.h"
 #include "regs.h"
 #include "virtio_pci.h"

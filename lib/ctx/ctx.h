@@ -3,6 +3,7 @@
 #ifndef BATON_CTX_CTX_H
 #define BATON_CTX_CTX_H
 
+#include <poll.h>
 #include <pthread.h>
 
 #include <baton/context.h>
@@ -39,6 +40,23 @@ struct ctx_timer {
 	struct ctx_timer *next;
 };
 
+/*
+ * How a context waits. As a rule by one epoll instance, with a timerfd in it. Where a sandbox
+ * forbids timerfds, baton_ctx_fd() is another epoll instance with the first one in it, and polls
+ * readable while timers are set; where it forbids epoll, it always does. baton_ctx_poll() then
+ * looks at the clock, and at the sources by poll().
+ */
+struct ctx_events {
+	int fd;                     /* what baton_ctx_fd() returns */
+	int epoll_fd;               /* -1: forbidden */
+	struct ctx_source timer;    /* armed for the first of `timers`; fd -1: forbidden */
+	int readable;               /* a descriptor that is always readable; -1: not needed */
+	bool ticks;                 /* it is in the epoll instance `fd` */
+	struct ctx_source **source; /* without epoll: all of them */
+	struct pollfd *polled;      /* one for each */
+	unsigned n, room, next;     /* next: where to look first */
+};
+
 struct baton_ctx {
 	struct baton_handle handle;
 	struct handle_prefix *closed; /* handles that were closed; under `lock` */
@@ -71,8 +89,7 @@ struct baton_ctx {
 	baton_violation_fn on_violation;
 	void *violation_arg;
 
-	int epoll_fd;
-	struct ctx_source timer;  /* a timerfd, armed for the first of `timers` */
+	struct ctx_events events; /* what baton_ctx_poll() watches (ctx/events.c) */
 	struct ctx_timer *timers; /* by time */
 	struct dma_map *maps;     /* pools in address spaces (dma/pool_map.c); control thread */
 	struct dma_quarantine *quarantines; /* what devices have not let go of, including devices of
@@ -83,11 +100,14 @@ struct baton_ctx {
 	const struct mem_os *mem_os;          /* the same, for baton_arena_create() */
 	const struct cc_source *cc_source;    /* the same, for baton_ctx_confidential() */
 	unsigned confidential; /* enum baton_confidential + 1; 0: not detected yet; under `lock` */
+	char no_file[256];     /* why arenas have no file, or empty; under `lock` */
 	uint32_t warned;       /* CTX_WARNED_*: warnings that are logged once per context */
 	pthread_mutex_t lock;  /* the tables above and `warned`; never taken in a burst */
 };
 
-#define CTX_WARNED_4K (1u << 0)
+#define CTX_WARNED_4K       (1u << 0)
+#define CTX_WARNED_NO_FILE  (1u << 1)
+#define CTX_WARNED_NO_MEMFD (1u << 2)
 
 /**
  * Initialise and release the members of a context. Its tables are empty. Return: 0 or a negative
@@ -104,8 +124,30 @@ void baton_log(const struct baton_ctx *ctx, enum baton_log_level level, const ch
 int ctx_source_add(struct baton_ctx *ctx, struct ctx_source *src, uint32_t events);
 void ctx_source_del(struct baton_ctx *ctx, struct ctx_source *src);
 
-/* The callback of ctx->timer. */
-void ctx_timers_due(struct ctx_source *src, uint32_t events);
+/** Open and close the descriptors of ctx->events. Return: 0 or a negative errno. */
+int ctx_events_open(struct baton_ctx *ctx);
+void ctx_events_close(struct baton_ctx *ctx);
+
+/** How long baton_ctx_poll() waits that is told to wait @timeout_ms: shorter where timers are no
+ * events, and a little where the descriptor is readable all the time.
+ */
+int ctx_events_timeout(const struct baton_ctx *ctx, int timeout_ms);
+
+/**
+ * Wait for one source.
+ *
+ * @timeout_ms: -1: for ever.
+ * @src:        receives the source, and @events what it has.
+ * Return: 1; 0: none has anything; a negative errno.
+ */
+int ctx_events_wait(struct baton_ctx *ctx, int timeout_ms, struct ctx_source **src,
+		    uint32_t *events);
+
+/** Arm ctx->events for the first timer. */
+void ctx_events_arm(struct baton_ctx *ctx);
+
+/** Call what is due. Return: the number of timers. */
+int ctx_timers_run(struct baton_ctx *ctx);
 
 uint64_t ctx_now_ns(void);
 

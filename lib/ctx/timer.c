@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Timers of a context: a list sorted by time, and one timerfd for the first of them, so that
- * baton_ctx_fd() polls readable for timers, too.
- */
-#include <sys/timerfd.h>
+/* Timers of a context: a list sorted by time. ctx/events.c waits for the first of them. */
 #include <time.h>
-#include <unistd.h>
 
 #include "ctx/ctx.h"
 
@@ -18,16 +13,6 @@ ctx_now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
-}
-
-static void
-arm(const struct baton_ctx *ctx)
-{
-	uint64_t at = ctx->timers ? ctx->timers->at_ns : 0;
-	struct itimerspec when = { .it_value = { .tv_sec = (time_t)(at / NS_PER_S),
-						 .tv_nsec = (long)(at % NS_PER_S) } };
-
-	timerfd_settime(ctx->timer.fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
 static void
@@ -53,7 +38,7 @@ ctx_timer_set(struct baton_ctx *ctx, struct ctx_timer *timer, unsigned ms)
 		t = &(*t)->next;
 	timer->next = *t;
 	*t = timer;
-	arm(ctx);
+	ctx_events_arm(ctx);
 }
 
 void
@@ -62,23 +47,22 @@ ctx_timer_cancel(struct baton_ctx *ctx, struct ctx_timer *timer)
 	if (!timer->at_ns)
 		return;
 	remove_from_list(ctx, timer);
-	arm(ctx);
+	ctx_events_arm(ctx);
 }
 
-void
-ctx_timers_due(struct ctx_source *src, uint32_t events)
+int
+ctx_timers_run(struct baton_ctx *ctx)
 {
-	struct baton_ctx *ctx =
-		(struct baton_ctx *)(void *)((char *)src - offsetof(struct baton_ctx, timer));
-	uint64_t now = ctx_now_ns(), expirations;
+	uint64_t now = ctx_now_ns();
+	int n = 0;
 
-	(void)!read(src->fd, &expirations, sizeof(expirations));
 	/* The loop ends: a timer that sets itself again is later than `now`. */
-	while (ctx->timers && ctx->timers->at_ns <= now) {
+	for (; ctx->timers && ctx->timers->at_ns <= now; n++) {
 		struct ctx_timer *t = ctx->timers;
 
 		remove_from_list(ctx, t);
 		t->due(t);
 	}
-	arm(ctx);
+	ctx_events_arm(ctx);
+	return n;
 }

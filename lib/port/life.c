@@ -9,9 +9,9 @@
  * for that. Each pair of a store here and a load in the worker (state, epoch, thread, armed) is
  * sequentially consistent, so that one side sees the other.
  */
-#include <sys/eventfd.h>
 #include <time.h>
 
+#include "base/event.h"
 #include "port/port.h"
 
 #define NS_PER_MS 1000000ull
@@ -41,7 +41,7 @@ wake_worker(const struct baton_worker *w)
 
 			if (q->set_up && queue_worker(q) == w &&
 			    __atomic_load_n(&q->armed, __ATOMIC_SEQ_CST))
-				(void)!eventfd_write(q->wake_fd, 1);
+				event_signal(q->wake_fd);
 		}
 	}
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The functions of RX and TX queues, which are one struct inside. */
-#include <sys/eventfd.h>
-#include <unistd.h>
-
+#include "base/event.h"
 #include "port/port.h"
 
 /* The queue behind a handle. Return: NULL, when it is not that of a set-up queue. */
@@ -252,7 +250,7 @@ baton_rxq_arm(struct baton_rxq *rxq)
 		 * The next burst acknowledges the change. This call must not, since other queues
 		 * may still be armed. So do not sleep.
 		 */
-		(void)!eventfd_write(q->wake_fd, 1);
+		event_signal(q->wake_fd);
 		return q->wake_fd;
 	}
 	state = __atomic_load_n(&q->head.handle.state, __ATOMIC_SEQ_CST);
@@ -278,7 +276,6 @@ baton_rxq_disarm(struct baton_rxq *rxq)
 {
 	struct baton_queue *q = queue_of(rxq, HANDLE_RXQ, "rxq_disarm");
 	uint32_t armed;
-	uint64_t wakes;
 
 	if (!q || !q->set_up || dma_worker_ready(queue_worker(q), "rxq_disarm") < 0)
 		return;
@@ -290,5 +287,5 @@ baton_rxq_disarm(struct baton_rxq *rxq)
 	if (armed == ARMED_DEVICE &&
 	    __atomic_load_n(&q->head.handle.state, __ATOMIC_ACQUIRE) == q->head.handle.ack)
 		q->port->driver->ops->disarm(q);
-	(void)!read(q->wake_fd, &wakes, sizeof(wakes));
+	event_drain(q->wake_fd);
 }

@@ -78,13 +78,17 @@ BATON_API int baton_ctx_destroy(struct baton_ctx *ctx);
  * Bursts do none of this work, so an application calls this function regularly, or whenever
  * baton_ctx_fd() polls readable. It serves 64 events at most before it returns.
  *
+ * Where a sandbox forbids epoll or timerfds, the descriptor polls readable all the time, or while
+ * timers are set, and a call that is told not to wait waits for up to 5 ms if there is nothing to
+ * do.
+ *
  * @ctx:        the context.
  * @timeout_ms: how long to wait for the first event, in milliseconds; 0 does not wait, -1 waits
  *              without limit.
  *
  * Thread: the control thread.
- * Return: the number of events served, 0 if there was none; a negative errno of epoll_wait(2) on
- * failure, such as -EBADF; -EBUSY inside an event callback.
+ * Return: the number of events served, 0 if there was none; a negative errno of epoll_wait(2) or
+ * poll(2) on failure, such as -EBADF; -EBUSY inside an event callback.
  */
 BATON_API int baton_ctx_poll(struct baton_ctx *ctx, int timeout_ms);
 

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The limits that a process has (getrlimit), for error messages. */
+#ifndef BATON_BASE_LIMITS_H
+#define BATON_BASE_LIMITS_H
+
+#include <stdint.h>
+
+#include "base/text.h"
+
+/**
+ * Append which limit stands in the way of @bytes more of address space or data, with the numbers
+ * and how to raise it. Nothing if none does.
+ */
+void limits_memory(struct text *to, uint64_t bytes);
+
+/** Append why no further file descriptor can be had, after @err (EMFILE, ENFILE or another). */
+void limits_files(struct text *to, int err);
+
+/** The largest file that this process may make, in bytes. A larger one ends it with SIGXFSZ. */
+uint64_t limits_file_size(void);
+
+#endif
