@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "dma/pool_map.h"
 #include "mem/arena.h"
 
@@ -103,8 +104,13 @@ get_memory(struct baton_pool *p, const struct baton_pool_config *c)
 		.hugetlbfs = c->hugetlbfs,
 		.flags = c->mem_flags,
 	};
-	int ret;
+	/* The owner table, the side records and the free list. */
+	size_t tables = (size_t)c->count * (2 * sizeof(uint32_t) + BATON_SIDE_SIZE);
+	int ret = arena_check_room(p->ctx, tables);
 
+	if (ret < 0)
+		return baton_err_prefix(ret, "pool %s of %u buffers: its tables", p->name,
+					c->count);
 	if (c->base) {
 		p->base = c->base;
 		p->bytes = c->bytes;
@@ -112,7 +118,7 @@ get_memory(struct baton_pool *p, const struct baton_pool_config *c)
 		p->fd_offset = c->fd_offset;
 		return 0;
 	}
-	ret = baton_arena_create(p->ctx, &mem, &p->arena);
+	ret = arena_create_for(p->ctx, &mem, &(struct arena_use){ .beside = tables }, &p->arena);
 	if (ret < 0)
 		return baton_err_prefix(ret, "pool %s of %u buffers", p->name, c->count);
 	baton_arena_info(p->arena, &info);
@@ -158,6 +164,16 @@ start_generations(struct baton_pool *p)
 }
 
 static int
+no_memory(const struct baton_pool *p, const char *what, uint32_t count)
+{
+	struct text limit = { 0 };
+
+	limits_memory(&limit, (uint64_t)count * BATON_SIDE_SIZE);
+	return baton_err(ENOMEM, "pool %s: no memory for the %s of %u buffers%s", p->name, what,
+			 count, limit.text);
+}
+
+static int
 pool_build(struct baton_pool *p, const struct baton_pool_config *c)
 {
 	int ret = get_memory(p, c);
@@ -175,14 +191,12 @@ pool_build(struct baton_pool *p, const struct baton_pool_config *c)
 		.side = calloc(c->count, BATON_SIDE_SIZE),
 	};
 	if (!p->view.owner || !p->view.side)
-		return baton_err(ENOMEM, "pool %s: no memory for the owner table of %u buffers",
-				 p->name, c->count);
+		return no_memory(p, "owner table", c->count);
 	start_generations(p);
 	if (c->backing)
 		p->backing = *c->backing;
 	else if (!stack_create(&p->stack, &p->ctl, c->count, BATON_MAX_WORKERS + 1))
-		ret = baton_err(ENOMEM, "pool %s: no memory for the free list of %u buffers",
-				p->name, c->count);
+		ret = no_memory(p, "free list", c->count);
 	return ret;
 }
 

@@ -32,6 +32,8 @@ make_arena(const struct dma_reach *r, const char *name, size_t bytes, uint64_t p
 					.page_size = page,
 					.node = r->node,
 					.bytes = bytes };
+	/* A local device is a vhost-user backend. */
+	struct arena_use use = { .needs_file = r->local };
 	int ret;
 
 	if (dma_reach_shared_only(r)) {
@@ -39,10 +41,10 @@ make_arena(const struct dma_reach *r, const char *name, size_t bytes, uint64_t p
 		mem.page_size = BATON_PAGE_ANY;
 		mem.node = BATON_NODE_ANY;
 	}
-	ret = baton_arena_create(r->ctx, &mem, out);
+	ret = arena_create_for(r->ctx, &mem, &use, out);
 	if (ret < 0 && mem.node != BATON_NODE_ANY) {
 		mem.node = BATON_NODE_ANY;
-		ret = baton_arena_create(r->ctx, &mem, out);
+		ret = arena_create_for(r->ctx, &mem, &use, out);
 	}
 	return ret;
 }

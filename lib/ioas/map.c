@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "ctx/ctx.h"
 #include "ioas/space.h"
 
 void
@@ -26,6 +27,26 @@ static uint64_t
 last_of(const struct baton_mapping *m)
 {
 	return m->info.iova + (m->info.bytes - 1);
+}
+
+static int
+no_descriptor(const struct baton_ioas *ioas, const struct baton_map_config *c, const char *name)
+{
+	char why[sizeof(ioas->ctx->no_file)];
+
+	pthread_mutex_lock(&ioas->ctx->lock);
+	memcpy(why, ioas->ctx->no_file, sizeof(why));
+	pthread_mutex_unlock(&ioas->ctx->lock);
+	if (c->fd < 0 && why[0])
+		return baton_err(EPERM,
+				 "%s: a %s backend is given memory as a file, and this memory has "
+				 "none: %s; allow it, or use ports that need no file",
+				 name, ioas->ops->name, why);
+	return baton_err(EINVAL,
+			 "%s: a %s backend is given memory as a file descriptor and an "
+			 "offset of whole pages, and this memory has %s; use an arena of "
+			 "Baton's, or set fd and fd_offset",
+			 name, ioas->ops->name, c->fd < 0 ? "no descriptor" : "another offset");
 }
 
 static int
@@ -60,12 +81,7 @@ check_config(const struct baton_ioas *ioas, const struct baton_map_config *c, co
 				 "size of the memory, or 0",
 				 name, c->page_size);
 	if (ioas->ops->needs_fd && (c->fd < 0 || c->fd_offset % page))
-		return baton_err(EINVAL,
-				 "%s: a %s backend is given memory as a file descriptor and an "
-				 "offset of whole pages, and this memory has %s; use an arena of "
-				 "Baton's, or set fd and fd_offset",
-				 name, ioas->ops->name,
-				 c->fd < 0 ? "no descriptor" : "another offset");
+		return no_descriptor(ioas, c, name);
 	if (!(c->flags & BATON_MAP_FIXED))
 		return 0;
 	if (ioas->ops->place)

@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <baton/mem.h>
 
 #include "base/err.h"
 #include "ctx/ctx.h"
+#include "mem/back.h"
 #include "mem/supply.h"
 
 struct baton_arena {
@@ -20,6 +20,12 @@ struct baton_arena {
 	const struct mem_os *os;
 	bool disowned; /* the context does not count it any more */
 };
+
+static const struct mem_os *
+mem_os_of(const struct baton_ctx *ctx)
+{
+	return ctx->mem_os ? ctx->mem_os : &mem_os_host;
+}
 
 static void
 count(struct baton_arena *arena, unsigned by)
@@ -40,218 +46,23 @@ arena_disown(struct baton_arena *arena)
 	arena->disowned = true;
 }
 
-/* The step that failed, for explain(). */
-enum step { OPEN, RESIZE, SEAL, MAP, BIND, POPULATE };
-
-static int
-explain_heap(const struct mem_need *need, int ret, struct text *why)
-{
-	char size[32];
-
-	switch (ret) {
-	case -ENODEV:
-		text_add(why, "there is no " MEM_CC_HEAP ", where shared guest memory comes from. "
-			      "Linux 7.1 with "
-			      "CONFIG_DMABUF_HEAPS_SYSTEM, from 7.2 on "
-			      "also with "
-			      "CONFIG_DMABUF_HEAPS_SYSTEM_CC_SHARED, "
-			      "has it in SEV, TDX and PEF guests: boot "
-			      "such a kernel. Where this is no "
-			      "confidential guest, ask for ordinary "
-			      "memory (a port's option bounce=never)");
-		return ret;
-	case -EACCES:
-	case -EPERM:
-		text_add(why, "this user may not open " MEM_CC_HEAP ", which is root's alone; give "
-			      "it to the user's group (udev: "
-			      "SUBSYSTEM==\"dma_heap\", "
-			      "GROUP=, MODE=\"0660\"), or "
-			      "run as root");
-		return -EACCES;
-	}
-	text_add(why, "allocating %s from " MEM_CC_HEAP " failed: %s", text_size(size, need->bytes),
-		 strerror(-ret));
-	return ret;
-}
-
-static int
-explain_open(const struct mem_need *need, bool huge, int ret, struct text *why)
-{
-	unsigned long long pages = need->bytes / need->page_size;
-	struct rlimit files = { 0 };
-	char size[32];
-
-	if (need->shared && ret != -EMFILE && ret != -ENFILE)
-		return explain_heap(need, ret, why);
-	switch (ret) {
-	case -EMFILE:
-		getrlimit(RLIMIT_NOFILE, &files);
-		text_add(why,
-			 "the process has all of its %llu file descriptors open (RLIMIT_NOFILE); "
-			 "raise that: ulimit -n %llu, or LimitNOFILE= of its systemd unit",
-			 (unsigned long long)files.rlim_cur,
-			 (unsigned long long)files.rlim_cur * 2);
-		return ret;
-	case -ENFILE:
-		text_add(why, "the machine has no file descriptor left; raise sysctl fs.file-max");
-		return -EMFILE;
-	case -ENODEV:
-	case -EINVAL:
-	case -ENOSYS:
-		if (!huge || need->mount)
-			break;
-		text_add(why, "needs %llu pages of %s, which this kernel does not have", pages,
-			 text_size(size, need->page_size));
-		return -ENOMEM;
-	}
-	if (need->mount)
-		text_add(why, "cannot create a file on %s: %s", need->mount, strerror(-ret));
-	else
-		text_add(why, "memfd_create failed: %s", strerror(-ret));
-	return ret;
-}
-
-/* Explain why a step failed. The step is undone by then, and its pages count as free again. */
-static int
-explain(const struct mem_os *os, const struct mem_need *need, enum step step, int ret,
-	struct text *why)
-{
-	static const char *const names[] = {
-		[RESIZE] = "ftruncate", [SEAL] = "sealing the memory file", [MAP] = "mmap",
-		[BIND] = "mbind",       [POPULATE] = "populating",
-	};
-	bool huge = need->mount || need->page_size >= BATON_PAGE_2M;
-	char size[32];
-
-	if (step == OPEN)
-		return explain_open(need, huge, ret, why);
-	if (step == BIND && ret == -EPERM) {
-		text_add(why,
-			 "placing memory on node %d is forbidden here; allow mbind (containers: "
-			 "--cap-add SYS_NICE), or ask for no node",
-			 need->node);
-		return ret;
-	}
-	if (step == BIND && ret == -EINVAL) {
-		text_add(why,
-			 "the process may not take memory from node %d; add it to the cpuset "
-			 "(cpuset.mems), or ask for another node",
-			 need->node);
-		return -ENODEV;
-	}
-	/*
-	 * A missing hugepage is ENOMEM when it is reserved, and EFAULT or another errno when it is
-	 * written.
-	 */
-	if (huge && ((step == MAP && ret == -ENOMEM) ||
-		     (step == POPULATE && ret != -EMFILE && ret != -ENFILE))) {
-		mem_huge_shortage(os, need, why);
-		return -ENOMEM;
-	}
-	text_add(why, "%s of %s on %s pages failed: %s", names[step], text_size(size, need->bytes),
-		 huge ? "huge" : "ordinary", strerror(-ret));
-	if (step == MAP && ret == -ENOMEM)
-		text_add(why, "; look at ulimit -v");
-	return step == POPULATE && ret == -EFAULT ? -ENOMEM : ret;
-}
-
-static int
-open_backing(const struct mem_os *os, const struct mem_need *need, const char *name)
-{
-	if (need->mount)
-		return os->mount_file(os, need->mount);
-	if (need->shared)
-		return os->cc_shared(os, name, need->bytes);
-	return os->memfd(os, name, need->page_size >= BATON_PAGE_2M ? need->page_size : 0);
-}
-
-/* Whether the kernel can seal the file. It can seal neither files of a mount nor dma-bufs. */
-static bool
-sealable(const struct mem_need *need)
-{
-	return !need->mount && !need->shared;
-}
-
-/*
- * Populate the memory. mmap() maps the pages of a dma-buf, as PFNs, which MADV_POPULATE_WRITE
- * refuses. A page that becomes shared may lose the zeros that the kernel wrote, so it is written
- * again.
- */
-static int
-fill(const struct mem_os *os, const struct mem_need *need, void *base)
-{
-	if (!need->shared)
-		return os->populate(os, base, need->bytes);
-	memset(base, 0, need->bytes);
-	return 0;
-}
-
-/* Make one attempt. Return: 0; -ENOMEM if another page size may succeed; another error is final. */
-static int
-back(const struct mem_os *os, const struct mem_need *need, const char *name,
-     struct baton_arena_info *info, struct text *why)
-{
-	enum step step = OPEN;
-	void *base = NULL;
-	int ret, fd;
-
-	fd = ret = open_backing(os, need, name);
-	if (ret < 0)
-		return explain(os, need, step, ret, why);
-	step = RESIZE;
-	ret = need->shared ? 0 : os->resize(os, fd, need->bytes);
-	if (ret)
-		goto out;
-	step = SEAL;
-	ret = sealable(need) ? os->seal(os, fd) : 0;
-	if (ret)
-		goto out;
-	step = MAP;
-	ret = os->map(os, fd, need->bytes, &base);
-	if (ret)
-		goto out;
-	step = BIND;
-	if (need->node != BATON_NODE_ANY)
-		ret = os->bind(os, base, need->bytes, need->node);
-	if (ret)
-		goto out;
-	step = POPULATE;
-	ret = fill(os, need, base);
-	if (ret)
-		goto out;
-	*info = (struct baton_arena_info){ .base = base,
-					   .bytes = need->bytes,
-					   .page_size = need->page_size,
-					   .fd = fd,
-					   .node = need->node,
-					   .sealed = sealable(need) };
-	return 0;
-out:
-	if (base)
-		os->unmap(os, base, need->bytes);
-	os->close(os, fd);
-	return explain(os, need, step, ret, why);
-}
-
 static int
 back_huge(const struct mem_os *os, const struct mem_need *need, const char *name,
-	  struct baton_arena_info *info, struct text *why)
+	  struct mem_backed *to, struct text *why)
 {
 	why->len = 0;
-	if (mem_huge_missing(os, need)) {
-		mem_huge_shortage(os, need, why);
+	if (mem_huge_missing(os, need, why))
 		return -ENOMEM;
-	}
-	return back(os, need, name, info, why);
+	return mem_back(os, need, name, to, why);
 }
 
 static int
 back_small(const struct mem_os *os, const struct mem_need *need, const char *name,
-	   struct baton_arena_info *info, struct text *why)
+	   struct mem_backed *to, struct text *why)
 {
-	if (mem_small_missing(os, need, why))
+	if (mem_small_missing(os, need->bytes + need->beside, need->node, why))
 		return -ENOMEM;
-	return back(os, need, name, info, why);
+	return mem_back(os, need, name, to, why);
 }
 
 /* Round up to whole pages. Return: whether a file can have the resulting size. */
@@ -285,24 +96,25 @@ warn_small(struct baton_ctx *ctx, const char *name, size_t bytes, const struct t
 /* Use the largest pages there are, and 1 GiB pages only if at most an eighth is wasted. */
 static int
 back_any(struct baton_ctx *ctx, const struct mem_os *os, struct mem_need *need,
-	 const struct baton_mem_config *config, const char *name, struct baton_arena_info *info,
+	 const struct baton_mem_config *config, const char *name, struct mem_backed *to,
 	 struct text *why)
 {
 	struct text small = { 0 };
 	int ret;
 
+	need->may_be_small = true;
 	if (config->bytes >= BATON_PAGE_1G && need_pages(need, config->bytes, BATON_PAGE_1G) &&
 	    need->bytes - config->bytes <= config->bytes / 8) {
-		ret = back_huge(os, need, name, info, why);
+		ret = back_huge(os, need, name, to, why);
 		if (ret != -ENOMEM)
 			return ret;
 	}
 	need_pages(need, config->bytes, BATON_PAGE_2M);
-	ret = back_huge(os, need, name, info, why);
+	ret = back_huge(os, need, name, to, why);
 	if (ret != -ENOMEM)
 		return ret;
 	need_pages(need, config->bytes, (uint64_t)sysconf(_SC_PAGESIZE));
-	ret = back_small(os, need, name, info, &small);
+	ret = back_small(os, need, name, to, &small);
 	if (ret) {
 		text_add(&small, "; hugepages: %s", why->text);
 		*why = small;
@@ -423,52 +235,74 @@ node_to_bind(const struct mem_os *os, int wanted)
 /* Choose the page size and allocate the pages. */
 static int
 place(struct baton_ctx *ctx, const struct mem_os *os, const struct baton_mem_config *config,
-      const char *name, struct baton_arena_info *info)
+      const char *name, struct mem_need *need, struct mem_backed *to)
 {
-	struct mem_need need = { .mount = config->hugetlbfs,
-				 .shared = config->flags & BATON_MEM_CC_SHARED };
 	uint64_t page_size = config->page_size;
 	struct text why = { 0 };
 	char size[32];
 	int ret = 0;
 
-	need.node = node_to_bind(os, config->node);
-	if (need.shared && need.node != BATON_NODE_ANY) {
+	need->node = node_to_bind(os, config->node);
+	if (need->shared && need->node != BATON_NODE_ANY) {
 		baton_log(ctx, BATON_LOG_WARN,
 			  "arena \"%s\": node %d was asked for, but the kernel chooses the node of "
 			  "shared guest memory",
-			  name, need.node);
-		need.node = BATON_NODE_ANY;
+			  name, need->node);
+		need->node = BATON_NODE_ANY;
 	}
-	if (need.mount)
+	if (need->mount)
 		ret = check_mount(os, config, name, &page_size);
 	if (ret)
 		return ret;
 	/* BATON_PAGE_ANY may become 2 MiB pages, so check that this size does not overflow. */
-	if (!need_pages(&need, config->bytes, page_size ? page_size : BATON_PAGE_2M))
+	if (!need_pages(need, config->bytes, page_size ? page_size : BATON_PAGE_2M))
 		return baton_err(EINVAL,
 				 "arena \"%s\": %zu bytes are more than any process can map; check "
 				 "the number and the size of the buffers",
 				 name, config->bytes);
-	if (need.shared) {
-		need_pages(&need, config->bytes, (uint64_t)sysconf(_SC_PAGESIZE));
-		ret = back_small(os, &need, name, info, &why);
+	if (need->shared) {
+		need_pages(need, config->bytes, (uint64_t)sysconf(_SC_PAGESIZE));
+		ret = back_small(os, need, name, to, &why);
 	} else if (page_size == BATON_PAGE_ANY)
-		ret = back_any(ctx, os, &need, config, name, info, &why);
-	else if (page_size == BATON_PAGE_4K && !need.mount)
-		ret = back_small(os, &need, name, info, &why);
+		ret = back_any(ctx, os, need, config, name, to, &why);
+	else if (page_size == BATON_PAGE_4K && !need->mount)
+		ret = back_small(os, need, name, to, &why);
 	else
-		ret = back_huge(os, &need, name, info, &why);
+		ret = back_huge(os, need, name, to, &why);
 	if (ret)
 		return baton_err(-ret, "arena \"%s\" of %s: %s", name,
 				 text_size(size, config->bytes), why.text);
 	return 0;
 }
 
-int
-baton_arena_create_with(struct baton_ctx *ctx, const struct baton_mem_config *config,
-			const struct mem_os *os, struct baton_arena **out)
+/* Report once what differs from a sealed memfd, and keep why there is no file. */
+static void
+report(struct baton_ctx *ctx, const char *name, const struct mem_backed *b)
 {
+	uint32_t flag = b->fd < 0 ? CTX_WARNED_NO_FILE : CTX_WARNED_NO_MEMFD;
+	bool first;
+
+	if (!b->note.len)
+		return;
+	pthread_mutex_lock(&ctx->lock);
+	if (b->fd < 0)
+		snprintf(ctx->no_file, sizeof(ctx->no_file), "%.255s", b->note.text);
+	first = !(ctx->warned & flag);
+	ctx->warned |= flag;
+	pthread_mutex_unlock(&ctx->lock);
+	baton_log(ctx, first ? BATON_LOG_INFO : BATON_LOG_DEBUG, "arena \"%s\": %s%s", name,
+		  b->note.text,
+		  b->fd < 0 ? ", so the memory has no file, and no vhost-user backend can be given "
+			      "it"
+			    : "");
+}
+
+static int
+create(struct baton_ctx *ctx, const struct baton_mem_config *config, const struct mem_os *os,
+       const struct arena_use *use, struct baton_arena **out)
+{
+	struct mem_need need = { 0 };
+	struct mem_backed backed;
 	struct baton_arena *arena;
 	void *memory;
 	char name[128];
@@ -494,16 +328,42 @@ baton_arena_create_with(struct baton_ctx *ctx, const struct baton_mem_config *co
 				 name, sizeof(*arena));
 	arena = handle_place(ctx, HANDLE_ARENA, memory);
 	arena->os = os;
-	ret = place(ctx, os, config, name, &arena->info);
+	need.beside = use->beside;
+	need.needs_file = use->needs_file;
+	need.mount = config->hugetlbfs;
+	need.shared = config->flags & BATON_MEM_CC_SHARED;
+	ret = place(ctx, os, config, name, &need, &backed);
 	if (ret) {
 		handle_free(arena);
 		return ret;
 	}
-	arena->info.flags = config->flags;
-	arena->info.node = config->flags & BATON_MEM_CC_SHARED ? BATON_NODE_ANY : config->node;
+	arena->info = (struct baton_arena_info){
+		.base = backed.base,
+		.bytes = need.bytes,
+		.page_size = need.page_size,
+		.fd = backed.fd,
+		.node = need.shared ? BATON_NODE_ANY : config->node,
+		.flags = config->flags,
+		.sealed = backed.sealed,
+	};
+	report(ctx, name, &backed);
 	count(arena, 1);
 	*out = arena;
 	return 0;
+}
+
+int
+baton_arena_create_with(struct baton_ctx *ctx, const struct baton_mem_config *config,
+			const struct mem_os *os, struct baton_arena **out)
+{
+	return create(ctx, config, os, &(struct arena_use){ 0 }, out);
+}
+
+int
+arena_create_for(struct baton_ctx *ctx, const struct baton_mem_config *config,
+		 const struct arena_use *use, struct baton_arena **out)
+{
+	return create(ctx, config, mem_os_of(ctx), use, out);
 }
 
 int
@@ -512,16 +372,31 @@ baton_arena_create(struct baton_ctx *ctx, const struct baton_mem_config *config,
 {
 	int ret = handle_check(ctx, HANDLE_CTX, "arena_create");
 
-	return ret ? ret
-		   : baton_arena_create_with(ctx, config, ctx->mem_os ? ctx->mem_os : &mem_os_host,
-					     out);
+	return ret ? ret : create(ctx, config, mem_os_of(ctx), &(struct arena_use){ 0 }, out);
+}
+
+int
+arena_check_room(struct baton_ctx *ctx, size_t bytes)
+{
+	struct text why = { 0 };
+
+	if (mem_small_missing(mem_os_of(ctx), bytes, BATON_NODE_ANY, &why))
+		return baton_err(ENOMEM, "%s", why.text);
+	return 0;
+}
+
+static void
+close_file(struct baton_arena *arena)
+{
+	if (arena->info.fd >= 0)
+		arena->os->close(arena->os, arena->info.fd);
 }
 
 static void
 release(struct baton_arena *arena)
 {
 	arena->os->unmap(arena->os, arena->info.base, arena->info.bytes);
-	arena->os->close(arena->os, arena->info.fd);
+	close_file(arena);
 }
 
 void
@@ -547,7 +422,7 @@ baton_arena_destroy(struct baton_arena *arena)
 void
 arena_leave_mapped(struct baton_arena *arena)
 {
-	arena->os->close(arena->os, arena->info.fd);
+	close_file(arena);
 	count(arena, -1u);
 	handle_free(arena);
 }

@@ -11,11 +11,13 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include <linux/memfd.h>
 
+#include "base/limits.h"
 #include "mem/uapi.h"
 
 #ifdef BATON_HAVE_HUGETLBFS
@@ -24,6 +26,9 @@
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MAP_HUGE_SHIFT
+#define MAP_HUGE_SHIFT 26
 #endif
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
@@ -86,29 +91,6 @@ host_mount_page(const struct mem_os *os, const char *mount, uint64_t *page_size)
 #endif
 }
 
-static int
-host_mount_file(const struct mem_os *os, const char *mount)
-{
-	char path[PATH_MAX];
-	int fd = open(mount, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-
-	/*
-	 * A kernel whose hugetlbfs lacks O_TMPFILE takes this for opening a directory for writing.
-	 */
-	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
-		return fd < 0 ? -errno : fd;
-	if (snprintf(path, sizeof(path), "%s/baton-XXXXXX", mount) >= (int)sizeof(path))
-		return -ENAMETOOLONG;
-	/*
-	 * A process that is killed before the unlink leaves a file of 0 bytes, which holds no page.
-	 */
-	fd = mkostemp(path, O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	unlink(path);
-	return fd;
-}
-
 int
 mem_heap_alloc(const char *path, const char *name, size_t bytes)
 {
@@ -135,10 +117,25 @@ host_cc_shared(const struct mem_os *os, const char *name, size_t bytes)
 	return mem_heap_alloc(MEM_CC_HEAP, name, bytes);
 }
 
+bool
+mem_is_refusal(int ret)
+{
+	return ret == -EPERM || ret == -EACCES || ret == -ENOSYS || ret == -EOPNOTSUPP;
+}
+
+static uint64_t
+host_file_limit(const struct mem_os *os)
+{
+	return limits_file_size();
+}
+
 static int
 host_resize(const struct mem_os *os, int fd, size_t bytes)
 {
-	return ftruncate(fd, (off_t)bytes) ? -errno : 0;
+	int ret = ftruncate(fd, (off_t)bytes) ? -errno : 0;
+
+	/* This allocates pages as well, which populate() does anyway. */
+	return mem_is_refusal(ret) && !fallocate(fd, 0, 0, (off_t)bytes) ? 0 : ret;
 }
 
 static int
@@ -153,6 +150,21 @@ host_map(const struct mem_os *os, int fd, size_t bytes, void **base)
 	/* MAP_POPULATE would hide failures. mmap() reserves hugepages in any case. */
 	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
+	if (p == MAP_FAILED)
+		return -errno;
+	*base = p;
+	return 0;
+}
+
+static int
+host_map_anonymous(const struct mem_os *os, uint64_t page_size, size_t bytes, void **base)
+{
+	int flags = MAP_SHARED | MAP_ANONYMOUS;
+	void *p;
+
+	if (page_size)
+		flags |= MAP_HUGETLB | __builtin_ctzll(page_size) << MAP_HUGE_SHIFT;
+	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
 	if (p == MAP_FAILED)
 		return -errno;
 	*base = p;
@@ -198,6 +210,38 @@ mem_populate_by_read(void *base, size_t bytes)
 	return ret;
 }
 
+int
+mem_populate_by_pipe(void *base, size_t bytes, size_t step)
+{
+	static const char zeros[128];
+	struct iovec at[sizeof(zeros)];
+	int ret = 0, ends[2];
+
+	if (pipe2(ends, O_CLOEXEC))
+		return -errno;
+	for (size_t done = 0; done < bytes && !ret;) {
+		size_t n = 0;
+		ssize_t got;
+
+		for (; n < sizeof(zeros) && done + n * step < bytes; n++)
+			at[n] = (struct iovec){ (char *)base + done + n * step, 1 };
+		if (write(ends[1], zeros, n) != (ssize_t)n) {
+			ret = errno ? -errno : -EIO;
+			break;
+		}
+		got = readv(ends[0], at, (int)n);
+		/* A page that is missing ends it early, or at once. */
+		if (got < 0)
+			ret = -errno;
+		else if ((size_t)got < n)
+			ret = -EFAULT;
+		done += n * step;
+	}
+	close(ends[0]);
+	close(ends[1]);
+	return ret;
+}
+
 static int
 host_populate(const struct mem_os *os, void *base, size_t bytes)
 {
@@ -206,7 +250,12 @@ host_populate(const struct mem_os *os, void *base, size_t bytes)
 	do {
 		ret = madvise(base, bytes, MADV_POPULATE_WRITE) ? -errno : 0;
 	} while (ret == -EINTR || ret == -EAGAIN);
-	return ret == -EINVAL ? mem_populate_by_read(base, bytes) : ret;
+	if (ret != -EINVAL && !mem_is_refusal(ret))
+		return ret;
+	ret = mem_populate_by_read(base, bytes);
+	if (ret != -ENOENT && ret != -ENODEV && ret != -ENXIO && !mem_is_refusal(ret))
+		return ret;
+	return mem_populate_by_pipe(base, bytes, (size_t)sysconf(_SC_PAGESIZE));
 }
 
 static int
@@ -270,11 +319,15 @@ const struct mem_os mem_os_host = {
 	.alloc = host_alloc,
 	.memfd = host_memfd,
 	.mount_page = host_mount_page,
-	.mount_file = host_mount_file,
+	.mount_room = mem_mount_room,
+	.mount_file = mem_mount_file,
+	.any_file = mem_any_file,
+	.file_limit = host_file_limit,
 	.cc_shared = host_cc_shared,
 	.resize = host_resize,
 	.seal = host_seal,
 	.map = host_map,
+	.map_anonymous = host_map_anonymous,
 	.bind = host_bind,
 	.populate = host_populate,
 	.reopen = host_reopen,

@@ -6,6 +6,8 @@
 #ifndef BATON_MEM_OS_H
 #define BATON_MEM_OS_H
 
+#include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,10 +31,24 @@ struct mem_os {
 	/* -ENODEV: the mount is not a hugetlbfs; -EOPNOTSUPP: built without libhugetlbfs. */
 	int (*mount_page)(const struct mem_os *os, const char *mount, uint64_t *page_size);
 	/*
+	 * The free room of a mount in bytes; UINT64_MAX: it has no limit. -EROFS: it is mounted
+	 * read-only.
+	 */
+	int (*mount_room)(const struct mem_os *os, const char *mount, uint64_t *room);
+	/*
 	 * Create an empty file on a mount. The file has no name, so that nothing outlives the
 	 * process.
 	 */
 	int (*mount_file)(const struct mem_os *os, const char *mount);
+	/*
+	 * For where memfds are forbidden: a mounted hugetlbfs of this page size, or for 0 a tmpfs
+	 * with room for @bytes, that this process may create a file on. Return: the file;
+	 * -ENODEV: there is no such mount; -ENOSPC: none has the room; @where: the best one.
+	 */
+	int (*any_file)(const struct mem_os *os, uint64_t page_size, size_t bytes,
+			char where[PATH_MAX]);
+	/* The size of the largest file that this process may make; beyond it SIGXFSZ waits. */
+	uint64_t (*file_limit)(const struct mem_os *os);
 
 	/*
 	 * Allocate a dma-buf of shared guest memory. Its size is fixed, it cannot be sealed, and
@@ -43,6 +59,10 @@ struct mem_os {
 	int (*resize)(const struct mem_os *os, int fd, size_t bytes);
 	int (*seal)(const struct mem_os *os, int fd);
 	int (*map)(const struct mem_os *os, int fd, size_t bytes, void **base);
+	/* Shared memory without a descriptor, of hugepages, or of ordinary ones if @page_size is 0.
+	 */
+	int (*map_anonymous)(const struct mem_os *os, uint64_t page_size, size_t bytes,
+			     void **base);
 	int (*bind)(const struct mem_os *os, void *base, size_t bytes, int node);
 	/* Write to every page. A page that cannot be allocated is an error, never a SIGBUS. */
 	int (*populate)(const struct mem_os *os, void *base, size_t bytes);
@@ -75,7 +95,20 @@ extern const struct mem_os mem_os_host;
  */
 int mem_heap_alloc(const char *path, const char *name, size_t bytes);
 
-/* populate() for kernels before 5.14, which do not have MADV_POPULATE_WRITE. */
+/*
+ * populate() where there is no MADV_POPULATE_WRITE: kernels before 5.14, and sandboxes. The second
+ * is for where there is no /dev/zero either: @step is the size of a page, and the memory is zeroed
+ * already.
+ */
 int mem_populate_by_read(void *base, size_t bytes);
+int mem_populate_by_pipe(void *base, size_t bytes, size_t step);
+
+/* The parts of mem_os_host that are in files.c. */
+int mem_mount_file(const struct mem_os *os, const char *mount);
+int mem_mount_room(const struct mem_os *os, const char *mount, uint64_t *room);
+int mem_any_file(const struct mem_os *os, uint64_t page_size, size_t bytes, char where[PATH_MAX]);
+
+/* Whether a call that failed with this is one that a sandbox or the kernel does not allow. */
+bool mem_is_refusal(int ret);
 
 #endif

@@ -6,8 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 
 #include <baton/mem.h>
+
+#include "base/limits.h"
+#include "mem/cgroup.h"
 
 #define UNKNOWN (-1LL)
 
@@ -85,11 +89,15 @@ available(const struct mem_os *os, int node, bool *on)
 	static const char *const machine[] = { "MemAvailable", NULL };
 	static const char *const fields[] = { "MemFree", "FilePages", NULL };
 	long long have, here;
+	struct sysinfo all;
 	char path[PATH_MAX];
 
 	*on = false;
 	snprintf(path, sizeof(path), "%s/meminfo", os->proc);
 	have = meminfo(path, machine, NULL);
+	/* Without /proc only what the machine has can be known, not what others use of it. */
+	if (have == UNKNOWN && !sysinfo(&all))
+		have = (long long)((uint64_t)all.totalram * all.mem_unit);
 	if (node == BATON_NODE_ANY)
 		return have;
 	snprintf(path, sizeof(path), "%s/devices/system/node/node%d/meminfo", os->sys, node);
@@ -100,15 +108,45 @@ available(const struct mem_os *os, int node, bool *on)
 	return here < 0 ? 0 : here;
 }
 
+/* Whether a control group or a mount leaves less than is needed; appends the reason. */
+static bool
+huge_limited(const struct mem_os *os, const struct mem_need *need, struct text *why)
+{
+	char a[32], b[32], c[32], page[32];
+	struct cgroup_room group;
+	uint64_t room;
+
+	if (cgroup_hugetlb(os, need->page_size, &group) && group.room < need->bytes) {
+		text_add(why,
+			 "needs %s in pages of %s, but the control group may use %s of them (%s), "
+			 "of which %s is in use; raise that, or ask for less",
+			 text_size(a, need->bytes), text_size(page, need->page_size),
+			 text_size(b, group.limit), group.file, text_size(c, group.used));
+		return true;
+	}
+	if (need->mount && !os->mount_room(os, need->mount, &room) && room < need->bytes) {
+		text_add(why,
+			 "needs %s, but the hugetlbfs %s has room for %s more (its mount option "
+			 "size=): free files there, or mount it anew with a larger size",
+			 text_size(a, need->bytes), need->mount, text_size(b, room));
+		return true;
+	}
+	return false;
+}
+
 bool
-mem_huge_missing(const struct mem_os *os, const struct mem_need *need)
+mem_huge_missing(const struct mem_os *os, const struct mem_need *need, struct text *why)
 {
 	long long have = huge(os, need->node, need->page_size, "free_hugepages");
 	long long more = huge(os, BATON_NODE_ANY, need->page_size, "nr_overcommit_hugepages");
 
-	if (need->node == BATON_NODE_ANY || have == UNKNOWN || more > 0)
+	if (huge_limited(os, need, why))
+		return true;
+	if (need->node == BATON_NODE_ANY || have == UNKNOWN || more > 0 ||
+	    need->bytes / need->page_size <= (unsigned long long)have)
 		return false;
-	return need->bytes / need->page_size > (unsigned long long)have;
+	mem_huge_shortage(os, need, why);
+	return true;
 }
 
 static void
@@ -162,12 +200,15 @@ hugepage_command(const struct mem_os *os, const struct mem_need *need, unsigned 
 void
 mem_huge_shortage(const struct mem_os *os, const struct mem_need *need, struct text *why)
 {
-	unsigned long long needed = need->bytes / need->page_size, kb = need->page_size >> 10;
+	unsigned long long needed = need->bytes / need->page_size;
 	long long have = huge(os, need->node, need->page_size, "free_hugepages");
 	long long total = huge(os, need->node, need->page_size, "nr_hugepages");
 	long long resv = huge(os, BATON_NODE_ANY, need->page_size, "resv_hugepages");
-	char size[32], on[32] = "";
+	char size[32], on[32] = "", name[32];
+	size_t before;
 
+	if (huge_limited(os, need, why))
+		return;
 	text_size(size, need->page_size);
 	if (have == UNKNOWN || total == UNKNOWN) {
 		text_add(why, "needs %llu pages of %s, which this kernel does not have", needed,
@@ -181,74 +222,65 @@ mem_huge_shortage(const struct mem_os *os, const struct mem_need *need, struct t
 	if (resv > 0)
 		have = resv < have ? have - resv : 0;
 	if ((unsigned long long)have >= needed) {
-		text_add(why,
-			 ": enough, so a limit stands in the way; look at hugetlb.%lluMB.rsvd.max"
-			 " and .max of the control group%s, and at ulimit -v",
-			 kb >> 10, need->mount ? ", at the mount's size option" : "");
+		text_add(why, ": enough, so a limit stands in the way");
+		before = why->len;
+		limits_memory(why, need->bytes);
+		if (why->len == before)
+			text_add(why,
+				 "; look at hugetlb.%s.rsvd.max and .max of the control group%s",
+				 cgroup_page_name(need->page_size, name),
+				 need->mount ? ", at the mount's size option" : "");
 		return;
 	}
 	hugepage_command(os, need, (unsigned long long)total, needed - (unsigned long long)have,
 			 why);
 }
 
-/*
- * Return: the smallest memory limit of our control group (version 2) and its parents, or UNKNOWN.
- */
-static long long
-group_limit(const struct mem_os *os)
+/* What a process needs besides its large allocations: page tables, rings, threads, sockets. */
+static uint64_t
+margin(uint64_t bytes)
 {
-	char path[PATH_MAX], line[PATH_MAX] = "";
-	long long least = UNKNOWN, n;
-	char *slash;
-	FILE *f;
+	return (UINT64_C(4) << 20) + bytes / 32;
+}
 
-	snprintf(path, sizeof(path), "%s/self/cgroup", os->proc);
-	f = fopen(path, "re");
-	if (!f)
-		return UNKNOWN;
-	while (fgets(line, sizeof(line), f))
-		if (!strncmp(line, "0::/", 4))
-			break;
-	fclose(f);
-	if (strncmp(line, "0::/", 4))
-		return UNKNOWN;
-	line[strcspn(line, "\n")] = 0;
-	do {
-		/* "max" is not a number: this group has no limit. */
-		n = number("%s/fs/cgroup%s/memory.max", os->sys, line + 3);
-		if (n != UNKNOWN && (least == UNKNOWN || n < least))
-			least = n;
-		slash = strrchr(line + 3, '/');
-		if (slash)
-			*slash = 0;
-	} while (slash);
-	return least;
+/* Whether a control group leaves less than is needed; appends the reason. */
+static bool
+group_limited(const struct mem_os *os, uint64_t bytes, struct text *why)
+{
+	char a[32], b[32], c[32], d[32];
+	uint64_t more = margin(bytes);
+	struct cgroup_room group;
+
+	if (!cgroup_memory(os, &group) || (bytes <= group.room && more <= group.room - bytes))
+		return false;
+	text_add(why,
+		 "needs %s of ordinary memory and %s for what follows, but the control group may "
+		 "use %s in all (%s), of which %s is in use; raise that to %llu (containers: "
+		 "--memory, systemd: MemoryMax=), or ask for less (fewer or smaller buffers)",
+		 text_size(a, bytes), text_size(b, more), text_size(c, group.limit), group.file,
+		 text_size(d, group.used), (unsigned long long)(group.used + bytes + more));
+	return true;
 }
 
 bool
-mem_small_missing(const struct mem_os *os, const struct mem_need *need, struct text *why)
+mem_small_missing(const struct mem_os *os, uint64_t bytes, int node, struct text *why)
 {
-	long long have, limit = group_limit(os);
 	char a[32], b[32], where[32] = "";
+	long long have;
 	bool on;
 
-	if (limit != UNKNOWN && need->bytes > (unsigned long long)limit) {
-		text_add(why,
-			 "the control group may use %s in all (memory.max); raise that, or ask "
-			 "for less",
-			 text_size(b, (uint64_t)limit));
+	if (group_limited(os, bytes, why))
 		return true;
-	}
-	have = available(os, need->node, &on);
+	have = available(os, node, &on);
 	/* Leave the last sixteenth to other processes: taking all of it would get them killed. */
-	if (have == UNKNOWN || need->bytes <= (unsigned long long)(have - have / 16))
+	if (have == UNKNOWN || bytes <= (unsigned long long)(have - have / 16))
 		return false;
 	if (on)
-		snprintf(where, sizeof(where), " on node %d", need->node);
+		snprintf(where, sizeof(where), " on node %d", node);
 	text_add(why,
 		 "needs %s of ordinary memory%s, where %s is available and a sixteenth of that "
 		 "is left to others; ask for less (fewer or smaller buffers) or free memory",
-		 text_size(a, need->bytes), where, text_size(b, (uint64_t)have));
+		 text_size(a, bytes), where, text_size(b, (uint64_t)have));
 	return true;
 }
 

@@ -15,22 +15,26 @@ struct mem_need {
 	int node;          /* node to bind to, or BATON_NODE_ANY */
 	const char *mount; /* mount point of a hugetlbfs, or NULL */
 	bool shared;       /* from the heap of shared guest memory */
+	bool may_be_small; /* ordinary pages will do where hugepages cannot be had */
+	bool needs_file;   /* memory without a file is of no use */
+	size_t beside;     /* bytes of ordinary memory that the caller is going to allocate, too */
 };
 
 /*
- * Whether hugepages are certainly missing. The kernel's reservation detects a shortage of the whole
- * machine, but not of one node: that would be found only after all pages of the node are taken.
+ * Whether hugepages are certainly missing: on a node, which the kernel's reservation does not see,
+ * on a mount with a size, or because of a control group. Appends the reason.
  */
-bool mem_huge_missing(const struct mem_os *os, const struct mem_need *need);
+bool mem_huge_missing(const struct mem_os *os, const struct mem_need *need, struct text *why);
 
 /* Append the numbers of needed and free pages per node, and the command that raises them. */
 void mem_huge_shortage(const struct mem_os *os, const struct mem_need *need, struct text *why);
 
 /*
- * Whether ordinary pages would exhaust the machine, the node or the control group; appends the
- * reason. Ask before populating: populating beyond the end wakes the out-of-memory killer.
+ * Whether @bytes of ordinary memory would exhaust the machine, the node (or BATON_NODE_ANY) or a
+ * control group; appends the reason. Ask before populating: populating beyond the end wakes the
+ * out-of-memory killer.
  */
-bool mem_small_missing(const struct mem_os *os, const struct mem_need *need, struct text *why);
+bool mem_small_missing(const struct mem_os *os, uint64_t bytes, int node, struct text *why);
 
 /* Append the nodes that have memory: "0-1", "0,2". */
 void mem_text_nodes(const struct mem_os *os, struct text *to);

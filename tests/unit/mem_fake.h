@@ -5,13 +5,27 @@
 
 #include "mem_util.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cc_util.h"
 
-enum call { NONE, ALLOC, MEMFD, MOUNT_FILE, CC_SHARED, RESIZE, SEAL, MAP, BIND, POPULATE };
+enum call {
+	NONE,
+	ALLOC,
+	MEMFD,
+	MOUNT_FILE,
+	ANY_FILE,
+	CC_SHARED,
+	RESIZE,
+	SEAL,
+	MAP,
+	MAP_NO_FILE,
+	BIND,
+	POPULATE
+};
 
 /* A machine with two nodes, whose hugepages are ordinary ones. */
 struct fake {
@@ -28,6 +42,9 @@ struct fake {
 	int calls, bound, memfds;
 	uint64_t page, mount_page;
 	int mount_err;
+	uint64_t mount_room, file_limit; /* 0: no limit */
+	uint64_t anonymous;              /* the page size of memory without a file */
+	bool any_huge;                   /* a hugetlbfs can be found */
 };
 
 static inline int
@@ -88,6 +105,44 @@ fake_mount_file(const struct mem_os *os, const char *mount)
 	int ret = hit(os, MOUNT_FILE);
 
 	return ret ? ret : mem_os_host.memfd(os, "unit-arena", 0);
+}
+
+static inline int
+fake_mount_room(const struct mem_os *os, const char *mount, uint64_t *room)
+{
+	const struct fake *f = (const struct fake *)os;
+
+	*room = f->mount_room ? f->mount_room : UINT64_MAX;
+	return 0;
+}
+
+static inline int
+fake_any_file(const struct mem_os *os, uint64_t page_size, size_t bytes, char where[PATH_MAX])
+{
+	const struct fake *f = (const struct fake *)os;
+	int ret = hit(os, ANY_FILE);
+
+	strcpy(where, page_size ? "/mnt/fake-huge" : "/mnt/fake-tmpfs");
+	if (ret || (page_size && !f->any_huge))
+		return ret ? ret : -ENODEV;
+	return mem_os_host.memfd(os, "unit-arena", 0);
+}
+
+static inline uint64_t
+fake_file_limit(const struct mem_os *os)
+{
+	const struct fake *f = (const struct fake *)os;
+
+	return f->file_limit ? f->file_limit : UINT64_MAX;
+}
+
+static inline int
+fake_map_anonymous(const struct mem_os *os, uint64_t page_size, size_t bytes, void **base)
+{
+	int ret = hit(os, MAP_NO_FILE);
+
+	((struct fake *)(uintptr_t)os)->anonymous = page_size ? page_size : BATON_PAGE_4K;
+	return ret ? ret : mem_os_host.map_anonymous(os, 0, bytes, base);
 }
 
 static inline int
@@ -192,10 +247,14 @@ setup(void **state)
 		.memfd = fake_memfd,
 		.mount_page = fake_mount_page,
 		.mount_file = fake_mount_file,
+		.mount_room = fake_mount_room,
+		.any_file = fake_any_file,
+		.file_limit = fake_file_limit,
 		.cc_shared = fake_cc_shared,
 		.resize = fake_resize,
 		.seal = fake_seal,
 		.map = fake_map,
+		.map_anonymous = fake_map_anonymous,
 		.bind = fake_bind,
 		.populate = fake_populate,
 		.unmap = mem_os_host.unmap,

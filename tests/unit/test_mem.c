@@ -466,7 +466,7 @@ starve(const char *group, const char *knob)
 		return 2;
 	if (baton_arena_create(&b->ctx, &c, &arena) != -ENOMEM)
 		return 3;
-	if (!strstr(baton_last_error(), "hugetlb.2MB.rsvd.max"))
+	if (!strstr(baton_last_error(), knob) || !strstr(baton_last_error(), "0 bytes is in use"))
 		return 4;
 	if (open_fds() != fds || maps_with("unit-arena"))
 		return 5;

@@ -2,8 +2,9 @@
 /*
  * Arenas: memory that devices may access.
  *
- * An arena is always backed by a file descriptor, so that it can be shared with a vhost-user
- * backend. It uses hugepages where there are any.
+ * An arena is backed by a file descriptor, so that it can be shared with a vhost-user backend. It
+ * uses hugepages where there are any. Where a sandbox forbids memfd_create() an unnamed file on a
+ * tmpfs or hugetlbfs takes the place of a memfd; where there can be no file, the memory has none.
  */
 #ifndef BATON_MEM_H
 #define BATON_MEM_H
@@ -85,14 +86,16 @@ struct baton_arena_info {
 	void *base;         /* first byte of the memory */
 	size_t bytes;       /* size in bytes, a multiple of page_size */
 	uint64_t page_size; /* page size in use, in bytes */
-	int fd;             /* file descriptor of the memory; it belongs to the arena */
-	int node;           /* NUMA node as asked for; BATON_NODE_ANY with BATON_MEM_CC_SHARED */
-	unsigned flags;     /* BATON_MEM_*, as asked for */
+	/* File descriptor of the memory; it belongs to the arena. -1: the memory has no file, so
+	 * that it serves every port but those of vhost-user backends. */
+	int fd;
+	int node;       /* NUMA node as asked for; BATON_NODE_ANY with BATON_MEM_CC_SHARED */
+	unsigned flags; /* BATON_MEM_*, as asked for */
 	/*
 	 * Whether the file is sealed against shrinking, growing and further seals. A memfd is
-	 * sealed. A file of a hugetlbfs mount cannot be: a process that receives its descriptor can
-	 * truncate it, and an access to the missing memory is then a SIGBUS. The buffer of a DMA
-	 * heap cannot be sealed either, but its size is fixed.
+	 * sealed. A file of a hugetlbfs or tmpfs cannot be: a process that receives its descriptor
+	 * can truncate it, and an access to the missing memory is then a SIGBUS. The buffer of a
+	 * DMA heap cannot be sealed either, but its size is fixed.
 	 */
 	bool sealed;
 };

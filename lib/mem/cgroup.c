@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Control groups, of version 1 (a hierarchy for each controller) and 2 (one for all). The kernel
+ * names our group in /proc/self/cgroup, as seen from the root of the cgroup namespace, and
+ * /proc/self/mountinfo has the mounts, each with the group that is its root: "/" as a rule, and the
+ * container's own group in a container without a cgroup namespace.
+ */
+#include "mem/cgroup.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NO_LIMIT  (UINT64_MAX)
+#define ENDLESS   (UINT64_C(1) << 62) /* version 1 says "no limit" with a number above this */
+#define MAX_DEPTH 64
+#define LINE      (3 * PATH_MAX)
+
+/* A controller's files, and where its groups are. */
+struct controller {
+	const struct mem_os *os;
+	const char *name;       /* as in /proc/self/cgroup */
+	const char *files;      /* how the names of its files begin: "hugetlb.2MB" */
+	char v1[PATH_MAX];      /* our group; empty: this controller is not one of version 1 */
+	char v2[PATH_MAX];      /* empty: no version 2 here */
+	struct cgroup_room *to; /* the least so far */
+	bool found;
+	bool has_cache; /* some of what is used can be dropped */
+};
+
+/* A limit, and what counts against it: the ends of the files' names. */
+struct pair {
+	const char *limit, *used;
+};
+
+static const struct pair v1_pairs[] = { { "limit_in_bytes", "usage_in_bytes" },
+					{ "rsvd.limit_in_bytes", "rsvd.usage_in_bytes" } };
+static const struct pair v2_pairs[] = { { "max", "current" },
+					{ "high", "current" },
+					{ "rsvd.max", "rsvd.current" } };
+
+/* Return: false if there is no such file, or its path is too long. */
+static bool
+read_number(const char *dir, const char *file, uint64_t *n)
+{
+	char path[PATH_MAX], text[32] = "", *end;
+	FILE *f;
+
+	if (snprintf(path, sizeof(path), "%s/%s", dir, file) >= (int)sizeof(path))
+		return false;
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	if (!fgets(text, sizeof(text), f))
+		text[0] = 0;
+	fclose(f);
+	*n = strtoull(text, &end, 10);
+	if (end == text || *n >= ENDLESS)
+		*n = NO_LIMIT; /* "max" */
+	return text[0] != 0;
+}
+
+/*
+ * Page cache that is dropped when memory runs short. Of the active half a part is needed again at
+ * once, so half of it counts, as in the machine's MemAvailable.
+ */
+static uint64_t
+reclaimable(const char *dir, bool v1)
+{
+	const char *skip = v1 ? "total_" : "";
+	char path[PATH_MAX], line[128];
+	uint64_t inactive = 0, active = 0;
+	FILE *f;
+
+	if (snprintf(path, sizeof(path), "%s/memory.stat", dir) >= (int)sizeof(path))
+		return 0;
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f)) {
+		const char *at = line + strlen(skip);
+
+		if (strncmp(line, skip, strlen(skip)))
+			continue;
+		if (!strncmp(at, "inactive_file ", 14))
+			inactive = strtoull(at + 14, NULL, 10);
+		else if (!strncmp(at, "active_file ", 12))
+			active = strtoull(at + 12, NULL, 10);
+	}
+	fclose(f);
+	return inactive + active / 2;
+}
+
+static void
+one_pair(struct controller *c, const char *dir, const struct pair *pair, bool v1)
+{
+	char limit_file[64], used_file[64];
+	uint64_t limit, used = 0, cache, room;
+
+	snprintf(limit_file, sizeof(limit_file), "%s.%s", c->files, pair->limit);
+	snprintf(used_file, sizeof(used_file), "%s.%s", c->files, pair->used);
+	if (!read_number(dir, limit_file, &limit) || limit == NO_LIMIT)
+		return;
+	if (!read_number(dir, used_file, &used) || used == NO_LIMIT)
+		used = 0;
+	if (c->has_cache) {
+		cache = reclaimable(dir, v1);
+		used = used > cache ? used - cache : 0;
+	}
+	room = limit > used ? limit - used : 0;
+	if (c->found && room >= c->to->room)
+		return;
+	c->found = true;
+	*c->to = (struct cgroup_room){ .limit = limit, .used = used, .room = room };
+	snprintf(c->to->file, sizeof(c->to->file), "%s/%s", dir, limit_file);
+}
+
+static void
+one_group(struct controller *c, const char *dir, bool v1)
+{
+	const struct pair *pairs = v1 ? v1_pairs : v2_pairs;
+	size_t n = v1 ? sizeof(v1_pairs) / sizeof(*pairs) : sizeof(v2_pairs) / sizeof(*pairs);
+
+	for (size_t i = 0; i < n; i++) /* a file that this controller does not have is no limit */
+		one_pair(c, dir, &pairs[i], v1);
+}
+
+/* Our group and those above it, up to the mount point, which has @top characters. */
+static void
+chain(struct controller *c, char *dir, size_t top, bool v1)
+{
+	uint64_t hierarchy;
+
+	for (unsigned depth = 0; depth < MAX_DEPTH; depth++) {
+		char *slash;
+
+		/* Kernels before 5.11 can leave a group's limits to itself. */
+		if (!depth || !v1 || !read_number(dir, "memory.use_hierarchy", &hierarchy) ||
+		    hierarchy)
+			one_group(c, dir, v1);
+		slash = strrchr(dir, '/');
+		if (!slash || (size_t)(slash - dir) < top)
+			return;
+		*slash = 0;
+	}
+}
+
+/* Whether this process is listed in a group. */
+static bool
+is_in(const char *dir)
+{
+	char path[PATH_MAX], line[32];
+	bool in = false;
+	FILE *f;
+
+	if (snprintf(path, sizeof(path), "%s/cgroup.procs", dir) >= (int)sizeof(path))
+		return false;
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	while (!in && fgets(line, sizeof(line), f))
+		in = atol(line) == (long)getpid();
+	fclose(f);
+	return in;
+}
+
+/*
+ * One mount. @root is the group at its top, @group is ours. Where ours does not lie below @root,
+ * the top may still be ours or above it: /proc and the mount were made in different namespaces.
+ */
+static void
+one_mount(struct controller *c, const char *root, const char *mount, const char *group, bool v1)
+{
+	size_t len = strcmp(root, "/") ? strlen(root) : 0, top = strlen(mount);
+	char dir[2 * PATH_MAX];
+
+	if (strncmp(group, "/..", 3) && !strncmp(group, root, len) &&
+	    (!group[len] || group[len] == '/')) {
+		snprintf(dir, sizeof(dir), "%s%s", mount, strcmp(group, "/") ? group + len : "");
+		chain(c, dir, top, v1);
+	} else if (!strncmp(root, "/..", 3) || is_in(mount)) {
+		snprintf(dir, sizeof(dir), "%s", mount);
+		chain(c, dir, top, v1);
+	}
+}
+
+/* Whether a list like "cpu,memory" has a word. */
+static bool
+has_word(const char *list, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *at = list; (at = strstr(at, word)); at += len)
+		if ((at == list || at[-1] == ',') && (!at[len] || at[len] == ','))
+			return true;
+	return false;
+}
+
+/* Our groups, from lines like "4:cpu,memory:/a/b" and "0::/a/b". */
+static void
+find_groups(struct controller *c)
+{
+	char path[PATH_MAX], line[LINE];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/self/cgroup", c->os->proc);
+	f = fopen(path, "re");
+	if (!f) {
+		strcpy(c->v2, "/"); /* without /proc: a container's own group is at the top */
+		strcpy(c->v1, "/");
+		return;
+	}
+	while (fgets(line, sizeof(line), f)) {
+		char *list = strchr(line, ':'), *group = list ? strchr(list + 1, ':') : NULL;
+
+		line[strcspn(line, "\n")] = 0;
+		if (!group || group[1] != '/' || strlen(group + 1) >= PATH_MAX)
+			continue;
+		*group++ = 0;
+		if (!list[1] && !strncmp(line, "0:", 2))
+			strcpy(c->v2, group);
+		else if (has_word(list + 1, c->name))
+			strcpy(c->v1, group);
+	}
+	fclose(f);
+}
+
+/* Undo the \040 of mountinfo. */
+static void
+unescape(char *s)
+{
+	char *to = s;
+
+	for (; *s; s++) {
+		unsigned char c;
+
+		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' &&
+		    s[3] >= '0' && s[3] <= '7') {
+			c = (unsigned char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
+			*to++ = (char)c;
+			s += 3;
+		} else {
+			*to++ = *s;
+		}
+	}
+	*to = 0;
+}
+
+/* A line "36 35 98:0 ROOT MOUNT OPTIONS [FIELDS...] - TYPE SOURCE OPTIONS". */
+static void
+one_line(struct controller *c, char *line)
+{
+	char *field[6], *rest = strstr(line, " - "), *save, *type, *options;
+
+	if (!rest)
+		return;
+	*rest = 0;
+	for (unsigned i = 0; i < 6; i++)
+		if (!(field[i] = strtok_r(i ? NULL : line, " ", &save)))
+			return;
+	unescape(field[3]);
+	unescape(field[4]);
+	type = strtok_r(rest + 3, " ", &save);
+	if (!type || strlen(field[4]) >= PATH_MAX)
+		return;
+	if (!strcmp(type, "cgroup2") && c->v2[0]) {
+		one_mount(c, field[3], field[4], c->v2, false);
+	} else if (!strcmp(type, "cgroup") && c->v1[0]) {
+		(void)strtok_r(NULL, " ", &save); /* the source, which has no meaning */
+		options = strtok_r(NULL, " \n", &save);
+		if (options && has_word(options, c->name))
+			one_mount(c, field[3], field[4], c->v1, true);
+	}
+}
+
+static bool
+look(struct controller *c)
+{
+	char path[PATH_MAX], line[LINE];
+	FILE *f;
+
+	find_groups(c);
+	snprintf(path, sizeof(path), "%s/self/mountinfo", c->os->proc);
+	f = fopen(path, "re");
+	if (f) {
+		while (fgets(line, sizeof(line), f))
+			one_line(c, line);
+		fclose(f);
+		return c->found;
+	}
+	/* Where these mounts are, if nobody has put them elsewhere. */
+	snprintf(path, sizeof(path), "%s/fs/cgroup", c->os->sys);
+	if (c->v2[0])
+		one_mount(c, "/", path, c->v2, false);
+	snprintf(path, sizeof(path), "%s/fs/cgroup/%s", c->os->sys, c->name);
+	if (c->v1[0])
+		one_mount(c, "/", path, c->v1, true);
+	return c->found;
+}
+
+bool
+cgroup_memory(const struct mem_os *os, struct cgroup_room *out)
+{
+	struct controller c = { .os = os, .name = "memory", .files = "memory", .to = out };
+
+	c.has_cache = true;
+	return look(&c);
+}
+
+const char *
+cgroup_page_name(uint64_t page_size, char to[32])
+{
+	if (page_size >> 30)
+		snprintf(to, 32, "%" PRIu64 "GB", page_size >> 30);
+	else if (page_size >> 20)
+		snprintf(to, 32, "%" PRIu64 "MB", page_size >> 20);
+	else
+		snprintf(to, 32, "%" PRIu64 "KB", page_size >> 10);
+	return to;
+}
+
+bool
+cgroup_hugetlb(const struct mem_os *os, uint64_t page_size, struct cgroup_room *out)
+{
+	struct controller c = { .os = os, .name = "hugetlb", .to = out };
+	char files[40], name[32];
+
+	snprintf(files, sizeof(files), "hugetlb.%s", cgroup_page_name(page_size, name));
+	c.files = files;
+	return look(&c);
+}
