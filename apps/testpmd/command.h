@@ -47,6 +47,9 @@ unsigned command_complete(const char *line, char (*words)[32], unsigned max);
  */
 bool command_refused(unsigned n, char **words);
 
+/* load.c */
+void command_load(struct app *app, const struct value *v);
+
 /* cmd_show.c */
 void command_show_port(struct app *app, const struct value *v);
 void command_show_summary(struct app *app, const struct value *v);

@@ -126,6 +126,7 @@ const struct command commands[] = {
 	  run_help },
 	{ CONTROL, "help devices|filters|traffic_management|drivers", "further parts",
 	  run_help_more },
+	{ CONTROL, "load FILE", "run the commands of a file, and show them", command_load },
 	{ CONTROL, "quit", "end", run_quit },
 
 	{ DISPLAY, "show port info|stats|xstats N|all",

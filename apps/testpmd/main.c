@@ -41,6 +41,8 @@ struct clock {
 	bool terminal; /* which is one */
 };
 
+static struct clock clocks;
+
 static int
 timeout_ms(const struct clock *c)
 {
@@ -127,16 +129,17 @@ tick(struct app *app, struct clock *c)
 		app->quit = true;
 }
 
-#define POLLFDS (3 + OUT_POLLFDS)
+#define POLLFDS (4 + OUT_POLLFDS)
 
 /*
- * Standard input waits until the reader of standard output has caught up, and while the terminal is
- * another process's: to read it then would stop this one.
+ * @fd, a file of commands, stands in for standard input if there is one. Standard input waits until
+ * the reader of standard output has caught up, and while the terminal is another process's: to read
+ * it then would stop this one.
  */
 static bool
-wait_for(struct app *app, struct clock *c, struct pollfd *fds)
+wait_for(struct app *app, struct clock *c, struct pollfd *fds, int fd)
 {
-	bool listen = c->listen && out_waiting() < OUT_MUCH;
+	bool may_read = out_waiting() < OUT_MUCH, listen = fd == -1 && c->listen && may_read;
 	int ret, error;
 
 	if (listen && c->terminal)
@@ -146,10 +149,11 @@ wait_for(struct app *app, struct clock *c, struct pollfd *fds)
 	/* The end of a pipe is no news before it is read, that of a terminal is. */
 	fds[2] = (struct pollfd){ .fd = c->terminal || listen ? STDIN_FILENO : -1,
 				  .events = listen ? POLLIN : 0 };
+	fds[3] = (struct pollfd){ .fd = may_read ? fd : -1, .events = POLLIN };
 	fflush(stdout);
-	out_poll_for(&fds[3]);
+	out_poll_for(&fds[4]);
 	ends_notices(true);
-	ret = poll(fds, POLLFDS, timeout_ms(c));
+	ret = poll(fds, POLLFDS, fd == NO_WAIT ? 0 : timeout_ms(c));
 	error = errno;
 	ends_notices(false);
 	if (ret < 0 && error != EINTR) {
@@ -160,43 +164,56 @@ wait_for(struct app *app, struct clock *c, struct pollfd *fds)
 	if (ret < 0)
 		for (unsigned i = 0; i < POLLFDS; i++)
 			fds[i].revents = 0;
-	out_ready(&fds[3]);
+	out_ready(&fds[4]);
 	return true;
 }
 
-static void
-serve(struct app *app)
+int
+main_step(struct app *app, int fd)
 {
-	const struct options *opt = &app->opt;
+	struct clock *c = &clocks;
+	struct pollfd fds[POLLFDS];
+
+	if (!wait_for(app, c, fds, fd))
+		return -1;
+	if (out_error()) {
+		app->failed = true; /* and out_close() reports it */
+		return -1;
+	}
+	if (fds[1].revents || ends_signal())
+		woken(app);
+	prompt_check(app);
+	if (fds[0].revents && baton_ctx_poll(app->ctx, 0) < 0) {
+		complain("%s", baton_last_error());
+		app->failed = true;
+		return -1;
+	}
+	if (fds[2].revents && !app->quit)
+		input_ready(app, c, fds[2].revents);
+	tick(app, c);
+	return fds[3].revents != 0;
+}
+
+static void
+set_clock(const struct options *opt)
+{
 	bool periodic = opt->stats_period && !opt->interactive;
-	struct clock c = {
+
+	clocks = (struct clock){
 		.show = periodic ? clock_ns() + opt->stats_period * 1000000000ull : 0,
 		.end = opt->run_time > 0 ? clock_ns() + (uint64_t)(opt->run_time * 1e9) : 0,
 		.listen = !periodic,
 		.terminal = isatty(STDIN_FILENO),
 	};
+}
 
-	while (!app->quit) {
-		struct pollfd fds[POLLFDS];
-
-		if (!wait_for(app, &c, fds))
-			return;
-		if (out_error()) {
-			app->failed = true; /* and out_close() reports it */
-			return;
-		}
-		if (fds[1].revents || ends_signal())
-			woken(app);
-		prompt_check(app);
-		if (fds[0].revents && baton_ctx_poll(app->ctx, 0) < 0) {
-			complain("%s", baton_last_error());
-			app->failed = true;
-			return;
-		}
-		if (fds[2].revents && !app->quit)
-			input_ready(app, &c, fds[2].revents);
-		tick(app, &c);
-	}
+/* Return: whether the program goes on. */
+static bool
+load_files(struct app *app)
+{
+	for (unsigned i = 0; i < app->opt.n_cmdline_files && !app->quit; i++)
+		load_file(app, app->opt.cmdline_files[i].name, app->opt.cmdline_files[i].echo);
+	return !app->quit && !out_error();
 }
 
 static void
@@ -204,18 +221,24 @@ run(struct app *app)
 {
 	const struct options *opt = &app->opt;
 
-	if (opt->interactive && !opt->auto_start) {
+	set_clock(opt);
+	if (opt->interactive && !opt->auto_start)
 		printf("Interactive-mode selected\n");
-	} else if (!forward_start(app, opt->tx_first)) {
-		app->failed = true;
-		return;
+	if (load_files(app)) {
+		/* The files may have done it. */
+		if ((!opt->interactive || opt->auto_start) && !app->forwarding &&
+		    !forward_start(app, opt->tx_first)) {
+			app->failed = true;
+			return;
+		}
+		if (opt->interactive)
+			prompt_open(app);
+		else if (!opt->stats_period && isatty(STDIN_FILENO))
+			printf("Press enter to exit\n");
+		while (!app->quit && main_step(app, -1) >= 0)
+			;
+		prompt_close();
 	}
-	if (opt->interactive)
-		prompt_open(app);
-	else if (!opt->stats_period && isatty(STDIN_FILENO))
-		printf("Press enter to exit\n");
-	serve(app);
-	prompt_close();
 	if (app->forwarding)
 		forward_stop(app);
 }

@@ -81,8 +81,8 @@ option_set_fn set_eth_peer, set_eth_peers_file;            /* peer.c */
 option_set_fn set_coremask, set_portlist, set_portmask;    /* select.c */
 option_set_fn set_help, set_version;                       /* help.c */
 option_set_fn check_ignored, check_memory, check_channels; /* no_effect.c */
-option_set_fn set_bounce, set_confine, set_log_level, set_max_pkt_len, set_mode, set_retry,
-	set_run_time, set_rxd, set_stop_after, set_topology, set_txd, set_txpkts, set_vdev,
-	set_windows; /* values.c */
+option_set_fn set_bounce, set_cmdline_file, set_confine, set_log_level, set_max_pkt_len, set_mode,
+	set_retry, set_run_time, set_rxd, set_stop_after, set_topology, set_txd, set_txpkts,
+	set_vdev, set_windows; /* values.c */
 
 #endif

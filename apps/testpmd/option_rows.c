@@ -118,6 +118,11 @@ const struct option_row option_rows[] = {
 	  "a prompt; \"help\" lists its commands. Reads plain lines when standard input is not a "
 	  "terminal",
 	  TRUE(interactive) },
+	{ APP, FORWARDING, "--cmdline-file", NULL, "FILE",
+	  "run the commands of a file first, and show them; up to 16 files",
+	  SET(set_cmdline_file) },
+	{ APP, FORWARDING, "--cmdline-file-noecho", NULL, "FILE", "the same, without showing them",
+	  SET(set_cmdline_file) },
 	{ APP, FORWARDING, "-h --help", NULL, "[FORM]", "the same as before \"--\"",
 	  SET(set_help) },
 	{ APP, FORWARDING, "-v --version", NULL, NULL, "the same as before \"--\"",

@@ -14,8 +14,6 @@
 #include "command.h"
 #include "ends.h"
 
-#define PROMPT "testpmd> "
-
 /* Any thread may log, and then the prompt is drawn again: relaxed atomics. */
 static bool typing; /* the prompt is shown, and waits */
 static bool disturbed;

@@ -18,18 +18,20 @@
 
 #include <baton/baton.h>
 
-#define MAX_LCORES   64
-#define MAX_BURST    512
-#define MAX_TOKENS   1024 /* room of a forwarding core: a burst, or one packet of many segments */
-#define MAX_TXSEGS   64
-#define MAX_STREAMS  (BATON_MAX_PORTS * BATON_MAX_QUEUES)
-#define MAX_MACS     64
-#define MAX_HOLDERS  256
-#define MAX_WINDOWS  32
-#define DEF_RETRIES  64
-#define DEF_RETRY_US 1
-#define MAX_RETRIES  1000000
-#define MAX_RETRY_US 1000000
+#define MAX_LCORES        64
+#define MAX_BURST         512
+#define MAX_TOKENS        1024 /* room of a core: a burst, or one packet of many segments */
+#define MAX_TXSEGS        64
+#define MAX_STREAMS       (BATON_MAX_PORTS * BATON_MAX_QUEUES)
+#define MAX_MACS          64
+#define MAX_HOLDERS       256
+#define MAX_WINDOWS       32
+#define MAX_CMDLINE_FILES 16
+#define PROMPT            "testpmd> "
+#define DEF_RETRIES       64
+#define DEF_RETRY_US      1
+#define MAX_RETRIES       1000000
+#define MAX_RETRY_US      1000000
 
 #define ETHER_HDR  14
 #define ETHER_CRC  4
@@ -89,6 +91,11 @@ struct options {
 	bool tx_first, auto_start, interactive, record_cycles, sleep_idle, rx_csum;
 	bool hide_zero; /* xstats */
 	const char *stats_json;
+	struct {
+		const char *name;
+		bool echo;
+	} cmdline_files[MAX_CMDLINE_FILES];
+	unsigned n_cmdline_files;
 	uint64_t stop_after;
 	double run_time;
 	bool printed; /* --help or --version: there is nothing else to do */
@@ -213,6 +220,21 @@ struct app {
 };
 
 /* main.c */
+/**
+ * Wait for events, and serve them. One is that @fd can be read; -1 stands for standard input, which
+ * no command may ask for. With NO_WAIT only those are served that there are.
+ *
+ * Return: 1: @fd can be read; 0: not yet; -1: the program must end.
+ */
+int main_step(struct app *app, int fd);
+#define NO_WAIT (-2)
+
+/* load.c */
+/** Can the file be one of commands? Else a sentence that begins with @what. */
+bool load_check(const char *what, const char *name);
+/** Run the commands of a file, and show them with @echo. */
+void load_file(struct app *app, const char *name, bool echo);
+
 /** A core has something to tell the main thread. Any thread. */
 void main_wake(struct app *app);
 

@@ -272,3 +272,20 @@ set_vdev(struct options *opt, const char *what, const char *text)
 	opt->vdevs[opt->n_vdevs++] = text;
 	return true;
 }
+
+bool
+set_cmdline_file(struct options *opt, const char *what, const char *text)
+{
+	char name[40];
+
+	if (opt->n_cmdline_files == MAX_CMDLINE_FILES) {
+		complain("%s: at most %u files of commands", what, MAX_CMDLINE_FILES);
+		return false;
+	}
+	snprintf(name, sizeof(name), "%s=", what);
+	if (!load_check(name, text))
+		return false;
+	opt->cmdline_files[opt->n_cmdline_files].name = text;
+	opt->cmdline_files[opt->n_cmdline_files++].echo = !strstr(what, "noecho");
+	return true;
+}
