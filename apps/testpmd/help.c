@@ -91,7 +91,7 @@ print_without_effect(enum part part)
 {
 	int at = 2;
 
-	printf("\n%s, %s \"--\":\n ", topic_names[NO_EFFECT], part == ENV ? "before" : "after");
+	printf("\n%s, %s \"--\":\n ", topics[NO_EFFECT].title, part == ENV ? "before" : "after");
 	for (const struct option_row *row = option_rows; row->names; row++) {
 		const char *names = row->names;
 		char name[MAX_OPTION_NAME];
@@ -133,7 +133,7 @@ help_print(void)
 {
 	fputs(head, stdout);
 	for (enum topic topic = 0; topic < NO_EFFECT; topic++) {
-		printf("\n%s%s:\n", topic_names[topic],
+		printf("\n%s%s:\n", topics[topic].title,
 		       topic == ENVIRONMENT ? ", before \"--\"" : ", after \"--\"");
 		for (const struct option_row *row = option_rows; row->names; row++)
 			if (row->topic == topic)

@@ -15,7 +15,10 @@
 enum part { ENV, APP };
 
 enum topic { ENVIRONMENT, FORWARDING, QUEUES, REACH, MEASURING, NO_EFFECT, TOPICS };
-extern const char *const topic_names[];
+struct topic_text {
+	const char *id, *title;
+};
+extern const struct topic_text topics[];
 
 enum option_kind {
 	OPTION_SET,    /* set() does it */

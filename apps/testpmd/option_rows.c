@@ -2,14 +2,13 @@
 /* The options. A row says all about one: see option.h. */
 #include "option.h"
 
-const char *const topic_names[] = {
-	[ENVIRONMENT] = "Environment",
-	[FORWARDING] = "Forwarding",
-	[QUEUES] = "Ports, queues and buffers",
-	[REACH] = "The memory that devices use",
-	[MEASURING] = "Measuring and ending",
-	[NO_EFFECT] = "Accepted, as they change nothing here",
-	[TOPICS] = NULL,
+const struct topic_text topics[] = {
+	[ENVIRONMENT] = { "environment", "Environment" },
+	[FORWARDING] = { "forwarding", "Forwarding" },
+	[QUEUES] = { "queues", "Ports, queues and buffers" },
+	[REACH] = { "reach", "The memory that devices use" },
+	[MEASURING] = { "measuring", "Measuring and ending" },
+	[NO_EFFECT] = { "no-effect", "Accepted, as they change nothing here" },
 };
 
 const struct option_row option_rows[] = {
