@@ -158,7 +158,7 @@ const struct command commands[] = {
 	{ DISPLAY, "dump_devargs", "what the ports were opened with", command_dump_devargs },
 	{ DISPLAY, "csum show N", "where mode csum computes checksums", run_csum_show },
 
-	{ CONFIG, "set fwd io|macswap|rxonly|txonly|csum|icmpecho [retry]",
+	{ CONFIG, "set fwd io|mac|macswap|flowgen|rxonly|txonly|csum|icmpecho|5tswap [retry]",
 	  "forward mode, and whether to retry on a full ring", command_set_fwd },
 	{ CONFIG, "set burst BURST", "buffers a burst", command_set_burst },
 	{ CONFIG, "set burst tx delay US retry RETRIES",

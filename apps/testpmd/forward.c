@@ -87,7 +87,7 @@ send_rest(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigned 
 		} else if (ret > 0) {
 			done += (unsigned)ret;
 		} else if (ret == -ENETDOWN) {
-			if (opt->mode == FWD_TXONLY)
+			if (mode_sends(opt->mode))
 				s->rest = REST;
 			break;
 		} else if (ret) {
@@ -112,6 +112,8 @@ forward_send(struct lcore *lc, struct stream *s, struct baton_token *tokens, uns
 
 	if (baton_unlikely(!s->txq))
 		return drop(lc, s, tokens, n);
+	if (baton_unlikely(lc->verbose & VERBOSE_TX) && n)
+		verbose_burst(lc, s->tx_port, s->queue, tokens, n, true);
 	ret = baton_tx_burst(s->txq, tokens, n);
 	if (baton_likely(ret == (int)n))
 		return 0;
@@ -119,19 +121,21 @@ forward_send(struct lcore *lc, struct stream *s, struct baton_token *tokens, uns
 }
 
 static inline void
-swap_macs(struct baton_worker *worker, const struct baton_token *tokens, unsigned n)
+swap_macs(struct lcore *lc, struct baton_token *tokens, unsigned n)
 {
 	bool first = true; /* of its packet: only there are addresses */
 
 	for (unsigned i = 0; i < n; i++) {
 		if (first && baton_likely(tokens[i].len >= 12)) {
-			uint8_t *p = baton_data(worker, tokens[i]), tmp[6];
+			uint8_t *p = baton_data(lc->worker, tokens[i]), tmp[6];
 
 			if (baton_likely(p != NULL)) {
 				memcpy(tmp, p, 6);
 				memcpy(p, p + 6, 6);
 				memcpy(p + 6, tmp, 6);
 			}
+		} else if (first) {
+			macswap_split(lc, tokens + i, n - i);
 		}
 		first = !(tokens[i].flags & BATON_TOKEN_CONT);
 	}
@@ -169,10 +173,11 @@ not_received(struct lcore *lc, struct stream *s, int ret)
 }
 
 static int
-send_made(struct lcore *lc, struct stream *s, bool limit)
+send_made(struct lcore *lc, struct stream *s, enum fwd_mode mode, bool limit)
 {
 	unsigned burst = lc->app->opt.burst;
-	int n = txonly_burst(lc, s, limit && s->quota < burst ? (unsigned)s->quota : burst);
+	unsigned packets = limit && s->quota < burst ? (unsigned)s->quota : burst;
+	int n = mode == FWD_TXONLY ? txonly_burst(lc, s, packets) : flowgen_burst(lc, s, packets);
 
 	if (baton_unlikely(n < 0))
 		return n;
@@ -195,8 +200,14 @@ handle(struct lcore *lc, struct stream *s, enum fwd_mode mode, unsigned n)
 	case FWD_ICMPECHO:
 		ret = icmpecho_burst(lc, s, tok, n);
 		return ret > 0 ? forward_send(lc, s, tok, (unsigned)ret) : ret;
+	case FWD_MAC:
+		mac_burst(lc, s, tok, n);
+		break;
 	case FWD_MACSWAP:
-		swap_macs(lc->worker, tok, n);
+		swap_macs(lc, tok, n);
+		break;
+	case FWD_5TSWAP:
+		fivetuple_burst(lc, tok, n);
 		break;
 	case FWD_CSUM:
 		csum_burst(lc, s, tok, n);
@@ -221,13 +232,15 @@ forward_once(struct lcore *lc, struct stream *s, enum fwd_mode mode, bool cycles
 		s->rest--;
 		return 0;
 	}
-	if (mode == FWD_TXONLY) {
-		ret = send_made(lc, s, limit);
+	if (mode == FWD_TXONLY || mode == FWD_FLOWGEN) {
+		ret = send_made(lc, s, mode, limit);
 	} else {
 		int n = baton_rx_burst(s->rxq, lc->tokens, lc->room);
 
 		if (n <= 0)
 			return baton_likely(!n) ? 0 : not_received(lc, s, n);
+		if (baton_unlikely(lc->verbose & VERBOSE_RX))
+			verbose_burst(lc, s->rx_port, s->queue, lc->tokens, (unsigned)n, false);
 		if (limit)
 			count_received(lc, (unsigned)n);
 		ret = handle(lc, s, mode, (unsigned)n);
@@ -300,8 +313,17 @@ void
 forward_loop(struct lcore *lc)
 {
 	switch (lc->app->opt.mode) {
+	case FWD_MAC:
+		loop(lc, FWD_MAC);
+		break;
 	case FWD_MACSWAP:
 		loop(lc, FWD_MACSWAP);
+		break;
+	case FWD_FLOWGEN:
+		loop(lc, FWD_FLOWGEN);
+		break;
+	case FWD_5TSWAP:
+		loop(lc, FWD_5TSWAP);
 		break;
 	case FWD_RXONLY:
 		loop(lc, FWD_RXONLY);

@@ -129,6 +129,16 @@ print_args(const char *driver)
 }
 
 static void
+print_modes(void)
+{
+	printf("\nModes, and what packets are in them:\n");
+	for (unsigned i = 0; i < FWD_MODES; i++) {
+		printf("  %-*s", INDENT - 2, modes[i].name);
+		fill(modes[i].help, INDENT);
+	}
+}
+
+static void
 help_print(void)
 {
 	fputs(head, stdout);
@@ -139,6 +149,7 @@ help_print(void)
 			if (row->topic == topic)
 				print_row(row);
 	}
+	print_modes();
 	print_without_effect(ENV);
 	print_without_effect(APP);
 	fputs(tail, stdout);

@@ -64,6 +64,15 @@ print_commands(const struct form *form)
 }
 
 static void
+print_modes(const struct form *form)
+{
+	form->begin("modes", "Modes, and what packets are in them");
+	for (unsigned i = 0; i < FWD_MODES; i++)
+		form->row(modes[i].name, NULL, modes[i].help);
+	form->end();
+}
+
+static void
 print_drivers(const struct form *form)
 {
 	for (const char *const *d = baton_drivers(); *d; d++) {
@@ -121,6 +130,7 @@ help_markdown(void)
 	static const struct form form = { markdown_begin, markdown_row, markdown_end };
 
 	print_all_options(&form);
+	print_modes(&form);
 	print_commands(&form);
 	print_drivers(&form);
 }
@@ -252,6 +262,7 @@ help_man(void)
 	man_title();
 	fputs(man_head, stdout);
 	print_all_options(&form);
+	print_modes(&form);
 	printf(".SH PORTS\nA port is a driver's name with a number, such as net_null0, and its\n"
 	       "arguments behind commas.\n");
 	print_drivers(&form);

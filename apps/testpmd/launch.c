@@ -129,7 +129,7 @@ may_live(const struct app *app, const struct stream *s)
 	if (s->failed)
 		return false; /* one that has failed stays stopped until its port is started again
 			       */
-	if (app->opt.mode != FWD_TXONLY)
+	if (!mode_sends(app->opt.mode))
 		return s->rxq;
 	return s->txq && (!app->opt.stop_after || s->quota);
 }
@@ -140,6 +140,7 @@ line_up(struct app *app, struct lcore *lc)
 {
 	lc->n_live = 0;
 	lc->room = app->opt.burst;
+	lc->verbose = app->verbose ? app->opt.verbose : 0;
 	for (unsigned i = 0; i < lc->n_streams; i++) {
 		struct stream *s = lc->streams[i];
 
@@ -167,6 +168,7 @@ forward_resume(struct app *app)
 {
 	if (!app->forwarding)
 		return;
+	verbose_open(app);
 	pthread_mutex_lock(&app->lock);
 	for (unsigned i = 0; i < app->n_lcores; i++)
 		line_up(app, &app->lcores[i]);
@@ -201,6 +203,7 @@ static void
 begin(struct app *app, unsigned tx_first)
 {
 	counts_begin(app);
+	verbose_open(app);
 	for (unsigned i = 0; i < app->n_streams; i++) {
 		struct stream *s = &app->streams[i];
 
@@ -230,10 +233,13 @@ forward_start(struct app *app, unsigned tx_first)
 		complain("packet forwarding is running; stop it first");
 		return false;
 	}
-	if (!all_started(app) || !streams_arrange(app))
+	if (!all_started(app) || !streams_arrange(app) || !txonly_check(app, tx_first))
 		return false;
 	out_keep(false);
 	streams_config(app);
+	if (app->opt.mode == FWD_FLOWGEN)
+		flowgen_begin(app);
+	fflush(stdout); /* what cores print comes after it */
 	begin(app, tx_first);
 	for (unsigned i = 0; i < app->n_lcores; i++) {
 		int err = launch(&app->lcores[i]);
@@ -276,6 +282,7 @@ forward_stop(struct app *app)
 		}
 	app->forwarding = false;
 	app->forwarded_ns = clock_ns() - app->start_ns;
+	verbose_end(app);
 	forward_report(app);
 	stats_forward(app);
 	printf("\nDone.\n");

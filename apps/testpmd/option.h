@@ -85,7 +85,8 @@ option_set_fn set_coremask, set_portlist, set_portmask;    /* select.c */
 option_set_fn set_help, set_version;                       /* help.c */
 option_set_fn check_ignored, check_memory, check_channels; /* no_effect.c */
 option_set_fn set_bounce, set_cmdline_file, set_confine, set_log_level, set_max_pkt_len, set_mode,
-	set_retry, set_run_time, set_rxd, set_stop_after, set_topology, set_txd, set_txpkts,
-	set_vdev, set_windows; /* values.c */
+	set_retry, set_run_time, set_rxd, set_stop_after, set_topology, set_txd, set_vdev,
+	set_windows;                                                          /* values.c */
+option_set_fn set_mbuf_sizes, set_mbcache, set_tx_ip, set_tx_udp, set_txpkts; /* values_tx.c */
 
 #endif

@@ -245,8 +245,9 @@ check(struct options *opt)
 			 "one of them out");
 		return false;
 	}
-	if (opt->sleep_idle && opt->mode == FWD_TXONLY) {
-		complain("--sleep-idle: in mode txonly there is always something to send");
+	if (opt->sleep_idle && mode_sends(opt->mode)) {
+		complain("--sleep-idle: in mode %s there is always something to send",
+			 fwd_mode_name(opt->mode));
 		return false;
 	}
 #ifndef TESTPMD_HAVE_JANSSON
@@ -284,8 +285,12 @@ options_parse(struct options *opt, int argc, char **argv)
 		.retry_us = DEF_RETRY_US,
 		.burst = 32,
 		.nb_cores = 1,
-		.txpkts = { 64 },
+		.txpkts = { DEF_TXPKT },
 		.n_txpkts = 1,
+		.tx_ip = { 0xc6120001,
+			   0xc6120002 }, /* 198.18.0.1 and .2, for benchmarks: RFC 2544 */
+		.tx_udp = { 9, 9 },      /* discard */
+		.flows = 1024,
 		.reach = { .bounce = -1, .confine = -1 },
 	};
 	while (split < argc && strcmp(argv[split], "--"))

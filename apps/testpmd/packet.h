@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Bytes of packets, which are big-endian and at any address; and the Internet checksum (RFC 1071).
+ * Bytes of packets, which are big-endian, at any address and in any number of buffers; and the
+ * Internet checksum (RFC 1071).
  */
 #ifndef TESTPMD_PACKET_H
 #define TESTPMD_PACKET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+
+#include <baton/baton.h>
 
 #define ETHERTYPE_IPV4 0x0800
 #define ETHERTYPE_ARP  0x0806
@@ -80,6 +84,82 @@ ip_checksum(const uint8_t *ip, unsigned len)
 	uint64_t sum = sum_bytes(sum_bytes(0, ip, 10), ip + 12, len - 12);
 
 	return ~sum_value(sum_fold(sum)) & 0xffff;
+}
+
+/* A place in a packet: @at bytes into the first of @segs buffers. */
+struct cursor {
+	const struct baton_worker *worker;
+	const struct baton_token *tok;
+	unsigned segs, at;
+};
+
+/* Return: false when the packet ends before. The cursor is at its end then. */
+static inline bool
+cursor_skip(struct cursor *c, unsigned n)
+{
+	n += c->at;
+	while (c->segs > 1 && n >= c->tok[0].len) {
+		n -= c->tok[0].len;
+		c->tok++;
+		c->segs--;
+	}
+	c->at = n <= c->tok[0].len ? n : c->tok[0].len;
+	return n <= c->tok[0].len;
+}
+
+/*
+ * Copy @len bytes from the packet to @buf, or to the packet with @write. Return: the number of
+ * bytes copied; less than @len when the packet ends, or a token was refused.
+ */
+static inline unsigned
+cursor_copy(struct cursor c, void *buf, unsigned len, bool write)
+{
+	unsigned done = 0;
+
+	for (; c.segs && done < len; c.segs--, c.tok++, c.at = 0) {
+		unsigned n = c.tok[0].len - c.at;
+		uint8_t *p = baton_data(c.worker, c.tok[0]);
+
+		if (!p)
+			break;
+		if (n > len - done)
+			n = len - done;
+		if (write)
+			memcpy(p + c.at, (const uint8_t *)buf + done, n);
+		else
+			memcpy((uint8_t *)buf + done, p + c.at, n);
+		done += n;
+	}
+	return done;
+}
+
+/* Return: whether all @len bytes were there. */
+static inline bool
+cursor_read(struct cursor c, void *buf, unsigned len)
+{
+	return cursor_copy(c, buf, len, false) == len;
+}
+
+static inline bool
+cursor_write(struct cursor c, const void *buf, unsigned len)
+{
+	return cursor_copy(c, (void *)(uintptr_t)buf, len, true) == len;
+}
+
+/*
+ * Exchange two neighbouring fields of @half bytes each (16 at most), @at bytes behind the cursor.
+ * Return: false, and nothing is changed, when the packet ends before.
+ */
+static inline bool
+cursor_swap(struct cursor c, unsigned at, unsigned half)
+{
+	uint8_t was[32], now[32];
+
+	if (!cursor_skip(&c, at) || !cursor_read(c, was, 2 * half))
+		return false;
+	memcpy(now, was + half, half);
+	memcpy(now + half, was, half);
+	return cursor_write(c, now, 2 * half);
 }
 
 #endif

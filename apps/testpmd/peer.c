@@ -60,3 +60,12 @@ set_eth_peers_file(struct options *opt, const char *what, const char *path)
 	fclose(f);
 	return ok;
 }
+
+void
+peer_address(const struct options *opt, unsigned port, uint8_t mac[6])
+{
+	if (opt->peer_set[port])
+		memcpy(mac, opt->peer[port], 6);
+	else
+		memcpy(mac, (uint8_t[6]){ 0x02, 0, 0, 0, 0, (uint8_t)port }, 6);
+}

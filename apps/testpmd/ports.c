@@ -321,7 +321,8 @@ ports_open(struct app *app)
 	if (app->n_lcores < app->opt.nb_cores)
 		complain("--nb-cores=%u: %u are used, as there are as many streams",
 			 app->opt.nb_cores, app->n_lcores);
-	if (!make_pool(app) || !txonly_check(app) || !make_lcores(app) || !streams_make(app))
+	if (!make_pool(app) || !txonly_check(app, app->opt.tx_first || txonly_given(app)) ||
+	    !make_lcores(app) || !streams_make(app))
 		return false;
 	ports_set_room(app);
 	for (unsigned i = 0; i < app->n_ports; i++) {

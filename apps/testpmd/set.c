@@ -15,8 +15,9 @@ command_set_fwd(struct app *app, const struct value *v)
 		complain("packet forwarding is running; stop it first");
 		return;
 	}
-	if (mode == FWD_TXONLY && app->opt.sleep_idle) {
-		complain("--sleep-idle: in mode txonly there is always something to send");
+	if (mode_sends(mode) && app->opt.sleep_idle) {
+		complain("--sleep-idle: in mode %s there is always something to send",
+			 fwd_mode_name(mode));
 		return;
 	}
 	app->opt.mode = mode;

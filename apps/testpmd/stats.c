@@ -147,7 +147,7 @@ stats_mhz(const struct app *app)
 static void
 print_cycles(const struct app *app, const struct baton_stats *all)
 {
-	uint64_t packets = app->opt.mode == FWD_TXONLY ? all->tx_packets : all->rx_packets,
+	uint64_t packets = mode_sends(app->opt.mode) ? all->tx_packets : all->rx_packets,
 		 cycles = 0;
 
 	for (unsigned i = 0; i < app->n_lcores; i++)

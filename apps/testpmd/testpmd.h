@@ -21,7 +21,9 @@
 #define MAX_LCORES        64
 #define MAX_BURST         512
 #define MAX_TOKENS        1024 /* room of a core: a burst, or one packet of many segments */
-#define MAX_TXSEGS        64
+#define DEF_TXPKT         64
+#define MAX_TXSEGS        255 /* as many as dpdk-testpmd takes */
+#define MAX_FLOWS         INT32_MAX
 #define MAX_STREAMS       (BATON_MAX_PORTS * BATON_MAX_QUEUES)
 #define MAX_MACS          64
 #define MAX_HOLDERS       256
@@ -37,7 +39,28 @@
 #define ETHER_CRC  4
 #define TXONLY_HDR 42 /* Ethernet, IPv4, UDP */
 
-enum fwd_mode { FWD_IO, FWD_MACSWAP, FWD_RXONLY, FWD_TXONLY, FWD_CSUM, FWD_ICMPECHO, FWD_MODES };
+/* In dpdk-testpmd's order. */
+enum fwd_mode {
+	FWD_IO,
+	FWD_MAC,
+	FWD_MACSWAP,
+	FWD_FLOWGEN,
+	FWD_RXONLY,
+	FWD_TXONLY,
+	FWD_CSUM,
+	FWD_ICMPECHO,
+	FWD_5TSWAP,
+	FWD_MODES
+};
+
+/* What --help, the prompt and docs/testpmd.md say of a mode. */
+struct mode {
+	const char *name;
+	const char *help; /* what becomes of the packets */
+};
+
+#define VERBOSE_RX 1u /* set verbose 1, 2, and 3 for both */
+#define VERBOSE_TX 2u
 
 enum topology { TOPOLOGY_PAIRED, TOPOLOGY_CHAINED, TOPOLOGY_LOOP };
 
@@ -78,7 +101,7 @@ struct options {
 	 * Of the ports only the first nb_ports; 0: all. */
 	unsigned fwd_lcores[MAX_LCORES], n_fwd_lcores;
 	unsigned fwd_ports[BATON_MAX_PORTS], n_fwd_ports, nb_ports;
-	uint8_t peer[BATON_MAX_PORTS][6]; /* --eth-peer: where mode mac sends, if it is set */
+	uint8_t peer[BATON_MAX_PORTS][6]; /* --eth-peer, if it is set */
 	bool peer_set[BATON_MAX_PORTS];
 	unsigned total_mbufs; /* 0: as many as rings, caches and bursts need */
 	unsigned mbuf_size;   /* 0: the library's default */
@@ -86,6 +109,11 @@ struct options {
 	unsigned mtu;         /* 0: the device's */
 	uint16_t txpkts[MAX_TXSEGS];
 	unsigned n_txpkts;
+	bool multi_flow; /* txonly: many source addresses */
+	uint32_t tx_ip[2];
+	uint16_t tx_udp[2];
+	unsigned flows, flow_clones; /* flowgen */
+	unsigned verbose;            /* VERBOSE_* */
 	unsigned stats_period;
 	struct reach_options reach;
 	bool tx_first, auto_start, interactive, record_cycles, sleep_idle, rx_csum;
@@ -141,8 +169,11 @@ struct lcore {
 	struct lcore_id id;
 	struct stream **streams; /* the live ones come first */
 	unsigned n_streams, n_live;
-	unsigned room;     /* tokens of one rx_burst */
-	unsigned max_room; /* what the longest packet of any port may need */
+	unsigned room;       /* tokens of one rx_burst */
+	unsigned max_room;   /* what the longest packet of any port may need */
+	unsigned verbose;    /* VERBOSE_* */
+	unsigned next_flow;  /* flowgen */
+	uint8_t next_source; /* txonly: --txonly-multi-flow */
 	uint64_t cycles;
 	uint64_t sleeps, woken, slept_ns; /* --sleep-idle; relaxed */
 	struct pollfd *fds;               /* --sleep-idle: one a stream, and wake.fd */
@@ -217,6 +248,7 @@ struct app {
 	bool quit;
 	bool failed; /* something was reported that the exit status must tell */
 	uint64_t start_ns, start_tsc, forwarded_ns;
+	struct verbose *verbose; /* NULL: nothing is to be shown */
 };
 
 /* main.c */
@@ -244,19 +276,31 @@ enum parsed options_parse(struct options *opt, int argc, char **argv);
 
 /* values.c */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-const char *fwd_mode_name(enum fwd_mode mode);
 /** A decimal number in min .. max, or a sentence on stderr that names @what. */
 bool parse_uint(const char *what, const char *text, uint64_t min, uint64_t max, uint64_t *value);
 /** Six hexadecimal bytes. */
 bool parse_mac(const char *text, uint8_t mac[6]);
 /** One of the list's names: its index, or -1 and a sentence on stderr. */
 int choose(const char *what, const char *name, const char *const *list);
-extern const char *const fwd_mode_names[];
 extern const char *const topology_names[];
 extern const char *const level_names[];
 bool set_uint(const char *what, const char *text, unsigned min, unsigned max, unsigned *value);
 /** A number of descriptors of a ring. */
 bool parse_descs(const char *what, const char *text, unsigned *value);
+
+/* peer.c */
+/** The address that mac, csum and txonly send to: --eth-peer's, or 02:00:00:00:00:PORT. */
+void peer_address(const struct options *opt, unsigned port, uint8_t mac[6]);
+
+/* modes.c */
+extern const struct mode modes[FWD_MODES];
+const char *fwd_mode_name(enum fwd_mode mode);
+/** The mode, or -1 and a sentence on stderr that names @what. */
+int mode_choose(const char *what, const char *name);
+/** Why a mode that dpdk-testpmd has is not here; NULL: it is here, or nowhere. */
+const char *mode_absent(const char *name);
+/** Does it send without having received? */
+bool mode_sends(enum fwd_mode mode);
 
 /* cores.c */
 /** The process's own CPUs, when none were asked for; that those asked for are there; the main one
@@ -343,16 +387,41 @@ void forward_halt(struct app *app, uint32_t why);
 /** Say once what stopped a stream. */
 void forward_report(struct app *app);
 
-/* txonly.c, csum.c, icmpecho.c: modes. All on a forwarding core, but for the first two. */
+/* The modes, each in a file of its name. All on a forwarding core, but for the first three. */
 void txonly_frame(const struct app *app, struct stream *s);
-/** Check --txpkts against pool and ports. */
-bool txonly_check(const struct app *app);
+/** Were lengths asked for? Then they are checked at once. */
+bool txonly_given(const struct app *app);
+/** Check --txpkts against pool and ports, where packets are to be made. */
+bool txonly_check(const struct app *app, bool tx_first);
 /** Send one burst of at most @packets. Return: packets sent; negative: the stream has failed. */
 int txonly_burst(struct lcore *lc, struct stream *s, unsigned packets);
+/** Print how many flows each port sends. The main thread. */
+void flowgen_begin(const struct app *app);
+/** Receive, drop that, and send. Return: as txonly_burst(). */
+int flowgen_burst(struct lcore *lc, struct stream *s, unsigned packets);
+void mac_burst(struct lcore *lc, struct stream *s, struct baton_token *tokens, unsigned n);
+/** Swap the addresses of a packet in whose first buffer they are not whole. */
+void macswap_split(struct lcore *lc, struct baton_token *tokens, unsigned n);
+void fivetuple_burst(struct lcore *lc, struct baton_token *tokens, unsigned n);
 void csum_burst(struct lcore *lc, struct stream *s, struct baton_token *tokens, unsigned n);
 /** Turn requests into replies, free all else. Return: tokens of the replies; negative: the stream
  * has failed. */
 int icmpecho_burst(struct lcore *lc, struct stream *s, struct baton_token *tokens, unsigned n);
+
+/* verbose.c: set verbose */
+/** Before cores run that shall show packets. The main thread. */
+bool verbose_open(struct app *app);
+/** When they have ended: report what was not shown. The main thread. */
+void verbose_end(struct app *app);
+/** Show packets that were received, or are to be sent. On a forwarding core. */
+void verbose_burst(struct lcore *lc, unsigned port, unsigned queue, const struct baton_token *tok,
+		   unsigned n, bool sent);
+
+/* ptype.c */
+#define PTYPE_TEXT 512
+/** Write which headers a packet has, and how long they are. Return: the IP version, or 0. */
+unsigned ptype_print(char text[PTYPE_TEXT], const struct lcore *lc, const struct baton_token *tok,
+		     unsigned segs);
 
 /* sleep.c: --sleep-idle */
 /** Can every RX queue wake a core? Says which cannot. */

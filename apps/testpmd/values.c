@@ -9,9 +9,6 @@
 
 #include "option.h"
 
-const char *const fwd_mode_names[] = {
-	"io", "macswap", "rxonly", "txonly", "csum", "icmpecho", NULL
-};
 const char *const topology_names[] = { "paired", "chained", "loop", NULL };
 const char *const level_names[] = { "error", "warning", "info", "debug", NULL };
 
@@ -26,12 +23,6 @@ complain(const char *fmt, ...)
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
 	fputc('\n', stderr);
-}
-
-const char *
-fwd_mode_name(enum fwd_mode mode)
-{
-	return fwd_mode_names[mode];
 }
 
 static int
@@ -127,36 +118,6 @@ parse_descs(const char *what, const char *text, unsigned *value)
 }
 
 bool
-set_txpkts(struct options *opt, const char *what, const char *text)
-{
-	unsigned total = 0;
-	char *copy = strdup(text), *rest = copy, *word;
-	bool ok = copy != NULL;
-
-	opt->n_txpkts = 0;
-	while (ok && (word = strsep(&rest, ","))) {
-		unsigned len;
-
-		if (opt->n_txpkts == MAX_TXSEGS) {
-			complain("%s: at most %u segments", what, MAX_TXSEGS);
-			ok = false;
-			break;
-		}
-		ok = set_uint(what, word, opt->n_txpkts ? 1 : TXONLY_HDR,
-			      BATON_MAX_MTU + ETHER_HDR + ETHER_CRC, &len);
-		if (ok)
-			opt->txpkts[opt->n_txpkts++] = (uint16_t)len;
-		total += ok ? len : 0;
-	}
-	free(copy);
-	if (ok && !total) {
-		complain("%s wants lengths, such as 64 or 128,512", what);
-		return false;
-	}
-	return ok;
-}
-
-bool
 set_run_time(struct options *opt, const char *what, const char *text)
 {
 	char *end;
@@ -222,7 +183,7 @@ set_log_level(struct options *opt, const char *what, const char *text)
 bool
 set_mode(struct options *opt, const char *what, const char *text)
 {
-	int i = choose(what, text, fwd_mode_names);
+	int i = mode_choose(what, text);
 
 	opt->mode = i < 0 ? opt->mode : (enum fwd_mode)i;
 	return i >= 0;

@@ -52,7 +52,7 @@ def impossible_numbers():
     for o in ("--rxd=0", "--rxd=3", "--txd=0", "--txd=3", "--rxd=65536", "--txd=1000000000",
               "--burst=0", "--burst=513", "--burst=-1", "--burst=1x", "--burst=", "--rxq=0",
               "--txq=65", "--total-num-mbufs=0", "--total-num-mbufs=1000000000", "--mbuf-size=0",
-              "--mbuf-size=65536", "--mbuf-size=1", "--mbcache=0", "--mbcache=8193", "--mtu=67",
+              "--mbuf-size=65536", "--mbuf-size=1", "--mbcache=8193", "--mtu=67",
               "--mtu=9001", "--max-pkt-len=85", "--max-pkt-len=9019", "--nb-cores=0",
               "--nb-cores=65", "--retry=0", "--stats-period=-1", "--stop-after=0", "--txpkts=0",
               "--txpkts=41", "--txpkts=64,0", "--txpkts=70000", "--burst=99999999999999999999999"):
