@@ -72,6 +72,11 @@ void command_cleanup(struct app *app, const struct value *v);
 void command_show_offload(struct app *app, const struct value *v);
 void command_offload(struct app *app, const struct value *v);
 
+/* cmd_packets.c */
+void command_set_verbose(struct app *app, const struct value *v);
+void command_set_txpkts(struct app *app, const struct value *v);
+void command_set_eth_peer(struct app *app, const struct value *v);
+
 /* set.c */
 void command_set_fwd(struct app *app, const struct value *v);
 void command_set_burst(struct app *app, const struct value *v);

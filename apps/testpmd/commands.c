@@ -160,6 +160,12 @@ const struct command commands[] = {
 
 	{ CONFIG, "set fwd io|mac|macswap|flowgen|rxonly|txonly|csum|icmpecho|5tswap [retry]",
 	  "forward mode, and whether to retry on a full ring", command_set_fwd },
+	{ CONFIG, "set verbose VERBOSITY",
+	  "show packets: 1 those received, 2 those sent, 3 both, 0 none", command_set_verbose },
+	{ CONFIG, "set txpkts LIST", "lengths of the segments of a sent packet, as --txpkts",
+	  command_set_txpkts },
+	{ CONFIG, "set eth-peer N MAC", "where mac, csum and txonly send, as --eth-peer",
+	  command_set_eth_peer },
 	{ CONFIG, "set burst BURST", "buffers a burst", command_set_burst },
 	{ CONFIG, "set burst tx delay US retry RETRIES",
 	  "microseconds between retries, and how many of them", command_set_delay },

@@ -14,9 +14,10 @@ static const struct {
 	const char *name;
 	uint64_t min, max;
 } numbers[] = {
-	{ "BURSTS", 1, 1000 },         { "BURST", 1, MAX_BURST },  { "US", 0, MAX_RETRY_US },
-	{ "RETRIES", 0, MAX_RETRIES }, { "VID", 0, 4095 },         { "Q", 0, UINT16_MAX },
-	{ "DESC", 0, UINT16_MAX },     { "COUNT", 0, UINT32_MAX }, { "LEVEL", 1, 8 },
+	{ "BURSTS", 1, 1000 },          { "BURST", 1, MAX_BURST },  { "US", 0, MAX_RETRY_US },
+	{ "RETRIES", 0, MAX_RETRIES },  { "VID", 0, 4095 },         { "Q", 0, UINT16_MAX },
+	{ "DESC", 0, UINT16_MAX },      { "COUNT", 0, UINT32_MAX }, { "LEVEL", 1, 8 },
+	{ "VERBOSITY", 0, UINT32_MAX },
 };
 
 /* Words that the command itself reads. */

@@ -140,7 +140,9 @@ line_up(struct app *app, struct lcore *lc)
 {
 	lc->n_live = 0;
 	lc->room = app->opt.burst;
-	lc->verbose = app->verbose ? app->opt.verbose : 0;
+	lc->verbose = app->opt.verbose < VERBOSE_ALL ? app->opt.verbose : VERBOSE_ALL;
+	if (!app->verbose)
+		lc->verbose = 0;
 	for (unsigned i = 0; i < lc->n_streams; i++) {
 		struct stream *s = lc->streams[i];
 

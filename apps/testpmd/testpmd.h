@@ -59,8 +59,9 @@ struct mode {
 	const char *help; /* what becomes of the packets */
 };
 
-#define VERBOSE_RX 1u /* set verbose 1, 2, and 3 for both */
-#define VERBOSE_TX 2u
+#define VERBOSE_RX  1u /* set verbose 1, 2, and 3 for both */
+#define VERBOSE_TX  2u
+#define VERBOSE_ALL (VERBOSE_RX | VERBOSE_TX)
 
 enum topology { TOPOLOGY_PAIRED, TOPOLOGY_CHAINED, TOPOLOGY_LOOP };
 
@@ -113,7 +114,7 @@ struct options {
 	uint32_t tx_ip[2];
 	uint16_t tx_udp[2];
 	unsigned flows, flow_clones; /* flowgen */
-	unsigned verbose;            /* VERBOSE_* */
+	unsigned verbose;            /* VERBOSE_*; above 3: 3 */
 	unsigned stats_period;
 	struct reach_options reach;
 	bool tx_first, auto_start, interactive, record_cycles, sleep_idle, rx_csum;

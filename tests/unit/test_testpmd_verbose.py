@@ -1,0 +1,262 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""set verbose: each packet in dpdk-testpmd's words, whole lines whatever else is printed, and no core held up by a reader."""
+import os
+import re
+import select
+import signal
+import subprocess
+import time
+
+from packet_util import HOST, OWN, PEER, PORT, damaged, eth, ipv4, ipv6, kinds, l4
+from testpmd_util import (LIMIT, Prompt, Skip, check, command, expect, good, main, packets, path, script, write_pcap)
+
+RX_FLAGS = ("  ol_flags: RTE_MBUF_F_RX_L4_CKSUM_UNKNOWN RTE_MBUF_F_RX_IP_CKSUM_UNKNOWN "
+            "RTE_MBUF_F_RX_OUTER_L4_CKSUM_UNKNOWN ")
+TX_FLAGS = "  ol_flags: RTE_MBUF_F_TX_L4_NO_CKSUM "
+BURST = re.compile(r"port \d/queue \d: (received|sent) \d+ packets")
+LINE = re.compile(r"  src=(..:){5}.. - dst=(..:){5}.. - pool=mb_pool_0 - type=0x[0-9a-f]{4} - length=\d+ - nb_segs=\d+"
+                  r" - sw ptype: (L2_[A-Z]+(_VLAN|_QINQ)? )?([A-Z0-9_]+ )*( - \w+_len=\d+)* - (Receive|Send) queue=0x\d")
+HIDDEN = re.compile(r"(\d+) packets not shown: standard output did not take them")
+
+# As dpdk-testpmd 22.11 has it, which the vhost suite compares.
+PTYPES = {
+    "udp": "L2_ETHER L3_IPV4 L4_UDP  - l2_len=14 - l3_len=20 - l4_len=8",
+    "tcp6": "L2_ETHER L3_IPV6 L4_TCP  - l2_len=14 - l3_len=40 - l4_len=20",
+    "options": "L2_ETHER L3_IPV4_EXT L4_TCP  - l2_len=14 - l3_len=32 - l4_len=20",
+    "vlan": "L2_ETHER_VLAN L3_IPV4 L4_UDP  - l2_len=18 - l3_len=20 - l4_len=8",
+    "qinq": "L2_ETHER_QINQ L3_IPV6 L4_TCP  - l2_len=22 - l3_len=40 - l4_len=20",
+    "tags-3": "L2_ETHER_VLAN INNER_L2_ETHER_VLAN  - l2_len=18 - inner_l2_len=4",
+    "vlan-vlan": "L2_ETHER_VLAN INNER_L2_ETHER_VLAN INNER_L3_IPV4 INNER_L4_TCP  - l2_len=18 - inner_l2_len=4"
+                 " - inner_l3_len=20 - inner_l4_len=20",
+    "later-fragment": "L2_ETHER L3_IPV4 L4_FRAG  - l2_len=14 - l3_len=20 - l4_len=0",
+    "fragment6": "L2_ETHER L3_IPV6_EXT L4_FRAG  - l2_len=14 - l3_len=48 - l4_len=0",
+    "hop-by-hop": "L2_ETHER L3_IPV6_EXT L4_TCP  - l2_len=14 - l3_len=48 - l4_len=20",
+    "icmp": "L2_ETHER L3_IPV4  - l2_len=14 - l3_len=20",
+    "sctp": "L2_ETHER L3_IPV4 L4_SCTP  - l2_len=14 - l3_len=20 - l4_len=12",
+    "gre": "L2_ETHER L3_IPV4 TUNNEL_GRE INNER_L3_IPV4 INNER_L4_UDP  - l2_len=14 - l3_len=20 - tunnel_len=4"
+           " - inner_l3_len=20 - inner_l4_len=8",
+    "ipip": "L2_ETHER L3_IPV4 TUNNEL_IP INNER_L3_IPV4 INNER_L4_UDP  - l2_len=14 - l3_len=20 - tunnel_len=0"
+            " - inner_l3_len=20 - inner_l4_len=8",
+    "6in4": "L2_ETHER L3_IPV4 TUNNEL_IP INNER_L3_IPV6 INNER_L4_TCP  - l2_len=14 - l3_len=20 - tunnel_len=0"
+            " - inner_l3_len=40 - inner_l4_len=20",
+    "arp": "L2_ETHER  - l2_len=14",
+}
+
+
+def pcap(sent, n=0, extra=""):
+    return "--vdev=net_pcap%d,rx_pcap=%s,tx_pcap=%s%s" % (n, write_pcap("in%d.pcap" % n, sent), path("out%d.pcap" % n), extra)
+
+
+def shown(out):
+    """The lines about packets."""
+    return [line for line in out.splitlines() if line.startswith(("  src=", "  ol_flags:")) or BURST.fullmatch(line)]
+
+
+def mac(m):
+    return m.hex(":").upper()
+
+
+def lines(p, ptype, src, dst, sent, segs=1):
+    kind = int.from_bytes(p[12:14], "big")
+    return ["  src=%s - dst=%s - pool=mb_pool_0 - type=0x%04x - length=%d - nb_segs=%d - sw ptype: %s - %s queue=0x0" %
+            (mac(src), mac(dst), kind, len(p), segs, ptype, "Send" if sent else "Receive"), TX_FLAGS if sent else RX_FLAGS]
+
+
+@check
+def words():
+    chosen = [(PTYPES[name], p) for name, p in kinds() if name in PTYPES]
+    expect(len(chosen) == len(PTYPES), "names")
+    rx = ["port 0/queue 0: received %d packets" % len(chosen)]
+    tx = ["port 0/queue 0: sent %d packets" % len(chosen)]
+    for ptype, p in chosen:
+        rx += lines(p, ptype, HOST, PORT, False)
+        tx += lines(p, ptype, OWN, PEER, True)
+    for level, want in ((0, []), (1, rx), (2, tx), (3, rx + tx), (77, rx + tx)):
+        r = good(script(pcap([p for _, p in chosen]), "--forward-mode=mac", "set verbose %d" % level, "start", 0.2, "stop",
+                        "quit"))
+        expect("Change verbose level from 0 to %d" % level in r.out, r)
+        got = shown(r.out)
+        expect(got == want, "level %d: %s" % (level, [(g, w) for g, w in zip(got, want) if g != w][:2] or len(got)))
+
+
+@check
+def while_it_forwards():
+    """From one level to another, and bursts are shown from then on."""
+    r = good(script("--vdev=net_null0", "--burst=2 --stop-after=200000000", "start", "set verbose 1", 0.05, "set verbose 2",
+                    0.05, "set verbose 0", "stop", "quit"))
+    at = [r.out.index("Change verbose level from %s" % t) for t in ("0 to 1", "1 to 2", "2 to 0")]
+    parts = [r.out[a:b] for a, b in zip([0] + at, at + [None])]
+    for i, (received, sent) in enumerate(((0, 0), (1, 0), (0, 1), (0, 0))):
+        expect(("Receive queue" in parts[i]) == received and ("Send queue" in parts[i]) == sent, "part %d: %s" % (i, parts[i][:600]))
+
+
+@check
+def segments_and_modes():
+    p = dict(kinds())["long"]
+    ptype = "L2_ETHER_QINQ L3_IPV4 L4_UDP  - l2_len=22 - l3_len=20 - l4_len=8"
+    r = good(script(pcap([p]), "--mbuf-size=264", "set verbose 3", "start", 0.2, "quit"))
+    want = lines(p, ptype, HOST, PORT, False, 5)
+    expect(len(p) == 818 and all(w in r.out for w in want) and "nb_segs=5" in want[0], r)
+    # What a mode makes of headers in several buffers is shown as of one.
+    for size in ("--mbuf-size=128", "--mbuf-size=2048"):
+        deep = dict(kinds())["vlan-vlan"]
+        r = good(script(pcap([deep]), size + " --forward-mode=5tswap", "set verbose 2", "start", 0.2, "quit"))
+        expect("src=%s - dst=%s" % (mac(PORT), mac(HOST)) in r.out and PTYPES["vlan-vlan"] in r.out, r)
+    for mode, rx, tx in (("rxonly", 1, 0), ("txonly", 0, 1), ("flowgen", 1, 1), ("icmpecho", 1, 0), ("csum", 1, 1)):
+        r = good(script(pcap([p]), "--stop-after=64 --forward-mode=" + mode, "set verbose 3", "start", 0.1, "quit"))
+        expect(("Receive queue" in r.out, "Send queue" in r.out) == (rx, tx), mode)
+    expect("  ol_flags: RTE_MBUF_F_TX_L4_NO_CKSUM RTE_MBUF_F_TX_IPV4 \n" in r.out, "csum marks IP packets")
+
+
+@check
+def tx_first_is_shown():
+    r = good(script("--vdev=net_pcap0,tx_pcap=" + path("o"), "--burst=4", "set verbose 3", "start tx_first 2", 0.1, "quit"))
+    expect(shown(r.out).count("port 0/queue 0: sent 4 packets") == 2 and len(shown(r.out)) == 18, r)
+
+
+@check
+def anything_can_be_shown():
+    sent = list(damaged(1500, 8))
+    for app in ("", "--mbuf-size=128"):
+        with Prompt(pcap(sent), app) as b:
+            b.say("set verbose 1", "start")
+            b.until(lambda: b.read().count("Receive queue") + sum(map(int, HIDDEN.findall(b.log))) >= len(sent))
+            got = shown(b.quit()[1])
+        for line in got:
+            expect(line == RX_FLAGS or BURST.fullmatch(line) or LINE.fullmatch(line), line)
+
+
+@check
+def lines_of_cores_stay_whole():
+    """Two cores and the main thread print at once."""
+    if os.cpu_count() < 2:
+        raise Skip("two cores forward here, each on a CPU")
+    env = "--lcores 0@0,1@0,2@1 " + " ".join(pcap(packets(3000, (60, 200)), i) for i in range(2))
+    with Prompt(env, "--nb-cores=2") as b:
+        b.say("set verbose 3", "start")
+        tables = 0
+        while b.read().count("src=") + sum(map(int, HIDDEN.findall(b.log))) < 4 * 3000:
+            b.say("show port stats all")
+            tables += 1
+        out = b.quit()[1]
+    expect(tables > 1 and out.count("NIC statistics for port 1") == tables, tables)
+    for line in out.splitlines():
+        if "src=" in line:
+            expect(LINE.fullmatch(line.removeprefix("testpmd> ")), line)
+
+
+def start(app, out, extra=()):
+    return subprocess.Popen(command("--no-pci --vdev=net_null0", "-i " + app), stdin=subprocess.PIPE, stdout=out,
+                            stderr=subprocess.PIPE, text=True)
+
+
+def tell(p, *words):
+    p.stdin.write("".join(w + "\n" for w in words))
+    p.stdin.flush()
+
+
+@check
+def nobody_reads():
+    """A full pipe: the core goes on, SIGTERM ends it, and the number of packets that were not shown is told."""
+    out, to = os.pipe()
+    p = start("", to)
+    os.close(to)
+    tell(p, "set verbose 1", "start")
+    time.sleep(1.5)
+    begin = time.monotonic()
+    p.send_signal(signal.SIGTERM)
+    err = p.communicate(timeout=LIMIT)[1]
+    took = time.monotonic() - begin
+    with os.fdopen(out) as f:
+        text = f.read()
+    expect(took < 5, "%.1f s" % took)
+    hidden = [int(n) for n in HIDDEN.findall(err + text)]
+    expect(hidden and sum(hidden) > 1000, err + text[-500:])
+    expect("RX-packets" in err + text, "tables: %s" % err)
+
+
+@check
+def a_reader_that_comes_back():
+    """It sees how much it missed, and then packets again; no line is cut."""
+    out, to = os.pipe()
+    p = start("--burst=4", to)
+    os.close(to)
+    tell(p, "set verbose 1", "start")
+    time.sleep(1.5)
+    text, end = b"", time.monotonic() + LIMIT
+    while not re.search(rb"packets not shown[^\n]*\nport 0/queue 0: received 4 packets\n", text):
+        expect(time.monotonic() < end and select.select([out], [], [], 1)[0], "nothing comes: %r" % text[-300:])
+        text += os.read(out, 65536)
+    tell(p, "set verbose 0", "quit")
+    with os.fdopen(out, "rb") as f:
+        p.stdin.close()
+        text += f.read()
+    p.wait(LIMIT)
+    for line in text.decode().splitlines():
+        if "src=" in line:
+            expect(LINE.fullmatch(line.removeprefix("testpmd> ")), line)
+
+
+@check
+def a_slow_reader_misses_nothing():
+    """It takes 20 KiB now and then: the core waits for it."""
+    n = 600
+    out, to = os.pipe()
+    p = subprocess.Popen(command(pcap(packets(n, (60,))), "-i"), stdin=subprocess.PIPE, stdout=to, stderr=subprocess.STDOUT,
+                         text=True)
+    os.close(to)
+    tell(p, "set verbose 3", "start")
+    text, end = b"", time.monotonic() + LIMIT
+    while text.count(b"Send queue") < n:
+        expect(time.monotonic() < end, "%d lines" % text.count(b"Send queue"))
+        time.sleep(0.02)
+        text += os.read(out, 20000)
+    tell(p, "quit")
+    with os.fdopen(out, "rb") as f:
+        p.stdin.close()
+        text += f.read()
+    expect(p.wait(LIMIT) == 0 and b"not shown" not in text and text.count(b"Receive queue") == n, text[-300:])
+
+
+@check
+def the_pipe_closes():
+    """The run ends, as with any output that breaks."""
+    out, to = os.pipe()
+    p = start("", to)
+    os.close(to)
+    tell(p, "set verbose 3", "start")
+    text = b""
+    while b"Receive queue" not in text:
+        piece = os.read(out, 65536)
+        expect(piece, text)
+        text += piece
+    os.close(out)
+    begin = time.monotonic()
+    err = p.communicate(timeout=LIMIT)[1]
+    expect(p.returncode == 1 and time.monotonic() - begin < 5, "%d %s" % (p.returncode, err))
+    expect("RX-packets" in err and "cannot be written" in err, err)
+
+
+@check
+def commands_for_packets():
+    """set txpkts and set eth-peer, while packets are sent and before; what cannot be changes nothing."""
+    env = "--vdev=net_pcap0,tx_pcap=" + path("out.pcap")
+    r = good(script(env, "--forward-mode=txonly --stop-after=8 --burst=4", "set txpkts 20,80", "set eth-peer 0 02:00:00:00:00:55",
+                    "set verbose 2", "start", 0.1, "quit"))
+    expect(r.out.count("dst=02:00:00:00:00:55 - pool=mb_pool_0 - type=0x0800 - length=100 - nb_segs=2 ") == 8, r)
+    r = good(script("--vdev=net_null0,no-rx=1", "--forward-mode=txonly --burst=1", "start", "set verbose 2", 0.02, "set txpkts 500",
+                    "set eth-peer 0 02:00:00:00:00:66", 0.02, "set verbose 0", "stop", "quit"))
+    expect("length=64 " in r.out and "dst=02:00:00:00:00:66 - pool=mb_pool_0 - type=0x0800 - length=500 " in r.out, r.out[:2000])
+    for bad, word in (("10", "42"), ("20,21", "42"), ("0", "out of range"), ("70000", "out of range"), ("x", "not a number"),
+                      ("3000", "--mbuf-size"), ("64,", "not a number"), ("1600", "--mtu")):
+        r = good(script("--vdev=net_null0", "--txpkts=77", "set txpkts " + bad, "show config txpkts", "quit"))
+        expect(word in r.out and "Segment sizes: 77" in r.out, "%s: %s" % (bad, r))
+    for bad in ("set verbose", "set verbose -1", "set verbose x", "set verbose 4294967296", "set eth-peer 0", "set txpkts",
+                "set eth-peer 1 02:00:00:00:00:01", "set eth-peer 0 02:00", "set eth-peer all 02:00:00:00:00:01"):
+        r = good(script("--vdev=net_null0", "", bad, "quit"))
+        expect("usage: set" in r.out and "Change verbose" not in r.out, "%s: %s" % (bad, r))
+
+
+if __name__ == "__main__":
+    main()
