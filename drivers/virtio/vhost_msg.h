@@ -228,12 +228,6 @@ struct sockaddr_un;
 struct stat;
 struct text;
 
-#define VHOST_NAME 64
-
-/** Write the name of a user or a group, or its number if it has none. Return: @to. */
-const char *vhost_user_name(uid_t uid, char to[VHOST_NAME]);
-const char *vhost_group_name(gid_t gid, char to[VHOST_NAME]);
-
 /** Append "user root, group kvm, mode 0750". */
 void vhost_text_owner(struct text *to, const struct stat *st);
 

@@ -5,15 +5,14 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 
+#include "base/people.h"
 #include "base/text.h"
 #include "vhost_msg.h"
 
@@ -26,39 +25,13 @@
 
 /* ---- people ---- */
 
-const char *
-vhost_user_name(uid_t uid, char to[VHOST_NAME])
-{
-	struct passwd pw, *found = NULL;
-	char room[2048];
-
-	if (getpwuid_r(uid, &pw, room, sizeof(room), &found) || !found)
-		snprintf(to, VHOST_NAME, "%u", (unsigned)uid);
-	else
-		snprintf(to, VHOST_NAME, "%s", pw.pw_name);
-	return to;
-}
-
-const char *
-vhost_group_name(gid_t gid, char to[VHOST_NAME])
-{
-	struct group gr, *found = NULL;
-	char room[16384];
-
-	if (getgrgid_r(gid, &gr, room, sizeof(room), &found) || !found)
-		snprintf(to, VHOST_NAME, "%u", (unsigned)gid);
-	else
-		snprintf(to, VHOST_NAME, "%s", gr.gr_name);
-	return to;
-}
-
 void
 vhost_text_owner(struct text *to, const struct stat *st)
 {
-	char user[VHOST_NAME], group[VHOST_NAME];
+	char user[PERSON_NAME], group[PERSON_NAME];
 
-	text_add(to, "user %s, group %s, mode %04o", vhost_user_name(st->st_uid, user),
-		 vhost_group_name(st->st_gid, group), (unsigned)st->st_mode & 07777);
+	text_add(to, "user %s, group %s, mode %04o", person_user(st->st_uid, user),
+		 person_group(st->st_gid, group), (unsigned)st->st_mode & 07777);
 }
 
 bool
@@ -247,13 +220,13 @@ static int
 not_searchable(const char *path, const char *dir, const struct stat *st)
 {
 	struct text owner = { 0 };
-	char us[VHOST_NAME];
+	char us[PERSON_NAME];
 
 	vhost_text_owner(&owner, st);
 	return baton_err(EACCES,
 			 "%s: the directory %s (%s) may not be searched by user %s, who this "
 			 "program runs as: as its owner, chmod o+x %s, or setfacl -m u:%s:x %s",
-			 path, dir, owner.text, vhost_user_name(geteuid(), us), dir, us, dir);
+			 path, dir, owner.text, person_user(geteuid(), us), dir, us, dir);
 }
 
 /* Check each directory on the way. Return: 0; a negative errno. */
@@ -392,7 +365,7 @@ vhost_wrong_type(const char *path, const struct sockaddr_un *sa)
 static int
 denied(const char *path, int err)
 {
-	char us[VHOST_NAME], group[VHOST_NAME];
+	char us[PERSON_NAME], group[PERSON_NAME];
 	struct text owner = { 0 };
 	struct stat st;
 	int ret = check_way(path);
@@ -402,8 +375,8 @@ denied(const char *path, int err)
 	if (stat(path, &st) < 0)
 		return baton_err(err, "cannot connect to %s: %s", path, strerror(err));
 	vhost_text_owner(&owner, &st);
-	vhost_user_name(geteuid(), us);
-	vhost_group_name(st.st_gid, group);
+	person_user(geteuid(), us);
+	person_group(st.st_gid, group);
 	if (vhost_may(path, W_OK))
 		return baton_err(err,
 				 "cannot connect to %s: %s, though its mode lets user %s in (%s): "

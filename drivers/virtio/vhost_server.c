@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "base/people.h"
 #include "base/text.h"
 #include "vhost_msg.h"
 
@@ -35,14 +36,14 @@ directory_of(const char *path, char to[VHOST_PATH])
 int
 vhost_path_not_made(const char *path, int err)
 {
-	char dir[VHOST_PATH], us[VHOST_NAME];
+	char dir[VHOST_PATH], us[PERSON_NAME];
 	struct text owner = { 0 };
 	struct stat st;
 
 	directory_of(path, dir);
 	if (stat(dir, &st) == 0)
 		vhost_text_owner(&owner, &st);
-	vhost_user_name(geteuid(), us);
+	person_user(geteuid(), us);
 	if (err == EACCES && !vhost_may(dir, W_OK))
 		return baton_err(err,
 				 "cannot make the socket %s: user %s, who this program runs as, "
@@ -236,9 +237,9 @@ vhost_mode_parse(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 static int
 not_changed(const char *path, const struct vhost_mode *mode, int err)
 {
-	char us[VHOST_NAME], owner[VHOST_NAME], group[VHOST_NAME];
+	char us[PERSON_NAME], owner[PERSON_NAME], group[PERSON_NAME];
 
-	vhost_user_name(geteuid(), us);
+	person_user(geteuid(), us);
 	if (mode->owner != VHOST_UNSET && err == EPERM)
 		return baton_err(err,
 				 "the socket %s cannot be given to user %s: only root may give "
@@ -246,14 +247,14 @@ not_changed(const char *path, const struct vhost_mode *mode, int err)
 				 "away (CAP_CHOWN), and this program runs as user %s: leave "
 				 "socket-owner= out, and use socket-group= with a group that both "
 				 "are in",
-				 path, vhost_user_name(mode->owner, owner), us);
+				 path, person_user(mode->owner, owner), us);
 	if (mode->group != VHOST_UNSET && err == EPERM)
 		return baton_err(err,
 				 "the socket %s cannot be given to group %s: user %s, who this "
 				 "program runs as, is not in it: usermod -aG %s %s, and log in "
 				 "anew; "
 				 "or name a group of this user's (see id)",
-				 path, vhost_group_name(mode->group, group), us, group, us);
+				 path, person_group(mode->group, group), us, group, us);
 	return baton_err(err, "owner, group or mode of the socket %s cannot be set: %s", path,
 			 strerror(err));
 }
@@ -309,14 +310,14 @@ vhost_mode_apply(struct virtio_dev *vd)
 void
 vhost_mode_log(const struct virtio_dev *vd)
 {
-	char user[VHOST_NAME], group[VHOST_NAME];
+	char user[PERSON_NAME], group[PERSON_NAME];
 	const char *who = "everybody";
 	struct stat st;
 
 	if (lstat(vd->vu.path, &st) < 0)
 		return;
-	vhost_user_name(st.st_uid, user);
-	vhost_group_name(st.st_gid, group);
+	person_user(st.st_uid, user);
+	person_group(st.st_gid, group);
 	if (!(st.st_mode & S_IWOTH))
 		who = st.st_mode & S_IWGRP ? "root, its user and its group" : "root and its user";
 	baton_log(vd->port.ctx, BATON_LOG_INFO,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/people.h"
 #include "ioas/find.h"
 #include "ioas/space.h"
 
@@ -32,9 +33,10 @@ ioas_failed(int ret, const char *what, const char *call, const struct ioas_fix *
 
 /* The permissions of the node decide who may open it; a udev rule makes them permanent. */
 static int
-no_permission(int ret, const char *node, const char *bdf, unsigned uid)
+no_permission(int ret, const char *node, const char *bdf, unsigned uid, const struct ioas_node *is)
 {
 	const char *rule = "SUBSYSTEM==\"vfio\"";
+	char us[PERSON_NAME], user[PERSON_NAME], group[PERSON_NAME], owner[256] = "";
 
 	if (!strcmp(node, "/dev/iommu"))
 		rule = "KERNEL==\"iommu\"";
@@ -47,10 +49,26 @@ no_permission(int ret, const char *node, const char *bdf, unsigned uid)
 				 "%s: open %s: %s; without an IOMMU only root gets a device "
 				 "(CAP_SYS_RAWIO)",
 				 bdf, node, strerror(-ret));
+	if (is &&
+	    (!uid || (uid == is->uid && (is->mode & 0600) == 0600) || (is->mode & 0006) == 0006))
+		return baton_err(-ret,
+				 "%s: open %s: %s, though its mode %04o lets user %s in; the "
+				 "device "
+				 "rules of a container or a service forbid it: start it with "
+				 "--device=%s (systemd: DeviceAllow=%s rw), or look at the audit "
+				 "log of SELinux or AppArmor",
+				 bdf, node, strerror(-ret), is->mode & 07777, person_user(uid, us),
+				 node, node);
+	if (is)
+		snprintf(owner, sizeof(owner), " (it is of user %s, group %s, mode %04o)",
+			 person_user(is->uid, user), person_group(is->gid, group),
+			 is->mode & 07777);
 	return baton_err(-ret,
-			 "%s: open %s: %s; let user %u in: chown %u %s, and to make that last the "
+			 "%s: open %s: %s%s; let user %s in: chown %u %s, and to make that last "
+			 "the "
 			 "udev rule %s, OWNER=\"%u\"",
-			 bdf, node, strerror(-ret), uid, uid, node, rule, uid);
+			 bdf, node, strerror(-ret), owner, person_user(uid, us), uid, node, rule,
+			 uid);
 }
 
 static int
@@ -69,7 +87,8 @@ already_open(const struct ioas_os *os, int ret, const char *node, const struct i
 }
 
 int
-ioas_open_failed(struct baton_ioas *ioas, int ret, const char *node, const struct ioas_found *found)
+ioas_open_failed(struct baton_ioas *ioas, int ret, const char *node, const struct ioas_found *found,
+		 const struct ioas_node *is)
 {
 	static const struct ioas_fix fixes[] = {
 		{ ENOENT, "the kernel offers no such node: modprobe vfio-pci iommufd, or it was "
@@ -89,7 +108,7 @@ ioas_open_failed(struct baton_ioas *ioas, int ret, const char *node, const struc
 
 	ioas->absent = true;
 	if (ret == -EACCES || ret == -EPERM)
-		return no_permission(ret, node, bdf, ioas->os->uid(ioas->os));
+		return no_permission(ret, node, bdf, ioas->os->uid(ioas->os), is);
 	if (ret == -EBUSY && found)
 		return already_open(ioas->os, ret, node, found);
 	snprintf(call, sizeof(call), "open %s", node);

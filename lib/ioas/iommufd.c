@@ -3,7 +3,6 @@
  * The iommufd backend: /dev/iommu holds the address space, and devices are opened by their own
  * nodes.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,10 +50,10 @@ iommufd_open(struct baton_ioas *ioas)
 		{ 0, "look at dmesg, or ask for the backend type1" },
 	};
 	struct uapi_iommu_ioas_alloc alloc = { .size = sizeof(alloc) };
-	int fd = ioas->os->open(ioas->os, NODE, O_RDWR), ret;
+	int fd = ioas_open_node(ioas, NODE, NULL), ret;
 
 	if (fd < 0)
-		return ioas_open_failed(ioas, fd, NODE, NULL);
+		return fd;
 	ioas->fd = fd;
 	ret = ask(ioas, UAPI_IOMMU_IOAS_ALLOC, &alloc);
 	if (ret < 0) {
@@ -156,9 +155,9 @@ iommufd_attach(struct baton_ioas *ioas, const struct ioas_found *found, struct i
 				 found->bdf);
 	}
 	snprintf(node, sizeof(node), "/dev/vfio/devices/%s", found->cdev);
-	dev->fd = ioas->os->open(ioas->os, node, O_RDWR);
+	dev->fd = ioas_open_node(ioas, node, found);
 	if (dev->fd < 0)
-		return ioas_open_failed(ioas, dev->fd, node, found);
+		return dev->fd;
 	ret = ioas->os->ioctl(ioas->os, dev->fd, UAPI_VFIO_DEVICE_BIND_IOMMUFD, &bind);
 	if (ret < 0) {
 		ioas->os->close(ioas->os, dev->fd);

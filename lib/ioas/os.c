@@ -10,7 +10,9 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
@@ -33,6 +35,32 @@ static void
 host_close(const struct ioas_os *os, int fd)
 {
 	close(fd);
+}
+
+static int
+node_of(int ret, const struct stat *st, struct ioas_node *out)
+{
+	if (ret < 0)
+		return -errno;
+	*out = (struct ioas_node){ st->st_mode, st->st_uid, st->st_gid, major(st->st_rdev),
+				   minor(st->st_rdev) };
+	return 0;
+}
+
+static int
+host_stat(const struct ioas_os *os, const char *path, struct ioas_node *out)
+{
+	struct stat st;
+
+	return node_of(stat(path, &st), &st, out);
+}
+
+static int
+host_fstat(const struct ioas_os *os, int fd, struct ioas_node *out)
+{
+	struct stat st;
+
+	return node_of(fstat(fd, &st), &st, out);
 }
 
 static int
@@ -174,6 +202,8 @@ const struct ioas_os ioas_os_host = {
 	.alloc = host_alloc,
 	.open = host_open,
 	.close = host_close,
+	.stat = host_stat,
+	.fstat = host_fstat,
 	.ioctl = host_ioctl,
 	.link = host_link,
 	.list = host_list,

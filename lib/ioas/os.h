@@ -12,6 +12,11 @@
 
 #define IOAS_ROOM 256 /* room for a name from sysfs or /dev, with its NUL */
 
+/* What a node under /dev is. */
+struct ioas_node {
+	unsigned mode, uid, gid, major, minor;
+};
+
 /* Paths are absolute. Calls that can fail return a negative errno and set no error message. */
 struct ioas_os {
 	void *(*alloc)(const struct ioas_os *os, size_t bytes); /* zeroed; free() frees it */
@@ -19,6 +24,9 @@ struct ioas_os {
 	/* Return: a descriptor. */
 	int (*open)(const struct ioas_os *os, const char *path, int flags);
 	void (*close)(const struct ioas_os *os, int fd);
+	/* What is at a path, or behind the link there; and what a descriptor has open. */
+	int (*stat)(const struct ioas_os *os, const char *path, struct ioas_node *out);
+	int (*fstat)(const struct ioas_os *os, int fd, struct ioas_node *out);
 	/* @arg is a pointer or a value, as the request defines. Return: what the kernel returns. */
 	int (*ioctl)(const struct ioas_os *os, int fd, unsigned long request, void *arg);
 

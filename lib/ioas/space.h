@@ -169,12 +169,23 @@ int ioas_check_memlock(const struct baton_ioas *ioas, const char *name, uint64_t
 void ioas_text_memlock(const struct baton_ioas *ioas, struct text *to);
 
 /**
+ * Open a node under /dev if it is what the kernel has by its name.
+ *
+ * @found: the device of the node; NULL: /dev/iommu or /dev/vfio/vfio.
+ *
+ * Return: a descriptor; -ENODEV if the node is another device, or none; an error of open(). Sets
+ * ioas->absent if the node is not there, or not for this user, so that AUTO may go on without.
+ */
+int ioas_open_node(struct baton_ioas *ioas, const char *node, const struct ioas_found *found);
+
+/**
  * Set the message for a node under /dev that could not be opened: who may open it, or who has it
- * open. Sets ioas->absent. @found: the device of the node, or NULL.
+ * open. Sets ioas->absent. @found: the device of the node, or NULL. @is: the node, if it is known.
  *
  * Return: ret.
  */
 int ioas_open_failed(struct baton_ioas *ioas, int ret, const char *node,
-		     const struct ioas_found *found) __attribute__((cold));
+		     const struct ioas_found *found, const struct ioas_node *is)
+	__attribute__((cold));
 
 #endif

@@ -8,7 +8,6 @@
  * until the last mapping ends.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,9 +72,9 @@ type1_open(struct baton_ioas *ioas)
 		ioas->ops->backend == BATON_IOAS_COMPAT ? "/dev/iommu" : "/dev/vfio/vfio";
 	int ret;
 
-	ret = ioas->os->open(ioas->os, node, O_RDWR);
+	ret = ioas_open_node(ioas, node, NULL);
 	if (ret < 0)
-		return ioas_open_failed(ioas, ret, node, NULL);
+		return ret;
 	ioas->fd = ret;
 	ret = check_container(ioas, node);
 	if (ret) {
@@ -207,9 +206,9 @@ open_group(struct baton_ioas *ioas, const struct ioas_found *found, struct ioas_
 				 found->bdf, sizeof(*group));
 	snprintf(node, sizeof(node), "/dev/vfio/%s%d", found->noiommu ? "noiommu-" : "",
 		 found->group);
-	group->fd = ioas->os->open(ioas->os, node, O_RDWR);
+	group->fd = ioas_open_node(ioas, node, found);
 	if (group->fd < 0) {
-		ret = ioas_open_failed(ioas, group->fd, node, found);
+		ret = group->fd;
 		free(group);
 		return ret;
 	}

@@ -231,7 +231,7 @@ open_node(struct fake *f, const char *path)
 		return f->container ? fake_new_fd(f,
 						  f->container_is_iommufd ? FAKE_IOMMUFD
 									  : FAKE_CONTAINER,
-						  0)
+						  1)
 				    : -ENOENT;
 	if (!strcmp(path, "/proc/self/pagemap"))
 		return fake_new_fd(f, FAKE_PAGEMAP, 0);
@@ -259,7 +259,11 @@ fake_open(const struct ioas_os *os, const char *path, int flags)
 	for (int i = 0; i < 4; i++)
 		if (f->deny[i].path && !strcmp(f->deny[i].path, path))
 			return -f->deny[i].err;
-	return open_node(f, path);
+	ret = open_node(f, path);
+	for (int i = 0; i < 4 && ret >= 0; i++)
+		if (f->node[i].path && !strcmp(f->node[i].path, path))
+			f->fds[ret].is = &f->node[i].is;
+	return ret;
 }
 
 /* Without groups a container forgets everything. */
@@ -434,6 +438,8 @@ fake_new(void)
 		.alloc = fake_alloc,
 		.open = fake_open,
 		.close = fake_close,
+		.stat = fake_stat,
+		.fstat = fake_fstat,
 		.ioctl = fake_ioctl,
 		.link = fake_link,
 		.list = fake_list,

@@ -69,9 +69,10 @@ enum fake_kind {
 
 struct fake_fd {
 	enum fake_kind kind;
-	int index; /* device (CDEV, DEVICE) or group number (GROUP) */
+	int index; /* device (CDEV, DEVICE) or group number (GROUP); 1: of /dev/vfio/vfio */
 	int to; /* CDEV: its iommufd; GROUP: its container; DEVICE: its group's descriptor; -1: none
 		 */
+	const struct ioas_node *is; /* not NULL: what it has open */
 	uint32_t id; /* CDEV: the IOAS it is attached to; IOMMUFD: the one for compat */
 	bool iommu;  /* CONTAINER: VFIO_SET_IOMMU was done */
 	struct fake_space space[2];
@@ -99,6 +100,15 @@ struct fake {
 		const char *path;
 		int err;
 	} deny[4];
+	/* What a node under /dev is, other than the kernel's device of that name; mode 0: none.
+	 * @opened: once it is open. */
+	struct {
+		const char *path;
+		struct ioas_node is;
+		bool opened;
+	} node[4];
+	const char *unnumbered; /* part of a path in sysfs, of devices without a number there */
+	int unnumbered_err;
 	struct {
 		const char *pid, *comm, *node;
 	} holder;
@@ -161,6 +171,9 @@ struct fake *fake_of(const struct ioas_os *os);
 int fake_hit(struct fake *f, const char *call);
 
 struct fake_dev *fake_by_bdf(struct fake *f, const char *bdf, size_t len);
+
+int fake_stat(const struct ioas_os *os, const char *path, struct ioas_node *out);
+int fake_fstat(const struct ioas_os *os, int fd, struct ioas_node *out);
 
 int fake_link(const struct ioas_os *os, const char *path, bool whole, char out[IOAS_ROOM]);
 int fake_read(const struct ioas_os *os, const char *path, char *out, size_t room);

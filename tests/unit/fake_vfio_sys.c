@@ -6,8 +6,123 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* ---- /sys and /proc ---- */
+
+/* ---- numbers of devices ---- */
+
+static const struct {
+	const char *name;
+	unsigned major, minor;
+} misc[] = { { "iommu", 10, 125 }, { "vfio", 10, 196 } };
+
+#define GROUP_MAJOR 511
+#define CDEV_MAJOR  510
+
+/* Whether the kernel has the device that a node or an entry of sysfs is named after. */
+static bool
+numbered(const struct fake *f, const char *name, unsigned *major, unsigned *minor)
+{
+	char group[64];
+
+	for (int i = 0; i < 2; i++)
+		if (!strcmp(name, misc[i].name)) {
+			*major = misc[i].major;
+			*minor = misc[i].minor;
+			return i ? f->container : f->iommufd;
+		}
+	for (int i = 0; i < FAKE_DEVS; i++) {
+		const struct fake_dev *d = &f->devs[i];
+
+		if (!d->bdf)
+			continue;
+		if (d->cdev && !strcmp(name, d->cdev)) {
+			*major = CDEV_MAJOR;
+			*minor = (unsigned)i;
+			return f->cdevs;
+		}
+		snprintf(group, sizeof(group), "%s%d", d->noiommu ? "noiommu-" : "", d->group);
+		if (d->group >= 0 && !strcmp(name, group)) {
+			*major = GROUP_MAJOR;
+			*minor = (unsigned)d->group;
+			return d->driver && strstr(d->driver, "vfio");
+		}
+	}
+	return false;
+}
+
+/* The last component of a path, or, of one that ends in /dev, the one before. */
+static void
+name_in(const char *path, char to[64])
+{
+	size_t n = strlen(path), end = n > 4 && !strcmp(path + n - 4, "/dev") ? n - 4 : n, at = end;
+
+	while (at && path[at - 1] != '/')
+		at--;
+	snprintf(to, 64, "%.*s", (int)(end - at), path + at);
+}
+
+int
+fake_stat(const struct ioas_os *os, const char *path, struct ioas_node *out)
+{
+	struct fake *f = fake_of(os);
+	int ret = fake_hit(f, "stat");
+	unsigned major, minor;
+	char name[64];
+
+	if (ret)
+		return ret;
+	for (int i = 0; i < 4; i++)
+		if (f->node[i].path && !f->node[i].opened && !strcmp(f->node[i].path, path)) {
+			*out = f->node[i].is;
+			return out->mode ? 0 : -ENOENT;
+		}
+	name_in(path, name);
+	if (!numbered(f, name, &major, &minor))
+		return -ENOENT;
+	*out = (struct ioas_node){ S_IFCHR | 0600, 0, 0, major, minor };
+	return 0;
+}
+
+int
+fake_fstat(const struct ioas_os *os, int n, struct ioas_node *out)
+{
+	struct fake *f = fake_of(os);
+	const struct fake_fd *fd = &f->fds[n];
+	int ret = fake_hit(f, "fstat");
+
+	if (ret)
+		return ret;
+	*out = (struct ioas_node){ S_IFCHR | 0600, 0, 0, 0, 0 };
+	if (fd->is)
+		*out = *fd->is;
+	else if (fd->kind == FAKE_CDEV || fd->kind == FAKE_GROUP) {
+		out->major = fd->kind == FAKE_CDEV ? CDEV_MAJOR : GROUP_MAJOR;
+		out->minor = (unsigned)fd->index;
+	} else {
+		out->major = misc[fd->index].major; /* 1: of /dev/vfio/vfio */
+		out->minor = misc[fd->index].minor;
+	}
+	return 0;
+}
+
+/* What sysfs has in the file "dev" of a device. */
+static int
+read_number(const struct fake *f, const char *path, char *out, size_t room)
+{
+	unsigned major, minor;
+	char name[64];
+
+	if (f->unnumbered && strstr(path, f->unnumbered))
+		return -f->unnumbered_err;
+	name_in(path, name);
+	if (!numbered(f, name, &major, &minor))
+		return -ENOENT;
+	return snprintf(out, room, "%u:%u", major, minor);
+}
+
+/* ---- paths ---- */
 
 /* The device a path below /sys/bus/pci/devices is about, and what of it: "" or "/driver". */
 static struct fake_dev *
@@ -55,6 +170,8 @@ fake_read(const struct ioas_os *os, const char *path, char *out, size_t room)
 
 	if (ret)
 		return ret;
+	if (strlen(path) > 4 && !strcmp(path + strlen(path) - 4, "/dev"))
+		return read_number(f, path, out, room);
 	if (d && !strcmp(what, "/class"))
 		return snprintf(out, room, "%s", d->class);
 	if (d && !strcmp(what, "/iommu_group/name") && d->noiommu)

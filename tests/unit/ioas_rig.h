@@ -108,4 +108,20 @@ make_arena(struct baton_ctx **ctx, struct baton_arena **arena, struct baton_aren
 	baton_arena_info(*arena, info);
 }
 
+/* Opening device A is refused, says these parts, and leaves nothing behind. */
+static inline void
+refused(struct rig *r, enum baton_ioas_backend backend, int err, const char *const *parts)
+{
+	int ret = up(r, backend);
+
+	assert_int_equal(ret, -err);
+	for (; *parts; parts++)
+		assert_says(*parts);
+	down(r);
+	fake_assert_idle(r->f);
+}
+
+#define REFUSED(r, backend, err, ...)                                                              \
+	refused(r, backend, err, (const char *const[]){ __VA_ARGS__, NULL })
+
 #endif

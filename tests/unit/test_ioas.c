@@ -3,21 +3,6 @@
  * how it is said. */
 #include "ioas_rig.h"
 
-/* Opening device A is refused, says these parts, and leaves nothing behind. */
-static void
-refused(struct rig *r, enum baton_ioas_backend backend, int err, const char *const *parts)
-{
-	int ret = up(r, backend);
-
-	assert_int_equal(ret, -err);
-	for (; *parts; parts++)
-		assert_says(*parts);
-	down(r);
-	fake_assert_idle(r->f);
-}
-#define REFUSED(r, backend, err, ...)                                                              \
-	refused(r, backend, err, (const char *const[]){ __VA_ARGS__, NULL })
-
 /* ---- which backend ---- */
 
 static void

@@ -55,6 +55,8 @@ static const struct errnos table[] = {
 	{ "alloc", { ENOMEM }, false },
 	{ "mlock", { ENOMEM, EPERM, EAGAIN }, false },
 	{ "pread", { EIO, EINVAL }, false },
+	{ "stat", { ENOENT, EACCES, ENOTDIR, ELOOP }, true },
+	{ "fstat", { EIO, EBADF }, false },
 	{ "readlink", { ENOENT, EACCES, EIO }, true },
 	{ "read", { ENOENT, EACCES, EIO }, true },
 	{ "opendir", { ENOENT, EACCES, EMFILE }, true },
@@ -159,7 +161,9 @@ check_sentence(const struct errnos *e, int ret, int err)
 		assert_true(strlen(said) > 30);
 		return;
 	}
-	if (!strncmp(e->call, "open", 4))
+	if (!strcmp(e->call, "stat"))
+		assert_says("open /dev/");
+	else if (!strncmp(e->call, "open", 4))
 		assert_says(!strcmp(e->call, "open /dev") ? "/dev/" : "/proc/");
 	else if (!strcmp(e->call, "pread"))
 		assert_says("/proc/self/pagemap");
