@@ -101,9 +101,8 @@ not_the_device(const char *who, const char *node, const struct ioas_node *is,
 	char remedy[2 * IOAS_ROOM];
 
 	snprintf(remedy, sizeof(remedy),
-		 "rm -r %s; mknod -m 600 %s c %u %u, or let udev make it anew (udevadm trigger), "
-		 "or "
-		 "make the container anew",
+		 "remove %s, and mknod -m 600 %s c %u %u, or let udev make it anew (udevadm "
+		 "trigger), or make the container anew",
 		 node, node, n->major, n->minor);
 	if (!S_ISCHR(is->mode))
 		return baton_err(ENODEV, "%s: %s is %s, and the kernel's device is %u:%u (%s); %s",
