@@ -169,6 +169,8 @@ static const struct {
 	{ "mlx5", "there is no mlx5 driver" },
 	{ "set stat_qmap", "every queue has counters of its own: see show port xstats" },
 	{ "set record-burst-stats", lengths },
+	{ "set txsplit", "what is made is cut as set txpkts says, and what came is sent as it "
+			 "came" },
 	{ "set flush_rx", "what waits in a queue is forwarded, never thrown away" },
 	{ "set link_check", "ports start whether their link is up or not" },
 	{ "set rxoffs", split_rx },

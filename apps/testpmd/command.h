@@ -47,6 +47,10 @@ unsigned command_complete(const char *line, char (*words)[32], unsigned max);
  */
 bool command_refused(unsigned n, char **words);
 
+/** A number that was read, in min .. max, or a sentence that names @what. */
+bool command_uint(const char *what, const struct value *v, unsigned min, unsigned max,
+		  unsigned *number);
+
 /* load.c */
 void command_load(struct app *app, const struct value *v);
 
@@ -77,7 +81,31 @@ void command_set_verbose(struct app *app, const struct value *v);
 void command_set_txpkts(struct app *app, const struct value *v);
 void command_set_eth_peer(struct app *app, const struct value *v);
 
+/* cmd_port.c */
+void command_config_queues(struct app *app, const struct value *v);
+void command_config_descs(struct app *app, const struct value *v);
+void command_ring_size(struct app *app, const struct value *v);
+void command_ring_size_too(struct app *app, const struct value *v);
+void command_queue_setup(struct app *app, const struct value *v);
+void command_config_mtu(struct app *app, const struct value *v);
+void command_config_length(struct app *app, const struct value *v);
+void command_config_burst(struct app *app, const struct value *v);
+void command_config_speed(struct app *app, const struct value *v);
+void command_config_threshold(struct app *app, const struct value *v);
+
+/* cmd_attach.c */
+void command_attach(struct app *app, const struct value *v);
+void command_detach(struct app *app, const struct value *v);
+void command_detach_device(struct app *app, const struct value *v);
+
+/* cmd_lists.c */
+void command_ports(struct app *app, const struct value *v);
+void command_cores(struct app *app, const struct value *v);
+void command_number(struct app *app, const struct value *v);
+void command_default(struct app *app, const struct value *v);
+
 /* set.c */
+void set_burst(struct app *app, unsigned burst);
 void command_set_fwd(struct app *app, const struct value *v);
 void command_set_burst(struct app *app, const struct value *v);
 void command_set_delay(struct app *app, const struct value *v);

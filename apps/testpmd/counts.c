@@ -52,7 +52,7 @@ counts_port(struct app *app, unsigned port, struct baton_stats *stats)
 {
 	struct app_port *p = &app->ports[port];
 
-	memset(stats, 0, sizeof(*stats));
+	*stats = p->gone;
 	counts_keep_port(app, port);
 	for (unsigned i = 0; p->rx && i < app->opt.rxq; i++)
 		add(stats, &p->rx[i].last);
@@ -72,6 +72,7 @@ counts_begin(struct app *app)
 		for (unsigned q = 0; q < app->opt.txq; q++)
 			p->tx[q].start = p->tx[q].last;
 		p->counts = (struct stream_counts){ 0 };
+		p->gone_start = p->gone;
 	}
 	for (unsigned i = 0; i < app->n_streams; i++)
 		app->streams[i].start = streams_now(&app->streams[i]);
@@ -91,6 +92,7 @@ counts_clear(struct app *app, unsigned port)
 	for (unsigned q = 0; q < app->opt.txq; q++)
 		p->tx[q].start = p->tx[q].last = (struct baton_stats){ 0 };
 	p->counts = (struct stream_counts){ 0 };
+	p->gone = p->gone_start = (struct baton_stats){ 0 };
 	for (unsigned i = 0; i < app->n_streams; i++) {
 		struct stream *s = &app->streams[i];
 		const struct stream_counts now = streams_now(s);
@@ -140,7 +142,9 @@ counts_of_port(struct app *app, unsigned port, struct forward_counts *out)
 {
 	struct app_port *p = &app->ports[port];
 
-	memset(&out->stats, 0, sizeof(out->stats));
+	for (size_t f = 0; f < FIELDS; f++)
+		((uint64_t *)&out->stats)[f] =
+			((uint64_t *)&p->gone)[f] - ((uint64_t *)&p->gone_start)[f];
 	streams_counts(app, port, &out->stream);
 	for (unsigned i = 0; p->rx && i < app->opt.rxq; i++) {
 		struct baton_stats s;

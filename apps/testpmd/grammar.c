@@ -14,10 +14,11 @@ static const struct {
 	const char *name;
 	uint64_t min, max;
 } numbers[] = {
-	{ "BURSTS", 1, 1000 },          { "BURST", 1, MAX_BURST },  { "US", 0, MAX_RETRY_US },
-	{ "RETRIES", 0, MAX_RETRIES },  { "VID", 0, 4095 },         { "Q", 0, UINT16_MAX },
-	{ "DESC", 0, UINT16_MAX },      { "COUNT", 0, UINT32_MAX }, { "LEVEL", 1, 8 },
-	{ "VERBOSITY", 0, UINT32_MAX },
+	{ "BURSTS", 1, 1000 },          { "BURST", 1, MAX_BURST },   { "US", 0, MAX_RETRY_US },
+	{ "RETRIES", 0, MAX_RETRIES },  { "VID", 0, 4095 },          { "Q", 0, UINT16_MAX },
+	{ "DESC", 0, UINT16_MAX },      { "COUNT", 0, UINT32_MAX },  { "LEVEL", 1, 8 },
+	{ "VERBOSITY", 0, UINT32_MAX }, { "NUMBER", 0, UINT32_MAX }, { "MTU", 0, UINT32_MAX },
+	{ "PORT", 0, UINT16_MAX },
 };
 
 /* Words that the command itself reads. */
@@ -75,6 +76,16 @@ number_of(const char *text)
 	if (text[0] == '0' && (text[1] == 'b' || text[1] == 'B'))
 		return strtoull(text + 2, NULL, 2);
 	return strtoull(text, NULL, 0);
+}
+
+bool
+command_uint(const char *what, const struct value *v, unsigned min, unsigned max, unsigned *number)
+{
+	*number = (unsigned)v->number;
+	if (v->number >= min && v->number <= max)
+		return true;
+	complain("%s=%s is out of range; %u to %u is possible", what, v->text, min, max);
+	return false;
 }
 
 static bool
@@ -152,6 +163,10 @@ read_port(const struct app *app, const char *text, struct value *v)
 	}
 	if (port >= app->n_ports) {
 		complain("Invalid port %s; there are 0 to %u", text, app->n_ports - 1);
+		return false;
+	}
+	if (app->ports[port].detached) {
+		complain("Invalid port %s; it is detached", text);
 		return false;
 	}
 	if (!app->ports[port].port) {

@@ -123,11 +123,14 @@ ports(struct app *app)
 		struct app_port *p = &app->ports[i];
 		const uint8_t *m = p->info.mac;
 		struct forward_counts c;
-		json_t *o = json_object();
+		json_t *o;
 
+		if (p->detached)
+			continue;
+		o = json_object();
 		counts_of_port(app, i, &c);
 		set(o, "port", i);
-		json_object_set_new(o, "device", json_string(app->opt.vdevs[i]));
+		json_object_set_new(o, "device", json_string(p->devargs));
 		json_object_set_new(o, "mac",
 				    json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2],
 						 m[3], m[4], m[5]));

@@ -147,6 +147,16 @@ restore_filters(struct app_port *p, unsigned port)
 		complain("port %u: its filters are not as they were: %s", port, baton_last_error());
 }
 
+bool
+port_start_again(struct app *app, unsigned port)
+{
+	if (!port_bring_up(app, port))
+		return false;
+	restore_filters(&app->ports[port], port);
+	revive(app, port);
+	return true;
+}
+
 void
 port_command_start(struct app *app, unsigned port)
 {

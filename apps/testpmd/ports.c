@@ -16,7 +16,7 @@ configure(struct app *app, unsigned port)
 		.size = sizeof(config),
 		.rx_queues = (uint16_t)app->opt.rxq,
 		.tx_queues = (uint16_t)app->opt.txq,
-		.mtu = (uint16_t)app->opt.mtu,
+		.mtu = (uint16_t)(p->mtu ? p->mtu : app->opt.mtu),
 	};
 
 	if (p->rx_csum)
@@ -36,17 +36,18 @@ configure(struct app *app, unsigned port)
 	return true;
 }
 
-static bool
-open_one(struct app *app, const char *devargs)
+bool
+port_open(struct app *app, unsigned port, const char *devargs)
 {
-	unsigned port = app->n_ports;
 	struct app_port *p = &app->ports[port];
 
 	if (baton_port_open(app->ctx, devargs, &p->port) < 0) {
 		complain("%s", baton_last_error());
 		return false;
 	}
-	app->n_ports++;
+	if (port == app->n_ports)
+		app->n_ports++;
+	p->detached = false;
 	p->devargs = strdup(devargs);
 	p->rx_csum = app->opt.rx_csum;
 	p->rx = calloc(BATON_MAX_QUEUES, sizeof(p->rx[0]));
@@ -56,6 +57,7 @@ open_one(struct app *app, const char *devargs)
 		return false;
 	}
 	baton_port_info(p->port, &p->info);
+	snprintf(p->name, sizeof(p->name), "%s", p->info.name);
 	if (!reach_default(app, p, devargs) || !configure(app, port))
 		return false;
 	baton_port_info(p->port, &p->info);
@@ -66,30 +68,6 @@ open_one(struct app *app, const char *devargs)
 	}
 	port_watch(app, port);
 	return true;
-}
-
-/* Enough for full rings and caches, so that no queue ever starves another. */
-static uint32_t
-buffers_needed(const struct app *app)
-{
-	const struct options *opt = &app->opt;
-	uint64_t cache = opt->mbcache ? opt->mbcache : BATON_DEFAULT_CACHE;
-	uint64_t n = 0, burst = MAX_BURST, cores = app->n_lcores;
-
-	/* Of the prompt one may ask for more. */
-	if (opt->interactive && app->n_streams > cores)
-		cores = app->n_streams < app->max_lcores ? app->n_streams : app->max_lcores;
-
-	for (unsigned i = 0; i < app->n_ports; i++) {
-		const struct baton_port_info *info = &app->ports[i].info;
-
-		n += (uint64_t)opt->rxq * (opt->rxd ? opt->rxd : info->default_descs);
-		n += (uint64_t)opt->txq * (opt->txd ? opt->txd : info->default_descs);
-		burst = info->max_segs > burst ? info->max_segs : burst;
-	}
-	n += cores * (2 * cache + burst);
-	n = (n + 255) / 256 * 256;
-	return n > BATON_MAX_BUFS ? BATON_MAX_BUFS : (uint32_t)n;
 }
 
 /* The NUMA node of all ports, if there is one. */
@@ -104,34 +82,45 @@ node_of(const struct app *app)
 	return node;
 }
 
-static bool
-make_pool(struct app *app)
+struct baton_pool *
+pool_make(struct app *app, uint32_t count)
 {
 	struct baton_pool_config config;
+	struct baton_pool *pool = NULL;
 	struct baton_pool_info info;
 
 	baton_pool_config_init(&config);
 	config.name = "mb_pool_0";
-	config.count = app->opt.total_mbufs ? app->opt.total_mbufs : buffers_needed(app);
+	config.count = count;
 	if (app->opt.mbuf_size)
 		config.data_len = app->opt.mbuf_size;
 	if (app->opt.no_huge)
 		config.page_size = BATON_PAGE_4K;
 	config.hugetlbfs = app->opt.huge_dir;
 	config.node = node_of(app);
-	if (config.node != BATON_NODE_ANY && baton_pool_create(app->ctx, &config, &app->pool) < 0) {
+	if (config.node != BATON_NODE_ANY && baton_pool_create(app->ctx, &config, &pool) < 0) {
 		complain("no memory near the ports: %s; taking it from any NUMA node",
 			 baton_last_error());
 		config.node = BATON_NODE_ANY;
 	}
-	if (!app->pool && baton_pool_create(app->ctx, &config, &app->pool) < 0) {
+	if (!pool && baton_pool_create(app->ctx, &config, &pool) < 0) {
 		complain("%s", baton_last_error());
-		return false;
+		return NULL;
 	}
-	baton_pool_info(app->pool, &info);
+	baton_pool_info(pool, &info);
 	printf("Pool %s: %u buffers of %u bytes, in pages of %u KiB\n", info.name, info.count,
 	       info.data_len, (unsigned)(info.page_size >> 10));
-	return true;
+	return pool;
+}
+
+static bool
+make_pool(struct app *app)
+{
+	uint64_t wanted = buffers_wanted(app);
+
+	wanted = wanted > BATON_MAX_BUFS ? BATON_MAX_BUFS : wanted;
+	app->pool = pool_make(app, app->opt.total_mbufs ? app->opt.total_mbufs : (uint32_t)wanted);
+	return app->pool;
 }
 
 bool
@@ -143,18 +132,16 @@ lcore_set_up(struct app *app, struct lcore *lc)
 		.name = name,
 		.cache_size = app->opt.mbcache,
 	};
-	struct baton_pool_info info;
 
-	baton_pool_info(app->pool, &info);
-	if (!app->opt.total_mbufs && buffers_needed(app) > info.count) {
-		complain("one more core would want %u buffers of %s, which has %u: start with "
-			 "--total-num-mbufs=%u",
-			 buffers_needed(app), info.name, info.count, buffers_needed(app));
-		return false;
-	}
 	snprintf(name, sizeof(name), "core %u", lc->id.id);
 	if (baton_worker_create(app->ctx, &config, &lc->worker) < 0) {
 		complain("core %u: %s", lc->id.id, baton_last_error());
+		return false;
+	}
+	/* One more than those that the pool was made for. */
+	if (app->streams && !pool_fit(app)) {
+		baton_worker_destroy(lc->worker);
+		lc->worker = NULL;
 		return false;
 	}
 	return !app->opt.sleep_idle || sleep_set_up(lc);
@@ -190,7 +177,7 @@ set_up_queue(struct app *app, unsigned port, unsigned index, bool tx)
 	struct app_queue *q = tx ? &p->tx[index] : &p->rx[index];
 	struct baton_queue_config config = {
 		.size = sizeof(config),
-		.descs = tx ? app->opt.txd : app->opt.rxd,
+		.descs = queue_descs(app, port, tx, index),
 		.worker = q->want->worker,
 		.pool = tx ? NULL : app->pool,
 	};
@@ -209,7 +196,7 @@ set_up_queue(struct app *app, unsigned port, unsigned index, bool tx)
 		return false;
 	}
 	q->lcore = q->want;
-	q->n_descs = config.descs ? config.descs : p->info.default_descs;
+	q->n_descs = config.descs;
 	return true;
 }
 
@@ -226,6 +213,7 @@ port_set_up(struct app *app, unsigned port)
 		for (unsigned i = 0; i < app->opt.txq; i++)
 			p->tx[i].txq = NULL;
 		ok = configure(app, port);
+		baton_port_info(p->port, &p->info);
 	}
 	for (unsigned i = 0; ok && i < app->opt.rxq; i++)
 		ok = set_up_queue(app, port, i, false);
@@ -309,7 +297,7 @@ ports_open(struct app *app)
 	unsigned ports[BATON_MAX_PORTS], n;
 
 	for (unsigned i = 0; i < app->opt.n_vdevs; i++)
-		if (!open_one(app, app->opt.vdevs[i]))
+		if (!port_open(app, app->n_ports, app->opt.vdevs[i]))
 			return false;
 	n = select_ports(app, ports);
 	if (app->opt.topology == TOPOLOGY_PAIRED && n > 1 && n % 2)

@@ -26,13 +26,19 @@ command_set_fwd(struct app *app, const struct value *v)
 }
 
 void
-command_set_burst(struct app *app, const struct value *v)
+set_burst(struct app *app, unsigned burst)
 {
 	forward_pause(app);
-	app->opt.burst = (unsigned)v[2].number;
+	app->opt.burst = burst;
 	ports_set_room(app);
 	forward_resume(app);
 	printf("Number of packets per burst set to %u\n", app->opt.burst);
+}
+
+void
+command_set_burst(struct app *app, const struct value *v)
+{
+	set_burst(app, (unsigned)v[2].number);
 }
 
 void

@@ -159,8 +159,9 @@ show_rxtx(const struct app *app)
 	printf("  nb forwarding cores=%u - nb forwarding ports=%u\n", app->n_lcores, app->n_ports);
 	for (unsigned i = 0; i < app->n_ports; i++) {
 		const struct app_port *p = &app->ports[i];
-		unsigned descs = p->info.default_descs;
 
+		if (p->detached)
+			continue;
 		if (!p->port) {
 			printf("  port %u: closed\n", i);
 			continue;
@@ -168,9 +169,9 @@ show_rxtx(const struct app *app)
 		printf("  port %u: RX queue number: %u Tx queue number: %u\n", i, opt->rxq,
 		       opt->txq);
 		for (unsigned q = 0; q < opt->rxq; q++)
-			queue_line(&p->rx[q], "RX", q, opt->rxd ? opt->rxd : descs);
+			queue_line(&p->rx[q], "RX", q, queue_descs(app, i, false, q));
 		for (unsigned q = 0; q < opt->txq; q++)
-			queue_line(&p->tx[q], "TX", q, opt->txd ? opt->txd : descs);
+			queue_line(&p->tx[q], "TX", q, queue_descs(app, i, true, q));
 	}
 }
 

@@ -190,7 +190,7 @@ stats_forward(struct app *app)
 	for (unsigned i = 0; app->opt.queues > 1 && i < app->n_streams; i++)
 		print_stream(app, &app->streams[i]);
 	for (unsigned i = 0; i < app->n_ports; i++)
-		if (select_has_port(app, i))
+		if (select_has_port(app, i) && !app->ports[i].detached)
 			print_port(app, i);
 	counts_total(app, &all);
 	printf("\n  " ACC_BORDER " Accumulated forward statistics for all ports" ACC_BORDER "\n");

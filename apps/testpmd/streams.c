@@ -118,8 +118,8 @@ spare_queues(struct app *app)
 	}
 }
 
-static void
-lay_out(struct app *app)
+void
+streams_lay_out(struct app *app)
 {
 	unsigned n = app->n_streams;
 	struct open_ports open;
@@ -162,7 +162,7 @@ streams_make(struct app *app)
 		if (!lc->streams)
 			goto no_memory;
 	}
-	lay_out(app);
+	streams_lay_out(app);
 	for (unsigned i = 0; i < app->n_ports; i++)
 		if (!port_set_up(app, i))
 			return false;
@@ -206,7 +206,7 @@ streams_arrange(struct app *app)
 {
 	bool ok = true;
 
-	lay_out(app);
+	streams_lay_out(app);
 	for (unsigned i = 0; i < app->n_ports; i++) {
 		struct app_port *p = &app->ports[i];
 		bool started = port_is_started(p);
@@ -220,6 +220,15 @@ streams_arrange(struct app *app)
 	}
 	streams_attach(app);
 	return ok;
+}
+
+static void
+print_peer(const struct options *opt, unsigned port)
+{
+	const uint8_t *m = opt->peer[port];
+
+	if (opt->peer_set[port])
+		printf(" peer=%02X:%02X:%02X:%02X:%02X:%02X", m[0], m[1], m[2], m[3], m[4], m[5]);
 }
 
 void
@@ -245,9 +254,12 @@ streams_config(const struct app *app)
 		for (unsigned k = 0; k < app->n_streams; k++) {
 			const struct stream *s = &app->streams[k];
 
-			if (lcore_of(app, k) == lc)
-				printf("  RX P=%u/Q=%u -> TX P=%u/Q=%u\n", s->rx_port, s->queue,
-				       s->tx_port, s->queue);
+			if (lcore_of(app, k) != lc)
+				continue;
+			printf("  RX P=%u/Q=%u -> TX P=%u/Q=%u", s->rx_port, s->queue, s->tx_port,
+			       s->queue);
+			print_peer(opt, s->tx_port);
+			printf("\n");
 		}
 	}
 	printf("\n");

@@ -195,14 +195,19 @@ struct app_queue {
 	struct lcore *lcore;      /* whose worker it is set up for */
 	struct lcore *want;       /* and whose it should be */
 	unsigned n_descs;         /* descriptors it was set up with */
+	unsigned descs;           /* and those it shall have; 0: as all */
 	bool stopped;             /* by hand */
 	struct baton_stats last;  /* as they were when there was a queue */
 	struct baton_stats start; /* at `start`, for the forward statistics */
 };
 
 struct app_port {
-	struct baton_port *port;     /* NULL: closed */
-	char *devargs;               /* what it was opened with; owned */
+	struct baton_port *port;             /* NULL: closed */
+	bool detached;                       /* closed, and its number may be another's */
+	char *devargs;                       /* what it was opened with; owned */
+	char name[64];                       /* of its device */
+	unsigned mtu;                        /* port config mtu; 0: opt.mtu */
+	struct baton_stats gone, gone_start; /* of queues that are no more, as in app_queue */
 	struct app_queue *rx, *tx;   /* BATON_MAX_QUEUES each; opt.rxq and opt.txq are used */
 	struct baton_port_info info; /* as of the last start or stop */
 	/* As of the last start; what is in quarantine, as of the last stop. */
@@ -313,6 +318,9 @@ void cores_name(const cpu_set_t *set, char *buf, size_t size);
 
 /* ports.c: from the options to running ports, and back */
 bool ports_open(struct app *app);
+/** Open the device of port @port, app->n_ports or a number that is free. If it fails afterwards
+ * the port may be open. */
+bool port_open(struct app *app, unsigned port, const char *devargs);
 /** Configure, if its offloads changed, and set up what queues have another worker by now. A stopped
  * port, or its cores paused. */
 bool port_set_up(struct app *app, unsigned port);
@@ -331,6 +339,8 @@ bool pool_check(struct app *app);
 /* life.c: what befalls a port while others forward; all print what they do */
 void port_watch(struct app *app, unsigned port);
 void port_command_start(struct app *app, unsigned port);
+/** Start a port that was taken down for a moment. */
+bool port_start_again(struct app *app, unsigned port);
 void port_command_stop(struct app *app, unsigned port);
 void port_command_close(struct app *app, unsigned port);
 void port_command_reset(struct app *app, unsigned port);
@@ -339,6 +349,18 @@ void port_command_link(struct app *app, unsigned port, bool up);
 bool port_is_started(const struct app_port *p);
 /** How long ports were without their devices, at the end. */
 void ports_summary(const struct app *app);
+
+/* resize.c */
+/** Descriptors that a queue shall have. */
+unsigned queue_descs(const struct app *app, unsigned port, bool tx, unsigned queue);
+/** Buffers that open ports and cores want. */
+uint64_t buffers_wanted(const struct app *app);
+/** Has the pool enough for what is asked for by now? Makes another one if it may. */
+bool pool_fit(struct app *app);
+/** Other numbers of queues for stopped ports, by their next start. */
+bool queues_resize(struct app *app, unsigned rxq, unsigned txq);
+/** A pool as the options want it, with @count buffers. NULL: none, and said why. */
+struct baton_pool *pool_make(struct app *app, uint32_t count);
 
 /* select.c: which ports and cores forward. Not while they do. */
 /** The forwarding ports that are open, in their order. */
@@ -352,6 +374,8 @@ bool select_cores(struct app *app);
 
 /* streams.c */
 bool streams_make(struct app *app);
+/** By the ports, queues and cores as they are now. Not while forwarding. */
+void streams_lay_out(struct app *app);
 /**
  * Give every queue the core of its stream; ports that must change for it are stopped and started.
  */
