@@ -12,7 +12,7 @@
 #include "dma/pool.h"
 #include "port/driver.h"
 
-#define MAX_FRAME (BATON_MAX_MTU + 18) /* Ethernet header, one VLAN tag */
+#define MAX_FRAME (BATON_MAX_MTU + PORT_L2_HEADERS)
 #define MIN_FRAME 14
 #define MAX_SEGS  16
 
@@ -225,7 +225,7 @@ null_start(struct baton_port *port)
 			dma_view_init(&port->views[pool->view.index], pool, 0);
 	}
 	for (unsigned i = 0; i < port->info.tx_queues; i++)
-		port->txq[i]->max_len = port->mtu_set ? port->info.mtu + 18u : MAX_FRAME;
+		port->txq[i]->max_len = port->mtu_set ? port_frame_max(port->info.mtu) : MAX_FRAME;
 	port->link.full_duplex = 1;
 	port->link.speed_mbps = 10000;
 	port_link(port, true);

@@ -26,7 +26,7 @@ void
 virtio_slots_need(const struct virtio_dev *vd, struct dma_slots_need *rx, struct dma_slots_need *tx)
 {
 	const struct baton_port *port = &vd->port;
-	const uint32_t longest = port->info.max_mtu + 18u + NET_HDR_LEN;
+	const uint32_t longest = port_frame_max(port->info.max_mtu) + NET_HDR_LEN;
 	uint32_t descs = TX_MAX_SEGS;
 
 	*rx = *tx = (struct dma_slots_need){ .header = NET_HDR_LEN };

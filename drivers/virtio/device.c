@@ -366,7 +366,7 @@ quarantined(struct virtio_dev *vd, struct held held)
 static int
 prepare(struct baton_port *port, struct virtq *vq)
 {
-	vq->q.max_len = (port->mtu_set ? port->info.mtu : port->info.max_mtu) + 18u;
+	vq->q.max_len = port_frame_max(port->mtu_set ? port->info.mtu : port->info.max_mtu);
 	return vq->q.tx || vq->q.stopped ? 0 : virtq_fill(vq);
 }
 

@@ -65,7 +65,7 @@ setup_rx(struct baton_port *port, struct virtq *vq)
 {
 	struct baton_queue *q = &vq->q;
 	const struct baton_pool_view *v = &q->pool->view;
-	const uint32_t frame = BATON_MAX_MTU + 18;
+	const uint32_t frame = port_frame_max(BATON_MAX_MTU);
 	uint32_t segs, least;
 
 	if (v->headroom < NET_HDR_LEN)
@@ -86,7 +86,7 @@ setup_rx(struct baton_port *port, struct virtq *vq)
 				 q->descs < RX_MAX_SEGS ? q->descs : RX_MAX_SEGS);
 	/* Without mergeable buffers a frame that does not fit is lost in the device:
 	 * virtio 1.2, 5.1.6.3.1. */
-	least = NET_HDR_LEN + 18u + (port->mtu_set ? port->info.mtu : 1500u);
+	least = NET_HDR_LEN + port_frame_max(port->mtu_set ? port->info.mtu : 1500u);
 	if (!vq->mergeable && vq->posted_len < least)
 		return baton_err(EINVAL,
 				 "without mergeable buffers one must take %u bytes for MTU %u, "

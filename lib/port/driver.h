@@ -32,6 +32,8 @@ enum rx_error {
 	RX_ERROR_TOO_LONG,     /* for the MTU, or for the buffers a packet may take */
 	RX_ERROR_SEGMENTATION, /* that was not negotiated */
 	RX_ERROR_CSUM_RANGE,   /* a checksum to be filled in outside of the packet */
+	RX_ERROR_LINK_TYPE,    /* no Ethernet packet */
+	RX_ERROR_DAMAGED,      /* a capture cannot be read on: what follows is unknown */
 	RX_ERRORS
 };
 
@@ -250,6 +252,18 @@ const char *port_arg(const struct port_arg *args, unsigned n, const char *key);
 /** Parse a number from @min to @max. Return: 0; -EINVAL, with a message that names the argument. */
 int port_arg_uint(const struct port_arg *args, unsigned n, const char *key, uint64_t min,
 		  uint64_t max, uint64_t *value);
+
+#define PORT_L2_HEADERS 22u /* bytes: an Ethernet header and two VLAN tags */
+
+/**
+ * Get the bytes of the longest packet at @mtu, which is the IP packet's: with Ethernet header and
+ * two VLAN tags, without FCS.
+ */
+static inline uint32_t
+port_frame_max(uint32_t mtu)
+{
+	return mtu + PORT_L2_HEADERS;
+}
 
 /** Parse a unicast address, "aa:bb:cc:dd:ee:ff". Return: 0; -EINVAL, with its message. */
 int port_parse_mac(const char *text, uint8_t mac[6]);

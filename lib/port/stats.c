@@ -17,6 +17,8 @@ static const char *const rx_error_names[RX_ERRORS] = {
 	[RX_ERROR_TOO_LONG] = "too_long",
 	[RX_ERROR_SEGMENTATION] = "segmentation",
 	[RX_ERROR_CSUM_RANGE] = "csum_range",
+	[RX_ERROR_LINK_TYPE] = "link_type",
+	[RX_ERROR_DAMAGED] = "damaged",
 };
 
 static const char *const tx_error_names[TX_ERRORS] = {

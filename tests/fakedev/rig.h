@@ -15,7 +15,7 @@
 
 #include "fakedev.h"
 
-#define RIG_FRAME_MAX 9018
+#define RIG_FRAME_MAX 9022
 #define RIG_BURST     64
 
 struct rig_config {

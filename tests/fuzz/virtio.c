@@ -64,10 +64,10 @@ configure(uint8_t head[FUZZ_HEAD], struct fuzz_config *c)
 		 bounced ? ",bounce=always" : "");
 	segs = c->rx_descs < 64 ? c->rx_descs : 64;
 	if (mrg)
-		room = at_least((HDR_LEN + BATON_MAX_MTU + 18 + segs - 1) / segs,
+		room = at_least((HDR_LEN + BATON_MAX_MTU + 22 + segs - 1) / segs,
 				roomy ? bounced ? 2048 : 600 : 0);
 	else
-		room = HDR_LEN + 18u + c->mtu;
+		room = HDR_LEN + 22u + c->mtu;
 	if (head[0] >> 6 == 2)
 		add_window(c, room, mrg && !roomy);
 	c->pool[0].headroom = headroom;

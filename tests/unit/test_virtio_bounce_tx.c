@@ -405,7 +405,8 @@ limits(void **state)
 
 	rig_up(&r, &c);
 	rig_frame(frame, sizeof(frame), 1);
-	n = rig_packet(&r, frame, 1519, 0, t);
+	rig_roundtrip_tx(&r, 1522, 1);
+	n = rig_packet(&r, frame, 1523, 0, t);
 	assert_int_equal(baton_tx_burst(r.tx, t, n), -EMSGSIZE);
 	assert_int_equal(rig_held(&r, BATON_HOLDER_CPU), n);
 	assert_int_equal(baton_free(r.worker, t, n), 0);

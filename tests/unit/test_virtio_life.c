@@ -217,7 +217,9 @@ mtu_smallest(void **state)
 	rig_up(&r, &c);
 	rig_roundtrip_tx(&r, BATON_MIN_MTU + 14, 1);
 	rig_frame(frame, sizeof(frame), 1);
-	rig_packet(&r, frame, BATON_MIN_MTU + 14 + 4 + 1, 0, &t);
+	rig_roundtrip_tx(&r, BATON_MIN_MTU + 14 + 8, 2);
+	rig_roundtrip_rx(&r, BATON_MIN_MTU + 14 + 8, 3);
+	rig_packet(&r, frame, BATON_MIN_MTU + 14 + 8 + 1, 0, &t);
 	assert_int_equal(baton_tx_burst(r.tx, &t, 1), -EMSGSIZE);
 	assert_int_equal(baton_free(r.worker, &t, 1), 0);
 	rig_down(&r);
