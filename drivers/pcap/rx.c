@@ -1,197 +1,398 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Receive from a file. The file may be cut short or damaged anywhere: the packets before that place
- * are delivered, then one warning names the packet, and nothing more is received.
+ * Receive from a capture. It may be cut short or damaged anywhere: the packets before that place
+ * are delivered, then one warning names the packet, and nothing more is received. A packet that
+ * cannot be delivered is counted by its reason, and the first of each reason is named.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "pcap_port.h"
 
-#define MAX_STORE ((size_t)1 << 30)
+#define MAX_FILLS 8u   /* reads of a burst */
+#define MAX_LOOK  512u /* records that a burst looks at in vain */
 
-/* Read the next packet of the file. Return: false at the end of the file, or at damage. */
-static bool
-next_of_file(struct pcap_port *pp, const uint8_t **frame, uint32_t *len)
+/* ---- the capture ---- */
+
+int
+pcap_rx_next(struct pcap_port *pp, struct capture_record *record)
 {
-	struct pcap_pkthdr *hdr;
-	int ret = pcap_next_ex(pp->in, &hdr, frame);
+	struct capture_reader *r = pp->reader;
+	struct pcap_source *s = &pp->in;
 
-	if (ret == 1) {
-		pp->number++;
-		*len = hdr->caplen;
-		return true;
+	for (unsigned fills = 0; fills < MAX_FILLS; fills++) {
+		size_t used, want;
+		ssize_t ret;
+		enum capture_step step =
+			capture_next(r, s->buf + s->at, s->filled - s->at, &used, &want, record);
+
+		s->at += used;
+		if (step != CAPTURE_MORE)
+			return step == CAPTURE_RECORD ? 1 : -EINVAL;
+		if (r->skip && pcap_source_skip(s, r->skip))
+			r->skip = 0;
+		ret = pcap_source_fill(s);
+		if (!ret)
+			return 0;
+		if (ret == PCAP_END) {
+			const size_t left = s->filled - s->at;
+
+			/* /dev/null is nothing, not even a damaged capture. */
+			if (!left && r->format == CAPTURE_UNKNOWN && S_ISCHR(s->end.st.st_mode))
+				return PCAP_END;
+			return capture_end(r, s->buf + s->at, left) ? PCAP_END : -EINVAL;
+		}
+		if (ret < 0) {
+			snprintf(r->why, sizeof(r->why), "cannot be read: %s", strerror((int)-ret));
+			r->bad = true;
+			return -EINVAL;
+		}
 	}
-	if (ret != PCAP_ERROR_BREAK)
-		baton_log(pp->port.ctx, BATON_LOG_WARN,
-			  "%s: %s cannot be read beyond packet %llu: %s; no more is received from "
-			  "it",
-			  pp->port.name, pp->rx_path, (unsigned long long)pp->number,
-			  pcap_geterr(pp->in));
-	return false;
-}
-
-/* Make room for @need elements, by doubling. */
-static bool
-grow(void **array, size_t *cap, size_t need, size_t size)
-{
-	size_t to = *cap ? *cap : 1024;
-	void *p;
-
-	while (to < need)
-		to *= 2;
-	if (to == *cap)
-		return true;
-	p = reallocarray(*array, to, size);
-	if (!p)
-		return false;
-	*array = p;
-	*cap = to;
-	return true;
-}
-
-static int
-store_frame(struct pcap_port *pp, const uint8_t *frame, uint32_t len)
-{
-	struct pcap_store *s = &pp->store;
-	void *bytes = s->bytes, *frames = s->frames;
-	bool ok;
-
-	if (s->n_bytes + len > MAX_STORE)
-		return baton_err(EFBIG,
-				 "%s: infinite_rx=1 keeps the file in memory, at most %zu MiB of "
-				 "it",
-				 pp->rx_path, MAX_STORE >> 20);
-	ok = grow(&bytes, &s->cap_bytes, s->n_bytes + len, 1);
-	s->bytes = bytes;
-	ok = ok && grow(&frames, &s->cap_frames, s->n_frames + 1, sizeof(*s->frames));
-	s->frames = frames;
-	if (!ok)
-		return baton_err(ENOMEM, "%s: out of memory", pp->rx_path);
-	memcpy(s->bytes + s->n_bytes, frame, len);
-	s->frames[s->n_frames++] = (struct pcap_frame){ s->n_bytes, len };
-	s->n_bytes += len;
 	return 0;
 }
 
-static int
-load(struct pcap_port *pp)
+void
+pcap_rx_log_damage(struct pcap_port *pp)
 {
-	const uint8_t *frame;
-	uint32_t len;
-	int ret;
+	if (pp->reported & 1u << RX_ERROR_DAMAGED)
+		return;
+	pp->reported |= 1u << RX_ERROR_DAMAGED;
+	baton_log(pp->port.ctx, BATON_LOG_WARN,
+		  "%s: %s %s; nothing is received from it beyond packet %llu "
+		  "(rx_q0_error_damaged)",
+		  pp->port.name, pp->in.end.name, pp->reader->why,
+		  (unsigned long long)pp->reader->number);
+}
 
-	while (next_of_file(pp, &frame, &len)) {
-		ret = store_frame(pp, frame, len);
-		if (ret < 0)
-			return ret;
+void
+pcap_rx_note_truncated(struct pcap_port *pp, const struct capture_record *record)
+{
+	__atomic_store_n(&pp->truncated, pp->truncated + 1, __ATOMIC_RELAXED);
+	if (pp->truncated > 1)
+		return;
+	baton_log(pp->port.ctx, BATON_LOG_WARN,
+		  "%s: packet %llu of %s had %u bytes, of which the capture has %u: such packets "
+		  "are "
+		  "received as they were captured, and counted (rx_truncated)",
+		  pp->port.name, (unsigned long long)pp->reader->number, pp->in.end.name,
+		  record->len, record->caplen);
+}
+
+/* ---- open ---- */
+
+static int
+refuse(const struct pcap_port *pp, const char *why)
+{
+	return baton_err(EINVAL, "rx_pcap=%s: %s %s", pp->in.end.path, pp->in.end.name, why);
+}
+
+/* The header of what is there already: a file's is; a pipe's may come later. */
+static int
+read_header(struct pcap_port *pp)
+{
+	struct capture_reader *r = pp->reader;
+	struct pcap_source *s = &pp->in;
+	struct capture_record none;
+	size_t used, want;
+	ssize_t ret = 0;
+	char why[160];
+
+	s->blocks = true; /* this thread may wait */
+	while (s->filled - s->at < CAPTURE_MAGIC && (ret = pcap_source_fill(s)) > 0)
+		;
+	s->blocks = false;
+	if (s->filled - s->at >= CAPTURE_MAGIC) {
+		if (capture_next(r, s->buf + s->at, CAPTURE_MAGIC, &used, &want, &none) ==
+		    CAPTURE_BAD)
+			return refuse(pp, r->why);
+		s->at += used;
+	} else if (ret == PCAP_END) {
+		if (s->filled == s->at && S_ISCHR(s->end.st.st_mode))
+			return 0;
+		capture_end(r, s->buf + s->at, s->filled - s->at);
+		return refuse(pp, r->why);
+	} else if (ret < 0) {
+		return baton_err((int)-ret, "rx_pcap=%s cannot be read: %s", s->end.path,
+				 strerror((int)-ret));
 	}
-	if (!pp->store.n_frames)
-		return baton_err(EINVAL, "%s has no packet to receive for ever", pp->rx_path);
-	return 0;
+	if (r->format != CAPTURE_PCAP || r->link == CAPTURE_LINK_ETHERNET)
+		return 0;
+	snprintf(why, sizeof(why), "holds %s packets (link type %u), not Ethernet",
+		 capture_link_name(r->link), r->link);
+	return baton_err(EINVAL, "rx_pcap=%s %s: %s", s->end.path, why, capture_link_help(r->link));
+}
+
+static int
+open_capture(struct pcap_port *pp)
+{
+	int ret = pcap_end_open_rx(pp);
+
+	if (ret < 0)
+		return ret;
+	if (pp->infinite && pp->in.end.kind != PCAP_FILE)
+		return baton_err(EINVAL,
+				 "infinite_rx=1 reads a capture over and over, and %s can be read "
+				 "only once: name a regular file, or leave infinite_rx out",
+				 pp->in.end.name);
+	ret = pcap_source_open(&pp->in);
+	if (ret < 0)
+		return ret;
+	pp->reader = malloc(sizeof(*pp->reader));
+	if (!pp->reader)
+		return baton_err(ENOMEM, "rx_pcap=%s: out of memory", pp->in.end.path);
+	capture_begin(pp->reader);
+	ret = read_header(pp);
+	return ret < 0 || !pp->infinite ? ret : pcap_store_load(pp);
 }
 
 int
 pcap_rx_open(struct pcap_port *pp)
 {
-	char err[PCAP_ERRBUF_SIZE];
-	int type, ret;
+	int ret = open_capture(pp);
 
-	pp->number = 0;
 	pp->frame = NULL;
-	pp->ended = 0;
-	pp->store.next = 0;
-	pp->in = pcap_open_offline(pp->rx_path, err);
-	if (!pp->in)
-		return baton_err(EINVAL, "rx_pcap=%s cannot be read: %s%s", pp->rx_path, err,
-				 errno == EMFILE ? "; raise `ulimit -n`" : "");
-	type = pcap_datalink(pp->in);
-	if (type != DLT_EN10MB) {
-		const char *name = pcap_datalink_val_to_name(type);
-
-		ret = baton_err(EINVAL, "rx_pcap=%s holds %s packets, not Ethernet", pp->rx_path,
-				name ? name : "unknown");
+	pp->ended = false;
+	if (ret < 0)
 		pcap_rx_close(pp);
-		return ret;
-	}
-	if (!pp->infinite)
-		return 0;
-	ret = load(pp);
-	if (ret < 0) {
-		pcap_rx_close(pp);
-		return ret;
-	}
-	pcap_close(pp->in);
-	pp->in = NULL;
-	return 0;
+	return ret;
 }
 
 void
 pcap_rx_close(struct pcap_port *pp)
 {
-	if (pp->in)
-		pcap_close(pp->in);
-	free(pp->store.bytes);
-	free(pp->store.frames);
-	pp->in = NULL;
-	pp->store = (struct pcap_store){ 0 };
+	pcap_source_close(&pp->in);
+	pcap_store_free(&pp->store);
+	free(pp->reader);
+	pp->reader = NULL;
 }
 
-/* Make a packet wait in pp->frame, and drop packets that no wire would carry. */
+/* From the beginning, as far as there is one to go back to: a pipe goes on. */
+int
+pcap_rx_start(struct pcap_port *pp)
+{
+	const struct pcap_end *end = &pp->in.end;
+
+	if (!end->path || !pp->used)
+		return 0;
+	if (end->number < 0 && (end->kind == PCAP_FILE || pp->ended)) {
+		pcap_rx_close(pp);
+		return pcap_rx_open(pp);
+	}
+	if (end->kind != PCAP_FILE)
+		return 0;
+	pcap_source_rewind(&pp->in);
+	capture_begin(pp->reader);
+	pp->store.next = 0;
+	pp->frame = NULL;
+	pp->ended = false;
+	return 0;
+}
+
+/* ---- packets that are not received ---- */
+
+static void
+why_too_long(const struct pcap_port *pp, const struct baton_queue *q, uint32_t len, char *to,
+	     size_t size)
+{
+	const uint32_t room = q->pool->view.data_len - q->pool->view.headroom;
+	const uint32_t mtu = port_frame_max(pp->port.info.mtu);
+
+	if (len > PCAP_MAX_FRAME)
+		snprintf(to, size, "at most %u are read; `editcap -s %u` cuts it", PCAP_MAX_FRAME,
+			 PCAP_MAX_FRAME);
+	else if (pp->port.mtu_set && len > mtu)
+		snprintf(to, size,
+			 "MTU %u allows %u, with Ethernet header and two VLAN tags: a larger MTU "
+			 "(--mtu=, up to %u) or none helps, or `editcap -s %u`, which cuts packets",
+			 pp->port.info.mtu, mtu, pp->port.info.max_mtu, mtu);
+	else
+		snprintf(to, size,
+			 "%u buffers of %u bytes, all that one packet may have of pool %s (%u "
+			 "buffers), hold %u: larger ones (--mbuf-size=%u) or more of them "
+			 "(--total-num-mbufs=) help",
+			 q->max_segs, room, q->pool->name, q->pool->view.count, q->max_len,
+			 (len + PCAP_MAX_SEGS / 4 - 1) / (PCAP_MAX_SEGS / 4) +
+				 q->pool->view.headroom);
+}
+
+static BATON_COLD void
+reject(struct pcap_port *pp, struct baton_queue *q, const struct capture_record *rec,
+       uint64_t number)
+{
+	enum rx_error reason = rec->link != CAPTURE_LINK_ETHERNET ? RX_ERROR_LINK_TYPE
+			       : rec->caplen < PCAP_MIN_FRAME     ? RX_ERROR_RUNT
+								  : RX_ERROR_TOO_LONG;
+	char why[320];
+
+	queue_count_error(q, reason, 1);
+	if (pp->reported & 1u << reason)
+		return;
+	pp->reported |= 1u << reason;
+	if (rec->link == CAPTURE_LINK_UNKNOWN)
+		snprintf(why, sizeof(why), "its interface %u is not described in the capture",
+			 rec->interface);
+	else if (reason == RX_ERROR_LINK_TYPE)
+		snprintf(why, sizeof(why),
+			 "its interface %u has %s packets (link type %u), not Ethernet: %s",
+			 rec->interface, capture_link_name(rec->link), rec->link,
+			 capture_link_help(rec->link));
+	else if (reason == RX_ERROR_RUNT)
+		snprintf(why, sizeof(why),
+			 "at least %u are an Ethernet packet; `editcap` can leave it out",
+			 PCAP_MIN_FRAME);
+	else
+		why_too_long(pp, q, rec->caplen, why, sizeof(why));
+	baton_log(pp->port.ctx, BATON_LOG_WARN,
+		  "%s: packet %llu of %s, of %u bytes, is not received: %s; further ones are only "
+		  "counted (rx_q0_error_%s)",
+		  pp->port.name, (unsigned long long)number, pp->in.end.name, rec->caplen, why,
+		  reason == RX_ERROR_RUNT       ? "runt"
+		  : reason == RX_ERROR_TOO_LONG ? "too_long"
+						: "link_type");
+}
+
+/* ---- bursts ---- */
+
+/* The capture has ended, or cannot be read on. */
+static BATON_COLD void
+end_capture(struct pcap_port *pp, struct baton_queue *q, bool damaged)
+{
+	if (damaged && !(pp->reported & 1u << RX_ERROR_DAMAGED)) {
+		queue_count_error(q, RX_ERROR_DAMAGED, 1);
+		pcap_rx_log_damage(pp);
+	}
+	if (!pp->infinite || !pp->reader->number) {
+		pp->ended = true;
+		return;
+	}
+	pcap_source_rewind(&pp->in);
+	capture_begin(pp->reader);
+}
+
+/* The next record in memory. Return: its number. */
+static inline uint64_t
+stored(struct pcap_port *pp, struct baton_queue *q, struct capture_record *rec)
+{
+	struct pcap_store *s = &pp->store;
+	const struct pcap_frame *f = &s->frames[s->next++];
+
+	rec->data = s->bytes + f->at;
+	rec->caplen = rec->len = f->len;
+	rec->link = f->link;
+	rec->interface = 0;
+	if (s->next < s->n_frames)
+		return s->next;
+	s->next = 0;
+	if (baton_unlikely(pp->damaged)) {
+		pp->damaged = false;
+		queue_count_error(q, RX_ERROR_DAMAGED, 1);
+	}
+	return s->n_frames;
+}
+
+/* Make a packet wait in pp->frame. Return: whether one does. */
 static bool
 fetch(struct pcap_port *pp, struct baton_queue *q)
 {
-	struct pcap_store *s = &pp->store;
+	struct capture_record rec;
 
-	while (!pp->frame && !pp->ended) {
-		const uint8_t *frame;
-		uint32_t len;
+	for (unsigned i = 0; !pp->frame && !pp->ended && i < MAX_LOOK; i++) {
+		uint64_t number = 0;
+		int ret = 1;
 
-		if (pp->infinite) {
-			frame = s->bytes + s->frames[s->next].at;
-			len = s->frames[s->next].len;
-			s->next = s->next + 1 < s->n_frames ? s->next + 1 : 0;
-		} else if (!next_of_file(pp, &frame, &len)) {
-			pp->ended = 1;
+		if (pp->store.frames)
+			number = stored(pp, q, &rec);
+		else
+			ret = pcap_rx_next(pp, &rec);
+		if (!ret)
 			break;
+		if (ret < 0) {
+			end_capture(pp, q, ret != PCAP_END);
+			break; /* once over the file is enough for a burst */
 		}
-		if (len >= PCAP_MIN_FRAME && len <= q->max_len) {
-			pp->frame = frame;
-			pp->frame_len = len;
-			break;
+		if (baton_unlikely(rec.link != CAPTURE_LINK_ETHERNET ||
+				   rec.caplen < PCAP_MIN_FRAME || rec.caplen > q->max_len)) {
+			reject(pp, q, &rec, number ? number : pp->reader->number);
+			continue;
 		}
-		queue_count_error(q, len < PCAP_MIN_FRAME ? RX_ERROR_RUNT : RX_ERROR_TOO_LONG, 1);
-		if (pp->infinite && !s->next)
-			break; /* one pass over the file is enough for a burst, even if all packets
-				  are bad */
+		if (baton_unlikely(rec.caplen < rec.len))
+			pcap_rx_note_truncated(pp, &rec);
+		pp->frame = rec.data;
+		pp->frame_len = rec.caplen;
 	}
 	return pp->frame;
 }
 
-/* Copy the waiting packet into @segs buffers of the worker's cache. */
-static void
+/* Copy the next bytes of the waiting packet into the buffer, and make a token of it. */
+static inline struct baton_token
+fill(struct pcap_port *pp, const struct baton_pool_view *v, uint32_t buf, uint32_t *at)
+{
+	const uint32_t room = v->data_len - v->headroom, left = pp->frame_len - *at;
+	const uint32_t len = left < room ? left : room;
+	struct baton_token t = {
+		.buf = buf,
+		.off = v->headroom,
+		.len = (uint16_t)len,
+		.gen = dma_take(v, buf),
+		.pool = v->index,
+		.flags = left > room ? BATON_TOKEN_CONT : 0,
+	};
+
+	memcpy(dma_data(v, buf) + v->headroom, pp->frame + *at, len);
+	*at += len;
+	return t;
+}
+
+/* More buffers than a cache reserves at once. Return: false: there are not so many. */
+static BATON_COLD bool
+pop_many(struct dma_cache *c, uint32_t *bufs, unsigned n)
+{
+	unsigned have = 0;
+
+	while (have < n) {
+		unsigned want = n - have < DMA_BATCH ? n - have : DMA_BATCH;
+		unsigned got = dma_cache_reserve(c, want);
+
+		for (unsigned i = 0; i < got; i++)
+			bufs[have++] = dma_cache_pop(c);
+		if (got == want)
+			continue;
+		while (have) {
+			dma_cache_room(c, 1);
+			dma_cache_push(c, bufs[--have]);
+		}
+		return false;
+	}
+	return true;
+}
+
+static BATON_COLD bool
+deliver_many(struct pcap_port *pp, struct baton_queue *q, struct baton_token *tokens, unsigned segs)
+{
+	uint32_t bufs[PCAP_MAX_SEGS], at = 0;
+
+	if (!pop_many(q->cache, bufs, segs))
+		return false;
+	for (unsigned i = 0; i < segs; i++)
+		tokens[i] = fill(pp, &q->views[q->pool->view.index], bufs[i], &at);
+	pp->frame = NULL;
+	return true;
+}
+
+/* Deliver the waiting packet in @segs buffers. Return: false: the pool has not so many now. */
+static inline bool
 deliver(struct pcap_port *pp, struct baton_queue *q, struct baton_token *tokens, unsigned segs)
 {
-	const struct baton_pool_view *v = &q->views[q->pool->view.index];
-	uint32_t room = v->data_len - v->headroom, at = 0;
-	struct dma_cache *c = q->cache;
+	uint32_t at = 0;
 
-	for (unsigned i = 0; i < segs; i++) {
-		uint32_t buf = dma_cache_pop(c), left = pp->frame_len - at;
-		uint32_t len = left < room ? left : room;
-
-		tokens[i] = (struct baton_token){
-			.buf = buf,
-			.off = v->headroom,
-			.len = (uint16_t)len,
-			.gen = dma_take(v, buf),
-			.pool = v->index,
-			.flags = i + 1 < segs ? BATON_TOKEN_CONT : 0,
-		};
-		memcpy(dma_data(v, buf) + v->headroom, pp->frame + at, len);
-		at += len;
-	}
+	if (baton_unlikely(segs > DMA_BATCH))
+		return deliver_many(pp, q, tokens, segs);
+	if (dma_cache_reserve(q->cache, segs) < segs)
+		return false;
+	for (unsigned i = 0; i < segs; i++)
+		tokens[i] = fill(pp, &q->views[q->pool->view.index], dma_cache_pop(q->cache), &at);
 	pp->frame = NULL;
+	return true;
 }
 
 int
@@ -203,23 +404,25 @@ pcap_rx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 	unsigned done = 0, packets = 0;
 	uint64_t bytes = 0;
 
-	if (baton_unlikely(n < q->max_segs))
-		return baton_err(EINVAL,
-				 "%s rxq %u: rx_burst with room for %u tokens, a packet may have "
-				 "%u",
-				 q->port->name, q->index, n, q->max_segs);
 	while (done < n && fetch(pp, q)) {
 		unsigned segs = (pp->frame_len + room - 1) / room;
+		uint32_t len = pp->frame_len;
 
-		if (segs > n - done)
+		if (segs > n - done) {
+			/* Few packets need so much: less is refused only when one comes. */
+			if (!done)
+				return baton_err(EINVAL,
+						 "%s rxq %u: rx_burst with room for %u tokens, a "
+						 "packet of %u waits; any may have %u",
+						 q->port->name, q->index, n, segs, q->max_segs);
 			break;
-		if (dma_cache_reserve(q->cache, segs) < segs) {
+		}
+		if (!deliver(pp, q, tokens + done, segs)) {
 			queue_count(&q->stats.nobuf, 1);
 			break;
 		}
 		packets++;
-		bytes += pp->frame_len;
-		deliver(pp, q, tokens + done, segs);
+		bytes += len;
 		done += segs;
 	}
 	dma_cache_settle(q->cache);

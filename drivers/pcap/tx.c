@@ -1,116 +1,106 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Send into a file. When the file cannot be written any more (the disk is full), it is cut back to
- * the last complete burst, one error is logged, and every further packet is dropped and counted as
- * a TX error.
+ * Send into a capture. When it cannot be written any more (the disk is full, the reader of a pipe
+ * has ended), a file is cut back to the last complete packet, one error is logged, and every
+ * further packet is dropped and counted as a TX error. A pipe that is full is like a full ring.
  */
-#include <stdio_ext.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "pcap_port.h"
 
+#define NS_PER_MS 1000000ull
+
 int
 pcap_tx_open(struct pcap_port *pp)
 {
-	pp->dead = pcap_open_dead(DLT_EN10MB, PCAP_MAX_FRAME);
-	pp->scratch = malloc(PCAP_MAX_FRAME);
-	if (!pp->dead || !pp->scratch) {
-		pcap_tx_close(pp);
-		return baton_err(ENOMEM, "tx_pcap=%s: out of memory", pp->tx_path);
-	}
-	pp->out = pcap_dump_open(pp->dead, pp->tx_path);
-	if (!pp->out) {
-		int ret = baton_err(EINVAL, "tx_pcap=%s cannot be written: %s", pp->tx_path,
-				    pcap_geterr(pp->dead));
+	int ret = pcap_end_open_tx(pp);
 
-		pcap_tx_close(pp);
-		return ret;
-	}
-	return 0;
+	return ret < 0 ? ret : pcap_sink_open(&pp->out);
 }
 
-/* Write the bursts so far to the file. Return: false if that fails, or failed before. */
-static bool
-flush(struct pcap_port *pp)
+static BATON_COLD void
+report_broken(struct pcap_port *pp, int error)
 {
-	FILE *file = pcap_dump_file(pp->out);
+	const struct pcap_sink *s = &pp->out;
+	const char *help = error == EPIPE   ? " (its reader has ended)"
+			   : error == EFBIG ? " (`ulimit -f` or the file system limits it)"
+					    : "";
 
-	if (pp->broken)
-		return false;
-	if (pcap_dump_flush(pp->out) == 0 && !ferror(file)) {
-		pp->good = pcap_dump_ftell(pp->out);
-		return true;
-	}
 	baton_log(pp->port.ctx, BATON_LOG_ERR,
-		  "%s: %s cannot be written: %s; packets are dropped from here on", pp->port.name,
-		  pp->tx_path, strerror(errno));
-	pp->broken = 1;
-	__fpurge(file);
-	if (pp->good > 0 && ftruncate(fileno(file), pp->good) < 0)
-		baton_log(pp->port.ctx, BATON_LOG_WARN, "%s: %s ends inside a packet",
-			  pp->port.name, pp->tx_path);
-	return false;
+		  "%s: %s cannot be written: %s%s; packets are dropped from here on", pp->port.name,
+		  s->end.name, strerror(error), help);
+	if (s->end.kind == PCAP_FILE && ftruncate(s->end.fd, s->good) < 0)
+		baton_log(pp->port.ctx, BATON_LOG_WARN, "%s: %s ends inside a packet: %s",
+			  pp->port.name, s->end.name, strerror(errno));
 }
 
-void
-pcap_tx_flush(struct pcap_port *pp)
-{
-	if (pp->out)
-		flush(pp);
-}
+/* What one burst did. */
+struct sent {
+	unsigned packets; /* put into the sink */
+	unsigned lost;
+	uint64_t bytes;
+};
 
-void
-pcap_tx_close(struct pcap_port *pp)
+/* Nothing can be written any more, since just now: what the sink still has is lost. */
+static BATON_COLD void
+broke(struct pcap_port *pp, struct baton_queue *q, struct sent *sent, int error)
 {
-	pcap_tx_flush(pp);
-	if (pp->out)
-		pcap_dump_close(pp->out);
-	if (pp->dead)
-		pcap_close(pp->dead);
-	free(pp->scratch);
-	pp->out = NULL;
-	pp->dead = NULL;
-	pp->scratch = NULL;
+	uint64_t bytes;
+	unsigned lost = pcap_sink_drop(&pp->out, true, sent->packets, &bytes);
+	unsigned of_burst = lost < sent->packets ? lost : sent->packets;
+
+	sent->packets -= of_burst;
+	sent->bytes -= bytes;
+	sent->lost += of_burst;
+	queue_count(&q->stats.discarded, lost - of_burst);
+	report_broken(pp, error);
 }
 
 static void
-dump(struct pcap_port *pp, const struct baton_token *tokens, unsigned segs, uint32_t bytes,
+copy(struct pcap_port *pp, const struct baton_token *tokens, unsigned segs, uint32_t bytes,
      const struct timespec *ts)
 {
-	struct pcap_pkthdr hdr = {
-		.ts = { .tv_sec = ts->tv_sec, .tv_usec = ts->tv_nsec / 1000 },
-		.caplen = bytes,
-		.len = bytes,
-	};
 	const struct baton_pool_view *views = pp->port.views;
-	const uint8_t *data = dma_data(&views[tokens[0].pool], tokens[0].buf) + tokens[0].off;
-	uint32_t at = 0;
+	uint8_t *to = pcap_sink_append(&pp->out, bytes, ts);
 
-	if (segs > 1) {
-		for (unsigned i = 0; i < segs; i++) {
-			const struct baton_pool_view *v = &views[tokens[i].pool];
+	for (unsigned i = 0; i < segs; i++) {
+		const struct baton_pool_view *v = &views[tokens[i].pool];
 
-			memcpy(pp->scratch + at, dma_data(v, tokens[i].buf) + tokens[i].off,
-			       tokens[i].len);
-			at += tokens[i].len;
-		}
-		data = pp->scratch;
+		memcpy(to, dma_data(v, tokens[i].buf) + tokens[i].off, tokens[i].len);
+		to += tokens[i].len;
 	}
-	pcap_dump((u_char *)pp->out, &hdr, data);
 }
 
-int
-pcap_tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
+static void
+flush(struct pcap_port *pp, struct baton_queue *q, struct sent *sent)
 {
-	struct pcap_port *pp = (struct pcap_port *)q->port;
+	int ret = pp->out.broken ? 0 : pcap_sink_flush(&pp->out);
+
+	if (baton_unlikely(ret < 0))
+		broke(pp, q, sent, -ret);
+}
+
+/* Whether the sink can take the longest packet, or is broken, so that it takes, and loses, any. */
+static bool
+takes(struct pcap_port *pp, struct baton_queue *q, struct sent *sent)
+{
+	struct pcap_sink *s = &pp->out;
+
+	if (baton_likely(s->broken || pcap_sink_room(s, q->max_len)))
+		return true;
+	flush(pp, q, sent);
+	return s->broken || pcap_sink_room(s, q->max_len);
+}
+
+/* A port that only receives: what is sent is gone. */
+int
+pcap_tx_nowhere(struct baton_queue *q, struct baton_token *tokens, unsigned n)
+{
 	unsigned done = 0, packets = 0;
 	uint64_t sum = 0;
-	struct timespec ts;
 
-	clock_gettime(CLOCK_REALTIME, &ts);
 	while (done < n) {
 		uint32_t bytes;
 		int segs = soft_give(q, tokens + done, n - done, !done, &bytes);
@@ -119,18 +109,95 @@ pcap_tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 			return segs;
 		if (baton_unlikely(!segs))
 			break;
-		if (pp->out && !pp->broken)
-			dump(pp, tokens + done, (unsigned)segs, bytes, &ts);
 		for (int i = 0; i < segs; i++)
 			soft_done(q, tokens[done++]);
 		packets++;
 		sum += bytes;
 	}
-	if (packets && pp->out && !flush(pp)) {
-		queue_count_error(q, TX_ERROR_WRITE, packets);
-		return (int)done;
-	}
 	queue_count(&q->stats.packets, packets);
 	queue_count(&q->stats.bytes, sum);
 	return (int)done;
+}
+
+int
+pcap_tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
+{
+	struct pcap_port *pp = (struct pcap_port *)q->port;
+	struct sent sent = { 0 };
+	unsigned done = 0;
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	while (done < n) {
+		uint32_t bytes;
+		int segs;
+
+		if (baton_unlikely(!takes(pp, q, &sent))) {
+			queue_full(q, tokens + done, n - done);
+			break;
+		}
+		segs = soft_give(q, tokens + done, n - done, !done, &bytes);
+		if (baton_unlikely(segs < 0))
+			return segs;
+		if (baton_unlikely(!segs))
+			break;
+		if (baton_likely(!pp->out.broken)) {
+			copy(pp, tokens + done, (unsigned)segs, bytes, &ts);
+			sent.packets++;
+			sent.bytes += bytes;
+		} else {
+			sent.lost++;
+		}
+		for (int i = 0; i < segs; i++)
+			soft_done(q, tokens[done++]);
+	}
+	flush(pp, q, &sent);
+	queue_count(&q->stats.packets, sent.packets);
+	queue_count(&q->stats.bytes, sent.bytes);
+	queue_count_error(q, TX_ERROR_WRITE, sent.lost);
+	return (int)done;
+}
+
+int
+pcap_tx_start(struct pcap_port *pp)
+{
+	return !pp->out.end.path || pp->out.began ? 0 : pcap_sink_begin(&pp->out);
+}
+
+void
+pcap_tx_stop(struct pcap_port *pp)
+{
+	struct baton_queue *q = pp->port.txq[0];
+	struct pcap_sink *s = &pp->out;
+	struct sent none = { 0 };
+	uint64_t bytes;
+	unsigned dropped;
+	int ret;
+
+	if (!s->buf || !s->began || s->broken)
+		return;
+	ret = pcap_sink_drain(s, ctx_now_ns() + pp->port.stop_timeout_ms * NS_PER_MS);
+	if (ret < 0) {
+		broke(pp, q, &none, -ret);
+		return;
+	}
+	dropped = pcap_sink_drop(s, false, 0, &bytes);
+	if (!dropped)
+		return;
+	queue_count(&q->stats.discarded, dropped);
+	baton_log(pp->port.ctx, BATON_LOG_WARN,
+		  "%s: %u packets are dropped, since the reader of %s did not take them within %u "
+		  "ms (tx_q0_discarded)",
+		  pp->port.name, dropped, s->end.name, pp->port.stop_timeout_ms);
+}
+
+void
+pcap_tx_close(struct pcap_port *pp)
+{
+	const struct pcap_sink *s = &pp->out;
+
+	if (s->buf && s->part && s->part_is_record)
+		baton_log(pp->port.ctx, BATON_LOG_WARN, "%s: %s ends inside a packet",
+			  pp->port.name, s->end.name);
+	pcap_sink_close(&pp->out);
 }

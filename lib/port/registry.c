@@ -8,19 +8,11 @@ extern const struct baton_driver virtio_driver;
 extern const struct baton_driver virtio_user_driver;
 
 const struct baton_driver *const baton_driver_table[] = {
-	&null_driver,
-#ifdef BATON_HAVE_PCAP
-	&pcap_driver,
-#endif
-	&virtio_driver, &virtio_user_driver, NULL,
+	&null_driver, &pcap_driver, &virtio_driver, &virtio_user_driver, NULL,
 };
 
 static const char *const names[] = {
-	"net_null",
-#ifdef BATON_HAVE_PCAP
-	"net_pcap",
-#endif
-	"net_virtio", "net_virtio_user", NULL,
+	"net_null", "net_pcap", "net_virtio", "net_virtio_user", NULL,
 };
 
 const char *const *

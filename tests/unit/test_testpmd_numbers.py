@@ -121,14 +121,15 @@ def dropped_is_cleared():
 @check
 def errors_and_no_buffers():
     """dpdk-testpmd's lines, when they are not zero; and why, by name."""
-    src = write_pcap("odd.pcap", packets(3) + [b"x" * 10, b"y" * 13, b"z" * 9100])
+    src = write_pcap("odd.pcap", packets(3) + [b"x" * 10, b"y" * 13, b"z" * 9100])  # MTU 9000: 9,022 bytes
     name = path("odd.json")
-    r = good(script("--vdev=net_pcap0,rx_pcap=%s" % src, "--stats-json=" + name, "start", 0.2, "stop", "show port xstats 0",
-                    "quit"))
+    r = script("--vdev=net_pcap0,rx_pcap=%s" % src, "--mtu=9000 --stats-json=" + name, "start", 0.2, "stop",
+               "show port xstats 0", "quit")
+    expect(r.rc == 1 and "port 0 did not receive all of its capture: 3 packets" in r.out, r)
     agree(r.out, read(name))
     expect("  RX-error: 3\n  RX-nombufs: 0             \n  TX-packets" in r.out, r)
     part = r.out.split("Accumulated")[1]
-    expect("RX-error" not in part and "RX-nombufs" not in part, r)
+    expect("  RX-error: 3\n" in part and "RX-nombufs" not in part, r)
     x = by_name(r.out.split("NIC extended statistics")[1])
     expect(x["rx_q0_error_runt"] == 2 and x["rx_q0_error_too_long"] == 1 and x["rx_errors"] == 3, x)
     r = good(run(NULL2, "--run-time=0.1"))

@@ -15,12 +15,12 @@ from testpmd_util import (LIMIT, SHORT, check, command, expect, forward, good, m
 
 @check
 def null_size():
-    for size in (14, 64, 1500, 2048, 2049, 9018):
+    for size in (14, 64, 1500, 2048, 2049, 9018, 9022):
         stats, _ = forward("--vdev=net_null0,size=%d" % size, "--stop-after=1000")
         t = stats["total"]
         expect(t["rx_bytes"] == size * t["rx_packets"] > 0, stats)
         expect(t["tx_packets"] == t["rx_packets"] and t["tx_bytes"] == t["rx_bytes"], stats)
-    for bad in ("13", "9019", "x", "-1", ""):
+    for bad in ("13", "9023", "x", "-1", ""):
         refused(run("--vdev=net_null0,size=" + bad), "size")
     refused(run("--vdev=net_null0,size=9018", "--mbuf-size=300"), "buffers")
 
@@ -92,22 +92,25 @@ def pcap_truncated():
     for cut in (1, 100, len(sent[-1]) + 3):
         src = write_pcap("cut.pcap", sent, cut=cut)
         stats, r = forward("--vdev=net_pcap0,rx_pcap=%s,tx_pcap=%s" % (src, path("out.pcap")),
-                           "--run-time=0.2")
+                           "--run-time=0.2", rc=1)
         expect(read_pcap("out.pcap") == sent[:19], "packets before the cut")
-        expect(r.err.count("\n") == 1 and "packet 19" in r.err and "cut.pcap" in r.err, r)
-    stats, r = forward("--vdev=net_pcap0,infinite_rx=1,rx_pcap=" + src, "--stop-after=100")
+        expect(r.err.count("\n") == 2 and "packet 19" in r.err and "cut.pcap" in r.err, r)
+        expect(stats["total"]["rx_errors"] == 1, stats)
+    stats, r = forward("--vdev=net_pcap0,infinite_rx=1,rx_pcap=" + src, "--stop-after=100", rc=1)
     expect("packet 19" in r.err and stats["total"]["rx_packets"] >= 100, r)
+    expect(stats["total"]["rx_errors"] == 1, stats)
 
 
 @check
 def pcap_bad_lengths():
     ok = packets(3)
     sent = [ok[0], b"", b"x" * 13, packet(9019), ok[1], packet(20000), ok[2]]
-    stats, _ = forward("--vdev=net_pcap0,rx_pcap=%s,tx_pcap=%s" %
-                       (write_pcap("odd.pcap", sent), path("out.pcap")), "--run-time=0.2")
-    expect(read_pcap("out.pcap") == ok and stats["total"]["rx_errors"] == 4, stats)
+    stats, r = forward("--vdev=net_pcap0,rx_pcap=%s,tx_pcap=%s" %
+                       (write_pcap("odd.pcap", sent), path("out.pcap")), "--run-time=0.2", rc=1)
+    expect(read_pcap("out.pcap") == [p for p in sent if len(p) > 13] and stats["total"]["rx_errors"] == 2, stats)
+    expect(r.err.count("is not received") == 1 and "packet 2 of" in r.err and "rx_q0_error_runt" in r.err, r)
     write_pcap("odd.pcap", [b"x"] * 3)
-    stats, _ = forward("--vdev=net_pcap0,infinite_rx=1,rx_pcap=" + path("odd.pcap"), SHORT)
+    stats, _ = forward("--vdev=net_pcap0,infinite_rx=1,rx_pcap=" + path("odd.pcap"), SHORT, rc=1)
     expect(stats["total"]["rx_packets"] == 0 and stats["total"]["rx_errors"] > 3, stats)
 
 

@@ -214,9 +214,10 @@ def totals(out):
     return int(rx[1]), int(rx[2]), int(tx[1]), int(tx[2])
 
 
-def forward(env, app):
+def forward(env, app, rc=0):
     name = path("stats.json")
-    r = good(run(env, app + " --stats-json=" + name))
+    r = run(env, app + " --stats-json=" + name)
+    expect(r.rc == rc, r)
     with open(name) as f:
         return json.load(f), r
 
