@@ -86,6 +86,7 @@ counts_clear(struct app *app, unsigned port)
 	struct app_port *p = &app->ports[port];
 
 	p->tx_lost = counts_lost(app, port);
+	p->rx_lost = counts_not_received(app, port);
 	baton_port_stats_reset(p->port);
 	for (unsigned q = 0; q < app->opt.rxq; q++)
 		p->rx[q].start = p->rx[q].last = (struct baton_stats){ 0 };
@@ -106,13 +107,30 @@ counts_clear(struct app *app, unsigned port)
 	}
 }
 
+static bool
+has_captures(const struct app_port *p)
+{
+	return p->info.driver && !strcmp(p->info.driver, "net_pcap");
+}
+
 uint64_t
 counts_lost(struct app *app, unsigned port)
 {
+	struct app_port *p = &app->ports[port];
 	struct baton_stats s;
 
 	counts_port(app, port, &s);
-	return app->ports[port].tx_lost + s.tx_lost;
+	return p->tx_lost + s.tx_lost + (has_captures(p) ? s.tx_discarded : 0);
+}
+
+uint64_t
+counts_not_received(struct app *app, unsigned port)
+{
+	struct app_port *p = &app->ports[port];
+	struct baton_stats s;
+
+	counts_port(app, port, &s);
+	return p->rx_lost + (has_captures(p) ? s.rx_errors : 0);
 }
 
 /* ---- since `start` ---- */

@@ -64,6 +64,17 @@ give_up(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigned n,
 	return error;
 }
 
+/* Keep why the first packet was refused, for the main thread to print. */
+static void
+note_refused(struct lcore *lc, struct stream *s)
+{
+	if (s->refused)
+		return;
+	snprintf(s->refused_text, sizeof(s->refused_text), "%s", baton_last_error());
+	__atomic_store_n(&s->refused, true, __ATOMIC_RELEASE);
+	main_wake(lc->app);
+}
+
 /*
  * The ring did not take all: find out whether it is full, stopped, or a packet is bad; try again as
  * often as asked for; drop what is left.
@@ -79,6 +90,7 @@ send_rest(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigned 
 		if (ret == -EMSGSIZE || ret == -EINVAL || ret == -EFAULT) {
 			unsigned segs = baton_packet_segs(tok + done, n - done);
 
+			note_refused(lc, s);
 			freed = drop(lc, s, tok + done, segs);
 			if (freed < 0)
 				return freed;

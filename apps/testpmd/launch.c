@@ -290,9 +290,26 @@ forward_stop(struct app *app)
 	printf("\nDone.\n");
 }
 
+/* Report the first packet that a TX queue refused. */
+static void
+report_refused(struct app *app, struct stream *s)
+{
+	if (s->refused_reported || !__atomic_load_n(&s->refused, __ATOMIC_ACQUIRE))
+		return;
+	s->refused_reported = true;
+	app->failed = true;
+	complain("port %u refused a packet: %s; further ones are only counted, as TX-dropped. "
+		 "Larger buffers (--mbuf-size=) make packets of fewer, --mtu= limits or allows "
+		 "their length, `editcap -s` cuts those of a capture",
+		 s->tx_port, s->refused_text);
+	prompt_redraw();
+}
+
 void
 forward_report(struct app *app)
 {
+	for (unsigned i = 0; i < app->n_streams; i++)
+		report_refused(app, &app->streams[i]);
 	for (unsigned i = 0; i < app->n_streams; i++) {
 		struct stream *s = &app->streams[i];
 		const char *what = __atomic_load_n(&s->failed, __ATOMIC_ACQUIRE);

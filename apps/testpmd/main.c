@@ -202,8 +202,8 @@ set_clock(const struct options *opt)
 	clocks = (struct clock){
 		.show = periodic ? clock_ns() + opt->stats_period * 1000000000ull : 0,
 		.end = opt->run_time > 0 ? clock_ns() + (uint64_t)(opt->run_time * 1e9) : 0,
-		.listen = !periodic,
-		.terminal = isatty(STDIN_FILENO),
+		.listen = !periodic && !opt->stdin_taken,
+		.terminal = !opt->stdin_taken && isatty(STDIN_FILENO),
 	};
 }
 
@@ -233,7 +233,7 @@ run(struct app *app)
 		}
 		if (opt->interactive)
 			prompt_open(app);
-		else if (!opt->stats_period && isatty(STDIN_FILENO))
+		else if (!opt->stats_period && !opt->stdin_taken && isatty(STDIN_FILENO))
 			printf("Press enter to exit\n");
 		while (!app->quit && main_step(app, -1) >= 0)
 			;
@@ -270,13 +270,22 @@ static void
 tear_down(struct app *app)
 {
 	for (unsigned i = 0; i < app->n_ports; i++) {
-		uint64_t lost = counts_lost(app, i);
+		uint64_t lost = counts_lost(app, i), left = counts_not_received(app, i);
 
-		if (lost) {
+		if (lost)
 			complain("port %u took %" PRIu64 " packets that it could not send", i,
 				 lost);
-			app->failed = true;
-		}
+		if (left)
+			complain("port %u did not receive all of its capture: %" PRIu64 " packets "
+				 "are "
+				 "errors, "
+				 "as named "
+				 "above and "
+				 "by show "
+				 "port "
+				 "xstats",
+				 i, left);
+		app->failed = app->failed || lost || left;
 	}
 	ports_summary(app);
 	ports_close(app);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "files.h"
 #include "option.h"
 
 /* What getopt_long() wants, made from the rows of one part. */
@@ -256,6 +257,8 @@ check(struct options *opt)
 		return false;
 	}
 #endif
+	if (!files_check(opt))
+		return false;
 	/* Now, and not when an hour's numbers are there. */
 	if (opt->stats_json) {
 		FILE *f = fopen(opt->stats_json, "a");

@@ -198,6 +198,8 @@ stats_forward(struct app *app)
 	print_tx(&all);
 	if (all.stats.rx_nobuf > 0)
 		printf("  RX-nombufs: %-14" PRIu64 "\n", all.stats.rx_nobuf);
+	if (all.stats.rx_errors > 0)
+		printf("  RX-error: %-" PRIu64 "\n", all.stats.rx_errors);
 	printf("  " ACC_BORDER "++++++++++++++++++++++++++++++++++++++++++++++" ACC_BORDER "\n");
 	if (app->opt.record_cycles)
 		print_cycles(app, &all.stats);

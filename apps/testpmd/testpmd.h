@@ -118,7 +118,8 @@ struct options {
 	unsigned stats_period;
 	struct reach_options reach;
 	bool tx_first, auto_start, interactive, record_cycles, sleep_idle, rx_csum;
-	bool hide_zero; /* xstats */
+	bool hide_zero;   /* xstats */
+	bool stdin_taken; /* a port receives from standard input */
 	const char *stats_json;
 	struct {
 		const char *name;
@@ -150,6 +151,9 @@ struct stream {
 	int error;          /* its errno, negative */
 	char error_text[192];
 	bool reported;
+	bool refused; /* the TX queue refused a packet; release */
+	char refused_text[192];
+	bool refused_reported;
 	/* The headers that txonly and tx_first send; csum uses its Ethernet addresses. */
 	uint8_t frame[TXONLY_HDR + 6];
 };
@@ -214,7 +218,7 @@ struct app_port {
 	struct baton_reach_summary reach;
 	struct port_snapshot shown;  /* what the last `show` said, for the rates */
 	struct stream_counts counts; /* since `start`, of streams that are no more */
-	uint64_t tx_lost;            /* before the counters were cleared */
+	uint64_t tx_lost, rx_lost;   /* before the counters were cleared */
 	uint8_t macs[MAX_MACS][6];   /* mac_addr add */
 	unsigned n_macs;
 	bool tcp_hw, udp_hw;          /* csum set */
@@ -478,6 +482,8 @@ void counts_begin(struct app *app);
 void counts_clear(struct app *app, unsigned port);
 /** Packets a port took and could not send, such as into a full disk; also those cleared. */
 uint64_t counts_lost(struct app *app, unsigned port);
+/** Packets of its capture that a net_pcap port did not receive; also those cleared. */
+uint64_t counts_not_received(struct app *app, unsigned port);
 
 /* Since `start`. */
 struct forward_counts {
