@@ -4,12 +4,29 @@
  * their IPv4, TCP and UDP checksums anew, or leaves TCP's and UDP's to the device.
  *
  * A packet that is cut short, lies about its lengths, or is a fragment keeps what cannot be
- * computed.
+ * computed. Its headers may lie in several buffers.
  */
 #include <string.h>
 
 #include "packet.h"
 #include "testpmd.h"
+
+#define SPLIT_HEADERS 256 /* of these many bytes headers may lie in several buffers */
+
+/* The first bytes of a packet: in its first buffer, or a copy when that does not hold them. */
+struct front {
+	uint8_t *p;
+	unsigned len;
+	struct cursor copied; /* segs 0: it is no copy */
+};
+
+/* Before the packet's bytes are summed, or sent. */
+static void
+write_front(const struct front *f)
+{
+	if (f->copied.segs)
+		cursor_write(f->copied, f->p, f->len);
+}
 
 struct headers {
 	unsigned l2_len, l3_len;
@@ -18,11 +35,8 @@ struct headers {
 	unsigned l4_len; /* header and payload, padding not */
 };
 
-/*
- * @len: bytes in the first buffer, which must hold all headers; @total: in the packet. Return: is
- * it IP?
- */
-static bool
+/* @len: bytes at @p, which must hold all headers; @total: in the packet. Return: is it IP? */
+static inline __attribute__((always_inline)) bool
 parse(const uint8_t *p, unsigned len, unsigned total, struct headers *h)
 {
 	unsigned at = ETHER_HDR;
@@ -31,8 +45,7 @@ parse(const uint8_t *p, unsigned len, unsigned total, struct headers *h)
 	if (len < ETHER_HDR)
 		return false;
 	h->type = get16(p + 12);
-	for (unsigned tags = 0;
-	     tags < 2 && (h->type == ETHERTYPE_VLAN || h->type == ETHERTYPE_QINQ); tags++) {
+	while (h->type == ETHERTYPE_VLAN || h->type == ETHERTYPE_QINQ) {
 		if (len < at + VLAN_TAG)
 			return false;
 		h->type = get16(p + at + 2);
@@ -153,10 +166,10 @@ leave_to_device(const struct baton_worker *worker, struct baton_token *t, const 
 
 static void
 l4_checksum(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigned segs,
-	    const struct headers *h, uint8_t *ip)
+	    const struct headers *h, const struct front *front)
 {
 	bool tcp = h->proto == PROTO_TCP;
-	uint8_t *field = ip + h->l3_len + (tcp ? 16 : 6);
+	uint8_t *ip = front->p + h->l2_len, *field = ip + h->l3_len + (tcp ? 16 : 6);
 	enum baton_csum verdict_rx = verdict(tok, BATON_TOKEN_L4_SHIFT);
 	unsigned was = get16(field), now;
 	uint64_t sum = pseudo_sum(ip, h);
@@ -169,6 +182,7 @@ l4_checksum(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigne
 		return;
 	}
 	put16(field, 0);
+	write_front(front);
 	if (!sum_packet(lc->worker, tok, segs, h->l2_len + h->l3_len, h->l4_len, &sum))
 		return;
 	now = ~sum_value(sum_fold(sum)) & 0xffff;
@@ -179,19 +193,17 @@ l4_checksum(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigne
 	set_l4(tok, BATON_CSUM_UNKNOWN);
 }
 
-static void
-one_packet(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigned segs)
+static inline __attribute__((always_inline)) void
+treat(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigned segs, unsigned total,
+      const struct front *front)
 {
-	uint8_t *p = baton_data(lc->worker, tok[0]);
+	uint8_t *p = front->p;
 	struct headers h;
-	unsigned total = 0;
 
-	for (unsigned i = 0; i < segs; i++)
-		total += tok[i].len;
-	if (!p || tok[0].len < ETHER_HDR)
+	if (front->len < ETHER_HDR)
 		return;
 	memcpy(p, s->frame, 12); /* the addresses of txonly's frames are the ones wanted here */
-	if (!parse(p, tok[0].len, total, &h)) {
+	if (!parse(p, front->len, total, &h)) {
 		judge(&s->counts.bad_ip, verdict(tok, BATON_TOKEN_L3_SHIFT), true);
 		return;
 	}
@@ -205,7 +217,36 @@ one_packet(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigned
 		      was == now || (was == 0xffff && !now));
 	}
 	if (h.proto)
-		l4_checksum(lc, s, tok, segs, &h, p + h.l2_len);
+		l4_checksum(lc, s, tok, segs, &h, front);
+}
+
+/* The first buffer may not hold all headers: treat a copy of them. */
+static BATON_COLD void
+treat_split(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigned segs,
+	    unsigned total)
+{
+	uint8_t copy[SPLIT_HEADERS];
+	struct cursor c = { lc->worker, tok, segs, 0 };
+	struct front front = { copy, cursor_copy(c, copy, sizeof(copy), false), c };
+
+	treat(lc, s, tok, segs, total, &front);
+	write_front(&front);
+}
+
+static void
+one_packet(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigned segs)
+{
+	uint8_t *p = baton_data(lc->worker, tok[0]);
+	unsigned total = 0;
+
+	for (unsigned i = 0; i < segs; i++)
+		total += tok[i].len;
+	if (!p)
+		return;
+	if (baton_unlikely(segs > 1 && tok[0].len < SPLIT_HEADERS))
+		treat_split(lc, s, tok, segs, total);
+	else
+		treat(lc, s, tok, segs, total, &(struct front){ .p = p, .len = tok[0].len });
 }
 
 void

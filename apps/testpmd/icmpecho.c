@@ -14,6 +14,7 @@
 #define ARP_REPLY     2
 #define ICMP_REQUEST  8
 #define ICMP_ECHO_LEN 8
+#define HEADERS       (ETHER_HDR + VLAN_TAG + 60 + ICMP_ECHO_LEN) /* at most, and ARP needs less */
 
 /* RFC 826: for Ethernet and IPv4. @arp: after the Ethernet header. */
 static bool
@@ -108,6 +109,18 @@ answer(uint8_t *p, unsigned len, const uint8_t *mac)
 	return true;
 }
 
+/* The same of a packet in whose first buffer not all headers may be. */
+static BATON_COLD bool
+answer_split(const struct lcore *lc, const struct baton_token *tok, unsigned segs,
+	     const uint8_t *mac)
+{
+	struct cursor c = { lc->worker, tok, segs, 0 };
+	uint8_t copy[HEADERS];
+	unsigned len = cursor_copy(c, copy, sizeof(copy), false);
+
+	return answer(copy, len, mac) && cursor_write(c, copy, len);
+}
+
 int
 icmpecho_burst(struct lcore *lc, struct stream *s, struct baton_token *tokens, unsigned n)
 {
@@ -116,10 +129,15 @@ icmpecho_burst(struct lcore *lc, struct stream *s, struct baton_token *tokens, u
 
 	for (unsigned i = 0, segs; i < n; i += segs) {
 		uint8_t *p = baton_data(lc->worker, tokens[i]);
+		bool reply;
 		int ret;
 
 		segs = baton_packet_segs(tokens + i, n - i);
-		if (p && answer(p, tokens[i].len, mac)) {
+		if (baton_unlikely(segs > 1 && tokens[i].len < HEADERS))
+			reply = answer_split(lc, tokens + i, segs, mac);
+		else
+			reply = p && answer(p, tokens[i].len, mac);
+		if (reply) {
 			memmove(tokens + replies, tokens + i, segs * sizeof(*tokens));
 			replies += segs;
 			continue;

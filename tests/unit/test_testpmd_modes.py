@@ -95,6 +95,23 @@ def csum_segments():
 
 
 @check
+def csum_headers_in_several_buffers():
+    """Behind any number of tags, and cut anywhere: what is wrong is made right."""
+    sent, spoiled = [], []
+    for depth in range(30):
+        for p in (eth(ipv4(l4(6, b"odd"), 6, options=b"\1" * 40), 0x0800, tags=((0x8100, 3),) * depth),
+                  eth(ipv4(l4(17, b"even"), 17), 0x0800, tags=((0x88a8, 3),) * depth),
+                  eth(ipv6(l4(6, b"data" * 30, A6, B6), 6), 0x86dd, tags=((0x8100, 3),) * depth)):
+            ip, up = l4_at(p)
+            sent.append(p)
+            spoiled.append(spoil(spoil(p, ip) if ip else p, up))
+    for app in ("", "--mbuf-size=128", "--mbuf-size=129", "--mbuf-size=150"):
+        got, bad = csum(spoiled, app)
+        expect(got == [addressed(p) for p in sent] and bad == (60, 90),
+               "%s: %s %s" % (app, bad, [i for i, (g, p) in enumerate(zip(got, sent)) if g != addressed(p)]))
+
+
+@check
 def csum_left_alone():
     """No checksum above IP is touched where it cannot be computed; none that UDP's sender left out is made up."""
     udp, tcp = l4(17, b"x" * 40), l4(6, b"y" * 40)
@@ -188,6 +205,12 @@ def icmpecho_ping():
                 got = icmpecho([eth(ipv4(echo(data=data), 1, options=options), 0x0800, tags=tags)])
                 want = eth(ipv4(echo(0, data=data), 1, B, A, options), 0x0800, HOST, PORT, tags)
                 expect(got == [want], "%s, not %s" % ([p.hex() for p in got], want.hex()))
+    for options in (b"", b"\x01" * 12, b"\x01" * 40):   # headers in one buffer of 64 bytes, and in two
+        for size in (128, 129, 131, 140):
+            got = icmpecho([eth(ipv4(echo(data=b"b" * 300), 1, options=options), 0x0800, tags=((0x8100, 9),))],
+                           "--mbuf-size=%d" % size)
+            expect(got == [eth(ipv4(echo(0, data=b"b" * 300), 1, B, A, options), 0x0800, HOST, PORT, ((0x8100, 9),))],
+                   "%d options, buffers of %d: %s" % (len(options), size, got))
     big = eth(ipv4(echo(data=b"b" * 1400), 1), 0x0800)
     expect(icmpecho([big], "--mbuf-size=200") == [eth(ipv4(echo(0, data=b"b" * 1400), 1, B, A), 0x0800, HOST, PORT)],
            "several buffers")
