@@ -201,7 +201,7 @@ out_open(void)
 
 	/* What is opened next must not become standard output by its number. */
 	for (int fd = 0; fd < 3; fd++) {
-		closed[fd] = fcntl(fd, F_GETFD) < 0;
+		closed[fd] = fcntl(fd, F_GETFD) < 0 && errno == EBADF;
 		if (closed[fd] && open("/dev/null", fd ? O_WRONLY : O_RDONLY) < 0)
 			(void)!open("/", O_PATH); /* a sandbox without /dev */
 	}

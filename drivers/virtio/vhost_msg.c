@@ -8,6 +8,8 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "base/limits.h"
+
 #define MAX_FDS     VHOST_MAX_REGIONS
 #define PATIENCE_MS 500 /* of silence before the log says that Baton waits */
 
@@ -63,11 +65,25 @@ failed(struct virtio_dev *vd, uint32_t request)
 	vhost_disconnect(vd);
 }
 
+/* The backend is not to blame where a system call of ours is forbidden. */
 static int
-connection_lost(struct virtio_dev *vd, uint32_t request)
+forbidden(struct virtio_dev *vd, uint32_t request, const char *call, int e)
+{
+	failed(vd, request);
+	return baton_err(e,
+			 "%s is forbidden here (%s), so %s cannot be sent to the backend at %s: "
+			 "allow "
+			 "that system call (seccomp)",
+			 call, strerror(e), name_of(request), vd->vu.path);
+}
+
+static int
+connection_lost(struct virtio_dev *vd, uint32_t request, const char *call)
 {
 	int e = errno;
 
+	if (limits_forbidden(e))
+		return forbidden(vd, request, call, e);
 	failed(vd, request);
 	return baton_err(ECONNRESET, "the backend at %s hung up during %s%s%s: look at its log",
 			 vd->vu.path, name_of(request), e ? ": " : "", e ? strerror(e) : "");
@@ -100,6 +116,8 @@ wait_for(struct virtio_dev *vd, short events, int64_t deadline, uint32_t request
 
 		left = deadline - now_ms();
 		n = poll(p, 2, left < PATIENCE_MS ? (left > 0 ? (int)left : 0) : PATIENCE_MS);
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return forbidden(vd, request, "poll", errno);
 		if (n > 0 && p[1].revents)
 			vhost_channel_serve(vd, events == POLLIN ? deadline : 0);
 		if (vd->vu.src.fd < 0) /* serving the channel closed the connection */
@@ -155,7 +173,7 @@ transmit(struct virtio_dev *vd, const struct vhost_msg *msg, const int *fds, uns
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return connection_lost(vd, msg->request);
+			return connection_lost(vd, msg->request, "sendmsg");
 		iov.iov_base = (char *)iov.iov_base + n;
 		iov.iov_len -= (size_t)n;
 		mh.msg_control = NULL; /* the descriptors were sent with the first byte */
@@ -215,7 +233,7 @@ receive(struct virtio_dev *vd, void *buf, size_t size, int64_t deadline, uint32_
 			continue;
 		if (n <= 0) {
 			errno = n ? errno : 0;
-			return connection_lost(vd, request);
+			return connection_lost(vd, request, "recvmsg");
 		}
 		done += (size_t)n;
 	}

@@ -46,7 +46,7 @@ failed(const char *who, int err)
 		limits_files(&why, err);
 		return baton_err(err, "%s: no descriptor for events: %s", who, why.text);
 	}
-	if (err == EPERM || err == EACCES || err == ENOSYS)
+	if (limits_forbidden(err))
 		return baton_err(err,
 				 "%s: eventfd2 is forbidden here (%s); allow that system call "
 				 "(seccomp)",

@@ -3,6 +3,8 @@
 #ifndef BATON_BASE_LIMITS_H
 #define BATON_BASE_LIMITS_H
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/text.h"
@@ -15,6 +17,13 @@ void limits_memory(struct text *to, uint64_t bytes);
 
 /** Append why no further file descriptor can be had, after @err (EMFILE, ENFILE or another). */
 void limits_files(struct text *to, int err);
+
+/** Whether a call that failed with @err is one that a sandbox, or the kernel, does not allow. */
+static inline bool
+limits_forbidden(int err)
+{
+	return err == EPERM || err == EACCES || err == ENOSYS;
+}
 
 /** The largest file that this process may make, in bytes. A larger one ends it with SIGXFSZ. */
 uint64_t limits_file_size(void);

@@ -16,7 +16,6 @@
 #define NO_LIMIT  (UINT64_MAX)
 #define ENDLESS   (UINT64_C(1) << 62) /* version 1 says "no limit" with a number above this */
 #define MAX_DEPTH 64
-#define LINE      (3 * PATH_MAX)
 
 /* A controller's files, and where its groups are. */
 struct controller {
@@ -28,6 +27,9 @@ struct controller {
 	struct cgroup_room *to; /* the least so far */
 	bool found;
 	bool has_cache; /* some of what is used can be dropped */
+	bool counts_hugetlb;
+	/* Room for texts, which a small stack may not have. */
+	char line[3 * PATH_MAX], path[PATH_MAX], dir[2 * PATH_MAX];
 };
 
 /* A limit, and what counts against it: the ends of the files' names. */
@@ -41,16 +43,22 @@ static const struct pair v2_pairs[] = { { "max", "current" },
 					{ "high", "current" },
 					{ "rsvd.max", "rsvd.current" } };
 
-/* Return: false if there is no such file, or its path is too long. */
-static bool
-read_number(const char *dir, const char *file, uint64_t *n)
+/* Open a file of the group c->dir. Return: NULL if there is none, or its path is too long. */
+static FILE *
+open_file(struct controller *c, const char *file)
 {
-	char path[PATH_MAX], text[32] = "", *end;
-	FILE *f;
+	if (snprintf(c->path, sizeof(c->path), "%s/%s", c->dir, file) >= (int)sizeof(c->path))
+		return NULL;
+	return fopen(c->path, "re");
+}
 
-	if (snprintf(path, sizeof(path), "%s/%s", dir, file) >= (int)sizeof(path))
-		return false;
-	f = fopen(path, "re");
+/* Return: false if there is no such file. */
+static bool
+read_number(struct controller *c, const char *file, uint64_t *n)
+{
+	char text[32] = "", *end;
+	FILE *f = open_file(c, file);
+
 	if (!f)
 		return false;
 	if (!fgets(text, sizeof(text), f))
@@ -67,16 +75,13 @@ read_number(const char *dir, const char *file, uint64_t *n)
  * once, so half of it counts, as in the machine's MemAvailable.
  */
 static uint64_t
-reclaimable(const char *dir, bool v1)
+reclaimable(struct controller *c, bool v1)
 {
 	const char *skip = v1 ? "total_" : "";
-	char path[PATH_MAX], line[128];
 	uint64_t inactive = 0, active = 0;
-	FILE *f;
+	FILE *f = open_file(c, "memory.stat");
+	char line[128];
 
-	if (snprintf(path, sizeof(path), "%s/memory.stat", dir) >= (int)sizeof(path))
-		return 0;
-	f = fopen(path, "re");
 	if (!f)
 		return 0;
 	while (fgets(line, sizeof(line), f)) {
@@ -94,19 +99,19 @@ reclaimable(const char *dir, bool v1)
 }
 
 static void
-one_pair(struct controller *c, const char *dir, const struct pair *pair, bool v1)
+one_pair(struct controller *c, const struct pair *pair, bool v1)
 {
 	char limit_file[64], used_file[64];
 	uint64_t limit, used = 0, cache, room;
 
 	snprintf(limit_file, sizeof(limit_file), "%s.%s", c->files, pair->limit);
 	snprintf(used_file, sizeof(used_file), "%s.%s", c->files, pair->used);
-	if (!read_number(dir, limit_file, &limit) || limit == NO_LIMIT)
+	if (!read_number(c, limit_file, &limit) || limit == NO_LIMIT)
 		return;
-	if (!read_number(dir, used_file, &used) || used == NO_LIMIT)
+	if (!read_number(c, used_file, &used) || used == NO_LIMIT)
 		used = 0;
 	if (c->has_cache) {
-		cache = reclaimable(dir, v1);
+		cache = reclaimable(c, v1);
 		used = used > cache ? used - cache : 0;
 	}
 	room = limit > used ? limit - used : 0;
@@ -114,22 +119,23 @@ one_pair(struct controller *c, const char *dir, const struct pair *pair, bool v1
 		return;
 	c->found = true;
 	*c->to = (struct cgroup_room){ .limit = limit, .used = used, .room = room };
-	snprintf(c->to->file, sizeof(c->to->file), "%s/%s", dir, limit_file);
+	c->to->counts_hugetlb = c->counts_hugetlb;
+	snprintf(c->to->file, sizeof(c->to->file), "%.3900s/%s", c->dir, limit_file);
 }
 
 static void
-one_group(struct controller *c, const char *dir, bool v1)
+one_group(struct controller *c, bool v1)
 {
 	const struct pair *pairs = v1 ? v1_pairs : v2_pairs;
 	size_t n = v1 ? sizeof(v1_pairs) / sizeof(*pairs) : sizeof(v2_pairs) / sizeof(*pairs);
 
 	for (size_t i = 0; i < n; i++) /* a file that this controller does not have is no limit */
-		one_pair(c, dir, &pairs[i], v1);
+		one_pair(c, &pairs[i], v1);
 }
 
-/* Our group and those above it, up to the mount point, which has @top characters. */
+/* The group c->dir and those above it, up to the mount point, which has @top characters. */
 static void
-chain(struct controller *c, char *dir, size_t top, bool v1)
+chain(struct controller *c, size_t top, bool v1)
 {
 	uint64_t hierarchy;
 
@@ -137,27 +143,24 @@ chain(struct controller *c, char *dir, size_t top, bool v1)
 		char *slash;
 
 		/* Kernels before 5.11 can leave a group's limits to itself. */
-		if (!depth || !v1 || !read_number(dir, "memory.use_hierarchy", &hierarchy) ||
+		if (!depth || !v1 || !read_number(c, "memory.use_hierarchy", &hierarchy) ||
 		    hierarchy)
-			one_group(c, dir, v1);
-		slash = strrchr(dir, '/');
-		if (!slash || (size_t)(slash - dir) < top)
+			one_group(c, v1);
+		slash = strrchr(c->dir, '/');
+		if (!slash || (size_t)(slash - c->dir) < top)
 			return;
 		*slash = 0;
 	}
 }
 
-/* Whether this process is listed in a group. */
+/* Whether this process is listed in the group c->dir. */
 static bool
-is_in(const char *dir)
+is_in(struct controller *c)
 {
-	char path[PATH_MAX], line[32];
+	FILE *f = open_file(c, "cgroup.procs");
+	char line[32];
 	bool in = false;
-	FILE *f;
 
-	if (snprintf(path, sizeof(path), "%s/cgroup.procs", dir) >= (int)sizeof(path))
-		return false;
-	f = fopen(path, "re");
 	if (!f)
 		return false;
 	while (!in && fgets(line, sizeof(line), f))
@@ -174,16 +177,13 @@ static void
 one_mount(struct controller *c, const char *root, const char *mount, const char *group, bool v1)
 {
 	size_t len = strcmp(root, "/") ? strlen(root) : 0, top = strlen(mount);
-	char dir[2 * PATH_MAX];
+	bool below = strncmp(group, "/..", 3) && !strncmp(group, root, len) &&
+		     (!group[len] || group[len] == '/');
 
-	if (strncmp(group, "/..", 3) && !strncmp(group, root, len) &&
-	    (!group[len] || group[len] == '/')) {
-		snprintf(dir, sizeof(dir), "%s%s", mount, strcmp(group, "/") ? group + len : "");
-		chain(c, dir, top, v1);
-	} else if (!strncmp(root, "/..", 3) || is_in(mount)) {
-		snprintf(dir, sizeof(dir), "%s", mount);
-		chain(c, dir, top, v1);
-	}
+	snprintf(c->dir, sizeof(c->dir), "%s%s", mount,
+		 below && strcmp(group, "/") ? group + len : "");
+	if (below || !strncmp(root, "/..", 3) || is_in(c))
+		chain(c, top, v1);
 }
 
 /* Whether a list like "cpu,memory" has a word. */
@@ -202,17 +202,17 @@ has_word(const char *list, const char *word)
 static void
 find_groups(struct controller *c)
 {
-	char path[PATH_MAX], line[LINE];
+	char *line = c->line;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/self/cgroup", c->os->proc);
-	f = fopen(path, "re");
+	snprintf(c->path, sizeof(c->path), "%s/self/cgroup", c->os->proc);
+	f = fopen(c->path, "re");
 	if (!f) {
 		strcpy(c->v2, "/"); /* without /proc: a container's own group is at the top */
 		strcpy(c->v1, "/");
 		return;
 	}
-	while (fgets(line, sizeof(line), f)) {
+	while (fgets(line, sizeof(c->line), f)) {
 		char *list = strchr(line, ':'), *group = list ? strchr(list + 1, ':') : NULL;
 
 		line[strcspn(line, "\n")] = 0;
@@ -265,48 +265,64 @@ one_line(struct controller *c, char *line)
 	type = strtok_r(rest + 3, " ", &save);
 	if (!type || strlen(field[4]) >= PATH_MAX)
 		return;
+	(void)strtok_r(NULL, " ", &save); /* the source, which has no meaning */
+	options = strtok_r(NULL, " \n", &save);
+	c->counts_hugetlb = false;
 	if (!strcmp(type, "cgroup2") && c->v2[0]) {
+		c->counts_hugetlb = options && has_word(options, "memory_hugetlb_accounting");
 		one_mount(c, field[3], field[4], c->v2, false);
-	} else if (!strcmp(type, "cgroup") && c->v1[0]) {
-		(void)strtok_r(NULL, " ", &save); /* the source, which has no meaning */
-		options = strtok_r(NULL, " \n", &save);
-		if (options && has_word(options, c->name))
-			one_mount(c, field[3], field[4], c->v1, true);
+	} else if (!strcmp(type, "cgroup") && c->v1[0] && options && has_word(options, c->name)) {
+		one_mount(c, field[3], field[4], c->v1, true);
 	}
 }
 
 static bool
 look(struct controller *c)
 {
-	char path[PATH_MAX], line[LINE];
+	char *line = c->line, top[256];
 	FILE *f;
 
 	find_groups(c);
-	snprintf(path, sizeof(path), "%s/self/mountinfo", c->os->proc);
-	f = fopen(path, "re");
+	snprintf(c->path, sizeof(c->path), "%s/self/mountinfo", c->os->proc);
+	f = fopen(c->path, "re");
 	if (f) {
-		while (fgets(line, sizeof(line), f))
+		while (fgets(line, sizeof(c->line), f))
 			one_line(c, line);
 		fclose(f);
 		return c->found;
 	}
 	/* Where these mounts are, if nobody has put them elsewhere. */
-	snprintf(path, sizeof(path), "%s/fs/cgroup", c->os->sys);
+	snprintf(top, sizeof(top), "%s/fs/cgroup", c->os->sys);
 	if (c->v2[0])
-		one_mount(c, "/", path, c->v2, false);
-	snprintf(path, sizeof(path), "%s/fs/cgroup/%s", c->os->sys, c->name);
+		one_mount(c, "/", top, c->v2, false);
+	snprintf(top, sizeof(top), "%s/fs/cgroup/%s", c->os->sys, c->name);
 	if (c->v1[0])
-		one_mount(c, "/", path, c->v1, true);
+		one_mount(c, "/", top, c->v1, true);
 	return c->found;
+}
+
+static bool
+search(const struct mem_os *os, const char *name, const char *files, struct cgroup_room *out)
+{
+	struct controller *c = calloc(1, sizeof(*c));
+	bool found;
+
+	if (!c)
+		return false;
+	c->os = os;
+	c->name = name;
+	c->files = files;
+	c->to = out;
+	c->has_cache = !strcmp(name, "memory");
+	found = look(c);
+	free(c);
+	return found;
 }
 
 bool
 cgroup_memory(const struct mem_os *os, struct cgroup_room *out)
 {
-	struct controller c = { .os = os, .name = "memory", .files = "memory", .to = out };
-
-	c.has_cache = true;
-	return look(&c);
+	return search(os, "memory", "memory", out);
 }
 
 const char *
@@ -324,10 +340,8 @@ cgroup_page_name(uint64_t page_size, char to[32])
 bool
 cgroup_hugetlb(const struct mem_os *os, uint64_t page_size, struct cgroup_room *out)
 {
-	struct controller c = { .os = os, .name = "hugetlb", .to = out };
 	char files[40], name[32];
 
 	snprintf(files, sizeof(files), "hugetlb.%s", cgroup_page_name(page_size, name));
-	c.files = files;
-	return look(&c);
+	return search(os, "hugetlb", files, out);
 }

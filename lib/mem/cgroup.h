@@ -15,7 +15,8 @@
 /* The limit that leaves the least, of our group and those above it. */
 struct cgroup_room {
 	uint64_t limit, used, room; /* bytes */
-	char file[PATH_MAX];        /* where the limit is */
+	bool counts_hugetlb; /* of memory: hugepages count, too (memory_hugetlb_accounting) */
+	char file[PATH_MAX]; /* where the limit is */
 };
 
 /**

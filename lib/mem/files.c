@@ -98,7 +98,7 @@ mem_any_file(const struct mem_os *os, uint64_t page_size, size_t bytes, char whe
 {
 	static const char *const usual[] = { "/dev/shm", "/run", "/tmp", "/var/tmp" };
 	struct search s = { .page_size = page_size, .bytes = bytes, .where = where };
-	char path[PATH_MAX], text[2 * PATH_MAX];
+	char path[256], text[PATH_MAX];
 	struct mntent entry;
 	int fd = -ENODEV;
 	FILE *f;

@@ -120,7 +120,7 @@ host_cc_shared(const struct mem_os *os, const char *name, size_t bytes)
 bool
 mem_is_refusal(int ret)
 {
-	return ret == -EPERM || ret == -EACCES || ret == -ENOSYS || ret == -EOPNOTSUPP;
+	return limits_forbidden(-ret) || ret == -EOPNOTSUPP;
 }
 
 static uint64_t

@@ -19,7 +19,7 @@
 static __attribute__((format(printf, 1, 2))) long long
 number(const char *fmt, ...)
 {
-	char path[PATH_MAX];
+	char path[256];
 	long long n = UNKNOWN;
 	va_list ap;
 	FILE *f;
@@ -120,6 +120,15 @@ huge_limited(const struct mem_os *os, const struct mem_need *need, struct text *
 		text_add(why,
 			 "needs %s in pages of %s, but the control group may use %s of them (%s), "
 			 "of which %s is in use; raise that, or ask for less",
+			 text_size(a, need->bytes), text_size(page, need->page_size),
+			 text_size(b, group.limit), group.file, text_size(c, group.used));
+		return true;
+	}
+	if (cgroup_memory(os, &group) && group.counts_hugetlb && group.room < need->bytes) {
+		text_add(why,
+			 "needs %s in pages of %s, which count as memory here, but the control "
+			 "group "
+			 "may use %s (%s), of which %s is in use; raise that, or ask for less",
 			 text_size(a, need->bytes), text_size(page, need->page_size),
 			 text_size(b, group.limit), group.file, text_size(c, group.used));
 		return true;
