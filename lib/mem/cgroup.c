@@ -7,15 +7,17 @@
  */
 #include "mem/cgroup.h"
 
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define NO_LIMIT  (UINT64_MAX)
-#define ENDLESS   (UINT64_C(1) << 62) /* version 1 says "no limit" with a number above this */
-#define MAX_DEPTH 64
+#define NO_LIMIT    (UINT64_MAX)
+#define ENDLESS     (UINT64_C(1) << 62) /* version 1 says "no limit" with a number above this */
+#define MAX_DEPTH   64
+#define MOST_GROUPS 10000
 
 /* A controller's files, and where its groups are. */
 struct controller {
@@ -28,6 +30,7 @@ struct controller {
 	bool found;
 	bool has_cache; /* some of what is used can be dropped */
 	bool counts_hugetlb;
+	unsigned patience; /* how many groups find_below() still looks at */
 	/* Room for texts, which a small stack may not have. */
 	char line[3 * PATH_MAX], path[PATH_MAX], dir[2 * PATH_MAX];
 };
@@ -170,6 +173,38 @@ is_in(struct controller *c)
 }
 
 /*
+ * Find our group @levels below c->dir, which lies above the root of our cgroup namespace, so that
+ * the kernel does not tell us the names between the two. @group: our group, seen from that root.
+ * Return: whether c->dir is ours now.
+ */
+static bool
+find_below(struct controller *c, unsigned levels, const char *group)
+{
+	size_t len = strlen(c->dir);
+	const struct dirent *entry;
+	bool found = false;
+	DIR *d;
+
+	if (!levels) {
+		snprintf(c->dir + len, sizeof(c->dir) - len, "%s", strcmp(group, "/") ? group : "");
+		found = is_in(c);
+	} else if ((d = opendir(c->dir))) {
+		while (!found && c->patience && (entry = readdir(d))) {
+			if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+				continue;
+			c->patience--;
+			c->dir[len] = 0;
+			snprintf(c->dir + len, sizeof(c->dir) - len, "/%s", entry->d_name);
+			found = find_below(c, levels - 1, group);
+		}
+		closedir(d);
+	}
+	if (!found)
+		c->dir[len] = 0;
+	return found;
+}
+
+/*
  * One mount. @root is the group at its top, @group is ours. Where ours does not lie below @root,
  * the top may still be ours or above it: /proc and the mount were made in different namespaces.
  */
@@ -177,12 +212,19 @@ static void
 one_mount(struct controller *c, const char *root, const char *mount, const char *group, bool v1)
 {
 	size_t len = strcmp(root, "/") ? strlen(root) : 0, top = strlen(mount);
+	bool above = !strncmp(root, "/..", 3);
 	bool below = strncmp(group, "/..", 3) && !strncmp(group, root, len) &&
 		     (!group[len] || group[len] == '/');
+	unsigned levels = 0;
 
 	snprintf(c->dir, sizeof(c->dir), "%s%s", mount,
 		 below && strcmp(group, "/") ? group + len : "");
-	if (below || !strncmp(root, "/..", 3) || is_in(c))
+	if (above && strncmp(group, "/..", 3)) {
+		for (const char *at = root; !strncmp(at, "/..", 3); at += 3)
+			levels++;
+		find_below(c, levels, group);
+	}
+	if (below || above || is_in(c))
 		chain(c, top, v1);
 }
 
@@ -313,6 +355,7 @@ search(const struct mem_os *os, const char *name, const char *files, struct cgro
 	c->name = name;
 	c->files = files;
 	c->to = out;
+	c->patience = MOST_GROUPS;
 	c->has_cache = !strcmp(name, "memory");
 	found = look(c);
 	free(c);

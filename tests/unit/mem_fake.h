@@ -38,6 +38,8 @@ struct fake {
 	uint64_t fail_page; /* only for this page size; 0: for any */
 	int fail_at;        /* or the Nth call, from 1 */
 	int err;
+	enum call also; /* and this one, with another errno */
+	int also_err;
 
 	int calls, bound, memfds;
 	uint64_t page, mount_page;
@@ -55,6 +57,8 @@ hit(const struct mem_os *os, enum call call)
 	f->calls++;
 	if (f->calls == f->fail_at)
 		return -f->err;
+	if (call == f->also)
+		return -f->also_err;
 	return call == f->fail && (!f->fail_page || f->fail_page == f->page) ? -f->err : 0;
 }
 
