@@ -87,16 +87,16 @@ print_row(const struct option_row *row)
 
 /* Their names are enough: baton-testpmd(1) has the reasons. */
 static void
-print_without_effect(enum part part)
+print_names(enum topic topic, enum part part)
 {
 	int at = 2;
 
-	printf("\n%s, %s \"--\":\n ", topics[NO_EFFECT].title, part == ENV ? "before" : "after");
+	printf("\n%s, %s \"--\":\n ", topics[topic].title, part == ENV ? "before" : "after");
 	for (const struct option_row *row = option_rows; row->names; row++) {
 		const char *names = row->names;
 		char name[MAX_OPTION_NAME];
 
-		if (row->topic != NO_EFFECT || row->part != part)
+		if (row->topic != topic || row->part != part)
 			continue;
 		while (option_next_name(&names, name)) {
 			if (at + (int)strlen(name) >= WIDTH) {
@@ -150,8 +150,10 @@ help_print(void)
 				print_row(row);
 	}
 	print_modes();
-	print_without_effect(ENV);
-	print_without_effect(APP);
+	for (enum topic topic = NO_EFFECT; topic < TOPICS; topic++) {
+		print_names(topic, ENV);
+		print_names(topic, APP);
+	}
 	fputs(tail, stdout);
 	printf("\nDrivers and the arguments of their ports, --vdev=net_null0,size=1500:\n");
 	for (const char *const *d = baton_drivers(); *d; d++)
@@ -179,5 +181,14 @@ set_version(struct options *opt, const char *what, const char *text)
 {
 	printf("baton-testpmd %s\n", baton_version());
 	opt->printed = true;
+	return true;
+}
+
+bool
+set_banner(struct options *opt, const char *what, const char *text)
+{
+	if (!opt->banner)
+		printf("baton-testpmd %s\n", baton_version());
+	opt->banner = true;
 	return true;
 }

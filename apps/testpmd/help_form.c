@@ -23,7 +23,7 @@ print_options(const struct form *form, enum topic topic, enum part part)
 {
 	char id[48], title[80], usage[128];
 	const char *before = part == ENV ? "before" : "after";
-	bool both = topic == NO_EFFECT;
+	bool both = topic >= NO_EFFECT;
 
 	snprintf(id, sizeof(id), "%s%s%s", topics[topic].id, both ? "-" : "", both ? before : "");
 	snprintf(title, sizeof(title), "%s, %s \"--\"", topics[topic].title, before);
@@ -43,8 +43,10 @@ print_all_options(const struct form *form)
 	print_options(form, ENVIRONMENT, ENV);
 	for (enum topic t = ENVIRONMENT + 1; t < NO_EFFECT; t++)
 		print_options(form, t, APP);
-	print_options(form, NO_EFFECT, ENV);
-	print_options(form, NO_EFFECT, APP);
+	for (enum topic t = NO_EFFECT; t < TOPICS; t++) {
+		print_options(form, t, ENV);
+		print_options(form, t, APP);
+	}
 }
 
 static void

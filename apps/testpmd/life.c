@@ -23,11 +23,19 @@ port_is_started(const struct app_port *p)
 /* ---- events ---- */
 
 static void
-tell(struct app_port *p, unsigned port, enum baton_port_event event)
+tell(struct app_port *p, unsigned port, enum baton_port_event event, unsigned masked)
 {
 	struct baton_port_fault fault;
 	struct baton_link link;
 
+	if (event == BATON_EVENT_LOST) {
+		p->lost++;
+		p->lost_since = clock_ns();
+	}
+	if (event == BATON_EVENT_BACK)
+		p->lost_ns += p->lost_since ? clock_ns() - p->lost_since : 0;
+	if (masked >> event & 1)
+		goto out;
 	switch (event) {
 	case BATON_EVENT_LINK:
 		if (p->quiet)
@@ -37,18 +45,14 @@ tell(struct app_port *p, unsigned port, enum baton_port_event event)
 		       link.up ? "up" : "down");
 		break;
 	case BATON_EVENT_LOST:
-		p->lost++;
-		p->lost_since = clock_ns();
 		printf("\nPort %u: device lost event: it is waited for, and forwarding goes on "
 		       "when it is "
 		       "back\n",
 		       port);
 		break;
 	case BATON_EVENT_BACK:
-		p->lost_ns += p->lost_since ? clock_ns() - p->lost_since : 0;
 		printf("\nPort %u: device back event: its queues run again after %.1f ms\n", port,
 		       p->lost_since ? (double)(clock_ns() - p->lost_since) / 1e6 : 0);
-		p->lost_since = 0;
 		break;
 	case BATON_EVENT_REMOVED:
 		printf("\nPort %u: device removal event: it will not be back; type port close %u\n",
@@ -61,6 +65,9 @@ tell(struct app_port *p, unsigned port, enum baton_port_event event)
 		       port, fault.write ? "write to" : "read", (unsigned long long)fault.iova);
 		break;
 	}
+out:
+	if (event == BATON_EVENT_BACK)
+		p->lost_since = 0;
 }
 
 static void
@@ -70,7 +77,7 @@ on_event(void *arg, struct baton_port *port, enum baton_port_event event)
 
 	for (unsigned i = 0; i < app->n_ports; i++)
 		if (app->ports[i].port == port)
-			tell(&app->ports[i], i, event);
+			tell(&app->ports[i], i, event, app->opt.masked_events);
 	/* A core that sleeps without having armed a stopped queue shall look again. */
 	for (unsigned i = 0; event == BATON_EVENT_BACK && i < app->n_lcores; i++)
 		sleep_wake(&app->lcores[i]);

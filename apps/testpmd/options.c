@@ -94,6 +94,14 @@ apply(struct options *opt, const struct option_row *row, const char *what, const
 	case OPTION_NOTHING:
 	case OPTION_SET:
 		return !row->set || row->set(opt, what, arg);
+	case OPTION_NOTED:
+		if (row->set && !row->set(opt, what, arg))
+			return false;
+		complain("%s has no meaning here and is ignored: %s", what, row->help);
+		return true;
+	case OPTION_REFUSED:
+		complain("%s%s%s: %s", what, arg ? "=" : "", arg ? arg : "", row->help);
+		return false;
 	}
 	return false;
 }
@@ -228,7 +236,7 @@ check(struct options *opt)
 		complain("--no-huge and --huge-dir=%s contradict each other", opt->huge_dir);
 		return false;
 	}
-	if (!cores_check(opt))
+	if (!check_environment(opt) || !cores_check(opt))
 		return false;
 	if (!check_selection(opt))
 		return false;
@@ -244,6 +252,13 @@ check(struct options *opt)
 	if (opt->reach.confine > 0 && opt->reach.bounce == BATON_BOUNCE_NEVER) {
 		complain("--confine=on copies every packet, and --bounce=never copies none: leave "
 			 "one of them out");
+		return false;
+	}
+	if (opt->no_device_start && (!opt->interactive || opt->auto_start) &&
+	    !opt->n_cmdline_files) {
+		complain("--disable-device-start: only the prompt starts ports, with -i and "
+			 "without "
+			 "--auto-start, or the commands of a --cmdline-file");
 		return false;
 	}
 	if (opt->sleep_idle && mode_sends(opt->mode)) {
@@ -286,7 +301,7 @@ options_parse(struct options *opt, int argc, char **argv)
 		.main_lcore = -1,
 		.retries = DEF_RETRIES,
 		.retry_us = DEF_RETRY_US,
-		.burst = 32,
+		.burst = DEF_BURST,
 		.nb_cores = 1,
 		.txpkts = { DEF_TXPKT },
 		.n_txpkts = 1,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "testpmd.h"
@@ -25,6 +26,11 @@ configure(struct app *app, unsigned port)
 		config.offloads |= BATON_OFFLOAD_TX_CSUM;
 	if (p->rx_csum && !(p->info.offloads & BATON_OFFLOAD_RX_CSUM)) {
 		complain("--enable-rx-cksum: port %u (%s) cannot check checksums", port,
+			 p->info.name);
+		return false;
+	}
+	if ((p->tcp_hw || p->udp_hw) && !(p->info.offloads & BATON_OFFLOAD_TX_CSUM)) {
+		complain("--tx-offloads: port %u (%s) cannot compute checksums", port,
 			 p->info.name);
 		return false;
 	}
@@ -50,6 +56,8 @@ port_open(struct app *app, unsigned port, const char *devargs)
 	p->detached = false;
 	p->devargs = strdup(devargs);
 	p->rx_csum = app->opt.rx_csum;
+	p->tcp_hw = app->opt.tcp_csum;
+	p->udp_hw = app->opt.udp_csum;
 	p->rx = calloc(BATON_MAX_QUEUES, sizeof(p->rx[0]));
 	p->tx = calloc(BATON_MAX_QUEUES, sizeof(p->tx[0]));
 	if (!p->rx || !p->tx) {
@@ -291,11 +299,22 @@ ports_set_room(struct app *app)
 	}
 }
 
+/* As in dpdk-testpmd one goes on when it cannot be. */
+static void
+lock_memory(void)
+{
+	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
+		complain("--mlockall: %s: memory may be swapped out; raise ulimit -l",
+			 strerror(errno));
+}
+
 bool
 ports_open(struct app *app)
 {
 	unsigned ports[BATON_MAX_PORTS], n;
 
+	if (app->opt.mlockall)
+		lock_memory();
 	for (unsigned i = 0; i < app->opt.n_vdevs; i++)
 		if (!port_open(app, app->n_ports, app->opt.vdevs[i]))
 			return false;
@@ -314,12 +333,12 @@ ports_open(struct app *app)
 		return false;
 	ports_set_room(app);
 	for (unsigned i = 0; i < app->n_ports; i++) {
-		if (!port_bring_up(app, i))
+		if (!app->opt.no_device_start && !port_bring_up(app, i))
 			return false;
 		port_print(&app->ports[i], i);
 	}
 	streams_attach(app); /* an address may be known only now */
-	return !app->opt.sleep_idle || sleep_check(app);
+	return watch_check(app) && (!app->opt.sleep_idle || sleep_check(app));
 }
 
 static void

@@ -101,6 +101,18 @@ bad:
 }
 
 bool
+set_service_mask(struct options *opt, const char *what, const char *text)
+{
+	return parse_mask(what, text, opt->service, &opt->n_service, MAX_LCORES);
+}
+
+bool
+set_service_list(struct options *opt, const char *what, const char *text)
+{
+	return parse_list(what, text, opt->service, &opt->n_service, MAX_LCORES);
+}
+
+bool
 set_portlist(struct options *opt, const char *what, const char *text)
 {
 	opt->nb_ports = 0;
@@ -149,9 +161,39 @@ has_lcore(const struct options *opt, unsigned id, bool *main)
 	return false;
 }
 
+/* Cores of -s are there, and do not forward. */
+static bool
+leave_out_service(struct options *opt)
+{
+	for (unsigned i = 0; i < opt->n_service; i++) {
+		unsigned k = 0;
+
+		while (k < opt->n_lcores && opt->lcores[k].id != opt->service[i])
+			k++;
+		if (k == opt->n_lcores) {
+			complain("-s: core %u is not among those of -l", opt->service[i]);
+			return false;
+		}
+		if (k == 0) {
+			complain("-s: core %u is the main thread's", opt->service[i]);
+			return false;
+		}
+		opt->n_lcores--;
+		memmove(&opt->lcores[k], &opt->lcores[k + 1],
+			(opt->n_lcores - k) * sizeof(opt->lcores[0]));
+	}
+	if (opt->n_service && opt->n_lcores == 1) {
+		complain("-s leaves no core that forwards");
+		return false;
+	}
+	return true;
+}
+
 bool
 check_selection(struct options *opt)
 {
+	if (!leave_out_service(opt))
+		return false;
 	for (unsigned i = 0; i < opt->n_fwd_lcores; i++) {
 		bool main = false;
 

@@ -82,7 +82,7 @@ show_info(const struct app *app, unsigned i)
  * Queues may be stopped and set up anew between two readings, but what there is and in which order
  * stays.
  */
-static struct baton_xstat *
+struct baton_xstat *
 take_xstats(const struct app_port *p, unsigned *n)
 {
 	unsigned room = baton_port_xstats(p->port, NULL, 0);

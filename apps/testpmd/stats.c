@@ -49,6 +49,7 @@ stats_show(struct app *app, unsigned port)
 	       rate(s.rx_packets, old->rx_packets, ns), 8 * rate(s.rx_bytes, old->rx_bytes, ns));
 	printf("  Tx-pps: %12" PRIu64 "          Tx-bps: %12" PRIu64 "\n",
 	       rate(s.tx_packets, old->tx_packets, ns), 8 * rate(s.tx_bytes, old->tx_bytes, ns));
+	watch_show(app, port, ns);
 	printf("  " NIC_BORDER "############################" NIC_BORDER "\n");
 	p->shown = (struct port_snapshot){ s, now };
 }

@@ -30,6 +30,8 @@
 #define MAX_WINDOWS       32
 #define MAX_CMDLINE_FILES 16
 #define PROMPT            "testpmd> "
+#define MAX_WATCHED       32 /* counters of --display-xstats */
+#define DEF_BURST         32
 #define DEF_RETRIES       64
 #define DEF_RETRY_US      1
 #define MAX_RETRIES       1000000
@@ -87,6 +89,12 @@ struct options {
 	const char *huge_dir;
 	const char *vdevs[BATON_MAX_PORTS];
 	unsigned n_vdevs;
+	bool is_pci[BATON_MAX_PORTS]; /* of vdevs: by -a */
+	const char *blocked[BATON_MAX_PORTS];
+	unsigned n_blocked;
+	bool no_pci;
+	const char *vfio_intr, *vf_token;        /* NULL: not given, or what is so anyway */
+	unsigned service[MAX_LCORES], n_service; /* cores that may not forward */
 	enum baton_log_level log_level;
 
 	/* after it */
@@ -128,7 +136,11 @@ struct options {
 	unsigned n_cmdline_files;
 	uint64_t stop_after;
 	double run_time;
-	bool printed; /* --help or --version: there is nothing else to do */
+	bool no_device_start, mlockall, udp_csum, tcp_csum;
+	const char *display_xstats; /* NULL: none; names with commas between them */
+	unsigned masked_events;     /* bits 1 << enum baton_port_event that are not reported */
+	bool banner;                /* -v */
+	bool printed;               /* --help or --version: there is nothing else to do */
 };
 
 /* Counted by a stream's core alone: relaxed stores, relaxed loads elsewhere. */
@@ -216,10 +228,11 @@ struct app_port {
 	struct baton_port_info info; /* as of the last start or stop */
 	/* As of the last start; what is in quarantine, as of the last stop. */
 	struct baton_reach_summary reach;
-	struct port_snapshot shown;  /* what the last `show` said, for the rates */
-	struct stream_counts counts; /* since `start`, of streams that are no more */
-	uint64_t tx_lost, rx_lost;   /* before the counters were cleared */
-	uint8_t macs[MAX_MACS][6];   /* mac_addr add */
+	struct port_snapshot shown;    /* what the last `show` said, for the rates */
+	struct stream_counts counts;   /* since `start`, of streams that are no more */
+	uint64_t tx_lost, rx_lost;     /* before the counters were cleared */
+	uint8_t macs[MAX_MACS][6];     /* mac_addr add */
+	uint64_t watched[MAX_WATCHED]; /* --display-xstats, as they were shown last */
 	unsigned n_macs;
 	bool tcp_hw, udp_hw;          /* csum set */
 	bool rx_csum, tx_tcp, tx_udp; /* offloads asked for, besides those of `csum set` */
@@ -293,7 +306,6 @@ bool parse_mac(const char *text, uint8_t mac[6]);
 /** One of the list's names: its index, or -1 and a sentence on stderr. */
 int choose(const char *what, const char *name, const char *const *list);
 extern const char *const topology_names[];
-extern const char *const level_names[];
 bool set_uint(const char *what, const char *text, unsigned min, unsigned max, unsigned *value);
 /** A number of descriptors of a ring. */
 bool parse_descs(const char *what, const char *text, unsigned *value);
@@ -514,11 +526,19 @@ void reach_show(const struct app_port *p, const struct baton_port_info *info);
 
 /* show.c */
 void show_info(const struct app *app, unsigned port);
+/** All counters of an open port; free() it. */
+struct baton_xstat *take_xstats(const struct app_port *p, unsigned *n);
 void show_xstats(const struct app *app, unsigned port);
 void show_holders(const struct app *app);
 void show_cores(const struct app *app);
 void show_rxtx(const struct app *app);
 void show_csum(const struct app *app, unsigned port);
+
+/* watch.c: --display-xstats */
+/** Whether some port has each counter; a sentence for one that none has. */
+bool watch_check(const struct app *app);
+/** Show them, with their rates over @ns. */
+void watch_show(struct app *app, unsigned port, uint64_t ns);
 
 /* json.c */
 bool json_write(struct app *app);

@@ -10,7 +10,6 @@
 #include "option.h"
 
 const char *const topology_names[] = { "paired", "chained", "loop", NULL };
-const char *const level_names[] = { "error", "warning", "info", "debug", NULL };
 
 void
 complain(const char *fmt, ...)
@@ -38,7 +37,7 @@ int
 choose(const char *what, const char *name, const char *const *list)
 {
 	const char *near = baton_nearest(name, list);
-	char all[128] = "";
+	char all[320] = "";
 	int i = index_of(name, list);
 
 	if (i >= 0)
@@ -170,17 +169,6 @@ set_windows(struct options *opt, const char *what, const char *text)
 }
 
 bool
-set_log_level(struct options *opt, const char *what, const char *text)
-{
-	const char *colon = strrchr(text, ':'); /* DPDK's COMPONENT:LEVEL */
-	int level = choose(what, colon ? colon + 1 : text, level_names);
-
-	if (level >= 0)
-		opt->log_level = (enum baton_log_level)level;
-	return level >= 0;
-}
-
-bool
 set_mode(struct options *opt, const char *what, const char *text)
 {
 	int i = mode_choose(what, text);
@@ -231,6 +219,28 @@ set_vdev(struct options *opt, const char *what, const char *text)
 		return false;
 	}
 	opt->vdevs[opt->n_vdevs++] = text;
+	return true;
+}
+
+bool
+set_allow(struct options *opt, const char *what, const char *text)
+{
+	unsigned n = opt->n_vdevs;
+
+	/* DPDK takes the bus's name, too. */
+	if (!set_vdev(opt, what, strncmp(text, "pci:", 4) ? text : text + 4))
+		return false;
+	opt->is_pci[n] = true;
+	return true;
+}
+
+bool
+set_burst_option(struct options *opt, const char *what, const char *text)
+{
+	if (!set_uint(what, text, 0, MAX_BURST, &opt->burst))
+		return false;
+	opt->burst =
+		opt->burst ? opt->burst : DEF_BURST; /* 0 is the driver's own, and none has one */
 	return true;
 }
 

@@ -55,7 +55,7 @@ def help_has_every_option():
     text = good(run("--help")).out
     flat = " ".join(text.split())
     for table, usage, what in options():
-        if table.startswith("no-effect"):
+        if table.startswith(("no-effect", "absent")):
             for name in re.findall(r"(?<![\w-])--?[a-z][a-z0-9-]*", usage):
                 expect(re.search(r"(?<!\S)" + re.escape(name) + r"(?!\S)", text), name)
         else:
@@ -93,7 +93,7 @@ def every_name_is_an_option():
     for table, usage, _ in options():
         for name in re.findall(r"(?<![\w-])--?[a-z][a-z0-9-]*", usage.split("=")[0].split("[")[0]):
             words = (name if "=" not in usage and " " not in usage.split(", ")[-1] else name + " 1").split()
-            before = table in ("environment", "no-effect-before")
+            before = table in ("environment", "no-effect-before", "absent-before")
             r = subprocess.run([testpmd_util.APP] + (words if before else ["--"] + words), stdin=subprocess.DEVNULL,
                                capture_output=True, text=True)
             expect("no option" not in r.stderr and "could be" not in r.stderr and r.returncode in (0, 1, 2), r)

@@ -50,7 +50,7 @@ def abbreviated_option():
 @check
 def impossible_numbers():
     for o in ("--rxd=0", "--rxd=3", "--txd=0", "--txd=3", "--rxd=65536", "--txd=1000000000",
-              "--burst=0", "--burst=513", "--burst=-1", "--burst=1x", "--burst=", "--rxq=0",
+              "--burst=513", "--burst=-1", "--burst=1x", "--burst=", "--rxq=0",
               "--txq=65", "--total-num-mbufs=0", "--total-num-mbufs=1000000000", "--mbuf-size=0",
               "--mbuf-size=65536", "--mbuf-size=1", "--mbcache=8193", "--mtu=67",
               "--mtu=9001", "--max-pkt-len=85", "--max-pkt-len=9019", "--nb-cores=0",
@@ -93,10 +93,10 @@ def vdev():
 def ignored_options():
     r = good(run("-n 4 -m 64 --no-pci --in-memory --single-file-segments --file-prefix=x "
                  "--socket-mem=64 --proc-type=auto --iova-mode=va " + NULL2,
-                 "--no-lsc-interrupt --no-flush-rx " + SHORT))
+                 "--no-numa --no-flush-rx " + SHORT))
     lines = [line for line in r.err.split("\n") if "no meaning" in line]
     for o in ("-m ", "--file-prefix", "--socket-mem", "--proc-type", "--iova-mode",
-              "--no-lsc-interrupt"):
+              "--no-numa"):
         expect(sum(o in line for line in lines) == 1, "%s: %s" % (o, r))
 
 

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* --rx-offloads and --tx-offloads: DPDK's bits. Each asks for what is so anyway, for what there is,
+ * or for what does not exist here. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "option.h"
+
+enum meaning { REFUSED, SO_ANYWAY, CSUM, UDP_CSUM, TCP_CSUM };
+
+struct bit {
+	uint64_t mask;
+	const char *name; /* DPDK's, without RTE_ETH_RX_OFFLOAD_ and the like */
+	enum meaning meaning;
+};
+
+static const struct bit rx_bits[] = {
+	{ 1ull << 0, "VLAN_STRIP", REFUSED },
+	{ 1ull << 1, "IPV4_CKSUM", REFUSED },
+	{ 1ull << 2, "UDP_CKSUM", CSUM },
+	{ 1ull << 3, "TCP_CKSUM", CSUM },
+	{ 1ull << 4, "TCP_LRO", REFUSED },
+	{ 1ull << 5, "QINQ_STRIP", REFUSED },
+	{ 1ull << 6, "OUTER_IPV4_CKSUM", REFUSED },
+	{ 1ull << 7, "MACSEC_STRIP", REFUSED },
+	{ 1ull << 8, "HEADER_SPLIT", REFUSED },
+	{ 1ull << 9, "VLAN_FILTER", SO_ANYWAY },
+	{ 1ull << 10, "VLAN_EXTEND", REFUSED },
+	{ 1ull << 11, "JUMBO_FRAME", SO_ANYWAY }, /* until 21.08 */
+	{ 1ull << 13, "SCATTER", SO_ANYWAY },
+	{ 1ull << 14, "TIMESTAMP", REFUSED },
+	{ 1ull << 15, "SECURITY", REFUSED },
+	{ 1ull << 16, "KEEP_CRC", REFUSED },
+	{ 1ull << 17, "SCTP_CKSUM", REFUSED },
+	{ 1ull << 18, "OUTER_UDP_CKSUM", REFUSED },
+	{ 1ull << 19, "RSS_HASH", REFUSED },
+	{ 1ull << 20, "BUFFER_SPLIT", REFUSED },
+	{ 0, NULL, REFUSED },
+};
+
+static const struct bit tx_bits[] = {
+	{ 1ull << 0, "VLAN_INSERT", REFUSED },
+	{ 1ull << 1, "IPV4_CKSUM", REFUSED },
+	{ 1ull << 2, "UDP_CKSUM", UDP_CSUM },
+	{ 1ull << 3, "TCP_CKSUM", TCP_CSUM },
+	{ 1ull << 4, "SCTP_CKSUM", REFUSED },
+	{ 1ull << 5, "TCP_TSO", REFUSED },
+	{ 1ull << 6, "UDP_TSO", REFUSED },
+	{ 1ull << 7, "OUTER_IPV4_CKSUM", REFUSED },
+	{ 1ull << 8, "QINQ_INSERT", REFUSED },
+	{ 1ull << 9, "VXLAN_TNL_TSO", REFUSED },
+	{ 1ull << 10, "GRE_TNL_TSO", REFUSED },
+	{ 1ull << 11, "IPIP_TNL_TSO", REFUSED },
+	{ 1ull << 12, "GENEVE_TNL_TSO", REFUSED },
+	{ 1ull << 13, "MACSEC_INSERT", REFUSED },
+	{ 1ull << 14, "MT_LOCKFREE", SO_ANYWAY }, /* each queue has one core, which needs no lock */
+	{ 1ull << 15, "MULTI_SEGS", SO_ANYWAY },
+	{ 1ull << 16, "MBUF_FAST_FREE", SO_ANYWAY }, /* a promise of the application */
+	{ 1ull << 17, "SECURITY", REFUSED },
+	{ 1ull << 18, "UDP_TNL_TSO", REFUSED },
+	{ 1ull << 19, "IP_TNL_TSO", REFUSED },
+	{ 1ull << 20, "OUTER_UDP_CKSUM", REFUSED },
+	{ 1ull << 21, "SEND_ON_TIMESTAMP", REFUSED },
+	{ 0, NULL, REFUSED },
+};
+
+bool
+parse_hex(const char *what, const char *text, uint64_t *value)
+{
+	const char *digits = text + (strncasecmp(text, "0x", 2) ? 0 : 2);
+	size_t len = strspn(digits, "0123456789abcdefABCDEF");
+
+	if (!len || digits[len] || len > 16) {
+		complain("%s=%s is not a hexadecimal number of at most 64 bits, such as 0x3", what,
+			 text);
+		return false;
+	}
+	*value = strtoull(digits, NULL, 16);
+	return true;
+}
+
+static void
+append(char *list, size_t size, const char *name)
+{
+	size_t len = strlen(list);
+
+	snprintf(list + len, size - len, "%s%s", len ? ", " : "", name);
+}
+
+static bool
+set_bits(struct options *opt, const char *what, const char *text, const struct bit *bits)
+{
+	char refused[512] = "", rest[32];
+	uint64_t mask;
+
+	if (!parse_hex(what, text, &mask))
+		return false;
+	for (const struct bit *b = bits; b->mask; b++) {
+		if (!(mask & b->mask))
+			continue;
+		mask &= ~b->mask;
+		opt->rx_csum |= b->meaning == CSUM;
+		opt->udp_csum |= b->meaning == UDP_CSUM;
+		opt->tcp_csum |= b->meaning == TCP_CSUM;
+		if (b->meaning == REFUSED)
+			append(refused, sizeof(refused), b->name);
+	}
+	if (mask) {
+		snprintf(rest, sizeof(rest), "0x%llx", (unsigned long long)mask);
+		append(refused, sizeof(refused), rest);
+	}
+	if (*refused)
+		complain("%s=%s: no port here does %s; leave these bits out", what, text, refused);
+	return !*refused;
+}
+
+bool
+set_rx_offloads(struct options *opt, const char *what, const char *text)
+{
+	return set_bits(opt, what, text, rx_bits);
+}
+
+bool
+set_tx_offloads(struct options *opt, const char *what, const char *text)
+{
+	return set_bits(opt, what, text, tx_bits);
+}
