@@ -122,8 +122,9 @@ no_iommu(const struct ioas_os *os, const struct ioas_found *f)
 }
 
 static int
-check_driver(const struct ioas_found *f)
+check_driver(const struct ioas_os *os, const struct ioas_found *f)
 {
+	struct ioas_interfaces nets;
 	struct text bind = { 0 };
 
 	bind_command(&bind, f->bdf, f->driver[0]);
@@ -132,12 +133,23 @@ check_driver(const struct ioas_found *f)
 				 "%s: no driver has this device, so vfio-pci cannot offer it; give "
 				 "it to vfio-pci: %s (dmesg says why if that fails)",
 				 f->bdf, bind.text);
-	if (!strstr(f->driver, "vfio"))
+	if (strstr(f->driver, "vfio"))
+		return 0;
+	ioas_find_interfaces(os, f->bdf, &nets);
+	if (nets.route)
 		return baton_err(EBUSY,
-				 "%s: the device is bound to the driver %s; if nobody needs it "
-				 "there, give it to vfio-pci: %s",
-				 f->bdf, f->driver, bind.text);
-	return 0;
+				 "%s: the device is bound to the driver %s, as network interface "
+				 "%s: taking it from there would cut this machine's network off; "
+				 "use another device, or move the default route to another "
+				 "interface first",
+				 f->bdf, f->driver, nets.text.text);
+	return baton_err(EBUSY,
+			 "%s: the device is bound to the driver %s%s%s%s; if nobody needs it "
+			 "there, give it to vfio-pci: %s",
+			 f->bdf, f->driver, nets.text.len ? ", as network interface " : "",
+			 nets.text.text,
+			 nets.up ? ", which is in use (ip link set DEV down ends that)" : "",
+			 bind.text);
 }
 
 static void
@@ -182,11 +194,11 @@ ioas_find(const struct ioas_os *os, const char *bdf, bool want_noiommu, struct i
 	snprintf(path, sizeof(path), PCI "/%s/driver", f->bdf);
 	os->link(os, path, false, f->driver);
 	find_group(os, f);
-	if (f->group < 0 && !want_noiommu)
-		return no_iommu(os, f);
-	ret = check_driver(f);
+	ret = check_driver(os, f);
 	if (ret)
 		return ret;
+	if (f->group < 0 && !want_noiommu)
+		return no_iommu(os, f);
 	snprintf(path, sizeof(path), PCI "/%s/vfio-dev", f->bdf);
 	os->list(os, path, one_entry, f->cdev);
 	return 0;

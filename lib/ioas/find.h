@@ -3,6 +3,7 @@
 #ifndef BATON_IOAS_FIND_H
 #define BATON_IOAS_FIND_H
 
+#include "base/text.h"
 #include "ioas/os.h"
 
 struct ioas_found {
@@ -23,6 +24,14 @@ struct ioas_found {
  * The error message has the command to run.
  */
 int ioas_find(const struct ioas_os *os, const char *bdf, bool want_noiommu, struct ioas_found *out);
+
+/* The network interfaces that the kernel has on a device. */
+struct ioas_interfaces {
+	struct text text; /* "eth0 (up, has the default route), eth1 (down)"; "" if there is none */
+	bool up, route;   /* one of them is up; has the default route */
+};
+
+void ioas_find_interfaces(const struct ioas_os *os, const char *bdf, struct ioas_interfaces *out);
 
 /**
  * Write the other devices of the device's group: "0000:00:1f.3 (snd_hda_intel), 0000:00:1f.4 (no

@@ -71,8 +71,17 @@ struct pci_info {
 	char driver[32]; /* "": no driver */
 };
 
-/** Parse "0000:00:03.0", or "00:03.0" for domain 0. Return: whether it is an address. */
+/**
+ * Parse "0000:00:03.0", or "00:03.0" for domain 0; leading zeros may be left out, and "pci:" may be
+ * in front. Return: whether it is an address.
+ */
 bool pci_parse_bdf(const char *text, char bdf[PCI_BDF_SIZE]);
+
+/**
+ * Explain a name that is no address, if it seems to be meant as one or is a network interface.
+ * Return: 0 if it does not; -EINVAL, -ENODEV.
+ */
+int pci_explain(const struct pci_os *os, const char *name);
 
 /** Find a device. Return: 0; -ENODEV, with the network devices that there are. */
 int pci_find(const struct pci_os *os, const char *bdf, struct pci_info *info);

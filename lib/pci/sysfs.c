@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,27 +14,30 @@
 
 #define CLASS_NETWORK 0x02
 
-/* Parse @n hexadecimal digits. */
+/* Parse a number of 1 to @n hexadecimal digits. */
 static bool
 hex(const char **text, unsigned n, unsigned *value)
 {
-	*value = 0;
-	for (; n; n--, (*text)++) {
+	const char *begin = *text;
+
+	for (*value = 0; n && isxdigit((unsigned char)**text); n--, (*text)++) {
 		char c = (char)tolower((unsigned char)**text);
 
-		if (!isxdigit((unsigned char)c))
-			return false;
 		*value = *value << 4 | (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
 	}
-	return true;
+	return *text != begin;
 }
 
 bool
 pci_parse_bdf(const char *text, char bdf[PCI_BDF_SIZE])
 {
 	unsigned domain = 0, bus, dev, fn;
+	const char *colon;
 
-	if (strlen(text) > 7) {
+	if (!strncmp(text, "pci:", 4))
+		text += 4;
+	colon = strchr(text, ':');
+	if (colon && strchr(colon + 1, ':')) {
 		if (!hex(&text, 4, &domain) || *text++ != ':')
 			return false;
 	}
@@ -217,4 +221,59 @@ pci_find(const struct pci_os *os, const char *bdf, struct pci_info *info)
 		return ret;
 	return baton_err(ENODEV, "there is no PCI device %s; network devices here: %s", bdf,
 			 l.text[0] ? l.text : "none");
+}
+
+/* ---- what is no address ---- */
+
+/* The PCI device of a network interface: the last address in the path of its device. */
+static bool
+device_of_interface(const struct pci_os *os, const char *name, char bdf[PCI_BDF_SIZE])
+{
+	char path[256], real[PATH_MAX], *part, *rest = real;
+	bool found = false;
+
+	snprintf(path, sizeof(path), "%s/class/net/%.16s/device", os->sys, name);
+	if (!realpath(path, real))
+		return false;
+	while ((part = strsep(&rest, "/")))
+		found |= pci_parse_bdf(part, bdf);
+	return found;
+}
+
+static int
+explain_interface(const struct pci_os *os, const char *name)
+{
+	char bdf[PCI_BDF_SIZE];
+
+	if (!device_of_interface(os, name, bdf))
+		return baton_err(ENODEV,
+				 "%s is a network interface of the kernel's, and not of a PCI "
+				 "device: it cannot be opened here",
+				 name);
+	return baton_err(ENODEV,
+			 "%s is a network interface of the kernel's: its PCI device is opened by "
+			 "address, %s, once it is bound to vfio-pci",
+			 name, bdf);
+}
+
+int
+pci_explain(const struct pci_os *os, const char *name)
+{
+	struct name_list l = { .os = os };
+	char path[256];
+
+	if (*name && *name != '.' && !strchr(name, '/') && strlen(name) < 16) {
+		snprintf(path, sizeof(path), "%s/class/net/%.16s", os->sys, name);
+		if (!access(path, F_OK))
+			return explain_interface(os, name);
+	}
+	if (!strchr(name, ':') || name[strspn(name, "pciPCI0123456789abcdefABCDEF:.-")])
+		return 0;
+	pci_each(os, add_name, &l);
+	return baton_err(EINVAL,
+			 "\"%s\" is not a PCI address: domain:bus:device.function is needed, such "
+			 "as 0000:03:00.0, with a domain of at most ffff, a device of at most 1f "
+			 "and "
+			 "a function of at most 7; network devices here: %s",
+			 name, l.text[0] ? l.text : "none");
 }

@@ -96,8 +96,16 @@ choose_driver(const struct baton_ctx *ctx, char name[PORT_NAME_MAX],
 		return find_pci_driver(ctx, bdf, out);
 	}
 	*out = find_driver(name);
-	if (!*out)
-		return no_driver(name);
+	if (!*out) {
+		int ret = pci_explain(pci_os_of(ctx), name);
+		char why[512];
+
+		if (!ret)
+			return no_driver(name);
+		snprintf(why, sizeof(why), "%s", baton_last_error());
+		no_driver(name);
+		return baton_err(-ret, "%s; %s", baton_last_error(), why);
+	}
 	if ((*out)->pci_ids)
 		return baton_err(ENODEV,
 				 "%s drives PCI devices, which are opened by address, such as "

@@ -431,7 +431,9 @@ fake_new(void)
 				"vfio0",
 				{ { 0, 0xfedfffff }, { 0xfef00000, 0xffffffffffff } },
 				~4095ull,
-				true };
+				true,
+				NULL,
+				false };
 
 	assert_non_null(f);
 	f->os = (struct ioas_os){

@@ -40,7 +40,9 @@ struct fake_dev {
 	const char *cdev;
 	struct baton_iova_range windows[FAKE_WINDOWS]; /* both 0: no more */
 	uint64_t page_sizes;
-	bool isolated; /* interrupts are remapped */
+	bool isolated;   /* interrupts are remapped */
+	const char *net; /* the kernel's network interface on it, */
+	bool net_below;  /* below a device virtio0 */
 };
 
 struct fake_map {
@@ -92,6 +94,7 @@ struct fake {
 	int api_version;
 	int rlimit_mode; /* what IOMMU_OPTION says */
 	const char *release;
+	const char *flags, *routes, *routes6; /* of network interfaces */
 	uint64_t soft, hard, dma_avail;
 	bool exempt;
 	uint64_t other_pins; /* bytes another process of the user pinned */

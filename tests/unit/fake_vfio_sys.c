@@ -172,6 +172,12 @@ fake_read(const struct ioas_os *os, const char *path, char *out, size_t room)
 		return ret;
 	if (strlen(path) > 4 && !strcmp(path + strlen(path) - 4, "/dev"))
 		return read_number(f, path, out, room);
+	if (f->flags && !strncmp(path, "/sys/class/net/", 15) && strstr(path, "/flags"))
+		return snprintf(out, room, "%s", f->flags);
+	if (f->routes && !strcmp(path, "/proc/net/route"))
+		return snprintf(out, room, "%s", f->routes);
+	if (f->routes6 && !strcmp(path, "/proc/net/ipv6_route"))
+		return snprintf(out, room, "%s", f->routes6);
 	if (d && !strcmp(what, "/class"))
 		return snprintf(out, room, "%s", d->class);
 	if (d && !strcmp(what, "/iommu_group/name") && d->noiommu)
@@ -254,6 +260,12 @@ fake_list(const struct ioas_os *os, const char *path, int (*each)(void *arg, con
 
 	if (ret)
 		return ret;
+	if (d && d->net && !*what) {
+		ret = each(arg, "driver");
+		return ret ? ret : each(arg, d->net_below ? "virtio0" : "net");
+	}
+	if (d && d->net && !strcmp(what, d->net_below ? "/virtio0/net" : "/net"))
+		return each(arg, d->net);
 	if (d && !strcmp(what, "/vfio-dev"))
 		return d->cdev ? each(arg, d->cdev) : -ENOENT;
 	if (!strncmp(path, "/proc", 5))

@@ -306,6 +306,45 @@ group_with_others(void **state)
 	down(r);
 }
 
+/* A driver that is in use is not to be taken from a device, the less so with the way to here. */
+static void
+interfaces(void **state)
+{
+	static const char head[] = "Iface\tDestination\tGateway \tFlags\n";
+	struct rig *r = *state;
+	struct fake_dev *d = &r->f->devs[0];
+	char routes[256];
+
+	d->driver = "e1000e";
+	d->net = "ens3";
+	r->f->flags = "0x1002";
+	REFUSED(r, BATON_IOAS_AUTO, EBUSY,
+		"bound to the driver e1000e, as network interface ens3 "
+		"(down); if nobody",
+		"drivers_probe");
+	r->f->flags = "0x1003";
+	REFUSED(r, BATON_IOAS_AUTO, EBUSY, "ens3 (up), which is in use", "drivers_probe");
+	snprintf(routes, sizeof(routes), "%sens33\t00000000\t0\nens3\t0000A8C0\t0\n", head);
+	r->f->routes = routes;
+	REFUSED(r, BATON_IOAS_AUTO, EBUSY, "ens3 (up), which is in use", "drivers_probe");
+	snprintf(routes, sizeof(routes), "%sens33\t00A8C0\t0\nens3\t00000000\t0\n", head);
+	REFUSED(r, BATON_IOAS_AUTO, EBUSY, "ens3 (up, has the default route)", "cut",
+		"move the default route");
+	assert_null(strstr(baton_last_error(), "unbind"));
+	r->f->routes = NULL;
+	r->f->routes6 = "fe800000000000000000000000000000 40 0 ens3\n"
+			"00000000000000000000000000000000 00 0 xens3\n";
+	d->net_below = true;
+	REFUSED(r, BATON_IOAS_AUTO, EBUSY, "ens3 (up), which is in use");
+	r->f->routes6 = "fe800000000000000000000000000000 40 0 ens3\n"
+			"00000000000000000000000000000000 00 0     ens3\n";
+	REFUSED(r, BATON_IOAS_AUTO, EBUSY, "ens3 (up, has the default route)");
+	/* Nor is a machine without an IOMMU advised to unbind it. */
+	d->group = -1;
+	REFUSED(r, BATON_IOAS_AUTO, EBUSY, "has the default route");
+	assert_null(strstr(baton_last_error(), "IOMMU"));
+}
+
 static void
 open_elsewhere(void **state)
 {
@@ -434,6 +473,7 @@ main(void)
 		T(wrong_device),
 		T(group_with_others),
 		T(open_elsewhere),
+		T(interfaces),
 		T(no_permission),
 		T(not_coherent),
 		T(wrong_arguments),

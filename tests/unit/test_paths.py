@@ -256,6 +256,18 @@ def path_with_a_link():
             expect(select.select([s], [], [], LIMIT)[0], "it did not connect")
 
 
+@check
+def no_address():
+    """Addresses that are none, and interfaces of the kernel's, which are not opened by name."""
+    for bad in ("0000:00:03.8", "0000:00:20.0", "10000:01:00.0", "0000:00:03", "00:03"):
+        refused(run("-a " + bad), f'"{bad}" is not a PCI address', "0000:03:00.0")
+    for good in ("0:1e.7", "pci:00:1E.7", "ffff:3F:1E.7"):
+        r = run("-a " + good)
+        expect(r.rc > 0 and "not a PCI address" not in r.err and "did you mean" not in r.err, r)
+    if os.path.exists("/sys/class/net/lo"):
+        refused(run("-a lo"), "lo is a network interface of the kernel's")
+
+
 # ---- somebody else's ----
 
 @check

@@ -98,6 +98,10 @@ addresses(void **state)
 	assert_string_equal(bdf, "0000:00:03.0");
 	assert_true(pci_parse_bdf("0001:AB:1f.7", bdf));
 	assert_string_equal(bdf, "0001:ab:1f.7");
+	assert_true(pci_parse_bdf("pci:0:3.0", bdf));
+	assert_string_equal(bdf, "0000:00:03.0");
+	assert_true(pci_parse_bdf("1:0:3.0", bdf));
+	assert_string_equal(bdf, "0001:00:03.0");
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		if (pci_parse_bdf(bad[i], bdf))
 			fail_msg("\"%s\" passed", bad[i]);
