@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which CPUs the threads run on: -l, -c, --lcores and --main-lcore. */
+/* Which CPUs the threads run on, as options ask for it: -l, -c, --lcores and --main-lcore. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -8,84 +8,106 @@
 
 #include "option.h"
 
+/* What is wrong with a list of cores; NULL: it cannot be read. */
+struct reading {
+	const char *p;
+	char why[96];
+	bool reported;
+};
+
 static bool
-add(struct options *opt, const char *what, unsigned id, const cpu_set_t *cpus)
+add(struct options *opt, const char *what, unsigned id, const struct cpus *cpus)
 {
-	for (unsigned i = 0; i < opt->n_lcores; i++)
-		if (opt->lcores[i].id == id) {
-			complain("%s names core %u twice", what, id);
+	struct lcore_id *more;
+	unsigned n = opt->n_lcores;
+
+	if (!(n & (n - 1))) { /* there is room for the next power of 2 */
+		more = realloc(opt->lcores, (n ? 2 * n : 1) * sizeof(*more));
+		if (!more) {
+			complain("%s: no memory for %u cores", what, n + 1);
 			return false;
 		}
-	if (opt->n_lcores == MAX_LCORES) {
-		complain("%s names more than %u cores", what, MAX_LCORES);
-		return false;
+		opt->lcores = more;
 	}
 	opt->lcores[opt->n_lcores++] = (struct lcore_id){ id, *cpus };
 	return true;
 }
 
 static void
-skip_spaces(const char **p)
+skip_spaces(struct reading *r)
 {
-	while (**p == ' ')
-		(*p)++;
+	while (*r->p == ' ')
+		r->p++;
 }
 
 static bool
-number(const char **p, unsigned *value)
+number(struct reading *r, unsigned *value)
 {
 	char *end;
 	unsigned long v;
 
-	skip_spaces(p);
-	if (!isdigit((unsigned char)**p))
+	skip_spaces(r);
+	if (!isdigit((unsigned char)*r->p))
 		return false;
 	errno = 0;
-	v = strtoul(*p, &end, 10);
-	if (errno || v >= CPU_SETSIZE)
+	v = strtoul(r->p, &end, 10);
+	if (errno || v >= MAX_CPUS) {
+		snprintf(r->why, sizeof(r->why), "%.*s is too large a number: they go from 0 to %u",
+			 end - r->p < 24 ? (int)(end - r->p) : 24, r->p, MAX_CPUS - 1);
 		return false;
-	*p = end;
+	}
+	r->p = end;
 	*value = (unsigned)v;
-	skip_spaces(p);
+	skip_spaces(r);
 	return true;
 }
 
 /* FIRST or FIRST-LAST */
 static bool
-range(const char **p, cpu_set_t *set)
+range(struct reading *r, struct cpus *set)
 {
 	unsigned first, last;
 
-	if (!number(p, &first))
+	if (!number(r, &first))
 		return false;
 	last = first;
-	if (**p == '-') {
-		(*p)++;
-		if (!number(p, &last) || last < first)
+	if (*r->p == '-') {
+		r->p++;
+		if (!number(r, &last)) {
+			if (!r->why[0])
+				snprintf(r->why, sizeof(r->why), "%u- has no end, as in %u-%u",
+					 first, first, first + 1);
 			return false;
+		}
+		if (last < first) {
+			snprintf(r->why, sizeof(r->why), "%u-%u goes down: write %u-%u", first,
+				 last, last, first);
+			return false;
+		}
 	}
 	while (first <= last)
-		CPU_SET(first++, set);
+		cpus_add(set, first++);
 	return true;
 }
 
 /* RANGE, or (RANGE,...) */
 static bool
-set_of(const char **p, cpu_set_t *set, bool *group)
+set_of(struct reading *r, struct cpus *set, bool *group)
 {
-	CPU_ZERO(set);
-	skip_spaces(p);
-	*group = **p == '(';
+	*set = (struct cpus){ 0 };
+	skip_spaces(r);
+	*group = *r->p == '(';
 	if (!*group)
-		return range(p, set);
+		return range(r, set);
 	do {
-		(*p)++;
-		if (!range(p, set))
+		r->p++;
+		if (!range(r, set))
 			return false;
-	} while (**p == ',');
-	if (*(*p)++ != ')')
+	} while (*r->p == ',');
+	if (*r->p != ')')
 		return false;
-	skip_spaces(p);
+	r->p++;
+	skip_spaces(r);
 	return true;
 }
 
@@ -94,76 +116,108 @@ set_of(const char **p, cpu_set_t *set, bool *group)
  * group on any of the group's.
  */
 static bool
-item(struct options *opt, const char *what, const char *text, const char **p)
+item(struct options *opt, const char *what, struct reading *r, struct cpus *seen)
 {
-	cpu_set_t ids, cpus, own;
+	struct cpus ids, cpus;
 	bool group, at, ignored;
 
-	if (!set_of(p, &ids, &group))
-		goto bad;
+	if (!set_of(r, &ids, &group))
+		return false;
 	cpus = ids;
-	at = **p == '@';
+	at = *r->p == '@';
 	if (at) {
-		(*p)++;
-		if (!set_of(p, &cpus, &ignored))
-			goto bad;
-	}
-	for (unsigned id = 0; id < CPU_SETSIZE; id++) {
-		if (!CPU_ISSET(id, &ids))
-			continue;
-		CPU_ZERO(&own);
-		CPU_SET(id, &own);
-		if (!add(opt, what, id, at || group ? &cpus : &own))
+		r->p++;
+		if (!set_of(r, &cpus, &ignored))
 			return false;
 	}
+	for (unsigned id = 0; id < MAX_CPUS; id++) {
+		struct cpus own = { 0 };
+
+		if (!cpus_has(&ids, id))
+			continue;
+		if (cpus_has(seen, id)) {
+			snprintf(r->why, sizeof(r->why), "core %u is there twice", id);
+			return false;
+		}
+		cpus_add(seen, id);
+		cpus_add(&own, id);
+		if (!add(opt, what, id, at || group ? &cpus : &own))
+			return !(r->reported = true);
+	}
 	return true;
-bad:
-	complain("%s %s: cannot read it; write cores as 0,1 or 0-3 or, with --lcores, 0@2,1@3 or "
-		 "(0-2)@(4,5)",
-		 what, text);
-	return false;
 }
 
 bool
 set_cores(struct options *opt, const char *what, const char *text)
 {
-	const char *p = text;
+	struct reading r = { .p = text };
+	struct cpus seen = { 0 };
 
 	opt->n_lcores = 0;
+	snprintf(opt->cores_from, sizeof(opt->cores_from), "%s", what);
 	for (;;) {
-		if (!item(opt, what, text, &p))
-			return false;
-		if (!*p)
+		if (!item(opt, what, &r, &seen))
+			break;
+		if (!*r.p)
 			return true;
-		if (*p++ != ',') {
-			complain("%s %s: cannot read \"%s\"; write cores as 0,1 or 0-3", what, text,
-				 p - 1);
-			return false;
+		if (*r.p != ',') {
+			snprintf(r.why, sizeof(r.why), "cannot read \"%.40s\"", r.p);
+			break;
 		}
+		r.p++;
 	}
+	if (r.reported)
+		return false;
+	complain("%s %.200s: %s; write cores as 0,1 or 0-3%s", what, text,
+		 r.why[0] ? r.why
+		 : r.p[0] ? "cannot read it"
+			  : "a number is missing at its end",
+		 !strcmp(what, "-l") ? "" : " or, with --lcores, 0@2,1@3 or (0-2)@(4,5)");
+	return false;
 }
 
+static int
+digit(char c)
+{
+	return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
+}
+
+/* As many digits as there may be, with 0x or without, in blanks as DPDK takes it. */
 bool
 set_core_mask(struct options *opt, const char *what, const char *text)
 {
-	cpu_set_t own;
-	char *end;
-	uint64_t mask;
+	const char *p = text + strspn(text, " \t");
+	size_t n;
 
-	errno = 0;
-	mask = strtoull(text, &end, 16);
-	if (errno || end == text || *end || !mask) {
-		complain("%s %s is not a hexadecimal mask of cores, such as 0x3", what, text);
+	p += p[0] == '0' && (p[1] == 'x' || p[1] == 'X') ? 2 : 0;
+	n = strspn(p, "0123456789abcdefABCDEF");
+	if (!n || p[n + strspn(p + n, " \t")]) {
+		complain("%s %.200s is not a hexadecimal mask of cores, such as 0x3", what, text);
+		return false;
+	}
+	while (n > 1 && *p == '0') {
+		p++;
+		n--;
+	}
+	if (n > MAX_CPUS / 4) {
+		complain("%s %.40s...: %zu digits; %u are possible, for CPUs up to %u", what, text,
+			 n, MAX_CPUS / 4, MAX_CPUS - 1);
 		return false;
 	}
 	opt->n_lcores = 0;
-	for (unsigned i = 0; i < 64; i++) {
-		CPU_ZERO(&own);
-		CPU_SET(i, &own);
-		if (mask >> i & 1 && !add(opt, what, i, &own))
+	snprintf(opt->cores_from, sizeof(opt->cores_from), "%s", what);
+	for (unsigned i = 0; i < 4 * n; i++) {
+		struct cpus own = { 0 };
+
+		if (!(digit(p[n - 1 - i / 4]) >> i % 4 & 1))
+			continue;
+		cpus_add(&own, i);
+		if (!add(opt, what, i, &own))
 			return false;
 	}
-	return true;
+	if (!opt->n_lcores)
+		complain("%s %.200s names no core; 0x3 names 0 and 1", what, text);
+	return opt->n_lcores > 0;
 }
 
 bool
@@ -171,29 +225,10 @@ set_main_lcore(struct options *opt, const char *what, const char *text)
 {
 	unsigned id;
 
-	if (!set_uint(what, text, 0, CPU_SETSIZE - 1, &id))
+	if (!set_uint(what, text, 0, MAX_CPUS - 1, &id))
 		return false;
 	opt->main_lcore = (int)id;
 	return true;
-}
-
-void
-cores_name(const cpu_set_t *set, char *buf, size_t size)
-{
-	size_t len = 0;
-
-	buf[0] = '\0';
-	for (unsigned i = 0; i < CPU_SETSIZE && len + 16 < size; i++) {
-		unsigned last = i;
-
-		if (!CPU_ISSET(i, set))
-			continue;
-		while (last + 1 < CPU_SETSIZE && CPU_ISSET(last + 1, set))
-			last++;
-		len += (size_t)snprintf(buf + len, size - len, last > i ? "%s%u-%u" : "%s%u",
-					len ? "," : "", i, last);
-		i = last;
-	}
 }
 
 static int
@@ -228,52 +263,55 @@ order(struct options *opt)
 	return true;
 }
 
-static void
-take_all(struct options *opt, const cpu_set_t *set)
+static bool
+take_all(struct options *opt, const struct cpus *set)
 {
-	for (unsigned i = 0; i < CPU_SETSIZE && opt->n_lcores < MAX_LCORES; i++)
-		if (CPU_ISSET(i, set)) {
-			opt->lcores[opt->n_lcores].id = i;
-			CPU_SET(i, &opt->lcores[opt->n_lcores++].cpus);
-		}
+	for (unsigned i = 0; i < MAX_CPUS; i++) {
+		struct cpus own = { 0 };
+
+		cpus_add(&own, i);
+		if (cpus_has(set, i) && !add(opt, "cores", i, &own))
+			return false;
+	}
+	return true;
+}
+
+/* All that a core asks for must be there: where it runs should not depend on chance. */
+static bool
+may_run(const struct options *opt)
+{
+	char have[128], want[128], who[128];
+	struct cpus missing = { 0 }, ids = { 0 };
+	unsigned n = 0;
+
+	for (unsigned k = 0; k < opt->n_lcores; k++) {
+		const struct lcore_id *lc = &opt->lcores[k];
+
+		for (unsigned i = 0; i < MAX_CPUS; i++)
+			if (cpus_has(&lc->cpus, i) && !cpus_has(&opt->allowed, i)) {
+				cpus_add(&missing, i);
+				n += !cpus_has(&ids, lc->id);
+				cpus_add(&ids, lc->id);
+			}
+	}
+	if (!n)
+		return true;
+	cpus_name(&opt->allowed, have, sizeof(have));
+	cpus_name(&missing, want, sizeof(want));
+	cpus_name(&ids, who, sizeof(who));
+	complain("%s: core%s %s: CPU %s is not one this process may use (%s): %s", opt->cores_from,
+		 n == 1 ? "" : "s", who, want, have, affinity_why_not(&missing));
+	return false;
 }
 
 bool
 cores_check(struct options *opt)
 {
-	cpu_set_t set, both;
-	char have[128], want[128];
+	bool known = affinity_allowed(&opt->allowed);
 
-	if (sched_getaffinity(0, sizeof(set), &set) < 0) {
-		complain("cannot read which CPUs this process may use: %s", strerror(errno));
+	if (!opt->n_lcores && !take_all(opt, &opt->allowed))
 		return false;
-	}
-	if (!opt->n_lcores)
-		take_all(opt, &set);
-	cores_name(&set, have, sizeof(have));
-	for (unsigned i = 0; i < opt->n_lcores; i++) {
-		const struct lcore_id *lc = &opt->lcores[i];
-
-		CPU_AND(&both, &lc->cpus, &set);
-		if (CPU_EQUAL(&both, &lc->cpus))
-			continue;
-		CPU_XOR(&both, &both, &lc->cpus);
-		cores_name(&both, want, sizeof(want));
-		complain("core %u: CPU %s is not one this process may use (%s)", lc->id, want,
-			 have);
+	if (known && !may_run(opt))
 		return false;
-	}
 	return order(opt);
-}
-
-bool
-cores_pin_self(const struct lcore_id *id)
-{
-	char cpus[128];
-	int err = pthread_setaffinity_np(pthread_self(), sizeof(id->cpus), &id->cpus);
-
-	cores_name(&id->cpus, cpus, sizeof(cpus));
-	if (err)
-		complain("cannot run on CPU %s: %s", cpus, strerror(err));
-	return !err;
 }

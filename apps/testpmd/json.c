@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* --stats-json: the final statistics for programs to read. */
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "testpmd.h"
 
@@ -180,6 +179,7 @@ json_write(struct app *app)
 	json_t *root = json_object();
 	struct forward_counts total;
 	uint64_t cycles = 0, sleeps = 0;
+	char *text;
 	bool ok;
 
 	for (unsigned i = 0; i < app->n_lcores; i++) {
@@ -203,12 +203,14 @@ json_write(struct app *app)
 		set(root, "sleeps", sleeps);
 	json_object_set_new(root, "errors", errors(app));
 	json_object_set_new(root, "buffers", holders(app));
-	errno = 0;
-	ok = json_dump_file(root, app->opt.stats_json, JSON_INDENT(2)) == 0;
-	if (!ok)
-		complain("--stats-json=%s: %s", app->opt.stats_json,
-			 errno ? strerror(errno) : "cannot be written");
+	text = json_dumps(root, JSON_INDENT(2));
 	json_decref(root);
+	if (!text) {
+		complain("--stats-json=%s: no memory", app->opt.stats_json);
+		return false;
+	}
+	ok = json_store(app->opt.stats_json, text);
+	free(text);
 	return ok;
 }
 

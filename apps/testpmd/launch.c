@@ -109,10 +109,9 @@ launch(struct lcore *lc)
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE); /* with a guard page below, as ever */
-	pthread_attr_setaffinity_np(&attr, sizeof(lc->id.cpus), &lc->id.cpus);
 	/* Signals are the main thread's: a forwarding core must not be held up by a handler. */
 	ends_block(&before);
-	err = pthread_create(&lc->thread, &attr, lcore_main, lc);
+	err = affinity_create(lc, &attr, lcore_main);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
 	if (err)
@@ -248,7 +247,10 @@ forward_start(struct app *app, unsigned tx_first)
 
 		if (!err)
 			continue;
-		complain("core %u: cannot start a thread: %s", app->lcores[i].id.id, strerror(err));
+		complain("core %u: cannot start a thread: %s%s", app->lcores[i].id.id,
+			 strerror(err),
+			 err == EAGAIN ? "; raise ulimit -u, or pids.max of its control group"
+				       : "");
 		app->failed = true;
 		forward_stop(app);
 		return false;

@@ -33,12 +33,17 @@ log_line(void *arg, enum baton_log_level level, const char *line)
 		prompt_disturbed(app);
 }
 
+#define LOOK_NS    2000000000ull
+#define FOREIGN_NS 500000000ull
+
 /* What the main thread waits for, and until when. */
 struct clock {
 	uint64_t show; /* the next periodic table; 0: none */
 	uint64_t end;  /* --run-time; 0: none */
+	uint64_t look; /* whether the CPUs are still there; 0: nothing runs */
 	bool listen;   /* to standard input */
 	bool terminal; /* which is one */
+	bool foreign;  /* and another process's at the moment */
 };
 
 static struct clock clocks;
@@ -50,6 +55,10 @@ timeout_ms(const struct clock *c)
 
 	if (c->end && (!next || c->end < next))
 		next = c->end;
+	if (c->look && (!next || c->look < next))
+		next = c->look;
+	if (c->foreign && (!next || now + FOREIGN_NS < next))
+		next = now + FOREIGN_NS; /* a shell tells nobody whom it gives the terminal to */
 	if (!next)
 		return -1;
 	return next <= now ? 0 : (int)((next - now) / 1000000 + 1);
@@ -127,6 +136,13 @@ tick(struct app *app, struct clock *c)
 	}
 	if (c->end && now >= c->end)
 		app->quit = true;
+	if (!app->forwarding) {
+		c->look = 0;
+	} else if (now >= c->look) {
+		if (c->look)
+			affinity_watch(app);
+		c->look = now + LOOK_NS;
+	}
 }
 
 #define POLLFDS (4 + OUT_POLLFDS)
@@ -142,8 +158,8 @@ wait_for(struct app *app, struct clock *c, struct pollfd *fds, int fd)
 	bool may_read = out_waiting() < OUT_MUCH, listen = fd == -1 && c->listen && may_read;
 	int ret, error;
 
-	if (listen && c->terminal)
-		listen = ends_foreground();
+	c->foreign = listen && c->terminal && !ends_foreground();
+	listen = listen && !c->foreign;
 	fds[0] = (struct pollfd){ .fd = baton_ctx_fd(app->ctx), .events = POLLIN };
 	fds[1] = (struct pollfd){ .fd = app->wake.fd, .events = POLLIN };
 	/* The end of a pipe is no news before it is read, that of a terminal is. */
@@ -157,7 +173,10 @@ wait_for(struct app *app, struct clock *c, struct pollfd *fds, int fd)
 	error = errno;
 	ends_notices(false);
 	if (ret < 0 && error != EINTR) {
-		complain("poll: %s", strerror(error));
+		complain("poll() fails: %s%s", strerror(error),
+			 error == EPERM || error == ENOSYS ? "; a sandbox forbids it, and nothing "
+							     "here works without"
+							   : "");
 		app->failed = true;
 		return false;
 	}
@@ -252,8 +271,7 @@ set_up(struct app *app)
 		.log_arg = app,
 	};
 
-	if (!cores_pin_self(&app->opt.lcores[0]))
-		return false;
+	affinity_pin_self(app);
 	if (!wake_open(&app->wake, "the main thread"))
 		return false;
 	ends_watch(&app->wake);
@@ -306,6 +324,7 @@ tear_down(struct app *app)
 	}
 	free(app->streams);
 	free(app->lcores);
+	wake_close(&app->wake);
 }
 
 int
@@ -322,10 +341,13 @@ main(int argc, char **argv)
 	mallopt(M_ARENA_MAX,
 		1); /* no thread allocates often enough for 64 MiB of addresses of its own */
 	up = set_up(&app);
-	if (up)
+	if (ends_signal())
+		printf("\nSignal %d received, preparing to exit...\n", ends_signal());
+	else if (up)
 		run(&app);
 	tear_down(&app);
 	if (up)
 		printf("\nBye...\n");
-	return out_close() && up && !app.failed ? 0 : 1;
+	/* To be asked to end while ports are set up is no failure of theirs. */
+	return out_close() && (up || ends_signal()) && !app.failed ? 0 : 1;
 }

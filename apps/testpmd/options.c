@@ -275,16 +275,8 @@ check(struct options *opt)
 	if (!files_check(opt))
 		return false;
 	/* Now, and not when an hour's numbers are there. */
-	if (opt->stats_json) {
-		FILE *f = fopen(opt->stats_json, "a");
-
-		if (!f) {
-			complain("--stats-json=%s cannot be written: %s", opt->stats_json,
-				 strerror(errno));
-			return false;
-		}
-		fclose(f);
-	}
+	if (opt->stats_json && !json_check(opt->stats_json))
+		return false;
 	if (opt->interactive && opt->stats_period)
 		complain("--stats-period has no effect with -i; type show port stats all");
 	return true;

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "ends.h"
 #include "testpmd.h"
 
 static bool
@@ -316,7 +317,7 @@ ports_open(struct app *app)
 	if (app->opt.mlockall)
 		lock_memory();
 	for (unsigned i = 0; i < app->opt.n_vdevs; i++)
-		if (!port_open(app, app->n_ports, app->opt.vdevs[i]))
+		if (ends_signal() || !port_open(app, app->n_ports, app->opt.vdevs[i]))
 			return false;
 	n = select_ports(app, ports);
 	if (app->opt.topology == TOPOLOGY_PAIRED && n > 1 && n % 2)
@@ -324,6 +325,8 @@ ports_open(struct app *app)
 
 	app->n_streams = n * app->opt.queues;
 	app->max_lcores = app->opt.n_lcores > 1 ? app->opt.n_lcores - 1 : 1;
+	if (app->max_lcores > MAX_LCORES) /* a machine may have thousands of CPUs */
+		app->max_lcores = MAX_LCORES;
 	app->n_lcores = app->opt.nb_cores < app->n_streams ? app->opt.nb_cores : app->n_streams;
 	if (app->n_lcores < app->opt.nb_cores)
 		complain("--nb-cores=%u: %u are used, as there are as many streams",
@@ -333,7 +336,7 @@ ports_open(struct app *app)
 		return false;
 	ports_set_room(app);
 	for (unsigned i = 0; i < app->n_ports; i++) {
-		if (!app->opt.no_device_start && !port_bring_up(app, i))
+		if (ends_signal() || (!app->opt.no_device_start && !port_bring_up(app, i)))
 			return false;
 		port_print(&app->ports[i], i);
 	}

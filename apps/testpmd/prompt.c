@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -87,6 +88,7 @@ read_script(struct app *app)
 static EditLine *editor;
 static History *history_list;
 static bool first_key; /* of this call of el_gets() */
+static char eof_key;   /* Ctrl-D; alone in a line it is the end */
 static bool opened;    /* the editor has the terminal; not while in the background */
 
 static char *
@@ -174,8 +176,11 @@ bind_keys(void)
 static bool
 open_editor(void)
 {
+	struct termios attributes;
 	HistEvent ev;
 
+	if (tcgetattr(STDIN_FILENO, &attributes) == 0)
+		eof_key = (char)attributes.c_cc[VEOF];
 	/* Not stdout's own descriptor, which is no terminal's: the editor asks for its size. */
 	editor = el_init_fd("baton-testpmd", stdin, stdout, stderr, STDIN_FILENO, STDOUT_FILENO,
 			    STDERR_FILENO);
@@ -250,7 +255,7 @@ edit(struct app *app)
 	fflush(stdout);
 	if (line && n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r')) {
 		line_typed(app, line, (size_t)n);
-	} else if (!line && n == 0) { /* Ctrl-D */
+	} else if ((line && n == 1 && line[0] == eof_key) || (!line && !n)) {
 		prompt_close();
 		printf("\n");
 		app->quit = true;
@@ -314,9 +319,8 @@ prompt_check(struct app *app)
 
 	if (!opened || !ends_foreground())
 		return;
-	if (!prompt_waits()) {
-		if (continued)
-			ask();
+	if (!prompt_waits()) { /* it has come to the foreground */
+		ask();
 		return;
 	}
 	if (continued)

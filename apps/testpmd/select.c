@@ -25,7 +25,7 @@ parse_mask(const char *what, const char *text, unsigned *bits, unsigned *n, unsi
 		for (unsigned b = 0; b < 4; b++) {
 			if (!(value >> b & 1))
 				continue;
-			if (i * 4 + b >= CPU_SETSIZE || *n == max) {
+			if (i * 4 + b >= MAX_CPUS || *n == max) {
 				complain("%s=%s names more than there can be: %u", what, text, max);
 				return false;
 			}
@@ -74,7 +74,7 @@ parse_list(const char *what, const char *text, unsigned *list, unsigned *n, unsi
 				goto bad;
 			last = strtoul(p, &end, 10);
 		}
-		if (last < first || last >= CPU_SETSIZE)
+		if (last < first || last >= MAX_CPUS)
 			goto bad;
 		for (; first <= last; first++) {
 			bool known = false;
@@ -124,19 +124,18 @@ static bool
 check_ports(struct options *opt)
 {
 	unsigned asked = opt->n_fwd_ports, n = 0, have;
-	cpu_set_t absent; /* numbers, here of ports */
+	struct cpus absent = { 0 }; /* numbers, here of ports */
 	char names[128];
 
-	CPU_ZERO(&absent);
 	for (unsigned i = 0; i < asked; i++) {
 		if (opt->fwd_ports[i] < opt->n_vdevs)
 			opt->fwd_ports[n++] = opt->fwd_ports[i];
 		else
-			CPU_SET(opt->fwd_ports[i], &absent);
+			cpus_add(&absent, opt->fwd_ports[i]);
 	}
 	opt->n_fwd_ports = n;
 	if (n < asked) {
-		cores_name(&absent, names, sizeof(names));
+		cpus_name(&absent, names, sizeof(names));
 		complain("there is no port %s to forward%s; the ports are 0 to %u", names,
 			 n ? ", and it is left out" : "", opt->n_vdevs - 1);
 	}
@@ -286,6 +285,22 @@ swap(struct app *app, struct lcore *a, struct lcore *b)
 	}
 }
 
+/* A machine may have more cores than there are slots: one that never forwarded gives its own away.
+ */
+static unsigned
+slot_of(struct app *app, unsigned from, const struct lcore_id *id)
+{
+	for (unsigned k = from; k < app->max_lcores; k++)
+		if (app->lcores[k].id.id == id->id)
+			return k;
+	for (unsigned k = app->max_lcores; k-- > from;)
+		if (!app->lcores[k].worker) {
+			app->lcores[k].id = *id;
+			return k;
+		}
+	return app->max_lcores;
+}
+
 bool
 select_cores(struct app *app)
 {
@@ -297,10 +312,12 @@ select_cores(struct app *app)
 	n = n ? n : 1;
 	for (unsigned i = 0; i < n; i++) {
 		const struct lcore_id *id = nth(opt, i);
-		unsigned k = i;
+		unsigned k = slot_of(app, i, id);
 
-		while (k + 1 < app->max_lcores && app->lcores[k].id.id != id->id)
-			k++;
+		if (k == app->max_lcores) {
+			complain("core %u: %u cores have forwarded, and no more can", id->id, k);
+			return false;
+		}
 		if (k != i)
 			swap(app, &app->lcores[i], &app->lcores[k]);
 		if (!app->lcores[i].worker && !lcore_set_up(app, &app->lcores[i]))

@@ -248,7 +248,7 @@ streams_config(const struct app *app)
 	for (unsigned i = 0; i < app->n_lcores; i++) {
 		const struct lcore *lc = &app->lcores[i];
 
-		cores_name(&lc->id.cpus, cpus, sizeof(cpus));
+		cpus_name(&lc->id.cpus, cpus, sizeof(cpus));
 		printf("Logical Core %u (CPU %s) forwards packets on %u streams:\n", lc->id.id,
 		       cpus, lc->n_streams);
 		for (unsigned k = 0; k < app->n_streams; k++) {

@@ -18,7 +18,8 @@
 
 #include <baton/baton.h>
 
-#define MAX_LCORES        64
+#define MAX_CPUS          8192              /* CPUs are numbered below this, as in Linux on x86 */
+#define MAX_LCORES        BATON_MAX_WORKERS /* that forward */
 #define MAX_BURST         512
 #define MAX_TOKENS        1024 /* room of a core: a burst, or one packet of many segments */
 #define DEF_TXPKT         64
@@ -67,9 +68,28 @@ struct mode {
 
 enum topology { TOPOLOGY_PAIRED, TOPOLOGY_CHAINED, TOPOLOGY_LOOP };
 
+/* A set of CPUs, as the kernel and the C library have it. */
+struct cpus {
+	unsigned long words[MAX_CPUS / 8 / sizeof(unsigned long)];
+};
+
+#define CPUS_IN_WORD (8 * sizeof(unsigned long))
+
+static inline void
+cpus_add(struct cpus *set, unsigned cpu)
+{
+	set->words[cpu / CPUS_IN_WORD] |= 1ul << cpu % CPUS_IN_WORD;
+}
+
+static inline bool
+cpus_has(const struct cpus *set, unsigned cpu)
+{
+	return set->words[cpu / CPUS_IN_WORD] >> cpu % CPUS_IN_WORD & 1;
+}
+
 struct lcore_id {
 	unsigned id;
-	cpu_set_t cpus;
+	struct cpus cpus;
 };
 
 /* What ports with a device have unless their own arguments say otherwise. */
@@ -82,9 +102,11 @@ struct reach_options {
 
 struct options {
 	/* before "--" */
-	struct lcore_id lcores[MAX_LCORES]; /* the first is the main thread's */
+	struct lcore_id *lcores; /* the first is the main thread's */
 	unsigned n_lcores;
-	int main_lcore; /* -1: the one with the lowest number */
+	char cores_from[16]; /* the option that named them, such as "-l" */
+	struct cpus allowed; /* those of the process when it began */
+	int main_lcore;      /* -1: the one with the lowest number */
 	bool no_huge;
 	const char *huge_dir;
 	const char *vdevs[BATON_MAX_PORTS];
@@ -197,6 +219,8 @@ struct lcore {
 	struct wake wake;                 /* --sleep-idle: for the main thread */
 	pthread_t thread;
 	bool running;
+	bool watched;        /* runs_on is known */
+	struct cpus runs_on; /* as last reported */
 	struct baton_token tokens[MAX_TOKENS] __attribute__((aligned(64)));
 };
 
@@ -269,7 +293,8 @@ struct app {
 	unsigned tx_first; /* bursts to send before forwarding begins */
 	struct wake wake;  /* a core has ended, or a signal came */
 	bool quit;
-	bool failed; /* something was reported that the exit status must tell */
+	bool unpinned; /* it was reported that threads cannot be pinned */
+	bool failed;   /* something was reported that the exit status must tell */
 	uint64_t start_ns, start_tsc, forwarded_ns;
 	struct verbose *verbose; /* NULL: nothing is to be shown */
 };
@@ -328,9 +353,19 @@ bool mode_sends(enum fwd_mode mode);
 /** The process's own CPUs, when none were asked for; that those asked for are there; the main one
  * first. */
 bool cores_check(struct options *opt);
-bool cores_pin_self(const struct lcore_id *id);
+
+/* affinity.c */
 /** Such as "0-2,5". */
-void cores_name(const cpu_set_t *set, char *buf, size_t size);
+void cpus_name(const struct cpus *set, char *buf, size_t size);
+/** The CPUs this process may use. Return: false after a sentence if they are only assumed. */
+bool affinity_allowed(struct cpus *set);
+/** Why these are not among them. */
+const char *affinity_why_not(const struct cpus *missing);
+void affinity_pin_self(struct app *app);
+/** Create a forwarding core's thread, on its CPUs if that is possible. Return: 0, or an errno. */
+int affinity_create(struct lcore *lc, pthread_attr_t *attr, void *(*run)(void *));
+/** Report once which core was moved to other CPUs. */
+void affinity_watch(struct app *app);
 
 /* ports.c: from the options to running ports, and back */
 bool ports_open(struct app *app);
@@ -542,6 +577,12 @@ void watch_show(struct app *app, unsigned port, uint64_t ns);
 
 /* json.c */
 bool json_write(struct app *app);
+
+/* json_file.c */
+/** Whether the statistics can be stored there, or a sentence. Called before the run. */
+bool json_check(const char *path);
+/** Return: false after a sentence, and with the text on standard error. */
+bool json_store(const char *path, const char *text);
 
 /* prompt.c */
 void prompt_open(struct app *app);
