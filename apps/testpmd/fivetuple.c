@@ -39,19 +39,10 @@ swap_ipv6(struct cursor c)
 static void
 swap_packet(struct cursor c)
 {
-	uint8_t eth[ETHER_HDR], tag[VLAN_TAG];
 	unsigned type, ports = 0;
 
-	if (!cursor_swap(c, 0, 6) || !cursor_read(c, eth, sizeof(eth)))
-		return;
-	type = get16(eth + 12);
-	cursor_skip(&c, ETHER_HDR);
-	while (type == ETHERTYPE_VLAN || type == ETHERTYPE_QINQ) {
-		if (!cursor_read(c, tag, VLAN_TAG))
-			return;
-		type = get16(tag + 2);
-		cursor_skip(&c, VLAN_TAG);
-	}
+	cursor_swap(c, 0, 6);
+	type = cursor_ethertype(&c);
 	if (type == ETHERTYPE_IPV4)
 		ports = swap_ipv4(c);
 	else if (type == ETHERTYPE_IPV6)

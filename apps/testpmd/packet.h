@@ -162,4 +162,26 @@ cursor_swap(struct cursor c, unsigned at, unsigned half)
 	return cursor_write(c, now, 2 * half);
 }
 
+/*
+ * Move the cursor from a packet's begin behind its Ethernet header and all VLAN tags. Return: the
+ * type of what follows; 0 when the packet ends before.
+ */
+static inline unsigned
+cursor_ethertype(struct cursor *c)
+{
+	uint8_t type[VLAN_TAG];
+	unsigned next;
+
+	if (!cursor_skip(c, 10))
+		return 0;
+	do {
+		/* Two bytes, and before them those of the tag, or of the address. */
+		if (!cursor_read(*c, type, sizeof(type)))
+			return 0;
+		cursor_skip(c, sizeof(type));
+		next = get16(type + 2);
+	} while (next == ETHERTYPE_VLAN || next == ETHERTYPE_QINQ);
+	return next;
+}
+
 #endif

@@ -34,7 +34,6 @@ struct headers {
 	struct layer outer, inner;
 	const char *tunnel;
 	unsigned tunnel_len;
-	unsigned version; /* of the outer IP header; 0: there is none */
 };
 
 /* What comes next: an Ethernet type, or an IP protocol. */
@@ -210,7 +209,6 @@ parse(struct cursor c, struct headers *h)
 	unsigned at = ETHER_HDR;
 	struct next next;
 	uint8_t eth[ETHER_HDR];
-	bool ipv4, more;
 
 	*h = (struct headers){ 0 };
 	if (!cursor_read(c, eth, sizeof(eth)))
@@ -218,13 +216,7 @@ parse(struct cursor c, struct headers *h)
 	h->outer.l2 = "L2_ETHER";
 	h->outer.l2_len = ETHER_HDR;
 	next = (struct next){ get16(eth + 12), false };
-	if (!parse_tags(c, &at, &next, &h->outer))
-		return;
-	ipv4 = next.type == ETHERTYPE_IPV4;
-	more = parse_l3(c, &at, &next, &h->outer);
-	if (h->outer.l3)
-		h->version = ipv4 ? 4 : 6;
-	if (!more)
+	if (!parse_tags(c, &at, &next, &h->outer) || !parse_l3(c, &at, &next, &h->outer))
 		return;
 	parse_l4(c, at, &next, &h->outer);
 	if (h->outer.l4 || (next.is_proto && next.type == PROTO_TCP))
@@ -269,7 +261,7 @@ print_lens(char *text, unsigned size, const char *prefix, const struct layer *l)
 	return len;
 }
 
-unsigned
+void
 ptype_print(char text[PTYPE_TEXT], const struct lcore *lc, const struct baton_token *tok,
 	    unsigned segs)
 {
@@ -288,5 +280,4 @@ ptype_print(char text[PTYPE_TEXT], const struct lcore *lc, const struct baton_to
 	if (h.tunnel)
 		len += (unsigned)snprintf(text + len, size - len, " - tunnel_len=%u", h.tunnel_len);
 	print_lens(text + len, size - len, "inner_", &h.inner);
-	return h.version;
 }

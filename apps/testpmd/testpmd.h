@@ -495,9 +495,9 @@ void verbose_burst(struct lcore *lc, unsigned port, unsigned queue, const struct
 
 /* ptype.c */
 #define PTYPE_TEXT 512
-/** Write which headers a packet has, and how long they are. Return: the IP version, or 0. */
-unsigned ptype_print(char text[PTYPE_TEXT], const struct lcore *lc, const struct baton_token *tok,
-		     unsigned segs);
+/** Write which headers a packet has, and how long they are. */
+void ptype_print(char text[PTYPE_TEXT], const struct lcore *lc, const struct baton_token *tok,
+		 unsigned segs);
 
 /* sleep.c: --sleep-idle */
 /** Can every RX queue wake a core? Says which cannot. */

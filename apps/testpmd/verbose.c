@@ -117,18 +117,18 @@ add_rx_flags(struct verbose *v, const struct baton_token *t, bool vlan)
 	    vlan ? "RTE_MBUF_F_RX_VLAN_STRIPPED " : "");
 }
 
-/* @version: of IP, when the packet is marked with it. */
+/* @type: the packet's Ethernet type, when it is marked with it. */
 static void
 add_tx_flags(struct verbose *v, const struct baton_token *t, const struct baton_side *side,
-	     bool vlan, unsigned version)
+	     bool vlan, unsigned type)
 {
 	const char *l4 = "L4_NO_CKSUM";
 
 	if (side && (t->flags >> BATON_TOKEN_L4_SHIFT & 3) == BATON_CSUM_PARTIAL)
 		l4 = side->csum_offset == 6 ? "UDP_CKSUM" : "TCP_CKSUM";
 	add(v, "  ol_flags: %sRTE_MBUF_F_TX_%s ", vlan ? "RTE_MBUF_F_TX_VLAN " : "", l4);
-	if (version)
-		add(v, "RTE_MBUF_F_TX_IPV%u ", version);
+	if (type == ETHERTYPE_IPV4 || type == ETHERTYPE_IPV6)
+		add(v, "RTE_MBUF_F_TX_IPV%u ", type == ETHERTYPE_IPV4 ? 4 : 6);
 	add(v, "\n");
 }
 
@@ -139,13 +139,14 @@ add_packet(struct verbose *v, const struct lcore *lc, unsigned queue, const stru
 	const struct baton_side *side =
 		tok->flags & BATON_TOKEN_SIDE ? baton_side(lc->worker, *tok) : NULL;
 	bool vlan = side && side->vlan_tci;
+	struct cursor c = { lc->worker, tok, segs, 0 };
 	uint8_t eth[ETHER_HDR] = { 0 };
-	unsigned total = 0, version;
+	unsigned total = 0;
 	char ptype[PTYPE_TEXT];
 
 	for (unsigned i = 0; i < segs; i++)
 		total += tok[i].len;
-	cursor_read((struct cursor){ lc->worker, tok, segs, 0 }, eth, sizeof(eth));
+	cursor_read(c, eth, sizeof(eth));
 	add_mac(v, "  src=", eth + 6);
 	add_mac(v, " - dst=", eth);
 	add(v, " - pool=%s - type=0x%04x - length=%u - nb_segs=%u", v->pool, get16(eth + 12), total,
@@ -154,10 +155,11 @@ add_packet(struct verbose *v, const struct lcore *lc, unsigned queue, const stru
 		add(v, " - RSS hash=0x%x - RSS queue=0x%x", tok->hash, queue);
 	if (vlan)
 		add(v, " - VLAN tci=0x%x", side->vlan_tci);
-	version = ptype_print(ptype, lc, tok, segs);
+	ptype_print(ptype, lc, tok, segs);
 	add(v, "%s - %s queue=0x%x\n", ptype, sent ? "Send" : "Receive", queue);
 	if (sent)
-		add_tx_flags(v, tok, side, vlan, lc->app->opt.mode == FWD_CSUM ? version : 0);
+		add_tx_flags(v, tok, side, vlan,
+			     lc->app->opt.mode == FWD_CSUM ? cursor_ethertype(&c) : 0);
 	else
 		add_rx_flags(v, tok, vlan);
 	v->packets++;
