@@ -221,6 +221,29 @@ count_queues(struct options *opt)
 			 opt->rxq, opt->txq, opt->txq);
 }
 
+/* Before the first port is opened, which may cost a file: whether all of them can be. */
+static bool
+check_vdevs(const struct options *opt)
+{
+	for (unsigned i = 0; i < opt->n_vdevs; i++) {
+		size_t len = strcspn(opt->vdevs[i], ",");
+
+		if (baton_port_check(opt->vdevs[i]) < 0) {
+			complain("%s", baton_last_error());
+			return false;
+		}
+		for (unsigned k = 0; k < i; k++) {
+			if (strcspn(opt->vdevs[k], ",") != len ||
+			    strncmp(opt->vdevs[k], opt->vdevs[i], len) != 0)
+				continue;
+			complain("port %.*s is named twice: give one of them another number",
+				 (int)len, opt->vdevs[i]);
+			return false;
+		}
+	}
+	return true;
+}
+
 /* What only the whole command line can tell. */
 static bool
 check(struct options *opt)
@@ -232,6 +255,8 @@ check(struct options *opt)
 			 "with --vdev=net_null0");
 		return false;
 	}
+	if (!check_vdevs(opt))
+		return false;
 	if (opt->no_huge && opt->huge_dir) {
 		complain("--no-huge and --huge-dir=%s contradict each other", opt->huge_dir);
 		return false;

@@ -138,11 +138,8 @@ flag(const struct port_arg *args, unsigned n, const char *key, uint8_t *value)
 }
 
 static int
-null_open(struct baton_port *port, const struct port_arg *args, unsigned n)
+parse(struct null_port *np, const struct port_arg *args, unsigned n)
 {
-	struct null_port *np = (struct null_port *)port;
-	const char *digits = port->name + strlen(port->name);
-	unsigned number = 0;
 	uint64_t size = 64;
 	int ret;
 
@@ -151,6 +148,27 @@ null_open(struct baton_port *port, const struct port_arg *args, unsigned n)
 	    (ret = flag(args, n, "no-rx", &np->no_rx)) < 0)
 		return ret;
 	np->size = (uint32_t)size;
+	return 0;
+}
+
+static int
+null_check(const struct baton_driver *driver, const struct port_arg *args, unsigned n)
+{
+	struct null_port scratch = { 0 };
+
+	return parse(&scratch, args, n);
+}
+
+static int
+null_open(struct baton_port *port, const struct port_arg *args, unsigned n)
+{
+	struct null_port *np = (struct null_port *)port;
+	const char *digits = port->name + strlen(port->name);
+	unsigned number = 0;
+	int ret = parse(np, args, n);
+
+	if (ret < 0)
+		return ret;
 	while (isdigit((unsigned char)digits[-1]))
 		digits--;
 	for (; *digits; digits++)
@@ -251,6 +269,7 @@ static const struct port_ops ops = {
 	.rxq_size = sizeof(struct null_queue),
 	.txq_size = sizeof(struct null_queue),
 	.open = null_open,
+	.check = null_check,
 	.close = null_close,
 	.queue_setup = null_queue_setup,
 	.queue_release = null_queue_release,
@@ -269,6 +288,7 @@ static const struct baton_arg args[] = {
 extern const struct baton_driver null_driver;
 const struct baton_driver null_driver = {
 	.name = "net_null",
+	.other_name = "eth_null",
 	.args = args,
 	.summary = "no device: makes packets of size=N bytes and frees what it is given",
 	.ops = &ops,

@@ -66,7 +66,7 @@ check_interfaces(const struct port_arg *args, unsigned n)
 }
 
 static int
-open_files(struct pcap_port *pp, const struct port_arg *args, unsigned n)
+parse(struct pcap_port *pp, const struct port_arg *args, unsigned n)
 {
 	uint64_t infinite = 0;
 	int ret;
@@ -82,6 +82,30 @@ open_files(struct pcap_port *pp, const struct port_arg *args, unsigned n)
 	if (infinite && !pp->in.end.path)
 		return baton_err(EINVAL, "infinite_rx=1 wants rx_pcap=FILE");
 	pp->infinite = (uint8_t)infinite;
+	return 0;
+}
+
+static int
+pcap_port_check(const struct baton_driver *driver, const struct port_arg *args, unsigned n)
+{
+	struct pcap_port *scratch = calloc(1, sizeof(*scratch));
+	int ret = scratch ? parse(scratch, args, n) : baton_err(ENOMEM, "out of memory");
+
+	if (scratch) {
+		free(scratch->in.end.path);
+		free(scratch->out.end.path);
+	}
+	free(scratch);
+	return ret;
+}
+
+static int
+open_files(struct pcap_port *pp, const struct port_arg *args, unsigned n)
+{
+	int ret = parse(pp, args, n);
+
+	if (ret < 0)
+		return ret;
 	/* RX comes first: a mistyped name must not cost the file that TX would overwrite. */
 	if (pp->in.end.path && (ret = pcap_rx_open(pp)) < 0)
 		return ret;
@@ -224,6 +248,7 @@ static const struct port_ops ops = {
 	.rxq_size = sizeof(struct pcap_queue),
 	.txq_size = sizeof(struct pcap_queue),
 	.open = pcap_port_open,
+	.check = pcap_port_check,
 	.close = pcap_port_close,
 	.queue_setup = pcap_queue_setup,
 	.queue_release = pcap_queue_release,
@@ -251,6 +276,7 @@ static const struct baton_arg more_args[] = {
 
 const struct baton_driver pcap_driver = {
 	.name = "net_pcap",
+	.other_name = "eth_pcap",
 	.args = args,
 	.more_args = more_args,
 	.summary = "captures: receives those of rx_pcap=FILE, sends into tx_pcap=FILE",

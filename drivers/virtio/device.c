@@ -6,7 +6,8 @@
 
 #include "ctrl.h"
 
-#define DRAIN_MS 100 /* for TX at stop; less when the port's deadline is shorter */
+#define MAX_SPEED 1000000 /* Mbit/s */
+#define DRAIN_MS  100     /* for TX at stop; less when the port's deadline is shorter */
 
 static const struct baton_arg pci_args[] = {
 	{ "ioas", "auto|iommufd|type1|compat|noiommu|flat",
@@ -26,6 +27,8 @@ static const struct baton_arg user_args[] = {
 	{ "hangup", "final", "a backend that hangs up has let go of the memory" },
 	{ "iommu_platform", "0|1",
 	  "1: only a backend that translates addresses will do; 0: it must not" },
+	{ "cq", "0|1", "0: do not use VIRTIO_NET_F_CTRL_VQ, which filters want (1)" },
+	{ "iface", "NAME", "names the TAP of /dev/vhost-net, which is not supported: refused" },
 	{ 0 },
 };
 
@@ -38,6 +41,7 @@ static const struct baton_arg virtio_args[] = {
 	{ "queue_size", "N", "descriptors of a ring where the application says nothing" },
 	{ "queues", "N", "queue pairs (1)" },
 	{ "vectorized", "0|1", "0: one packet at a time, whatever the CPU has (1)" },
+	{ "speed", "MBPS", "the link's speed, for show port info; it changes no packet" },
 	{ "packed_vq", "0", "DPDK's name; there are split rings only" },
 	{ 0 },
 };
@@ -52,12 +56,20 @@ arg_switch(const struct port_arg *args, unsigned n, const char *key, uint64_t *v
 static int
 parse_features(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 {
-	uint64_t mrg = 1, in_order = 1, event_idx = 1, packed = 0, vectorized = 1;
+	uint64_t mrg = 1, in_order = 1, event_idx = 1, packed = 0, vectorized = 1, cq = 1;
+	const char *iface = port_arg(args, n, "iface");
 	int ret;
+
+	if (iface)
+		return baton_err(ENOTSUP,
+				 "iface=%s names the TAP of the kernel's /dev/vhost-net, which is "
+				 "not supported: path= a vhost-user socket, and leave iface out",
+				 iface);
 
 	if ((ret = arg_switch(args, n, "mrg_rxbuf", &mrg)) < 0 ||
 	    (ret = arg_switch(args, n, "in_order", &in_order)) < 0 ||
 	    (ret = arg_switch(args, n, "event_idx", &event_idx)) < 0 ||
+	    (ret = arg_switch(args, n, "cq", &cq)) < 0 ||
 	    (ret = arg_switch(args, n, "packed_vq", &packed)) < 0 ||
 	    (ret = arg_switch(args, n, "vectorized", &vectorized)) < 0)
 		return ret;
@@ -66,7 +78,7 @@ parse_features(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 					  "packed_vq out");
 	vd->scalar = !vectorized;
 	vd->forbidden = (mrg ? 0 : VIRTIO_NET_F_MRG_RXBUF) | (in_order ? 0 : VIRTIO_F_IN_ORDER) |
-			(event_idx ? 0 : VIRTIO_F_EVENT_IDX);
+			(event_idx ? 0 : VIRTIO_F_EVENT_IDX) | (cq ? 0 : CTRL_FEATURES);
 	return 0;
 }
 
@@ -74,12 +86,15 @@ static int
 parse_args(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 {
 	struct baton_port_info *info = &vd->port.info;
-	uint64_t size = 256;
+	uint64_t size = 256, speed = 0, queues = 0;
 	const char *mac = port_arg(args, n, "mac");
 	int ret = parse_features(vd, args, n);
 
-	if (ret < 0 || (ret = port_arg_uint(args, n, "queue_size", 2, VRING_MAX_SIZE, &size)) < 0)
+	if (ret < 0 || (ret = port_arg_uint(args, n, "queue_size", 2, VRING_MAX_SIZE, &size)) < 0 ||
+	    (ret = port_arg_uint(args, n, "queues", 1, BATON_MAX_QUEUES, &queues)) < 0 ||
+	    (ret = port_arg_uint(args, n, "speed", 0, MAX_SPEED, &speed)) < 0)
 		return ret;
+	vd->port.link.speed_mbps = (uint32_t)speed;
 	if (size & (size - 1))
 		return baton_err(EINVAL, "queue_size=%llu: a power of two is needed",
 				 (unsigned long long)size);
@@ -218,6 +233,22 @@ device_open(struct baton_port *port, const struct port_arg *args, unsigned n)
 	port->link.full_duplex = 1;
 	describe(vd);
 	return 0;
+}
+
+static int
+device_check(const struct baton_driver *driver, const struct port_arg *args, unsigned n)
+{
+	struct virtio_dev *scratch = calloc(1, sizeof(*scratch));
+	int ret;
+
+	if (!scratch)
+		return baton_err(ENOMEM, "out of memory");
+	scratch->tp = driver->priv;
+	ret = parse_args(scratch, args, n);
+	if (!ret && scratch->tp->check)
+		ret = scratch->tp->check(scratch, args, n);
+	free(scratch);
+	return ret;
 }
 
 static void
@@ -550,6 +581,7 @@ const struct port_ops virtio_port_ops = {
 	.rxq_size = sizeof(struct virtq),
 	.txq_size = sizeof(struct virtq),
 	.open = device_open,
+	.check = device_check,
 	.close = device_close,
 	.queue_setup = virtq_setup,
 	.queue_release = virtq_release,
@@ -576,6 +608,7 @@ const struct port_ops virtio_port_ops = {
 
 const struct baton_driver virtio_user_driver = {
 	.name = "net_virtio_user",
+	.other_name = "virtio_user",
 	.args = user_args,
 	.more_args = virtio_args,
 	.summary = "virtio-net over vhost-user: "

@@ -549,6 +549,15 @@ vp_renew_space(struct virtio_dev *vd)
 }
 
 static int
+vp_check(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
+{
+	const char *name = port_arg(args, n, "ioas");
+	enum baton_ioas_backend backend;
+
+	return name ? baton_ioas_backend_by_name(name, &backend) : 0;
+}
+
+static int
 vp_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 {
 	struct virtio_pci *vp = &vd->vp;
@@ -594,6 +603,7 @@ vp_holder(const struct virtio_dev *vd)
 
 const struct virtio_transport virtio_pci_transport = {
 	.open = vp_open,
+	.check = vp_check,
 	.close = vp_close,
 	.ready = vp_ready,
 	.renew_space = vp_renew_space,

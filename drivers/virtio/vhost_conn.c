@@ -309,8 +309,8 @@ vhost_close(struct virtio_dev *vd)
 	vhost_drop_space(vd);
 }
 
-static int
-parse_args(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
+int
+vhost_check(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 {
 	struct vhost_user *vu = &vd->vu;
 	const char *path = port_arg(args, n, "path");
@@ -352,7 +352,7 @@ vhost_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 	vu->src.ready = on_socket;
 	vu->listener.ready = on_listener;
 	vu->tick.due = vhost_tick;
-	ret = parse_args(vd, args, n);
+	ret = vhost_check(vd, args, n);
 	if (!ret)
 		ret = vu->server ? vhost_path_look_server(vu->path) : vhost_path_look(vu->path);
 	if (!ret)

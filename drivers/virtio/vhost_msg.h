@@ -184,6 +184,8 @@ void vhost_files_close(struct virtio_dev *vd);
 	      */
 #define VHOST_WAIT_MS 30000 /* server=1: for a backend to connect */
 
+/** Parse the arguments. Return: 0 or -EINVAL. */
+int vhost_check(struct virtio_dev *vd, const struct port_arg *args, unsigned n);
 int vhost_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n);
 void vhost_close(struct virtio_dev *vd);
 int vhost_reset(struct virtio_dev *vd);

@@ -491,6 +491,7 @@ vu_start(struct virtio_dev *vd, uint64_t features)
 
 const struct virtio_transport vhost_user_transport = {
 	.open = vhost_open,
+	.check = vhost_check,
 	.close = vhost_close,
 	.reset = vhost_reset,
 	.ready = vhost_connect,

@@ -98,6 +98,8 @@ struct virtio_dev;
 /* Control thread only. All return 0 or a negative errno with its sentence. */
 struct virtio_transport {
 	int (*open)(struct virtio_dev *vd, const struct port_arg *args, unsigned n);
+	/* Parse them, and open nothing. NULL: the transport has none of its own. */
+	int (*check)(struct virtio_dev *vd, const struct port_arg *args, unsigned n);
 	void (*close)(struct virtio_dev *vd);
 	/*
 	 * Check that the device is available, and that it is the one that the queues were set up

@@ -117,6 +117,8 @@ enum port_rx_mode { PORT_RX_PROMISC, PORT_RX_ALLMULTI };
 
 struct port_xstats;
 
+struct baton_driver;
+
 struct port_ops {
 	size_t port_size; /* size of the driver's port struct, which begins with struct baton_port
 			   */
@@ -127,6 +129,12 @@ struct port_ops {
 	 * port->info, and connect.
 	 */
 	int (*open)(struct baton_port *port, const struct port_arg *args, unsigned n_args);
+	/*
+	 * Check what of the arguments can be checked without opening anything: their values, and
+	 * whether they fit together. NULL: nothing of them.
+	 */
+	int (*check)(const struct baton_driver *driver, const struct port_arg *args,
+		     unsigned n_args);
 	void (*close)(struct baton_port *port);
 	/* Allocate what a ring of q->descs descriptors needs, and set q->active_burst. */
 	int (*queue_setup)(struct baton_port *port, struct baton_queue *q);
@@ -186,7 +194,8 @@ struct port_ops {
 };
 
 struct baton_driver {
-	const char *name; /* "net_virtio_user" */
+	const char *name;       /* "net_virtio_user" */
+	const char *other_name; /* a name that it had in DPDK, "virtio_user"; NULL: none */
 	/* Its arguments; one without a name at the end. NULL: there are no more. */
 	const struct baton_arg *args, *more_args;
 	const char *summary; /* one line for help texts */
@@ -245,6 +254,8 @@ extern const struct baton_driver *const baton_driver_table[];
  */
 extern const struct baton_arg port_reach_args[];
 int port_reach_open(struct baton_port *port, const struct port_arg *args, unsigned n);
+/** Only check the arguments' values. Return: 0 or -EINVAL. */
+int port_reach_args_check(const struct port_arg *args, unsigned n);
 
 /** Get the value of the argument @key. Return: NULL if there is none. */
 const char *port_arg(const struct port_arg *args, unsigned n, const char *key);

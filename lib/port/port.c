@@ -9,20 +9,26 @@
 #define MAX_ARGS        32
 #define STOP_TIMEOUT_MS 1000
 
+/* Whether @name is @stem and a number. */
+static bool
+is_numbered(const char *name, const char *stem)
+{
+	size_t len = strlen(stem);
+
+	if (strncmp(name, stem, len))
+		return false;
+	while (isdigit((unsigned char)name[len]))
+		len++;
+	return !name[len];
+}
+
 static const struct baton_driver *
 find_driver(const char *name)
 {
-	for (const struct baton_driver *const *d = baton_driver_table; *d; d++) {
-		size_t len = strlen((*d)->name);
-		const char *rest = name + len;
-
-		if (strncmp(name, (*d)->name, len))
-			continue;
-		while (isdigit((unsigned char)*rest))
-			rest++;
-		if (!*rest)
+	for (const struct baton_driver *const *d = baton_driver_table; *d; d++)
+		if (is_numbered(name, (*d)->name) ||
+		    ((*d)->other_name && is_numbered(name, (*d)->other_name)))
 			return *d;
-	}
 	return NULL;
 }
 
@@ -84,20 +90,12 @@ find_pci_driver(const struct baton_ctx *ctx, const char *bdf, const struct baton
 			 bdf, info.vendor, info.device, info.class, list);
 }
 
-/* Find the driver for the name of a port. The name of a PCI device becomes its full address. */
 static int
-choose_driver(const struct baton_ctx *ctx, char name[PORT_NAME_MAX],
-	      const struct baton_driver **out)
+choose_by_name(const struct pci_os *os, const char *name, const struct baton_driver **out)
 {
-	char bdf[PCI_BDF_SIZE];
-
-	if (pci_parse_bdf(name, bdf)) {
-		memcpy(name, bdf, sizeof(bdf));
-		return find_pci_driver(ctx, bdf, out);
-	}
 	*out = find_driver(name);
 	if (!*out) {
-		int ret = pci_explain(pci_os_of(ctx), name);
+		int ret = pci_explain(os, name);
 		char why[512];
 
 		if (!ret)
@@ -112,6 +110,19 @@ choose_driver(const struct baton_ctx *ctx, char name[PORT_NAME_MAX],
 				 "0000:00:03.0",
 				 (*out)->name);
 	return 0;
+}
+
+/* Find the driver for the name of a port. The name of a PCI device becomes its full address. */
+static int
+choose_driver(const struct baton_ctx *ctx, char name[PORT_NAME_MAX],
+	      const struct baton_driver **out)
+{
+	char bdf[PCI_BDF_SIZE];
+
+	if (!pci_parse_bdf(name, bdf))
+		return choose_by_name(pci_os_of(ctx), name, out);
+	memcpy(name, bdf, sizeof(bdf));
+	return find_pci_driver(ctx, bdf, out);
 }
 
 /* Split "name,key=value,..." in place. Return: the number of arguments or -EINVAL. */
@@ -178,6 +189,86 @@ check_args(const struct baton_driver *drv, const char *name, const struct port_a
 	return 0;
 }
 
+/* The same, and the name. */
+static int
+split(char *text, struct port_arg *args, char name[PORT_NAME_MAX])
+{
+	int n = split_args(text, args);
+
+	if (n < 0)
+		return n;
+	if (strlen(text) >= PORT_NAME_MAX)
+		return baton_err(EINVAL, "port name \"%.20s...\" is longer than %u characters",
+				 text, PORT_NAME_MAX - 1);
+	snprintf(name, PORT_NAME_MAX, "%s", text);
+	return n;
+}
+
+/* Error messages about a PCI device begin with its address already. */
+static int
+with_name(int ret, const char *name)
+{
+	if (ret >= 0 || !strncmp(baton_last_error(), name, strlen(name)))
+		return ret;
+	return baton_err_prefix(ret, "%s", name);
+}
+
+/* What can be said of a port's arguments without opening it. */
+static int
+check_values(const struct baton_driver *drv, const char *name, const struct port_arg *args, int n)
+{
+	int ret = check_args(drv, name, args, n);
+
+	if (ret < 0)
+		return ret;
+	if (drv->dma)
+		ret = port_reach_args_check(args, (unsigned)n);
+	if (!ret && drv->ops->check)
+		ret = drv->ops->check(drv, args, (unsigned)n);
+	return with_name(ret, name);
+}
+
+/* A PCI device: who drives it is known when it is opened, so one of its drivers must take them. */
+static int
+check_pci(const char *name, const struct port_arg *args, int n)
+{
+	int ret = -ENODEV;
+
+	for (const struct baton_driver *const *d = baton_driver_table; *d; d++) {
+		if (!(*d)->pci_ids)
+			continue;
+		ret = check_values(*d, name, args, n);
+		if (!ret)
+			break;
+	}
+	return ret;
+}
+
+int
+baton_port_check(const char *devargs)
+{
+	struct port_arg args[MAX_ARGS];
+	const struct baton_driver *drv = NULL;
+	char name[PORT_NAME_MAX], bdf[PCI_BDF_SIZE], *text;
+	int n, ret;
+
+	if (!devargs)
+		return baton_err(EINVAL, "port_check: a device's name is needed");
+	text = strdup(devargs);
+	if (!text)
+		return baton_err(ENOMEM, "out of memory");
+	n = ret = split(text, args, name);
+	if (n >= 0 && pci_parse_bdf(name, bdf)) {
+		ret = check_pci(name, args, n);
+	} else if (n >= 0) {
+		ret = choose_by_name(&pci_os_host, name, &drv);
+		if (!ret)
+			ret = check_values(drv, name, args, n);
+	}
+	free(text);
+	return ret;
+}
+
 static int
 free_slot(struct baton_ctx *ctx, const char *name)
 {
@@ -207,13 +298,9 @@ open_named(struct baton_ctx *ctx, char *text, struct baton_port **out)
 	struct baton_port *port;
 	int n, slot, ret;
 
-	n = split_args(text, args);
+	n = split(text, args, name);
 	if (n < 0)
 		return n;
-	if (strlen(text) >= PORT_NAME_MAX)
-		return baton_err(EINVAL, "port name \"%.20s...\" is longer than %u characters",
-				 text, PORT_NAME_MAX - 1);
-	snprintf(name, sizeof(name), "%s", text);
 	ret = choose_driver(ctx, name, &drv);
 	if (!ret)
 		ret = check_args(drv, name, args, n);
@@ -255,10 +342,7 @@ open_named(struct baton_ctx *ctx, char *text, struct baton_port **out)
 		dma_reach_fini(&port->reach);
 		free(port->views);
 		handle_free(port);
-		/* Error messages about a PCI device begin with its address already. */
-		return strncmp(baton_last_error(), name, strlen(name))
-			       ? baton_err_prefix(ret, "%s", name)
-			       : ret;
+		return with_name(ret, name);
 	}
 	ctx->ports[slot] = port;
 	*out = port;

@@ -87,30 +87,49 @@ baton_windows_parse(const char *text, struct baton_iova_range *out, unsigned roo
 	}
 }
 
+/* Return: the number of windows. */
+static int
+parse(const struct port_arg *args, unsigned n, struct baton_reach_config *c,
+      struct baton_iova_range *windows)
+{
+	const char *window = port_arg(args, n, "window");
+	uint64_t data_bits = 0, ring_bits = 0;
+	int ret;
+
+	baton_reach_config_init(c);
+	if ((ret = parse_bounce(port_arg(args, n, "bounce"), &c->bounce)) < 0 ||
+	    (ret = parse_confine(port_arg(args, n, "confine"), &c->confine)) < 0 ||
+	    (ret = port_arg_uint(args, n, "dma-limit", 12, 64, &data_bits)) < 0 ||
+	    (ret = port_arg_uint(args, n, "ring-limit", 12, 64, &ring_bits)) < 0)
+		return ret;
+	c->data_bits = (uint8_t)data_bits;
+	c->ring_bits = (uint8_t)ring_bits;
+	return window ? baton_windows_parse(window, windows, MAX_WINDOWS) : 0;
+}
+
+int
+port_reach_args_check(const struct port_arg *args, unsigned n)
+{
+	struct baton_iova_range windows[MAX_WINDOWS];
+	struct baton_reach_config c;
+	int ret = parse(args, n, &c, windows);
+
+	return ret < 0 ? ret : 0;
+}
+
 int
 port_reach_open(struct baton_port *port, const struct port_arg *args, unsigned n)
 {
 	struct baton_iova_range windows[MAX_WINDOWS];
 	struct baton_reach_config c;
-	const char *window = port_arg(args, n, "window");
-	uint64_t data_bits = 0, ring_bits = 0;
-	int n_windows, ret;
+	int n_windows = parse(args, n, &c, windows);
 
+	if (n_windows < 0)
+		return n_windows;
 	port->reach.ctx = port->ctx;
 	port->reach.name = port->name;
 	port->reach.node = BATON_NODE_ANY;
 	port->reach.can_bounce = port->driver->bounces;
-	baton_reach_config_init(&c);
-	if ((ret = parse_bounce(port_arg(args, n, "bounce"), &c.bounce)) < 0 ||
-	    (ret = parse_confine(port_arg(args, n, "confine"), &c.confine)) < 0 ||
-	    (ret = port_arg_uint(args, n, "dma-limit", 12, 64, &data_bits)) < 0 ||
-	    (ret = port_arg_uint(args, n, "ring-limit", 12, 64, &ring_bits)) < 0)
-		return ret;
-	n_windows = window ? baton_windows_parse(window, windows, MAX_WINDOWS) : 0;
-	if (n_windows < 0)
-		return n_windows;
-	c.data_bits = (uint8_t)data_bits;
-	c.ring_bits = (uint8_t)ring_bits;
 	c.windows = n_windows ? windows : NULL;
 	c.n_windows = (unsigned)n_windows;
 	return dma_reach_set(&port->reach, &c);

@@ -83,7 +83,7 @@ def vdev():
     expect("ports=3" in r.out and "net_null7" in r.out and "port 2 forwards to itself" in r.err, r)
     refused(run("--vdev=net_nul0"), "did you mean net_null?")
     refused(run("--vdev=net_null0,siz=3"), "did you mean \"size\"?")
-    refused(run("--vdev=net_null0 --vdev=net_null0"), "already open")
+    refused(run("--vdev=net_null0 --vdev=net_null0"), "named twice")
     refused(run("--vdev="), "no driver")
     refused(run("--vdev=" + "x" * 300), "longer")
     refused(run("-a 0000:00:1f.6"), "no PCI")

@@ -57,6 +57,20 @@ struct baton_arg {
 BATON_API int baton_driver_args(const char *driver, struct baton_arg *out, unsigned n);
 
 /**
+ * Check the name of a port and its arguments, as far as that is possible without opening anything.
+ *
+ * An application that opens several ports can refuse a wrong one before the first is open.
+ *
+ * @devargs: as for baton_port_open().
+ *
+ * Thread: any thread.
+ * Return: 0; -ENODEV if no driver has this name; -EINVAL if an argument is unknown, is given twice
+ * or has a value that cannot be, or if @devargs is NULL; -ENOTSUP if an argument asks for what its
+ * driver cannot do; -ENOMEM.
+ */
+BATON_API int baton_port_check(const char *devargs);
+
+/**
  * Open a port by the name of its device.
  *
  * The name is that of a driver and a number to tell ports apart, or a PCI address. Arguments may
