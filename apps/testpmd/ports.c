@@ -5,10 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "ends.h"
 #include "testpmd.h"
+
+void
+complain_memory(const char *what)
+{
+	struct rlimit data = { 0 }, as = { 0 };
+
+	getrlimit(RLIMIT_DATA, &data);
+	getrlimit(RLIMIT_AS, &as);
+	complain("no memory for %s%s%s", what,
+		 data.rlim_cur == RLIM_INFINITY ? "" : "; RLIMIT_DATA is set, raise it: ulimit -d",
+		 as.rlim_cur == RLIM_INFINITY ? "" : "; RLIMIT_AS is set, raise it: ulimit -v");
+}
 
 static bool
 configure(struct app *app, unsigned port)
@@ -62,7 +75,7 @@ port_open(struct app *app, unsigned port, const char *devargs)
 	p->rx = calloc(BATON_MAX_QUEUES, sizeof(p->rx[0]));
 	p->tx = calloc(BATON_MAX_QUEUES, sizeof(p->tx[0]));
 	if (!p->rx || !p->tx) {
-		complain("out of memory");
+		complain_memory("the queues of a port");
 		return false;
 	}
 	baton_port_info(p->port, &p->info);
@@ -164,7 +177,7 @@ make_lcores(struct app *app)
 
 	app->lcores = aligned_alloc(64, app->max_lcores * sizeof(*app->lcores));
 	if (!app->lcores) {
-		complain("out of memory");
+		complain_memory("the cores");
 		app->max_lcores = app->n_lcores = 0;
 		return false;
 	}

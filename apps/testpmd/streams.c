@@ -169,7 +169,7 @@ streams_make(struct app *app)
 	streams_attach(app);
 	return true;
 no_memory:
-	complain("out of memory");
+	complain_memory("the streams");
 	return false;
 }
 

@@ -324,6 +324,8 @@ enum parsed options_parse(struct options *opt, int argc, char **argv);
 
 /* values.c */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* An allocation failed: name what it was for, and the limits of this process that may be why. */
+void complain_memory(const char *what);
 /** A decimal number in min .. max, or a sentence on stderr that names @what. */
 bool parse_uint(const char *what, const char *text, uint64_t min, uint64_t max, uint64_t *value);
 /** Six hexadecimal bytes. */

@@ -5,6 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
+
+#define NEAR                                                                                       \
+	(4u << 20) /* an allocation of unknown size failed this far from a limit, or nearer        \
+		    */
+
 static _Thread_local char last_error[1024];
 
 /* A sentence that nobody has asked for yet. */
@@ -38,6 +44,19 @@ baton_version(void)
 	return BATON_VERSION;
 }
 
+/* Memory that a limit of the process refuses is not the machine's shortage, so name the limit. */
+static void
+name_limit(char *text, size_t size)
+{
+	size_t len = strlen(text);
+	struct text limit = { 0 };
+
+	if (strstr(text, "RLIMIT_"))
+		return;
+	limits_memory(&limit, NEAR);
+	snprintf(text + len, size - len, "%s", limit.text);
+}
+
 int
 baton_err(int err, const char *fmt, ...)
 {
@@ -48,6 +67,8 @@ baton_err(int err, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (err == ENOMEM)
+		name_limit(text, sizeof(text));
 	memcpy(last_error, text, sizeof(text));
 	later.write = NULL;
 	return -err;

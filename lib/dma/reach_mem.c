@@ -83,7 +83,7 @@ make_block(const struct dma_reach *r, const char *name, size_t bytes, uint64_t p
 	int ret;
 
 	if (!b)
-		return baton_err(ENOMEM, "out of memory");
+		return baton_err(ENOMEM, "%s: out of memory", name);
 	b->name = name;
 	b->read_only = read_only;
 	ret = make_arena(r, name, bytes, page, &b->arena);

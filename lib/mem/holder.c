@@ -156,11 +156,15 @@ passes(int ret)
  * rule.
  */
 static bool
-can_lease(struct mem_holder *h, const struct watched *f)
+can_lease(struct mem_holder *h, struct watched *f, int fd)
 {
 	const struct mem_os *os = os_of(h);
 	int ret = os->lease(os, f->read_only);
 
+	if (ret == -ENOTRECOVERABLE) { /* while it is there, opening the file for writing waits */
+		close(f->read_only);
+		f->read_only = os->reopen(os, fd, O_RDONLY);
+	}
 	if (!ret || passes(ret) || (ret == -EAGAIN && os->locked(os, f->read_only, 0, 0) == 1))
 		return true;
 	because(h,
@@ -199,7 +203,7 @@ watch_file(struct mem_holder *h, int fd, const struct stat *st)
 		return f;
 	}
 	elsewhere = find_elsewhere(h, st);
-	f->leased = elsewhere ? elsewhere->leased : can_lease(h, f);
+	f->leased = elsewhere ? elsewhere->leased : can_lease(h, f, fd);
 	return f;
 }
 

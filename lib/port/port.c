@@ -362,7 +362,7 @@ baton_port_open(struct baton_ctx *ctx, const char *devargs, struct baton_port **
 					 "needed");
 	text = strdup(devargs);
 	if (!text)
-		return baton_err(ENOMEM, "out of memory");
+		return baton_err(ENOMEM, "port_open: out of memory");
 	ret = open_named(ctx, text, out);
 	free(text);
 	return ret;
