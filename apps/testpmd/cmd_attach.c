@@ -43,6 +43,7 @@ static void
 clear_slot(struct app *app, unsigned port)
 {
 	struct app_port *p = &app->ports[port];
+	struct app_queue *rx = p->rx, *tx = p->tx;
 	uint64_t lost;
 
 	if (port >= app->n_ports)
@@ -53,10 +54,13 @@ clear_slot(struct app *app, unsigned port)
 			 lost);
 		app->failed = true;
 	}
-	free(p->rx);
-	free(p->tx);
 	free(p->devargs);
 	memset(p, 0, sizeof(*p));
+	/* Numbers that are free have queues, too: all but those that are set up are empty. */
+	p->rx = rx;
+	p->tx = tx;
+	memset(p->rx, 0, BATON_MAX_QUEUES * sizeof(p->rx[0]));
+	memset(p->tx, 0, BATON_MAX_QUEUES * sizeof(p->tx[0]));
 }
 
 /* It was opened, and cannot be used. */
@@ -99,16 +103,25 @@ forward_too(struct options *opt, unsigned port, unsigned n_ports)
 		opt->fwd_ports[opt->n_fwd_ports++] = port;
 }
 
+/* No core forwards for it yet. */
+static void
+spare(struct app *app, unsigned port)
+{
+	struct app_port *p = &app->ports[port];
+
+	for (unsigned q = 0; q < BATON_MAX_QUEUES; q++)
+		p->rx[q].want = p->tx[q].want = &app->lcores[q % app->n_lcores];
+}
+
 static bool
 attach(struct app *app, unsigned port, const char *devargs)
 {
 	if (!port_open(app, port, devargs))
 		return false;
-	for (unsigned q = 0; q < BATON_MAX_QUEUES; q++) {
-		struct app_port *p = &app->ports[port];
-
-		p->rx[q].want = p->tx[q].want = &app->lcores[q % app->n_lcores];
-	}
+	if (app->forwarding)
+		spare(app, port);
+	else
+		streams_want(app);
 	if (!pool_fit(app) || !port_set_up(app, port))
 		return false;
 	forward_pause(app);
@@ -136,8 +149,6 @@ command_attach(struct app *app, const struct value *v)
 		return;
 	}
 	forward_too(&app->opt, port, app->n_ports);
-	if (!app->forwarding)
-		streams_lay_out(app);
 	printf("Port %u is attached. Now total ports is %u\nDone\n", port, count_ports(app));
 }
 
@@ -178,8 +189,6 @@ detach(struct app *app, unsigned port)
 	snprintf(name, sizeof(name), "%s", p->name);
 	p->detached = true;
 	forward_no_more(app, port);
-	if (!app->forwarding)
-		streams_lay_out(app);
 	printf("Device %s is detached\nNow total ports is %u\nDone\n", name, count_ports(app));
 }
 

@@ -14,18 +14,18 @@ stopped(const struct app *app)
 	return !app->forwarding;
 }
 
-/* Lay the streams out by the options as they are now, or leave all as it was @before. */
+/* Take the options as they are now, or leave all as it was @before. */
 static bool
 take_effect(struct app *app, const struct options *before)
 {
-	if (select_cores(app)) {
-		streams_lay_out(app);
-		return true;
+	bool ok = select_cores(app);
+
+	if (!ok) {
+		app->opt = *before;
+		select_cores(app);
 	}
-	app->opt = *before;
-	select_cores(app);
-	streams_lay_out(app);
-	return false;
+	streams_want(app);
+	return ok;
 }
 
 /* ---- ports ---- */

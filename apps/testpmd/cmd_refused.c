@@ -146,7 +146,7 @@ static const struct {
 	{ "set tx strict-link-priority", vf },
 	{ "set tc", vf },
 	{ "set all queues drop", drops },
-	{ "port config all drop-en on", drops },
+	{ "port config all drop-en", drops },
 	{ "vlan set stripq", rx_tag },
 	{ "vlan set strip", rx_tag },
 	{ "vlan set qinq_strip", rx_tag },

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What the tables and the JSON are made of. Ports' numbers are sums of their queues', streams' are
- * those of the queues they join, so that they agree with each other and with the library's.
+ * those of the queues they join, so that they agree with each other and with the library's. Queues
+ * that are no more keep what they counted.
  */
 #include <string.h>
 
@@ -30,9 +31,9 @@ counts_keep_port(struct app *app, unsigned port)
 {
 	struct app_port *p = &app->ports[port];
 
-	for (unsigned i = 0; p->rx && i < app->opt.rxq; i++)
+	for (unsigned i = 0; p->rx && i < BATON_MAX_QUEUES; i++)
 		counts_keep(&p->rx[i]);
-	for (unsigned i = 0; p->tx && i < app->opt.txq; i++)
+	for (unsigned i = 0; p->tx && i < BATON_MAX_QUEUES; i++)
 		counts_keep(&p->tx[i]);
 }
 
@@ -41,9 +42,9 @@ counts_drop_port(struct app *app, unsigned port)
 {
 	struct app_port *p = &app->ports[port];
 
-	for (unsigned i = 0; p->rx && i < app->opt.rxq; i++)
+	for (unsigned i = 0; p->rx && i < BATON_MAX_QUEUES; i++)
 		p->rx[i].rxq = NULL;
-	for (unsigned i = 0; p->tx && i < app->opt.txq; i++)
+	for (unsigned i = 0; p->tx && i < BATON_MAX_QUEUES; i++)
 		p->tx[i].txq = NULL;
 }
 
@@ -52,11 +53,11 @@ counts_port(struct app *app, unsigned port, struct baton_stats *stats)
 {
 	struct app_port *p = &app->ports[port];
 
-	*stats = p->gone;
+	memset(stats, 0, sizeof(*stats));
 	counts_keep_port(app, port);
-	for (unsigned i = 0; p->rx && i < app->opt.rxq; i++)
+	for (unsigned i = 0; p->rx && i < BATON_MAX_QUEUES; i++)
 		add(stats, &p->rx[i].last);
-	for (unsigned i = 0; p->tx && i < app->opt.txq; i++)
+	for (unsigned i = 0; p->tx && i < BATON_MAX_QUEUES; i++)
 		add(stats, &p->tx[i].last);
 }
 
@@ -67,12 +68,11 @@ counts_begin(struct app *app)
 		struct app_port *p = &app->ports[i];
 
 		counts_keep_port(app, i);
-		for (unsigned q = 0; q < app->opt.rxq; q++)
+		for (unsigned q = 0; q < BATON_MAX_QUEUES; q++)
 			p->rx[q].start = p->rx[q].last;
-		for (unsigned q = 0; q < app->opt.txq; q++)
+		for (unsigned q = 0; q < BATON_MAX_QUEUES; q++)
 			p->tx[q].start = p->tx[q].last;
 		p->counts = (struct stream_counts){ 0 };
-		p->gone_start = p->gone;
 	}
 	for (unsigned i = 0; i < app->n_streams; i++)
 		app->streams[i].start = streams_now(&app->streams[i]);
@@ -88,12 +88,11 @@ counts_clear(struct app *app, unsigned port)
 	p->tx_lost = counts_lost(app, port);
 	p->rx_lost = counts_not_received(app, port);
 	baton_port_stats_reset(p->port);
-	for (unsigned q = 0; q < app->opt.rxq; q++)
+	for (unsigned q = 0; q < BATON_MAX_QUEUES; q++)
 		p->rx[q].start = p->rx[q].last = (struct baton_stats){ 0 };
-	for (unsigned q = 0; q < app->opt.txq; q++)
+	for (unsigned q = 0; q < BATON_MAX_QUEUES; q++)
 		p->tx[q].start = p->tx[q].last = (struct baton_stats){ 0 };
 	p->counts = (struct stream_counts){ 0 };
-	p->gone = p->gone_start = (struct baton_stats){ 0 };
 	for (unsigned i = 0; i < app->n_streams; i++) {
 		struct stream *s = &app->streams[i];
 		const struct stream_counts now = streams_now(s);
@@ -160,17 +159,15 @@ counts_of_port(struct app *app, unsigned port, struct forward_counts *out)
 {
 	struct app_port *p = &app->ports[port];
 
-	for (size_t f = 0; f < FIELDS; f++)
-		((uint64_t *)&out->stats)[f] =
-			((uint64_t *)&p->gone)[f] - ((uint64_t *)&p->gone_start)[f];
+	memset(&out->stats, 0, sizeof(out->stats));
 	streams_counts(app, port, &out->stream);
-	for (unsigned i = 0; p->rx && i < app->opt.rxq; i++) {
+	for (unsigned i = 0; p->rx && i < BATON_MAX_QUEUES; i++) {
 		struct baton_stats s;
 
 		counts_of_queue(&p->rx[i], &s);
 		add(&out->stats, &s);
 	}
-	for (unsigned i = 0; p->tx && i < app->opt.txq; i++) {
+	for (unsigned i = 0; p->tx && i < BATON_MAX_QUEUES; i++) {
 		struct baton_stats s;
 
 		counts_of_queue(&p->tx[i], &s);

@@ -62,6 +62,14 @@ queues(struct app_queue *list, unsigned n, bool tx)
 {
 	json_t *array = json_array();
 
+	/* Also those that are no more, if they counted something. */
+	for (unsigned i = n; list && i < BATON_MAX_QUEUES; i++) {
+		struct baton_stats s;
+
+		counts_of_queue(&list[i], &s);
+		if (s.rx_packets || s.tx_packets || s.rx_errors || s.tx_errors)
+			n = i + 1;
+	}
 	for (unsigned i = 0; list && i < n; i++) {
 		struct baton_stats s;
 
@@ -124,7 +132,7 @@ ports(struct app *app)
 		struct forward_counts c;
 		json_t *o;
 
-		if (p->detached)
+		if (!p->devargs)
 			continue;
 		o = json_object();
 		counts_of_port(app, i, &c);

@@ -236,6 +236,8 @@ forward_start(struct app *app, unsigned tx_first)
 	}
 	if (!all_started(app) || !streams_arrange(app) || !txonly_check(app, tx_first))
 		return false;
+	if (app->opt.sleep_idle && !sleep_check(app)) /* of ports attached meanwhile */
+		return false;
 	out_keep(false);
 	streams_config(app);
 	if (app->opt.mode == FWD_FLOWGEN)

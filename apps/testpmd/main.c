@@ -317,7 +317,7 @@ tear_down(struct app *app)
 		complain("%s", baton_last_error());
 		app->failed = true;
 	}
-	for (unsigned i = 0; i < app->n_ports; i++) {
+	for (unsigned i = 0; i < BATON_MAX_PORTS; i++) {
 		free(app->ports[i].rx);
 		free(app->ports[i].tx);
 		free(app->ports[i].devargs);

@@ -72,8 +72,10 @@ port_open(struct app *app, unsigned port, const char *devargs)
 	p->rx_csum = app->opt.rx_csum;
 	p->tcp_hw = app->opt.tcp_csum;
 	p->udp_hw = app->opt.udp_csum;
-	p->rx = calloc(BATON_MAX_QUEUES, sizeof(p->rx[0]));
-	p->tx = calloc(BATON_MAX_QUEUES, sizeof(p->tx[0]));
+	if (!p->rx)
+		p->rx = calloc(BATON_MAX_QUEUES, sizeof(p->rx[0]));
+	if (!p->tx)
+		p->tx = calloc(BATON_MAX_QUEUES, sizeof(p->tx[0]));
 	if (!p->rx || !p->tx) {
 		complain_memory("the queues of a port");
 		return false;

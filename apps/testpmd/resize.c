@@ -46,11 +46,12 @@ uint64_t
 buffers_wanted(const struct app *app)
 {
 	uint64_t n = in_rings(app), burst = MAX_BURST, cores = app->n_lcores;
-	unsigned workers = 0;
+	unsigned ports[BATON_MAX_PORTS], workers = 0;
+	unsigned streams = select_ports(app, ports) * app->opt.queues;
 
 	/* Of the prompt one may ask for more. */
-	if (app->opt.interactive && app->n_streams > cores)
-		cores = app->n_streams < app->max_lcores ? app->n_streams : app->max_lcores;
+	if (app->opt.interactive && streams > cores)
+		cores = streams < app->max_lcores ? streams : app->max_lcores;
 	for (unsigned i = 0; app->lcores && i < app->max_lcores; i++)
 		workers += app->lcores[i].worker != NULL;
 	cores = workers > cores ? workers : cores;
@@ -177,17 +178,9 @@ pool_fit(struct app *app)
 
 /* ---- other numbers of queues ---- */
 
+/* Queues that are no more leave what they counted. */
 static void
-add(struct baton_stats *sum, struct baton_stats *s)
-{
-	for (size_t f = 0; f < sizeof(*s) / sizeof(uint64_t); f++)
-		((uint64_t *)sum)[f] += ((uint64_t *)s)[f];
-	memset(s, 0, sizeof(*s));
-}
-
-/* Queues that are no more leave their counts with the port. */
-static void
-leave_counts(struct app_port *p, unsigned rxq, unsigned txq)
+drop_queues(struct app_port *p, unsigned rxq, unsigned txq)
 {
 	for (unsigned i = 0; i < BATON_MAX_QUEUES; i++) {
 		struct app_queue *pair[] = { i < rxq ? NULL : &p->rx[i],
@@ -197,9 +190,11 @@ leave_counts(struct app_port *p, unsigned rxq, unsigned txq)
 			if (!pair[k])
 				continue;
 			counts_keep(pair[k]);
-			add(&p->gone, &pair[k]->last);
-			add(&p->gone_start, &pair[k]->start);
-			memset(pair[k], 0, sizeof(*pair[k]));
+			pair[k]->rxq = NULL;
+			pair[k]->txq = NULL;
+			pair[k]->lcore = NULL;
+			pair[k]->descs = 0;
+			pair[k]->stopped = false;
 		}
 	}
 }
@@ -232,7 +227,7 @@ queues_resize(struct app *app, unsigned rxq, unsigned txq)
 	opt->txq = txq;
 	opt->queues = rxq < txq ? rxq : txq;
 	for (unsigned i = 0; i < app->n_ports; i++) {
-		leave_counts(&app->ports[i], rxq, txq);
+		drop_queues(&app->ports[i], rxq, txq);
 		app->ports[i].reconfigure = true;
 	}
 	if (!pool_fit(app)) {
@@ -241,6 +236,6 @@ queues_resize(struct app *app, unsigned rxq, unsigned txq)
 		opt->queues = old_queues;
 		return false;
 	}
-	streams_lay_out(app);
+	streams_want(app);
 	return true;
 }

@@ -301,15 +301,30 @@ slot_of(struct app *app, unsigned from, const struct lcore_id *id)
 	return app->max_lcores;
 }
 
+unsigned
+select_n_cores(const struct app *app)
+{
+	unsigned ports[BATON_MAX_PORTS];
+	unsigned streams = select_ports(app, ports) * app->opt.queues;
+	unsigned n = app->opt.nb_cores < streams ? app->opt.nb_cores : streams;
+
+	if (app->forwarding)
+		return app->n_lcores;
+	return n ? n : 1;
+}
+
+const struct lcore_id *
+select_core(const struct app *app, unsigned i)
+{
+	return app->forwarding ? &app->lcores[i].id : nth(&app->opt, i);
+}
+
 bool
 select_cores(struct app *app)
 {
 	const struct options *opt = &app->opt;
-	unsigned ports[BATON_MAX_PORTS];
-	unsigned streams = select_ports(app, ports) * opt->queues;
-	unsigned n = opt->nb_cores < streams ? opt->nb_cores : streams;
+	unsigned n = select_n_cores(app);
 
-	n = n ? n : 1;
 	for (unsigned i = 0; i < n; i++) {
 		const struct lcore_id *id = nth(opt, i);
 		unsigned k = slot_of(app, i, id);

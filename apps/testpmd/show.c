@@ -137,8 +137,8 @@ void
 show_cores(const struct app *app)
 {
 	printf("List of forwarding lcores:");
-	for (unsigned i = 0; i < app->n_lcores; i++)
-		printf(" %2u", app->lcores[i].id.id);
+	for (unsigned i = 0; i < select_n_cores(app); i++)
+		printf(" %2u", select_core(app, i)->id);
 	printf("\n");
 }
 
@@ -153,10 +153,12 @@ void
 show_rxtx(const struct app *app)
 {
 	const struct options *opt = &app->opt;
+	unsigned ports[BATON_MAX_PORTS];
 
 	printf("  %s packet forwarding%s packets/burst=%u\n", fwd_mode_name(opt->mode),
 	       opt->retry ? " with retry" : "", opt->burst);
-	printf("  nb forwarding cores=%u - nb forwarding ports=%u\n", app->n_lcores, app->n_ports);
+	printf("  nb forwarding cores=%u - nb forwarding ports=%u\n", select_n_cores(app),
+	       select_ports(app, ports));
 	for (unsigned i = 0; i < app->n_ports; i++) {
 		const struct app_port *p = &app->ports[i];
 

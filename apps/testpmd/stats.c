@@ -183,6 +183,18 @@ print_sleeps(const struct app *app)
 	}
 }
 
+/* A port that is no more is shown for what it did in this run. */
+static bool
+is_shown(struct app *app, unsigned port)
+{
+	struct forward_counts c;
+
+	counts_of_port(app, port, &c);
+	if (!app->ports[port].detached && select_has_port(app, port))
+		return true;
+	return c.stats.rx_packets || c.stats.tx_packets || c.stream.dropped;
+}
+
 void
 stats_forward(struct app *app)
 {
@@ -191,7 +203,7 @@ stats_forward(struct app *app)
 	for (unsigned i = 0; app->opt.queues > 1 && i < app->n_streams; i++)
 		print_stream(app, &app->streams[i]);
 	for (unsigned i = 0; i < app->n_ports; i++)
-		if (select_has_port(app, i) && !app->ports[i].detached)
+		if (is_shown(app, i))
 			print_port(app, i);
 	counts_total(app, &all);
 	printf("\n  " ACC_BORDER " Accumulated forward statistics for all ports" ACC_BORDER "\n");

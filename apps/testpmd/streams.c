@@ -34,14 +34,13 @@ peer_of(const struct app *app, unsigned i, unsigned n)
 }
 
 /* Consecutive streams go to a core; the last cores take the extra ones. */
-static struct lcore *
-lcore_of(const struct app *app, unsigned stream)
+static unsigned
+core_of(unsigned stream, unsigned n_streams, unsigned n_cores)
 {
-	unsigned each = app->n_streams / app->n_lcores, extra = app->n_streams % app->n_lcores;
-	unsigned plain = (app->n_lcores - extra) * each;
+	unsigned each = n_streams / n_cores, extra = n_streams % n_cores;
+	unsigned plain = (n_cores - extra) * each;
 
-	return &app->lcores[stream < plain ? stream / each
-					   : app->n_lcores - extra + (stream - plain) / (each + 1)];
+	return stream < plain ? stream / each : n_cores - extra + (stream - plain) / (each + 1);
 }
 
 /* Queue by queue through all ports; icmpecho port by port. */
@@ -118,8 +117,29 @@ spare_queues(struct app *app)
 	}
 }
 
+/* Which cores queues are for, by the ports and cores as they are now. */
 void
-streams_lay_out(struct app *app)
+streams_want(struct app *app)
+{
+	struct open_ports open;
+	unsigned n;
+
+	list_open(app, &open);
+	n = open.n * app->opt.queues;
+	spare_queues(app);
+	for (unsigned i = 0; i < n; i++) {
+		struct lcore *lc = &app->lcores[core_of(i, n, app->n_lcores)];
+		struct stream s;
+
+		number_stream(app, &open, i, &s);
+		app->ports[s.rx_port].rx[s.queue].want = lc;
+		app->ports[s.tx_port].tx[s.queue].want = lc;
+	}
+}
+
+/* Streams stay as they were from `start` to `start`, and with them what they counted. */
+static void
+lay_out(struct app *app)
 {
 	unsigned n = app->n_streams;
 	struct open_ports open;
@@ -130,10 +150,9 @@ streams_lay_out(struct app *app)
 		renew(app, &app->streams[--n]);
 	for (unsigned i = 0; i < app->max_lcores; i++)
 		app->lcores[i].n_streams = 0;
-	spare_queues(app);
 	for (unsigned i = 0; i < app->n_streams; i++) {
 		struct stream *s = &app->streams[i];
-		struct lcore *lc = lcore_of(app, i);
+		struct lcore *lc = &app->lcores[core_of(i, app->n_streams, app->n_lcores)];
 		struct stream now = *s;
 
 		number_stream(app, &open, i, &now);
@@ -143,9 +162,8 @@ streams_lay_out(struct app *app)
 			number_stream(app, &open, i, s);
 		}
 		lc->streams[lc->n_streams++] = s;
-		app->ports[s->rx_port].rx[s->queue].want = lc;
-		app->ports[s->tx_port].tx[s->queue].want = lc;
 	}
+	streams_want(app);
 }
 
 bool
@@ -162,7 +180,7 @@ streams_make(struct app *app)
 		if (!lc->streams)
 			goto no_memory;
 	}
-	streams_lay_out(app);
+	lay_out(app);
 	for (unsigned i = 0; i < app->n_ports; i++)
 		if (!port_set_up(app, i))
 			return false;
@@ -206,7 +224,9 @@ streams_arrange(struct app *app)
 {
 	bool ok = true;
 
-	streams_lay_out(app);
+	if (!select_cores(app))
+		return false;
+	lay_out(app);
 	for (unsigned i = 0; i < app->n_ports; i++) {
 		struct app_port *p = &app->ports[i];
 		bool started = port_is_started(p);
@@ -231,34 +251,41 @@ print_peer(const struct options *opt, unsigned port)
 		printf(" peer=%02X:%02X:%02X:%02X:%02X:%02X", m[0], m[1], m[2], m[3], m[4], m[5]);
 }
 
+/* Of the run, or of the one that `start` would begin. */
 void
 streams_config(const struct app *app)
 {
 	const struct options *opt = &app->opt;
+	unsigned n_cores = select_n_cores(app), n;
 	struct open_ports open;
 	char cpus[128];
 
 	list_open(app, &open);
+	n = app->forwarding ? app->n_streams : open.n * opt->queues;
 	printf("%s packet forwarding%s - ports=%u - cores=%u - streams=%u\n",
-	       fwd_mode_name(opt->mode), opt->retry ? " with retry" : "", open.n, app->n_lcores,
-	       app->n_streams);
+	       fwd_mode_name(opt->mode), opt->retry ? " with retry" : "", open.n, n_cores, n);
 	if (opt->retry)
 		printf("TX retry num: %u, delay between TX retries: %uus\n", opt->retries,
 		       opt->retry_us);
-	for (unsigned i = 0; i < app->n_lcores; i++) {
-		const struct lcore *lc = &app->lcores[i];
+	for (unsigned i = 0; i < n_cores; i++) {
+		const struct lcore_id *id = select_core(app, i);
+		unsigned mine = 0;
 
-		cpus_name(&lc->id.cpus, cpus, sizeof(cpus));
-		printf("Logical Core %u (CPU %s) forwards packets on %u streams:\n", lc->id.id,
-		       cpus, lc->n_streams);
-		for (unsigned k = 0; k < app->n_streams; k++) {
-			const struct stream *s = &app->streams[k];
+		for (unsigned k = 0; k < n; k++)
+			mine += core_of(k, n, n_cores) == i;
+		cpus_name(&id->cpus, cpus, sizeof(cpus));
+		printf("Logical Core %u (CPU %s) forwards packets on %u streams:\n", id->id, cpus,
+		       mine);
+		for (unsigned k = 0; k < n; k++) {
+			struct stream s = app->streams[k];
 
-			if (lcore_of(app, k) != lc)
+			if (core_of(k, n, n_cores) != i)
 				continue;
-			printf("  RX P=%u/Q=%u -> TX P=%u/Q=%u", s->rx_port, s->queue, s->tx_port,
-			       s->queue);
-			print_peer(opt, s->tx_port);
+			if (!app->forwarding)
+				number_stream(app, &open, k, &s);
+			printf("  RX P=%u/Q=%u -> TX P=%u/Q=%u", s.rx_port, s.queue, s.tx_port,
+			       s.queue);
+			print_peer(opt, s.tx_port);
 			printf("\n");
 		}
 	}

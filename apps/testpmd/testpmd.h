@@ -242,12 +242,11 @@ struct app_queue {
 };
 
 struct app_port {
-	struct baton_port *port;             /* NULL: closed */
-	bool detached;                       /* closed, and its number may be another's */
-	char *devargs;                       /* what it was opened with; owned */
-	char name[64];                       /* of its device */
-	unsigned mtu;                        /* port config mtu; 0: opt.mtu */
-	struct baton_stats gone, gone_start; /* of queues that are no more, as in app_queue */
+	struct baton_port *port;     /* NULL: closed */
+	bool detached;               /* closed, and its number may be another's */
+	char *devargs;               /* what it was opened with; owned */
+	char name[64];               /* of its device */
+	unsigned mtu;                /* port config mtu; 0: opt.mtu */
 	struct app_queue *rx, *tx;   /* BATON_MAX_QUEUES each; opt.rxq and opt.txq are used */
 	struct baton_port_info info; /* as of the last start or stop */
 	/* As of the last start; what is in quarantine, as of the last stop. */
@@ -424,11 +423,14 @@ bool select_has_port(const struct app *app, unsigned port);
 unsigned select_max_cores(const struct options *opt);
 /** Make those the first of app->lcores that opt.fwd_lcores and opt.nb_cores want. */
 bool select_cores(struct app *app);
+/** Those that forward, or would from the next start on. */
+unsigned select_n_cores(const struct app *app);
+const struct lcore_id *select_core(const struct app *app, unsigned i);
 
 /* streams.c */
 bool streams_make(struct app *app);
-/** By the ports, queues and cores as they are now. Not while forwarding. */
-void streams_lay_out(struct app *app);
+/** Which core each queue is for, by the ports, queues and cores as they are now. */
+void streams_want(struct app *app);
 /**
  * Give every queue the core of its stream; ports that must change for it are stopped and started.
  */

@@ -73,7 +73,7 @@ def script(env, app, *commands):
         out += p.communicate(timeout=LIMIT)[0]
     finally:
         p.kill()
-    return Run(p.returncode, out.decode(), "", 0)
+    return Run(p.returncode, out.decode(errors="replace"), "", 0)
 
 
 class Prompt:
