@@ -348,6 +348,10 @@ main(int argc, char **argv)
 	tear_down(&app);
 	if (up)
 		printf("\nBye...\n");
+	if (!out_close() || app.failed)
+		return 1;
 	/* To be asked to end while ports are set up is no failure of theirs. */
-	return out_close() && (up || ends_signal()) && !app.failed ? 0 : 1;
+	if (up || ends_signal())
+		return 0;
+	return app.misused ? 2 : 1;
 }

@@ -61,7 +61,11 @@ port_open(struct app *app, unsigned port, const char *devargs)
 {
 	struct app_port *p = &app->ports[port];
 
-	if (baton_port_open(app->ctx, devargs, &p->port) < 0) {
+	int ret = baton_port_open(app->ctx, devargs, &p->port);
+
+	if (ret < 0) {
+		/* At the prompt this is a command that failed, and no more. */
+		app->misused = ret == -EINVAL;
 		complain("%s", baton_last_error());
 		return false;
 	}

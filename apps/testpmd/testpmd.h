@@ -294,6 +294,7 @@ struct app {
 	bool quit;
 	bool unpinned; /* it was reported that threads cannot be pinned */
 	bool failed;   /* something was reported that the exit status must tell */
+	bool misused;  /* the command line has a device whose arguments cannot be */
 	uint64_t start_ns, start_tsc, forwarded_ns;
 	struct verbose *verbose; /* NULL: nothing is to be shown */
 };

@@ -43,6 +43,7 @@
 #define KEY_BITS  40
 #define PATIENCE  20 /* ms that an flock() is waited for */
 #define MAX_FDS   4096
+#define SEARCH_MS 300 /* at most, for the owner of a lock */
 #define FNV_BEGIN 0xcbf29ce484222325ull
 
 static uint64_t
@@ -91,15 +92,20 @@ process_has(const char *pid, int64_t key)
 
 /* Find the process that has the lock. Return: its PID here; 0: it cannot be seen. */
 static int
-find_owner(int64_t key)
+find_owner(int64_t key, int64_t hint)
 {
-	DIR *dir = opendir("/proc");
+	uint64_t until = ctx_now_ns() + SEARCH_MS * 1000000ull;
 	struct dirent *entry;
 	char self[16];
 	int pid = 0;
+	DIR *dir;
 
+	snprintf(self, sizeof(self), "%lld", (long long)hint);
+	if (hint > 0 && hint != getpid() && process_has(self, key))
+		return (int)hint;
 	snprintf(self, sizeof(self), "%d", getpid());
-	while (dir && !pid && (entry = readdir(dir)))
+	dir = opendir("/proc");
+	while (dir && ctx_now_ns() < until && !pid && (entry = readdir(dir)))
 		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
 		    strcmp(entry->d_name, self) && process_has(entry->d_name, key))
 			pid = atoi(entry->d_name);
@@ -127,7 +133,7 @@ name_of_process(int pid, char to[64])
 static int
 in_use(const struct virtio_dev *vd, int64_t key, int64_t hint)
 {
-	int pid = key < 0 ? 0 : find_owner(key);
+	int pid = key < 0 ? 0 : find_owner(key, hint);
 	char who[128] = "of this program or another", comm[64];
 
 	if (pid == getpid())

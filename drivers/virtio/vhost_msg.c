@@ -116,6 +116,12 @@ wait_for(struct virtio_dev *vd, short events, int64_t deadline, uint32_t request
 
 		left = deadline - now_ms();
 		n = poll(p, 2, left < PATIENCE_MS ? (left > 0 ? (int)left : 0) : PATIENCE_MS);
+		if (n < 0 && errno == EINTR && !vd->vu.open)
+			return baton_err(EINTR,
+					 "interrupted while waiting for the backend at %s to "
+					 "answer "
+					 "%s",
+					 vd->vu.path, name_of(request));
 		if (n < 0 && errno != EINTR && errno != EAGAIN)
 			return forbidden(vd, request, "poll", errno);
 		if (n > 0 && p[1].revents)

@@ -236,7 +236,7 @@ void vhost_text_owner(struct text *to, const struct stat *st);
 /** Whether this process may access the file, by its effective IDs. @how: W_OK ... */
 bool vhost_may(const char *path, int how);
 
-/** Check the text of path= (NULL: not given). Return: 0; -EINVAL, -ENAMETOOLONG. */
+/** Check the text of path= (NULL: not given). Return: 0; -EINVAL. */
 int vhost_path_check(const char *path);
 
 /**

@@ -125,7 +125,7 @@ kernel_vhost(const char *path)
 			   : strstr(path, "vsock") ? "vhost for sockets (vsock)"
 						   : "vhost";
 
-	return baton_err(ENOTSUP,
+	return baton_err(EINVAL,
 			 "%s is the kernel's %s, which is not supported: path= takes " BACKENDS "; "
 			 "pa"
 			 "ss"
@@ -278,7 +278,7 @@ vhost_path_check(const char *path)
 				 path, path + 1);
 	slash = strrchr(path, '/');
 	if (strlen(path) >= VHOST_PATH)
-		return baton_err(ENAMETOOLONG,
+		return baton_err(EINVAL,
 				 "a socket's path has at most %u characters, and path= has %zu: "
 				 "start this program in the socket's directory and give "
 				 "path=%.60s, "

@@ -141,12 +141,17 @@ check_mount(const struct mem_os *os, const struct baton_mem_config *config, cons
 				 name, mount);
 	if (ret == -ENODEV)
 		return baton_err(ENODEV,
-				 "arena \"%s\": %s is not a hugetlbfs; mount one there: mount -t "
-				 "hugetlbfs -o pagesize=2M none %s",
+				 "arena \"%s\": %s is not a hugetlbfs; give the directory of one "
+				 "(grep hugetlbfs /proc/mounts), or mount one on an empty "
+				 "directory: "
+				 "mount -t hugetlbfs -o pagesize=2M none %s",
 				 name, mount, mount);
 	if (ret)
-		return baton_err(ENODEV, "arena \"%s\": cannot use the hugetlbfs %s: %s", name,
-				 mount, strerror(-ret));
+		return baton_err(ENODEV,
+				 "arena \"%s\": cannot use the hugetlbfs %s: %s; give the "
+				 "directory "
+				 "of one (grep hugetlbfs /proc/mounts)",
+				 name, mount, strerror(-ret));
 	if (config->page_size != BATON_PAGE_ANY && config->page_size != *page_size)
 		return baton_err(EINVAL,
 				 "arena \"%s\": pages of %s were asked for, but the hugetlbfs %s "

@@ -18,6 +18,7 @@ import testpmd_util
 from testpmd_util import LIMIT, Skip, check, command, expect, main, path, refused, run
 
 NOBODY = 65534
+NO_LEAKS = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"  # which needs /proc
 BACKENDS = ("vhost-user backend", "dpdk-testpmd")
 
 
@@ -197,6 +198,16 @@ def too_long():
 
 
 @check
+def exit_status():
+    """2: this command line cannot be; 1: on another day it could."""
+    for device in (port("/dev/vhost-net"), port("@s0"), port(path("x" * 120)), port("", ",server=2"), "-a 0000:00:03.8",
+                   port(path("s0"), ",server=1,socket-mode=9"), port(path("s0"), ",server=1,socket-group=no-such-group")):
+        expect(run(device).rc == 2, run(device))
+    for device in (port(path("s0")), port(testpmd_util.TMP), port("/dev/null"), port(path("no/s0"), ",server=1")):
+        expect(run(device).rc == 1, run(device))
+
+
+@check
 def not_a_path():
     refused(run(port("")), "path=SOCKET", *BACKENDS)
     refused(run("--vdev=net_virtio_user0"), "path=SOCKET")
@@ -252,8 +263,13 @@ def path_with_a_link():
     """A link to a socket is a good path."""
     with listening("behind-link") as (where, s):
         os.symlink(where, path("good-link"))
-        with Running(port(path("good-link"), ",timeout=20000")):
+        with Running(port(path("good-link"), ",timeout=20000")) as p:
             expect(select.select([s], [], [], LIMIT)[0], "it did not connect")
+            # A backend that says nothing keeps nobody from ending it.
+            p.until(lambda: "to answer GET_FEATURES" in p.out())
+            begin = time.monotonic()
+            out = p.finish()
+            expect(p.process.returncode == 0 and "interrupted" in out and time.monotonic() - begin < 5, out)
 
 
 @check
@@ -453,9 +469,9 @@ def using(where, s=None, prefix=()):
 def second(where, prefix=(), more=",timeout=100"):
     begin = time.monotonic()
     p = subprocess.run([*prefix, *command("-l 0 --no-huge " + port(where, more))], stdin=subprocess.DEVNULL,
-                       capture_output=True, text=True, timeout=LIMIT)
-    # libhugetlbfs has its own lines about a machine without /proc.
-    err = "".join(line for line in p.stderr.splitlines(True) if not line.startswith("libhugetlbfs"))
+                       capture_output=True, text=True, timeout=LIMIT, env=dict(os.environ, ASAN_OPTIONS=NO_LEAKS))
+    # libhugetlbfs and sanitizers have their own lines about a machine without /proc.
+    err = "".join(line for line in p.stderr.splitlines(True) if not line.startswith(("libhugetlbfs", "==")))
     return testpmd_util.Run(p.returncode, p.stdout, err, time.monotonic() - begin)
 
 
