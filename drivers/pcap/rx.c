@@ -83,7 +83,7 @@ pcap_rx_note_truncated(struct pcap_port *pp, const struct capture_record *record
 static int
 refuse(const struct pcap_port *pp, const char *why)
 {
-	return baton_err(EINVAL, "rx_pcap=%s: %s %s", pp->in.end.path, pp->in.end.name, why);
+	return baton_err(EBADMSG, "rx_pcap=%s: %s %s", pp->in.end.path, pp->in.end.name, why);
 }
 
 /* The header of what is there already: a file's is; a pipe's may come later. */
@@ -119,7 +119,8 @@ read_header(struct pcap_port *pp)
 		return 0;
 	snprintf(why, sizeof(why), "holds %s packets (link type %u), not Ethernet",
 		 capture_link_name(r->link), r->link);
-	return baton_err(EINVAL, "rx_pcap=%s %s: %s", s->end.path, why, capture_link_help(r->link));
+	return baton_err(EBADMSG, "rx_pcap=%s %s: %s", s->end.path, why,
+			 capture_link_help(r->link));
 }
 
 static int

@@ -107,7 +107,7 @@ check_any(struct pcap_port *pp)
 	ret = pcap_rx_next(pp, &rec);
 	pp->in.blocks = false;
 	if (ret == PCAP_END || (ret < 0 && !pp->reader->number))
-		return baton_err(EINVAL, "%s has no packet to receive for ever", pp->in.end.path);
+		return baton_err(EBADMSG, "%s has no packet to receive for ever", pp->in.end.path);
 	again(pp);
 	return 0;
 }
@@ -132,7 +132,7 @@ pcap_store_load(struct pcap_port *pp)
 		return 0;
 	}
 	if (!pp->store.n_frames)
-		return baton_err(EINVAL, "%s has no packet to receive for ever", pp->in.end.path);
+		return baton_err(EBADMSG, "%s has no packet to receive for ever", pp->in.end.path);
 	if (ret != PCAP_END) {
 		pcap_rx_log_damage(pp);
 		pp->damaged = true;
