@@ -332,6 +332,7 @@ bool
 ports_open(struct app *app)
 {
 	unsigned ports[BATON_MAX_PORTS], n;
+	bool made;
 
 	if (app->opt.mlockall)
 		lock_memory();
@@ -350,8 +351,8 @@ ports_open(struct app *app)
 	if (app->n_lcores < app->opt.nb_cores)
 		complain("--nb-cores=%u: %u are used, as there are as many streams",
 			 app->opt.nb_cores, app->n_lcores);
-	if (!make_pool(app) || !txonly_check(app, app->opt.tx_first || txonly_given(app)) ||
-	    !make_lcores(app) || !streams_make(app))
+	made = app->opt.tx_first || txonly_given(app);
+	if (!make_pool(app) || !txonly_check(app, made) || !make_lcores(app) || !streams_make(app))
 		return false;
 	ports_set_room(app);
 	for (unsigned i = 0; i < app->n_ports; i++) {
@@ -359,7 +360,9 @@ ports_open(struct app *app)
 			return false;
 		port_print(&app->ports[i], i);
 	}
-	streams_attach(app); /* an address may be known only now */
+	streams_attach(app); /* an address may be known only now, and what a port takes */
+	if (!txonly_check(app, made))
+		return false;
 	return watch_check(app) && (!app->opt.sleep_idle || sleep_check(app));
 }
 

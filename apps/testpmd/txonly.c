@@ -87,9 +87,9 @@ txonly_check(const struct app *app, bool tx_first)
 
 		if (!app->ports[i].port)
 			continue;
-		if (len > (unsigned)info->mtu + ETHER_HDR) {
-			complain("--txpkts: packets of %u bytes; port %u takes %u, see --mtu", len,
-				 i, info->mtu + ETHER_HDR);
+		if (info->max_len && len > info->max_len) {
+			complain("--txpkts: packets of %u bytes; port %u takes %u%s", len, i,
+				 info->max_len, app->opt.mtu ? ", see --mtu" : "");
 			return false;
 		}
 		if (app->opt.n_txpkts > info->max_segs) {

@@ -3,14 +3,28 @@
 
 #include "port/port.h"
 
+/* What every TX queue takes. */
+static uint32_t
+max_len(const struct baton_port *port)
+{
+	uint32_t len = 0;
+
+	for (unsigned i = 0; i < port->info.tx_queues; i++)
+		if (!len || port->txq[i]->max_len < len)
+			len = port->txq[i]->max_len;
+	return len;
+}
+
 void
 baton_port_info(const struct baton_port *port, struct baton_port_info *info)
 {
 	if (!info)
 		return;
 	memset(info, 0, sizeof(*info));
-	if (handle_enter(port, HANDLE_PORT, "port_info") == 0)
-		*info = port->info;
+	if (handle_enter(port, HANDLE_PORT, "port_info") < 0)
+		return;
+	*info = port->info;
+	info->max_len = max_len(port);
 }
 
 void

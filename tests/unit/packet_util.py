@@ -82,7 +82,7 @@ def kinds():
     yield "version-0", eth(b"\0" + ipv4(udp, 17)[1:], 0x0800)
     yield "ihl-4", eth(b"\x44" + ipv4(udp, 17)[1:], 0x0800)
     yield "ihl-15", eth(b"\x4f" + ipv4(udp, 17)[1:], 0x0800)
-    yield "long", eth(ipv4(l4(17, bytes(range(256)) * 3), 17), 0x0800, tags=((0x88a8, 5), (0x8100, 6)))
+    yield "long", eth(ipv4(l4(17, bytes(range(256)) * 5), 17), 0x0800, tags=((0x88a8, 5), (0x8100, 6)))
 
 
 def damaged(n, seed):

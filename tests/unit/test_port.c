@@ -206,6 +206,29 @@ order_of_calls(void **state)
 	refused(baton_tx_burst(r->txq, t, 1), ENETDOWN, "is stopped");
 }
 
+/* The limit of packets to send is known from the start on, and is exact. */
+static void
+longest_packet(void **state)
+{
+	struct rig *r = *state;
+	struct baton_port_info info;
+	struct baton_token t;
+
+	set_up_queues(r, "net_null0");
+	baton_port_info(r->port, &info);
+	assert_int_equal(info.max_len, 0);
+	must(baton_port_set_mtu(r->port, 1000));
+	must(baton_port_start(r->port));
+	baton_port_info(r->port, &info);
+	assert_in_range(info.max_len, 1014, 1022);
+	for (unsigned longer = 0; longer < 2; longer++) {
+		assert_int_equal(baton_alloc(r->worker, r->pool, &t, 1), 1);
+		t.len = (uint16_t)(info.max_len + longer);
+		assert_int_equal(baton_tx_burst(r->txq, &t, 1), longer ? -EMSGSIZE : 1);
+	}
+	must(baton_free(r->worker, &t, 1));
+}
+
 static void
 pool_too_small(void **state)
 {
@@ -593,6 +616,7 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(open_refusals),  T(order_of_calls),
+		T(longest_packet), T(pool_made_after_start),
 		T(pool_too_small), T(pool_made_after_start),
 		T(bad_packets),    T(outside_memory),
 		T(pool_refusals),  T(odd_stride),

@@ -51,6 +51,9 @@ def txonly_lengths():
         length = sum(map(int, lens.split(",")))
         txonly("--txpkts=" + lens, length)
     txonly("--txpkts=9000 --mtu=9000 --mbuf-size=16384", 9000)
+    txonly("--mbuf-size=40000 --txpkts=32767,32768", 65535)
+    txonly("--mbuf-size=65535 --txpkts=65471", 65471)
+    txonly("--total-num-mbufs=9000 --burst=4 --txpkts=" + ",".join(["257"] * 255), 65535)
     txonly("--txpkts=3000,3000,3000 --mtu=9000 --mbuf-size=4096", 9000)
 
 
@@ -135,7 +138,7 @@ def values_that_cannot_be():
                 "--mbuf-size=2048,65536", "--mbuf-size=2048,127", "--mbuf-size=2048,", "--mbuf-size=,2048",
                 "--mbuf-size=2048,x", "--mbuf-size=" + ",".join(["2048"] * 33)):
         refused(run(NULL2, bad), bad.split("=")[0])
-    for app, words in (("--txpkts=2049", ("2049", "2048", "--mbuf-size")), ("--txpkts=1515", ("1515", "1514", "--mtu")),
+    for app, words in (("--txpkts=2049", ("2049", "2048", "--mbuf-size")), ("--mtu=1500 --txpkts=1523", ("1523", "1522", "--mtu")),
                        ("--txpkts=" + ",".join(["42"] * 17), ("17 segments", "takes 16"))):
         refused(run(NULL2, "--forward-mode=txonly " + app), *words)
     refused(run(NULL2, "--forward-mode=flowgen --txpkts=45"), "45", "46")

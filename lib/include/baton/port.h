@@ -294,7 +294,10 @@ struct baton_port_info {
 	uint8_t started;        /* 1: the port is started; 0: it is not */
 	uint8_t state;          /* enum baton_port_state */
 	uint32_t offloads;      /* BATON_OFFLOAD_* that the device has */
-	char detail[256];       /* a line of the driver's: features in use, transport */
+	/* Longest packet for baton_tx_burst() as of the last start, without FCS, in bytes; 0: the
+	 * port was never started, or has no TX queue. */
+	uint32_t max_len;
+	char detail[256]; /* a line of the driver's: features in use, transport */
 };
 
 /**
