@@ -202,17 +202,14 @@ json_store(const char *path, const char *text)
 	bool exists = stat(path, &st) == 0;
 	int error;
 
-	if (exists &&
-	    out_is_stdout(&st)) { /* in its turn; out_close() tells whether it got there */
-		printf("%s\n", text);
-		return true;
-	}
 	if (exists && fstat(STDERR_FILENO, &err) == 0 && err.st_dev == st.st_dev &&
 	    err.st_ino == st.st_ino) {
 		fprintf(stderr, "%s\n", text);
 		return true;
 	}
-	if (exists && !S_ISREG(st.st_mode))
+	if (exists && out_is_stdout(&st))
+		error = out_to_stdout(text);
+	else if (exists && !S_ISREG(st.st_mode))
 		error = write_device(path, text);
 	else
 		error = store_file(path, exists ? &st : NULL, text);

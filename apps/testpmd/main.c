@@ -139,8 +139,7 @@ tick(struct app *app, struct clock *c)
 	if (!app->forwarding) {
 		c->look = 0;
 	} else if (now >= c->look) {
-		if (c->look)
-			affinity_watch(app);
+		affinity_watch(app);
 		c->look = now + LOOK_NS;
 	}
 }
@@ -166,7 +165,6 @@ wait_for(struct app *app, struct clock *c, struct pollfd *fds, int fd)
 	fds[2] = (struct pollfd){ .fd = c->terminal || listen ? STDIN_FILENO : -1,
 				  .events = listen ? POLLIN : 0 };
 	fds[3] = (struct pollfd){ .fd = may_read ? fd : -1, .events = POLLIN };
-	fflush(stdout);
 	out_poll_for(&fds[4]);
 	ends_notices(true);
 	ret = poll(fds, POLLFDS, fd == NO_WAIT ? 0 : timeout_ms(c));
@@ -193,10 +191,11 @@ main_step(struct app *app, int fd)
 	struct clock *c = &clocks;
 	struct pollfd fds[POLLFDS];
 
-	if (!wait_for(app, c, fds, fd))
-		return -1;
-	if (out_error()) {
-		app->failed = true; /* and out_close() reports it */
+	if (app->forwarding && !c->look)
+		c->look = clock_ns() + LOOK_NS;
+	fflush(stdout);
+	if (out_error() || !wait_for(app, c, fds, fd) || out_error()) {
+		app->failed = true; /* out_close() reports what stdout's error is */
 		return -1;
 	}
 	if (fds[1].revents || ends_signal())
@@ -232,7 +231,7 @@ load_files(struct app *app)
 {
 	for (unsigned i = 0; i < app->opt.n_cmdline_files && !app->quit; i++)
 		load_file(app, app->opt.cmdline_files[i].name, app->opt.cmdline_files[i].echo);
-	return !app->quit && !out_error();
+	return !app->quit;
 }
 
 static void

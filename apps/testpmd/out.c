@@ -152,7 +152,10 @@ static ssize_t
 on_stderr(void *cookie, const char *data, size_t n)
 {
 	pthread_mutex_lock(&o.lock);
-	put(o.words->error ? o.tables : o.words, data, n);
+	if (!o.words->error)
+		put(o.words, data, n);
+	if (o.words->error && o.words != o.tables)
+		put(o.tables, data, n);
 	pthread_mutex_unlock(&o.lock);
 	return (ssize_t)n;
 }
@@ -336,6 +339,20 @@ keep(void)
 		return;
 	fprintf(stderr, "baton-testpmd: the final output%s:\n", o.kept_cut ? ", cut" : "");
 	fwrite(o.kept.at + o.kept.head, 1, o.kept.len - o.kept.head, stderr);
+}
+
+int
+out_to_stdout(const char *text)
+{
+	fflush(stdout);
+	pthread_mutex_lock(&o.lock);
+	put(&o.out, text, strlen(text));
+	put(&o.out, "\n", 1);
+	pthread_mutex_unlock(&o.lock);
+	drain(&o.out);
+	if (o.out.error)
+		return o.out.error;
+	return waiting(&o.out) ? ETIMEDOUT : 0;
 }
 
 bool

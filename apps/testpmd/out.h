@@ -26,6 +26,12 @@ void out_open(void);
 /** From here on all that is printed goes to standard error: a port writes to standard output. */
 void out_tables_to_stderr(void);
 
+/**
+ * Write @text and a newline to standard output even so, and wait a moment for its reader. Return:
+ * 0, an errno, or ETIMEDOUT.
+ */
+int out_to_stdout(const char *text);
+
 /** Whether a path that was examined as @st leads to standard output. */
 bool out_is_stdout(const struct stat *st);
 
