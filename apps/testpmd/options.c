@@ -334,6 +334,8 @@ options_parse(struct options *opt, int argc, char **argv)
 	/* The "--" stands in for the program's name, which getopt skips. */
 	if (parsed == PARSED_RUN && split < argc)
 		parsed = parse_part(opt, argc - split, argv + split, APP);
+	if (parsed == PARSED_RUN && opt->banner && argc == 2) /* -v alone */
+		return PARSED_EXIT;
 	if (parsed == PARSED_RUN && !check(opt))
 		return PARSED_ERROR;
 	return parsed;

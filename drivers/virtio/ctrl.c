@@ -262,6 +262,9 @@ can(const struct virtio_dev *vd, uint64_t feature, const char *what)
 {
 	if ((vd->features & VIRTIO_NET_F_CTRL_VQ) && (vd->features & feature))
 		return 0;
+	if (vd->forbidden & VIRTIO_NET_F_CTRL_VQ)
+		return baton_err(ENOTSUP, "%s: it wants the control queue, which cq=0 forbids",
+				 what);
 	return baton_err(ENOTSUP, "%s: %s has no control queue for that; it passes on everything",
 			 what, vd->where);
 }

@@ -126,6 +126,43 @@ not_offered(void **state)
 	}
 }
 
+/* cq=0: it is offered, and not to be used. */
+static void
+forbidden(void **state)
+{
+	struct rig_config c = served;
+	struct rig r;
+
+	c.args = ",cq=0";
+	rig_up(&r, &c);
+	assert_int_equal(baton_port_set_promisc(r.port, 1), -ENOTSUP);
+	assert_non_null(strstr(baton_last_error(), "cq=0"));
+	assert_int_equal(baton_port_set_vlan(r.port, 1, 1), -ENOTSUP);
+	assert_false(fakedev_runs(r.fakedev, 2));
+	rig_roundtrip_rx(&r, 60, 1);
+	rig_roundtrip_tx(&r, 60, 2);
+	rig_down(&r);
+}
+
+/* speed= is what the link says. */
+static void
+speed(void **state)
+{
+	struct rig_config c = served;
+	struct baton_link link;
+	struct rig r;
+
+	rig_up(&r, &c);
+	baton_port_link(r.port, &link);
+	assert_int_equal(link.speed_mbps, 0);
+	rig_down(&r);
+	c.args = ",speed=25000";
+	rig_up(&r, &c);
+	baton_port_link(r.port, &link);
+	assert_int_equal(link.speed_mbps, 25000);
+	rig_down(&r);
+}
+
 /* 5.1.2: the control queue comes after all the queues the device has, when MQ is negotiated. */
 static void
 behind_all_queues(void **state)
@@ -315,6 +352,8 @@ main(void)
 		cmocka_unit_test(many_commands),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(not_offered),
+		cmocka_unit_test(forbidden),
+		cmocka_unit_test(speed),
 		cmocka_unit_test(behind_all_queues),
 		cmocka_unit_test(offered_and_not_served),
 		cmocka_unit_test(lies),
