@@ -164,6 +164,7 @@ command_config_mtu(struct app *app, const struct value *v)
 
 	if (!command_uint("mtu", &v[4], BATON_MIN_MTU, p->info.max_mtu, &mtu))
 		return;
+	forward_pause(app);
 	if (started)
 		port_take_down(app, port);
 	if (baton_port_set_mtu(p->port, (uint16_t)mtu) < 0)
@@ -172,8 +173,7 @@ command_config_mtu(struct app *app, const struct value *v)
 		p->mtu = mtu;
 	baton_port_info(p->port, &p->info);
 	if (started)
-		port_start_again(app, port);
-	forward_pause(app);
+		port_bring_up_again(app, port);
 	ports_set_room(app);
 	forward_resume(app);
 }

@@ -155,12 +155,11 @@ restore_filters(struct app_port *p, unsigned port)
 }
 
 bool
-port_start_again(struct app *app, unsigned port)
+port_bring_up_again(struct app *app, unsigned port)
 {
 	if (!port_bring_up(app, port))
 		return false;
 	restore_filters(&app->ports[port], port);
-	revive(app, port);
 	return true;
 }
 

@@ -112,13 +112,17 @@ renew_queues(struct app *app, unsigned port)
 	return port_set_up(app, port);
 }
 
-/* All ports take their buffers from @pool. Those that are started are so again afterwards. */
+/*
+ * All ports take their buffers from @pool. Those that are started are stopped for a moment, cores
+ * that forward wait meanwhile.
+ */
 static bool
 use_pool(struct app *app, struct baton_pool *pool)
 {
 	bool started[BATON_MAX_PORTS] = { false }, ok = true;
 	struct baton_pool *old = app->pool;
 
+	forward_pause(app);
 	for (unsigned i = 0; i < app->n_ports; i++) {
 		started[i] = port_is_started(&app->ports[i]);
 		if (started[i])
@@ -141,8 +145,10 @@ use_pool(struct app *app, struct baton_pool *pool)
 		baton_pool_destroy(pool);
 	}
 	for (unsigned i = 0; i < app->n_ports; i++)
-		if (started[i] && !port_start_again(app, i))
+		if (started[i] && !port_bring_up_again(app, i))
 			ok = false;
+	streams_attach(app);
+	forward_resume(app);
 	return ok;
 }
 
@@ -163,13 +169,6 @@ pool_fit(struct app *app)
 			 "for it; start with --total-num-mbufs=%llu or more, %u at most",
 			 info.name, info.count, (unsigned long long)least,
 			 (unsigned long long)wanted, BATON_MAX_BUFS);
-		return false;
-	}
-	if (app->forwarding) {
-		complain("pool %s has %u buffers, and %llu are wanted: stop forwarding first, so "
-			 "that it can be made anew, or start with --total-num-mbufs=%llu",
-			 info.name, info.count, (unsigned long long)wanted,
-			 (unsigned long long)wanted);
 		return false;
 	}
 	pool = pool_make(app, (uint32_t)wanted);

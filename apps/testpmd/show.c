@@ -41,12 +41,14 @@ show_info(const struct app *app, unsigned i)
 	struct baton_port_info info;
 	struct baton_link link;
 	const uint8_t *m = info.mac;
+	const char *comma = p->devargs ? strchr(p->devargs, ',') : NULL;
 
 	baton_port_info(p->port, &info);
 	baton_port_link(p->port, &link);
 	printf("\n********************* Infos for port %-2u *********************\n", i);
 	printf("MAC address: %02X:%02X:%02X:%02X:%02X:%02X\n", m[0], m[1], m[2], m[3], m[4], m[5]);
 	printf("Device name: %s\nDriver name: %s\n", info.name, info.driver);
+	printf("Devargs: %s\nConnect to socket: %d\n", comma ? comma + 1 : "", info.node);
 	if (info.detail[0])
 		printf("Device info: %s\n", info.detail);
 	printf("Port state: %s\n", state_text(&info));
@@ -74,6 +76,11 @@ show_info(const struct app *app, unsigned i)
 	printf("Min possible number of descriptors: %u\nMax possible number of descriptors: %u\n",
 	       info.min_descs, info.max_descs);
 	printf("Default number of descriptors: %u\n", info.default_descs);
+	for (unsigned tx = 0; tx < 2; tx++)
+		printf("Max possible number of %sDs per queue: %u\n"
+		       "Min possible number of %sDs per queue: %u\n",
+		       tx ? "TX" : "RX", info.max_descs, tx ? "TX" : "RX", info.min_descs);
+	printf("Maximum number of MAC addresses: %u\n", MAX_MACS);
 	printf("Max segment number per packet: %u\n", info.max_segs);
 	reach_show(p, &info);
 }

@@ -392,8 +392,8 @@ bool pool_check(struct app *app);
 /* life.c: what befalls a port while others forward; all print what they do */
 void port_watch(struct app *app, unsigned port);
 void port_command_start(struct app *app, unsigned port);
-/** Start a port that was taken down for a moment. */
-bool port_start_again(struct app *app, unsigned port);
+/** Start a port that was taken down for a moment, while all cores are paused. */
+bool port_bring_up_again(struct app *app, unsigned port);
 void port_command_stop(struct app *app, unsigned port);
 void port_command_close(struct app *app, unsigned port);
 void port_command_reset(struct app *app, unsigned port);
