@@ -73,10 +73,6 @@ static const struct {
 	{ "set conntrack", rules },
 	{ "show raw_encap", headers },
 	{ "show raw_decap", headers },
-	{ "set fwd noisy", "the mode does not exist here" },
-	{ "set fwd ieee1588", "no device here has a clock" },
-	{ "set fwd shared-rxq", "no queue here belongs to several ports" },
-	{ "set fwd shared_rxq", "no queue here belongs to several ports" },
 	{ "show port dcb_tc", "no device here has traffic classes" },
 	{ "port config * dcb", "no device here has traffic classes" },
 	{ "show port info * representor", own_switch },
@@ -236,9 +232,26 @@ begins(const char *entry, unsigned n, char **words)
 	return i;
 }
 
+/* A mode's reason is with the modes. */
+static bool
+mode_refused(unsigned n, char **words)
+{
+	const char *why = NULL;
+
+	if (n > 2 && !strcmp(words[0], "set") && !strcmp(words[1], "fwd"))
+		why = mode_absent(words[2]);
+	if (why)
+		complain("\"set fwd %s\" is a command of dpdk-testpmd that is not supported here: "
+			 "%s",
+			 words[2], why);
+	return why;
+}
+
 bool
 command_refused(unsigned n, char **words)
 {
+	if (mode_refused(n, words))
+		return true;
 	for (unsigned i = 0; i < N_REFUSED; i++) {
 		unsigned k = begins(refused[i].words, n, words);
 		char text[128] = "";

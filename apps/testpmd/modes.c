@@ -28,6 +28,7 @@ static const struct mode absent[] = {
 	{ "noisy", "nothing here simulates a noisy neighbour; io forwards" },
 	{ "ieee1588", "no device here takes PTP timestamps; io forwards" },
 	{ "shared-rxq", "no device here shares an RX queue among ports; rxonly receives" },
+	{ "shared_rxq", "no device here shares an RX queue among ports; rxonly receives" },
 	{ "recycle_mbufs", "sent buffers return to their core's cache in every mode; io forwards" },
 	{ "softnic", "there is no soft NIC; io forwards" },
 	{ "mac_retry", "mode mac with --retry does it" },

@@ -17,11 +17,11 @@
 #include "packet.h"
 #include "testpmd.h"
 
-#define BLOCK    16384          /* bytes printed at once */
-#define PER_LINE 1024           /* more than a packet's lines have */
-#define BEHIND   (OUT_MUCH / 2) /* bytes that wait for a reader who is to catch up first */
-#define PATIENCE 1000           /* milliseconds that a core waits for that, */
-#define HURRY    100            /* when it is to stop */
+#define BLOCK       16384          /* bytes printed at once */
+#define PER_LINE    1024           /* more than a packet's lines have */
+#define BEHIND      (OUT_MUCH / 2) /* bytes that wait for a reader who is to catch up first */
+#define PATIENCE_NS 1000000000ull  /* a core waits for that as long, */
+#define HURRY_NS    100000000ull   /* or as long, when it is to stop */
 
 struct verbose {
 	pthread_mutex_t lock; /* for all that follows */
@@ -57,8 +57,11 @@ verbose_open(struct app *app)
 static bool
 wait_for_reader(struct app *app, struct verbose *v)
 {
-	for (unsigned waited = 0; out_waiting() >= BEHIND; waited++) {
-		if (v->stuck || waited >= (load_relaxed(&app->halt) ? HURRY : PATIENCE)) {
+	uint64_t begin = clock_ns();
+
+	while (out_waiting() >= BEHIND) {
+		if (v->stuck ||
+		    clock_ns() - begin >= (load_relaxed(&app->halt) ? HURRY_NS : PATIENCE_NS)) {
 			v->stuck = true;
 			return false;
 		}

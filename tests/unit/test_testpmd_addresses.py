@@ -115,7 +115,9 @@ def modes_are_told():
     for mode in ("io", "mac", "macswap", "flowgen", "rxonly", "txonly", "csum", "icmpecho", "5tswap"):
         expect("\n  %-20s " % mode in r.out, mode)
         good(script("--vdev=net_null0", "", "set fwd " + mode, "show config fwd", "quit"))
-    for mode in ("noisy", "ieee1588", "shared-rxq", "recycle_mbufs", "softnic", "mac_retry"):
+    for mode in ("noisy", "ieee1588", "shared-rxq", "shared_rxq", "recycle_mbufs", "softnic", "mac_retry"):
+        r = good(script("--vdev=net_null0", "", "set fwd " + mode, "quit"))
+        expect('"set fwd %s" is a command of dpdk-testpmd that is not supported here: ' % mode in r.out, r)
         refused(run("--vdev=net_null0", "--forward-mode=" + mode), mode, "not supported", "There are io, mac")
     refused(run("--vdev=net_null0", "--forward-mode=5tswp"), "did you mean 5tswap")
 

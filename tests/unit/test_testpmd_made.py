@@ -4,7 +4,7 @@
 import struct
 
 from packet_util import OWN, PEER, inet_sum
-from testpmd_util import (NULL2, SHORT, check, expect, forward, good, main, packets, path, read_pcap, refused, run,
+from testpmd_util import (NULL2, SHORT, Prompt, check, expect, forward, good, main, packets, path, read_pcap, refused, run,
                           script, totals, write_pcap)
 
 
@@ -109,11 +109,17 @@ def flowgen_drops_what_it_receives():
 @check
 def flowgen_runs_on():
     """A stopped RX queue keeps no flow from being sent; a stopped TX queue takes none; --sleep-idle cannot be."""
-    env = "--vdev=net_null0,no-rx=1"
-    r = good(script(env, "--forward-mode=flowgen", "start", "port 0 rxq 0 stop", 0.1, "clear port stats 0", 0.1,
-                    "show port stats 0", "stop", "quit"))
-    expect("number of flows for port 0: 1024" in r.out, r)
-    expect(totals(r.out)[2] > 1000, r)
+    with Prompt("--vdev=net_null0,no-rx=1", "--forward-mode=flowgen") as b:
+        out = b.say("start")
+        expect("number of flows for port 0: 1024" in b.log, out)
+        b.say("port 0 rxq 0 stop", "clear port stats 0")
+        b.until(lambda: b.both(0)[1] > 1000)
+        b.say("port 0 txq 0 stop")
+        stopped = b.both(0)[1]
+        expect(b.both(0)[1] == stopped, "a stopped TX queue sends")
+        b.say("port 0 txq 0 start")
+        b.until(lambda: b.both(0)[1] > stopped + 1000)
+        expect(b.quit()[0] == 0, b.log[-500:])
     refused(run(NULL2, "--forward-mode=flowgen --sleep-idle"), "--sleep-idle", "flowgen")
 
 
@@ -122,7 +128,7 @@ def tx_first_in_any_mode():
     """It sends txonly's packets, also before flows."""
     env = "--vdev=net_pcap0,tx_pcap=" + path("out.pcap")
     for mode in ("io", "mac", "flowgen"):
-        good(script(env, "--tx-ip=9.8.7.6,5.4.3.2 --forward-mode=" + mode, "start tx_first", 0.1, "stop", "quit"))
+        good(script(env, "--tx-ip=9.8.7.6,5.4.3.2 --forward-mode=" + mode, "start tx_first", "stop", "quit"))
         got = read_pcap("out.pcap")
         expect(len(got) >= 32, len(got))
         expect(all(p[:42] == datagram(64, ip("9.8.7.6"), ip("5.4.3.2"), 9, 9) for p in got[:32]), got[0].hex())

@@ -49,8 +49,19 @@ def pcap(sent, n=0, extra=""):
 
 
 def shown(out):
-    """The lines about packets."""
-    return [line for line in out.splitlines() if line.startswith(("  src=", "  ol_flags:")) or BURST.fullmatch(line)]
+    """The lines about packets. One may follow a prompt."""
+    found = [re.sub("^(testpmd> )+", "", line) for line in out.splitlines()]
+    return [line for line in found if line.startswith(("  src=", "  ol_flags:")) or BURST.fullmatch(line)]
+
+
+def verbose(level, env, app="", rx=0, tx=0, start="start"):
+    """The output of a run until that many packets were received and sent."""
+    with Prompt(env, app) as b:
+        b.say("set verbose %d" % level, start)
+        b.until(lambda: all(a >= n for a, n in zip(b.both(0), (rx, tx))))
+        rc, out = b.quit()
+    expect(rc == 0, out)
+    return out
 
 
 def mac(m):
@@ -73,20 +84,27 @@ def words():
         rx += lines(p, ptype, HOST, PORT, False)
         tx += lines(p, ptype, OWN, PEER, True)
     for level, want in ((0, []), (1, rx), (2, tx), (3, rx + tx), (77, rx + tx)):
-        r = good(script(pcap([p for _, p in chosen]), "--forward-mode=mac", "set verbose %d" % level, "start", 0.2, "stop",
-                        "quit"))
-        expect("Change verbose level from 0 to %d" % level in r.out, r)
-        got = shown(r.out)
+        out = verbose(level, pcap([p for _, p in chosen]), "--forward-mode=mac", len(chosen), len(chosen))
+        expect("Change verbose level from 0 to %d" % level in out, out)
+        got = shown(out)
         expect(got == want, "level %d: %s" % (level, [(g, w) for g, w in zip(got, want) if g != w][:2] or len(got)))
 
 
 @check
 def while_it_forwards():
     """From one level to another, and bursts are shown from then on."""
-    r = good(script("--vdev=net_null0", "--burst=2 --stop-after=200000000", "start", "set verbose 1", 0.05, "set verbose 2",
-                    0.05, "set verbose 0", "stop", "quit"))
-    at = [r.out.index("Change verbose level from %s" % t) for t in ("0 to 1", "1 to 2", "2 to 0")]
-    parts = [r.out[a:b] for a, b in zip([0] + at, at + [None])]
+    with Prompt("--vdev=net_null0", "--burst=2") as b:
+        b.say("start")
+        b.moves(0)
+        b.say("set verbose 1")
+        b.until(lambda: "Receive queue" in b.read())
+        b.say("set verbose 2")
+        b.until(lambda: "Send queue" in b.read())
+        b.say("set verbose 0")
+        b.moves(0)
+        out = b.quit()[1]
+    at = [out.index("Change verbose level from %s" % t) for t in ("0 to 1", "1 to 2", "2 to 0")]
+    parts = [out[a:b] for a, b in zip([0] + at, at + [None])]
     for i, (received, sent) in enumerate(((0, 0), (1, 0), (0, 1), (0, 0))):
         expect(("Receive queue" in parts[i]) == received and ("Send queue" in parts[i]) == sent, "part %d: %s" % (i, parts[i][:600]))
 
@@ -95,24 +113,24 @@ def while_it_forwards():
 def segments_and_modes():
     p = dict(kinds())["long"]
     ptype = "L2_ETHER_QINQ L3_IPV4 L4_UDP  - l2_len=22 - l3_len=20 - l4_len=8"
-    r = good(script(pcap([p]), "--mbuf-size=264", "set verbose 3", "start", 0.2, "quit"))
+    out = verbose(3, pcap([p]), "--mbuf-size=264", 1, 1)
     want = lines(p, ptype, HOST, PORT, False, 7)
-    expect(len(p) == 1330 and all(w in r.out for w in want) and "nb_segs=7" in want[0], r)
+    expect(len(p) == 1330 and all(w in out for w in want) and "nb_segs=7" in want[0], out)
     # What a mode makes of headers in several buffers is shown as of one.
     for size in ("--mbuf-size=128", "--mbuf-size=2048"):
         deep = dict(kinds())["vlan-vlan"]
-        r = good(script(pcap([deep]), size + " --forward-mode=5tswap", "set verbose 2", "start", 0.2, "quit"))
-        expect("src=%s - dst=%s" % (mac(PORT), mac(HOST)) in r.out and PTYPES["vlan-vlan"] in r.out, r)
+        out = verbose(2, pcap([deep]), size + " --forward-mode=5tswap", 1, 1)
+        expect("src=%s - dst=%s" % (mac(PORT), mac(HOST)) in out and PTYPES["vlan-vlan"] in out, out)
     for mode, rx, tx in (("rxonly", 1, 0), ("txonly", 0, 1), ("flowgen", 1, 1), ("icmpecho", 1, 0), ("csum", 1, 1)):
-        r = good(script(pcap([p]), "--stop-after=64 --forward-mode=" + mode, "set verbose 3", "start", 0.1, "quit"))
-        expect(("Receive queue" in r.out, "Send queue" in r.out) == (rx, tx), mode)
-    expect("  ol_flags: RTE_MBUF_F_TX_L4_NO_CKSUM RTE_MBUF_F_TX_IPV4 \n" in r.out, "csum marks IP packets")
+        out = verbose(3, pcap([p]), "--forward-mode=" + mode, rx, tx)
+        expect(("Receive queue" in out, "Send queue" in out) == (rx, tx), mode)
+    expect("  ol_flags: RTE_MBUF_F_TX_L4_NO_CKSUM RTE_MBUF_F_TX_IPV4 \n" in out, "csum marks IP packets")
 
 
 @check
 def tx_first_is_shown():
-    r = good(script("--vdev=net_pcap0,tx_pcap=" + path("o"), "--burst=4", "set verbose 3", "start tx_first 2", 0.1, "quit"))
-    expect(shown(r.out).count("port 0/queue 0: sent 4 packets") == 2 and len(shown(r.out)) == 18, r)
+    out = verbose(3, "--vdev=net_pcap0,tx_pcap=" + path("o"), "--burst=4", 0, 8, "start tx_first 2")
+    expect(shown(out).count("port 0/queue 0: sent 4 packets") == 2 and len(shown(out)) == 18, out)
 
 
 @check
@@ -156,6 +174,19 @@ def tell(p, *words):
     p.stdin.flush()
 
 
+def wait_until_busy(p):
+    """Until the forwarding core has used half a second of its CPU, which it does not while it waits for a reader."""
+    end, used = time.monotonic() + LIMIT, []
+    while not used or used[-1] < used[0] + os.sysconf("SC_CLK_TCK") // 2:
+        expect(time.monotonic() < end, "the core does not go on: %s" % used)
+        for task in os.listdir("/proc/%d/task" % p.pid):
+            with open("/proc/%d/task/%s/stat" % (p.pid, task), encoding="ascii") as f:
+                name, rest = f.read().split(" (", 1)[1].rsplit(") ", 1)
+            if name.startswith("forward"):
+                used.append(sum(map(int, rest.split()[11:13])))
+        time.sleep(0.02)
+
+
 @check
 def nobody_reads():
     """A full pipe: the core goes on, SIGTERM ends it, and the number of packets that were not shown is told."""
@@ -163,7 +194,7 @@ def nobody_reads():
     p = start("", to)
     os.close(to)
     tell(p, "set verbose 1", "start")
-    time.sleep(1.5)
+    wait_until_busy(p)
     begin = time.monotonic()
     p.send_signal(signal.SIGTERM)
     err = p.communicate(timeout=LIMIT)[1]
@@ -183,7 +214,7 @@ def a_reader_that_comes_back():
     p = start("--burst=4", to)
     os.close(to)
     tell(p, "set verbose 1", "start")
-    time.sleep(1.5)
+    wait_until_busy(p)
     text, end = b"", time.monotonic() + LIMIT
     while not re.search(rb"packets not shown[^\n]*\nport 0/queue 0: received 4 packets\n", text):
         expect(time.monotonic() < end and select.select([out], [], [], 1)[0], "nothing comes: %r" % text[-300:])
@@ -242,12 +273,17 @@ def the_pipe_closes():
 def commands_for_packets():
     """set txpkts and set eth-peer, while packets are sent and before; what cannot be changes nothing."""
     env = "--vdev=net_pcap0,tx_pcap=" + path("out.pcap")
-    r = good(script(env, "--forward-mode=txonly --stop-after=8 --burst=4", "set txpkts 20,80", "set eth-peer 0 02:00:00:00:00:55",
-                    "set verbose 2", "start", 0.1, "quit"))
-    expect(r.out.count("dst=02:00:00:00:00:55 - pool=mb_pool_0 - type=0x0800 - length=100 - nb_segs=2 ") == 8, r)
-    r = good(script("--vdev=net_null0,no-rx=1", "--forward-mode=txonly --burst=1", "start", "set verbose 2", 0.02, "set txpkts 500",
-                    "set eth-peer 0 02:00:00:00:00:66", 0.02, "set verbose 0", "stop", "quit"))
-    expect("length=64 " in r.out and "dst=02:00:00:00:00:66 - pool=mb_pool_0 - type=0x0800 - length=500 " in r.out, r.out[:2000])
+    with Prompt(env, "--forward-mode=txonly --stop-after=8 --burst=4") as b:
+        b.say("set txpkts 20,80", "set eth-peer 0 02:00:00:00:00:55", "set verbose 2", "start")
+        b.until(lambda: b.read().count("dst=02:00:00:00:00:55 - pool=mb_pool_0 - type=0x0800 - length=100 - nb_segs=2 ") == 8)
+        b.quit()
+    with Prompt("--vdev=net_null0,no-rx=1", "--forward-mode=txonly --burst=1") as b:
+        b.say("start", "set verbose 2")
+        b.until(lambda: "length=64 " in b.read())
+        b.say("set txpkts 500", "set eth-peer 0 02:00:00:00:00:66")
+        b.until(lambda: "dst=02:00:00:00:00:66 - pool=mb_pool_0 - type=0x0800 - length=500 " in b.read())
+        b.say("set verbose 0")
+        expect(b.quit()[0] == 0, b.log[-500:])
     for bad, word in (("10", "42"), ("20,21", "42"), ("0", "out of range"), ("70000", "out of range"), ("x", "not a number"),
                       ("3000", "--mbuf-size"), ("64,", "not a number"), ("1600", "--mtu")):
         r = good(script("--vdev=net_null0", "--mtu=1500 --txpkts=77", "set txpkts " + bad, "show config txpkts", "quit"))
