@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -167,7 +168,8 @@ bind_keys(void)
 		{ "\\e[1;5D", "ed-prev-word" },
 	};
 
-	el_set(editor, EL_ADDFN, "baton-complete", "complete a command", on_tab);
+	/* Of narrow strings el_set() makes copies that nobody frees. */
+	el_wset(editor, EL_ADDFN, L"baton-complete", L"complete a command", on_tab);
 	for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		el_set(editor, EL_BIND, keys[i][0], keys[i][1], NULL);
 	el_source(editor, NULL);
@@ -196,6 +198,27 @@ open_editor(void)
 	el_set(editor, EL_GETCFN, read_key);
 	bind_keys();
 	return true;
+}
+
+/* Wipe the line out that is being typed, to draw it again in the same place. */
+static void
+wipe(void)
+{
+	const LineInfo *li = el_line(editor);
+	const char *term = getenv("TERM");
+	struct winsize size;
+	unsigned rows = 0;
+
+	if (!term || !strcmp(term, "dumb")) {
+		printf("\n");
+		return;
+	}
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col)
+		rows = (unsigned)(strlen(PROMPT) + (size_t)(li->cursor - li->buffer)) / size.ws_col;
+	printf("\r");
+	if (rows)
+		printf("\033[%uA", rows);
+	printf("\033[J");
 }
 
 static void
@@ -272,6 +295,7 @@ ask_again(void)
 	snprintf(line, sizeof(line), "%.*s", (int)(li->lastchar - li->buffer), li->buffer);
 	el_set(editor, EL_UNBUFFERED, 0);
 	ask();
+	printf("\r"); /* the prompt is there, without the line */
 	el_insertstr(editor, line);
 	prompt_redraw();
 }
@@ -325,8 +349,10 @@ prompt_check(struct app *app)
 	}
 	if (continued)
 		ask_again();
-	if (resized)
+	if (resized) {
+		wipe();
 		el_resize(editor);
+	}
 	if (resized || __atomic_exchange_n(&disturbed, false, __ATOMIC_RELAXED))
 		prompt_redraw();
 }

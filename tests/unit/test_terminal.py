@@ -13,20 +13,13 @@ import subprocess
 import termios
 import time
 
-import testpmd_util
-from testpmd_util import LIMIT, NULL2, SHORT, Skip, check, command, expect, main, path
+from testpmd_util import LIMIT, NULL2, Skip, check, command, expect, main, path, sanitized
 
 ENV = "--no-huge " + NULL2
 SMALL = "--total-num-mbufs=4096 "
 REQUESTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGXCPU)
 CRASHES = (signal.SIGQUIT, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP,
            signal.SIGSYS)
-
-
-def sanitized():
-    with open(testpmd_util.APP, "rb") as f:
-        data = f.read()
-    return b"__asan_init" in data or b"__tsan_init" in data
 
 
 class Terminal:

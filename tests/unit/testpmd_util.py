@@ -169,6 +169,13 @@ def refused(r, *words):
     expect(r.err.count("\n") <= 2, "more than two lines: %s" % r)
 
 
+def sanitized():
+    """Does the build watch itself? A sanitizer answers signals, and is upset by sandboxes."""
+    with open(APP, "rb") as f:
+        data = f.read()
+    return b"__asan_init" in data or b"__tsan_init" in data
+
+
 def path(name):
     return os.path.join(TMP, name)
 
