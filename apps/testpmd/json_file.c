@@ -44,7 +44,7 @@ json_check(const char *path)
 			return refuse(path, EISDIR);
 		if (S_ISSOCK(st.st_mode))
 			return refuse(path, ENXIO);
-		if (out_is_stdout(&st) || faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0)
+		if (out_is_stdout(&st) || eaccess(path, W_OK) == 0)
 			return true;
 		return refuse(path, errno);
 	}

@@ -28,7 +28,7 @@ NUMBERS = {
         "capget": 125, "prctl": 157, "mlock": 149, "epoll_wait": 232, "epoll_ctl": 233, "mbind": 237, "set_mempolicy": 238,
         "get_mempolicy": 239, "clock_nanosleep": 230, "timerfd_create": 283, "fallocate": 285, "timerfd_settime": 286,
         "eventfd2": 290, "epoll_create1": 291, "pipe2": 293, "prlimit64": 302, "getrandom": 318, "memfd_create": 319,
-        "statfs": 137, "getdents64": 217, "epoll_pwait": 281, "pidfd_open": 434, "sched_getaffinity": 204, "uname": 63,
+        "statfs": 137, "getdents64": 217, "epoll_pwait": 281, "pidfd_open": 434, "clone3": 435, "faccessat2": 439, "sched_getaffinity": 204, "uname": 63,
     },
 }
 AUDIT_ARCH = {"x86_64": 0xC000003E}

@@ -160,6 +160,16 @@ def no_fcntl():
 
 
 @check
+def no_calls_of_newer_kernels():
+    """Old filters refuse with EPERM what they do not know, so that libraries do not fall back."""
+    name = path("stats.json")
+    for _ in range(2):
+        works(run(NULL, "--stats-json=" + name, calls=["faccessat2", "pidfd_open"]))
+    refused(run("--vdev=net_virtio_user0,server=1,wait=100,path=" + path("server"), calls=["faccessat2"]), "no backend connected")
+    refused(run(NULL, calls=["clone3"]), "thread", "Operation not permitted")
+
+
+@check
 def no_messages_to_a_backend():
     with Echo() as e:
         for call in ("sendmsg", "recvmsg"):
