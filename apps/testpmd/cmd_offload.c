@@ -54,26 +54,42 @@ print_names(const struct app_port *p, bool tx, enum state least)
 	putchar('\n');
 }
 
+static void
+show_capabilities(const struct app *app, unsigned port, bool tx)
+{
+	printf("%s Offloading Capabilities of port %u :\n  Per Queue :\n  Per Port  :",
+	       tx ? "Tx" : "Rx", port);
+	print_names(&app->ports[port], tx, OFF);
+	printf("\n");
+}
+
 void
 command_show_offload(struct app *app, const struct value *v)
 {
 	unsigned port = v[2].first;
 	const struct app_port *p = &app->ports[port];
 	bool tx = v[3].choice, configured = v[4].choice;
-	const char *way = tx ? "Tx" : "Rx";
 
 	if (!configured) {
-		printf("%s Offloading Capabilities of port %u :\n  Per Queue :\n  Per Port  :", way,
-		       port);
-		print_names(p, tx, OFF);
-		printf("\n");
+		show_capabilities(app, port, tx);
 		return;
 	}
-	printf("%s Offloading Configuration of port %u :\n  Port :", way, port);
+	printf("%s Offloading Configuration of port %u :\n  Port :", tx ? "Tx" : "Rx", port);
 	print_names(p, tx, ON);
 	for (unsigned q = 0; q < (tx ? app->opt.txq : app->opt.rxq); q++)
 		printf("  Queue[%2u] :\n", q);
 	printf("\n");
+}
+
+void
+command_show_cap(struct app *app, const struct value *v)
+{
+	for (unsigned i = v[3].first; i < v[3].end; i++) {
+		if (!app->ports[i].port)
+			continue;
+		show_capabilities(app, i, false);
+		show_capabilities(app, i, true);
+	}
 }
 
 static bool

@@ -35,6 +35,7 @@ static const char own_switch[] = "no device here has a switch of its own to set 
 static const char bypass[] = "no device here has a bypass";
 static const char queue_alone[] = "offloads are those of a port: see port config N "
 				  "rx_offload|tx_offload";
+static const char old_switch[] = "see port config N rx_offload, which took its place in DPDK, too";
 static const char lengths[] = "bursts are not counted by their length";
 static const char stamps[] = "no device here sends at a given time";
 static const char programs[] = "there is no eBPF here";
@@ -208,6 +209,48 @@ static const struct {
 	{ "get_hash_global_config", rss },
 	{ "add port", meter },
 	{ "del port", meter },
+	/* of newer and of older guides */
+	{ "mac_add add port", vf },
+	{ "csum set outer_ip", tunnel },
+	{ "csum set outer_udp", tunnel },
+	{ "show port cman", "no device here tells of congestion" },
+	{ "set port cman", "no device here tells of congestion" },
+	{ "set port * led", "no device here has a light to switch" },
+	{ "set port led", "no device here has a light to switch" },
+	{ "show port * speed_lanes", "no device here has lanes to choose" },
+	{ "show port speed_lanes", "no device here has lanes to choose" },
+	{ "port config * speed_lanes", "no device here has lanes to choose" },
+	{ "ethertype_filter", rules },
+	{ "2tuple_filter", rules },
+	{ "5tuple_filter", rules },
+	{ "syn_filter", rules },
+	{ "flex_filter", rules },
+	{ "tunnel_filter", rules },
+	{ "l2_tunnel_filter", rules },
+	{ "mac_addr_filter", rules },
+	{ "flow_director_filter", rules },
+	{ "flow_director_mask", rules },
+	{ "flow_director_flex_mask", rules },
+	{ "flow_director_flex_payload", rules },
+	{ "flush_flow_director", rules },
+	{ "set_fdir_input_set", rules },
+	{ "global_config", rules },
+	{ "set_hash_global_config", rss },
+	{ "get_sym_hash_ena_per_port", rss },
+	{ "set_sym_hash_ena_per_port", rss },
+	{ "set port * mirror-rule", own_switch },
+	{ "reset port", own_switch },
+	{ "show port stat_qmap", "every queue has counters of its own: see show port xstats" },
+	{ "clear port stat_qmap", "every queue has counters of its own: see clear port xstats" },
+	{ "port config all crc-strip", old_switch },
+	{ "port config all scatter", old_switch },
+	{ "port config all rx-cksum", old_switch },
+	{ "port config all rx-timestamp", old_switch },
+	{ "port config all hw-vlan", old_switch },
+	{ "port config all hw-vlan-filter", old_switch },
+	{ "port config all hw-vlan-strip", old_switch },
+	{ "port config all hw-vlan-extend", old_switch },
+	{ "port config all hw-qinq-strip", old_switch },
 };
 
 #define N_REFUSED (sizeof(refused) / sizeof(refused[0]))

@@ -74,6 +74,7 @@ void command_cleanup(struct app *app, const struct value *v);
 
 /* cmd_offload.c */
 void command_show_offload(struct app *app, const struct value *v);
+void command_show_cap(struct app *app, const struct value *v);
 void command_offload(struct app *app, const struct value *v);
 
 /* cmd_packets.c */

@@ -126,7 +126,8 @@ const struct command commands[] = {
 	  run_help },
 	{ CONTROL, "help devices|filters|traffic_management|drivers", "further parts",
 	  run_help_more },
-	{ CONTROL, "load FILE", "run the commands of a file, and show them", command_load },
+	{ CONTROL, "load|load_echo FILE", "run the commands of a file, and show them",
+	  command_load },
 	{ CONTROL, "quit", "end", run_quit },
 
 	{ DISPLAY, "show port info|stats|xstats N|all",
@@ -146,6 +147,8 @@ const struct command commands[] = {
 	  command_desc_status },
 	{ DISPLAY, "show port N rx_offload|tx_offload capabilities|configuration",
 	  "offloads that the device has; those in use", command_show_offload },
+	{ DISPLAY, "show port cap N|all", "offloads that devices have, in both directions",
+	  command_show_cap },
 	{ DISPLAY, "show port N macs|mcast_macs", "addresses that the port receives",
 	  command_show_macs },
 	{ DISPLAY, "show config fwd|cores|rxtx", "which core forwards what; cores; queues",

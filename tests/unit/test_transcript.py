@@ -92,6 +92,7 @@ DISPLAY = [
     ("show port 0 rx_offload configuration", "^Rx Offloading Configuration of port 0 :\n  Port :.*\n  Queue\\[ 0\\] :"),
     ("show port 0 tx_offload capabilities", "Per Port  : MULTI_SEGS$"),
     ("show port 0 tx_offload configuration", "^  Port : MULTI_SEGS$"),
+    ("show port cap all", ["^Rx Offloading Capabilities of port 0 :", "^Tx Offloading Capabilities of port 1 :"]),
     ("show port 0 macs", "^Number of MAC address added: 1\n  " + MAC),
     ("show port 0 mcast_macs", "^Number of Multicast MAC address added: 0$"),
     ("show device info net_null1", [r"^\*{21} Infos for device net_null1 \*{21}$", "^Bus name: vdev$", "^Driver name: net_null$",
@@ -351,6 +352,9 @@ add port meter profile srtcm_rfc2697 0 0 1 1 1 0|create port meter 0 1 2 yes 0xf
 add port tm node shaper profile 0 0 1 1 1 1 1 0|port tm hierarchy commit 0 no|suspend port tm node 0 1|set port tm mark ip_ecn 0 0 0 1
 create bonded device 1 0|add bonding slave 0 1|remove bonding slave 0 1|set bonding mode 3 0|show bonding config 0|set bonding primary 0 1
 ddp add 0 /tmp/x.pkgo|ddp get list 0|ptype mapping get 0 1|bpf-load rx 0 0 J /tmp/x.o|bpf-unload rx 0 0
+ethertype_filter 0 add mac_addr 02:00:00:00:00:01 ethertype 0x0806 fwd queue 3|flow_director_filter 0 mode IP add flow ipv4-udp|syn_filter 0 add priority high queue 1
+set port 0 mirror-rule 0 pool-mirror-up 1 dst-pool 1 on|reset port 0 mirror-rule 0|port config all crc-strip on|port config all hw-vlan off
+show port stat_qmap 0|set port 0 led on|show port cman capa 0|mac_add add port 0 vf 0 02:00:00:00:00:01|csum set outer_ip hw 0
 set macsec offload 0 on encrypt on replay-protect on|set bypass mode normal 0|show bypass config 0|set port meter profile 0 1 2
 """
 
@@ -497,7 +501,7 @@ def files_that_are_none():
         r = good(script(NULLS, "", "load " + name, "quit"))
         expect(words in r.out, r)
     r = good(script(NULLS, "", "load", "load /dev/null", "load %s x" % path("folder"), "quit"))
-    expect(r.out.count("usage: load FILE") == 2 and "Read CLI commands from /dev/null" in r.out, r)
+    expect(r.out.count("usage: load|load_echo FILE") == 2 and "Read CLI commands from /dev/null" in r.out, r)
     lines = write("lines", b"x" * 5000 + b"\nset burst 9\n" + b"y" * 4096 + b"\na\0b\n\xff\xfe\nset burst 8", "wb")
     r = good(script(NULLS, "", "load " + lines, "quit"))
     expect(r.out.count("a command longer than 4095 characters is ignored") == 2, r)
