@@ -28,13 +28,13 @@ FAR = re.compile(r"-cut-|^tag-cut$")   # dpdk-testpmd reads behind the end of th
 
 
 class Testpmd:
-    """Either program with -i and one net_pcap port."""
+    """Either program with -i, and a net_pcap port if it has a capture to write."""
 
-    def __init__(self, program, out, app, rx=None):
-        port = "--vdev=net_pcap0,%stx_pcap=%s" % (f"rx_pcap={rx}," if rx else "", out)
-        extra = ["--total-num-mbufs=8192", "--no-flush-rx"] if program is DPDK else []
+    def __init__(self, program, out, app, rx=None, env=()):
+        port = ["--vdev=net_pcap0,%stx_pcap=%s" % (f"rx_pcap={rx}," if rx else "", out)] if out else []
+        extra = ["--total-num-mbufs=8192", "--no-flush-rx"] if program[2:3] == ["dpdk-testpmd"] else []
         self.log = ""
-        self.process = subprocess.Popen(program + [port, "--", "-i", *extra, *app.split()], stdin=subprocess.PIPE,
+        self.process = subprocess.Popen(program + [*port, *env, "--", "-i", *extra, *app.split()], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         os.set_blocking(self.process.stdout.fileno(), False)
 
@@ -43,17 +43,21 @@ class Testpmd:
             self.process.stdin.write(w.encode() + b"\n")
         self.process.stdin.flush()
 
-    def until_moved(self, what, n):
-        """Until the port's counter is at least n."""
+    def until(self, what, *words):
+        """Until its output is so; again and again it is told the words."""
         end, last = time.monotonic() + LIMIT, 0.0
-        while max(map(int, re.findall(what + r": +(\d+)", self.log)), default=0) < n:
+        while not what(self.log):
             if time.monotonic() > end or self.process.poll() is not None:
-                raise AssertionError(f"{what} never was {n}: {self.log[-2000:]}")
+                raise AssertionError(f"it never was so: {self.log[-2000:]}")
             if time.monotonic() > last + 0.05:
-                self.say("show port stats 0")
+                self.say(*words)
                 last = time.monotonic()
             time.sleep(0.01)
             self.log += (self.process.stdout.read() or b"").decode()
+
+    def until_moved(self, what, n):
+        """Until the port's counter is at least n."""
+        self.until(lambda log: max(map(int, re.findall(what + r": +(\d+)", log)), default=0) >= n, "show port stats 0")
 
     def quit(self):
         os.set_blocking(self.process.stdout.fileno(), True)
@@ -162,6 +166,35 @@ class Modes(unittest.TestCase):
                 lines.append(re.findall(r"^(?:port 0/queue|  src=|  ol_flags).*$", log, re.M))
             self.assertEqual(len(lines[0]), 2 * (1 + 2 * len(sent)))
             self.assertEqual([p for p in zip(*lines) if p[0] != p[1]], [], mode)
+
+
+@unittest.skipIf(subprocess.run(["which", "dpdk-testpmd"], capture_output=True).returncode, "no dpdk-testpmd")
+class Verdicts(unittest.TestCase):
+    def test_sums_that_passed_no_wire(self):
+        """DPDK's vhost leaves TCP's checksum to who receives, and says so; UDP's without one is not checked."""
+        tmp = tempfile.TemporaryDirectory(prefix="baton-modes-")
+        self.addCleanup(tmp.cleanup)
+        testpmd_util.TMP = tmp.name
+        sent = [p for n, p in kinds() if n in ("udp", "tcp", "tcp6", "arp", "vlan")]
+        s0, out = os.path.join(tmp.name, "s0"), os.path.join(tmp.name, "out.pcap")
+        memory = ["stdbuf", "-oL", "dpdk-testpmd", "--lcores", "0@0,1@0", "--no-pci", "--in-memory", "-m", "256",
+                  "--single-file-segments"]
+        peer = Testpmd(memory, out, "--nb-cores=1 --forward-mode=csum", write_pcap("in.pcap", sent),
+                       [f"--vdev=net_vhost0,iface={s0},queues=1"])
+        self.addCleanup(peer.close)
+        peer.until(lambda log: "testpmd>" in log)
+        peer.say("port stop 1", "csum set tcp hw 1", "port start 1")
+        peer.until(lambda log: "TCP checksum offload is hw" in log and os.path.exists(s0))
+        baton = Testpmd(BATON, None, "--forward-mode=rxonly --enable-rx-cksum", None, [f"--vdev=net_virtio_user0,path={s0}"])
+        self.addCleanup(baton.close)
+        baton.say("set verbose 1", "start")
+        peer.until(lambda log: "virtio is now ready for processing" in log)
+        baton.until(lambda log: "forwards packets on 1 streams" in log)
+        peer.say("start")
+        baton.until(lambda log: log.count("Receive queue") == len(sent))
+        log = baton.quit()
+        self.assertEqual(log.count("RTE_MBUF_F_RX_L4_CKSUM_NONE RTE_MBUF_F_RX_IP_CKSUM_UNKNOWN "), 2, log)
+        self.assertEqual(log.count("RTE_MBUF_F_RX_L4_CKSUM_UNKNOWN RTE_MBUF_F_RX_IP_CKSUM_UNKNOWN "), 3, log)
 
 
 if __name__ == "__main__":

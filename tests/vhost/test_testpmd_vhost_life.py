@@ -238,8 +238,12 @@ class Checksums(unittest.TestCase):
     def test_left_to_the_device(self):
         right = list(modes.right())[:18]
         wrong = [modes.spoil(p, modes.l4_at(p)[1]) for p in right]
-        got, shown, _ = self.through(wrong, "csum set tcp hw 1", "csum set udp hw 1")
+        got, shown, out = self.through(wrong, "csum set tcp hw 1", "csum set udp hw 1", "set verbose 2")
         self.assertIn("UDP checksum offload is hw\nTCP checksum offload is hw", shown)
+        for proto in ("TCP", "UDP"):
+            for version in (4, 6):
+                flags = f"  ol_flags: RTE_MBUF_F_TX_{proto}_CKSUM RTE_MBUF_F_TX_IPV{version} \n"
+                self.assertGreater(out.count(flags), 0, flags)
         self.assertEqual([p[12:] for p in got], [p[12:] for p in right])
 
     def test_in_software(self):
