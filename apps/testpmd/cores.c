@@ -231,6 +231,13 @@ set_main_lcore(struct options *opt, const char *what, const char *text)
 	return true;
 }
 
+bool
+set_remap(struct options *opt, const char *what, const char *text)
+{
+	opt->remap = true;
+	return !text || set_uint(what, text, 0, MAX_CPUS - 1, &opt->remap_start);
+}
+
 static int
 by_id(const void *a, const void *b)
 {
@@ -249,6 +256,8 @@ order(struct options *opt)
 	unsigned i = 0;
 
 	qsort(opt->lcores, opt->n_lcores, sizeof(opt->lcores[0]), by_id);
+	for (unsigned k = 0; opt->remap && k < opt->n_lcores; k++)
+		opt->lcores[k].id = opt->remap_start + k;
 	if (opt->main_lcore < 0)
 		return true;
 	while (i < opt->n_lcores && opt->lcores[i].id != (unsigned)opt->main_lcore)

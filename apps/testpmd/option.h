@@ -90,7 +90,7 @@ void help_markdown(void);
 void help_man(void);
 
 /* Each in the file of its subject. */
-option_set_fn set_cores, set_core_mask, set_main_lcore;                /* cores.c */
+option_set_fn set_cores, set_core_mask, set_main_lcore, set_remap;     /* cores.c */
 option_set_fn set_eth_peer, set_eth_peers_file;                        /* peer.c */
 option_set_fn set_coremask, set_portlist, set_portmask;                /* select.c */
 option_set_fn set_help, set_version, set_banner;                       /* help.c */

@@ -106,7 +106,9 @@ struct options {
 	unsigned n_lcores;
 	char cores_from[16]; /* the option that named them, such as "-l" */
 	struct cpus allowed; /* those of the process when it began */
-	int main_lcore;      /* -1: the one with the lowest number */
+	bool remap;          /* --remap-lcore-ids, from remap_start on */
+	unsigned remap_start;
+	int main_lcore; /* -1: the one with the lowest number */
 	bool no_huge;
 	const char *huge_dir;
 	const char *vdevs[BATON_MAX_PORTS];

@@ -9,7 +9,7 @@ import tempfile
 
 import testpmd_util
 from sandbox import Echo
-from testpmd_util import (NULL2, SHORT, Prompt, check, expect, good, main, packets, path, read_pcap, run, script,
+from testpmd_util import (NULL2, SHORT, Prompt, Skip, check, expect, good, main, packets, path, read_pcap, run, script,
                           write_pcap)
 
 NULL3 = "--no-huge --lcores 0@0,1@1,2@0,3@1 --vdev=net_null0 --vdev=net_null1 --vdev=net_null2"
@@ -78,11 +78,11 @@ def others_do_not_forward():
 # ---- what changes nothing ----
 
 ENV_NOTHING = """
--m 1024|-m 64
---socket-mem=1024|--socket-mem 1024,0|--socket-mem=0,512
---socket-limit=0|--socket-limit=0,0
--n 4|-n 2
--r 1
+-m 1024|-m 64|--memory-size=64
+--socket-mem=1024|--socket-mem 1024,0|--socket-mem=0,512|--numa-mem 1024,2048
+--socket-limit=0|--socket-limit=0,0|--numa-limit=0
+-n 4|-n 2|--memory-channels=4
+-r 1|--memory-ranks 2
 --legacy-mem
 --match-allocations
 --single-file-segments
@@ -97,7 +97,7 @@ ENV_NOTHING = """
 --proc-type=auto|--proc-type primary
 -b 0000:02:00.0|--block=01:00.1|--pci-blacklist 0000:00:05.0
 --no-pci
--d librte_net_virtio.so|-d librte_pmd_ring.so.20.0|-d /usr/lib/x86_64-linux-gnu/dpdk/pmds-23.0/librte_mempool_ring.so
+-d librte_net_virtio.so|--driver-path=librte_net_null.so|-d librte_pmd_ring.so.20.0|-d /usr/lib/x86_64-linux-gnu/dpdk/pmds-23.0/librte_mempool_ring.so
 --vfio-intr=msix|--vfio-intr=legacy
 --vfio-vf-token=14d63f20-8445-11ea-8900-1f9ce7d5650d
 --create-uio-dev
@@ -162,6 +162,7 @@ APP_NOTHING = """
 --pkt-filter-drop-queue=127
 --hairpinq=0
 --hairpin-mode=0x1
+--hairpin-map=0:0:0:0:1
 --num-procs=1
 --proc-id=0
 --hot-plug
@@ -296,7 +297,7 @@ def options_that_are_refused():
                       ("--enable-hw-vlan", "tags"), ("--enable-hw-vlan-strip", "tags"),
                       ("--enable-hw-vlan-extend", "tags"), ("--enable-hw-qinq-strip", "tags"),
                       ("--flow-isolate-all", "flow rules"), ("--record-burst-stats", "bursts"),
-                      ("--multi-rx-mempool", "one pool"), ("--hairpinq=1", "forwards by itself"),
+                      ("--multi-rx-mempool", "one pool"), ("--mp-anon", "--no-huge"), ("--hairpinq=1", "forwards by itself"),
                       ("--num-procs=2", "one process"), ("--proc-id=1", "one process"),
                       ("--pkt-filter-mode=perfect", "directs flows"), ("--pkt-filter-mode=none2", "did you mean none?"),
                       ("--pkt-filter-size=1M", "64K"), ("--pkt-filter-report-hash=no", "match"),
@@ -489,7 +490,21 @@ def ports_that_wait():
 
 
 @check
+def renumbered_cores():
+    cpu = sorted(os.sched_getaffinity(0))[-1]
+    for how, first in (("-R", 0), ("--remap-lcore-ids", 0), ("--remap-lcore-ids=7", 7)):
+        r = good(run("--no-huge -l %d %s --vdev=net_null0" % (cpu, how), SHORT))
+        expect("Logical Core %d (CPU %d) forwards" % (first, cpu) in r.out, r)
+    never(run("-l %d -R --main-lcore=1 %s" % (cpu, NULL2)), "--main-lcore=1")
+    never(run("--remap-lcore-ids=x " + NULL2), "--remap-lcore-ids=x")
+
+
+@check
 def locked_memory():
+    with open(testpmd_util.APP, "rb") as f:
+        if b"san_init" in f.read():
+            raise Skip("a sanitizer's mlockall() does nothing")
+
     def locked(app):
         with Prompt("--no-huge -l 0 --vdev=net_null0", "--total-num-mbufs=4096 " + app) as p:
             p.wait("Interactive-mode selected")
