@@ -34,12 +34,12 @@ quietly()
 # ---- packages ----
 
 # shellcheck disable=SC2034 # used by the scripts
-PKGS_BUILD=(meson ninja-build pkg-config gcc libc6-dev libnuma-dev libhugetlbfs-dev libpcap-dev
+PKGS_BUILD=(meson ninja-build pkg-config gcc libc6-dev libnuma-dev libhugetlbfs-dev
 	libedit-dev libjansson-dev libcmocka-dev)
 # shellcheck disable=SC2034
 PKGS_PEER=(dpdk-dev python3 iproute2 ethtool procps)
 # shellcheck disable=SC2034
-PKGS_TEST=(g++ clang clang-format libclang-rt-14-dev binutils libdpdk-dev valgrind doxygen man-db mandoc)
+PKGS_TEST=(libpcap-dev tcpdump tcpreplay iproute2 g++ clang clang-format libclang-rt-14-dev binutils libdpdk-dev valgrind doxygen man-db mandoc)
 # shellcheck disable=SC2034
 PKGS_BENCH=(g++ libdpdk-dev libbenchmark-dev libck-dev valgrind)
 

@@ -283,12 +283,14 @@ set_up(struct app *app)
 	return ports_open(app);
 }
 
+/* What the ports' captures did not get, or did not give: also as a port was stopped. */
 static void
-tear_down(struct app *app)
+report_losses(struct app *app)
 {
 	for (unsigned i = 0; i < app->n_ports; i++) {
 		uint64_t lost = counts_lost(app, i), left = counts_not_received(app, i);
 
+		app->failed = app->failed || lost || left;
 		if (lost)
 			complain("port %u took %" PRIu64 " packets that it could not send", i,
 				 lost);
@@ -302,10 +304,15 @@ tear_down(struct app *app)
 				 "port "
 				 "xstats",
 				 i, left);
-		app->failed = app->failed || lost || left;
 	}
+}
+
+static void
+tear_down(struct app *app)
+{
 	ports_summary(app);
 	ports_close(app);
+	report_losses(app);
 	if (!pool_check(app))
 		app->failed = true;
 	if (app->opt.stats_json && app->started_once && !json_write(app))

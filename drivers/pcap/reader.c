@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/validate.h"
 #include "reader.h"
 
 #define MAGIC_US 0xa1b2c3d4u
@@ -120,7 +121,7 @@ pcap_record(struct capture_reader *r, const uint8_t *p, size_t n, size_t *used, 
 		rec->caplen = rec->len;
 		rec->len = len;
 	}
-	if (rec->caplen > CAPTURE_MAX_RECORD)
+	if (!MUST(capture_length, rec->caplen <= CAPTURE_MAX_RECORD))
 		return bad(r,
 			   "is damaged: the next packet claims %u bytes, and at most %u are "
 			   "possible",
@@ -158,9 +159,9 @@ section(struct capture_reader *r, const uint8_t *p, size_t n, size_t *used, size
 	if (order != ORDER_MAGIC && __builtin_bswap32(order) != ORDER_MAGIC)
 		return bad(r, "is damaged: a section of pcapng has no byte order");
 	total = get32(r, p + 4);
-	if (total < 28 || total % 4)
+	if (!MUST(capture_section, total >= 28 && total % 4 == 0))
 		return bad(r, "is damaged: a section header of %u bytes", total);
-	if (get16(r, p + 12) != 1)
+	if (!MUST(capture_version, get16(r, p + 12) == 1))
 		return bad(r,
 			   "is a capture of pcapng version %u.%u; 1.x is read: write it anew with "
 			   "`editcap -F pcap`",
@@ -176,7 +177,7 @@ static enum capture_step
 interface(struct capture_reader *r, const uint8_t *p, size_t n, uint32_t total, size_t *used,
 	  size_t *want)
 {
-	if (total < 20)
+	if (!MUST(capture_interface, total >= 20))
 		return bad(r, "is damaged: an interface block of %u bytes", total);
 	if (n < 16)
 		return more(want, 16);
@@ -199,7 +200,7 @@ packet(struct capture_reader *r, const uint8_t *p, size_t n, uint32_t total, uin
 		r->n_interfaces < CAPTURE_INTERFACES ? r->n_interfaces : CAPTURE_INTERFACES;
 	size_t done = head + (size_t)rec->caplen;
 
-	if (rec->caplen > total - head - 4)
+	if (!MUST(capture_room, rec->caplen <= total - head - 4))
 		return bad(r, "is damaged: the next packet claims %u bytes in a block of %u",
 			   rec->caplen, total);
 	if (rec->caplen > CAPTURE_MAX_RECORD)
@@ -217,7 +218,7 @@ static enum capture_step
 simple(struct capture_reader *r, const uint8_t *p, size_t n, uint32_t total, size_t *used,
        size_t *want, struct capture_record *rec)
 {
-	if (total < 16)
+	if (!MUST(capture_simple, total >= 16))
 		return bad(r, "is damaged: a packet block of %u bytes", total);
 	if (n < 12)
 		return more(want, 12);
@@ -233,7 +234,7 @@ static enum capture_step
 enhanced(struct capture_reader *r, const uint8_t *p, size_t n, uint32_t total, bool old,
 	 size_t *used, size_t *want, struct capture_record *rec)
 {
-	if (total < 32)
+	if (!MUST(capture_enhanced, total >= 32))
 		return bad(r, "is damaged: a packet block of %u bytes", total);
 	if (n < 28)
 		return more(want, 28);
@@ -256,7 +257,7 @@ block(struct capture_reader *r, const uint8_t *p, size_t n, size_t *used, size_t
 	total = get32(r, p + 4);
 	if (type == BLOCK_SECTION)
 		return section(r, p, n, used, want);
-	if (total < 12 || total % 4)
+	if (!MUST(capture_block, total >= 12 && total % 4 == 0))
 		return bad(r, "is damaged: a block of %u bytes", total);
 	switch (type) {
 	case BLOCK_INTERFACE:
@@ -299,7 +300,7 @@ skip(struct capture_reader *r, const uint8_t *p, size_t n, size_t *used, size_t 
 		return CAPTURE_RECORD;
 	if (n - now < 4)
 		return more(want, 4);
-	if (get32(r, p + now) != r->tail)
+	if (!MUST(capture_tail, get32(r, p + now) == r->tail))
 		return bad(r, "is damaged: a block of %u bytes ends with the length %u", r->tail,
 			   get32(r, p + now));
 	*used += 4;

@@ -197,7 +197,9 @@ why_too_long(const struct pcap_port *pp, const struct baton_queue *q, uint32_t l
 {
 	const uint32_t room = q->pool->view.data_len - q->pool->view.headroom;
 	const uint32_t mtu = port_frame_max(pp->port.info.mtu);
+	char pool[80];
 
+	snprintf(pool, sizeof(pool), " since pool %s has %u", q->pool->name, q->pool->view.count);
 	if (len > PCAP_MAX_FRAME)
 		snprintf(to, size, "at most %u are read; `editcap -s %u` cuts it", PCAP_MAX_FRAME,
 			 PCAP_MAX_FRAME);
@@ -208,12 +210,13 @@ why_too_long(const struct pcap_port *pp, const struct baton_queue *q, uint32_t l
 			 pp->port.info.mtu, mtu, pp->port.info.max_mtu, mtu);
 	else
 		snprintf(to, size,
-			 "%u buffers of %u bytes, all that one packet may have of pool %s (%u "
-			 "buffers), hold %u: larger ones (--mbuf-size=%u) or more of them "
-			 "(--total-num-mbufs=) help",
-			 q->max_segs, room, q->pool->name, q->pool->view.count, q->max_len,
-			 (len + PCAP_MAX_SEGS / 4 - 1) / (PCAP_MAX_SEGS / 4) +
-				 q->pool->view.headroom);
+			 "%u buffers of %u bytes, all that a packet may have%s, hold %u: buffers "
+			 "of "
+			 "%u bytes (--mbuf-size=)%s help",
+			 q->max_segs, room, q->max_segs < PCAP_MAX_SEGS ? pool : "", q->max_len,
+			 (len + DMA_BATCH - 1) / DMA_BATCH + q->pool->view.headroom,
+			 q->max_segs < PCAP_MAX_SEGS ? ", or more of them (--total-num-mbufs=),"
+						     : "");
 }
 
 static BATON_COLD void
