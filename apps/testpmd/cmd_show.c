@@ -104,7 +104,7 @@ command_clear_fwd(struct app *app, const struct value *v)
 {
 	forward_pause(app);
 	counts_begin(app);
-	for (unsigned i = 0; i < app->n_lcores; i++)
+	for (unsigned i = 0; i < app->max_lcores; i++)
 		app->lcores[i].cycles = 0;
 	forward_resume(app);
 }

@@ -211,11 +211,12 @@ begin(struct app *app, unsigned tx_first)
 		s->quota = app->opt.stop_after / app->n_streams;
 		s->quota += i < app->opt.stop_after % app->n_streams;
 	}
-	for (unsigned i = 0; i < app->n_lcores; i++) {
+	for (unsigned i = 0; i < app->max_lcores; i++) {
 		struct lcore *lc = &app->lcores[i];
 
 		lc->cycles = lc->sleeps = lc->woken = lc->slept_ns = 0;
-		line_up(app, lc);
+		if (i < app->n_lcores)
+			line_up(app, lc);
 	}
 	app->halt = 0;
 	app->received = 0;

@@ -151,8 +151,8 @@ print_cycles(const struct app *app, const struct baton_stats *all)
 	uint64_t packets = mode_sends(app->opt.mode) ? all->tx_packets : all->rx_packets,
 		 cycles = 0;
 
-	for (unsigned i = 0; i < app->n_lcores; i++)
-		cycles += app->lcores[i].cycles;
+	for (unsigned i = 0; i < app->max_lcores; i++) /* also of those that forward no more */
+		cycles += load_relaxed(&app->lcores[i].cycles);
 	if (packets)
 		printf("\n  CPU cycles/packet=%.2F (total cycles=%" PRIu64 " / total %s "
 		       "packets=%" PRIu64 ") "
@@ -178,8 +178,8 @@ print_sleeps(const struct app *app)
 		printf("  Core %u: sleeps: %" PRIu64 "  wake-ups by queues: %" PRIu64 "  asleep: "
 		       "%.1f %% of "
 		       "the time\n",
-		       lc->id.id, lc->sleeps, lc->woken,
-		       ns ? 100.0 * (double)lc->slept_ns / (double)ns : 0);
+		       lc->id.id, load_relaxed(&lc->sleeps), load_relaxed(&lc->woken),
+		       ns ? 100.0 * (double)load_relaxed(&lc->slept_ns) / (double)ns : 0);
 	}
 }
 

@@ -277,15 +277,18 @@ streams_config(const struct app *app)
 		printf("Logical Core %u (CPU %s) forwards packets on %u streams:\n", id->id, cpus,
 		       mine);
 		for (unsigned k = 0; k < n; k++) {
-			struct stream s = app->streams[k];
+			const struct stream *s = &app->streams[k];
+			struct stream next;
 
 			if (core_of(k, n, n_cores) != i)
 				continue;
-			if (!app->forwarding)
-				number_stream(app, &open, k, &s);
-			printf("  RX P=%u/Q=%u -> TX P=%u/Q=%u", s.rx_port, s.queue, s.tx_port,
-			       s.queue);
-			print_peer(opt, s.tx_port);
+			if (!app->forwarding) {
+				number_stream(app, &open, k, &next);
+				s = &next;
+			}
+			printf("  RX P=%u/Q=%u -> TX P=%u/Q=%u", s->rx_port, s->queue, s->tx_port,
+			       s->queue);
+			print_peer(opt, s->tx_port);
 			printf("\n");
 		}
 	}
