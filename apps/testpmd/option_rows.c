@@ -134,7 +134,7 @@ const struct option_row option_rows[] = {
 	{ APP, FORWARDING, "--tx-ip", NULL, "SRC,DST",
 	  "txonly: IPv4 addresses (198.18.0.1,198.18.0.2)", SET(set_tx_ip) },
 	{ APP, FORWARDING, "--tx-udp", NULL, "SRC[,DST]",
-	  "txonly: UDP ports, one for both directions (9)", SET(set_tx_udp) },
+	  "txonly: UDP ports; one number is for both (9)", SET(set_tx_udp) },
 	{ APP, FORWARDING, "--flowgen-flows", NULL, "N", "flowgen: number of flows (1024)",
 	  UINT(flows, 1, MAX_FLOWS) },
 	{ APP, FORWARDING, "--flowgen-clones", NULL, "N",

@@ -74,15 +74,27 @@ parse_uint(const char *what, const char *text, uint64_t min, uint64_t max, uint6
 	return true;
 }
 
+/* Six numbers of two digits, or three of four, as dpdk-testpmd takes them. */
 bool
 parse_mac(const char *text, uint8_t mac[6])
 {
-	for (unsigned i = 0; i < 6; i++) {
-		if (!isxdigit((unsigned char)text[0]) || !isxdigit((unsigned char)text[1]) ||
-		    text[2] != (i < 5 ? ':' : '\0'))
+	unsigned colons = 0, bytes;
+
+	for (const char *p = text; *p; p++)
+		colons += *p == ':';
+	if (colons != 5 && colons != 2)
+		return false;
+	bytes = 6 / (colons + 1);
+	for (unsigned i = 0; i < 6; i += bytes) {
+		size_t len = strspn(text, "0123456789abcdefABCDEF");
+		unsigned long group = strtoul(text, NULL, 16);
+
+		if (len != 2 * bytes || text[len] != (i + bytes < 6 ? ':' : '\0'))
 			return false;
-		mac[i] = (uint8_t)strtoul((char[]){ text[0], text[1], '\0' }, NULL, 16);
-		text += 3;
+		mac[i] = (uint8_t)(bytes == 1 ? group : group >> 8);
+		if (bytes == 2)
+			mac[i + 1] = (uint8_t)group;
+		text += len + 1;
 	}
 	return true;
 }

@@ -105,7 +105,11 @@ def eth_peer():
         expect(got[0][6:12] == OWN and got[1][6:12] != OWN and got[1][12:] == p[12:], [q.hex() for q in got])
         forward(env, "--forward-mode=%s --stop-after=2 --eth-peer=1,%s" % (mode, b.hex(":")))
         expect([read_pcap("out%d.pcap" % i)[0][:6] for i in range(2)] == [PEER, b], mode)
-    for bad in ("0", "0,", "0,02:00:00:00:00", "x,02:00:00:00:00:01", "64,02:00:00:00:00:01", "-1,02:00:00:00:00:01"):
+    for form in ("0200:0000:000B", "02:00:00:00:00:0B"):
+        forward(env, "--forward-mode=mac --stop-after=2 --eth-peer=0," + form)
+        expect(read_pcap("out0.pcap")[0][:6] == b, form)
+    for bad in ("0", "0,", "0,02:00:00:00:00", "0,02:00:00:00:00:001", "0,200:0:1", "0,2:0:0:0:0:1", "0,02-00-00-00-00-01", "0,0x2:0:0:0:0:1",
+                "0,:::::", "0,02:00:00:00:00:01:", "0, 2:00:00:00:00:01", "0,::", "x,02:00:00:00:00:01", "64,02:00:00:00:00:01", "-1,02:00:00:00:00:01"):
         refused(run("--vdev=net_null0", "--eth-peer=" + bad), "--eth-peer")
 
 
