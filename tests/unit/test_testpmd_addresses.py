@@ -84,6 +84,21 @@ def a_packet_of_tags():
 
 
 @check
+def long_packets():
+    """What no wire carries, in up to 256 buffers; a tag deep in it is none."""
+    data = bytes(range(256)) * 1024
+    sent = [eth(data[:n], 0x88b5) for n in (9000, 65535, len(data) - 14)]
+    sent += [eth(ipv4(l4(proto, data[:n]), proto), 0x0800, tags=((0x8100, 1),) * tags)
+             for proto in (6, 17) for n in (20000, 65000) for tags in (0, 2)]
+    names = ["%d bytes" % len(p) for p in sent]
+    for app in ("", "--mbuf-size=1100", "--mbuf-size=40000"):
+        for mode, expected in (("io", lambda p: p), ("mac", lambda p: PEER + OWN + p[12:]),
+                               ("macswap", lambda p: swap(p, 0, 6)), ("5tswap", fivetuple),
+                               ("csum", lambda p: PEER + OWN + p[12:])):
+            compare(mode, "long", app, names, through(mode, sent, app), [expected(p) for p in sent])
+
+
+@check
 def checksums_stay_right():
     """What is swapped is summed, in any order: the reply can be received."""
     p = eth(ipv4(l4(6, b"data" * 9), 6), 0x0800)
