@@ -5,6 +5,7 @@
  */
 #include <sys/epoll.h>
 
+#include "base/limits.h"
 #include "base/validate.h"
 #include "ctrl.h"
 #include "ioas/ioas.h"
@@ -310,9 +311,7 @@ watch_changes(struct virtio_dev *vd)
 		return 0;
 	fd = vp->dev->os->eventfd(vp->dev->os);
 	if (fd < 0)
-		return baton_err(-fd,
-				 "no eventfd for %s: %s; if descriptors ran out, raise `ulimit -n`",
-				 vd->where, strerror(-fd));
+		return limits_no_file("no eventfd", vd->where, -fd);
 	vp->change = (struct ctx_source){ .ready = on_change, .fd = fd };
 	ret = ctx_source_add(vd->port.ctx, &vp->change, EPOLLIN);
 	if (ret < 0) {

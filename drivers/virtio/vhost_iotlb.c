@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "base/limits.h"
 #include "vhost_msg.h"
 
 #define BATCH 64 /* messages of a backend to serve at once */
@@ -202,10 +203,7 @@ vhost_channel_open(struct virtio_dev *vd)
 
 	vhost_channel_close(vd);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-		return baton_err(errno,
-				 "no channel for the backend at %s: %s; if descriptors ran out, "
-				 "raise `ulimit -n`",
-				 vd->vu.path, strerror(errno));
+		return limits_no_file("no channel", vd->vu.path, errno);
 	ch->src.fd = ends[0];
 	ch->src.ready = on_channel;
 	ret = ctx_source_add(vd->port.ctx, &ch->src, EPOLLIN);

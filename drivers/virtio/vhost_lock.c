@@ -37,6 +37,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "base/limits.h"
 #include "vhost_msg.h"
 
 #define SPAN      (1ll << 23) /* bytes of a key: more than the largest PID, 1 << 22 */
@@ -252,9 +253,7 @@ vhost_lock_path(struct virtio_dev *vd)
 	if (!table || !here)
 		return 0;
 	if (name < 0)
-		return baton_err(-name,
-				 "no lock for %s: %s; if descriptors ran out, raise `ulimit -n`",
-				 vd->vu.path, strerror(-name));
+		return limits_no_file("no lock", vd->vu.path, -name);
 	baton_log(vd->port.ctx, BATON_LOG_INFO,
 		  "%s: a second user of %s is refused in this network namespace only: there is no "
 		  "/proc, and the directory %s cannot be read (%s)",

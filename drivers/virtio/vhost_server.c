@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "base/limits.h"
 #include "base/people.h"
 #include "base/text.h"
 #include "vhost_msg.h"
@@ -75,9 +76,7 @@ check_left_over(const char *path, const struct sockaddr_un *sa)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), err = 0;
 
 	if (fd < 0)
-		return baton_err(errno,
-				 "no socket for %s: %s; if descriptors ran out, raise `ulimit -n`",
-				 path, strerror(errno));
+		return limits_no_file("no socket", path, errno);
 	if (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) < 0)
 		err = errno;
 	close(fd);

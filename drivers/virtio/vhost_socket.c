@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "base/limits.h"
 #include "vhost_msg.h"
 
 #define MS 1000000ull
@@ -12,8 +13,7 @@
 static int
 no_socket(const struct virtio_dev *vd, const char *what)
 {
-	return baton_err(errno, "%s for %s: %s; if descriptors ran out, raise `ulimit -n`", what,
-			 vd->vu.path, strerror(errno));
+	return limits_no_file(what, vd->vu.path, errno);
 }
 
 /* ---- connecting ---- */

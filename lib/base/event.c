@@ -42,16 +42,10 @@ failed(const char *who, int err)
 {
 	struct text why = { 0 };
 
-	if (err == EMFILE || err == ENFILE) {
-		limits_files(&why, err);
-		return baton_err(err, "%s: no descriptor for events: %s", who, why.text);
-	}
+	limits_files(&why, err);
 	if (limits_forbidden(err))
-		return baton_err(err,
-				 "%s: eventfd2 is forbidden here (%s); allow that system call "
-				 "(seccomp)",
-				 who, strerror(err));
-	return baton_err(err, "%s: no descriptor for events: %s", who, strerror(err));
+		return baton_err(err, "%s: eventfd2 is forbidden here (%s)", who, why.text);
+	return baton_err(err, "%s: no descriptor for events: %s", who, why.text);
 }
 
 int

@@ -7,6 +7,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/err.h"
+
 static uint64_t
 soft(int resource)
 {
@@ -72,11 +74,23 @@ limits_files(struct text *to, int err)
 		text_add(to,
 			 "the process has all of its %llu file descriptors open (RLIMIT_NOFILE); "
 			 "raise that: ulimit -n %llu, or LimitNOFILE= of its systemd unit",
-			 (unsigned long long)n, (unsigned long long)n * 2);
+			 (unsigned long long)n, n < 512 ? 1024ull : (unsigned long long)n * 2);
 	else if (err == ENFILE)
 		text_add(to, "the machine has no file descriptor left; raise sysctl fs.file-max");
+	else if (limits_forbidden(err))
+		text_add(to, "%s: a sandbox forbids that system call (seccomp); allow it",
+			 strerror(err));
 	else
 		text_add(to, "%s", strerror(err));
+}
+
+int
+limits_no_file(const char *what, const char *whom, int err)
+{
+	struct text why = { 0 };
+
+	limits_files(&why, err);
+	return baton_err(err, "%s for %s: %s", what, whom, why.text);
 }
 
 uint64_t

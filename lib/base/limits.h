@@ -15,7 +15,14 @@
  */
 void limits_memory(struct text *to, uint64_t bytes);
 
-/** Append why no further file descriptor can be had, after @err (EMFILE, ENFILE or another). */
+/**
+ * Set the error message after a call that makes a file descriptor failed: "WHAT for WHOM: why".
+ *
+ * Return: -err.
+ */
+int limits_no_file(const char *what, const char *whom, int err);
+
+/** Append why a call that makes a file descriptor failed with @err, and what to do about it. */
 void limits_files(struct text *to, int err);
 
 /** Whether a call that failed with @err is one that a sandbox, or the kernel, does not allow. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "ctx/ctx.h"
 #include "mem/os.h"
 
@@ -210,8 +211,7 @@ watch_file(struct mem_holder *h, int fd, const struct stat *st)
 static int
 give_error(int ret)
 {
-	return baton_err(-ret, "cannot open memory anew for a backend: %s%s", strerror(-ret),
-			 ret == -ENOMEM ? "" : "; if descriptors ran out, raise `ulimit -n`");
+	return limits_no_file("cannot open memory anew", "a backend", -ret);
 }
 
 int

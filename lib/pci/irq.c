@@ -2,12 +2,14 @@
 /* Interrupts as eventfds: MSI-X vectors, errors, and the kernel's request to release the device. */
 #include <linux/vfio.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "pci/pci_device.h"
 
 #define MAX_VECTORS 2048 /* PCI 3.0, 6.8.2 */
@@ -99,6 +101,7 @@ watch(struct pci_device *dev, struct ctx_source *src, uint32_t index, const char
 {
 	struct vfio_irq_info irq = { .argsz = sizeof(irq), .index = index };
 	int ret = dev->os->ioctl(dev->os, dev->fd, VFIO_DEVICE_GET_IRQ_INFO, &irq);
+	char missing[64];
 
 	/* An emulated or conventional device does not have an error interrupt. */
 	if (ret < 0 || irq.count != 1 || !(irq.flags & VFIO_IRQ_INFO_EVENTFD))
@@ -107,10 +110,8 @@ watch(struct pci_device *dev, struct ctx_source *src, uint32_t index, const char
 	if (src->fd < 0) {
 		ret = src->fd;
 		src->fd = -1;
-		return baton_err(-ret,
-				 "%s: no eventfd for its %s interrupt: %s; if descriptors ran out, "
-				 "raise `ulimit -n`",
-				 dev->info.bdf, what, strerror(-ret));
+		snprintf(missing, sizeof(missing), "no eventfd for the %s interrupt", what);
+		return limits_no_file(missing, dev->info.bdf, -ret);
 	}
 	ret = ctx_source_add(dev->ctx, src, EPOLLIN);
 	if (!ret) {
