@@ -48,6 +48,16 @@ run_line(struct app *app, char *line)
 	fflush(stdout);
 }
 
+/* After `fg`, where the terminal has dropped what was typed. */
+static void
+plain_again(bool continued)
+{
+	if (!plain || !continued || !ends_foreground())
+		return;
+	printf(PROMPT);
+	fflush(stdout);
+}
+
 static void
 read_script(struct app *app)
 {
@@ -341,6 +351,7 @@ prompt_check(struct app *app)
 {
 	bool continued = ends_continued(), resized = ends_resized();
 
+	plain_again(continued);
 	if (!opened || !ends_foreground())
 		return;
 	if (!prompt_waits()) { /* it has come to the foreground */
@@ -392,6 +403,7 @@ prompt_redraw(void)
 void
 prompt_check(struct app *app)
 {
+	plain_again(ends_continued());
 }
 
 void
