@@ -9,10 +9,14 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <termios.h>
+#include <unistd.h>
 
 #define NEXT(name) ((typeof(&(name)))dlsym(RTLD_NEXT, #name))
 
@@ -80,4 +84,52 @@ open64(const char *path, int flags, ...)
 		return -1;
 	}
 	return NEXT(open64)(path, flags, mode);
+}
+
+static volatile int zero;
+
+static int
+overflow(volatile char *above)
+{
+	volatile char frame[4096];
+
+	frame[0] = *above;
+	return zero ? 0 : overflow(frame) + frame[0];
+}
+
+static void
+crash(const char *how)
+{
+	int fd;
+
+	if (!strcmp(how, "segv"))
+		*(volatile int *)(long)zero = 0;
+	if (!strcmp(how, "fpe")) {
+		static volatile int one = 1;
+
+		zero = one / zero;
+		raise(SIGFPE); /* not every processor traps */
+	}
+	if (!strcmp(how, "abort"))
+		abort();
+	if (!strcmp(how, "ill"))
+		__builtin_trap();
+	if (!strcmp(how, "overflow"))
+		overflow(&(volatile char){ 0 });
+	fd = memfd_create("empty", 0); /* bus: a page that the file does not have */
+	*(volatile int *)mmap(NULL, 4096, PROT_WRITE, MAP_SHARED, fd, 0) = 1;
+}
+
+int
+tcsetattr(int fd, int when, const struct termios *t)
+{
+	int ret = NEXT(tcsetattr)(fd, when, t);
+
+	if (getenv("FAKE_CRASH") && !(t->c_lflag & ICANON)) {
+		const char *how = strdup(getenv("FAKE_CRASH"));
+
+		unsetenv("FAKE_CRASH");
+		crash(how);
+	}
+	return ret;
 }

@@ -143,6 +143,21 @@ def gone_between_check_and_start():
     expect("the main thread cannot run on CPU 1000" in r.err and "core 1001" in r.err, r)
 
 
+def forward_thread(b):
+    """Its number, once it runs."""
+    found = None
+
+    def begun():
+        nonlocal found
+        for t in os.listdir("/proc/%d/task" % b.process.pid):
+            with open("/proc/%d/task/%s/comm" % (b.process.pid, t)) as f:
+                if f.read().startswith("forward"):
+                    found = int(t)
+        return found
+    b.until(begun)
+    return found
+
+
 @check
 def moved_while_running():
     """A CPU that goes away, as by a smaller cpuset: the kernel moves the thread, and it is reported once."""
@@ -150,21 +165,50 @@ def moved_while_running():
     if len(cpus) < 2:
         raise Skip("one CPU: there is nowhere to go")
     with Prompt("--no-huge -l %d,%d --vdev=net_null0" % (cpus[0], cpus[1]), "-a --total-num-mbufs=4096") as b:
-        b.wait("Logical Core")
-        forward = None
-
-        def begun():
-            nonlocal forward
-            for t in os.listdir("/proc/%d/task" % b.process.pid):
-                with open("/proc/%d/task/%s/comm" % (b.process.pid, t)) as f:
-                    if f.read().startswith("forward"):
-                        forward = int(t)
-            return forward
-        b.until(begun)
+        forward = forward_thread(b)
         os.sched_setaffinity(forward, {cpus[0]})
         b.wait("core %d ran on CPU %d and was moved to %d" % (cpus[1], cpus[1], cpus[0]))
         rc, log = b.quit()
         expect(rc == 0 and log.count("was moved") == 1, log)
+
+
+@check
+def a_smaller_cpuset():
+    """As an orchestrator makes it, of a running process."""
+    root, cpus = "/sys/fs/cgroup/cpuset", few_cpus()
+    if os.geteuid() or not os.path.exists(root + "/cpuset.cpus") or len(cpus) < 2:
+        raise Skip("it needs root, cpusets of version 1, and two CPUs")
+    group = "%s/baton-test-%d" % (root, os.getpid())
+
+    def write(name, text):
+        with open(os.path.join(group, name), "w") as f:
+            f.write(text)
+    try:
+        os.mkdir(group)
+        write("cpuset.mems", open(root + "/cpuset.mems").read())
+        write("cpuset.cpus", "%d,%d" % tuple(cpus[:2]))
+    except OSError as e:
+        raise Skip("no cpuset of our own: %s" % e)
+    try:
+        with Prompt("--no-huge -l %d,%d --vdev=net_null0" % (cpus[0], cpus[1]), "-a --total-num-mbufs=4096") as b:
+            forward_thread(b)
+            write("cgroup.procs", str(b.process.pid))
+            write("cpuset.cpus", str(cpus[0]))
+            b.wait("was moved to %d" % cpus[0])
+            rc, log = b.quit()
+            expect(rc == 0, log)
+        write("cpuset.cpus", str(cpus[0]))
+        r = run("-l %d %s" % (cpus[1], ENV), APP, preexec=lambda: write("cgroup.procs", str(os.getpid())))
+        refused(r, "CPU %d" % cpus[1], "cpuset")
+    finally:
+        end = time.monotonic() + 5
+        while os.path.exists(group):
+            try:
+                os.rmdir(group)
+            except OSError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
 
 
 # System calls of x86-64.

@@ -119,6 +119,22 @@ def signals_of_a_crash():
 
 
 @check
+def faults():
+    """What the program does itself, also where no stack is left."""
+    shim = os.environ.get("BATON_FAKE_MACHINE", "")
+    if not os.path.exists(shim) or sanitized():
+        raise Skip("a preloaded library is needed (BATON_FAKE_MACHINE), and no sanitizer")
+    for how, sig in (("segv", signal.SIGSEGV), ("fpe", signal.SIGFPE), ("abort", signal.SIGABRT), ("ill", signal.SIGILL),
+                     ("overflow", signal.SIGSEGV), ("bus", signal.SIGBUS)):
+        with Terminal(command(ENV, "-i " + SMALL), env=dict(os.environ, TERM="xterm", LD_PRELOAD=shim, FAKE_CRASH=how)) as t:
+            rc = t.wait()
+            if rc == 0 or b"testpmd> " in t.seen:
+                raise Skip("built without libedit")
+            expect(rc == -sig or (how == "ill" and rc == -signal.SIGTRAP), "%s: %s" % (how, rc))
+            t.same(how)
+
+
+@check
 def crash_of_a_forwarding_thread():
     with prompt("-a") as t:
         threads = [n for n in os.listdir("/proc/%d/task" % t.process.pid) if int(n) != t.process.pid]
