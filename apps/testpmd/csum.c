@@ -13,20 +13,12 @@
 
 #define SPLIT_HEADERS 256 /* of these many bytes headers may lie in several buffers */
 
-/* The first bytes of a packet: in its first buffer, or a copy when that does not hold them. */
-struct front {
-	uint8_t *p;
+/* A copy of the first bytes of a packet, whose first buffer may not hold its headers. */
+struct copy {
+	struct cursor of;
+	uint8_t bytes[SPLIT_HEADERS];
 	unsigned len;
-	struct cursor copied; /* segs 0: it is no copy */
 };
-
-/* Before the packet's bytes are summed, or sent. */
-static void
-write_front(const struct front *f)
-{
-	if (f->copied.segs)
-		cursor_write(f->copied, f->p, f->len);
-}
 
 struct headers {
 	unsigned l2_len, l3_len;
@@ -166,10 +158,10 @@ leave_to_device(const struct baton_worker *worker, struct baton_token *t, const 
 
 static void
 l4_checksum(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigned segs,
-	    const struct headers *h, const struct front *front)
+	    const struct headers *h, uint8_t *ip, const struct copy *copy)
 {
 	bool tcp = h->proto == PROTO_TCP;
-	uint8_t *ip = front->p + h->l2_len, *field = ip + h->l3_len + (tcp ? 16 : 6);
+	uint8_t *field = ip + h->l3_len + (tcp ? 16 : 6);
 	enum baton_csum verdict_rx = verdict(tok, BATON_TOKEN_L4_SHIFT);
 	unsigned was = get16(field), now;
 	uint64_t sum = pseudo_sum(ip, h);
@@ -182,7 +174,8 @@ l4_checksum(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigne
 		return;
 	}
 	put16(field, 0);
-	write_front(front);
+	if (copy)
+		cursor_write(copy->of, copy->bytes, copy->len);
 	if (!sum_packet(lc->worker, tok, segs, h->l2_len + h->l3_len, h->l4_len, &sum))
 		return;
 	now = ~sum_value(sum_fold(sum)) & 0xffff;
@@ -193,17 +186,17 @@ l4_checksum(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigne
 	set_l4(tok, BATON_CSUM_UNKNOWN);
 }
 
+/* @p: the packet's first @len bytes, in @copy if there is one. */
 static inline __attribute__((always_inline)) void
 treat(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigned segs, unsigned total,
-      const struct front *front)
+      uint8_t *p, unsigned len, const struct copy *copy)
 {
-	uint8_t *p = front->p;
 	struct headers h;
 
-	if (front->len < ETHER_HDR)
+	if (len < ETHER_HDR)
 		return;
 	memcpy(p, s->frame, 12); /* the addresses of txonly's frames are the ones wanted here */
-	if (!parse(p, front->len, total, &h)) {
+	if (!parse(p, len, total, &h)) {
 		judge(&s->counts.bad_ip, verdict(tok, BATON_TOKEN_L3_SHIFT), true);
 		return;
 	}
@@ -217,20 +210,18 @@ treat(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigned segs
 		      was == now || (was == 0xffff && !now));
 	}
 	if (h.proto)
-		l4_checksum(lc, s, tok, segs, &h, front);
+		l4_checksum(lc, s, tok, segs, &h, p + h.l2_len, copy);
 }
 
-/* The first buffer may not hold all headers: treat a copy of them. */
 static BATON_COLD void
 treat_split(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigned segs,
 	    unsigned total)
 {
-	uint8_t copy[SPLIT_HEADERS];
-	struct cursor c = { lc->worker, tok, segs, 0 };
-	struct front front = { copy, cursor_copy(c, copy, sizeof(copy), false), c };
+	struct copy copy = { .of = { lc->worker, tok, segs, 0 } };
 
-	treat(lc, s, tok, segs, total, &front);
-	write_front(&front);
+	copy.len = cursor_copy(copy.of, copy.bytes, sizeof(copy.bytes), false);
+	treat(lc, s, tok, segs, total, copy.bytes, copy.len, &copy);
+	cursor_write(copy.of, copy.bytes, copy.len);
 }
 
 static void
@@ -246,7 +237,7 @@ one_packet(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigned
 	if (baton_unlikely(segs > 1 && tok[0].len < SPLIT_HEADERS))
 		treat_split(lc, s, tok, segs, total);
 	else
-		treat(lc, s, tok, segs, total, &(struct front){ .p = p, .len = tok[0].len });
+		treat(lc, s, tok, segs, total, p, tok[0].len, NULL);
 }
 
 void

@@ -6,6 +6,7 @@ import re
 import select
 import signal
 import subprocess
+import termios
 import time
 
 from packet_util import HOST, OWN, PEER, PORT, damaged, eth, ipv4, ipv6, kinds, l4
@@ -227,6 +228,32 @@ def a_reader_that_comes_back():
     for line in text.decode().splitlines():
         if "src=" in line:
             expect(LINE.fullmatch(line.removeprefix("testpmd> ")), line)
+
+
+@check
+def a_terminal_that_is_stopped():
+    """Ctrl-S holds up no core, and Ctrl-Q shows how much was missed."""
+    master, slave = os.openpty()
+    p = start("--burst=4", slave)
+    tell(p, "set verbose 1", "start")
+    text, end = b"", time.monotonic() + LIMIT
+
+    def until(what):
+        nonlocal text
+        while not re.search(what, text):
+            expect(time.monotonic() < end and select.select([master], [], [], 1)[0], "nothing comes: %r" % text[-300:])
+            text = text[-10000:] + os.read(master, 65536)
+
+    until(rb"Receive queue")
+    termios.tcflow(slave, termios.TCOOFF)
+    wait_until_busy(p)
+    termios.tcflow(slave, termios.TCOON)
+    until(rb"packets not shown[^\n]*\nport 0/queue 0: received 4 packets\r?\n")
+    p.send_signal(signal.SIGTERM)
+    until(rb"Bye\.\.\.")
+    os.close(slave)
+    expect(p.communicate(timeout=LIMIT) and p.returncode == 0, p.returncode)
+    os.close(master)
 
 
 @check
