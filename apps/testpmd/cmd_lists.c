@@ -72,22 +72,32 @@ no_duplicates(const char *text, unsigned n)
 	return false;
 }
 
+/* In dpdk-testpmd a mask is a number like others, only that here it may be longer than 64 bits. */
+static const char *
+mask_of(const struct value *v, char hex[24])
+{
+	if (v->text[0] == '0' && (v->text[1] | 0x20) == 'x')
+		return v->text;
+	snprintf(hex, 24, "0x%llx", (unsigned long long)v->number);
+	return hex;
+}
+
 /* set portlist LIST, set portmask MASK */
 void
 command_ports(struct app *app, const struct value *v)
 {
 	static struct options before;
 	struct options *opt = &app->opt;
-	bool list = !v[1].choice, ok;
+	bool list = !strcmp(v[1].text, "portlist"), ok;
 	unsigned was = listed_ports(app), is;
-	char what[32];
+	char what[32], hex[24];
 
 	if (!stopped(app))
 		return;
 	before = *opt;
 	snprintf(what, sizeof(what), "set %s", v[1].text);
 	ok = list ? set_portlist(opt, what, v[2].text) && no_duplicates(v[2].text, opt->n_fwd_ports)
-		  : set_portmask(opt, what, v[2].text);
+		  : set_portmask(opt, what, mask_of(&v[2], hex));
 	if (!ok || !ports_exist(app, opt)) {
 		*opt = before;
 		return;
@@ -151,9 +161,9 @@ command_cores(struct app *app, const struct value *v)
 {
 	static struct options before;
 	struct options *opt = &app->opt;
-	bool list = !v[1].choice, ok;
+	bool list = !strcmp(v[1].text, "corelist"), ok;
 	unsigned was = opt->nb_cores;
-	char what[32];
+	char what[32], hex[24];
 
 	if (!stopped(app))
 		return;
@@ -161,7 +171,7 @@ command_cores(struct app *app, const struct value *v)
 	snprintf(what, sizeof(what), "set %s", v[1].text);
 	ok = list ? parse_list(what, v[2].text, opt->fwd_lcores, &opt->n_fwd_lcores, MAX_LCORES) &&
 			     no_duplicates(v[2].text, opt->n_fwd_lcores)
-		  : set_coremask(opt, what, v[2].text);
+		  : set_coremask(opt, what, mask_of(&v[2], hex));
 	if (!ok || !cores_exist(opt)) {
 		*opt = before;
 		return;

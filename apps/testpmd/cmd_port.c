@@ -90,10 +90,10 @@ command_config_descs(struct app *app, const struct value *v)
 			before[i][q] = *descs;
 			*descs = 0;
 		}
-	if (pool_fit(app)) {
-		reconfigure_all(app);
+	reconfigure_all(app);
+	if (pool_fit(app))
 		return;
-	}
+	reconfigure_all(app);
 	*all = old;
 	for (unsigned i = 0; i < app->n_ports; i++)
 		for (unsigned q = 0; q < BATON_MAX_QUEUES; q++)
@@ -118,10 +118,9 @@ set_ring(struct app *app, unsigned port, bool tx, uint64_t queue, const struct v
 	q = tx ? &p->tx[queue] : &p->rx[queue];
 	old = q->descs;
 	q->descs = descs;
-	if (pool_fit(app))
-		p->reconfigure = true;
-	else
+	if (!pool_fit(app))
 		q->descs = old;
+	p->reconfigure = true;
 }
 
 /* port config N rxq|txq Q ring_size DESCS, as dpdk-testpmd has it */
@@ -164,6 +163,12 @@ command_config_mtu(struct app *app, const struct value *v)
 
 	if (!command_uint("mtu", &v[4], BATON_MIN_MTU, p->info.max_mtu, &mtu))
 		return;
+	if (port_is_lost(p)) {
+		complain("port %u waits for its device: try again when it is back, or stop it "
+			 "first",
+			 port);
+		return;
+	}
 	forward_pause(app);
 	if (started)
 		port_take_down(app, port);

@@ -20,6 +20,17 @@ port_is_started(const struct app_port *p)
 	return info.started;
 }
 
+bool
+port_is_lost(const struct app_port *p)
+{
+	struct baton_port_info info;
+
+	if (!p->port)
+		return false;
+	baton_port_info(p->port, &info);
+	return info.state == BATON_PORT_LOST;
+}
+
 /* ---- events ---- */
 
 static void

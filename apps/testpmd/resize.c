@@ -152,6 +152,23 @@ use_pool(struct app *app, struct baton_pool *pool)
 	return ok;
 }
 
+/* A port that waits for its device could not be started again. */
+static bool
+all_there(const struct app *app, uint64_t wanted)
+{
+	for (unsigned i = 0; i < app->n_ports; i++) {
+		if (!port_is_lost(&app->ports[i]))
+			continue;
+		complain("the pool would have to be made anew, with %llu buffers, and port %u "
+			 "waits "
+			 "for its device: try again when it is back, stop the port, or start with "
+			 "--total-num-mbufs=%llu",
+			 (unsigned long long)wanted, i, (unsigned long long)wanted);
+		return false;
+	}
+	return true;
+}
+
 bool
 pool_fit(struct app *app)
 {
@@ -171,6 +188,8 @@ pool_fit(struct app *app)
 			 (unsigned long long)wanted, BATON_MAX_BUFS);
 		return false;
 	}
+	if (!all_there(app, wanted))
+		return false;
 	pool = pool_make(app, (uint32_t)wanted);
 	return pool && use_pool(app, pool);
 }
@@ -233,6 +252,8 @@ queues_resize(struct app *app, unsigned rxq, unsigned txq)
 		opt->rxq = old_rxq;
 		opt->txq = old_txq;
 		opt->queues = old_queues;
+		for (unsigned i = 0; i < app->n_ports; i++)
+			app->ports[i].reconfigure = true;
 		return false;
 	}
 	streams_want(app);

@@ -402,6 +402,8 @@ void port_command_reset(struct app *app, unsigned port);
 void port_command_queue(struct app *app, unsigned port, bool tx, unsigned queue, bool start);
 void port_command_link(struct app *app, unsigned port, bool up);
 bool port_is_started(const struct app_port *p);
+/** Does it wait for its device to come back? */
+bool port_is_lost(const struct app_port *p);
 /** How long ports were without their devices, at the end. */
 void ports_summary(const struct app *app);
 
