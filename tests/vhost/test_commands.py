@@ -73,6 +73,22 @@ class Commands(unittest.TestCase):
                 b.moves(0, 1)
                 self.end(b)
 
+    def test_a_port_that_waits_for_its_device_is_left_alone(self):
+        with Peer("io") as p:
+            with Prompt(f"-l 0,1 --vdev={virtio(p.path)}", "") as b:
+                b.say("start tx_first")
+                b.moves(0)
+                p.stop()
+                b.wait("device lost event")
+                self.assertIn("port 0 waits for its device", b.say("port attach net_null1"))
+                self.assertIn("port 0 waits for its device", b.say("port config mtu 0 1400"))
+                self.assertIn("Number of available ports: 1", b.say("show port summary all"))
+                p.start()
+                b.wait("device back event")
+                self.assertIn("Port 1 is attached", b.say("port attach net_null1"))
+                self.assertIn("Port state: started", b.say("show port info 0"))
+                self.end(b)
+
     def test_mtu_and_offloads(self):
         with Peer("io") as p:
             with Prompt(f"-l 0,1 --vdev={virtio(p.path)}", "") as b:
