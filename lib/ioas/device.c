@@ -295,6 +295,8 @@ ioas_attach(struct baton_ioas *ioas, const char *bdf, struct ioas_device **out)
 				 found.group < 0 ? "VFIO offers no noiommu group for it"
 						 : "an IOMMU protects this device");
 	ret = check_not_ours(ioas->ctx, found.bdf);
+	if (!ret)
+		ret = ioas_check_nodes(ioas, &found);
 	if (ret)
 		return ret;
 	dev = ioas->os->alloc(ioas->os, sizeof(*dev));

@@ -188,7 +188,7 @@ ioas_find(const struct ioas_os *os, const char *bdf, bool want_noiommu, struct i
 	ret = os->link(os, path, false, real);
 	if (ret == -ENOENT)
 		return no_such_device(os, f->bdf);
-	if (ret)
+	if (ret && ret != -EINVAL) /* EINVAL: it is there, and no link */
 		return baton_err(-ret, "%s: cannot read %s: %s; is sysfs mounted?", f->bdf, path,
 				 strerror(-ret));
 	snprintf(path, sizeof(path), PCI "/%s/driver", f->bdf);

@@ -179,3 +179,38 @@ ioas_open_node(struct baton_ioas *ioas, const char *node, const struct ioas_foun
 	}
 	return fd;
 }
+
+/* A node that is not there, or that sysfs has no number for, is left to those who open it. */
+static int
+check_early(struct baton_ioas *ioas, const struct ioas_found *found, const char *node)
+{
+	struct ioas_node is = { 0 };
+	struct number n = { 0 };
+
+	if (kernels_number(ioas->os, node, found, &n) < 0 ||
+	    ioas->os->stat(ioas->os, node, &is) < 0)
+		return 0;
+	return check(ioas, found->bdf, node, &is, &n, 0);
+}
+
+int
+ioas_check_nodes(struct baton_ioas *ioas, const struct ioas_found *found)
+{
+	char node[2 * IOAS_ROOM];
+	struct ioas_node is;
+	int ret;
+
+	if (found->cdev[0] &&
+	    (ioas->asked == BATON_IOAS_IOMMUFD || ioas->asked == BATON_IOAS_AUTO)) {
+		snprintf(node, sizeof(node), "/dev/vfio/devices/%s", found->cdev);
+		ret = check_early(ioas, found, node);
+		if (ret < 0 || ioas->asked == BATON_IOAS_IOMMUFD ||
+		    ioas->os->stat(ioas->os, node, &is) == 0)
+			return ret;
+	}
+	if (ioas->asked == BATON_IOAS_IOMMUFD)
+		return 0;
+	snprintf(node, sizeof(node), "/dev/vfio/%s%d", found->noiommu ? "noiommu-" : "",
+		 found->group);
+	return check_early(ioas, found, node);
+}

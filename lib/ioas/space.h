@@ -179,6 +179,12 @@ void ioas_text_memlock(const struct baton_ioas *ioas, struct text *to);
 int ioas_open_node(struct baton_ioas *ioas, const char *node, const struct ioas_found *found);
 
 /**
+ * Compare the nodes of a device, as far as they are there and would be used, before anything is
+ * opened. Return: 0; -ENODEV if one is another device, or none.
+ */
+int ioas_check_nodes(struct baton_ioas *ioas, const struct ioas_found *found);
+
+/**
  * Set the message for a node under /dev that could not be opened: who may open it, or who has it
  * open. Sets ioas->absent. @found: the device of the node, or NULL. @is: the node, if it is known.
  *
