@@ -149,6 +149,8 @@ APP_NOTHING = """
 --txwt=0
 --txfreet=32
 --txrst=32
+--txqflags=0xf01|--txqflags=0
+--crc-strip
 --rx-queue-stats-mapping=(0,0,0)
 --tx-queue-stats-mapping=(0,0,1),(0,1,2)
 --rxoffs=0,16
