@@ -233,8 +233,11 @@ reject(struct pcap_port *pp, struct baton_queue *q, const struct capture_record 
 		return;
 	pp->reported |= 1u << reason;
 	if (rec->link == CAPTURE_LINK_UNKNOWN)
-		snprintf(why, sizeof(why), "its interface %u is not described in the capture",
-			 rec->interface);
+		snprintf(why, sizeof(why),
+			 "its interface %u is not described in the capture, or is above the %u "
+			 "that "
+			 "are kept",
+			 rec->interface, CAPTURE_INTERFACES);
 	else if (reason == RX_ERROR_LINK_TYPE)
 		snprintf(why, sizeof(why),
 			 "its interface %u has %s packets (link type %u), not Ethernet: %s",
