@@ -313,7 +313,7 @@ ports_set_room(struct app *app)
 		if (info.rx_max_segs > room)
 			room = info.rx_max_segs;
 	}
-	for (unsigned i = 0; i < app->n_lcores; i++) {
+	for (unsigned i = 0; i < app->max_lcores; i++) {
 		app->lcores[i].room = app->opt.burst;
 		app->lcores[i].max_room = room;
 	}

@@ -238,6 +238,7 @@ streams_arrange(struct app *app)
 			port_take_down(app, i);
 		ok = ok && port_set_up(app, i) && (!started || port_bring_up(app, i));
 	}
+	ports_set_room(app);
 	streams_attach(app);
 	return ok;
 }

@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 
-from testpmd_util import LIMIT, Prompt, Skip, check, command, expect, good, main, path, run, script, totals
+from testpmd_util import LIMIT, Prompt, Skip, check, command, expect, good, main, packets, path, run, script, totals, write_pcap
 
 CORES = "--lcores 0@0,1@0,2@0,3@0 "
 NULLS = CORES + "--vdev=net_null0 --vdev=net_null1"
@@ -438,6 +438,20 @@ def statistics_of_a_run():
         b.say("start", "clear fwd stats all")
         b.moves(0, 1)
         expect(totals(b.say("stop"))[0] > 0 and b.quit()[0] == 0, b.log)
+
+
+@check
+def a_core_that_begins_later():
+    """It has room for the longest packets, too, and serves its share."""
+    env = CORES + "".join(" --vdev=net_pcap%d,rx_pcap=%s" % (i, write_pcap("in%d.pcap" % i, packets(20, (8000,)))) for i in (0, 1))
+    with Prompt(env, "--mtu=9000") as b:
+        b.say("set burst 1", "set nbcore 2")
+        expect("Logical Core 2 (CPU 0) forwards packets on 1 streams" in b.say("start"), b.log)
+        for port in (0, 1):
+            b.until(lambda port=port: b.both(port)[0] == 20)
+        b.say("stop", "set nbcore 1", "set corelist 3")
+        expect("Logical Core 3 (CPU 0) forwards packets on 2 streams" in b.say("start"), b.log)
+        expect(b.quit()[0] == 0 and "stopped:" not in b.log, b.log)
 
 
 @check
