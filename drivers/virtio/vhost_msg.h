@@ -271,6 +271,9 @@ int vhost_mode_apply(struct virtio_dev *vd);
 /** Log where the server listens, and who may connect. */
 void vhost_mode_log(const struct virtio_dev *vd);
 
+/** Set the message for a server that nobody connected to: who may. Return: -ETIMEDOUT. */
+int vhost_nobody_came(const struct virtio_dev *vd);
+
 /* ---- vhost_lock.c ---- */
 
 void vhost_lock_init(struct virtio_dev *vd);

@@ -9,6 +9,7 @@
  */
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -306,24 +307,73 @@ vhost_mode_apply(struct virtio_dev *vd)
 	return ret < 0 ? not_changed(path, mode, -ret) : 0;
 }
 
+/*
+ * Find the first directory on the way to the socket @st that others, or its group, may not pass.
+ *
+ * Return: whether there is one; then @dir and @is are it.
+ */
+static bool
+closed_way(const char *path, const struct stat *st, char dir[PATH_MAX], struct stat *is)
+{
+	char real[PATH_MAX];
+
+	if (!realpath(path, real))
+		return false;
+	for (const char *s = strchr(real, '/'); s; s = strchr(s + 1, '/')) {
+		snprintf(dir, PATH_MAX, "%.*s", s == real ? 1 : (int)(s - real), real);
+		if (stat(dir, is) == 0 && !(is->st_mode & S_IXOTH) &&
+		    !(is->st_gid == st->st_gid && (is->st_mode & S_IXGRP)))
+			return true;
+	}
+	return false;
+}
+
+/* Return: whether others than this user may connect, as was meant. */
+static bool
+text_who(const struct virtio_dev *vd, struct text *to)
+{
+	const struct vhost_mode *mode = &vd->vu.mode;
+	char dir[PATH_MAX];
+	struct stat st, way;
+
+	if (lstat(vd->vu.path, &st) < 0)
+		return true;
+	text_add(to, "(");
+	vhost_text_owner(to, &st);
+	text_add(to, "): %s may connect",
+		 st.st_mode & S_IWOTH   ? "everybody"
+		 : st.st_mode & S_IWGRP ? "root, its user and its group"
+					: "root and its user");
+	if (!(st.st_mode & S_IWOTH) && mode->mode == VHOST_UNSET)
+		text_add(to, "; socket-group= and socket-mode= let others in");
+	if (!(st.st_mode & (S_IWOTH | S_IWGRP)) || !closed_way(vd->vu.path, &st, dir, &way))
+		return true;
+	text_add(to, ", but not all of them pass the directory %.200s (", dir);
+	vhost_text_owner(to, &way);
+	text_add(to, "): chmod o+x %.200s", dir);
+	return false;
+}
+
 void
 vhost_mode_log(const struct virtio_dev *vd)
 {
-	char user[PERSON_NAME], group[PERSON_NAME];
-	const char *who = "everybody";
-	struct stat st;
+	struct text who = { 0 };
+	bool well = text_who(vd, &who);
 
-	if (lstat(vd->vu.path, &st) < 0)
-		return;
-	person_user(st.st_uid, user);
-	person_group(st.st_gid, group);
-	if (!(st.st_mode & S_IWOTH))
-		who = st.st_mode & S_IWGRP ? "root, its user and its group" : "root and its user";
-	baton_log(vd->port.ctx, BATON_LOG_INFO,
-		  "%s: listens at %s (user %s, group %s, mode %04o): %s may connect%s",
-		  vd->port.name, vd->vu.path, user, group, (unsigned)st.st_mode & 0777, who,
-		  st.st_mode & S_IWOTH              ? ""
-		  : vd->vu.mode.mode == VHOST_UNSET ? "; socket-group= and socket-mode= let others "
-						      "in"
-						    : "");
+	baton_log(vd->port.ctx,
+		  well || vd->vu.mode.mode == VHOST_UNSET ? BATON_LOG_INFO : BATON_LOG_WARN,
+		  "%s: waiting for a backend to connect to %s %s", vd->port.name, vd->vu.path,
+		  who.text);
+}
+
+int
+vhost_nobody_came(const struct virtio_dev *vd)
+{
+	struct text who = { 0 };
+
+	text_who(vd, &who);
+	return baton_err(ETIMEDOUT,
+			 "no backend connected to %s within %u ms (argument wait=MS waits longer); "
+			 "the socket is there %s",
+			 vd->vu.path, vd->vu.wait_ms, who.text);
 }

@@ -134,26 +134,18 @@ vhost_socket_wait(struct virtio_dev *vd)
 {
 	uint64_t deadline = ctx_now_ns() + vd->vu.wait_ms * MS, now;
 	struct pollfd p = { .fd = vd->vu.listener.fd, .events = POLLIN };
-	int ret = -EAGAIN, logged = 0;
+	int ret;
 
+	if (vd->vu.open) /* else it was logged just now */
+		vhost_mode_log(vd);
 	while ((ret = vhost_socket_accept(vd)) == -EAGAIN) {
 		now = ctx_now_ns();
 		if (now >= deadline)
-			return baton_err(ETIMEDOUT,
-					 "no backend connected to %s within %u ms (argument "
-					 "wait=MS waits "
-					 "longer)",
-					 vd->vu.path, vd->vu.wait_ms);
-		if (poll(&p, 1, logged ? (int)((deadline - now) / MS + 1) : 200) < 0 &&
-		    errno == EINTR)
+			return vhost_nobody_came(vd);
+		if (poll(&p, 1, (int)((deadline - now) / MS + 1)) < 0 && errno == EINTR)
 			return baton_err(EINTR,
 					 "interrupted while waiting for a backend to connect to %s",
 					 vd->vu.path);
-		if (!p.revents && !logged)
-			baton_log(vd->port.ctx, BATON_LOG_INFO,
-				  "%s: waiting for a backend to connect to %s", vd->port.name,
-				  vd->vu.path);
-		logged = 1;
 	}
 	return ret;
 }

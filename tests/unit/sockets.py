@@ -45,7 +45,7 @@ class Running:
             time.sleep(0.01)
 
     def listens(self):
-        self.until(lambda: "listens at" in self.out())
+        self.until(lambda: "waiting for a backend" in self.out())
 
     def finish(self):
         """End it as a user does."""

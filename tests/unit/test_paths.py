@@ -264,6 +264,22 @@ def mode_of_a_server():
 
 
 @check
+def directory_of_a_server():
+    """A socket for all, in a directory for one: a warning that names it."""
+    os.mkdir(path("private-dir"), 0o700)
+    os.chmod(testpmd_util.TMP, 0o755)
+    r = run(port(path("private-dir/s0"), ",server=1,wait=50,socket-mode=0666"))
+    expect("warning" in r.all and f"the directory {path('private-dir')}" in r.all and "mode 0700" in r.all and
+           "chmod o+x" in r.all, r)
+    r = run(port(path("private-dir/s0"), ",server=1,wait=50"))
+    expect("warning" not in r.all, r)
+    refused(r, "no backend connected", "root and its user may connect", "socket-group=")
+    os.chmod(path("private-dir"), 0o711)
+    r = run(port(path("private-dir/s0"), ",server=1,wait=50,socket-mode=0666"))
+    expect("warning" not in r.all and "everybody may connect" in r.err, r)
+
+
+@check
 def group_of_a_server():
     mine = os.getgroups() or [os.getgid()]
     st, out = server(f",socket-group={mine[0]}")
@@ -285,7 +301,7 @@ def never_open_to_others():
     def look():
         with contextlib.suppress(FileNotFoundError):
             seen.add(stat.S_IMODE(os.stat(where).st_mode))
-        return "listens at" in p.out()
+        return "waiting for a backend" in p.out()
 
     with Running(port(where, ",server=1,wait=20000,socket-mode=0600"), umask=0) as p:
         p.until(look)
