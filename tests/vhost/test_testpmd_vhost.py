@@ -81,7 +81,8 @@ class Modes(unittest.TestCase):
     def test_stats_json(self):
         with tempfile.NamedTemporaryFile() as f:
             out, _ = self.forward("txonly", "rxonly", f"--stats-json={f.name}")
-            text = f.read().decode()
+            with open(f.name, encoding="utf-8") as written:   # another file of that name by now
+                text = written.read()
         json.loads(text)
         self.assertIn(str(total(out, "RX-total")), text)
 
