@@ -36,7 +36,6 @@ static const char bypass[] = "no device here has a bypass";
 static const char queue_alone[] = "offloads are those of a port: see port config N "
 				  "rx_offload|tx_offload";
 static const char old_switch[] = "see port config N rx_offload, which took its place in DPDK, too";
-static const char lengths[] = "bursts are not counted by their length";
 static const char stamps[] = "no device here sends at a given time";
 static const char programs[] = "there is no eBPF here";
 static const char other_mbufs[] = "buffers have no such field";
@@ -165,7 +164,6 @@ static const struct {
 	{ "set port * rxq", "no device here tells when a queue runs low" },
 	{ "mlx5", "there is no mlx5 driver" },
 	{ "set stat_qmap", "every queue has counters of its own: see show port xstats" },
-	{ "set record-burst-stats", lengths },
 	{ "set txsplit", "what is made is cut as set txpkts says, and what came is sent as it "
 			 "came" },
 	{ "set flush_rx", "what waits in a queue is forwarded, never thrown away" },

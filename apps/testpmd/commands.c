@@ -184,8 +184,9 @@ const struct command commands[] = {
 	{ CONFIG, "rx_vlan add|rm all N", "of all VLANs", command_rx_vlan },
 	{ CONFIG, "csum set ip|udp|tcp hw|sw N",
 	  "mode csum: who computes it on a stopped port's TX", command_csum_set },
-	{ CONFIG, "set record-core-cycles|xstats-hide-zero on|off",
-	  "cycles a packet in the forward statistics; xstats without those that are 0",
+	{ CONFIG, "set record-core-cycles|record-burst-stats|xstats-hide-zero on|off",
+	  "cycles a packet, and sizes of bursts, in the forward statistics; xstats without those "
+	  "that are 0",
 	  command_switch },
 	{ CONFIG, "set portlist LIST", "the ports that forward, from the next start on: 0,2",
 	  command_ports },

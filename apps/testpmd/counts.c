@@ -76,6 +76,7 @@ counts_begin(struct app *app)
 	}
 	for (unsigned i = 0; i < app->n_streams; i++)
 		app->streams[i].start = streams_now(&app->streams[i]);
+	bursts_mark(app, ALL_PORTS);
 }
 
 /* The library's counters are 0 from now on, and what the streams count for this port begins there.
@@ -104,6 +105,7 @@ counts_clear(struct app *app, unsigned port)
 		s->start.bad_ip = now.bad_ip;
 		s->start.bad_l4 = now.bad_l4;
 	}
+	bursts_mark(app, port);
 }
 
 static bool

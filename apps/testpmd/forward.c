@@ -117,8 +117,16 @@ send_rest(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigned 
 	return freed < 0 ? freed : dropped + freed;
 }
 
-int
-forward_send(struct lcore *lc, struct stream *s, struct baton_token *tokens, unsigned n)
+static inline void
+count_burst(struct burst_sizes *sizes, unsigned packets)
+{
+	uint64_t *n = &sizes->now[packets < MAX_BURST ? packets : MAX_BURST];
+
+	store_relaxed(n, *n + 1);
+}
+
+static inline int
+send(struct lcore *lc, struct stream *s, struct baton_token *tokens, unsigned n)
 {
 	int ret;
 
@@ -130,6 +138,24 @@ forward_send(struct lcore *lc, struct stream *s, struct baton_token *tokens, uns
 	if (baton_likely(ret == (int)n))
 		return 0;
 	return send_rest(lc, s, tokens, n, ret);
+}
+
+static BATON_COLD int
+send_counted(struct lcore *lc, struct stream *s, struct baton_token *tokens, unsigned n)
+{
+	unsigned packets = count_packets(tokens, n);
+	int ret = send(lc, s, tokens, n);
+
+	if (ret >= 0)
+		count_burst(&s->bursts->tx, packets - (unsigned)ret);
+	return ret;
+}
+
+int
+forward_send(struct lcore *lc, struct stream *s, struct baton_token *tokens, unsigned n)
+{
+	return baton_unlikely(s->bursts != NULL) ? send_counted(lc, s, tokens, n)
+						 : send(lc, s, tokens, n);
 }
 
 static inline void
@@ -249,6 +275,8 @@ forward_once(struct lcore *lc, struct stream *s, enum fwd_mode mode, bool cycles
 	} else {
 		int n = baton_rx_burst(s->rxq, lc->tokens, lc->room);
 
+		if (baton_unlikely(s->bursts != NULL) && n >= 0)
+			count_burst(&s->bursts->rx, count_packets(lc->tokens, (unsigned)n));
 		if (n <= 0)
 			return baton_likely(!n) ? 0 : not_received(lc, s, n);
 		if (baton_unlikely(lc->verbose & VERBOSE_RX))

@@ -328,6 +328,7 @@ tear_down(struct app *app)
 		free(app->ports[i].tx);
 		free(app->ports[i].devargs);
 	}
+	free(app->bursts);
 	free(app->streams);
 	free(app->lcores);
 	wake_close(&app->wake);

@@ -216,9 +216,11 @@ command_log(struct app *app, const struct value *v)
 void
 command_switch(struct app *app, const struct value *v)
 {
-	bool cycles = !v[1].choice, on = !v[2].choice;
+	bool *const switches[] = { &app->opt.record_cycles, &app->opt.record_bursts,
+				   &app->opt.hide_zero };
 
 	forward_pause(app);
-	*(cycles ? &app->opt.record_cycles : &app->opt.hide_zero) = on;
+	*switches[v[1].choice] = !v[2].choice;
+	bursts_attach(app);
 	forward_resume(app);
 }

@@ -113,6 +113,8 @@ print_port(struct app *app, unsigned port)
 		printf("  RX-nombufs: %-14" PRIu64 "\n", c.stats.rx_nobuf);
 	}
 	print_tx(&c);
+	if (app->opt.queues == 1)
+		bursts_show_port(app, port);
 	printf("  " FWD_BORDER "--------------------------------" FWD_BORDER "\n");
 }
 
@@ -135,6 +137,7 @@ print_stream(struct app *app, const struct stream *s)
 		       c.stream.bad_ip, c.stream.bad_l4, 0, 0);
 	else
 		printf("\n");
+	bursts_show_stream(s);
 }
 
 double

@@ -205,6 +205,7 @@ streams_attach(struct app *app)
 		s->rest = 0;
 		txonly_frame(app, s);
 	}
+	bursts_attach(app);
 }
 
 static bool

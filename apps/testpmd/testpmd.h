@@ -11,6 +11,7 @@
 #ifndef TESTPMD_H
 #define TESTPMD_H
 
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -149,7 +150,7 @@ struct options {
 	unsigned verbose;            /* VERBOSE_*; above 3: 3 */
 	unsigned stats_period;
 	struct reach_options reach;
-	bool tx_first, auto_start, interactive, record_cycles, sleep_idle, rx_csum;
+	bool tx_first, auto_start, interactive, record_cycles, record_bursts, sleep_idle, rx_csum;
 	bool hide_zero;   /* xstats */
 	bool stdin_taken; /* a port receives from standard input */
 	const char *stats_json;
@@ -174,10 +175,20 @@ struct stream_counts {
 	uint64_t bad_l4;
 };
 
+/* How many bursts had how many packets; relaxed, by the stream's core. */
+struct burst_sizes {
+	uint64_t now[MAX_BURST + 1], start[MAX_BURST + 1];
+};
+
+struct bursts {
+	struct burst_sizes rx, tx;
+};
+
 /* One receive queue, and the transmit queue its packets leave by. Served by one forwarding core. */
 struct stream {
 	struct baton_rxq *rxq;
 	struct baton_txq *txq; /* NULL: the port is closed */
+	struct bursts *bursts; /* --record-burst-stats; else NULL */
 	unsigned rest;         /* rounds to leave out, as its RX queue is stopped */
 	unsigned rx_port, tx_port, queue;
 	bool tcp_hw, udp_hw;                /* mode csum: leave the checksum to the device */
@@ -278,6 +289,7 @@ struct app {
 	struct app_port ports[BATON_MAX_PORTS];
 	unsigned n_ports;
 	struct stream *streams;
+	struct bursts *bursts; /* MAX_STREAMS of them; NULL: never recorded */
 	unsigned n_streams;
 	struct lcore *lcores; /* max_lcores of them: all that may forward */
 	unsigned n_lcores;    /* the first ones, which do */
@@ -583,6 +595,15 @@ void show_csum(const struct app *app, unsigned port);
 bool watch_check(const struct app *app);
 /** Show them, with their rates over @ns. */
 void watch_show(struct app *app, unsigned port, uint64_t ns);
+
+/* bursts.c: --record-burst-stats */
+#define ALL_PORTS UINT_MAX
+/** Have the streams count, or not. */
+void bursts_attach(struct app *app);
+/** What was counted for a port, or ALL_PORTS, is not shown. */
+void bursts_mark(struct app *app, unsigned port);
+void bursts_show_stream(const struct stream *s);
+void bursts_show_port(const struct app *app, unsigned port);
 
 /* json.c */
 bool json_write(struct app *app);

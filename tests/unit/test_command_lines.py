@@ -298,7 +298,7 @@ def options_that_are_refused():
     for word, why in (("--disable-crc-strip", "CRC"), ("--enable-lro", "merges"), ("--enable-rx-timestamp", "timestamps"),
                       ("--enable-hw-vlan", "tags"), ("--enable-hw-vlan-strip", "tags"),
                       ("--enable-hw-vlan-extend", "tags"), ("--enable-hw-qinq-strip", "tags"),
-                      ("--flow-isolate-all", "flow rules"), ("--record-burst-stats", "bursts"),
+                      ("--flow-isolate-all", "flow rules"),
                       ("--multi-rx-mempool", "one pool"), ("--mp-anon", "--no-huge"), ("--hairpinq=1", "forwards by itself"),
                       ("--num-procs=2", "one process"), ("--proc-id=1", "one process"),
                       ("--pkt-filter-mode=perfect", "directs flows"), ("--pkt-filter-mode=none2", "did you mean none?"),
@@ -521,6 +521,27 @@ def locked_memory():
     expect(locked("--no-mlockall")[0] == 0, "VmLck without it")
     kib, log = locked("--mlockall")
     expect(kib > 4096 or "memory may be swapped out" in log, "%d KiB: %s" % (kib, log))
+
+
+@check
+def sizes_of_bursts():
+    """As dpdk-testpmd 22.11 shows them: empty bursts, the two commonest sizes, and the rest."""
+    r = good(run("--no-huge -l 0 --vdev=net_null0 --vdev=net_null1,no-rx=1", "--record-burst-stats --burst=16 " + SHORT))
+    port0, port1 = r.out.split("Forward statistics for port")[1:3]
+    expect(re.search(r"TX-total: 0\n  RX-bursts : \d+ \[0% of 0 pkts \+ 100% of 16 pkts\]\n  ---", port0), port0)
+    expect(re.search(r"\n  RX-bursts : \d+ \[100% of 0 pkts\]\n  TX-bursts : \d+ \[0% of 0 pkts \+ 100% of 16 pkts\]\n  ---", port1),
+           port1)
+    name = write_pcap("bursts.pcap", packets(40))
+    r = good(run("--no-huge -l 0 --vdev=net_pcap0,rx_pcap=%s,tx_pcap=%s" % (name, path("b.pcap")),
+                 "--record-burst-stats --burst=32 --stop-after=40"))
+    expect("  RX-bursts : 2 [0% of 0 pkts + 50% of 8 pkts + 50% of 32 pkts]\n" in r.out and
+           "  TX-bursts : 2 [0% of 0 pkts + 50% of 8 pkts + 50% of 32 pkts]\n" in r.out, r)
+    r = good(run("--no-huge -l 0 " + NULL2, "--record-burst-stats --rxq=2 --txq=2 " + SHORT))
+    expect(len(re.findall(r"Queue= \d -------\n  RX-packets.*\n  RX-bursts : .*\n  TX-bursts : ", r.out)) == 4, r)
+    expect("bursts" not in good(run("--no-huge -l 0 " + NULL2, SHORT)).out, "only when asked for")
+    out = good(script("--no-huge -l 0 " + NULL2, "--no-flush-rx", "set record-burst-stats on", "start", 0.1, "stop",
+                      "set record-burst-stats off", "start", 0.1, "stop", "quit")).out.split("Accumulated")
+    expect("RX-bursts" in out[0] and "RX-bursts" not in out[1], out)
 
 
 @check

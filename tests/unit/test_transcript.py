@@ -339,7 +339,7 @@ tso set 800 0|tso show 0|tunnel_tso set 800 0|tunnel_tso show 0|set port 0 gro o
 mac_addr add port 0 vf 0 02:00:00:00:00:01|set port 0 uta 02:00:00:00:00:01 on|set port 0 uta all on
 set flow_ctrl rx on tx on 1 1 1 1 mac_ctrl_frame_fwd on autoneg on 0|set flow_ctrl rx on 0
 set pfc_ctrl rx on tx on 1 1 1 1 0|set pfc_queue_ctrl 0 rx on 1 1 tx on 1 1 1|set port 0 rxq 0 avail_thresh 10
-set stat_qmap rx 0 2 5|set record-burst-stats on|set flush_rx on|set link_check on
+set stat_qmap rx 0 2 5|set flush_rx on|set link_check on
 set port 0 vf 0 rx on|set port 0 vf 0 rxmode AUPE on|set port 0 queue 0 rate 10|set port 0 vf 0 rate 10 queue_mask 1
 set port 0 ptypes_mask 1|set port 0 fec_mode auto|set port 0 queue-region flush on
 E-tag set insertion on port-tag-id 1 port 0 vf 0|E-tag set stripping on port 0|E-tag set forwarding on port 0
