@@ -102,6 +102,9 @@ def need(prefix):
         raise Skip("unshare is not installed")
     if subprocess.run([*prefix, "true"], capture_output=True).returncode:
         raise Skip("no right to make namespaces: " + " ".join(prefix))
+    if subprocess.run([*prefix, testpmd_util.APP, "--help"], capture_output=True,
+                      env=dict(os.environ, ASAN_OPTIONS=NO_LEAKS)).returncode:
+        raise Skip("this build's sanitizer does not run there: " + " ".join(prefix))
 
 
 def in_namespaces(name):
