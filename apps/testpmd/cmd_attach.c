@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "files.h"
 
 static unsigned
 count_ports(const struct app *app)
@@ -44,11 +45,19 @@ clear_slot(struct app *app, unsigned port)
 {
 	struct app_port *p = &app->ports[port];
 	struct app_queue *rx = p->rx, *tx = p->tx;
-	uint64_t lost;
+	uint64_t lost, left;
 
 	if (port >= app->n_ports)
 		return;
 	lost = counts_lost(app, port);
+	left = counts_not_received(app, port);
+	if (left) {
+		complain("port %u, detached, did not receive all of its capture: %" PRIu64 " packet"
+			 "s are "
+			 "errors",
+			 port, left);
+		app->failed = true;
+	}
 	if (lost) {
 		complain("port %u, detached, took %" PRIu64 " packets that it could not send", port,
 			 lost);
@@ -116,7 +125,7 @@ spare(struct app *app, unsigned port)
 static bool
 attach(struct app *app, unsigned port, const char *devargs)
 {
-	if (!port_open(app, port, devargs))
+	if (!files_check_port(&app->opt, devargs) || !port_open(app, port, devargs))
 		return false;
 	if (app->forwarding)
 		spare(app, port);

@@ -186,9 +186,10 @@ use_standard(struct options *opt, const struct list *l)
 		    !(f->number == STDIN_FILENO ||
 		      (known && file && f->st.st_dev == in.st_dev && f->st.st_ino == in.st_ino)))
 			continue;
-		opt->stdin_taken = true;
-		if (!opt->interactive)
+		if (!opt->interactive) {
+			opt->stdin_taken = true;
 			continue;
+		}
 		complain("%s takes standard input, and -i reads commands from there: name a FIFO "
 			 "or a file for the capture",
 			 f->word);
@@ -197,8 +198,9 @@ use_standard(struct options *opt, const struct list *l)
 	return true;
 }
 
-bool
-files_check(struct options *opt)
+/* Compare these ports' files with each other and with the options'. */
+static bool
+check_files(struct options *opt, const char *const *devargs, unsigned n)
 {
 	struct list l = { calloc(MAX_FILES, sizeof(*l.files)), 0 };
 	bool ok;
@@ -207,12 +209,24 @@ files_check(struct options *opt)
 		complain("out of memory");
 		return false;
 	}
-	for (unsigned i = 0; i < opt->n_vdevs; i++)
-		add_vdev(&l, opt->vdevs[i]);
+	for (unsigned i = 0; i < n; i++)
+		add_vdev(&l, devargs[i]);
 	add_option(&l, "--stats-json", opt->stats_json, true);
 	for (unsigned i = 0; i < opt->n_cmdline_files; i++)
 		add_option(&l, "--cmdline-file", opt->cmdline_files[i].name, false);
 	ok = check_pairs(&l) && use_standard(opt, &l);
 	free(l.files);
 	return ok;
+}
+
+bool
+files_check(struct options *opt)
+{
+	return check_files(opt, opt->vdevs, opt->n_vdevs);
+}
+
+bool
+files_check_port(struct options *opt, const char *devargs)
+{
+	return check_files(opt, &devargs, 1);
 }

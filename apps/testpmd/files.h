@@ -14,4 +14,7 @@ struct options;
  */
 bool files_check(struct options *opt);
 
+/** The same for a port that comes later: the library compares it with the other ports. */
+bool files_check_port(struct options *opt, const char *devargs);
+
 #endif

@@ -59,7 +59,8 @@ pcap_rx_log_damage(struct pcap_port *pp)
 	pp->reported |= 1u << RX_ERROR_DAMAGED;
 	baton_log(pp->port.ctx, BATON_LOG_WARN,
 		  "%s: %s %s; nothing is received from it beyond packet %llu "
-		  "(rx_q0_error_damaged)",
+		  "(rx_q0_error_damaged); `tcpdump -r FILE -w NEW` makes a sound capture of what "
+		  "is before",
 		  pp->port.name, pp->in.end.name, pp->reader->why,
 		  (unsigned long long)pp->reader->number);
 }

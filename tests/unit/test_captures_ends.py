@@ -183,6 +183,23 @@ def standard_input_and_commands():
 
 
 @check
+def ports_that_come_later():
+    """What is refused at the start is refused at the prompt, too, and what they lost counts."""
+    a, cut = write_pcap("a.pcap", FRAMES), write_pcap("cut.pcap", FRAMES, cut=3)
+    json = path("later.json")
+    with Prompt(f"--vdev=net_pcap0,rx_pcap={a}", f"--stats-json={json}") as p:
+        for args, words in (("rx_pcap=-", "takes standard input"), (f"tx_pcap={a}", "port net_pcap0 reads from it"),
+                            (f"tx_pcap={json}", "are the same file")):
+            out = p.say("port attach net_pcap1," + args)
+            expect(words in out, (args, out))
+        p.say(f"port attach net_pcap1,rx_pcap={cut}", "port start 1", "start")
+        p.until(lambda: p.both(1)[0] == 19)
+        expect("nothing is received from it beyond packet 19" in p.read(), p.log)
+        rc, log = p.quit()
+        expect(rc == 1 and "port 1 did not receive all of its capture" in log, log)
+
+
+@check
 def without_proc():
     """Somebody else's pipe is then read and written as it is."""
     if os.geteuid():
