@@ -111,6 +111,7 @@ on_stop(int sig)
 	int saved = errno;
 
 	end_by(sig); /* it stops here, unless nobody could continue it */
+	store_relaxed(&e.raw, false);
 	store_relaxed(&e.continued, true);
 	wake_set(e.wake);
 	errno = saved;

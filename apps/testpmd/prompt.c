@@ -303,6 +303,7 @@ ask_again(void)
 	char line[1024];
 
 	snprintf(line, sizeof(line), "%.*s", (int)(li->lastchar - li->buffer), li->buffer);
+	ends_terminal_changes(true); /* to be put back as they are now */
 	el_set(editor, EL_UNBUFFERED, 0);
 	ask();
 	printf("\r"); /* the prompt is there, without the line */

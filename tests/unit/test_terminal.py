@@ -230,8 +230,10 @@ def shell(script):
 
 @check
 def stop_and_continue():
-    with shell('a=$(stty -g); "$@"; b=$(stty -g); [ "$a" = "$b" ] && echo same while stopped; fg; r=$?; '
-               '[ "$a" = "$(stty -g)" ] && echo same at the end; echo status $r') as t:
+    """Twice, and stty in between: what it left is what the end leaves."""
+    with shell('a=$(stty -g); "$@"; [ "$a" = "$(stty -g)" ] && echo same while stopped; stty -ixon; b=$(stty -g); fg; '
+               '[ "$b" = "$(stty -g)" ] && echo same once more; fg; r=$?; [ "$b" = "$(stty -g)" ] && echo same at the end; '
+               'echo status $r') as t:
         t.until(b"testpmd> ")
         edited = not termios.tcgetattr(t.slave)[3] & termios.ICANON
         t.write(b"show conf")
@@ -243,7 +245,39 @@ def stop_and_continue():
         t.until(b"List of forwarding lcores")
         t.until(b"testpmd> ")
         t.write(b"\x1a")
-        t.until(b"status 148")  # stopped once more: 128 + SIGTSTP
+        t.until(b"same once more")
+        t.until(b"testpmd> ")
+        t.write(b"quit\r")
+        t.until(b"same at the end")
+        t.until(b"status 0")
+
+
+@check
+def killed_while_stopped():
+    """As by `kill %1`: it ends in the background, and touches no terminal."""
+    with shell('a=$(stty -g); "$@"; kill %1; wait %1; r=$?; [ "$a" = "$(stty -g)" ] && echo same at the end; echo status $r') as t:
+        t.until(b"testpmd> ")
+        t.write(b"\x1a")
+        t.until(b"Bye")
+        t.until(b"same at the end")
+        t.until(b"status 0")
+
+
+@check
+def stopped_from_elsewhere():
+    """SIGSTOP cannot be caught; after SIGCONT all is as it was, and the end as well."""
+    with prompt() as t:
+        t.write(b"show conf")
+        t.until(b"show conf")
+        t.process.send_signal(signal.SIGSTOP)
+        time.sleep(0.1)
+        t.process.send_signal(signal.SIGCONT)
+        if t.edited:
+            t.until(b"show conf")
+        t.write(b"ig cores\rquit\r")
+        t.until(b"List of forwarding lcores")
+        expect(t.wait() == 0, t.process.returncode)
+        t.same("SIGSTOP")
 
 
 @check
