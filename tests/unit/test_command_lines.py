@@ -327,6 +327,29 @@ def options_that_are_refused():
 
 
 @check
+def odd_values():
+    """Whatever an argument is, the program runs, or ends with a sentence."""
+    odd = ["", "0", "-1", "99999999999999999999999", "x" * 3000, "(0,0", ",,,", "a,b:c", "%s%n", "[[:foo:],8", "/", "0" * 300 + "1"]
+    text = good(run("--help=markdown")).out
+    names = [(part in ("environment", "no-effect-before", "absent-before"), name)
+             for part, rows in re.findall(r"<!-- table (\S+) -->\n(.*?)<!-- end -->", text, re.S)
+             for usage in re.findall(r"^\| `(.+?)` \|", rows, re.M)
+             for name in re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*(?=[=\[])", usage)]
+    expect(len(names) > 90, len(names))
+
+    def one(job):
+        i, (before, name) = job
+        word = name + "=" + odd[i % len(odd)]
+        r = subprocess.run([testpmd_util.APP, "--no-huge", "-l", "0", "--vdev=net_null0"] + [word] * before +
+                           ["--", "--run-time=0.01"] + [word] * (not before), stdin=subprocess.DEVNULL, capture_output=True,
+                           text=True, errors="replace", timeout=testpmd_util.LIMIT)
+        expect(r.returncode in (0, 1, 2) and "anitizer" not in r.stderr, "%s: %s" % (word[:80], r))
+        expect(r.returncode != 2 or 0 < r.stderr.count("\n") <= 2, "%s: %s" % (word[:80], r))
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(one, enumerate(names)))
+
+
+@check
 def nothing_is_touched_by_a_refusal():
     """Neither a file that would be written nor one that is there, whatever is wrong and wherever it stands."""
     there, made, stats = path("there.pcap"), path("made.pcap"), path("never.json")
