@@ -7,6 +7,7 @@ import fcntl
 import os
 import pty
 import resource
+import select
 import signal
 import socket
 import struct
@@ -304,6 +305,7 @@ def slow_reader_of_a_fifo():
     fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK)
     src = write_pcap("in.pcap", FRAMES)
     with App("--no-pci --vdev=net_pcap0,infinite_rx=1,rx_pcap=%s,tx_pcap=%s" % (src, name), "--run-time=0.4") as a:
+        select.select([fd], [], [], LIMIT)  # before it has a writer, it reads as if it had ended
         os.set_blocking(fd, True)
         data = b""
         while piece := os.read(fd, 4096):
