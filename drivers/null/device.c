@@ -290,6 +290,5 @@ const struct baton_driver null_driver = {
 	.name = "net_null",
 	.other_name = "eth_null",
 	.args = args,
-	.summary = "no device: makes packets of size=N bytes and frees what it is given",
 	.ops = &ops,
 };

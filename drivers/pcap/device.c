@@ -279,6 +279,5 @@ const struct baton_driver pcap_driver = {
 	.other_name = "eth_pcap",
 	.args = args,
 	.more_args = more_args,
-	.summary = "captures: receives those of rx_pcap=FILE, sends into tx_pcap=FILE",
 	.ops = &ops,
 };

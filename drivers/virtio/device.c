@@ -611,9 +611,6 @@ const struct baton_driver virtio_user_driver = {
 	.other_name = "virtio_user",
 	.args = user_args,
 	.more_args = virtio_args,
-	.summary = "virtio-net over vhost-user: "
-		   "path=SOCKET[,server=1][,queues=N][,mac=..][,mrg_rxbuf=0][,in_order=0][,queue_"
-		   "size=N]",
 	.dma = true,
 	.bounces = true,
 	.ops = &virtio_port_ops,
@@ -632,8 +629,6 @@ const struct baton_driver virtio_driver = {
 	.name = "net_virtio",
 	.args = pci_args,
 	.more_args = virtio_args,
-	.summary = "virtio-net over PCI: by address, "
-		   "0000:00:03.0[,ioas=auto][,queues=N][,mrg_rxbuf=0][,in_order=0][,queue_size=N]",
 	.dma = true,
 	.bounces = true,
 	.ops = &virtio_port_ops,

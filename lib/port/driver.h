@@ -198,7 +198,6 @@ struct baton_driver {
 	const char *other_name; /* a name that it had in DPDK, "virtio_user"; NULL: none */
 	/* Its arguments; one without a name at the end. NULL: there are no more. */
 	const struct baton_arg *args, *more_args;
-	const char *summary; /* one line for help texts */
 	const struct port_ops *ops;
 	const struct pci_id
 		*pci_ids; /* for a driver of PCI devices, which are opened by address; else NULL */

@@ -152,7 +152,6 @@ static const struct baton_arg args[] = {
 const struct baton_driver virtio_fuzz_driver = {
 	.name = "net_fuzz",
 	.args = args,
-	.summary = "virtio-net to a device in the same process",
 	.dma = true,
 	.bounces = true,
 	.ops = &virtio_port_ops,
