@@ -101,6 +101,8 @@ def memory_group_above():
 def memory_group_and_hugepages():
     """Hugepages do not count, but the tables of a pool do."""
     hugepages(64)
+    if has_sanitizer():
+        raise Skip("a sanitizer needs memory of its own")
     with MemoryGroup(16 * MIB) as g:
         works(run("--vdev=net_null0", "--total-num-mbufs=16384", group=g.path))
         refused(run("--vdev=net_null0", "--total-num-mbufs=400000", group=g.path), "its tables", "16 MiB in all", g.file)
