@@ -218,7 +218,8 @@ class Host(Case):
                 self.arp(w)
                 self.out(w, payload_of(mtu - 28, 1))
                 refused = int(w.say("stats 0").split()[3])
-                w.ports[0].send(udp(HOST, 4000, GATEWAY, SERVER, payload_of(mtu - 28 + 5, 1), self.gateway))
+                # Room for two VLAN tags, which it does not have, is 8 bytes.
+                w.ports[0].send(udp(HOST, 4000, GATEWAY, SERVER, payload_of(mtu - 28 + 9, 1), self.gateway))
                 until(lambda n=refused: int(w.say("stats 0").split()[3]) == n + 1, 5, "a larger frame was taken")
             self.assertEqual(w.quit(), "home")
 
