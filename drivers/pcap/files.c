@@ -317,8 +317,12 @@ pcap_end_open_tx(struct pcap_port *pp)
 			ret = pcap_end_connect(end);
 		if (ret == -EAGAIN)
 			return 0; /* its reader may come later */
-		if (ret < 0)
-			return ret == -EBUSY ? ret : (errno = -ret, cannot(end, TX, "written"));
+		if (ret == -EBUSY)
+			return ret;
+		if (ret < 0) {
+			errno = -ret;
+			return cannot(end, TX, "written");
+		}
 	} else {
 		ret = end->st.st_mode ? check_type(end, TX) : 0;
 		if (!ret && (open_file(end) < 0 || fstat(end->fd, &end->st) < 0))
