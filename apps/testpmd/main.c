@@ -273,7 +273,6 @@ set_up(struct app *app)
 	affinity_pin_self(app);
 	if (!wake_open(&app->wake, "the main thread"))
 		return false;
-	ends_watch(&app->wake);
 	pthread_mutex_init(&app->lock, NULL);
 	pthread_cond_init(&app->changed, NULL);
 	if (baton_ctx_create(&config, &app->ctx) < 0) {
@@ -342,6 +341,7 @@ main(int argc, char **argv)
 	bool up;
 
 	out_open();
+	ends_watch(&app.wake);
 	parsed = options_parse(&app.opt, argc, argv);
 	if (parsed != PARSED_RUN)
 		return parsed == PARSED_ERROR ? (out_close(), 2) : out_close() ? 0 : 1;
