@@ -323,8 +323,10 @@ race(void *arg)
 		}
 		r->bursts++;
 	}
+	/* The other thread may go on for a moment, and get them. */
 	while (held) {
-		dma_slot_push(r->c, hand[--held]);
+		r->payload[hand[--held]] = 0;
+		dma_slot_push(r->c, hand[held]);
 		dma_slot_settle(r->c);
 	}
 	dma_slot_flush(r->c);
