@@ -232,7 +232,7 @@ bool
 forward_start(struct app *app, unsigned tx_first)
 {
 	if (app->forwarding) {
-		complain("packet forwarding is running; stop it first");
+		complain("Packet forwarding already started; stop it first");
 		return false;
 	}
 	if (!all_started(app) || !streams_arrange(app) || !txonly_check(app, tx_first))

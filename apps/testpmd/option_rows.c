@@ -204,7 +204,8 @@ const struct option_row option_rows[] = {
 	{ APP, QUEUES, "--max-pkt-len", NULL, "N",
 	  "the same as a frame's length with header and CRC, 86 to 9018", SET(set_max_pkt_len) },
 	{ APP, QUEUES, "--total-num-mbufs", NULL, "N",
-	  "buffers in the pool; as many as needed unless given",
+	  "buffers in the pool; as many as needed unless given. With few of them, rings and caches "
+	  "without a size of their own are smaller",
 	  UINT(total_mbufs, 64, BATON_MAX_BUFS) },
 	{ APP, QUEUES, "--mbuf-size", NULL, "N[,N...]",
 	  "bytes a buffer, 64 of headroom included (2112); further sizes change nothing",

@@ -139,15 +139,19 @@ explain(const struct getopt_tables *mine, enum part part, const char *text, int 
 	bool env = part == ENV;
 	unsigned n_prefix, n_other;
 
+	make_tables(&other, env ? APP : ENV);
 	if (strncmp(text, "--", 2)) {
 		if (why == ':')
 			complain("-%c wants an argument; see --help", letter);
+		else if (letter > 0 && letter < 128 && other.by_letter[letter])
+			complain("-%c belongs %s the \"--\" that separates environment and "
+				 "application options",
+				 letter, env ? "after" : "before");
 		else
 			complain("no option -%c %s \"--\"; see --help", letter,
 				 env ? "before" : "after");
 		return;
 	}
-	make_tables(&other, env ? APP : ENV);
 	snprintf(word, sizeof(word), "%.*s", (int)strcspn(text + 2, "="), text + 2);
 	if ((find(mine, word, &n_prefix) || n_prefix == 1) && why == ':')
 		complain("--%s wants an argument, as in --%s=VALUE", word, word);

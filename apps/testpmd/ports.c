@@ -146,6 +146,7 @@ make_pool(struct app *app)
 {
 	uint64_t wanted = buffers_wanted(app);
 
+	rings_fit(app);
 	wanted = wanted > BATON_MAX_BUFS ? BATON_MAX_BUFS : wanted;
 	app->pool = pool_make(app, app->opt.total_mbufs ? app->opt.total_mbufs : (uint32_t)wanted);
 	return app->pool;
@@ -389,8 +390,9 @@ ports_close(struct app *app)
 		if (!p->port)
 			continue;
 		baton_port_on_event(p->port, NULL, NULL);
-		printf("Stopping port %u...\n", i);
+		printf("\nStopping port %u...\nStopping ports...\n", i);
 		port_take_down(app, i);
+		printf("Done\n");
 		counts_keep_port(app, i);
 	}
 	for (unsigned i = 0; i < app->n_ports; i++) {
@@ -398,10 +400,12 @@ ports_close(struct app *app)
 
 		if (!p->port)
 			continue;
-		printf("Closing port %u...\n", i);
+		printf("\nShutting down port %u...\nClosing ports...\n", i);
 		if (baton_port_close(p->port) < 0) {
 			complain("closing port %u: %s", i, baton_last_error());
 			app->failed = true;
+		} else {
+			printf("Port %u is closed\nDone\n", i);
 		}
 		p->port = NULL;
 		counts_drop_port(app, i);

@@ -6,6 +6,10 @@
 
 #include "testpmd.h"
 
+/* No smaller than that unless asked for. */
+#define LEAST_DESCS 64
+#define LEAST_CACHE 64
+
 unsigned
 queue_descs(const struct app *app, unsigned port, bool tx, unsigned queue)
 {
@@ -15,7 +19,11 @@ queue_descs(const struct app *app, unsigned port, bool tx, unsigned queue)
 
 	if (q->descs)
 		return q->descs;
-	return all ? all : p->info.default_descs;
+	if (all)
+		return all;
+	if (app->most_descs && app->most_descs < p->info.default_descs)
+		return app->most_descs;
+	return p->info.default_descs;
 }
 
 /* What may be in rings of open ports. */
@@ -71,6 +79,53 @@ buffers_least(const struct app *app)
 	for (unsigned i = 0; i < app->max_lcores; i++)
 		n += app->lcores[i].worker ? cache_of(app) + 64 : 0;
 	return n;
+}
+
+static uint64_t
+least_of(const struct app *app)
+{
+	return in_rings(app) + app->n_lcores * (cache_of(app) + 64);
+}
+
+/* What the rings have that may become smaller. */
+static unsigned
+longest_default(const struct app *app)
+{
+	unsigned most = 0;
+
+	for (unsigned i = 0; i < app->n_ports && !(app->opt.rxd && app->opt.txd); i++)
+		if (app->ports[i].port && app->ports[i].info.default_descs > most)
+			most = app->ports[i].info.default_descs;
+	return app->most_descs && app->most_descs < most ? app->most_descs : most;
+}
+
+void
+rings_fit(struct app *app)
+{
+	const unsigned asked = app->opt.mbcache;
+	unsigned descs;
+
+	if (!app->opt.total_mbufs || least_of(app) <= app->opt.total_mbufs)
+		return;
+	while (least_of(app) > app->opt.total_mbufs) {
+		descs = longest_default(app);
+		if (descs > LEAST_DESCS && (asked || descs >= cache_of(app)))
+			app->most_descs = descs / 2;
+		else if (!asked && cache_of(app) > LEAST_CACHE)
+			app->opt.mbcache = (unsigned)cache_of(app) / 2;
+		else
+			break;
+	}
+	if (least_of(app) > app->opt.total_mbufs) { /* the library has the numbers */
+		app->most_descs = 0;
+		app->opt.mbcache = asked;
+		return;
+	}
+	descs = longest_default(app);
+	complain("--total-num-mbufs=%u is little for %u ports: rings have %u descriptors unless "
+		 "--rxd= and --txd= say otherwise, and cores keep %u buffers",
+		 app->opt.total_mbufs, app->n_ports, descs ? descs : app->opt.rxd,
+		 (unsigned)cache_of(app));
 }
 
 static bool

@@ -33,6 +33,17 @@ link_speed(const struct baton_link *link)
 		printf("Link speed: %u Gbps\n", link->speed_mbps / 1000);
 }
 
+/* A port receives everything until it is told otherwise, and so does one without filters. */
+static void
+rx_modes(const struct app_port *p)
+{
+	bool promisc = !p->promisc_set || p->promisc;
+	bool allmulti = p->allmulti_set ? p->allmulti : promisc;
+
+	printf("Promiscuous mode: %s\n", promisc ? "enabled" : "disabled");
+	printf("Allmulticast mode: %s\n", allmulti ? "enabled" : "disabled");
+}
+
 void
 show_info(const struct app *app, unsigned i)
 {
@@ -62,10 +73,7 @@ show_info(const struct app *app, unsigned i)
 	link_speed(&link);
 	printf("Link duplex: %s\n", link.full_duplex ? "full-duplex" : "half-duplex");
 	printf("MTU: %u\nMaximum possible MTU: %u\n", info.mtu, info.max_mtu);
-	if (p->promisc_set)
-		printf("Promiscuous mode: %s\n", p->promisc ? "enabled" : "disabled");
-	if (p->allmulti_set)
-		printf("Allmulticast mode: %s\n", p->allmulti ? "enabled" : "disabled");
+	rx_modes(p);
 	printf("Checksum offload: RX %s, TX %s\n",
 	       info.offloads & BATON_OFFLOAD_RX_CSUM ? "possible" : "none",
 	       info.offloads & BATON_OFFLOAD_TX_CSUM ? "possible" : "none");

@@ -294,6 +294,7 @@ struct app {
 	struct lcore *lcores; /* max_lcores of them: all that may forward */
 	unsigned n_lcores;    /* the first ones, which do */
 	unsigned max_lcores;
+	unsigned most_descs; /* of a ring that nobody asked for; 0: as many as its device has */
 
 	bool forwarding;
 	bool started_once;
@@ -424,6 +425,8 @@ void ports_summary(const struct app *app);
 unsigned queue_descs(const struct app *app, unsigned port, bool tx, unsigned queue);
 /** Buffers that open ports and cores want. */
 uint64_t buffers_wanted(const struct app *app);
+/** With few --total-num-mbufs: rings and caches whose sizes were not asked for become smaller. */
+void rings_fit(struct app *app);
 /** Has the pool enough for what is asked for by now? Makes another one if it may. */
 bool pool_fit(struct app *app);
 /** Other numbers of queues for stopped ports, by their next start. */

@@ -275,7 +275,7 @@ def no_eventfd():
 @check
 def no_poll():
     r = run(ENV, APP, preexec=forbid(errno.EPERM, POLL))
-    expect(r.rc == 1 and "poll() fails" in r.err and "sandbox" in r.err and "Closing port 0" in r.out, r)
+    expect(r.rc == 1 and "poll() fails" in r.err and "sandbox" in r.err and "Port 0 is closed" in r.out, r)
 
 
 @check
@@ -283,7 +283,7 @@ def no_threads():
     """The thread of a core cannot be had: words, exit status 1, and all is given back."""
     for error in (errno.EAGAIN, errno.EPERM):
         r = run(ENV, APP, preexec=forbid(error, CLONE3, CLONE))
-        expect(r.rc == 1 and "cannot start a thread" in r.err and "LOST" not in r.err and "Closing port 0" in r.out, r)
+        expect(r.rc == 1 and "cannot start a thread" in r.err and "LOST" not in r.err and "Port 0 is closed" in r.out, r)
     expect("raise ulimit -u" in run(ENV, APP, preexec=forbid(errno.EAGAIN, CLONE3, CLONE)).err, "the remedy")
 
 

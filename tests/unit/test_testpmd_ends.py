@@ -80,7 +80,7 @@ def signals():
             p.send_signal(sig)
             out = begun + p.stdout.read().decode()
             expect(p.wait(LIMIT) == 0, "%s %s: %s %s" % (sig, app, p.returncode, out))
-            expect(totals(out)[2] > 0 and "Closing port 1" in out and "Bye" in out, out)
+            expect(totals(out)[2] > 0 and "Port 1 is closed" in out and "Bye" in out, out)
             p.stdin.close()
 
 

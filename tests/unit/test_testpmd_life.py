@@ -81,7 +81,7 @@ def port_close():
         b.moves(0)
         expect("port 1: closed" in b.say("show config rxtx"), b.log)
         rc, out = b.quit()
-        expect(rc == 0 and totals(out)[0] > 0 and totals(out)[1] == 0 and "Closing port 1" not in out, out)
+        expect(rc == 0 and totals(out)[0] > 0 and totals(out)[1] == 0 and "Shutting down port 1" not in out, out)
     r = home(script(NULL2, "", "port close all", "start", "show port stats all", "port close 0", "quit"))
     expect("all ports are closed" in r.out and "NIC statistics" not in r.out, r)
     r = home(script(NULL2, "-a", 0.1, "port close all", 0.2, "quit"))

@@ -25,7 +25,7 @@ def prompt_start_stop():
     r = good(script(NULL2, "", "start", 0.2, "stop", "start", 0.2, "stop", "quit"))
     expect(r.out.count("Accumulated") == 2, r)
     r = good(script(NULL2, "", "stop", "start", "start", "quit"))
-    expect("forwarding not started" in r.out and "is running" in r.out, r)
+    expect("forwarding not started" in r.out and "Packet forwarding already started" in r.out, r)
 
 
 @check
