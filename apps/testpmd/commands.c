@@ -75,21 +75,12 @@ run_csum_show(struct app *app, const struct value *v)
 }
 
 static void
-print_command(const struct command *c)
-{
-	if (strlen(c->usage) > 45)
-		printf("  %s\n  %-45s %s\n", c->usage, "", c->help);
-	else
-		printf("  %-45s %s\n", c->usage, c->help);
-}
-
-static void
 print_section(enum section section)
 {
 	printf("\n%c%s:\n", section_names[section][0] - 'a' + 'A', section_names[section] + 1);
 	for (const struct command *c = commands; c->usage; c++)
 		if (c->section == section)
-			print_command(c);
+			help_row(c->usage, c->help, 34);
 }
 
 static void

@@ -14,11 +14,11 @@ static const char head[] = "Usage: baton-testpmd [ENVIRONMENT OPTIONS] -- [APPLI
 			   "alone\n"
 			   "forwards to itself. Options and tables are those of dpdk-testpmd.\n"
 			   "\n"
-			   "  baton-testpmd -l 0,1 --vdev=net_virtio_user0,path=/tmp/s0 -- "
-			   "--forward-mode=macswap \\\n"
-			   "                --auto-start --stats-period=1\n"
+			   "  baton-testpmd -l 0,1 --vdev=net_virtio_user0,path=/tmp/s0 -- \\\n"
+			   "                --forward-mode=macswap --stats-period=1\n"
 			   "  baton-testpmd --vdev=net_pcap0,rx_pcap=in.pcap,tx_pcap=out.pcap -- "
-			   "--run-time=1\n"
+			   "\\\n"
+			   "                --run-time=1\n"
 			   "  baton-testpmd --vdev=net_null0 --vdev=net_null1 -- -i\n";
 
 static const char tail[] = "\n"
@@ -47,18 +47,22 @@ option_usage(const struct option_row *row, char *buf, size_t size)
 		snprintf(buf + len, size - len, "%c%s", name[1] == '-' ? '=' : ' ', row->arg);
 }
 
-/* Fill lines with the words of @text, the first from column @at on. */
-static void
-fill(const char *text, int at)
+void
+help_row(const char *usage, const char *text, int indent)
 {
+	int at = indent;
 	bool first = true;
 
+	if ((int)strlen(usage) + 2 < indent)
+		printf("  %-*s", indent - 2, usage);
+	else
+		printf("  %s\n%*s", usage, indent, "");
 	while (*text) {
 		int len = (int)strcspn(text, " ");
 
 		if (!first && at + 1 + len >= WIDTH) {
-			printf("\n%*s", INDENT, "");
-			at = INDENT;
+			printf("\n%*s", indent, "");
+			at = indent;
 		} else if (!first) {
 			putchar(' ');
 			at++;
@@ -78,11 +82,7 @@ print_row(const struct option_row *row)
 	char usage[96];
 
 	option_usage(row, usage, sizeof(usage));
-	if (strlen(usage) + 2 < INDENT)
-		printf("  %-*s", INDENT - 2, usage);
-	else
-		printf("  %s\n%*s", usage, INDENT, "");
-	fill(row->help, INDENT);
+	help_row(usage, row->help, INDENT);
 }
 
 /* Their names are enough: baton-testpmd(1) has the reasons. */
@@ -118,13 +118,9 @@ print_args(const char *driver)
 	printf("\n%s:\n", driver);
 	for (int i = 0; i < n && i < 32; i++) {
 		char usage[96];
-		int len = snprintf(usage, sizeof(usage), "%s=%s", args[i].name, args[i].value);
 
-		if (len + 2 < INDENT)
-			printf("  %-*s", INDENT - 2, usage);
-		else
-			printf("  %s\n%*s", usage, INDENT, "");
-		fill(args[i].help, INDENT);
+		snprintf(usage, sizeof(usage), "%s=%s", args[i].name, args[i].value);
+		help_row(usage, args[i].help, INDENT);
 	}
 }
 
@@ -132,10 +128,8 @@ static void
 print_modes(void)
 {
 	printf("\nModes, and what packets are in them:\n");
-	for (unsigned i = 0; i < FWD_MODES; i++) {
-		printf("  %-*s", INDENT - 2, modes[i].name);
-		fill(modes[i].help, INDENT);
-	}
+	for (unsigned i = 0; i < FWD_MODES; i++)
+		help_row(modes[i].name, modes[i].help, INDENT);
 }
 
 static void

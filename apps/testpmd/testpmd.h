@@ -434,6 +434,10 @@ bool queues_resize(struct app *app, unsigned rxq, unsigned txq);
 /** A pool as the options want it, with @count buffers. NULL: none, and said why. */
 struct baton_pool *pool_make(struct app *app, uint32_t count);
 
+/* help.c */
+/** A line of a list: @usage, and @text from column @indent on, in lines of a terminal. */
+void help_row(const char *usage, const char *text, int indent);
+
 /* select.c: which ports and cores forward. Not while they do. */
 /** The forwarding ports that are open, in their order. */
 unsigned select_ports(const struct app *app, unsigned ports[BATON_MAX_PORTS]);

@@ -145,6 +145,13 @@ def few_buffers():
 
 
 @check
+def help_fits_a_terminal():
+    for text in (good(run("--help")).out, good(script("-l 0 --no-huge --vdev=net_null0", "", "help", "quit")).out):
+        long = [line for line in text.split("\n") if len(line) > 80]
+        expect(text.count("\n") > 50 and not long, long)
+
+
+@check
 def what_scripts_look_for():
     out = good(script(CORES + " --no-huge " + NULLS, "", "stop", "start", "start", "stop", "show port info 0", "port stop all", "port close 1",
                       "quit")).out
