@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "pcap_port.h"
@@ -56,6 +57,25 @@ name_end(struct pcap_end *end, bool tx)
 						   : end->path;
 }
 
+/* A terminal of people, or one of /dev/null, /dev/zero and /dev/full: opening these does nothing.
+ */
+static bool
+is_harmless(dev_t device)
+{
+	const unsigned n = minor(device);
+
+	switch (major(device)) {
+	case 1: /* memory */
+		return n == 3 || n == 5 || n == 7;
+	case 4: /* virtual consoles; a serial line behind them would notice */
+		return n < 64;
+	case 5: /* /dev/tty, /dev/console, /dev/ptmx */
+		return true;
+	default:
+		return major(device) >= 136 && major(device) <= 143;
+	}
+}
+
 /* What can be no capture, whatever is in it. */
 static int
 check_type(const struct pcap_end *end, const char *key)
@@ -68,6 +88,12 @@ check_type(const struct pcap_end *end, const char *key)
 	if (S_ISBLK(end->st.st_mode))
 		return baton_err(ENOTSUP, "%s=%s: %s is a block device: %s", key, end->path,
 				 end->name, help);
+	/* Some do something when they are opened already, as a watchdog. */
+	if (S_ISCHR(end->st.st_mode) && end->number < 0 && !is_harmless(end->st.st_rdev))
+		return baton_err(ENOTSUP,
+				 "%s=%s: %s is a character device (%u:%u), and is not opened: %s",
+				 key, end->path, end->name, major(end->st.st_rdev),
+				 minor(end->st.st_rdev), help);
 	if (S_ISSOCK(end->st.st_mode) && end->number < 0)
 		return baton_err(ENOTSUP,
 				 "%s=%s is a socket, and only programs connect to these: use "

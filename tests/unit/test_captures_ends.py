@@ -237,9 +237,22 @@ def what_can_be_no_capture():
     good(run(RX0 + "/dev/null,phy_mac=1", "--run-time=0.05"))
     refused(run(RX0 + fifo() + ",infinite_rx=1"), "infinite_rx=1", "only once")
     refused(run(RX0 + "/dev/zero"), "no capture")
+    for name in ("/dev/kmsg", "/dev/net/tun", "/dev/fuse", "/dev/loop-control"):
+        if os.path.exists(name):
+            for key in "rx_pcap", "tx_pcap":
+                refused(run(f"--no-pci --vdev=net_pcap0,{key}={name}", SHORT), name, "character device", "is not opened")
 
 
 # ---- what it goes to ----
+
+@check
+def not_even_a_header():
+    """Without a packet, too, the exit status tells that the capture is none."""
+    for more in "", ",rx_pcap=" + write_pcap("in.pcap", FRAMES):
+        r = run("--no-pci --vdev=net_pcap0,tx_pcap=/dev/full" + more, SHORT)
+        expect(r.rc == 1 and "No space left" in r.err and "not even its header" in r.err, r)
+        expect(totals(r.out)[3] == (len(FRAMES) if more else 0), r)
+
 
 def send(to, app=ALL, more="", **kw):
     src = write_pcap("in.pcap", FRAMES)
