@@ -106,12 +106,25 @@ pcap_header(struct capture_reader *r, const uint8_t *p, size_t *used)
 	return CAPTURE_RECORD;
 }
 
+/* Another capture's header in place of a record's: `cat ONE OTHER` makes such files. */
+static bool
+is_header(const struct capture_reader *r, const uint8_t *p)
+{
+	const uint32_t magic = get32(r, p);
+
+	return (magic == MAGIC_US || magic == MAGIC_NS || magic == MAGIC_KUZNETZOV) &&
+	       get16(r, p + 4) == 2 && get16(r, p + 6) == 4;
+}
+
 static enum capture_step
 pcap_record(struct capture_reader *r, const uint8_t *p, size_t n, size_t *used, size_t *want,
 	    struct capture_record *rec)
 {
 	if (n < r->record_head)
 		return more(want, r->record_head);
+	if (is_header(r, p))
+		return bad(r, "has another capture behind its own; `mergecap -a -F pcap -w NEW "
+			      "ONE OTHER` joins captures");
 	rec->caplen = get32(r, p + 8);
 	rec->len = get32(r, p + 12);
 	if (r->lengths == LENGTHS_SWAPPED ||

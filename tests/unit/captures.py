@@ -109,6 +109,8 @@ PARTLY = {
     "cut_in_a_packet": (pcap([A, B])[:-1], [A], ("cut off", "beyond packet 1", "rx_q0_error_damaged")),
     "cut_in_a_header": (pcap([A]) + b"\0" * 15, [A], ("cut off", "beyond packet 1")),
     "cut_in_a_block": ((section() + interface() + enhanced(A) + enhanced(B))[:-3], [A, B], ("cut off", "block")),
+    "two_captures": (pcap([A, B]) + pcap([C]), [A, B], ("another capture behind its own", "mergecap -a", "beyond packet 2")),
+    "two_captures_big": (pcap([A], ">") + pcap([C, B], ">", magic=0xA1B23C4D), [A], ("another capture", "mergecap -a")),
     "absurd_length": (pcap([A]) + struct.pack("<IIII", 0, 0, 0x7FFFFFFF, 60), [A], ("2147483647", "262144", "beyond packet 1")),
     "odd_block": (section() + interface() + enhanced(A) + struct.pack("<II", 6, 33) + bytes(25), [A], ("33 bytes",)),
     "small_block": (section() + interface() + enhanced(A) + struct.pack("<III", 6, 8, 8), [A], ("8 bytes",)),

@@ -22,6 +22,8 @@ TCPDUMP = {
     "above_256_KiB": "libpcap ends at a packet above 256 KiB",
     "cut_in_a_block": "libpcap drops a packet whose block is cut off behind it",
     "two_lengths": "libpcap drops a packet whose block ends with another length",
+    "two_captures": "tcpdump prints the header of a capture behind another as a packet",
+    "two_captures_big": "tcpdump prints the header of a capture behind another as a packet",
     "runts": "tcpdump prints packets that are shorter than an Ethernet header",
 }
 
