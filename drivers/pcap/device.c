@@ -230,9 +230,10 @@ pcap_port_start(struct baton_port *port)
 static int
 pcap_port_stop(struct baton_port *port)
 {
-	pcap_tx_stop((struct pcap_port *)port);
+	int ret = pcap_tx_stop((struct pcap_port *)port);
+
 	port_link(port, false);
-	return 0;
+	return ret;
 }
 
 static void

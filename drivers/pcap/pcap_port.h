@@ -169,7 +169,7 @@ void pcap_rx_note_truncated(struct pcap_port *pp, const struct capture_record *r
 /* tx.c */
 int pcap_tx_open(struct pcap_port *pp);
 int pcap_tx_start(struct pcap_port *pp);
-void pcap_tx_stop(struct pcap_port *pp);
+int pcap_tx_stop(struct pcap_port *pp);
 void pcap_tx_close(struct pcap_port *pp);
 int pcap_tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n);
 int pcap_tx_nowhere(struct baton_queue *q, struct baton_token *tokens, unsigned n);

@@ -164,8 +164,21 @@ pcap_tx_start(struct pcap_port *pp)
 	return !pp->out.end.path || pp->out.began ? 0 : pcap_sink_begin(&pp->out);
 }
 
-void
-pcap_tx_stop(struct pcap_port *pp)
+/* Packets that were lost are counted; a capture that has not even its header has no packet to tell.
+ */
+static int
+check_header(const struct pcap_port *pp)
+{
+	const struct pcap_sink *s = &pp->out;
+
+	if (!s->buf || !s->began || !s->broken || s->good)
+		return 0;
+	return baton_err(EIO, "tx_pcap=%s is no capture: not even its header could be written",
+			 s->end.path);
+}
+
+static void
+drain(struct pcap_port *pp)
 {
 	struct baton_queue *q = pp->port.txq[0];
 	struct pcap_sink *s = &pp->out;
@@ -189,6 +202,13 @@ pcap_tx_stop(struct pcap_port *pp)
 		  "%s: %u packets are dropped, since the reader of %s did not take them within %u "
 		  "ms (tx_q0_discarded)",
 		  pp->port.name, dropped, s->end.name, pp->port.stop_timeout_ms);
+}
+
+int
+pcap_tx_stop(struct pcap_port *pp)
+{
+	drain(pp);
+	return check_header(pp);
 }
 
 void

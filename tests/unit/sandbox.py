@@ -23,7 +23,7 @@ from testpmd_util import Run, Skip, command, expect, path, totals
 # The numbers of the system calls that are taken away.
 NUMBERS = {
     "x86_64": {
-        "read": 0, "write": 1, "poll": 7, "mprotect": 10, "madvise": 28, "dup": 32, "nanosleep": 35, "socket": 41,
+        "read": 0, "write": 1, "poll": 7, "mprotect": 10, "access": 21, "madvise": 28, "dup": 32, "nanosleep": 35, "socket": 41,
         "connect": 42, "sendmsg": 46, "recvmsg": 47, "bind": 49, "listen": 50, "getsockname": 51, "socketpair": 53,
         "setsockopt": 54, "getsockopt": 55, "fcntl": 72, "ftruncate": 77, "readlink": 89, "getrlimit": 97, "sysinfo": 99,
         "capget": 125, "prctl": 157, "mlock": 149, "epoll_wait": 232, "epoll_ctl": 233, "mbind": 237, "set_mempolicy": 238,

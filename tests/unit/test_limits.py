@@ -54,6 +54,17 @@ def no_ftruncate():
 
 
 @check
+def no_ftruncate_for_a_capture():
+    """A new one needs none, and an old one stays as it is."""
+    sent, name = packets(200), path("new.pcap")
+    env = "--no-huge --vdev=net_pcap0,rx_pcap=%s,tx_pcap=%s" % (write_pcap("in.pcap", sent), name)
+    r = run(env, "--stop-after=200", calls=["ftruncate"])
+    expect(r.rc == 0 and read_pcap(name) == sent, r)
+    refused(run(env, calls=["ftruncate"]), name, "cannot be emptied", "Operation not permitted")
+    expect(read_pcap(name) == sent, "an old capture is kept")
+
+
+@check
 def no_file_at_all():
     calls = ["ftruncate", "fallocate"]
     both(calls, "ftruncate is forbidden here", "no vhost-user backend")
@@ -166,6 +177,8 @@ def no_calls_of_newer_kernels():
     for _ in range(2):
         works(run(NULL, "--stats-json=" + name, calls=["faccessat2", "pidfd_open"]))
     refused(run("--vdev=net_virtio_user0,server=1,wait=100,path=" + path("server"), calls=["faccessat2"]), "no backend connected")
+    refused(run("--vdev=net_virtio_user0,server=1,wait=100,path=" + path("server"), calls=["access", "faccessat2"]),
+            "no backend connected")
     refused(run(NULL, calls=["clone3"]), "thread", "Operation not permitted")
 
 
