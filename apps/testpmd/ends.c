@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -143,6 +144,20 @@ static bool catch (int sig, void (*handler)(int))
 	return sigaction(sig, &sa, NULL) == 0;
 }
 
+/* Where both limits of CPU time are one, as `ulimit -t` makes them, the kernel kills without
+ * asking. */
+static void
+ask_before_the_kill(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_CPU, &limit) < 0 || limit.rlim_cur != limit.rlim_max ||
+	    limit.rlim_max == RLIM_INFINITY || limit.rlim_max < 2)
+		return;
+	limit.rlim_cur--;
+	setrlimit(RLIMIT_CPU, &limit);
+}
+
 void
 ends_watch(struct wake *wake)
 {
@@ -151,6 +166,7 @@ ends_watch(struct wake *wake)
 	struct sigaction crash = { .sa_sigaction = on_crash, .sa_flags = SA_SIGINFO | SA_ONSTACK };
 
 	e.wake = wake;
+	ask_before_the_kill();
 	for (unsigned i = 0; i < COUNT(requests); i++)
 		catch (requests[i], on_request);
 	for (int sig = SIGRTMIN; sig <= SIGRTMAX; sig++)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "ends.h"
@@ -306,6 +307,19 @@ report_losses(struct app *app)
 	}
 }
 
+/* The run was ended by a limit of CPU time, and not by anybody. */
+static void
+report_time(struct app *app)
+{
+	struct rlimit limit;
+
+	if (ends_signal() != SIGXCPU || getrlimit(RLIMIT_CPU, &limit) < 0 ||
+	    limit.rlim_cur == RLIM_INFINITY)
+		return;
+	complain("all CPU time that this process may use is used up (RLIMIT_CPU); raise ulimit -t");
+	app->failed = true;
+}
+
 static void
 tear_down(struct app *app)
 {
@@ -352,6 +366,7 @@ main(int argc, char **argv)
 		printf("\nSignal %d received, preparing to exit...\n", ends_signal());
 	else if (up)
 		run(&app);
+	report_time(&app);
 	tear_down(&app);
 	if (up)
 		printf("\nBye...\n");

@@ -211,6 +211,13 @@ def file_size():
 
 
 @check
+def processor_time():
+    """`ulimit -t` sets both limits, and at the second one the kernel ends a process without a word."""
+    r = run(NULL, "--stop-after=9000000000000000000", limits={"CPU": 2})
+    expect(r.rc == 1 and "RLIMIT_CPU" in r.err and "ulimit -t" in r.err and "Accumulated" in r.out, r)
+
+
+@check
 def file_size_and_a_backend():
     with Echo() as e:
         refused(run("--no-huge " + e.port, limits={"FSIZE": 0}), "RLIMIT_FSIZE", "ulimit -f", "given memory as a file")
