@@ -393,4 +393,7 @@ def signal_during_set_up():
 
 
 if __name__ == "__main__":
+    # What nohup or a shell's `&` ignores is ignored by all children, too.
+    for number in signal.SIGHUP, signal.SIGINT, signal.SIGQUIT:
+        signal.signal(number, signal.SIG_DFL)
     main()
