@@ -15,6 +15,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/people.h"
 #include "pcap_port.h"
 
 #define RX "rx_pcap"
@@ -113,14 +114,36 @@ check_terminal(const struct pcap_end *end, const char *key)
 				     : "send it elsewhere, as in `... | tcpdump -r -`");
 }
 
+/* Whose file it is, as far as it could be looked at, and who may not use it. */
+static void
+who(const struct pcap_end *end, char *to, size_t size)
+{
+	char owner[PERSON_NAME], group[PERSON_NAME], us[PERSON_NAME];
+
+	person_user(geteuid(), us);
+	if (!end->st.st_mode)
+		snprintf(to, size, ": user %s, who this program runs as, may not use its folder",
+			 us);
+	else
+		snprintf(to, size,
+			 ": it belongs to user %s, group %s, mode %04o, and this program runs as "
+			 "user %s",
+			 person_user(end->st.st_uid, owner), person_group(end->st.st_gid, group),
+			 (unsigned)end->st.st_mode & 07777, us);
+}
+
 static int
 cannot(const struct pcap_end *end, const char *key, const char *what)
 {
 	int err = errno;
+	char help[4 * PERSON_NAME] = "";
 
+	if (err == EACCES)
+		who(end, help, sizeof(help));
+	else if (err == EMFILE || err == ENFILE)
+		snprintf(help, sizeof(help), "; raise `ulimit -n`");
 	return baton_err(err, "%s=%s: %s cannot be %s: %s%s", key, end->path, end->name, what,
-			 strerror(err),
-			 err == EMFILE || err == ENFILE ? "; raise `ulimit -n`" : "");
+			 strerror(err), help);
 }
 
 /* Our own opening of somebody else's descriptor, or else a second number for it. */
@@ -302,8 +325,11 @@ open_file(struct pcap_end *end)
 		end->fd = open(end->path, flags | O_RDWR);
 	if (end->fd < 0 && errno == ENOENT) /* a link to a file that is not there yet */
 		end->fd = open(end->path, flags | O_RDWR | O_CREAT, 0666);
-	if (end->fd < 0 && errno == EACCES)
+	if (end->fd < 0 && errno == EACCES) {
 		end->fd = open(end->path, flags | O_WRONLY);
+		if (end->fd < 0 && errno == ENOENT)
+			errno = EACCES; /* it is its folder that may not be written to */
+	}
 	return end->fd;
 }
 

@@ -421,6 +421,24 @@ def nothing_is_overwritten():
 
 
 @check
+def closed_to_us():
+    """Whose it is, and who we are; of a new file it is the folder's."""
+    src, shut, folder = write_pcap("in.pcap", FRAMES), write_pcap("shut.pcap", FRAMES), path("closed")
+    os.mkdir(folder, 0o555)
+    os.chmod(shut, 0)
+    prefix = [] if os.geteuid() else ["setpriv", "--bounding-set=-all"]
+    for env, words in ((f"rx_pcap={shut}", ("shut.pcap cannot be read", "belongs to user", "mode 0000", "runs as user")),
+                       (f"rx_pcap={src},tx_pcap={shut}", ("shut.pcap cannot be written", "mode 0000")),
+                       (f"rx_pcap={src},tx_pcap={folder}/new", ("new cannot be written", "Permission denied", "its folder"))):
+        try:
+            p = subprocess.run(prefix + command("--no-pci --vdev=net_pcap0," + env, SHORT), capture_output=True, timeout=LIMIT, check=False)
+        except FileNotFoundError as e:
+            raise Skip("root without capabilities needs setpriv") from e
+        err = p.stderr.decode()
+        expect(p.returncode == 1 and all(w in err for w in words), (env, p.returncode, err))
+
+
+@check
 def file_size_limit():
     """SIGXFSZ kills nobody; the file ends with a whole packet."""
     src = write_pcap("in.pcap", FRAMES)
