@@ -74,6 +74,7 @@ static const struct {
 	{ "show raw_encap", headers },
 	{ "show raw_decap", headers },
 	{ "show port dcb_tc", "no device here has traffic classes" },
+	{ "port config * l2-tunnel", "no driver here is the master of virtual functions" },
 	{ "port config * dcb", "no device here has traffic classes" },
 	{ "show port info * representor", own_switch },
 	{ "show port * module_eeprom", module },

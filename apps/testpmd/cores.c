@@ -147,14 +147,27 @@ item(struct options *opt, const char *what, struct reading *r, struct cpus *seen
 	return true;
 }
 
+/* As in dpdk-testpmd: who names cores twice means one of both, and which is not to be guessed. */
+static bool
+first_naming(struct options *opt, const char *what, const char *text)
+{
+	if (opt->cores_from[0]) {
+		complain("%s %.200s: %s has named the cores already; leave one of them out", what,
+			 text, opt->cores_from);
+		return false;
+	}
+	snprintf(opt->cores_from, sizeof(opt->cores_from), "%s", what);
+	return true;
+}
+
 bool
 set_cores(struct options *opt, const char *what, const char *text)
 {
 	struct reading r = { .p = text };
 	struct cpus seen = { 0 };
 
-	opt->n_lcores = 0;
-	snprintf(opt->cores_from, sizeof(opt->cores_from), "%s", what);
+	if (!first_naming(opt, what, text))
+		return false;
 	for (;;) {
 		if (!item(opt, what, &r, &seen))
 			break;
@@ -204,8 +217,8 @@ set_core_mask(struct options *opt, const char *what, const char *text)
 			 n, MAX_CPUS / 4, MAX_CPUS - 1);
 		return false;
 	}
-	opt->n_lcores = 0;
-	snprintf(opt->cores_from, sizeof(opt->cores_from), "%s", what);
+	if (!first_naming(opt, what, text))
+		return false;
 	for (unsigned i = 0; i < 4 * n; i++) {
 		struct cpus own = { 0 };
 

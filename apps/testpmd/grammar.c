@@ -279,8 +279,8 @@ explain(unsigned best, unsigned n, char **words)
 	if (best < n)
 		near = baton_nearest(words[best], list);
 	if (!best) {
-		complain("no command \"%s\"%s%s%s; \"help\" lists all", words[0],
-			 near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+		complain("no command \"%s\"%s%s%s \"help\" lists all", words[0],
+			 near ? "; did you mean " : ";", near ? near : "", near ? "?" : "");
 		return;
 	}
 	if (best < n)

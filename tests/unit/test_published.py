@@ -82,6 +82,8 @@ CORES --vdev=net_null0 -- -i --hairpinq=1                                | forwa
 CORES -a 0000:00:06.0,vectorized=1,packed_vq=1 -- -i                     | split rings only
 CORES -a 0000:3b:00.0,representor=[0-3] -- -i                            | representor
 CORES --vdev=net_null0 -- -i --multi-rx-mempool --mbuf-size=256,512      | one pool
+-l 0 -c 3 --vdev=net_null0 -- -i                                         | -l has named the cores already
+--lcores '0@0' --lcores '1@0' --vdev=net_null0 -- -i                     | --lcores has named the cores already
 -c7ffff --vdev=net_null0 --coremask=2 -- -i                              | --coremask belongs after
 """
 
