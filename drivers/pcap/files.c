@@ -140,6 +140,9 @@ cannot(const struct pcap_end *end, const char *key, const char *what)
 
 	if (err == EACCES)
 		who(end, help, sizeof(help));
+	else if (err == EPERM)
+		snprintf(help, sizeof(help),
+			 ": it is append-only or immutable (lsattr), or a sandbox forbids it");
 	else if (err == EMFILE || err == ENFILE)
 		snprintf(help, sizeof(help), "; raise `ulimit -n`");
 	return baton_err(err, "%s=%s: %s cannot be %s: %s%s", key, end->path, end->name, what,
