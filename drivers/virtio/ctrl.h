@@ -40,16 +40,4 @@ void virtio_ctrl_stop(struct virtio_dev *vd);
 /** Discard the settings of the user, and close the descriptors. */
 void virtio_ctrl_release(struct virtio_dev *vd);
 
-/**
- * Send the settings of the user to a device that was just started. A setting that the device
- * refuses is logged.
- */
-void virtio_ctrl_replay(struct virtio_dev *vd);
-
-/* Of struct port_ops. */
-int virtio_ctrl_rx_mode(struct baton_port *port, enum port_rx_mode mode, int on);
-int virtio_ctrl_macs(struct baton_port *port, const uint8_t (*macs)[6], unsigned n);
-int virtio_ctrl_vlan(struct baton_port *port, uint16_t vid, int on);
-int virtio_ctrl_mac(struct baton_port *port, const uint8_t mac[6]);
-
 #endif

@@ -7,7 +7,6 @@
 #include "ctrl.h"
 
 #define MAX_SPEED 1000000 /* Mbit/s */
-#define DRAIN_MS  100     /* for TX at stop; less when the port's deadline is shorter */
 
 static const struct baton_arg pci_args[] = {
 	{ "ioas", "auto|iommufd|type1|compat|noiommu|flat",
@@ -85,7 +84,7 @@ parse_features(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 static int
 parse_args(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 {
-	struct baton_port_info *info = &vd->port.info;
+	struct baton_port_info *info = &vd->nic.port.info;
 	uint64_t size = 256, speed = 0, queues = 0;
 	const char *mac = port_arg(args, n, "mac");
 	int ret = parse_features(vd, args, n);
@@ -94,13 +93,13 @@ parse_args(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 	    (ret = port_arg_uint(args, n, "queues", 1, BATON_MAX_QUEUES, &queues)) < 0 ||
 	    (ret = port_arg_uint(args, n, "speed", 0, MAX_SPEED, &speed)) < 0)
 		return ret;
-	vd->port.link.speed_mbps = (uint32_t)speed;
+	vd->nic.port.link.speed_mbps = (uint32_t)speed;
 	if (size & (size - 1))
 		return baton_err(EINVAL, "queue_size=%llu: a power of two is needed",
 				 (unsigned long long)size);
 	info->default_descs = (uint16_t)size;
 	info->max_descs = VRING_MAX_SIZE;
-	info->max_segs = TX_MAX_SEGS;
+	info->max_segs = NIC_TX_MAX_SEGS;
 	if (mac)
 		return port_parse_mac(mac, info->mac);
 	if (getrandom(info->mac, 6, GRND_NONBLOCK) != 6)
@@ -144,15 +143,11 @@ virtio_feature_names(uint64_t features, char *text, size_t room)
 static void
 describe(struct virtio_dev *vd)
 {
-	char *text = vd->port.info.detail;
-	const size_t room = sizeof(vd->port.info.detail);
+	char *text = vd->nic.port.info.detail;
+	const size_t room = sizeof(vd->nic.port.info.detail);
 	size_t len;
 
-	if (vd->tp == &virtio_pci_transport)
-		snprintf(text, room, "virtio-net PCI %s on %s", vd->vp.bdf, vd->vp.space);
-	else
-		snprintf(text, room, "vhost-user at %s%s", vd->vu.path,
-			 vd->vu.server ? " (server)" : "");
+	vd->tp->describe(vd, text, room);
 	len = strlen(text);
 	snprintf(text + len, room - len, ", split ring, %llu queue pairs, VERSION_1",
 		 (unsigned long long)vd->max_pairs);
@@ -164,7 +159,7 @@ describe(struct virtio_dev *vd)
 static uint64_t
 negotiate(const struct virtio_dev *vd)
 {
-	const struct baton_port *port = &vd->port;
+	const struct baton_port *port = &vd->nic.port;
 	uint64_t features = vd->first & vd->offered;
 
 	if (!(port->offloads & BATON_OFFLOAD_TX_CSUM))
@@ -181,7 +176,7 @@ negotiate(const struct virtio_dev *vd)
 static int
 limit_queues(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 {
-	struct baton_port_info *info = &vd->port.info;
+	struct baton_port_info *info = &vd->nic.port.info;
 	uint64_t pairs = vd->offered & VIRTIO_NET_F_MQ ? vd->max_pairs : 1, queues = 0;
 	int ret = port_arg_uint(args, n, "queues", 1, BATON_MAX_QUEUES, &queues);
 
@@ -201,10 +196,11 @@ limit_queues(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 	return 0;
 }
 
-static int
-device_open(struct baton_port *port, const struct port_arg *args, unsigned n)
+int
+virtio_open(struct nic_dev *dev, const struct port_arg *args, unsigned n)
 {
-	struct virtio_dev *vd = virtio_of(port);
+	struct virtio_dev *vd = virtio_of_nic(dev);
+	struct baton_port *port = &dev->port;
 	uint64_t wanted = VIRTIO_F_VERSION_1 | VIRTIO_F_IN_ORDER | VIRTIO_NET_F_MRG_RXBUF |
 			  VIRTIO_NET_F_MQ | VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM |
 			  VIRTIO_F_EVENT_IDX | CTRL_FEATURES;
@@ -214,7 +210,7 @@ device_open(struct baton_port *port, const struct port_arg *args, unsigned n)
 		return ret;
 	/* Split rings and their buffers have 64-bit addresses: virtio 1.2, 2.7.5, 4.1.4.3. */
 	port->reach.device_ring_bits = port->reach.device_data_bits = 64;
-	vd->tp = port->driver->priv;
+	vd->tp = dev->ops->priv;
 	ret = vd->tp->open(vd, args, n);
 	if (ret < 0)
 		return ret;
@@ -243,7 +239,7 @@ device_check(const struct baton_driver *driver, const struct port_arg *args, uns
 
 	if (!scratch)
 		return baton_err(ENOMEM, "out of memory");
-	scratch->tp = driver->priv;
+	scratch->tp = ((const struct nic_ops *)driver->priv)->priv;
 	ret = parse_args(scratch, args, n);
 	if (!ret && scratch->tp->check)
 		ret = scratch->tp->check(scratch, args, n);
@@ -251,318 +247,42 @@ device_check(const struct baton_driver *driver, const struct port_arg *args, uns
 	return ret;
 }
 
-static void
-device_close(struct baton_port *port)
+void
+virtio_close(struct nic_dev *dev)
 {
-	struct virtio_dev *vd = virtio_of(port);
+	struct virtio_dev *vd = virtio_of_nic(dev);
 
 	vd->tp->close(vd);
 	virtio_ctrl_release(vd);
 }
 
-static struct virtq *
-queue(struct virtio_dev *vd, unsigned i)
+/* ---- of struct nic_ops ---- */
+
+void
+virtio_configure(struct nic_dev *dev)
 {
-	struct baton_port *port = &vd->port;
-
-	if (i < port->info.rx_queues)
-		return virtq_of(port->rxq[i]);
-	i -= port->info.rx_queues;
-	return i < port->info.tx_queues ? virtq_of(port->txq[i]) : NULL;
-}
-
-static int
-map_slots(struct virtio_dev *vd)
-{
-	struct dma_slots_need rx, tx;
-
-	virtio_slots_need(vd, &rx, &tx);
-	return dma_reach_slots(&vd->port.reach, &rx, &tx);
-}
-
-/* Map the pools, and make slots for those that the device cannot access. */
-static int
-reach_memory(struct virtio_dev *vd)
-{
-	struct baton_port *port = &vd->port;
-	struct dma_reach *reach = &port->reach;
-	/* The pools of the RX queues: the device fills their buffers. */
-	bool needed[BATON_MAX_POOLS] = { false };
-	int ret;
-
-	memset(port->views, 0, DMA_VIEWS_BYTES);
-	for (unsigned i = 0; i < port->info.rx_queues; i++)
-		needed[port->rxq[i]->pool->view.index] = true;
-	ret = dma_reach_pools(reach, needed, port->views);
-	if (ret < 0)
-		return ret;
-	ret = map_slots(vd);
-	if ((ret == -ENOSPC || reach->rx.shared || reach->tx.shared) &&
-	    dma_reach_yield(reach, needed, port->views)) {
-		dma_reach_drop_slots(reach, true, NULL); /* the device does not know them yet */
-		ret = map_slots(vd);
-	}
-	return ret;
-}
-
-static int
-make_slots(struct virtio_dev *vd)
-{
-	uint32_t first[2] = { 0, 0 };
-	struct virtq *vq;
-	int ret = reach_memory(vd);
-
-	for (unsigned i = 0; !ret && (vq = queue(vd, i)); i++) {
-		ret = virtq_slots_attach(vq, vd, first[vq->q.tx]);
-		if (vq->slots)
-			first[vq->q.tx] += vq->q.descs;
-	}
-	return ret;
-}
-
-/*
- * Allocate one block for the rings of all queues, the control queue and, at its end, a header of
- * zeros.
- */
-static int
-make_rings(struct virtio_dev *vd)
-{
-	size_t bytes = BATON_CACHE_LINE + virtio_ctrl_bytes(), offset = 0;
-	struct baton_ctrl rings;
-	struct virtq *vq;
-	int ret;
-
-	for (unsigned i = 0; (vq = queue(vd, i)); i++)
-		bytes += virtq_ring_bytes(vq->q.descs);
-	ret = baton_ctrl_alloc(&vd->port.reach, bytes, BATON_CACHE_LINE, &rings);
-	if (ret < 0)
-		return ret;
-	vd->ring_base = rings.va;
-	vd->ring_iova = rings.iova;
-	vd->ring_bytes = rings.bytes;
-	if ((ret = make_slots(vd)) < 0 || (vd->tp->publish && (ret = vd->tp->publish(vd)) < 0))
-		return ret;
-	dma_reach_log(&vd->port.reach);
-	for (unsigned i = 0; (vq = queue(vd, i)); i++) {
-		vq->offset = (uint32_t)offset;
-		virtq_attach(vq, vd, offset);
-		offset += virtq_ring_bytes(vq->q.descs);
-	}
-	virtio_ctrl_attach(vd, offset);
-	return 0;
-}
-
-/* What went into quarantine: buffers the rings held, and all slots there are, since their memory
- * goes there as one; a local device's does not (dma_reach_release()). */
-struct held {
-	unsigned bufs, slots;
-};
-
-static struct held
-empty_all(struct virtio_dev *vd, bool confirmed)
-{
-	struct dma_reach *reach = &vd->port.reach;
-	struct dma_quarantine *quarantine =
-		confirmed ? NULL : dma_quarantine_open(reach, vd->tp->holder(vd));
-	struct held held = { .slots = reach->local ? 0 : reach->rx.count + reach->tx.count };
-	struct virtq *vq;
-
-	for (unsigned i = 0; (vq = queue(vd, i)); i++) {
-		held.bufs += virtq_buffers(vq);
-		virtq_empty(vq, confirmed, quarantine);
-		virtq_slots_detach(vq);
-	}
-	dma_reach_release(reach, confirmed, quarantine);
-	dma_quarantine_close(quarantine);
-	vd->ring_base = NULL;
-	return confirmed ? (struct held){ 0 } : held;
-}
-
-static int
-quarantined(struct virtio_dev *vd, struct held held)
-{
-	char why[512], slots[32] = "";
-
-	if (!held.bufs && !held.slots)
-		return 0;
-	snprintf(why, sizeof(why), "%s", baton_last_error());
-	if (held.slots)
-		snprintf(slots, sizeof(slots), " and %u slots", held.slots);
-	return baton_err(ETIMEDOUT,
-			 "%u buffers%s are quarantined, since the device did not confirm that it "
-			 "let go: %s",
-			 held.bufs, slots, why);
-}
-
-static int
-prepare(struct baton_port *port, struct virtq *vq)
-{
-	vq->q.max_len = port_frame_max(port->mtu_set ? port->info.mtu : port->info.max_mtu);
-	return vq->q.tx || vq->q.stopped ? 0 : virtq_fill(vq);
-}
-
-int
-virtio_bring_up(struct virtio_dev *vd)
-{
-	struct virtq *vq;
-	int ret;
+	struct virtio_dev *vd = virtio_of_nic(dev);
 
 	vd->features = negotiate(vd);
-	ret = make_rings(vd);
-	for (unsigned i = 0; !ret && (vq = queue(vd, i)); i++)
-		ret = prepare(&vd->port, vq);
-	if (ret < 0) {
-		empty_all(vd, true); /* the device has not been told of the rings */
-		return ret;
-	}
-	ret = vd->tp->start(vd, vd->features);
-	if (ret < 0) {
-		empty_all(vd, !vd->unconfirmed);
-		return ret;
-	}
-	virtio_ctrl_replay(vd);
-	for (unsigned i = 0; (vq = queue(vd, i)); i++)
-		virtq_kick(vq);
-	return 0;
 }
 
-static int
-device_start(struct baton_port *port)
+/* The control queue, and a header of zeros. */
+size_t
+virtio_own_bytes(const struct nic_dev *dev)
 {
-	struct virtio_dev *vd = virtio_of(port);
-	int ret = vd->tp->ready(vd);
-
-	return ret < 0 ? ret : virtio_bring_up(vd);
+	return BATON_CACHE_LINE + virtio_ctrl_bytes();
 }
 
-static bool
-tx_busy(const struct virtq *vq)
+void
+virtio_own_attach(struct nic_dev *dev, size_t offset)
 {
-	return vq->q.tx && !vq->q.stopped && !vq->q.error[0] &&
-	       shared_load16_acquire(&vq->used->idx) != vq->avail_idx;
+	virtio_ctrl_attach(virtio_of_nic(dev), offset);
 }
 
-/*
- * Let the device send what it has, for a limited time. The workers have left; only indexes are
- * read. @only: this queue; NULL: all queues.
- */
-static void
-drain(struct virtio_dev *vd, const struct virtq *only)
+void
+virtio_stopping(struct nic_dev *dev)
 {
-	const struct timespec pause = { .tv_nsec = 50000 };
-	unsigned ms = vd->port.stop_timeout_ms < DRAIN_MS ? vd->port.stop_timeout_ms : DRAIN_MS;
-
-	for (unsigned tries = ms * 20; tries; tries--) {
-		bool busy = only && tx_busy(only);
-
-		for (unsigned i = 0; !only && i < vd->port.info.tx_queues; i++)
-			busy |= tx_busy(virtq_of_const(vd->port.txq[i]));
-		if (!busy || !vd->port.device_up)
-			return;
-		nanosleep(&pause, NULL);
-	}
-}
-
-static int
-device_stop(struct baton_port *port)
-{
-	struct virtio_dev *vd = virtio_of(port);
-	int ret;
-
-	drain(vd, NULL);
-	virtio_ctrl_stop(vd);
-	ret = vd->tp->stop(vd);
-	return quarantined(vd, empty_all(vd, ret == 0));
-}
-
-static int
-device_lost(struct baton_port *port)
-{
-	struct virtio_dev *vd = virtio_of(port);
-	int ret = vd->tp->lost(vd);
-
-	if (ret == -EAGAIN)
-		return ret;
-	ret = quarantined(vd, empty_all(vd, ret == 0));
-	if (ret < 0)
-		baton_log(port->ctx, BATON_LOG_WARN, "%s: %s", port->name, baton_last_error());
-	return ret;
-}
-
-static int
-device_reset(struct baton_port *port)
-{
-	struct virtio_dev *vd = virtio_of(port);
-
-	return vd->tp->reset(vd);
-}
-
-static int
-device_renew_space(struct baton_port *port)
-{
-	struct virtio_dev *vd = virtio_of(port);
-
-	return vd->tp->renew_space(vd);
-}
-
-/* The device let go of the ring: free its buffers, and make it new. */
-static void
-clear_ring(struct virtio_dev *vd, struct virtq *vq)
-{
-	virtq_empty(vq, true, NULL);
-	virtq_attach(vq, vd, vq->offset);
-}
-
-static int
-device_queue_start(struct baton_queue *q)
-{
-	struct virtio_dev *vd = virtio_of(q->port);
-	struct virtq *vq = virtq_of(q);
-	int ret;
-
-	if (vq->stuck)
-		return baton_err(EIO,
-				 "the device has not confirmed that it stopped, with %u buffers in "
-				 "the ring: stop the port",
-				 virtq_in_flight(q));
-	q->stopped = 0; /* for prepare() */
-	ret = prepare(q->port, vq);
-	q->stopped = 1;
-	if (ret < 0)
-		return ret;
-	ret = vd->tp->ring_start(vd, vq);
-	if (ret < 0) {
-		/*
-		 * The device may know the ring already. If it does not answer, it is away, and
-		 * device_lost() empties the ring.
-		 */
-		vq->stuck = vd->tp->ring_stop(vd, vq) < 0;
-		if (!vq->stuck)
-			clear_ring(vd, vq);
-		return ret;
-	}
-	virtq_kick(vq);
-	return 0;
-}
-
-static int
-device_queue_stop(struct baton_queue *q)
-{
-	struct virtio_dev *vd = virtio_of(q->port);
-	struct virtq *vq = virtq_of(q);
-	int ret;
-
-	q->stopped = 0;
-	drain(vd, vq);
-	q->stopped = 1;
-	ret = vd->tp->ring_stop(vd, vq);
-	vq->stuck = ret < 0 && ret != -ENOTSUP;
-	if (ret < 0)
-		return ret;
-	clear_ring(vd, vq);
-	if (vd->tp->ring_idle)
-		vd->tp->ring_idle(vd, vq);
-	return 0;
+	virtio_ctrl_stop(virtio_of_nic(dev));
 }
 
 static void
@@ -570,40 +290,13 @@ device_xstats(const struct baton_port *port, struct port_xstats *list)
 {
 	const struct virtio_dev *vd = (const struct virtio_dev *)(const void *)port;
 
-	port_xstat(list, vd->tp == &virtio_pci_transport ? vd->vp.recoveries : vd->vu.reconnects,
-		   "reconnects");
-	if (vd->tp == &vhost_user_transport)
-		vhost_xstats(vd, list);
+	vd->tp->xstats(vd, list);
 }
 
 const struct port_ops virtio_port_ops = {
-	.port_size = sizeof(struct virtio_dev),
-	.rxq_size = sizeof(struct virtq),
-	.txq_size = sizeof(struct virtq),
-	.open = device_open,
+	NIC_PORT_OPS(struct virtio_dev, struct virtq),
 	.check = device_check,
-	.close = device_close,
-	.queue_setup = virtq_setup,
-	.queue_release = virtq_release,
-	.start = device_start,
-	.stop = device_stop,
-	.queue_start = device_queue_start,
-	.queue_stop = device_queue_stop,
-	.lost = device_lost,
-	.reset = device_reset,
-	.renew_space = device_renew_space,
-	.peek = virtq_peek,
-	.set_rx_mode = virtio_ctrl_rx_mode,
-	.set_macs = virtio_ctrl_macs,
-	.set_vlan = virtio_ctrl_vlan,
-	.set_mac = virtio_ctrl_mac,
-	.arm = virtq_arm,
-	.disarm = virtq_disarm,
 	.xstats = device_xstats,
-	.tx_clean = virtq_tx_clean,
-	.in_flight = virtq_in_flight,
-	.completed = virtq_completed,
-	.held = virtq_held,
 };
 
 const struct baton_driver virtio_user_driver = {
@@ -614,7 +307,7 @@ const struct baton_driver virtio_user_driver = {
 	.dma = true,
 	.bounces = true,
 	.ops = &virtio_port_ops,
-	.priv = &vhost_user_transport,
+	.priv = &vhost_user_ops,
 };
 
 /* Section 4.1.2.1: modern devices are 0x1040 + 1; a transitional one must have the modern
@@ -633,5 +326,5 @@ const struct baton_driver virtio_driver = {
 	.bounces = true,
 	.ops = &virtio_port_ops,
 	.pci_ids = pci_ids,
-	.priv = &virtio_pci_transport,
+	.priv = &virtio_pci_ops,
 };

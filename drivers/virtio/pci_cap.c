@@ -51,9 +51,9 @@ place(struct virtio_pci *vp, unsigned off, unsigned type, unsigned cap_len)
 
 	if (cap_len < (type == TYPE_NOTIFY ? CAP_NOTIFY_LEAST : CAP_LEAST) || off + cap_len > 256)
 		return baton_err(EPROTO, "its length is %u bytes", cap_len);
-	if ((ret = pci_config_read(vp->dev, off + CAP_BAR, 1, &bar)) < 0 ||
-	    (ret = pci_config_read(vp->dev, off + CAP_OFFSET, 4, &offset)) < 0 ||
-	    (ret = pci_config_read(vp->dev, off + CAP_LENGTH, 4, &length)) < 0)
+	if ((ret = pci_config_read(vp->pci.dev, off + CAP_BAR, 1, &bar)) < 0 ||
+	    (ret = pci_config_read(vp->pci.dev, off + CAP_OFFSET, 4, &offset)) < 0 ||
+	    (ret = pci_config_read(vp->pci.dev, off + CAP_LENGTH, 4, &length)) < 0)
 		return ret;
 	if (length < kinds[type].least)
 		return baton_err(EPROTO, "the structure has %u bytes, %llu are needed", length,
@@ -61,10 +61,10 @@ place(struct virtio_pci *vp, unsigned off, unsigned type, unsigned cap_len)
 	if (offset % kinds[type].align)
 		return baton_err(EPROTO, "the structure is at %#x, which is not a multiple of %u",
 				 offset, kinds[type].align);
-	if (type == TYPE_NOTIFY &&
-	    (ret = pci_config_read(vp->dev, off + CAP_MULTIPLIER, 4, &vp->notify_multiplier)) < 0)
+	if (type == TYPE_NOTIFY && (ret = pci_config_read(vp->pci.dev, off + CAP_MULTIPLIER, 4,
+							  &vp->notify_multiplier)) < 0)
 		return ret;
-	return pci_reg(vp->dev, bar, offset, length, regs[type]);
+	return pci_reg(vp->pci.dev, bar, offset, length, regs[type]);
 }
 
 /* A device may have a structure several times; the first one that can be used counts (4.1.4.2). */
@@ -74,8 +74,8 @@ read_cap(struct virtio_pci *vp, unsigned off, struct finding *f)
 	uint32_t cap_len, type;
 	int ret;
 
-	if ((ret = pci_config_read(vp->dev, off + CAP_LEN, 1, &cap_len)) < 0 ||
-	    (ret = pci_config_read(vp->dev, off + CAP_TYPE, 1, &type)) < 0)
+	if ((ret = pci_config_read(vp->pci.dev, off + CAP_LEN, 1, &cap_len)) < 0 ||
+	    (ret = pci_config_read(vp->pci.dev, off + CAP_TYPE, 1, &type)) < 0)
 		return ret;
 	if (type < TYPE_COMMON || type >= TYPES || f[type].found)
 		return 0;
@@ -92,7 +92,7 @@ virtio_pci_find(struct virtio_pci *vp)
 {
 	struct finding f[TYPES] = { 0 };
 	struct pci_cap caps[PCI_MAX_CAPS];
-	int n = pci_caps(vp->dev, caps), ret;
+	int n = pci_caps(vp->pci.dev, caps), ret;
 	bool any = false;
 
 	if (n < 0)
@@ -112,12 +112,12 @@ virtio_pci_find(struct virtio_pci *vp)
 				 "among its %d "
 				 "capabilities; with QEMU, give it disable-legacy=on or "
 				 "disable-modern=off",
-				 vp->dev->info.bdf, n);
+				 vp->pci.dev->info.bdf, n);
 	for (unsigned type = TYPE_COMMON; type < TYPES; type++)
 		if (!f[type].found && type != TYPE_ISR) /* not needed with MSI-X */
 			return baton_err(EPROTO,
 					 "%s has no %s structure: %s; the device is broken or lies",
-					 vp->dev->info.bdf, kinds[type].name,
+					 vp->pci.dev->info.bdf, kinds[type].name,
 					 f[type].why[0] ? f[type].why
 							: "none among its capabilities");
 	return 0;
@@ -132,16 +132,16 @@ virtio_pci_reset(struct virtio_pci *vp)
 
 	COMMON_WRITE8(vp, device_status, 0);
 	while ((status = COMMON_READ8(vp, device_status)) != 0) {
-		if (status == 0xff && pci_is_dead(vp->dev))
+		if (status == 0xff && pci_is_dead(vp->pci.dev))
 			return baton_err(ENODEV,
 					 "%s reads as all ones: it was removed, or has no power or "
 					 "no link",
-					 vp->dev->info.bdf);
+					 vp->pci.dev->info.bdf);
 		if (ctx_now_ns() > deadline)
 			return baton_err(ETIMEDOUT,
 					 "%s: its status reads %#x, not 0, %u ms after it was "
 					 "reset",
-					 vp->dev->info.bdf, status, RESET_MS);
+					 vp->pci.dev->info.bdf, status, RESET_MS);
 		nanosleep(&pause, NULL);
 	}
 	return 0;

@@ -23,7 +23,7 @@ write64(const struct virtio_pci *vp, size_t field, uint64_t value)
 static uint64_t
 iova_of(const struct virtio_dev *vd, const void *at)
 {
-	return vd->ring_iova + (uint64_t)((const uint8_t *)at - vd->ring_base);
+	return vd->nic.ring_iova + (uint64_t)((const uint8_t *)at - vd->nic.ring_base);
 }
 
 /* Map the doorbell of the selected queue: 4.1.4.4. */
@@ -52,11 +52,9 @@ find_doorbell(struct virtio_dev *vd, struct virtq *vq)
 static uint16_t
 vector_of(const struct virtio_dev *vd, const struct virtq *vq)
 {
-	unsigned v = vq->q.index + 1u;
+	const unsigned v = vq == &vd->ctrl.vq ? 0 : nic_pci_vector(&vd->nic, &vq->nq);
 
-	if (vq == &vd->ctrl.vq || vq->q.tx || v >= vd->vp.dev->enabled)
-		return VIRTIO_PCI_NO_VECTOR;
-	return (uint16_t)v;
+	return v ? (uint16_t)v : VIRTIO_PCI_NO_VECTOR;
 }
 
 static int
@@ -82,9 +80,9 @@ check_size(struct virtio_dev *vd, const struct virtq *vq)
 		return baton_err(EPROTO,
 				 "%s has no queue %u, though it says it has %llu queue pairs",
 				 vd->where, vq->vring, (unsigned long long)vd->max_pairs);
-	if (vq->q.descs > most)
+	if (vq->nq.q.descs > most)
 		return baton_err(EINVAL, "%s: queue %u takes %u descriptors at most, not %u",
-				 vd->where, vq->vring, most, vq->q.descs);
+				 vd->where, vq->vring, most, vq->nq.q.descs);
 	if (COMMON_READ16(&vd->vp, queue_enable))
 		return baton_err(EIO, "%s: queue %u is enabled after a reset: it is broken or lies",
 				 vd->where, vq->vring);
@@ -92,15 +90,17 @@ check_size(struct virtio_dev *vd, const struct virtq *vq)
 }
 
 int
-virtio_pci_ring_start(struct virtio_dev *vd, struct virtq *vq)
+virtio_pci_ring_start(struct nic_dev *dev, struct nic_queue *nq)
 {
+	struct virtio_dev *vd = virtio_of_nic(dev);
+	struct virtq *vq = virtq_of_nic(nq);
 	const struct virtio_pci *vp = &vd->vp;
 	int ret;
 
 	COMMON_WRITE16(vp, queue_select, vq->vring);
 	if ((ret = check_size(vd, vq)) < 0)
 		return ret;
-	COMMON_WRITE16(vp, queue_size, (uint16_t)vq->q.descs);
+	COMMON_WRITE16(vp, queue_size, (uint16_t)vq->nq.q.descs);
 	if ((ret = set_vector(vd, vq)) < 0 || (ret = find_doorbell(vd, vq)) < 0)
 		return ret;
 	write64(vp, offsetof(struct virtio_pci_common, queue_desc), iova_of(vd, vq->desc));
@@ -114,8 +114,10 @@ virtio_pci_ring_start(struct virtio_dev *vd, struct virtq *vq)
 
 /* 2.6.1: the device may use the queue until this reads 0. */
 int
-virtio_pci_ring_stop(struct virtio_dev *vd, struct virtq *vq)
+virtio_pci_ring_stop(struct nic_dev *dev, struct nic_queue *nq)
 {
+	struct virtio_dev *vd = virtio_of_nic(dev);
+	struct virtq *vq = virtq_of_nic(nq);
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	const struct virtio_pci *vp = &vd->vp;
 	uint64_t deadline = ctx_now_ns() + RESET_MS * 1000000ull;
@@ -147,36 +149,10 @@ virtio_pci_ring_stop(struct virtio_dev *vd, struct virtq *vq)
 
 /* ---- all of them ---- */
 
-static struct virtq *
-queue(struct virtio_dev *vd, unsigned i)
-{
-	const struct baton_port_info *info = &vd->port.info;
-
-	if (i < info->rx_queues)
-		return virtq_of(vd->port.rxq[i]);
-	i -= info->rx_queues;
-	return i < info->tx_queues ? virtq_of(vd->port.txq[i]) : NULL;
-}
-
-static int
-enable_vectors(struct virtio_dev *vd)
-{
-	const struct virtio_pci *vp = &vd->vp;
-	int fds[1 + BATON_MAX_QUEUES];
-	unsigned n = 1;
-
-	if (vp->change.fd < 0)
-		return 0;
-	fds[0] = vp->change.fd;
-	for (; n <= vd->port.info.rx_queues && n < vp->dev->n_vectors; n++)
-		fds[n] = vd->port.rxq[n - 1]->wake_fd;
-	return pci_msix_enable(vp->dev, fds, n);
-}
-
 static int
 set_change_vector(struct virtio_dev *vd)
 {
-	if (vd->vp.change.fd < 0)
+	if (vd->vp.pci.change.fd < 0)
 		return 0;
 	COMMON_WRITE16(&vd->vp, config_msix_vector, 0);
 	if (COMMON_READ16(&vd->vp, config_msix_vector) == 0)
@@ -190,7 +166,7 @@ set_change_vector(struct virtio_dev *vd)
 static int
 check_pairs(const struct virtio_dev *vd)
 {
-	const struct baton_port_info *info = &vd->port.info;
+	const struct baton_port_info *info = &vd->nic.port.info;
 
 	if (info->tx_queues <= info->rx_queues)
 		return 0;
@@ -201,90 +177,40 @@ check_pairs(const struct virtio_dev *vd)
 			 vd->where, info->rx_queues, info->tx_queues);
 }
 
-static int
-bring_up(struct virtio_dev *vd, uint64_t features)
+int
+virtio_pci_start_rings(struct nic_dev *dev)
 {
-	const struct virtio_pci *vp = &vd->vp;
-	struct virtq *vq;
+	struct virtio_dev *vd = virtio_of_nic(dev);
+	struct nic_queue *nq;
 	int ret;
 
-	if ((ret = check_pairs(vd)) < 0 || (ret = virtio_pci_reset(&vd->vp)) < 0 ||
-	    (ret = pci_bus_master(vp->dev, true)) < 0 ||
-	    (ret = virtio_pci_agree(vd, features)) < 0 || (ret = enable_vectors(vd)) < 0 ||
+	if ((ret = check_pairs(vd)) < 0 || (ret = virtio_pci_agree(vd, vd->features)) < 0 ||
 	    (ret = set_change_vector(vd)) < 0)
 		return ret;
-	dma_quarantine_release(&vd->port.reach.quarantines,
-			       "the device has confirmed a reset"); /* with the reset it let go of
-								       all memory */
-	for (unsigned i = 0; (vq = queue(vd, i)); i++) {
-		vq->bell.len = 0;
-		ret = vq->q.stopped ? 0 : virtio_pci_ring_start(vd, vq);
+	for (unsigned i = 0; (nq = nic_queue(dev, i)); i++) {
+		virtq_of_nic(nq)->bell.len = 0;
+		ret = nq->q.stopped ? 0 : virtio_pci_ring_start(dev, nq);
 		if (ret < 0)
 			return ret;
 	}
 	/* Queues are set up before the device is live: 3.1.1. */
-	if ((features & VIRTIO_NET_F_CTRL_VQ) && (ret = virtio_ctrl_start(vd)) < 0)
+	if ((vd->features & VIRTIO_NET_F_CTRL_VQ) && (ret = virtio_ctrl_start(vd)) < 0)
 		return ret;
-	COMMON_WRITE8(vp, device_status,
+	COMMON_WRITE8(&vd->vp, device_status,
 		      VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK |
 			      VIRTIO_STATUS_DRIVER_OK);
-	return features & VIRTIO_NET_F_MQ ? virtio_ctrl_pairs(vd, vd->port.info.rx_queues) : 0;
+	return vd->features & VIRTIO_NET_F_MQ ? virtio_ctrl_pairs(vd, dev->port.info.rx_queues) : 0;
 }
 
+/* The doorbells go with the reset. */
 int
-virtio_pci_start(struct virtio_dev *vd, uint64_t features)
+virtio_pci_quiesce(struct nic_dev *dev)
 {
-	int ret = bring_up(vd, features);
-	char why[512];
+	struct virtio_dev *vd = virtio_of_nic(dev);
+	struct nic_queue *nq;
 
-	if (ret == 0)
-		return 0;
-	snprintf(why, sizeof(why), "%s", baton_last_error());
-	vd->unconfirmed = virtio_pci_stop(vd) < 0;
-	return baton_err(-ret, "%s", why);
-}
-
-/*
- * Make the device let go of all memory. That is confirmed if its status reads 0 again, or its
- * function was reset, or it cannot write to memory any more (a read afterwards confirms that, since
- * it pushes earlier writes).
- */
-static int
-let_go(struct virtio_dev *vd)
-{
-	struct pci_device *dev = vd->vp.dev;
-	int ret = virtio_pci_reset(&vd->vp), off;
-	char why[512];
-
-	if (ret < 0)
-		snprintf(why, sizeof(why), "%s", baton_last_error());
-	off = pci_bus_master(dev, false);
-	if (ret < 0 && pci_reset(dev) == 0)
-		ret = 0;
-	if (ret < 0 && off == 0)
-		ret = 0;
-	return ret < 0 ? baton_err(-ret, "%s", why) : 0;
-}
-
-int
-virtio_pci_stop(struct virtio_dev *vd)
-{
-	struct virtio_pci *vp = &vd->vp;
-	struct virtq *vq;
-	int ret;
-
-	for (unsigned i = 0; (vq = queue(vd, i)); i++)
-		vq->bell.len = 0;
+	for (unsigned i = 0; (nq = nic_queue(dev, i)); i++)
+		virtq_of_nic(nq)->bell.len = 0;
 	vd->ctrl.vq.bell.len = 0;
-	if (!vp->dev)
-		return 0;
-	ret = let_go(vd);
-	pci_msix_disable(vp->dev);
-	if (vp->leaving || (ret < 0 && pci_is_dead(vp->dev)))
-		virtio_pci_give_back(vd);
-	/*
-	 * A device that was removed from the bus writes nothing. If it is still there, the IOMMU
-	 * stops it, since it is in no address space now.
-	 */
-	return !vp->dev && vp->behind_iommu ? 0 : ret;
+	return virtio_pci_reset(&vd->vp);
 }

@@ -6,12 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/order.h"
 #include "base/shared.h"
 #include "base/validate.h"
-
-typedef uint16_t le16;
-typedef uint32_t le32;
-typedef uint64_t le64;
 
 /* Section 2.7.5: the descriptor table. Written by the driver only, never read back. */
 struct vring_desc {

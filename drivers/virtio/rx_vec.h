@@ -6,7 +6,7 @@
  * accept all eight; else that function decides.
  */
 #include "dma/lanes.h"
-#include "rx.h"
+#include "split.h"
 
 #ifdef SIMD_TARGET
 
@@ -25,18 +25,18 @@ plain_headers(const uint8_t *hdr, const uint32_t *bufs, const uint32_t *ahead, u
 		const uint8_t *h = hdr + (size_t)bufs[k] * stride;
 
 		__builtin_prefetch(hdr + (size_t)SHADOW_BUF(ahead[k]) * stride);
-		if (mode & RX_CSUM) {
+		if (mode & NIC_MODE_META) {
 			meta[k] = shared_load16_at(h);
 			differ |= MUST_ZERO(rx_plain_meta,
 					    meta[k] & ~(uint32_t)VIRTIO_NET_HDR_F_DATA_VALID);
 		}
-		if (mode & RX_MERGEABLE)
+		if (mode & NIC_MODE_SEGS)
 			differ |= MUST_ZERO(rx_plain_segs,
 					    shared_load16_at(h + offsetof(struct virtio_net_hdr,
 									  num_buffers)) ^
 						    1u);
 	}
-	if (mode & RX_CSUM) /* bit 1 becomes the lower L4 bit, in the uppermost byte */
+	if (mode & NIC_MODE_META) /* bit 1 becomes the lower L4 bit, in the uppermost byte */
 		*rest = _mm256_slli_epi32(d8_load(meta), 24 + BATON_TOKEN_L4_SHIFT - 1);
 	return !differ;
 }
@@ -45,21 +45,22 @@ _Static_assert(VIRTIO_NET_HDR_F_DATA_VALID == 2 && BATON_CSUM_GOOD == 1, "a shif
 									 "other");
 
 SIMD_INLINE unsigned
-receive8(struct virtq *vq, const struct baton_pool_view *v, struct baton_token *tokens, unsigned n,
-	 unsigned mode, struct rx_counts *r)
+receive8(struct nic_queue *nq, const struct baton_pool_view *v, struct baton_token *tokens,
+	 unsigned n, unsigned mode, struct rx_counts *r)
 {
-	const shared64 *const ring = vq->used->ring;
-	const uint32_t start = r->pos & vq->mask, size = vq->mask + 1u;
-	const uint32_t least = NET_HDR_LEN + ETH_HLEN, end = size - start < n ? size : start + n;
+	const shared64 *const ring = virtq_of_nic(nq)->used->ring;
+	const uint32_t start = r->pos & nq->mask, size = nq->mask + 1u;
+	const uint32_t least = NET_HDR_LEN + NIC_ETH_HLEN,
+		       end = size - start < n ? size : start + n;
 	/* A token's two halves: {buf:32, off:16, len:16} and {gen:16, pool:8, flags:8, hash:32}. */
 	const q8 off = q8_set((uint64_t)v->headroom << 32), pool = q8_set((uint64_t)v->index << 16);
-	const d8 span = d8_set(vq->posted_len - least);
+	const d8 span = d8_set(nq->posted_len - least);
 	d8 ids = d8_iota(start), sum = d8_set(0);
 	uint32_t slot;
 
 	for (slot = start; slot + LANES <= end; slot += LANES, tokens += LANES) {
-		const uint32_t *const bufs = vq->shadow + slot;
-		const uint32_t *const ahead = slot + 2 * LANES <= size ? bufs + LANES : vq->shadow;
+		const uint32_t *const bufs = nq->shadow + slot;
+		const uint32_t *const ahead = slot + 2 * LANES <= size ? bufs + LANES : nq->shadow;
 		const q8 elem = shared_load8(&ring[slot]);
 		const d8 len = q8_high(elem);
 		d8 rest = d8_set(0); /* {gen:16, 0:8, flags:8} */
@@ -72,7 +73,7 @@ receive8(struct virtq *vq, const struct baton_pool_view *v, struct baton_token *
 						   d8_at_most(_mm256_sub_epi32(len, d8_set(least)),
 							      span))))))
 			break;
-		if (mode && baton_unlikely(!plain_headers(v->data + vq->post_off, bufs, ahead,
+		if (mode && baton_unlikely(!plain_headers(v->data + nq->post_off, bufs, ahead,
 							  v->stride, mode, &rest)))
 			break;
 		first = q8_shl(q8_of(_mm256_sub_epi32(len, d8_set(NET_HDR_LEN))), 48);
@@ -95,59 +96,59 @@ receive8(struct virtq *vq, const struct baton_pool_view *v, struct baton_token *
  * address.
  */
 SIMD_INLINE void
-post8(struct virtq *vq, const struct baton_pool_view *v, struct dma_cache *c, unsigned n)
+post8(struct nic_queue *nq, const struct baton_pool_view *v, struct dma_cache *c, unsigned n)
 {
-	const q8 base = q8_set(v->iova + vq->post_off), stride = q8_set(v->stride);
-	const q8 rest = q8_set(vq->posted_len | (uint64_t)VRING_DESC_F_WRITE << 32);
+	struct vring_desc *const desc = virtq_of_nic(nq)->desc;
+	const q8 base = q8_set(v->iova + nq->post_off), stride = q8_set(v->stride);
+	const q8 rest = q8_set(nq->posted_len | (uint64_t)VRING_DESC_F_WRITE << 32);
 
 	while (n) {
-		const uint32_t start = vq->avail_idx & vq->mask, lie = vq->mask + 1u - start;
+		const uint32_t start = nq->posted & nq->mask, lie = nq->mask + 1u - start;
 		unsigned k = n < lie ? n : lie, i;
 
-		k = vq->in_order ? k & ~(LANES - 1) : 0;
+		k = nq->in_order ? k & ~(LANES - 1) : 0;
 		if (baton_unlikely(!k)) { /* up to the end of the ring, or what is left */
 			k = n < LANES ? n : LANES;
-			virtq_rx_post(vq, v, c, k);
+			virtq_rx_post(nq, v, c, k);
 		} else {
 			for (i = 0; i < k; i += LANES) {
 				const d8 bufs = d8_reverse(d8_load(c->idx + c->n - i - LANES));
 
-				d8_store(vq->shadow + start + i, bufs);
-				q8_zip(vq->desc + start + i,
-				       q8_add(q8_mul(q8_of(bufs), stride), base), rest);
+				d8_store(nq->shadow + start + i, bufs);
+				q8_zip(desc + start + i, q8_add(q8_mul(q8_of(bufs), stride), base),
+				       rest);
 			}
 			dma_cache_set(c, c->n - k);
-			vq->avail_idx = (uint16_t)(vq->avail_idx + k);
+			nq->posted = (uint16_t)(nq->posted + k);
 		}
 		n -= k;
 	}
 }
 
-static const struct rx_loops by_eight = { receive8, post8 };
+static const struct rx_loops by_eight = { receive8, post8, virtq_rx_plain, virtq_rx_rest };
 
 SIMD_TARGET int
 SIMD_NAME(virtq_rx_burst)(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 {
-	return virtq_receive(q, tokens, n, 0, &by_eight);
+	return nic_rx_burst(q, tokens, n, 0, &by_eight, &split_rx);
 }
 
 SIMD_TARGET int
-SIMD_NAME(virtq_rx_burst_mergeable)(struct baton_queue *q, struct baton_token *tokens, unsigned n)
+SIMD_NAME(virtq_rx_burst_segs)(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 {
-	return virtq_receive(q, tokens, n, RX_MERGEABLE, &by_eight);
+	return nic_rx_burst(q, tokens, n, NIC_MODE_SEGS, &by_eight, &split_rx);
 }
 
 SIMD_TARGET int
-SIMD_NAME(virtq_rx_burst_csum)(struct baton_queue *q, struct baton_token *tokens, unsigned n)
+SIMD_NAME(virtq_rx_burst_meta)(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 {
-	return virtq_receive(q, tokens, n, RX_CSUM, &by_eight);
+	return nic_rx_burst(q, tokens, n, NIC_MODE_META, &by_eight, &split_rx);
 }
 
 SIMD_TARGET int
-SIMD_NAME(virtq_rx_burst_mergeable_csum)(struct baton_queue *q, struct baton_token *tokens,
-					 unsigned n)
+SIMD_NAME(virtq_rx_burst_segs_meta)(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 {
-	return virtq_receive(q, tokens, n, RX_CSUM | RX_MERGEABLE, &by_eight);
+	return nic_rx_burst(q, tokens, n, NIC_MODE_META | NIC_MODE_SEGS, &by_eight, &split_rx);
 }
 
 #endif

@@ -6,38 +6,36 @@
 #include "virtio.h"
 
 #ifdef __x86_64__
+/* By mode and by enum simd_level. */
 #define VARIANTS(name)                                                                             \
 	{                                                                                          \
 		name, name##_avx2, name##_avx512                                                   \
 	}
-#else
-#define VARIANTS(name)                                                                             \
-	{                                                                                          \
-		name, name, name                                                                   \
-	}
+static nic_burst *const rx[4][3] = {
+	VARIANTS(virtq_rx_burst),
+	VARIANTS(virtq_rx_burst_segs),
+	VARIANTS(virtq_rx_burst_meta),
+	VARIANTS(virtq_rx_burst_segs_meta),
+};
+static nic_burst *const tx[3] = VARIANTS(virtq_tx_burst);
 #endif
 
 void
 virtq_choose(struct virtq *vq, const struct virtio_dev *vd)
 {
-	static virtq_burst *const rx[][3] = {
-		VARIANTS(virtq_rx_burst),
-		VARIANTS(virtq_rx_burst_mergeable),
-		VARIANTS(virtq_rx_burst_csum),
-		VARIANTS(virtq_rx_burst_mergeable_csum),
-	};
-	static virtq_burst *const tx[] = VARIANTS(virtq_tx_burst);
-	const enum simd_level level = vd->scalar ? SIMD_NONE : queue_worker(&vq->q)->simd;
+	struct nic_queue *nq = &vq->nq;
+	unsigned mode = 0;
 
-	vq->csum = !!(vd->features & (vq->q.tx ? VIRTIO_NET_F_CSUM : VIRTIO_NET_F_GUEST_CSUM));
-	if (vq->slots) { /* copying costs more than eight at a time would save */
-		static virtq_burst *const bounce[] = { virtq_rx_bounce, virtq_rx_bounce_mergeable,
-						       virtq_rx_bounce_csum,
-						       virtq_rx_bounce_mergeable_csum };
-
-		vq->q.active_burst =
-			vq->q.tx ? virtq_tx_bounce : bounce[vq->csum * 2 + vq->mergeable];
-		return;
-	}
-	vq->q.active_burst = vq->q.tx ? tx[level] : rx[vq->csum * 2 + vq->mergeable][level];
+	vq->csum = !!(vd->features & VIRTIO_NET_F_CSUM);
+	if (vd->features & VIRTIO_NET_F_MRG_RXBUF)
+		mode |= NIC_MODE_SEGS;
+	if (vd->features & VIRTIO_NET_F_GUEST_CSUM)
+		mode |= NIC_MODE_META;
+	nic_choose_burst(nq, &virtq_bursts, mode);
+#ifdef __x86_64__
+	/* Bounced, copying costs more than eight at a time would save. */
+	if (!nq->slots && !vd->scalar)
+		nq->q.active_burst = nq->q.tx ? tx[queue_worker(&nq->q)->simd]
+					      : rx[mode][queue_worker(&nq->q)->simd];
+#endif
 }

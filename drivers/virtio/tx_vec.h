@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Send and reclaim, eight at a time. Included by tx_avx2.c and tx_avx512.c. */
 #include "dma/lanes.h"
-#include "tx.h"
+#include "split.h"
 
 #ifdef SIMD_TARGET
 
@@ -9,30 +9,32 @@
 #define HDR_STORE 16u
 
 SIMD_INLINE unsigned
-in_turn8(const struct virtq *vq, unsigned n)
+in_turn8(const struct nic_queue *nq, unsigned n)
 {
 	unsigned i;
 
 	for (i = 0; i + LANES <= n; i += LANES) {
-		const uint32_t slot = (vq->used_idx + i) & vq->mask, d = (vq->tail + i) & vq->mask;
+		const uint32_t slot = (nq->done + i) & nq->mask, d = (nq->tail + i) & nq->mask;
 
-		if (baton_unlikely(slot + LANES > vq->mask + 1u || d + LANES > vq->mask + 1u))
+		if (baton_unlikely(slot + LANES > nq->mask + 1u || d + LANES > nq->mask + 1u))
 			break;
-		if (baton_unlikely(!d8_all(
-			    MUST8(tx_in_turn,
-				  _mm256_cmpeq_epi32(q8_low(shared_load8(&vq->used->ring[slot])),
-						     d8_iota(d))))))
+		if (baton_unlikely(
+			    !d8_all(MUST8(tx_in_turn,
+					  _mm256_cmpeq_epi32(q8_low(shared_load8(
+								     &virtq_of_nic_const(nq)
+									      ->used->ring[slot])),
+							     d8_iota(d))))))
 			break;
 	}
-	return i ? i : virtq_tx_in_turn(vq, n < LANES ? n : LANES);
+	return i ? i : virtq_tx_in_turn(nq, n < LANES ? n : LANES);
 }
 
 SIMD_INLINE unsigned
-release8(struct virtq *vq, unsigned n)
+release8(struct nic_queue *nq, unsigned n)
 {
-	const uint32_t start = vq->tail & vq->mask, size = vq->mask + 1u;
-	const uint32_t pool = SHADOW_POOL(vq->shadow[start]);
-	struct dma_cache *c = queue_worker(&vq->q)->caches[pool % BATON_MAX_POOLS];
+	const uint32_t start = nq->tail & nq->mask, size = nq->mask + 1u;
+	const uint32_t pool = SHADOW_POOL(nq->shadow[start]);
+	struct dma_cache *c = queue_worker(&nq->q)->caches[pool % BATON_MAX_POOLS];
 	const d8 model = d8_set(SHADOW(pool, 0));
 	unsigned i = 0;
 
@@ -41,11 +43,11 @@ release8(struct virtq *vq, unsigned n)
 		n = n < c->batch ? n : c->batch;
 		dma_cache_room(c, n);
 		for (; i + LANES <= n; i += LANES) {
-			const d8 s = d8_load(vq->shadow + start + i);
+			const d8 s = d8_load(nq->shadow + start + i);
 			const d8 bufs = _mm256_xor_si256(s, model);
 			uint64_t segs;
 
-			memcpy(&segs, vq->segs + start + i, sizeof(segs));
+			memcpy(&segs, nq->segs + start + i, sizeof(segs));
 			/*
 			 * One of the upper eight bits is set if it is of another pool, or
 			 * SHADOW_NONE.
@@ -56,9 +58,9 @@ release8(struct virtq *vq, unsigned n)
 			d8_store(c->idx + c->n, bufs);
 			dma_cache_set(c, c->n + LANES);
 		}
-		vq->tail = (uint16_t)(vq->tail + i);
+		nq->tail = (uint16_t)(nq->tail + i);
 	}
-	return i ? i : virtq_tx_release(vq, n < LANES ? n : LANES);
+	return i ? i : nic_tx_release(nq, n < LANES ? n : LANES);
 }
 
 SIMD_INLINE void
@@ -90,32 +92,32 @@ plain8(const struct tokens8 *t, const struct baton_pool_view *v, uint32_t pool, 
 }
 
 SIMD_INLINE unsigned
-post8(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *sum)
+post8(struct nic_queue *nq, const struct baton_token *tokens, unsigned n, uint64_t *sum)
 {
 	const uint32_t pool = n ? tokens->pool : 0;
-	const struct baton_pool_view *const v = &vq->q.views[pool];
-	const uint32_t start = vq->head & vq->mask, size = vq->mask + 1u;
+	const struct baton_pool_view *const v = &nq->q.views[pool];
+	const uint32_t start = nq->head & nq->mask, size = nq->mask + 1u;
 	const unsigned lie = n < size - start ? n : size - start;
-	const d8 model = d8_set(SHADOW(pool, 0)), longest = d8_set(vq->q.max_len - 1);
+	const d8 model = d8_set(SHADOW(pool, 0)), longest = d8_set(nq->q.max_len - 1);
 	const q8 stride = q8_set(v->stride), iova = q8_set(v->iova + HDR_STORE - NET_HDR_LEN);
 	d8 bytes = d8_set(0);
 	unsigned i;
 
 	for (i = 0; i + LANES <= lie; i += LANES) {
 		const struct tokens8 t = tokens8_load(tokens + i);
-		uint32_t *const shadow = vq->shadow + start + i;
+		uint32_t *const shadow = nq->shadow + start + i;
 		uint32_t bufs[LANES] __attribute__((aligned(32)));
 		q8 at;
 
 		if (baton_unlikely(!plain8(&t, v, pool, longest)))
 			break;
 		d8_store(bufs, t.bufs);
-		if (baton_unlikely(!dma_give8(v, bufs, tokens8_gens(&t), vq->q.owner)))
+		if (baton_unlikely(!dma_give8(v, bufs, tokens8_gens(&t), nq->q.owner)))
 			break;
 		at = q8_add(q8_mul(t.first, stride),
 			    q8_of(_mm256_sub_epi32(t.off, d8_set(HDR_STORE))));
 		put_headers8(v, at);
-		q8_zip(vq->desc + start + i, q8_add(at, iova),
+		q8_zip(virtq_of_nic(nq)->desc + start + i, q8_add(at, iova),
 		       q8_of(_mm256_add_epi32(t.len, d8_set(NET_HDR_LEN))));
 		d8_store(shadow, _mm256_or_si256(t.bufs, model));
 		dma_poison8(v, bufs);
@@ -130,19 +132,20 @@ post8(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *
  * that is not plain.
  */
 SIMD_INLINE unsigned
-post(struct virtq *vq, const struct baton_token *tokens, unsigned n, uint64_t *sum)
+post(struct nic_queue *nq, const struct baton_token *tokens, unsigned n, uint64_t *sum)
 {
-	const unsigned i = post8(vq, tokens, n, sum);
+	const unsigned i = post8(nq, tokens, n, sum);
 
-	return i ? i : virtq_tx_post(vq, tokens, n < LANES ? n : LANES, sum);
+	return i ? i : virtq_tx_post(nq, tokens, n < LANES ? n : LANES, sum);
 }
 
 SIMD_TARGET int
 SIMD_NAME(virtq_tx_burst)(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 {
-	static const struct tx_loops loops = { in_turn8, release8, post, virtq_tx_send_chain };
+	static const struct tx_loops loops = { in_turn8, release8, post, virtq_tx_chain,
+					       virtq_tx_any_order };
 
-	return virtq_send(q, tokens, n, &loops);
+	return nic_tx_burst(q, tokens, n, &loops, &split_tx);
 }
 
 #endif

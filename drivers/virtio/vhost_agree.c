@@ -67,10 +67,10 @@ leave_out(struct virtio_dev *vd, uint64_t bit, const char *why)
 	vu->protocol &= ~bit;
 	for (size_t i = 0; i < sizeof(optional) / sizeof(optional[0]); i++)
 		if (optional[i].bit == bit && !(vu->warned & bit))
-			baton_log(vd->port.ctx, BATON_LOG_WARN,
+			baton_log(vd->nic.port.ctx, BATON_LOG_WARN,
 				  "%s: the backend at %s offers %s and does not serve it (%s): "
 				  "going on without: %s",
-				  vd->port.name, vu->path, optional[i].name, why,
+				  vd->nic.port.name, vu->path, optional[i].name, why,
 				  optional[i].without);
 	vu->warned |= bit;
 }
@@ -92,7 +92,7 @@ vhost_refused(struct virtio_dev *vd, uint32_t request, int ret)
 static bool
 needed(const struct virtio_dev *vd, uint64_t bit)
 {
-	const struct baton_port_info *info = &vd->port.info;
+	const struct baton_port_info *info = &vd->nic.port.info;
 
 	if (!vd->vu.open)
 		return false;
@@ -140,10 +140,10 @@ ask_queues(struct virtio_dev *vd)
 	vd->max_pairs = queues < 1 ? 1 : queues < MAX_PAIRS ? queues : MAX_PAIRS;
 	if (vd->max_pairs != queues && !(vd->vu.warned & VHOST_PROTOCOL_F_MQ)) {
 		vd->vu.warned |= VHOST_PROTOCOL_F_MQ;
-		baton_log(vd->port.ctx, BATON_LOG_WARN,
+		baton_log(vd->nic.port.ctx, BATON_LOG_WARN,
 			  "%s: the backend at %s says it has %llu queue pairs; 1 to 32,768 are "
 			  "possible: taking it for %llu",
-			  vd->port.name, vd->vu.path, (unsigned long long)queues,
+			  vd->nic.port.name, vd->vu.path, (unsigned long long)queues,
 			  (unsigned long long)vd->max_pairs);
 	}
 	return 0;
@@ -190,9 +190,9 @@ disbelieve(struct virtio_dev *vd, uint64_t feature, const char *what)
 {
 	vd->config_features &= ~feature;
 	if (!(vd->vu.warned & VHOST_PROTOCOL_F_CONFIG))
-		baton_log(vd->port.ctx, BATON_LOG_WARN,
+		baton_log(vd->nic.port.ctx, BATON_LOG_WARN,
 			  "%s: the configuration space of the backend at %s has %s: not using it",
-			  vd->port.name, vd->vu.path, what);
+			  vd->nic.port.name, vd->vu.path, what);
 	vd->vu.warned |= VHOST_PROTOCOL_F_CONFIG;
 }
 
@@ -202,7 +202,7 @@ take_mac(struct virtio_dev *vd, const uint8_t mac[6])
 	char what[64];
 
 	if (!(mac[0] & 1) && (mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5])) {
-		memcpy(vd->port.info.mac, mac, 6);
+		memcpy(vd->nic.port.info.mac, mac, 6);
 		return;
 	}
 	snprintf(what, sizeof(what), "the MAC address %02x:%02x:%02x:%02x:%02x:%02x", mac[0],
@@ -213,7 +213,7 @@ take_mac(struct virtio_dev *vd, const uint8_t mac[6])
 static void
 take_mtu(struct virtio_dev *vd, uint16_t mtu)
 {
-	struct baton_port *port = &vd->port;
+	struct baton_port *port = &vd->nic.port;
 	char what[64];
 
 	if (mtu < BATON_MIN_MTU) {
@@ -269,9 +269,9 @@ read_config(struct virtio_dev *vd)
 	if (vd->offered & VIRTIO_NET_F_MAC)
 		take_mac(vd, config.mac);
 	if (vd->offered & VIRTIO_NET_F_MTU)
-		take_mtu(vd, le16toh(config.mtu));
+		take_mtu(vd, from_le16(config.mtu));
 	if (vd->offered & VIRTIO_NET_F_STATUS)
-		vd->link = !!(le16toh(config.status) & VIRTIO_NET_S_LINK_UP);
+		vd->nic.link = !!(from_le16(config.status) & VIRTIO_NET_S_LINK_UP);
 	return 0;
 }
 
@@ -296,7 +296,7 @@ check_fit(struct virtio_dev *vd)
 	const uint64_t must = VIRTIO_F_VERSION_1 | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_CSUM |
 			      VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_MQ;
 	const uint64_t missing = vd->features & must & ~vd->offered;
-	const struct baton_port_info *info = &vd->port.info;
+	const struct baton_port_info *info = &vd->nic.port.info;
 	unsigned pairs = info->rx_queues > info->tx_queues ? info->rx_queues : info->tx_queues;
 
 	if (missing)
@@ -339,7 +339,7 @@ handshake(struct virtio_dev *vd)
 		vd->offered &= ~VHOST_F_PROTOCOL_FEATURES;
 	vd->max_pairs = 1;
 	vd->config_features = 0;
-	vd->link = 1;
+	vd->nic.link = 1;
 	if (!(vd->offered & VIRTIO_F_VERSION_1))
 		return baton_err(ENOTSUP,
 				 "the backend at %s offers features %#llx, without "

@@ -40,7 +40,7 @@ static void on_socket(struct ctx_source *src, uint32_t events);
 static int
 watch(struct virtio_dev *vd)
 {
-	int ret = ctx_source_add(vd->port.ctx, &vd->vu.src, EPOLLIN | EPOLLRDHUP);
+	int ret = ctx_source_add(vd->nic.port.ctx, &vd->vu.src, EPOLLIN | EPOLLRDHUP);
 
 	if (!ret)
 		vd->vu.watched = 1;
@@ -70,7 +70,7 @@ vhost_connect(struct virtio_dev *vd)
 		return ret;
 	}
 	vu->state = VHOST_THERE;
-	port_link(&vd->port, vd->link);
+	port_link(&vd->nic.port, vd->nic.link);
 	return 0;
 }
 
@@ -81,8 +81,8 @@ vhost_disconnect(struct virtio_dev *vd)
 
 	if (vu->src.fd >= 0) {
 		if (vu->watched)
-			ctx_source_del(vd->port.ctx, &vu->src);
-		if (vd->ring_base && !vu->orphaned)
+			ctx_source_del(vd->nic.port.ctx, &vu->src);
+		if (vd->nic.ring_base && !vu->orphaned)
 			vhost_end_orphan(vd);
 		close_fd(&vu->src.fd);
 		vhost_unlock_socket(vd);
@@ -92,7 +92,7 @@ vhost_disconnect(struct virtio_dev *vd)
 	vu->state = VHOST_AWAY;
 	/* The rest is done later, not inside of the call that noticed. */
 	if (vu->open)
-		ctx_timer_set(vd->port.ctx, &vu->tick, 0);
+		ctx_timer_set(vd->nic.port.ctx, &vu->tick, 0);
 }
 
 static unsigned
@@ -106,8 +106,8 @@ static void
 unfit(struct virtio_dev *vd)
 {
 	if (!vd->vu.logged_unfit)
-		baton_log(vd->port.ctx, BATON_LOG_ERR,
-			  "%s: the backend came back, but: %s; trying on", vd->port.name,
+		baton_log(vd->nic.port.ctx, BATON_LOG_ERR,
+			  "%s: the backend came back, but: %s; trying on", vd->nic.port.name,
 			  baton_last_error());
 	vd->vu.logged_unfit = 1;
 	vd->vu.failures++;
@@ -120,11 +120,11 @@ unfit(struct virtio_dev *vd)
 static void
 come_back(struct virtio_dev *vd)
 {
-	struct baton_port *port = &vd->port;
+	struct baton_port *port = &vd->nic.port;
 	struct vhost_user *vu = &vd->vu;
 
 	if (!port->away || port->leaving) {
-		port_link(port, vd->link);
+		port_link(port, vd->nic.link);
 		return;
 	}
 	if (!port_is_empty(port)) {
@@ -136,7 +136,7 @@ come_back(struct virtio_dev *vd)
 		ctx_timer_set(port->ctx, &vu->tick, UNFIT_MS);
 		return;
 	}
-	if (virtio_bring_up(vd) < 0) {
+	if (nic_bring_up(&vd->nic) < 0) {
 		unfit(vd);
 		vhost_disconnect(vd);
 		ctx_timer_set(port->ctx, &vu->tick, UNFIT_MS);
@@ -145,7 +145,7 @@ come_back(struct virtio_dev *vd)
 	vu->reconnects++;
 	vu->failures = vu->logged_unfit = 0;
 	baton_log(port->ctx, BATON_LOG_INFO, "%s: the backend at %s is back", port->name, vu->path);
-	port_link(port, vd->link);
+	port_link(port, vd->nic.link);
 	port_back(port);
 }
 
@@ -159,12 +159,12 @@ handshake(struct virtio_dev *vd)
 		/* It hung up at once: the next try is after a pause, as after a refused one. */
 		vu->failures++;
 		vhost_disconnect(vd);
-		ctx_timer_set(vd->port.ctx, &vu->tick, pause_ms(vu));
+		ctx_timer_set(vd->nic.port.ctx, &vu->tick, pause_ms(vu));
 		return;
 	}
 	vu->state = VHOST_HANDSHAKE;
 	vu->deadline_ns = ctx_now_ns() + vd->timeout_ms * MS;
-	ctx_timer_set(vd->port.ctx, &vu->tick, vd->timeout_ms + 1);
+	ctx_timer_set(vd->nic.port.ctx, &vu->tick, vd->timeout_ms + 1);
 }
 
 void
@@ -177,11 +177,11 @@ vhost_tick(struct ctx_timer *timer)
 
 	switch (vu->state) {
 	case VHOST_AWAY:
-		port_lost(&vd->port, !vu->reconnect);
+		port_lost(&vd->nic.port, !vu->reconnect);
 		if (!vu->reconnect || vu->server)
 			return; /* on_listener() goes on */
-		if (port_is_empty(&vd->port) && vhost_end_check(vd) < 0) {
-			ctx_timer_set(vd->port.ctx, timer, UNFIT_MS);
+		if (port_is_empty(&vd->nic.port) && vhost_end_check(vd) < 0) {
+			ctx_timer_set(vd->nic.port.ctx, timer, UNFIT_MS);
 			return;
 		}
 		ret = vhost_socket_connect(vd, true);
@@ -193,11 +193,11 @@ vhost_tick(struct ctx_timer *timer)
 			vu->failures++;
 		else
 			unfit(vd);
-		ctx_timer_set(vd->port.ctx, timer, pause_ms(vu));
+		ctx_timer_set(vd->nic.port.ctx, timer, pause_ms(vu));
 		return;
 	case VHOST_HANDSHAKE:
 		if (ctx_now_ns() < vu->deadline_ns) {
-			ctx_timer_set(vd->port.ctx, timer, 10);
+			ctx_timer_set(vd->nic.port.ctx, timer, 10);
 			return;
 		}
 		baton_err(ETIMEDOUT, "it does not answer within %u ms", vd->timeout_ms);
@@ -225,11 +225,11 @@ on_first_answer(struct virtio_dev *vd)
 		else
 			unfit(vd);
 		vhost_disconnect(vd);
-		ctx_timer_set(vd->port.ctx, &vu->tick, pause_ms(vu));
+		ctx_timer_set(vd->nic.port.ctx, &vu->tick, pause_ms(vu));
 		return;
 	}
 	vu->state = VHOST_THERE;
-	ctx_timer_cancel(vd->port.ctx, &vu->tick);
+	ctx_timer_cancel(vd->nic.port.ctx, &vu->tick);
 	come_back(vd);
 }
 
@@ -251,14 +251,14 @@ on_socket(struct ctx_source *src, uint32_t events)
 		return;
 	}
 	if (vd->vu.state == VHOST_THERE)
-		baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: the backend at %s %s: link down",
-			  vd->port.name, vd->vu.path,
+		baton_log(vd->nic.port.ctx, BATON_LOG_WARN, "%s: the backend at %s %s: link down",
+			  vd->nic.port.name, vd->vu.path,
 			  n > 0 ? "sent an unexpected message" : "hung up");
 	else
 		vd->vu.failures++;
 	vhost_disconnect(vd);
 	if (vd->vu.failures)
-		ctx_timer_set(vd->port.ctx, &vd->vu.tick, pause_ms(&vd->vu));
+		ctx_timer_set(vd->nic.port.ctx, &vd->vu.tick, pause_ms(&vd->vu));
 }
 
 static void
@@ -275,7 +275,7 @@ on_listener(struct ctx_source *src, uint32_t events)
 		on_socket(&vd->vu.src, EPOLLIN);
 	if (vd->vu.state == VHOST_AWAY && (vd->vu.reconnect || !vd->vu.open)) {
 		if (vd->vu.open)
-			port_lost(&vd->port, false);
+			port_lost(&vd->nic.port, false);
 		if (!vhost_socket_accept(vd))
 			handshake(vd);
 		return;
@@ -284,8 +284,8 @@ on_listener(struct ctx_source *src, uint32_t events)
 	if (fd < 0)
 		return;
 	close(fd);
-	baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: a second backend connected to %s: refused",
-		  vd->port.name, vd->vu.path);
+	baton_log(vd->nic.port.ctx, BATON_LOG_WARN, "%s: a second backend connected to %s: refused",
+		  vd->nic.port.name, vd->vu.path);
 }
 
 /* ---- the transport's life ---- */
@@ -297,9 +297,9 @@ vhost_close(struct virtio_dev *vd)
 
 	vu->open = 0;
 	vhost_disconnect(vd);
-	ctx_timer_cancel(vd->port.ctx, &vu->tick);
+	ctx_timer_cancel(vd->nic.port.ctx, &vu->tick);
 	if (vu->listener.fd >= 0) {
-		ctx_source_del(vd->port.ctx, &vu->listener);
+		ctx_source_del(vd->nic.port.ctx, &vu->listener);
 		close_fd(&vu->listener.fd);
 		vhost_socket_remove(vd);
 	}
@@ -364,7 +364,7 @@ vhost_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 	if (!ret)
 		ret = vhost_connect(vd);
 	if (!ret && vu->server)
-		ret = ctx_source_add(vd->port.ctx, &vu->listener, EPOLLIN);
+		ret = ctx_source_add(vd->nic.port.ctx, &vu->listener, EPOLLIN);
 	if (ret < 0) {
 		vhost_close(vd);
 		return ret;

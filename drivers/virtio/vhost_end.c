@@ -72,7 +72,7 @@ vhost_end_connected(struct virtio_dev *vd, int fd)
 	struct vhost_end *end = &vd->vu.end;
 
 	mem_holder_put(end->holder);
-	end->holder = mem_holder_create(vd->port.ctx);
+	end->holder = mem_holder_create(vd->nic.port.ctx);
 	end->logged = 0;
 	if (end->holder)
 		mem_holder_set_process(end->holder, pidfd_of_peer(fd));
@@ -88,7 +88,7 @@ vhost_end_give(struct virtio_dev *vd, const void *va, int fd, int *out)
 	if (!holder)
 		return baton_err(ENOMEM, "no memory to note what the backend at %s is given",
 				 vd->vu.path);
-	return mem_holder_give(holder, fd, !dma_reach_made(&vd->port.reach, va), out);
+	return mem_holder_give(holder, fd, !dma_reach_made(&vd->nic.port.reach, va), out);
 }
 
 void
@@ -104,10 +104,10 @@ vhost_end_log(struct virtio_dev *vd)
 	end->logged = 1;
 	switch (evidence) {
 	case MEM_NOTHING_GIVEN:
-		baton_log(vd->port.ctx, BATON_LOG_INFO,
+		baton_log(vd->nic.port.ctx, BATON_LOG_INFO,
 			  "%s: the backend at %s is given rings and slots only, which are new for "
 			  "each backend: nothing waits for its end",
-			  vd->port.name, vd->vu.path);
+			  vd->nic.port.name, vd->vu.path);
 		return;
 	case MEM_BY_LEASE:
 		text = "a read lease and a lock tell exactly whether anybody still has the buffers "
@@ -129,8 +129,8 @@ vhost_end_log(struct virtio_dev *vd)
 				    "stay in quarantine (hangup=final promises that nobody has)";
 		break;
 	}
-	baton_log(vd->port.ctx, evidence == MEM_NO_EVIDENCE ? BATON_LOG_WARN : BATON_LOG_INFO,
-		  "%s: when the backend at %s ends, %s; its process %s%s%s", vd->port.name,
+	baton_log(vd->nic.port.ctx, evidence == MEM_NO_EVIDENCE ? BATON_LOG_WARN : BATON_LOG_INFO,
+		  "%s: when the backend at %s ends, %s; its process %s%s%s", vd->nic.port.name,
 		  vd->vu.path, text, watched ? "is watched" : "cannot be watched",
 		  why[0] ? "; " : "", why);
 }
@@ -220,14 +220,14 @@ vhost_end_lost(struct virtio_dev *vd)
 {
 	struct vhost_end *end = &vd->vu.end;
 	enum mem_held held = mem_holder_ask(end->old);
-	uint64_t now = ctx_now_ns(), waited = now - vd->port.away_since;
+	uint64_t now = ctx_now_ns(), waited = now - vd->nic.port.away_since;
 
 	/* If it is free now, then for all, and the next backend gets it soon. */
-	dma_quarantine_ask(vd->port.ctx);
+	dma_quarantine_ask(vd->nic.port.ctx);
 	if (has_let_go(end, held))
 		return 0;
 	if (held != MEM_UNKNOWN &&
-	    waited < (vd->port.leaving ? STOPPING_MS : end->patience_ms) * MS &&
+	    waited < (vd->nic.port.leaving ? STOPPING_MS : end->patience_ms) * MS &&
 	    !process_has_ended(end, now))
 		return -EAGAIN;
 	return still_held(vd, held);
@@ -276,7 +276,7 @@ int
 vhost_end_check(struct virtio_dev *vd)
 {
 	struct vhost_end *end = &vd->vu.end;
-	struct baton_port *port = &vd->port;
+	struct baton_port *port = &vd->nic.port;
 	char why[400];
 
 	if (port_check_pools(port) == 0) {

@@ -48,18 +48,18 @@ warn_unsealed(struct virtio_dev *vd)
 
 	if (vd->vu.files.warned_unsealed)
 		return;
-	while ((m = ioas_next(vd->port.reach.ioas, m, &e))) {
+	while ((m = ioas_next(vd->nic.port.reach.ioas, m, &e))) {
 		int seals = fcntl(e.fd, F_GET_SEALS);
 
 		if ((seals >= 0 && seals & F_SEAL_SHRINK) || has_fixed_size(e.fd))
 			continue;
-		baton_log(vd->port.ctx, BATON_LOG_WARN,
+		baton_log(vd->nic.port.ctx, BATON_LOG_WARN,
 			  "%s: the file of %s is not sealed: the backend at %s could truncate it, "
 			  "and this program "
 			  "would end at the next touch of it (SIGBUS); use a memfd with "
 			  "F_SEAL_SHRINK, as "
 			  "Baton's own arenas are where memfds may be created and sealed",
-			  vd->port.name, e.name, vd->vu.path);
+			  vd->nic.port.name, e.name, vd->vu.path);
 		vd->vu.files.warned_unsealed = 1;
 	}
 }
@@ -75,10 +75,10 @@ report(struct virtio_dev *vd, const struct ioas_entry *e, const struct stat *st,
 	files->holes++;
 	if (files->holes & (files->holes - 1))
 		return;
-	baton_log(vd->port.ctx, BATON_LOG_WARN,
+	baton_log(vd->nic.port.ctx, BATON_LOG_WARN,
 		  "%s: %llu KiB of %s are gone, which the backend at %s was given: %s; stop using "
 		  "that backend",
-		  vd->port.name, (unsigned long long)lost / 1024, e->name, vd->vu.path,
+		  vd->nic.port.name, (unsigned long long)lost / 1024, e->name, vd->vu.path,
 		  cut ? "its file was truncated, and touching what is cut off ends this program "
 			"(SIGBUS)"
 		      : "somebody punched a hole into its file, and what was there is zeros now");
@@ -104,7 +104,7 @@ check_files(struct virtio_dev *vd, bool first)
 	struct stat st;
 
 	files->n = 0;
-	while ((m = ioas_next(vd->port.reach.ioas, m, &e)) && files->n < VHOST_MAX_REGIONS) {
+	while ((m = ioas_next(vd->nic.port.reach.ioas, m, &e)) && files->n < VHOST_MAX_REGIONS) {
 		if (fstat(e.fd, &st) < 0 || seen(files, files->n, &st))
 			continue;
 		files->file[files->n].dev = st.st_dev;
@@ -123,11 +123,11 @@ due(struct ctx_timer *timer)
 {
 	struct virtio_dev *vd = dev_of_timer(timer);
 
-	if (!vd->port.reach.ioas)
+	if (!vd->nic.port.reach.ioas)
 		return;
 	check_files(vd, false);
 	if (vd->vu.files.n)
-		ctx_timer_set(vd->port.ctx, timer, POLL_MS);
+		ctx_timer_set(vd->nic.port.ctx, timer, POLL_MS);
 }
 
 void
@@ -136,11 +136,11 @@ vhost_files_given(struct virtio_dev *vd)
 	warn_unsealed(vd);
 	check_files(vd, true);
 	vd->vu.files.poll.due = due;
-	ctx_timer_set(vd->port.ctx, &vd->vu.files.poll, POLL_MS);
+	ctx_timer_set(vd->nic.port.ctx, &vd->vu.files.poll, POLL_MS);
 }
 
 void
 vhost_files_close(struct virtio_dev *vd)
 {
-	ctx_timer_cancel(vd->port.ctx, &vd->vu.files.poll);
+	ctx_timer_cancel(vd->nic.port.ctx, &vd->vu.files.poll);
 }

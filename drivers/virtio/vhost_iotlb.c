@@ -33,7 +33,7 @@ find_region(const struct virtio_dev *vd, uint64_t iova, struct ioas_entry *e)
 {
 	const struct vhost_user *vu = &vd->vu;
 
-	if (!ioas_find_iova(vd->port.reach.ioas, iova, e))
+	if (!ioas_find_iova(vd->nic.port.reach.ioas, iova, e))
 		return -1;
 	for (uint32_t i = 0; i < vu->n_regions; i++)
 		if (vu->region[i].guest_addr == e->iova && vu->region[i].size == e->bytes &&
@@ -88,10 +88,10 @@ vhost_iotlb_push(struct virtio_dev *vd)
 static void
 not_confirmed(struct virtio_dev *vd, const struct ioas_entry *e, const char *sentence)
 {
-	baton_log(vd->port.ctx, BATON_LOG_WARN,
+	baton_log(vd->nic.port.ctx, BATON_LOG_WARN,
 		  "%s: took %s back without the word of the backend at %s, which is disconnected: "
 		  "%s",
-		  vd->port.name, e->name, vd->vu.path, baton_last_error());
+		  vd->nic.port.name, e->name, vd->vu.path, baton_last_error());
 	vhost_disconnect(vd);
 	baton_err(0, "%s", sentence);
 }
@@ -151,7 +151,7 @@ answer_owed(struct virtio_dev *vd, int64_t deadline)
 			continue;
 		fill(&msg, &vd->vu.region[i], VHOST_IOTLB_UPDATE, perm_of(e.flags));
 		if (vhost_ask(vd, &msg, deadline) < 0) { /* disconnected */
-			baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: %s", vd->port.name,
+			baton_log(vd->nic.port.ctx, BATON_LOG_WARN, "%s: %s", vd->nic.port.name,
 				  baton_last_error());
 			return;
 		}
@@ -179,7 +179,7 @@ vhost_channel_close(struct virtio_dev *vd)
 
 	if (ch->src.fd < 0)
 		return;
-	ctx_source_del(vd->port.ctx, &ch->src);
+	ctx_source_del(vd->nic.port.ctx, &ch->src);
 	close(ch->src.fd);
 	ch->src.fd = -1;
 	ch->filled = 0;
@@ -206,7 +206,7 @@ vhost_channel_open(struct virtio_dev *vd)
 		return limits_no_file("no channel", vd->vu.path, errno);
 	ch->src.fd = ends[0];
 	ch->src.ready = on_channel;
-	ret = ctx_source_add(vd->port.ctx, &ch->src, EPOLLIN);
+	ret = ctx_source_add(vd->nic.port.ctx, &ch->src, EPOLLIN);
 	if (ret < 0) {
 		close(ch->src.fd);
 		ch->src.fd = -1;
@@ -224,10 +224,10 @@ vhost_channel_open(struct virtio_dev *vd)
 static void
 hang_up(struct virtio_dev *vd, enum baton_log_level level, const char *why)
 {
-	baton_log(vd->port.ctx, level,
+	baton_log(vd->nic.port.ctx, level,
 		  "%s: the backend at %s %s: its channel is closed, and what it asks for is not "
 		  "heard any more",
-		  vd->port.name, vd->vu.path, why);
+		  vd->nic.port.name, vd->vu.path, why);
 	vhost_channel_close(vd);
 }
 
@@ -254,7 +254,7 @@ missed(struct virtio_dev *vd, const struct vhost_iotlb *m)
 	if (i >= 0 && !(m->perm & ~perm_of(e.flags)))
 		ch->owed |= 1u << i;
 	else if (!late(ch, m->iova))
-		port_fault(&vd->port, m->iova, m->perm & VHOST_ACCESS_WO);
+		port_fault(&vd->nic.port, m->iova, m->perm & VHOST_ACCESS_WO);
 }
 
 /* Return: whether the message was valid. */
@@ -272,7 +272,7 @@ hear(struct virtio_dev *vd, const struct vhost_msg *msg)
 	if (m.type == VHOST_IOTLB_MISS)
 		missed(vd, &m);
 	else if (m.type == VHOST_IOTLB_ACCESS_FAIL)
-		port_fault(&vd->port, m.iova, m.perm & VHOST_ACCESS_WO);
+		port_fault(&vd->nic.port, m.iova, m.perm & VHOST_ACCESS_WO);
 	else
 		return false;
 	return true;

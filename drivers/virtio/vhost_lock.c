@@ -254,10 +254,10 @@ vhost_lock_path(struct virtio_dev *vd)
 		return 0;
 	if (name < 0)
 		return limits_no_file("no lock", vd->vu.path, -name);
-	baton_log(vd->port.ctx, BATON_LOG_INFO,
+	baton_log(vd->nic.port.ctx, BATON_LOG_INFO,
 		  "%s: a second user of %s is refused in this network namespace only: there is no "
 		  "/proc, and the directory %s cannot be read (%s)",
-		  vd->port.name, vd->vu.path, dir, strerror(-here));
+		  vd->nic.port.name, vd->vu.path, dir, strerror(-here));
 	return 0;
 }
 

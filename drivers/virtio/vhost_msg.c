@@ -93,8 +93,8 @@ static void
 log_waiting(struct virtio_dev *vd, uint32_t request)
 {
 	if (!vd->vu.logged_waiting)
-		baton_log(vd->port.ctx, BATON_LOG_WARN,
-			  "%s: waiting for the backend at %s to answer %s", vd->port.name,
+		baton_log(vd->nic.port.ctx, BATON_LOG_WARN,
+			  "%s: waiting for the backend at %s to answer %s", vd->nic.port.name,
 			  vd->vu.path, name_of(request));
 	vd->vu.logged_waiting = 1;
 }

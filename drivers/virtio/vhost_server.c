@@ -360,9 +360,9 @@ vhost_mode_log(const struct virtio_dev *vd)
 	struct text who = { 0 };
 	bool well = text_who(vd, &who);
 
-	baton_log(vd->port.ctx,
+	baton_log(vd->nic.port.ctx,
 		  well || vd->vu.mode.mode == VHOST_UNSET ? BATON_LOG_INFO : BATON_LOG_WARN,
-		  "%s: waiting for a backend to connect to %s %s", vd->port.name, vd->vu.path,
+		  "%s: waiting for a backend to connect to %s %s", vd->nic.port.name, vd->vu.path,
 		  who.text);
 }
 

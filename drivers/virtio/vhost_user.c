@@ -3,6 +3,7 @@
  * The vhost-user transport: a virtio device served by another process over a UNIX socket. This end
  * is the front-end and the driver's. Section names are those of "Vhost-user Protocol".
  */
+#include "split.h"
 #include "vhost_msg.h"
 
 #define USER_ALIAS (1ull << 56)
@@ -45,17 +46,17 @@ next_time(struct virtio_dev *vd, int ret)
 int
 vhost_make_space(struct virtio_dev *vd)
 {
-	struct dma_reach *reach = &vd->port.reach;
+	struct dma_reach *reach = &vd->nic.port.reach;
 	struct baton_ioas_config config;
 	int ret;
 
 	baton_ioas_config_init(&config);
-	vd->port.reach.local = true;
-	config.name = vd->port.name;
+	vd->nic.port.reach.local = true;
+	config.name = vd->nic.port.name;
 	config.backend = BATON_IOAS_VHOST;
 	config.windows = reach->windows;
 	config.n_windows = reach->n_windows;
-	ret = baton_ioas_create(vd->port.ctx, &config, &reach->ioas);
+	ret = baton_ioas_create(vd->nic.port.ctx, &config, &reach->ioas);
 	if (!ret)
 		ioas_on_unmap(reach->ioas, vhost_iotlb_forget, vd);
 	return ret;
@@ -64,17 +65,19 @@ vhost_make_space(struct virtio_dev *vd)
 void
 vhost_drop_space(struct virtio_dev *vd)
 {
-	struct baton_ioas **ioas = &vd->port.reach.ioas;
+	struct baton_ioas **ioas = &vd->nic.port.reach.ioas;
 
 	if (*ioas && baton_ioas_destroy(*ioas) < 0)
-		baton_log(vd->port.ctx, BATON_LOG_WARN, "%s: %s", vd->port.name,
+		baton_log(vd->nic.port.ctx, BATON_LOG_WARN, "%s: %s", vd->nic.port.name,
 			  baton_last_error());
 	*ioas = NULL;
 }
 
 static int
-vu_renew_space(struct virtio_dev *vd)
+vu_renew_space(struct nic_dev *dev)
 {
+	struct virtio_dev *vd = virtio_of_nic(dev);
+
 	vhost_drop_space(vd);
 	return vhost_make_space(vd);
 }
@@ -100,11 +103,11 @@ list_regions(struct virtio_dev *vd, struct vhost_region *out, uint32_t *rings)
 	uint32_t n = 0;
 
 	*rings = VHOST_MAX_REGIONS;
-	while ((m = ioas_next(vd->port.reach.ioas, m, &e)) && n < VHOST_MAX_REGIONS) {
+	while ((m = ioas_next(vd->nic.port.reach.ioas, m, &e)) && n < VHOST_MAX_REGIONS) {
 		const uint8_t *va = e.va;
 
 		out[n] = (struct vhost_region){ e.iova, e.bytes, (uintptr_t)va, e.fd_offset };
-		if (vd->ring_base && (uint64_t)(vd->ring_base - va) < e.bytes) {
+		if (vd->nic.ring_base && (uint64_t)(vd->nic.ring_base - va) < e.bytes) {
 			out[n].user_addr = RING_NAME;
 			vd->vu.ring_va = va;
 			*rings = n;
@@ -121,7 +124,7 @@ open_regions(struct virtio_dev *vd, int *fds, uint32_t n)
 	const struct baton_mapping *m = NULL;
 	struct ioas_entry e;
 
-	for (uint32_t i = 0; i < n && (m = ioas_next(vd->port.reach.ioas, m, &e)); i++) {
+	for (uint32_t i = 0; i < n && (m = ioas_next(vd->nic.port.reach.ioas, m, &e)); i++) {
 		int ret = vhost_end_give(vd, e.va, e.fd, &fds[i]);
 
 		if (ret < 0) {
@@ -158,8 +161,9 @@ begin_anew(struct virtio_dev *vd, uint64_t ring_bytes)
  * and ends when they are not in it: the rings' memory has one name for good.
  */
 static int
-vu_publish(struct virtio_dev *vd)
+vu_publish(struct nic_dev *dev)
 {
+	struct virtio_dev *vd = virtio_of_nic(dev);
 	struct vhost_msg msg = { .request = VHOST_SET_MEM_TABLE };
 	struct vhost_region region[VHOST_MAX_REGIONS];
 	struct vhost_user *vu = &vd->vu;
@@ -202,7 +206,7 @@ static uint64_t
 ring_address(const struct virtio_dev *vd, const void *at)
 {
 	if (vhost_iotlb_on(vd))
-		return vd->ring_iova + (uint64_t)((const uint8_t *)at - vd->ring_base);
+		return vd->nic.ring_iova + (uint64_t)((const uint8_t *)at - vd->nic.ring_base);
 	return RING_NAME + (uint64_t)((const uint8_t *)at - vd->vu.ring_va);
 }
 
@@ -215,7 +219,7 @@ describe_ring(struct virtio_dev *vd, struct virtq *vq)
 					     .desc = ring_address(vd, vq->desc),
 					     .used = ring_address(vd, vq->used),
 					     .avail = ring_address(vd, vq->avail) } };
-	int ret = set_state(vd, VHOST_SET_VRING_NUM, vq->vring, vq->q.descs);
+	int ret = set_state(vd, VHOST_SET_VRING_NUM, vq->vring, vq->nq.q.descs);
 
 	if (!ret)
 		ret = set_state(vd, VHOST_SET_VRING_BASE, vq->vring, 0);
@@ -227,7 +231,7 @@ describe_ring(struct virtio_dev *vd, struct virtq *vq)
 static int
 run_ring(struct virtio_dev *vd, struct virtq *vq)
 {
-	int ret = set_fd(vd, VHOST_SET_VRING_CALL, vq->vring, vq->q.wake_fd);
+	int ret = set_fd(vd, VHOST_SET_VRING_CALL, vq->vring, vq->nq.q.wake_fd);
 
 	if (!ret)
 		ret = set_fd(vd, VHOST_SET_VRING_KICK, vq->vring, vq->kick_fd);
@@ -245,10 +249,11 @@ start_ring(struct virtio_dev *vd, struct virtq *vq)
 }
 
 #define EACH_QUEUE(vd, vq, i)                                                                      \
-	for (i = 0; i < (vd)->port.info.rx_queues + (vd)->port.info.tx_queues &&                   \
-		    (vq = virtq_of(i < (vd)->port.info.rx_queues                                   \
-					   ? (vd)->port.rxq[i]                                     \
-					   : (vd)->port.txq[i - (vd)->port.info.rx_queues]));      \
+	for (i = 0;                                                                                \
+	     i < (vd)->nic.port.info.rx_queues + (vd)->nic.port.info.tx_queues &&                  \
+	     (vq = virtq_of(i < (vd)->nic.port.info.rx_queues                                      \
+				    ? (vd)->nic.port.rxq[i]                                        \
+				    : (vd)->nic.port.txq[i - (vd)->nic.port.info.rx_queues]));     \
 	     i++)
 
 static int
@@ -302,7 +307,7 @@ enable(struct virtio_dev *vd, const struct virtq *vq, uint32_t on)
 static bool
 idles(const struct virtq *vq)
 {
-	return vq->q.stopped && vq->vring < 2;
+	return vq->nq.q.stopped && vq->vring < 2;
 }
 
 /* Start everything but the rings. */
@@ -317,9 +322,9 @@ set_up_device(struct virtio_dev *vd, uint64_t features)
 		return not_accepted(vd, "refused SET_FEATURES: it ");
 	if (!ret)
 		ret = set_status(vd, STATUS_OK);
-	if (!ret && (vd->vu.protocol & VHOST_PROTOCOL_F_NET_MTU) && vd->port.mtu_set)
+	if (!ret && (vd->vu.protocol & VHOST_PROTOCOL_F_NET_MTU) && vd->nic.port.mtu_set)
 		ret = vhost_refused(vd, VHOST_NET_SET_MTU,
-				    vhost_set_u64(vd, VHOST_NET_SET_MTU, vd->port.info.mtu));
+				    vhost_set_u64(vd, VHOST_NET_SET_MTU, vd->nic.port.info.mtu));
 	return ret;
 }
 
@@ -333,7 +338,7 @@ each_ring(struct virtio_dev *vd, int (*step)(struct virtio_dev *vd, struct virtq
 
 	EACH_QUEUE(vd, vq, i)
 	{
-		if (vq->q.stopped && !vq->idle)
+		if (vq->nq.q.stopped && !vq->idle)
 			continue;
 		ret = step(vd, vq);
 		if (ret == -EREMOTEIO && vq->vring > 1)
@@ -403,8 +408,9 @@ let_go(struct virtio_dev *vd, const struct virtq *vq)
  * that came after the one with our rings says nothing about them.
  */
 static int
-vu_stop(struct virtio_dev *vd)
+vu_stop(struct nic_dev *dev)
 {
+	struct virtio_dev *vd = virtio_of_nic(dev);
 	const struct vhost_user *vu = &vd->vu;
 	struct virtq *vq;
 	unsigned i;
@@ -413,7 +419,7 @@ vu_stop(struct virtio_dev *vd)
 	if (vu->orphaned)
 		ret = baton_err(ECONNRESET, "the backend at %s hung up before it let go", vu->path);
 	EACH_QUEUE(vd, vq, i)
-	if (!ret && (!vq->q.stopped || vq->idle))
+	if (!ret && (!vq->nq.q.stopped || vq->idle))
 		ret = let_go(vd, vq);
 	if (!ret)
 		set_status(vd, 0);
@@ -427,14 +433,16 @@ renew_others(struct virtio_dev *vd, const struct virtq *but)
 	unsigned i;
 
 	EACH_QUEUE(vd, vq, i)
-	if (vq != but && (!vq->q.stopped || vq->idle) &&
-	    set_fd(vd, VHOST_SET_VRING_CALL, vq->vring, vq->q.wake_fd) < 0)
+	if (vq != but && (!vq->nq.q.stopped || vq->idle) &&
+	    set_fd(vd, VHOST_SET_VRING_CALL, vq->vring, vq->nq.q.wake_fd) < 0)
 		return; /* disconnected, and heard of by the control thread */
 }
 
 static int
-vu_ring_start(struct virtio_dev *vd, struct virtq *vq)
+vu_ring_start(struct nic_dev *dev, struct nic_queue *nq)
 {
+	struct virtio_dev *vd = virtio_of_nic(dev);
+	struct virtq *vq = virtq_of_nic(nq);
 	int ret;
 
 	if (vq->idle) {
@@ -450,8 +458,10 @@ vu_ring_start(struct virtio_dev *vd, struct virtq *vq)
 }
 
 static int
-vu_ring_stop(struct virtio_dev *vd, struct virtq *vq)
+vu_ring_stop(struct nic_dev *dev, struct nic_queue *nq)
 {
+	struct virtio_dev *vd = virtio_of_nic(dev);
+	struct virtq *vq = virtq_of_nic(nq);
 	int ret = enable(vd, vq, 0);
 
 	vq->idle = 0;
@@ -461,20 +471,23 @@ vu_ring_stop(struct virtio_dev *vd, struct virtq *vq)
 }
 
 static void
-vu_ring_idle(struct virtio_dev *vd, struct virtq *vq)
+vu_ring_idle(struct nic_dev *dev, struct nic_queue *nq)
 {
+	struct virtio_dev *vd = virtio_of_nic(dev);
+	struct virtq *vq = virtq_of_nic(nq);
 	if (idles(vq) && !start_ring(vd, vq) && !enable(vd, vq, 1))
 		vq->idle = 1;
 	renew_others(vd, vq);
 }
 
 static int
-vu_start(struct virtio_dev *vd, uint64_t features)
+vu_start(struct nic_dev *dev)
 {
+	struct virtio_dev *vd = virtio_of_nic(dev);
 	int ret;
 
 	vd->vu.knows_rings = 0;
-	ret = bring_up(vd, features);
+	ret = bring_up(vd, vd->features);
 	if (!ret)
 		vd->vu.hung_up_at = 0;
 	if (ret < 0) {
@@ -483,25 +496,70 @@ vu_start(struct virtio_dev *vd, uint64_t features)
 		next_time(vd, ret);
 		snprintf(why, sizeof(why), "%s", baton_last_error());
 		/* A backend that knows no ring has nothing to let go of. */
-		vd->unconfirmed = vu_stop(vd) < 0 && vd->vu.knows_rings;
+		vd->nic.unconfirmed = vu_stop(dev) < 0 && vd->vu.knows_rings;
 		baton_err(-ret, "%s", why);
 	}
 	return ret;
 }
 
-const struct virtio_transport vhost_user_transport = {
+static int
+vu_ready(struct nic_dev *dev)
+{
+	return vhost_connect(virtio_of_nic(dev));
+}
+
+static int
+vu_reset(struct nic_dev *dev)
+{
+	return vhost_reset(virtio_of_nic(dev));
+}
+
+static int
+vu_lost(struct nic_dev *dev)
+{
+	return vhost_end_lost(virtio_of_nic(dev));
+}
+
+static struct mem_holder *
+vu_holder(const struct nic_dev *dev)
+{
+	return vhost_end_holder(virtio_of_nic_const(dev));
+}
+
+static void
+vu_describe(const struct virtio_dev *vd, char *text, size_t room)
+{
+	snprintf(text, room, "vhost-user at %s%s", vd->vu.path, vd->vu.server ? " (server)" : "");
+}
+
+static void
+vu_xstats(const struct virtio_dev *vd, struct port_xstats *list)
+{
+	port_xstat(list, vd->vu.reconnects, "reconnects");
+	vhost_xstats(vd, list);
+}
+
+static const struct virtio_transport transport = {
 	.open = vhost_open,
 	.check = vhost_check,
 	.close = vhost_close,
-	.reset = vhost_reset,
-	.ready = vhost_connect,
-	.lost = vhost_end_lost,
-	.holder = vhost_end_holder,
-	.ring_start = vu_ring_start,
-	.ring_stop = vu_ring_stop,
-	.ring_idle = vu_ring_idle,
+	.describe = vu_describe,
+	.xstats = vu_xstats,
+	.last_ring = 255, /* SET_VRING_KICK has 8 bits for a ring's number */
+};
+
+const struct nic_ops vhost_user_ops = {
+	VIRTIO_NIC_OPS,
+	.priv = &transport,
+	.ready = vu_ready,
 	.publish = vu_publish,
 	.renew_space = vu_renew_space,
 	.start = vu_start,
 	.stop = vu_stop,
+	.ring_start = vu_ring_start,
+	.ring_stop = vu_ring_stop,
+	.ring_idle = vu_ring_idle,
+	.lost = vu_lost,
+	.holder = vu_holder,
+	.reset = vu_reset,
 };

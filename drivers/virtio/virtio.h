@@ -9,87 +9,36 @@
 #include <unistd.h>
 
 #include "base/event.h"
-#include "port/driver.h"
+#include "nic/bursts_decl.h"
 #include "regs.h"
 #include "virtio_pci.h"
 
-#define SHADOW_NONE 0xffffffffu
-
-/* A shadow entry: {pool:8, buf:24}. */
-#define SHADOW(pool, buf) ((uint32_t)(pool) << 24 | (buf))
-#define SHADOW_POOL(s)    ((s) >> 24)
-#define SHADOW_BUF(s)     ((s)&BATON_MAX_BUFS)
-
-#define TX_MAX_SEGS 32u
-#define RX_MAX_SEGS 64u
-
 /*
- * A split ring (virtio 1.2, section 2.7). Completion key: the descriptor index.
- *
- * RX: each descriptor has one buffer. Descriptor flags and lengths never change. While the device
- * completes in order (`in_order`), ring position p uses descriptor p & mask, and the available ring
- * never changes either. After a completion out of order, `order` says which descriptor a position
- * uses, until all descriptors are at their positions again (virtq_rx_reorder()).
- *
- * TX: the descriptors of a packet are at consecutive ring positions, and its key is the first of
- * them.
+ * A split ring (virtio 1.2, section 2.7); its codecs are in split.h.
  */
 struct virtq {
-	struct baton_queue q;
+	struct nic_queue nq;
 
 	struct vring_desc *desc;
 	struct vring_avail *avail;
 	struct vring_used *used;
 	const shared16 *notify_flags; /* flags of `used`; with EVENT_IDX: zeros of our own */
-	uint32_t *shadow;             /* by descriptor: the buffer that it has; private */
-	uint16_t mask;
-	uint16_t used_idx;  /* completions consumed */
-	uint16_t avail_idx; /* entries published */
-	uint16_t batch_end; /* IN_ORDER: RX: last position of the open batch; TX: elements checked
-			       up to here */
 	uint16_t kick_idx; /* EVENT_IDX: entries published at the last decision whether to notify */
 	uint8_t event_idx; /* VIRTIO_F_EVENT_IDX was negotiated: positions in place of flags */
 	uint8_t feature_in_order; /* VIRTIO_F_IN_ORDER was negotiated */
-	uint8_t csum;             /* VIRTIO_NET_F_GUEST_CSUM (RX) or VIRTIO_NET_F_CSUM (TX) was */
+	uint8_t csum;             /* TX: VIRTIO_NET_F_CSUM was */
 
-	/* RX */
-	uint8_t mergeable;
-	uint8_t in_order; /* the device completes in the order given, so far */
-	uint16_t *order;  /* by ring position: the descriptor posted there, or completed there last;
-			     while in_order, p is at p */
-	uint32_t displaced;  /* positions of `order` with another descriptor than their own */
-	uint32_t turns;      /* completions since the last that was not in the order of posting */
-	uint32_t posted_len; /* bytes that the device may write into a buffer, with the header */
-	uint16_t post_off;   /* offset of them in the data room: headroom - NET_HDR_LEN */
-	uint16_t refill;     /* free descriptors from which on a refill is worth it */
-	uint8_t in_batch;    /* IN_ORDER: one element completed the positions up to batch_end */
-	uint32_t batch_len;
-
-	/* TX; positions count descriptors and are not masked */
-	uint8_t *segs; /* by first descriptor: descriptors of the packet in flight, | TX_DONE */
-	uint16_t head, tail;
+	/* TX */
+	uint16_t batch_end;    /* IN_ORDER: elements checked up to here */
 	uint16_t avail_offset; /* avail position p names descriptor (p + avail_offset) & mask, */
 	uint32_t avail_run;    /* for this many positions */
-	uint32_t plain_run;    /* descriptors since segs[] was last set to anything but 1 */
 	uint64_t hdr_iova;     /* a header of zeros, for packets without headroom */
-
-	/* Bounced (rx_bounce.c, tx_bounce.c): the device sees slots, descriptor i's is number slot0
-	 * + i. */
-	const struct dma_slots *slots; /* NULL: direct */
-	uint32_t slot0;
-	uint16_t quota;    /* RX: descriptors posted at most */
-	uint32_t *slot_of; /* shared slots: TX: by descriptor; RX: by ring position, what was
-			      completed there */
-	struct slot_cache *slot_cache; /* TX, shared slots */
 
 	int kick_fd;         /* eventfd to notify the device; the device writes to q.wake_fd */
 	struct pci_reg bell; /* PCI: its doorbell, in place of kick_fd; len 0: none */
 	uint8_t no_wake;     /* the device has no interrupt left for it */
 	uint16_t vring;      /* its number for the transport */
 	uint8_t idle;        /* stopped, but running for the device, and empty */
-	uint8_t stuck; /* stopped, which the device did not confirm: it may use the ring still, also
-			  an empty one */
-	uint32_t offset; /* of its rings in the port's ring memory */
 };
 
 struct mem_holder;
@@ -101,37 +50,13 @@ struct virtio_transport {
 	/* Parse them, and open nothing. NULL: the transport has none of its own. */
 	int (*check)(struct virtio_dev *vd, const struct port_arg *args, unsigned n);
 	void (*close)(struct virtio_dev *vd);
-	/*
-	 * Check that the device is available, and that it is the one that the queues were set up
-	 * for.
-	 */
-	int (*ready)(struct virtio_dev *vd);
-	/* Tell the device what is mapped in port.reach.ioas. NULL: the device need not be told. */
-	int (*publish)(struct virtio_dev *vd);
-	/* As in struct port_ops. */
-	int (*renew_space)(struct virtio_dev *vd);
-	int (*start)(struct virtio_dev *vd, uint64_t features);
-	/* Return 0 only if the device has confirmed that it let go. */
-	int (*stop)(struct virtio_dev *vd);
-	/* Start or stop one ring of a started device; ring_stop returns as `stop`. */
-	int (*ring_start)(struct virtio_dev *vd, struct virtq *vq);
-	int (*ring_stop)(struct virtio_dev *vd, struct virtq *vq);
-	/*
-	 * Do what the device needs so that its other rings go on, after a ring was stopped and is
-	 * empty. NULL: nothing.
-	 */
-	void (*ring_idle)(struct virtio_dev *vd, struct virtq *vq);
-	/* A device that went away: 0: it can write to nothing any more; -EAGAIN: not yet known;
-	 * -ETIMEDOUT: not to be known. */
-	int (*lost)(struct virtio_dev *vd);
-	/* Who may still write to what was not confirmed: a reference of the caller's own. NULL: the
-	 * device. */
-	struct mem_holder *(*holder)(const struct virtio_dev *vd);
-	/* Drop the device and have it anew. */
-	int (*reset)(struct virtio_dev *vd);
+	/* Which device it is, for people. */
+	void (*describe)(const struct virtio_dev *vd, char *text, size_t room);
+	void (*xstats)(const struct virtio_dev *vd, struct port_xstats *list);
+	uint32_t last_ring; /* the highest number of a ring that it has a word for; 0: any */
 };
 
-extern const struct virtio_transport vhost_user_transport, virtio_pci_transport;
+extern const struct nic_ops vhost_user_ops, virtio_pci_ops;
 extern const struct port_ops
 	virtio_port_ops; /* the ops of every driver whose priv is one of these */
 
@@ -241,11 +166,9 @@ void virtio_feature_names(uint64_t features, char *text, size_t room);
 /** Append the counters of the transport. */
 void vhost_xstats(const struct virtio_dev *vd, struct port_xstats *list);
 
-#define CTRL_MACS 64
+#define CTRL_MACS NIC_MAX_MACS
 
-enum { CTRL_UNSET, CTRL_OFF, CTRL_ON }; /* of rx_mode */
-
-/* The control queue (ctrl.c), and the settings that the user made through it. */
+/* The control queue (ctrl.c). */
 struct virtio_ctrl {
 	struct virtq vq;
 	struct virtio_ctrl_block *block; /* in the ring memory, at offset */
@@ -256,35 +179,37 @@ struct virtio_ctrl {
 		CTRL_DEAD, /* not answered, or not correctly: not used again */
 	} state;
 	uint8_t has_fds;
-	uint8_t rx_mode[2]; /* by enum port_rx_mode */
-	uint8_t n_macs;
-	uint8_t mac[6]; /* zeros: not changed */
-	uint8_t macs[CTRL_MACS][6];
-	uint32_t vlans[4096 / 32];
 };
 
 struct virtio_dev {
-	struct baton_port port;
+	struct nic_dev nic;
 	const struct virtio_transport *tp;
 	uint64_t offered;
-	uint64_t features;        /* negotiated */
-	uint64_t config_features; /* those whose fields in the configuration space were read */
-	uint64_t first;           /* features of the first device: a later one gets no more */
-	uint64_t forbidden;       /* features that the user's arguments exclude */
-	uint8_t scalar;           /* vectorized=0 */
-	uint8_t unconfirmed; /* a start failed, and the device did not confirm that it let go */
-	uint8_t link;        /* as the device has it */
-	uint32_t timeout_ms; /* for a reply */
-	uint64_t max_pairs;  /* queue pairs the device has */
-	char where[128];     /* for messages: "the backend at /tmp/s0" */
+	uint64_t features;           /* negotiated */
+	uint64_t config_features;    /* those whose fields in the configuration space were read */
+	uint64_t first;              /* features of the first device: a later one gets no more */
+	uint64_t forbidden;          /* features that the user's arguments exclude */
+	uint8_t scalar;              /* vectorized=0 */
+	uint32_t timeout_ms;         /* for a reply */
+	uint64_t max_pairs;          /* queue pairs the device has */
+	char where[128];             /* for messages: "the backend at /tmp/s0" */
 	uint64_t transport_features; /* features that the transport needs, out of those offered */
 	struct virtio_pci vp;
-	uint8_t *ring_base; /* NULL: there are no rings */
-	uint64_t ring_iova;
-	size_t ring_bytes;
 	struct virtio_ctrl ctrl;
 	struct vhost_user vu;
 };
+
+static inline struct virtq *
+virtq_of_nic(struct nic_queue *nq)
+{
+	return (struct virtq *)(void *)nq;
+}
+
+static inline const struct virtq *
+virtq_of_nic_const(const struct nic_queue *nq)
+{
+	return (const struct virtq *)(const void *)nq;
+}
 
 static inline struct virtq *
 virtq_of(struct baton_queue *q)
@@ -304,20 +229,16 @@ virtio_of(struct baton_port *port)
 	return (struct virtio_dev *)(void *)port;
 }
 
-/* Read the flag below after the index is written: store, then load (virtio 1.2, 2.7.13.4.1). */
-static inline void
-smp_mb(void)
+static inline struct virtio_dev *
+virtio_of_nic(struct nic_dev *dev)
 {
-#ifdef __SANITIZE_THREAD__
-	uint32_t dummy = 0;
+	return (struct virtio_dev *)(void *)dev;
+}
 
-	__atomic_fetch_add(&dummy, 1, __ATOMIC_SEQ_CST); /* TSan does not support fences */
-#elif defined(__x86_64__)
-	__asm__ __volatile__("lock; addl $0, -128(%%rsp)" ::
-				     : "memory", "cc"); /* cheaper than mfence */
-#else
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-#endif
+static inline const struct virtio_dev *
+virtio_of_nic_const(const struct nic_dev *dev)
+{
+	return (const struct virtio_dev *)(const void *)dev;
 }
 
 BATON_COLD void virtq_kick(struct virtq *vq);
@@ -334,21 +255,11 @@ BATON_COLD void virtq_notify(struct virtq *vq);
  */
 void virtq_events_init(struct virtq *vq, const struct virtio_dev *vd);
 
-/** Publish the available entries, and notify the device unless it polls. */
-static inline void
-virtq_publish(struct virtq *vq)
-{
-	__atomic_store_n(&vq->avail->idx, htole16(vq->avail_idx), __ATOMIC_RELEASE);
-	smp_mb();
-	if (baton_unlikely(!(shared_load16(vq->notify_flags) & VRING_USED_F_NO_NOTIFY)))
-		virtq_notify(vq);
-}
-
 /** The field where the device reads at which completion it must wake the driver; with EVENT_IDX. */
 static inline void
 virtq_wake_at(struct virtq *vq, uint16_t position)
 {
-	__atomic_store_n(&vq->avail->ring[vq->mask + 1u], htole16(position), __ATOMIC_RELAXED);
+	store_le16(&vq->avail->ring[vq->nq.mask + 1u], position);
 }
 
 /**
@@ -359,9 +270,9 @@ static inline void
 virtq_wake_on(struct virtq *vq)
 {
 	if (vq->event_idx)
-		virtq_wake_at(vq, vq->used_idx);
+		virtq_wake_at(vq, vq->nq.done);
 	else
-		__atomic_store_n(&vq->avail->flags, 0, __ATOMIC_RELAXED);
+		store_le16(&vq->avail->flags, 0);
 }
 
 /**
@@ -372,111 +283,60 @@ static inline void
 virtq_wake_off(struct virtq *vq)
 {
 	if (vq->event_idx)
-		virtq_wake_at(vq, (uint16_t)(vq->used_idx - 1));
+		virtq_wake_at(vq, (uint16_t)(vq->nq.done - 1));
 	else
-		__atomic_store_n(&vq->avail->flags, htole16(VRING_AVAIL_F_NO_INTERRUPT),
-				 __ATOMIC_RELAXED);
+		store_le16(&vq->avail->flags, VRING_AVAIL_F_NO_INTERRUPT);
 }
+
+/* Of struct nic_ops, whatever the transport. Its priv is the struct virtio_transport. */
+int virtio_open(struct nic_dev *dev, const struct port_arg *args, unsigned n);
+void virtio_close(struct nic_dev *dev);
+void virtio_configure(struct nic_dev *dev);
+size_t virtio_own_bytes(const struct nic_dev *dev);
+void virtio_own_attach(struct nic_dev *dev, size_t offset);
+void virtio_stopping(struct nic_dev *dev);
+int virtio_ctrl_can(const struct nic_dev *dev, enum nic_setting setting, const char *what);
+int virtio_ctrl_rx_mode(struct nic_dev *dev, enum port_rx_mode mode, bool on);
+int virtio_ctrl_macs(struct nic_dev *dev, const uint8_t (*macs)[6], unsigned n);
+int virtio_ctrl_vlan(struct nic_dev *dev, uint16_t vid, bool on);
+int virtio_ctrl_mac(struct nic_dev *dev, const uint8_t mac[6]);
+
+#define VIRTIO_NIC_OPS                                                                             \
+	.rx = &split_rx, .tx = &split_tx, .one_buffer_hint = ", or use mrg_rxbuf=0",               \
+	.open = virtio_open, .close = virtio_close, .configure = virtio_configure,                 \
+	.own_bytes = virtio_own_bytes, .own_attach = virtio_own_attach,                            \
+	.stopping = virtio_stopping, .queue_setup = virtq_setup, .queue_release = virtq_release,   \
+	.spreads = virtq_spreads, .ring_bytes = virtq_ring_bytes, .ring_attach = virtq_attach,     \
+	.kick = virtq_kick_ring, NIC_BURST_OPS(VIRTQ_NAME), .arm = virtq_arm,                      \
+	.disarm = virtq_disarm, .can = virtio_ctrl_can, .set_mac = virtio_ctrl_mac,                \
+	.set_rx_mode = virtio_ctrl_rx_mode, .set_macs = virtio_ctrl_macs,                          \
+	.set_vlan = virtio_ctrl_vlan
 
 /**
  * Choose the bursts for the CPU and the negotiated features: set q->active_burst. Control thread.
  */
 void virtq_choose(struct virtq *vq, const struct virtio_dev *vd);
 
-/* Bytes of ring memory that a queue takes, and the function that gives it that memory. */
+/* Of struct nic_ops. */
 size_t virtq_ring_bytes(uint32_t size);
-void virtq_attach(struct virtq *vq, struct virtio_dev *vd, size_t offset);
+void virtq_attach(struct nic_dev *dev, struct nic_queue *nq);
+void virtq_kick_ring(struct nic_queue *nq);
 
-int virtq_setup(struct baton_port *port, struct baton_queue *q);
-void virtq_release(struct baton_port *port, struct baton_queue *q);
-/* Fill an RX ring from the control thread. */
-int virtq_fill(struct virtq *vq);
-/* Free everything that the ring holds, or quarantine it unless @confirmed. */
-void virtq_empty(struct virtq *vq, bool confirmed, struct dma_quarantine *quarantine);
-/* Count the buffers in the ring; the rest of what is in flight are slots. */
-uint32_t virtq_buffers(const struct virtq *vq);
-uint32_t virtq_held(const struct baton_queue *q, const struct baton_pool *pool);
-unsigned virtq_in_flight(const struct baton_queue *q);
-unsigned virtq_completed(const struct baton_queue *q);
-/* Packets that the device has completed and no burst has taken. Its worker is out. */
-unsigned virtq_rx_waiting(const struct virtq *vq);
-int virtq_arm(struct baton_queue *q);
-void virtq_disarm(struct baton_queue *q);
-/* The device's part of device_start(), for a device that came back. */
-int virtio_bring_up(struct virtio_dev *vd);
+int virtq_setup(struct nic_dev *dev, struct nic_queue *nq);
+void virtq_release(struct nic_dev *dev, struct nic_queue *nq);
+bool virtq_spreads(const struct nic_dev *dev, const struct nic_queue *nq);
+int virtq_arm(struct nic_queue *nq);
+void virtq_disarm(struct nic_queue *nq);
 
-typedef int virtq_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n);
+#define VIRTQ_NAME(x) virtq_##x
+NIC_DECLARE_BURSTS(VIRTQ_NAME);
 
-#define VIRTQ_BURSTS(name) virtq_burst name, name##_avx2, name##_avx512
+/* The same bursts, eight packets at a time. */
+#define VIRTQ_BURSTS(name) nic_burst name##_avx2, name##_avx512
 VIRTQ_BURSTS(virtq_rx_burst);
-VIRTQ_BURSTS(virtq_rx_burst_mergeable);
-VIRTQ_BURSTS(virtq_rx_burst_csum);
-VIRTQ_BURSTS(virtq_rx_burst_mergeable_csum);
+VIRTQ_BURSTS(virtq_rx_burst_segs);
+VIRTQ_BURSTS(virtq_rx_burst_meta);
+VIRTQ_BURSTS(virtq_rx_burst_segs_meta);
 VIRTQ_BURSTS(virtq_tx_burst);
-int virtq_tx_clean(struct baton_queue *q, unsigned budget);
-int virtq_peek(struct baton_queue *q, struct baton_peek *peeks, unsigned n);
-
-virtq_burst virtq_rx_bounce, virtq_rx_bounce_mergeable, virtq_rx_bounce_csum,
-	virtq_rx_bounce_mergeable_csum;
-virtq_burst virtq_tx_bounce;
-
-/* ---- slots (bounce.c); control thread ---- */
-
-/**
- * Choose the slots that a port needs. A need without keys: nothing is bounced in that direction.
- */
-void virtio_slots_need(const struct virtio_dev *vd, struct dma_slots_need *rx,
-		       struct dma_slots_need *tx);
-
-/**
- * Give a ring that was attached its slots, if it is bounced. @first: index of its first descriptor
- * among those of its direction. Return: 0; -ENOMEM.
- */
-int virtq_slots_attach(struct virtq *vq, struct virtio_dev *vd, uint32_t first);
-
-/**
- * RX: whether a descriptor is posted. Positions tell, and marks if completions were out of order.
- */
-static inline bool
-virtq_posted(const struct virtq *vq, uint32_t i)
-{
-	if (!vq->in_order)
-		return vq->shadow[i] != SHADOW_NONE;
-	return ((i - vq->used_idx) & vq->mask) < (uint16_t)(vq->avail_idx - vq->used_idx);
-}
-
-/**
- * Count the free descriptors from which on a refill is worth it. The device must always find room
- * for a whole packet. RX.
- */
-static inline uint16_t
-virtq_refill_least(const struct virtq *vq)
-{
-	const uint32_t n = vq->quota, pays = n >= 128 ? 32 : (n + 3) / 4;
-
-	return (uint16_t)(pays < n - vq->q.max_segs + 1 ? pays : n - vq->q.max_segs + 1);
-}
-
-/** Post the slots of a bounced RX ring. */
-void virtq_slots_fill(struct virtq *vq);
-
-/** Return shared slots to the stack; the ring is empty. */
-void virtq_slots_empty(struct virtq *vq);
-void virtq_slots_detach(struct virtq *vq);
-
-/** Return the slot of a descriptor whose packet was completed, if slots are shared. TX. */
-static inline void
-virtq_slot_done(struct virtq *vq, uint16_t d)
-{
-	if (vq->slot_of[d] == DMA_SLOT_NONE)
-		return;
-	dma_slot_push(vq->slot_cache, vq->slot_of[d]);
-	vq->slot_of[d] = DMA_SLOT_NONE;
-}
-
-/**
- * Complete at most @budget packets. Return: the number of tokens freed; -EIO. The queue's thread.
- */
-int virtq_tx_reclaim(struct virtq *vq, unsigned budget);
 
 #endif

@@ -3,9 +3,7 @@
 #ifndef VIRTIO_PCI_H
 #define VIRTIO_PCI_H
 
-#include <baton/ioas.h>
-
-#include "pci/pci_device.h"
+#include "nic/pci.h"
 
 struct virtio_dev;
 struct virtq;
@@ -43,20 +41,9 @@ _Static_assert(offsetof(struct virtio_pci_common, queue_notify_data) == VIRTIO_P
 _Static_assert(offsetof(struct virtio_pci_common, queue_reset) == 0x3a, "virtio 1.2, 4.1.4.3");
 
 struct virtio_pci {
-	struct pci_device *dev; /* NULL: the device is closed */
-	struct baton_ioas *ioas;
+	struct nic_pci pci;
 	struct pci_reg common, notify, config;
 	uint32_t notify_multiplier;
-	struct ctx_source change; /* the vector for changes of the configuration; fd -1: none */
-	struct ctx_timer tick;    /* the next step for a device that failed */
-	uint64_t failed_ns;       /* when it failed last */
-	uint64_t recoveries;
-	uint8_t behind_iommu;
-	uint8_t leaving; /* the kernel wants the device back */
-	uint8_t owns_ioas;
-	char bdf[PCI_BDF_SIZE];
-	char ioas_name[32]; /* the backend asked for */
-	char space[32];     /* its description, for messages */
 };
 
 /**
@@ -74,14 +61,13 @@ int virtio_pci_reset(struct virtio_pci *vp);
 /** Tell the device which features are used. Return: 0; -ENOTSUP if it does not accept them. */
 int virtio_pci_agree(struct virtio_dev *vd, uint64_t features);
 
-/** Close the device, for good or until it is opened again. No worker is in its queues. */
-void virtio_pci_give_back(struct virtio_dev *vd);
+/* Of struct nic_pci_ops. */
+int virtio_pci_start_rings(struct nic_dev *dev);
+int virtio_pci_quiesce(struct nic_dev *dev);
 
-/* Of struct virtio_transport. */
-int virtio_pci_start(struct virtio_dev *vd, uint64_t features);
-int virtio_pci_stop(struct virtio_dev *vd);
-int virtio_pci_ring_start(struct virtio_dev *vd, struct virtq *vq);
-int virtio_pci_ring_stop(struct virtio_dev *vd, struct virtq *vq);
+/* Of struct nic_ops. */
+int virtio_pci_ring_start(struct nic_dev *dev, struct nic_queue *nq);
+int virtio_pci_ring_stop(struct nic_dev *dev, struct nic_queue *nq);
 
 #define COMMON_READ8(vp, f)                                                                        \
 	pci_read8(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f))

@@ -22,6 +22,22 @@
 #define IO_BARRIER(arm, ppc) __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #endif
 
+/** All loads and stores before this are done before those after it, as other CPUs see them. */
+static inline void
+smp_mb(void)
+{
+#ifdef __SANITIZE_THREAD__
+	uint32_t dummy = 0;
+
+	__atomic_fetch_add(&dummy, 1, __ATOMIC_SEQ_CST); /* TSan does not support fences */
+#elif defined(__x86_64__)
+	__asm__ __volatile__("lock; addl $0, -128(%%rsp)" ::
+				     : "memory", "cc"); /* cheaper than mfence */
+#else
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
 /** Stores to memory before this are visible before the next store to a register. */
 static inline void
 io_wmb(void)

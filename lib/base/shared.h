@@ -87,6 +87,27 @@ shared_load64(const shared64 *p)
 	return value;
 }
 
+/* Two fields of 32 bits, aligned to 8: what the device wrote before them is visible afterwards. */
+static inline uint64_t
+shared_load64_acquire(const shared64 *p)
+{
+	typedef uint64_t __attribute__((may_alias)) u64;
+	uint64_t value;
+
+	hostile_before(p, sizeof(*p));
+	value = le64toh(__atomic_load_n((const u64 *)(const void *)p, __ATOMIC_ACQUIRE));
+	hostile_after(p, sizeof(*p));
+	return value;
+}
+
+static inline void
+shared_store64(shared64 *p, uint64_t value)
+{
+	typedef uint64_t __attribute__((aligned(4), may_alias)) u64;
+
+	*(volatile u64 *)p->raw_ = htole64(value);
+}
+
 #ifdef SIMD_LANES
 /*
  * Load eight entries. Each word of four bytes is read once; the two halves of an entry may be of

@@ -82,3 +82,9 @@ baton_driver_args(const char *driver, struct baton_arg *out, unsigned n)
 	count = append((*d)->more_args, out, n, count);
 	return (int)append((*d)->dma ? port_reach_args : NULL, out, n, count);
 }
+
+const char *const *
+baton_drivers(void)
+{
+	return baton_driver_names;
+}

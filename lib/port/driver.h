@@ -244,8 +244,9 @@ struct baton_port {
 					  access has count 0 */
 };
 
-/** All drivers, NULL at the end. */
+/** All drivers, and their names, NULL at the end (registry.c). Tests have tables of their own. */
 extern const struct baton_driver *const baton_driver_table[];
+extern const char *const baton_driver_names[];
 
 /**
  * The arguments of every port whose driver has `dma` (one without a name at the end), and the

@@ -29,6 +29,18 @@ runs(const struct baton_queue *q)
 	return port->started && !port->leaving && !port->away && !port->link_off && !q->stopped;
 }
 
+static void
+wake_queues(struct baton_queue *const *queues, unsigned n, const struct baton_worker *w)
+{
+	for (unsigned i = 0; i < n; i++) {
+		const struct baton_queue *q = queues[i];
+
+		if (q->set_up && queue_worker(q) == w &&
+		    __atomic_load_n(&q->armed, __ATOMIC_SEQ_CST))
+			event_signal(q->wake_fd);
+	}
+}
+
 /* Wake the worker if it sleeps on one of its queues. */
 static void
 wake_worker(const struct baton_worker *w)
@@ -36,13 +48,10 @@ wake_worker(const struct baton_worker *w)
 	for (unsigned p = 0; p < BATON_MAX_PORTS; p++) {
 		const struct baton_port *port = w->ctx->ports[p];
 
-		for (unsigned i = 0; port && i < port->info.rx_queues; i++) {
-			const struct baton_queue *q = port->rxq[i];
-
-			if (q->set_up && queue_worker(q) == w &&
-			    __atomic_load_n(&q->armed, __ATOMIC_SEQ_CST))
-				event_signal(q->wake_fd);
-		}
+		if (!port)
+			continue;
+		wake_queues(port->rxq, port->info.rx_queues, w);
+		wake_queues(port->txq, port->info.tx_queues, w);
 	}
 }
 

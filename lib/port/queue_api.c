@@ -222,23 +222,21 @@ baton_rx_peek(struct baton_rxq *rxq, struct baton_peek *peeks, unsigned n)
 #define ARMED_CONTROL 1 /* the control thread */
 #define ARMED_DEVICE  2 /* and the device */
 
-int
-baton_rxq_arm(struct baton_rxq *rxq)
+static int
+arm(struct baton_queue *q, const char *operation)
 {
-	struct baton_queue *q = (struct baton_queue *)(void *)rxq;
-	int ret = handle_check(rxq, HANDLE_RXQ, "rxq_arm");
+	const char *const kind = q->tx ? "txq" : "rxq";
+	int ret = queue_check_set_up(q);
 	uint32_t state;
 
-	if (!ret)
-		ret = queue_check_set_up(q);
 	if (ret < 0)
 		return ret;
-	ret = dma_worker_ready(queue_worker(q), "rxq_arm");
+	ret = dma_worker_ready(queue_worker(q), operation);
 	if (ret < 0)
 		return ret;
 	if (!q->port->driver->ops->arm || q->wake_fd < 0)
-		return baton_err(ENOTSUP, "%s rxq %u: nothing there wakes a sleeping worker",
-				 q->port->name, q->index);
+		return baton_err(ENOTSUP, "%s %s %u: nothing there wakes a sleeping worker",
+				 q->port->name, kind, q->index);
 	/*
 	 * Set this before reading the states: a thread that changes a state after that finds the
 	 * queue armed, and writes to wake_fd.
@@ -258,26 +256,24 @@ baton_rxq_arm(struct baton_rxq *rxq)
 		return q->wake_fd; /* it polls readable when the queue is started */
 	q->head.handle.ack = state;
 	ret = queue_error(q)[0] ? -EIO : q->port->driver->ops->arm(q);
-	if (ret >= 0)
+	if (ret >= 0) {
 		__atomic_store_n(&q->armed, ARMED_DEVICE, __ATOMIC_RELAXED);
-	if (ret < 0) {
-		__atomic_store_n(&q->armed, 0, __ATOMIC_RELAXED);
-		return ret == -EIO ? baton_err(EIO,
-					       "%s rxq %u: stopped by a protocol violation of the "
-					       "device: %s",
-					       q->port->name, q->index, q->error)
-				   : ret;
+		return q->wake_fd;
 	}
-	return q->wake_fd;
+	__atomic_store_n(&q->armed, 0, __ATOMIC_RELAXED);
+	return ret == -EIO ? baton_err(EIO,
+				       "%s %s %u: stopped by a protocol violation of the device: "
+				       "%s",
+				       q->port->name, kind, q->index, q->error)
+			   : ret;
 }
 
-void
-baton_rxq_disarm(struct baton_rxq *rxq)
+static void
+disarm(struct baton_queue *q, const char *operation)
 {
-	struct baton_queue *q = queue_of(rxq, HANDLE_RXQ, "rxq_disarm");
 	uint32_t armed;
 
-	if (!q || !q->set_up || dma_worker_ready(queue_worker(q), "rxq_disarm") < 0)
+	if (!q || !q->set_up || dma_worker_ready(queue_worker(q), operation) < 0)
 		return;
 	armed = __atomic_load_n(&q->armed, __ATOMIC_RELAXED);
 	if (!armed)
@@ -288,4 +284,32 @@ baton_rxq_disarm(struct baton_rxq *rxq)
 	    __atomic_load_n(&q->head.handle.state, __ATOMIC_ACQUIRE) == q->head.handle.ack)
 		q->port->driver->ops->disarm(q);
 	event_drain(q->wake_fd);
+}
+
+int
+baton_rxq_arm(struct baton_rxq *rxq)
+{
+	int ret = handle_check(rxq, HANDLE_RXQ, "rxq_arm");
+
+	return ret < 0 ? ret : arm((struct baton_queue *)(void *)rxq, "rxq_arm");
+}
+
+void
+baton_rxq_disarm(struct baton_rxq *rxq)
+{
+	disarm(queue_of(rxq, HANDLE_RXQ, "rxq_disarm"), "rxq_disarm");
+}
+
+int
+baton_txq_arm(struct baton_txq *txq)
+{
+	int ret = handle_check(txq, HANDLE_TXQ, "txq_arm");
+
+	return ret < 0 ? ret : arm((struct baton_queue *)(void *)txq, "txq_arm");
+}
+
+void
+baton_txq_disarm(struct baton_txq *txq)
+{
+	disarm(queue_of(txq, HANDLE_TXQ, "txq_disarm"), "txq_disarm");
 }

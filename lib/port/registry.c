@@ -11,12 +11,6 @@ const struct baton_driver *const baton_driver_table[] = {
 	&null_driver, &pcap_driver, &virtio_driver, &virtio_user_driver, NULL,
 };
 
-static const char *const names[] = {
+const char *const baton_driver_names[] = {
 	"net_null", "net_pcap", "net_virtio", "net_virtio_user", NULL,
 };
-
-const char *const *
-baton_drivers(void)
-{
-	return names;
-}

@@ -34,7 +34,7 @@ may_keep(const struct dma_reach *r)
 int
 vdev_let_go(struct virtio_dev *vd)
 {
-	const struct dma_reach *r = &vd->port.reach;
+	const struct dma_reach *r = &vd->nic.port.reach;
 
 	for (unsigned i = 0; i < FUZZ_QUEUES && fuzz_current; i++)
 		if (vdev.ring[i].on)
@@ -92,8 +92,9 @@ vdev_reset(struct virtio_dev *vd)
 		return baton_err(ETIMEDOUT, "the fuzzer's device is not reset");
 	}
 	forget(FUZZ_TILL_RESET);
-	dma_quarantine_release(&vd->port.reach.quarantines, "the fuzzer's device has confirmed a "
-							    "reset");
+	dma_quarantine_release(&vd->nic.port.reach.quarantines, "the fuzzer's device has confirmed "
+								"a "
+								"reset");
 	if (fuzz_current)
 		fuzz_home(fuzz_current, FUZZ_TILL_RESET);
 	return 0;
@@ -109,7 +110,7 @@ vdev_process(const struct virtio_dev *vd)
 	if (vdev.kind != FUZZ_TILL_END)
 		return NULL;
 	if (!vdev.holder) {
-		vdev.holder = mem_holder_create(vd->port.ctx);
+		vdev.holder = mem_holder_create(vd->nic.port.ctx);
 		file = memfd_create("fuzz", MFD_CLOEXEC);
 		ret = mem_holder_give(vdev.holder, file, true, &vdev.given);
 		if (ret < 0 || mem_holder_evidence(vdev.holder, NULL) == MEM_NO_EVIDENCE)
@@ -203,7 +204,7 @@ back(struct fuzz *f)
 	f->at = FUZZ_QUEUES;
 	for (unsigned i = 0; i < FUZZ_QUEUES; i++)
 		fuzz_queue_new(f, i, !f->rig->queue[i]->stopped);
-	if (vd->tp->ready(vd) < 0 || virtio_bring_up(vd) < 0) {
+	if (vd->nic.ops->ready(&vd->nic) < 0 || nic_bring_up(&vd->nic) < 0) {
 		vdev.refused = false;
 		fuzz_app_settle(f);
 		port_lost(port, true);

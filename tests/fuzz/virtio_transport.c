@@ -2,7 +2,7 @@
 /* The virtio driver's transport to a device in its own process: no sockets, no threads; and what of
  * the driver's the device is told. */
 #include "virtio.h"
-#include "virtio/virtio.h"
+#include "virtio/split.h"
 
 /* Device addresses are not addresses of the process, so that what mixes them up is found. All
  * mappings lie far above this. */
@@ -21,12 +21,12 @@ t_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 		return ret;
 	baton_ioas_config_init(&space);
 	/* Flat addresses are where the memory is; in windows they are chosen. */
-	space.backend = vd->port.reach.n_windows ? BATON_IOAS_VHOST : BATON_IOAS_FLAT;
+	space.backend = vd->nic.port.reach.n_windows ? BATON_IOAS_VHOST : BATON_IOAS_FLAT;
 	if (space.backend == BATON_IOAS_FLAT)
 		space.flat_base = (const void *)IOVA_BASE; /* NOLINT(performance-no-int-to-ptr) */
-	space.windows = vd->port.reach.windows;
-	space.n_windows = vd->port.reach.n_windows;
-	ret = baton_ioas_create(vd->port.ctx, &space, &vd->port.reach.ioas);
+	space.windows = vd->nic.port.reach.windows;
+	space.n_windows = vd->nic.port.reach.n_windows;
+	ret = baton_ioas_create(vd->nic.port.ctx, &space, &vd->nic.port.reach.ioas);
 	if (ret < 0)
 		return ret;
 	vd->offered = VIRTIO_F_VERSION_1 | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_F_IN_ORDER |
@@ -36,7 +36,7 @@ t_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 		vd->offered |= VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM;
 	vd->max_pairs = FUZZ_PAIRS;
 	vd->timeout_ms = 1;
-	vd->link = 1;
+	vd->nic.link = 1;
 	snprintf(vd->where, sizeof(vd->where), "the fuzzer's device");
 	return 0;
 }
@@ -44,56 +44,66 @@ t_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 static void
 t_close(struct virtio_dev *vd)
 {
-	if (baton_ioas_destroy(vd->port.reach.ioas) < 0)
+	if (baton_ioas_destroy(vd->nic.port.reach.ioas) < 0)
 		fuzz_fail("something is still mapped");
-	vd->port.reach.ioas = NULL;
+	vd->nic.port.reach.ioas = NULL;
 }
 
 /* A device that did not confirm a stop is reset before rings are filled: what it has from before
  * may be what they need. */
 static int
-t_ready(struct virtio_dev *vd)
+t_ready(struct nic_dev *dev)
 {
-	return vd->port.reach.quarantines ? vdev_reset(vd) : 0;
+	struct virtio_dev *vd = virtio_of_nic(dev);
+
+	return vd->nic.port.reach.quarantines ? vdev_reset(vd) : 0;
 }
 
 static int
-t_start(struct virtio_dev *vd, uint64_t features)
+t_start(struct nic_dev *dev)
 {
+	struct virtio_dev *vd = virtio_of_nic(dev);
+
 	for (unsigned i = 0; i < FUZZ_PAIRS; i++) {
-		if (!vd->port.rxq[i]->stopped)
-			vdev_attach(i, virtq_of(vd->port.rxq[i]));
-		if (!vd->port.txq[i]->stopped)
-			vdev_attach(FUZZ_PAIRS + i, virtq_of(vd->port.txq[i]));
+		if (!vd->nic.port.rxq[i]->stopped)
+			vdev_attach(i, virtq_of(vd->nic.port.rxq[i]));
+		if (!vd->nic.port.txq[i]->stopped)
+			vdev_attach(FUZZ_PAIRS + i, virtq_of(vd->nic.port.txq[i]));
 	}
 	if (vdev.no_start) {
 		vdev.no_start--;
 		vdev.refused = true;
-		vd->unconfirmed = vdev_let_go(vd) < 0;
+		dev->unconfirmed = vdev_let_go(vd) < 0;
 		return baton_err(EIO, "the fuzzer's device does not start");
 	}
-	vd->port.device_up = 1;
+	vd->nic.port.device_up = 1;
 	vdev.dead = false;
 	vdev.answer = 0;
 	return 0;
 }
 
 static int
-t_stop(struct virtio_dev *vd)
+t_stop(struct nic_dev *dev)
 {
+	struct virtio_dev *vd = virtio_of_nic(dev);
+
 	return vdev_let_go(vd);
 }
 
 static int
-t_ring_start(struct virtio_dev *vd, struct virtq *vq)
+t_ring_start(struct nic_dev *dev, struct nic_queue *nq)
 {
+	struct virtio_dev *vd = virtio_of_nic(dev);
+	struct virtq *vq = virtq_of_nic(nq);
 	vdev_attach(vdev_number(vd, vq), vq);
 	return 0;
 }
 
 static int
-t_ring_stop(struct virtio_dev *vd, struct virtq *vq)
+t_ring_stop(struct nic_dev *dev, struct nic_queue *nq)
 {
+	struct virtio_dev *vd = virtio_of_nic(dev);
+	struct virtq *vq = virtq_of_nic(nq);
 	const unsigned queue = vdev_number(vd, vq);
 
 	if (vdev.keeps_ring && fuzz_current && queue < FUZZ_QUEUES) {
@@ -109,8 +119,10 @@ t_ring_stop(struct virtio_dev *vd, struct virtq *vq)
 }
 
 static int
-t_gone(struct virtio_dev *vd)
+t_gone(struct nic_dev *dev)
 {
+	struct virtio_dev *vd = virtio_of_nic(dev);
+
 	if (vdev.undecided) {
 		vdev.undecided--;
 		return -EAGAIN;
@@ -119,28 +131,42 @@ t_gone(struct virtio_dev *vd)
 }
 
 static struct mem_holder *
-t_holder(const struct virtio_dev *vd)
+t_holder(const struct nic_dev *dev)
 {
-	return vdev_process(vd);
+	return vdev_process(virtio_of_nic_const(dev));
 }
 
 static int
-t_reset(struct virtio_dev *vd)
+t_reset(struct nic_dev *dev)
 {
+	struct virtio_dev *vd = virtio_of_nic(dev);
+
 	return vdev_reset(vd);
+}
+
+static void
+t_describe(const struct virtio_dev *vd, char *text, size_t room)
+{
+	snprintf(text, room, "the fuzzer's device");
+}
+
+static void
+t_xstats(const struct virtio_dev *vd, struct port_xstats *list)
+{
+	port_xstat(list, 0, "reconnects");
 }
 
 static const struct virtio_transport transport = {
 	.open = t_open,
 	.close = t_close,
-	.ready = t_ready,
-	.start = t_start,
-	.stop = t_stop,
-	.ring_start = t_ring_start,
-	.ring_stop = t_ring_stop,
-	.lost = t_gone,
-	.holder = t_holder,
-	.reset = t_reset,
+	.describe = t_describe,
+	.xstats = t_xstats,
+};
+
+static const struct nic_ops nic_ops = {
+	VIRTIO_NIC_OPS,     .priv = &transport,         .ready = t_ready,         .start = t_start,
+	.stop = t_stop,     .ring_start = t_ring_start, .ring_stop = t_ring_stop, .lost = t_gone,
+	.holder = t_holder, .reset = t_reset,
 };
 
 static const struct baton_arg args[] = {
@@ -155,19 +181,12 @@ const struct baton_driver virtio_fuzz_driver = {
 	.dma = true,
 	.bounces = true,
 	.ops = &virtio_port_ops,
-	.priv = &transport,
+	.priv = &nic_ops,
 };
 
 /* In place of the library's: the fuzzer has one driver. */
 const struct baton_driver *const baton_driver_table[] = { &virtio_fuzz_driver, NULL };
-
-const char *const *
-baton_drivers(void)
-{
-	static const char *const names[] = { "net_fuzz", NULL };
-
-	return names;
-}
+const char *const baton_driver_names[] = { "net_fuzz", NULL };
 
 /* ---- what the device is told ---- */
 
@@ -176,7 +195,7 @@ vdev_number(const struct virtio_dev *vd, const struct virtq *vq)
 {
 	if (vq == &vd->ctrl.vq)
 		return FUZZ_QUEUES;
-	return vq->q.index + (vq->q.tx ? FUZZ_PAIRS : 0);
+	return vq->nq.q.index + (vq->nq.q.tx ? FUZZ_PAIRS : 0);
 }
 
 static struct vdev_ring *
@@ -190,7 +209,7 @@ vdev_attach(unsigned queue, const struct virtq *vq)
 {
 	*ring_of(queue) = (struct vdev_ring){
 		.on = true,
-		.size = (uint16_t)vq->q.descs,
+		.size = (uint16_t)vq->nq.q.descs,
 		.desc = (void *)vq->desc,
 		.avail = (void *)vq->avail,
 		.used = (void *)vq->used,
@@ -237,6 +256,6 @@ vdev_looked(const struct fuzz *f, unsigned queue)
 {
 	const struct virtq *vq = virtq_of_const(f->rig->queue[queue]);
 
-	return vq->used_idx == vdev.ring[queue].idx &&
-	       (!vq->feature_in_order || !vq->q.tx || vq->batch_end == vq->used_idx);
+	return vq->nq.done == vdev.ring[queue].idx &&
+	       (!vq->feature_in_order || !vq->nq.q.tx || vq->batch_end == vq->nq.done);
 }

@@ -95,6 +95,7 @@ const struct misuse_exception misuse_exceptions[] = {
 	{ "port_close", "port", WRONG_NOT_SET_UP, FINE, "whatever is open can be closed" },
 	/* A queue of a stopped port */
 	{ "rxq_arm", "rxq", WRONG_STATE, FINE, "it wakes when its port is started" },
+	{ "txq_arm", "txq", WRONG_STATE, FINE, "it wakes when its port is started" },
 };
 
 const unsigned misuse_n_exceptions = sizeof(misuse_exceptions) / sizeof(misuse_exceptions[0]);

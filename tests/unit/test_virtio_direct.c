@@ -51,7 +51,7 @@ a_bounced_pool_is_not_posted(void **state)
 		*v = r.pool->view;
 		assert_int_equal(baton_free(r.worker, t, n), 0); /* they stayed the caller's */
 		v->bounce = 1;
-		assert_int_equal(virtq_fill(virtq_of(rig_queue(r.rx))), -EFAULT);
+		assert_int_equal(nic_queue_fill(nic_queue_of(rig_queue(r.rx))), -EFAULT);
 		v->bounce = 0;
 		rig_down(&r);
 	}
@@ -84,11 +84,11 @@ no_more_is_released_than_is_posted(void **state)
 		assert_int_equal(baton_tx_clean(r.tx, 64), 8);
 		for (unsigned k = 0; k < 16; k++)
 			fakedev_complete(r.fakedev, FAKEDEV_TX, 8 + k, 0);
-		vq->avail_idx = (uint16_t)(vq->avail_idx + 8);
+		vq->nq.posted = (uint16_t)(vq->nq.posted + 8);
 		assert_true(baton_tx_clean(r.tx, 64) < 0);
 		says("jumped");
 		assert_int_equal(rig_stats(&r).violations, 1);
-		assert_true((uint16_t)(vq->head - vq->tail) <= 16);
+		assert_true((uint16_t)(vq->nq.head - vq->nq.tail) <= 16);
 		rig_check_sum(&r); /* no buffer is in two places */
 		rig_down(&r);
 	}

@@ -124,9 +124,9 @@ shuffled(struct line *l, uint32_t n)
 static unsigned
 until_in_order(struct line *l, uint32_t step)
 {
-	const uint32_t from = l->sent, size = l->vq->q.descs;
+	const uint32_t from = l->sent, size = l->vq->nq.q.descs;
 
-	while (!l->vq->in_order) {
+	while (!l->vq->nq.in_order) {
 		uint32_t n = step ? step : 1 + below(l, BATCH);
 
 		assert_true(l->sent - from < 64 * size);
@@ -139,12 +139,12 @@ until_in_order(struct line *l, uint32_t step)
 static void
 stays_in_order(struct line *l)
 {
-	for (unsigned i = 0; i < 3 * l->vq->q.descs; i += 8) {
+	for (unsigned i = 0; i < 3 * l->vq->nq.q.descs; i += 8) {
 		honest(l, posted(l) < 8 ? posted(l) : 8);
-		assert_int_equal(l->vq->in_order, 1);
+		assert_int_equal(l->vq->nq.in_order, 1);
 	}
-	if (!l->vq->slot_of)
-		assert_true(posted(l) + virtq_refill_least(l->vq) > l->vq->q.descs);
+	if (!l->vq->nq.slot_of)
+		assert_true(posted(l) + nic_refill_least(&l->vq->nq) > l->vq->nq.q.descs);
 }
 
 static const char *const widths[] = { "", ",vectorized=0" };
@@ -166,7 +166,7 @@ one_swap(void **state)
 		complete(&l, pop(&l));
 		complete(&l, first);
 		receive(&l);
-		assert_int_equal(l.vq->in_order, 0);
+		assert_int_equal(l.vq->nq.in_order, 0);
 		rings = until_in_order(&l, 0);
 		assert_in_range(rings, 1, 6);
 		stays_in_order(&l);
@@ -236,7 +236,7 @@ now_and_then(void **state)
 		complete(&l, pop(&l));
 		complete(&l, first);
 		honest(&l, 1 + below(&l, 40));
-		assert_int_equal(l.vq->refill, virtq_refill_least(l.vq));
+		assert_int_equal(l.vq->nq.refill, nic_refill_least(&l.vq->nq));
 	}
 	until_in_order(&l, 0);
 	stays_in_order(&l);

@@ -66,22 +66,24 @@ static void
 same_ring(const struct virtq *a, const struct virtq *b)
 {
 	const uint32_t pool = 0;
-	const uint64_t base_a = a->q.views[pool].iova, base_b = b->q.views[pool].iova;
+	const uint64_t base_a = a->nq.q.views[pool].iova, base_b = b->nq.q.views[pool].iova;
 
-	assert_int_equal(a->used_idx, b->used_idx);
-	assert_int_equal(a->avail_idx, b->avail_idx);
-	assert_int_equal(a->head, b->head);
-	assert_int_equal(a->tail, b->tail);
-	assert_int_equal(a->in_order, b->in_order);
-	assert_int_equal(a->in_batch, b->in_batch);
-	assert_memory_equal(a->shadow, b->shadow, a->q.descs * sizeof(*a->shadow));
-	assert_int_equal(a->avail->idx, b->avail->idx);
-	assert_memory_equal(a->avail->ring, b->avail->ring, a->q.descs * sizeof(a->avail->ring[0]));
-	for (uint32_t i = 0; i < a->q.descs; i++) {
-		assert_int_equal(a->desc[i].len, b->desc[i].len);
-		assert_int_equal(a->desc[i].flags, b->desc[i].flags);
-		if (a->desc[i].addr && a->desc[i].addr != a->hdr_iova)
-			assert_int_equal(a->desc[i].addr - base_a, b->desc[i].addr - base_b);
+	assert_int_equal(a->nq.done, b->nq.done);
+	assert_int_equal(a->nq.posted, b->nq.posted);
+	assert_int_equal(a->nq.head, b->nq.head);
+	assert_int_equal(a->nq.tail, b->nq.tail);
+	assert_int_equal(a->nq.in_order, b->nq.in_order);
+	assert_int_equal(a->nq.state.open, b->nq.state.open);
+	assert_memory_equal(a->nq.shadow, b->nq.shadow, a->nq.q.descs * sizeof(*a->nq.shadow));
+	assert_int_equal(from_le16(a->avail->idx), from_le16(b->avail->idx));
+	assert_memory_equal(a->avail->ring, b->avail->ring,
+			    a->nq.q.descs * sizeof(a->avail->ring[0]));
+	for (uint32_t i = 0; i < a->nq.q.descs; i++) {
+		assert_int_equal(from_le32(a->desc[i].len), from_le32(b->desc[i].len));
+		assert_int_equal(from_le16(a->desc[i].flags), from_le16(b->desc[i].flags));
+		if (from_le64(a->desc[i].addr) && from_le64(a->desc[i].addr) != a->hdr_iova)
+			assert_int_equal(from_le64(a->desc[i].addr) - base_a,
+					 from_le64(b->desc[i].addr) - base_b);
 	}
 }
 
@@ -120,7 +122,7 @@ static void
 inject(struct pair *p)
 {
 	const unsigned n = 1 + rnd(p, 70), kind = rnd(p, 4);
-	const bool mergeable = virtq_of(rig_queue(p->s[0].r.rx))->mergeable;
+	const bool mergeable = virtq_of(rig_queue(p->s[0].r.rx))->nq.mode & NIC_MODE_SEGS;
 	uint8_t frame[5000];
 
 	for (unsigned i = 0; i < n; i++) {
@@ -236,7 +238,7 @@ transmit(struct pair *p)
 static void
 receive(struct pair *p)
 {
-	const unsigned room = p->s[0].r.rx ? virtq_of(rig_queue(p->s[0].r.rx))->q.max_segs : 1;
+	const unsigned room = p->s[0].r.rx ? virtq_of(rig_queue(p->s[0].r.rx))->nq.q.max_segs : 1;
 	const unsigned n = room + rnd(p, 64);
 	int ret[2] = { 0 };
 
@@ -496,16 +498,17 @@ choice(void **state)
 	struct rig r;
 
 	rig_up(&r, &c);
-	assert_ptr_equal(virtq_of(rig_queue(r.rx))->q.active_burst, virtq_rx_burst_mergeable);
-	assert_ptr_equal(virtq_of(rig_queue(r.tx))->q.active_burst, virtq_tx_burst);
+	assert_ptr_equal(virtq_of(rig_queue(r.rx))->nq.q.active_burst, virtq_rx_burst_segs);
+	assert_ptr_equal(virtq_of(rig_queue(r.tx))->nq.q.active_burst, virtq_tx_burst);
 	rig_down(&r);
 	c.args = NULL;
 	rig_up(&r, &c);
 #ifdef __x86_64__
 	if (simd_best() == SIMD_LEVEL_AVX512)
-		assert_ptr_equal(virtq_of(rig_queue(r.tx))->q.active_burst, virtq_tx_burst_avx512);
+		assert_ptr_equal(virtq_of(rig_queue(r.tx))->nq.q.active_burst,
+				 virtq_tx_burst_avx512);
 	else if (simd_best() == SIMD_LEVEL_AVX2)
-		assert_ptr_equal(virtq_of(rig_queue(r.tx))->q.active_burst, virtq_tx_burst_avx2);
+		assert_ptr_equal(virtq_of(rig_queue(r.tx))->nq.q.active_burst, virtq_tx_burst_avx2);
 #endif
 	rig_down(&r);
 }

@@ -241,6 +241,32 @@ BATON_API int baton_rxq_arm(struct baton_rxq *rxq);
  */
 BATON_API void baton_rxq_disarm(struct baton_rxq *rxq);
 
+/**
+ * Ask for a wake-up of a worker that waits for room in a TX queue.
+ *
+ * The descriptor that is returned polls readable as soon as the device has sent packets of the
+ * queue, so that baton_tx_clean() or the next burst finds room; at once if it has sent some
+ * already, or if nothing is in flight. For the rest it is as that of baton_rxq_arm().
+ *
+ * @txq: the queue.
+ *
+ * Thread: the queue's thread.
+ * Return: a file descriptor; -ENOTSUP if the device cannot wake a worker for this queue; -EIO or
+ * -EPERM as baton_rx_burst().
+ */
+BATON_API int baton_txq_arm(struct baton_txq *txq);
+
+/**
+ * End what baton_txq_arm() asked for, before the queue is used again.
+ *
+ * This function cannot fail.
+ *
+ * @txq: the queue.
+ *
+ * Thread: the queue's thread.
+ */
+BATON_API void baton_txq_disarm(struct baton_txq *txq);
+
 struct baton_queue; /* a queue of either direction, inside the library */
 
 /* A burst of a driver. Parameters and result are those of baton_rx_burst(). */

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a driver says of its descriptors: one codec for RX and one for TX. The kit makes every burst
+ * from them (rx.h, tx.h, bounced: rx_bounce.h, tx_bounce.h, peek.h).
+ *
+ * A codec is a constant of small always-inline functions: the compiler folds it into the bursts. It
+ * reads what the device wrote, each field once, and writes descriptors. It decides nothing about
+ * buffers: keys, lengths and the number of segments are validated by the kit against private
+ * records.
+ */
+#ifndef BATON_NIC_CODEC_H
+#define BATON_NIC_CODEC_H
+
+#include "base/shared.h"
+#include "nic/queue.h"
+
+#define NIC_INLINE static inline __attribute__((always_inline))
+
+/*
+ * How a burst treats what the device says of a packet; a constant to the compiler in every burst. A
+ * codec may have further bits of its own from NIC_MODE_OWN on.
+ */
+#define NIC_MODE_SEGS 1u /* packets may have several buffers */
+#define NIC_MODE_META 2u /* checksum verdicts are wanted */
+#define NIC_MODE_OWN  4u
+
+/* A completion, copied out of shared memory. Nothing in it is believed. */
+struct rx_entry {
+	uint32_t key;  /* whose buffer it is */
+	uint32_t len;  /* bytes in the buffer, header included */
+	uint8_t more;  /* the packet goes on in the next completion; where the device ends packets
+			  by a mark */
+	uint8_t bad;   /* 0, or 1 + the enum rx_error that the device reports of the packet */
+	uint64_t meta; /* the codec's own, for verdict() */
+};
+
+/* What a codec needs at every packet of a run, kept in registers. */
+struct rx_cursor {
+	const void *ring, *aux;
+	uint32_t u[2];
+};
+
+/* next(): besides 1 (an entry) */
+#define NIC_RX_NOT_DONE 0
+#define NIC_RX_BAD_KEY  (-1) /* not a key at all; the kit's words */
+#define NIC_RX_BAD_OWN  (-2) /* and below: the codec's own, told by broken() */
+
+struct rx_codec {
+	uint8_t header;   /* bytes of the device's in front of a packet, in its first buffer */
+	uint8_t gap;      /* places that always stay empty: a tail that must not meet the head */
+	bool any_order;   /* completions name keys, in any order */
+	bool counts_segs; /* the first buffer says how many the packet has (segs()); else `more` */
+
+	/*
+	 * Count the completions from @nq->done on, by one acquire of the device's index. NULL:
+	 * there is no index, and next() tells of each completion whether it is there.
+	 */
+	uint16_t (*published)(const struct nic_queue *nq);
+
+	struct rx_cursor (*cursor)(const struct nic_queue *nq);
+	/* Whether plain() may be asked at all now. NULL: always. */
+	bool (*runs)(const struct nic_queue *nq);
+	/*
+	 * Whether place @at has a completion, of the key @at, of a packet of one buffer, with
+	 * nothing to be said about it but a verdict. @hdr: the first byte that the device may
+	 * write.
+	 *
+	 * @len: receives the length, header included, not validated. @flags: the token's.
+	 */
+	bool (*plain)(const struct rx_cursor *c, uint32_t at, const uint8_t *hdr, unsigned mode,
+		      uint32_t *len, uint8_t *flags);
+	/*
+	 * Whether plain() and segs() read the header, which is then worth to be prefetched. NULL:
+	 * never.
+	 */
+	bool (*reads_header)(unsigned mode);
+
+	/*
+	 * Get the completion at position @pos, with @published from there on. Return: 1, and *e;
+	 * NIC_RX_NOT_DONE; NIC_RX_BAD_*.
+	 */
+	int (*next)(const struct nic_queue *nq, struct nic_rx_state *state, uint16_t pos,
+		    uint16_t published, struct rx_entry *e);
+	/* Stop the queue, with the reason: queue_violation(). NULL: no NIC_RX_BAD_OWN. */
+	int (*broken)(struct nic_queue *nq, int why, const struct rx_entry *e, uint16_t pos,
+		      uint16_t published);
+	/* Number of buffers of the packet whose header is at @hdr; `counts_segs`. */
+	uint32_t (*segs)(const uint8_t *hdr);
+	/* Read what verdict() needs from the header; NULL: it is in e->meta already. */
+	uint64_t (*meta)(const uint8_t *hdr);
+	/*
+	 * Whether the packet of @len bytes is to be delivered: RX_GOOD, or an enum rx_error. @t:
+	 * its first token, which receives flags and side record; NULL: only look.
+	 */
+	int (*verdict)(const struct nic_queue *nq, uint64_t meta, struct baton_token *t,
+		       uint32_t len);
+
+	/* Write the descriptor at position @pos: @key's, with the buffer at @iova. */
+	void (*put)(struct nic_queue *nq, uint16_t pos, uint16_t key, uint64_t iova);
+	/* What a descriptor says besides the address, once, when the ring is filled. Or NULL. */
+	void (*init)(struct nic_queue *nq, uint16_t key);
+	/*
+	 * As put() with the address that the descriptor has already, since the device left it: a
+	 * ring of slots. NULL: put() is needed each time.
+	 */
+	void (*again)(struct nic_queue *nq, uint16_t pos, uint16_t key);
+	/* The queue is in order again: place @at, which is free, is that of key @at. `any_order`.
+	 */
+	void (*restore)(struct nic_queue *nq, uint16_t at);
+	/* Let the device see the positions before nq->posted; NULL: kick() does. */
+	void (*show)(struct nic_queue *nq);
+	/* The same, and notify it if it must be. */
+	void (*commit)(struct nic_queue *nq);
+};
+
+#define RX_GOOD       (-1)
+#define NIC_TX_REPORT 32u
+
+/* ---- TX ---- */
+
+/* A packet that is not plain, and what it takes to send it. */
+struct tx_plan {
+	const struct baton_token *t;
+	unsigned segs;
+	unsigned slots; /* bounced: number of descriptors, each with a slot, in place of buffers */
+	uint32_t len;
+	/* The codec's, by plan(): */
+	unsigned extra;    /* descriptors in front of the packet's, without a buffer or slot */
+	bool header_apart; /* the header is in one of them, not in front of the first byte */
+	bool offload;      /* the device can fill in the checksum */
+	/* The kit's again: */
+	bool csum; /* the device is to fill in a checksum: */
+	uint16_t csum_start, csum_offset;
+};
+
+struct tx_cursor {
+	void *ring, *aux;
+	uint32_t u[2];
+};
+
+struct tx_codec {
+	uint8_t header; /* bytes in front of the packet that the device reads */
+	uint8_t gap;    /* as above */
+	bool any_order; /* completions name keys, in any order */
+
+	/*
+	 * Count the packets that the device says are complete, from nq->done on. Without an index:
+	 * nic_tx_count_done().
+	 */
+	uint16_t (*published)(const struct nic_queue *nq);
+	/*
+	 * Of @n completions from nq->done on, count those that name the packets at the tail in
+	 * order. `any_order` only.
+	 */
+	unsigned (*in_turn)(const struct nic_queue *nq, unsigned n);
+	/* The key of the completion at nq->done. `any_order` only. */
+	uint32_t (*key)(const struct nic_queue *nq);
+	/*
+	 * Of @n published completions, count those that are certainly valid without their keys: 0
+	 * unless the device completes in order by promise. -EIO: a violation, reported.
+	 */
+	int (*batch)(struct nic_queue *nq, uint16_t n);
+
+	struct tx_cursor (*cursor)(const struct nic_queue *nq);
+	/* Write the descriptor of a plain packet; @len with header. */
+	void (*plain)(const struct tx_cursor *c, uint32_t d, uint64_t iova, uint32_t len);
+	/* Write the header of a plain packet; NULL: there are no headers. */
+	void (*plain_header)(void *hdr);
+	/* Write the header of any packet; NULL: there are no headers. */
+	void (*write_header)(const struct nic_queue *nq, void *hdr, const struct tx_plan *p);
+	/* Choose p->extra, p->header_apart and p->offload; t, segs, slots and len are known. */
+	void (*plan)(const struct nic_queue *nq, struct tx_plan *p);
+	/* Write the p->extra descriptors from @d on; NULL: plan() asks for none. */
+	void (*extra)(struct nic_queue *nq, uint16_t d, const struct tx_plan *p);
+	/*
+	 * Write one of the packet's descriptors. @first, @last: the packet begins or ends with it.
+	 * @p: the plan; NULL: nothing is asked of the device but to send.
+	 */
+	void (*put)(struct nic_queue *nq, uint32_t d, uint64_t iova, uint32_t len, bool first,
+		    bool last, const struct tx_plan *p);
+	/*
+	 * @n packets of @descs descriptors each stand from the head on: count them in nq->posted.
+	 * NULL: that is all.
+	 */
+	void (*send)(struct nic_queue *nq, unsigned n, unsigned descs);
+	/*
+	 * Ask the device to report when descriptor @d, the last of a packet, is done. It is asked
+	 * for the last packet of a burst, and at least every NIC_TX_REPORT descriptors. NULL: the
+	 * device reports each packet.
+	 */
+	void (*report)(struct nic_queue *nq, uint32_t d);
+	void (*commit)(struct nic_queue *nq);
+};
+
+#endif

@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The life of a device's rings: start, drain, stop, lost and back, one queue alone. */
+#include <time.h>
+
+#include "nic/nic.h"
+
+#define DRAIN_MS 50
+
+/* ---- open and close ---- */
+
+/* What a driver says of itself, before it is believed. */
+static int
+check_ops(const struct baton_port *port, const struct nic_ops *ops)
+{
+	const char *missing = NULL;
+
+	if (!ops->rx || !ops->tx)
+		missing = "a codec";
+	else if (!ops->open || !ops->close || !ops->ready || !ops->start || !ops->stop ||
+		 !ops->lost || !ops->reset)
+		missing = "one of open, close, ready, start, stop, lost and reset";
+	else if (!ops->ring_start != !ops->ring_stop)
+		missing = "ring_start or ring_stop, while it has the other";
+	else if (!ops->arm != !ops->disarm)
+		missing = "arm or disarm, while it has the other";
+	else if (!ops->ring_bytes || !ops->ring_attach || !ops->kick || !ops->waiting ||
+		 !ops->tx_clean || !ops->peek)
+		missing = "one of ring_bytes, ring_attach, kick, waiting, tx_clean and peek";
+	else if (ops->can &&
+		 (!ops->set_mac || !ops->set_rx_mode || !ops->set_macs || !ops->set_vlan))
+		missing = "a setting that `can` may say it has";
+	else if (ops->rx->any_order && !ops->rx->restore)
+		missing = "restore of its RX codec, which completes in any order";
+	else if (ops->rx->counts_segs && !ops->rx->segs)
+		missing = "segs of its RX codec, which counts them";
+	else if (ops->tx->any_order && (!ops->tx->in_turn || !ops->tx->key || !ops->tx->batch))
+		missing = "in_turn, key or batch of its TX codec, which completes in any order";
+	if (!missing)
+		return 0;
+	return baton_err(EINVAL, "driver %s is not complete: it lacks %s", port->driver->name,
+			 missing);
+}
+
+/* What it says of the device that it opened. */
+static int
+check_device(const struct nic_dev *dev)
+{
+	const struct baton_port *port = &dev->port;
+	const struct baton_port_info *info = &port->info;
+	const char *driver = port->driver->name;
+
+	if (!port->reach.device_ring_bits || !port->reach.device_data_bits)
+		return baton_err(EINVAL,
+				 "driver %s declares no address limits for %s (%u bits for rings, "
+				 "%u for packets)",
+				 driver, port->name, port->reach.device_ring_bits,
+				 port->reach.device_data_bits);
+	if (info->min_descs < 2u + dev->ops->rx->gap || info->min_descs > info->max_descs ||
+	    info->max_descs > 32768 || (info->max_descs & (info->max_descs - 1)) ||
+	    info->default_descs < info->min_descs || info->default_descs > info->max_descs)
+		return baton_err(EINVAL,
+				 "driver %s declares rings of %u to %u places, %u unless asked for "
+				 "others: that cannot be",
+				 driver, info->min_descs, info->max_descs, info->default_descs);
+	if (!info->max_rx_queues || !info->max_tx_queues || !info->max_segs ||
+	    info->max_segs > NIC_TX_MAX_SEGS)
+		return baton_err(EINVAL,
+				 "driver %s declares %u RX and %u TX queues and packets of up to "
+				 "%u buffers: at least one of each, and at most %u buffers, can be",
+				 driver, info->max_rx_queues, info->max_tx_queues, info->max_segs,
+				 NIC_TX_MAX_SEGS);
+	return 0;
+}
+
+int
+nic_open(struct baton_port *port, const struct port_arg *args, unsigned n)
+{
+	struct nic_dev *dev = nic_of(port);
+	int ret;
+
+	dev->ops = port->driver->priv;
+	ret = check_ops(port, dev->ops);
+	if (ret < 0 || (ret = dev->ops->open(dev, args, n)) < 0)
+		return ret;
+	ret = check_device(dev);
+	if (ret < 0)
+		dev->ops->close(dev);
+	return ret;
+}
+
+void
+nic_close(struct baton_port *port)
+{
+	struct nic_dev *dev = nic_of(port);
+
+	dev->ops->close(dev);
+}
+
+/* ---- memory ---- */
+
+static bool
+rx_bounced(const struct baton_port *port, unsigned i)
+{
+	return port->views[port->rxq[i]->pool->view.index].bounce;
+}
+
+static bool
+tx_bounced(const struct baton_port *port)
+{
+	for (unsigned i = 0; i < BATON_MAX_POOLS; i++)
+		if (port->views[i].count && port->views[i].bounce)
+			return true;
+	return false;
+}
+
+/* Choose the slots that a port needs. A need without keys: nothing is bounced in that direction. */
+static void
+slots_need(const struct nic_dev *dev, struct dma_slots_need *rx, struct dma_slots_need *tx)
+{
+	const struct baton_port *port = &dev->port;
+	const uint32_t header = dev->ops->tx->header,
+		       longest = port_frame_max(port->info.max_mtu) + header;
+	uint32_t descs = NIC_TX_MAX_SEGS;
+
+	*rx = (struct dma_slots_need){ .header = dev->ops->rx->header };
+	*tx = (struct dma_slots_need){ .header = dev->ops->tx->header };
+	for (unsigned i = 0; i < port->info.rx_queues; i++) {
+		const struct nic_queue *nq = nic_queue_of_const(port->rxq[i]);
+
+		if (!rx_bounced(port, i))
+			continue;
+		rx->queues++;
+		rx->keys += nq->q.descs;
+		rx->least = rx->least > nq->q.max_segs ? rx->least : nq->q.max_segs;
+		rx->room = rx->room > nq->posted_len ? rx->room : nq->posted_len;
+	}
+	if (!tx_bounced(port))
+		return;
+	for (unsigned i = 0; i < port->info.tx_queues; i++) {
+		const struct baton_queue *q = port->txq[i];
+
+		tx->queues++;
+		tx->keys += q->descs;
+		descs = q->max_segs < descs ? q->max_segs : descs;
+	}
+	/* The smallest ring must be able to send the longest packet. */
+	tx->room = header + DMA_SLOT_BYTES;
+	if (tx->room * descs < longest)
+		tx->room = (longest + descs - 1) / descs;
+	tx->least = (longest + tx->room - 1) / tx->room;
+}
+
+static int
+map_slots(struct nic_dev *dev)
+{
+	struct dma_slots_need rx, tx;
+
+	slots_need(dev, &rx, &tx);
+	return dma_reach_slots(&dev->port.reach, &rx, &tx);
+}
+
+/* Map the pools, and make slots for those that the device cannot access. */
+static int
+reach_memory(struct nic_dev *dev)
+{
+	struct baton_port *port = &dev->port;
+	struct dma_reach *reach = &port->reach;
+	/* The pools of the RX queues: the device fills their buffers. */
+	bool needed[BATON_MAX_POOLS] = { false };
+	int ret;
+
+	memset(port->views, 0, DMA_VIEWS_BYTES);
+	for (unsigned i = 0; i < port->info.rx_queues; i++)
+		needed[port->rxq[i]->pool->view.index] = true;
+	ret = dma_reach_pools(reach, needed, port->views);
+	if (ret < 0)
+		return ret;
+	ret = map_slots(dev);
+	if ((ret == -ENOSPC || reach->rx.shared || reach->tx.shared) &&
+	    dma_reach_yield(reach, needed, port->views)) {
+		dma_reach_drop_slots(reach, true, NULL); /* the device does not know them yet */
+		ret = map_slots(dev);
+	}
+	return ret;
+}
+
+static int
+make_slots(struct nic_dev *dev)
+{
+	uint32_t first[2] = { 0, 0 };
+	struct nic_queue *nq;
+	int ret = reach_memory(dev);
+
+	for (unsigned i = 0; !ret && (nq = nic_queue(dev, i)); i++) {
+		ret = nic_slots_attach(nq, first[nq->q.tx]);
+		if (nq->slots)
+			first[nq->q.tx] += nq->q.descs;
+	}
+	return ret;
+}
+
+/* Allocate one block for the rings of all queues, and, behind them, what the driver needs. */
+static int
+make_rings(struct nic_dev *dev)
+{
+	const struct nic_ops *ops = dev->ops;
+	size_t bytes = ops->own_bytes ? ops->own_bytes(dev) : 0, offset = 0;
+	struct baton_ctrl rings;
+	struct nic_queue *nq;
+	int ret;
+
+	for (unsigned i = 0; (nq = nic_queue(dev, i)); i++)
+		bytes += ops->ring_bytes(nq->q.descs);
+	ret = baton_ctrl_alloc(&dev->port.reach, bytes, BATON_CACHE_LINE, &rings);
+	if (ret < 0)
+		return ret;
+	dev->ring_base = rings.va;
+	dev->ring_iova = rings.iova;
+	dev->ring_bytes = rings.bytes;
+	if ((ret = make_slots(dev)) < 0 || (ops->publish && (ret = ops->publish(dev)) < 0))
+		return ret;
+	dma_reach_log(&dev->port.reach);
+	for (unsigned i = 0; (nq = nic_queue(dev, i)); i++) {
+		nq->offset = (uint32_t)offset;
+		nic_attach(dev, nq);
+		offset += ops->ring_bytes(nq->q.descs);
+	}
+	if (ops->own_attach)
+		ops->own_attach(dev, offset);
+	return 0;
+}
+
+/* What went into quarantine: buffers the rings held, and all slots there are, since their memory
+ * goes there as one; a local device's does not (dma_reach_release()). */
+struct held {
+	unsigned bufs, slots;
+};
+
+static struct held
+empty_all(struct nic_dev *dev, bool confirmed)
+{
+	struct dma_reach *reach = &dev->port.reach;
+	struct dma_quarantine *quarantine =
+		confirmed ? NULL
+			  : dma_quarantine_open(reach,
+						dev->ops->holder ? dev->ops->holder(dev) : NULL);
+	struct held held = { .slots = reach->local ? 0 : reach->rx.count + reach->tx.count };
+	struct nic_queue *nq;
+
+	for (unsigned i = 0; (nq = nic_queue(dev, i)); i++) {
+		held.bufs += nic_queue_buffers(nq);
+		nic_queue_empty(nq, confirmed, quarantine);
+		nic_slots_detach(nq);
+	}
+	dma_reach_release(reach, confirmed, quarantine);
+	dma_quarantine_close(quarantine);
+	dev->ring_base = NULL;
+	return confirmed ? (struct held){ 0 } : held;
+}
+
+static int
+quarantined(struct nic_dev *dev, struct held held)
+{
+	char why[512], slots[32] = "";
+
+	if (!held.bufs && !held.slots)
+		return 0;
+	snprintf(why, sizeof(why), "%s", baton_last_error());
+	if (held.slots)
+		snprintf(slots, sizeof(slots), " and %u slots", held.slots);
+	return baton_err(ETIMEDOUT,
+			 "%u buffers%s are quarantined, since the device did not confirm that it "
+			 "let go: %s",
+			 held.bufs, slots, why);
+}
+
+/* ---- start ---- */
+
+void
+nic_attach(struct nic_dev *dev, struct nic_queue *nq)
+{
+	nic_queue_rewind(nq);
+	memset(dev->ring_base + nq->offset, 0, dev->ops->ring_bytes(nq->q.descs));
+	dev->ops->ring_attach(dev, nq);
+}
+
+static int
+prepare(const struct baton_port *port, struct nic_queue *nq)
+{
+	nq->q.max_len = port_frame_max(port->mtu_set ? port->info.mtu : port->info.max_mtu);
+	return nq->q.tx || nq->q.stopped ? 0 : nic_queue_fill(nq);
+}
+
+int
+nic_bring_up(struct nic_dev *dev)
+{
+	struct nic_queue *nq;
+	int ret;
+
+	dev->unconfirmed = 0;
+	if (dev->ops->configure)
+		dev->ops->configure(dev);
+	ret = make_rings(dev);
+	for (unsigned i = 0; !ret && (nq = nic_queue(dev, i)); i++)
+		ret = prepare(&dev->port, nq);
+	if (ret < 0) {
+		empty_all(dev, true); /* the device has not been told of the rings */
+		return ret;
+	}
+	ret = dev->ops->start(dev);
+	if (ret < 0) {
+		empty_all(dev, !dev->unconfirmed);
+		return ret;
+	}
+	nic_replay(dev);
+	for (unsigned i = 0; (nq = nic_queue(dev, i)); i++)
+		dev->ops->kick(nq);
+	return 0;
+}
+
+int
+nic_start(struct baton_port *port)
+{
+	struct nic_dev *dev = nic_of(port);
+	int ret = dev->ops->ready(dev);
+
+	return ret < 0 ? ret : nic_bring_up(dev);
+}
+
+/* ---- stop ---- */
+
+static bool
+tx_busy(const struct nic_queue *nq)
+{
+	const struct nic_ops *ops = nic_of(nq->q.port)->ops;
+
+	return nq->q.tx && !nq->q.stopped && !nq->q.error[0] &&
+	       ops->tx->published(nq) != (uint16_t)(nq->posted - nq->done);
+}
+
+/*
+ * Let the device send what it has, for a limited time. The workers have left; only indexes are
+ * read. @only: this queue; NULL: all queues.
+ */
+static void
+drain(struct nic_dev *dev, const struct nic_queue *only)
+{
+	const struct timespec pause = { .tv_nsec = 50000 };
+	unsigned ms = dev->port.stop_timeout_ms < DRAIN_MS ? dev->port.stop_timeout_ms : DRAIN_MS;
+
+	for (unsigned tries = ms * 20; tries; tries--) {
+		bool busy = only && tx_busy(only);
+
+		for (unsigned i = 0; !only && i < dev->port.info.tx_queues; i++)
+			busy |= tx_busy(nic_queue_of_const(dev->port.txq[i]));
+		if (!busy || !dev->port.device_up)
+			return;
+		nanosleep(&pause, NULL);
+	}
+}
+
+int
+nic_stop(struct baton_port *port)
+{
+	struct nic_dev *dev = nic_of(port);
+	int ret;
+
+	drain(dev, NULL);
+	if (dev->ops->stopping)
+		dev->ops->stopping(dev);
+	ret = dev->ops->stop(dev);
+	return quarantined(dev, empty_all(dev, ret == 0));
+}
+
+int
+nic_lost(struct baton_port *port)
+{
+	struct nic_dev *dev = nic_of(port);
+	int ret = dev->ops->lost(dev);
+
+	if (ret == -EAGAIN)
+		return ret;
+	ret = quarantined(dev, empty_all(dev, ret == 0));
+	if (ret < 0)
+		baton_log(port->ctx, BATON_LOG_WARN, "%s: %s", port->name, baton_last_error());
+	return ret;
+}
+
+int
+nic_reset(struct baton_port *port)
+{
+	struct nic_dev *dev = nic_of(port);
+
+	return dev->ops->reset(dev);
+}
+
+int
+nic_renew_space(struct baton_port *port)
+{
+	struct nic_dev *dev = nic_of(port);
+
+	return dev->ops->renew_space ? dev->ops->renew_space(dev) : 0;
+}
+
+/* ---- one queue alone ---- */
+
+/* The device let go of the ring: free its buffers, and make it new. */
+static void
+clear_ring(struct nic_dev *dev, struct nic_queue *nq)
+{
+	nic_queue_empty(nq, true, NULL);
+	nic_attach(dev, nq);
+}
+
+int
+nic_queue_start(struct baton_queue *q)
+{
+	struct nic_dev *dev = nic_of(q->port);
+	struct nic_queue *nq = nic_queue_of(q);
+	int ret;
+
+	if (!dev->ops->ring_start)
+		return baton_err(ENOTSUP, "%s: one queue of this device cannot be started alone",
+				 q->port->name);
+	if (nq->stuck)
+		return baton_err(EIO,
+				 "the device has not confirmed that it stopped, with %u buffers in "
+				 "the ring: stop the port",
+				 nic_queue_in_flight(q));
+	q->stopped = 0; /* for prepare() */
+	ret = prepare(q->port, nq);
+	q->stopped = 1;
+	if (ret < 0)
+		return ret;
+	ret = dev->ops->ring_start(dev, nq);
+	if (ret < 0) {
+		/*
+		 * The device may know the ring already. If it does not answer, it is away, and
+		 * nic_lost() empties the ring.
+		 */
+		nq->stuck = dev->ops->ring_stop(dev, nq) < 0;
+		if (!nq->stuck)
+			clear_ring(dev, nq);
+		return ret;
+	}
+	dev->ops->kick(nq);
+	return 0;
+}
+
+int
+nic_queue_stop(struct baton_queue *q)
+{
+	struct nic_dev *dev = nic_of(q->port);
+	struct nic_queue *nq = nic_queue_of(q);
+	int ret;
+
+	if (!dev->ops->ring_stop)
+		return baton_err(ENOTSUP,
+				 "%s: one queue of this device cannot be stopped alone: stop the "
+				 "port",
+				 q->port->name);
+	q->stopped = 0;
+	drain(dev, nq);
+	q->stopped = 1;
+	ret = dev->ops->ring_stop(dev, nq);
+	nq->stuck = ret < 0 && ret != -ENOTSUP;
+	if (ret < 0)
+		return ret;
+	clear_ring(dev, nq);
+	if (dev->ops->ring_idle)
+		dev->ops->ring_idle(dev, nq);
+	return 0;
+}

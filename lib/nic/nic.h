@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The contract between the kit and the driver of a device that does DMA.
+ *
+ * The kit owns the order of things. At start: the device is there and confirmed to use nothing
+ * (ready), ring memory, slots, rings laid out and filled, all of it made known (publish), then
+ * start, then what the application has asked for before (settings). At stop: drain up to a
+ * deadline, stop, and what a device has not confirmed to have let go of goes into quarantine. A
+ * driver is asked for single steps, and cannot forget the others.
+ *
+ * All of it runs on the control thread, with the workers outside of their bursts.
+ */
+#ifndef BATON_NIC_NIC_H
+#define BATON_NIC_NIC_H
+
+#include "nic/codec.h"
+
+#define NIC_MAX_MACS 64
+
+struct nic_dev;
+struct nic_pci;
+
+enum nic_setting { NIC_SET_MAC, NIC_SET_RX_MODE, NIC_SET_MACS, NIC_SET_VLAN };
+
+struct nic_ops {
+	/* ---- what the device is; constants ---- */
+
+	const struct rx_codec *rx;
+	const struct tx_codec *tx;
+	const void *priv; /* the driver's own */
+
+	/*
+	 * What a user can do if a packet may take too many buffers, such as ", or use X=0"; "" or
+	 * NULL.
+	 */
+	const char *one_buffer_hint;
+
+	/* ---- the device ---- */
+
+	/*
+	 * Find the device by the arguments, and have it: set the limits, MAC and MTU of port->info,
+	 * and the address bits that the device has (port->reach.device_*_bits).
+	 */
+	int (*open)(struct nic_dev *dev, const struct port_arg *args, unsigned n);
+	void (*close)(struct nic_dev *dev);
+	/*
+	 * Decide what the device is started with, such as offloads, by what the port is configured
+	 * for. NULL: nothing.
+	 */
+	void (*configure)(struct nic_dev *dev);
+	/*
+	 * Check that the device is available, that it is the one that the queues were set up for,
+	 * and that it uses no memory of an earlier run, if dev->port.reach.quarantines has any.
+	 */
+	int (*ready)(struct nic_dev *dev);
+	/* Tell the device what is mapped in port.reach.ioas. NULL: the device need not be told. */
+	int (*publish)(struct nic_dev *dev);
+	/* As in struct port_ops. */
+	int (*renew_space)(struct nic_dev *dev);
+	/*
+	 * Start the device with all rings of queues that are not stopped. If this fails,
+	 * dev->unconfirmed says that the device may use the rings nevertheless.
+	 */
+	int (*start)(struct nic_dev *dev);
+	/* Return 0 only if the device has confirmed that it let go. */
+	int (*stop)(struct nic_dev *dev);
+	/* The rings are to be emptied, after drain: what must end before the queues do. Or NULL. */
+	void (*stopping)(struct nic_dev *dev);
+	/* Start or stop one ring of a started device; ring_stop returns as `stop`. */
+	int (*ring_start)(struct nic_dev *dev, struct nic_queue *nq);
+	int (*ring_stop)(struct nic_dev *dev, struct nic_queue *nq);
+	/*
+	 * Do what the device needs so that its other rings go on, after a ring was stopped and is
+	 * empty. NULL: nothing.
+	 */
+	void (*ring_idle)(struct nic_dev *dev, struct nic_queue *nq);
+	/* A device that went away: 0: it can write to nothing any more; -EAGAIN: not yet known;
+	 * -ETIMEDOUT: not to be known. */
+	int (*lost)(struct nic_dev *dev);
+	/* Who may still write to what was not confirmed: a reference of the caller's own. NULL: the
+	 * device. */
+	struct mem_holder *(*holder)(const struct nic_dev *dev);
+	/* Drop the device and have it anew. */
+	int (*reset)(struct nic_dev *dev);
+
+	/* ---- rings ---- */
+
+	/* What a queue needs beside the kit's records. The kit has set nq->key. NULL: nothing. */
+	int (*queue_setup)(struct nic_dev *dev, struct nic_queue *nq);
+	void (*queue_release)(struct nic_dev *dev, struct nic_queue *nq);
+	/* RX: whether the device spreads packets over several buffers. NULL: it does. */
+	bool (*spreads)(const struct nic_dev *dev, const struct nic_queue *nq);
+	/*
+	 * RX: of @bytes in a buffer, what the device can be told to use: sizes may have steps.
+	 * NULL: all. 0: too few.
+	 */
+	uint32_t (*rx_room)(uint32_t bytes);
+	/*
+	 * Ask for a wake-up at the next completion of the queue: it makes q->wake_fd readable.
+	 * NULL: the device cannot. Return: 0; -ENOTSUP if it has none left for this queue. The
+	 * queue's thread, as the two below.
+	 */
+	int (*arm)(struct nic_queue *nq);
+	void (*disarm)(struct nic_queue *nq);
+	/* nic_tx_reclaim() and nic_peek() of the codecs. */
+	int (*tx_clean)(struct nic_queue *nq, unsigned budget);
+	int (*peek)(const struct nic_queue *nq, struct baton_peek *peeks, unsigned n);
+	/* Control memory that the device needs beside rings, and the function that gets it. */
+	size_t (*own_bytes)(const struct nic_dev *dev);
+	void (*own_attach)(struct nic_dev *dev, size_t offset);
+	/* Bytes of ring memory for a queue of that many places. */
+	size_t (*ring_bytes)(uint32_t descs);
+	/*
+	 * Lay out a ring in nq->offset of dev->ring_base, zeroed, and choose the burst:
+	 * q->active_burst. nq is rewound.
+	 */
+	void (*ring_attach)(struct nic_dev *dev, struct nic_queue *nq);
+	/* Notify the device of what is posted, unconditionally. */
+	void (*kick)(struct nic_queue *nq);
+	/* RX: nic_rx_waiting() of the codec. */
+	unsigned (*waiting)(const struct nic_queue *nq);
+
+	/* ---- settings ---- */
+
+	/* Whether the device has the setting. Return: 0; -ENOTSUP, with why. NULL: it has none. */
+	int (*can)(const struct nic_dev *dev, enum nic_setting setting, const char *what);
+	int (*set_mac)(struct nic_dev *dev, const uint8_t mac[6]);
+	int (*set_rx_mode)(struct nic_dev *dev, enum port_rx_mode mode, bool on);
+	int (*set_macs)(struct nic_dev *dev, const uint8_t (*macs)[6], unsigned n);
+	int (*set_vlan)(struct nic_dev *dev, uint16_t vid, bool on);
+};
+
+/* What the application asked for, which the device gets again after a reset or a return. */
+struct nic_settings {
+	enum { NIC_UNSET, NIC_OFF, NIC_ON } rx_mode[2]; /* by enum port_rx_mode */
+	uint8_t n_macs;
+	uint8_t mac[6]; /* zeros: not changed */
+	uint8_t macs[NIC_MAX_MACS][6];
+	uint32_t vlans[4096 / 32];
+};
+
+struct nic_dev {
+	struct baton_port port;
+	const struct nic_ops *ops;
+	uint8_t *ring_base; /* NULL: there are no rings */
+	uint64_t ring_iova;
+	size_t ring_bytes;
+	uint8_t unconfirmed; /* a start failed, and the device did not confirm that it let go */
+	uint8_t link;        /* as the device has it */
+	struct nic_pci *pci; /* nic/pci.h; NULL: it is not on PCI */
+	struct nic_settings settings;
+};
+
+static inline struct nic_dev *
+nic_of(struct baton_port *port)
+{
+	return (struct nic_dev *)(void *)port;
+}
+
+static inline const struct nic_dev *
+nic_of_const(const struct baton_port *port)
+{
+	return (const struct nic_dev *)(const void *)port;
+}
+
+/** The queues of both directions, RX first. Return: NULL after the last. */
+static inline struct nic_queue *
+nic_queue(const struct nic_dev *dev, unsigned i)
+{
+	const struct baton_port *port = &dev->port;
+
+	if (i < port->info.rx_queues)
+		return nic_queue_of(port->rxq[i]);
+	i -= port->info.rx_queues;
+	return i < port->info.tx_queues ? nic_queue_of(port->txq[i]) : NULL;
+}
+
+/* ---- life.c: of struct port_ops ---- */
+
+int nic_open(struct baton_port *port, const struct port_arg *args, unsigned n);
+void nic_close(struct baton_port *port);
+int nic_start(struct baton_port *port);
+int nic_stop(struct baton_port *port);
+int nic_lost(struct baton_port *port);
+int nic_reset(struct baton_port *port);
+int nic_renew_space(struct baton_port *port);
+int nic_queue_start(struct baton_queue *q);
+int nic_queue_stop(struct baton_queue *q);
+unsigned nic_completed(const struct baton_queue *q);
+
+/** Start a device that came back, with its rings set up anew. */
+int nic_bring_up(struct nic_dev *dev);
+
+/** Give a queue that holds nothing its ring anew. */
+void nic_attach(struct nic_dev *dev, struct nic_queue *nq);
+
+/* ---- queue.c ---- */
+
+/* Of struct port_ops. */
+int nic_queue_setup(struct baton_port *port, struct baton_queue *q);
+void nic_queue_release(struct baton_port *port, struct baton_queue *q);
+int nic_arm(struct baton_queue *q);
+void nic_disarm(struct baton_queue *q);
+int nic_tx_clean(struct baton_queue *q, unsigned budget);
+int nic_rx_peek(struct baton_queue *q, struct baton_peek *peeks, unsigned n);
+
+/** Fill an RX ring. Return: 0; -ENOBUFS. */
+int nic_queue_fill(struct nic_queue *nq);
+
+/** Packets that were sent by the application and not by the device, or the other way round. */
+unsigned nic_queue_unfinished(const struct nic_queue *nq);
+
+/* ---- settings.c: of struct port_ops ---- */
+
+int nic_set_mac(struct baton_port *port, const uint8_t mac[6]);
+int nic_set_rx_mode(struct baton_port *port, enum port_rx_mode mode, int on);
+int nic_set_macs(struct baton_port *port, const uint8_t (*macs)[6], unsigned n);
+int nic_set_vlan(struct baton_port *port, uint16_t vid, int on);
+
+/** Send all settings to a device that was just started. One that the device refuses is logged. */
+void nic_replay(struct nic_dev *dev);
+
+/**
+ * The members of struct port_ops that the kit implements for every driver. @device, @queue: its
+ * types. The priv of its struct baton_driver is its struct nic_ops.
+ */
+#define NIC_PORT_OPS(device, queue)                                                                \
+	.port_size = sizeof(device), .rxq_size = sizeof(queue), .txq_size = sizeof(queue),         \
+	.open = nic_open, .close = nic_close, .queue_setup = nic_queue_setup,                      \
+	.queue_release = nic_queue_release, .start = nic_start, .stop = nic_stop,                  \
+	.queue_start = nic_queue_start, .queue_stop = nic_queue_stop, .lost = nic_lost,            \
+	.reset = nic_reset, .renew_space = nic_renew_space, .arm = nic_arm, .disarm = nic_disarm,  \
+	.tx_clean = nic_tx_clean, .peek = nic_rx_peek, .set_rx_mode = nic_set_rx_mode,             \
+	.set_macs = nic_set_macs, .set_vlan = nic_set_vlan, .set_mac = nic_set_mac,                \
+	.in_flight = nic_queue_in_flight, .completed = nic_completed, .held = nic_queue_held
+
+#endif

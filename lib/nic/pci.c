@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "nic/pci.h"
+
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/event.h"
+#include "base/limits.h"
+#include "ioas/ioas.h"
+
+#define CALM_NS 1000000000ull /* a device that fails again sooner is restarted with a delay */
+
+#define CONTAINER(member, pointer)                                                                 \
+	((struct nic_pci *)(void *)((char *)(pointer)-offsetof(struct nic_pci, member)))
+
+int
+nic_pci_wait_clear(const struct pci_reg *r, uint32_t off, uint32_t mask, unsigned ms,
+		   const char *what)
+{
+	const struct timespec pause = { .tv_nsec = 100000 };
+	const uint64_t deadline = ctx_now_ns() + ms * 1000000ull;
+	uint32_t v;
+
+	while ((v = pci_read32(r, off)) & mask) {
+		if (v == UINT32_MAX && pci_is_dead(r->dev))
+			return baton_err(ENODEV, "%s: the device reads as all ones", what);
+		if (ctx_now_ns() > deadline)
+			return baton_err(ETIMEDOUT, "%s does not end within %u ms (%#x reads %#x)",
+					 what, ms, off, v);
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+void
+nic_pci_xstats(const struct baton_port *port, struct port_xstats *list)
+{
+	port_xstat(list, nic_of_const(port)->pci->recoveries, "reconnects");
+}
+
+/* ---- having the device, and giving it back ---- */
+
+static void
+give_back(struct nic_dev *dev)
+{
+	struct nic_pci *p = dev->pci;
+
+	ctx_timer_cancel(dev->port.ctx, &p->tick);
+	if (p->change.fd >= 0) {
+		ctx_source_del(dev->port.ctx, &p->change);
+		close(p->change.fd);
+		p->change.fd = -1;
+	}
+	p->ops->forget(dev);
+	pci_close(p->dev);
+	p->dev = NULL;
+	/*
+	 * A device in no address space cannot access memory, whatever addresses it still has.
+	 * Without an IOMMU, that is not known.
+	 */
+	if (p->behind_iommu)
+		dma_quarantine_release(&dev->port.reach.quarantines, "the device is in no address "
+								     "space any more");
+}
+
+/* The device will not be back. The workers have left the queues, or there are none. */
+static void
+leave(struct nic_dev *dev)
+{
+	struct baton_port *port = &dev->port;
+
+	dev->pci->leaving = 1;
+	port_lost(port, true);
+	if (!port->started || port_is_empty(port)) /* else once its queues are empty */
+		give_back(dev);
+}
+
+static void
+on_device(void *arg, enum pci_event event)
+{
+	struct nic_dev *dev = arg;
+
+	if (event == PCI_EVENT_ERROR)
+		baton_log(dev->port.ctx, BATON_LOG_ERR,
+			  "%s: the device reports a PCI error it does not recover from",
+			  dev->port.name);
+	else
+		baton_log(dev->port.ctx, BATON_LOG_WARN,
+			  "%s: the kernel wants the device back: it is unplugged, or bound to "
+			  "another driver",
+			  dev->port.name);
+	leave(dev);
+}
+
+static void
+on_failed(struct nic_dev *dev)
+{
+	struct nic_pci *p = dev->pci;
+	uint64_t now = ctx_now_ns();
+
+	baton_log(dev->port.ctx, BATON_LOG_ERR, "%s: the device says that it needs a reset",
+		  dev->port.name);
+	port_lost(&dev->port, false);
+	if (dev->port.away)
+		ctx_timer_set(dev->port.ctx, &p->retry, now - p->failed_ns < CALM_NS ? 1000 : 1);
+	p->failed_ns = now;
+}
+
+static void
+look(struct nic_dev *dev)
+{
+	struct nic_pci *p = dev->pci;
+
+	if (!p->dev || dev->port.away)
+		return;
+	switch (p->ops->poll(dev)) {
+	case NIC_PCI_GOOD:
+		break;
+	case NIC_PCI_ALL_ONES:
+		if (!pci_is_dead(p->dev))
+			break;
+		baton_log(dev->port.ctx, BATON_LOG_ERR,
+			  "%s: the device reads as all ones: it was removed, or has no power or no "
+			  "link",
+			  dev->port.name);
+		p->leaving = 1;
+		port_lost(&dev->port, true);
+		break;
+	case NIC_PCI_FAILED:
+		on_failed(dev);
+		break;
+	}
+}
+
+static void
+on_change(struct ctx_source *src, uint32_t events)
+{
+	struct nic_pci *p = CONTAINER(change, src);
+
+	event_drain(src->fd);
+	look(p->nic);
+}
+
+static void
+on_tick(struct ctx_timer *timer)
+{
+	struct nic_pci *p = CONTAINER(tick, timer);
+
+	ctx_timer_set(p->nic->port.ctx, timer, p->ops->tick_ms);
+	look(p->nic);
+}
+
+/* Start a device that failed again, once its queues are empty. */
+static void
+on_retry(struct ctx_timer *timer)
+{
+	struct nic_pci *p = CONTAINER(retry, timer);
+	struct nic_dev *dev = p->nic;
+	struct baton_port *port = &dev->port;
+
+	if (!port->away || port->leaving || p->leaving)
+		return;
+	if (!port_is_empty(port)) {
+		ctx_timer_set(port->ctx, timer, 1);
+		return;
+	}
+	if (dev->ops->ready(dev) < 0 || nic_bring_up(dev) < 0) {
+		baton_log(port->ctx, BATON_LOG_ERR, "%s: it does not come back: %s", port->name,
+			  baton_last_error());
+		port_lost(port, true);
+		return;
+	}
+	p->recoveries++;
+	baton_log(port->ctx, BATON_LOG_INFO, "%s: the device is back after a reset", port->name);
+	port_link(port, dev->link);
+	port_back(port);
+}
+
+static int
+watch(struct nic_dev *dev)
+{
+	struct nic_pci *p = dev->pci;
+	int fd, ret;
+
+	if (p->ops->tick_ms)
+		ctx_timer_set(dev->port.ctx, &p->tick, p->ops->tick_ms);
+	if (!p->dev->n_vectors)
+		return 0;
+	fd = p->dev->os->eventfd(p->dev->os);
+	if (fd < 0)
+		return limits_no_file("no eventfd", p->bdf, -fd);
+	p->change = (struct ctx_source){ .ready = on_change, .fd = fd };
+	ret = ctx_source_add(dev->port.ctx, &p->change, EPOLLIN);
+	if (ret < 0) {
+		close(fd);
+		p->change.fd = -1;
+	}
+	return ret;
+}
+
+/* Reset by registers, and what was in quarantine is free. */
+static int
+reset_confirmed(struct nic_dev *dev)
+{
+	int ret = dev->pci->ops->quiesce(dev);
+
+	if (!ret)
+		dma_quarantine_release(&dev->port.reach.quarantines, "the device has confirmed a "
+								     "reset");
+	return ret;
+}
+
+static int
+acquire(struct nic_dev *dev)
+{
+	struct nic_pci *p = dev->pci;
+	int ret;
+
+	if (p->dev)
+		return 0;
+	if (dev->port.reach.confine &&
+	    (ret = pci_check_alone(pci_os_of(dev->port.ctx), p->bdf)) < 0)
+		return baton_err_prefix(ret, "confine=on");
+	ret = pci_open(dev->port.ctx, p->ioas, p->bdf, &p->dev);
+	if (ret < 0)
+		return ret;
+	p->leaving = 0;
+	ret = p->ops->find(dev);
+	if (!ret)
+		ret = reset_confirmed(dev);
+	if (!ret)
+		ret = p->ops->identify(dev);
+	if (!ret)
+		ret = watch(dev);
+	if (!ret)
+		ret = pci_watch(p->dev, on_device, dev);
+	if (ret < 0)
+		give_back(dev);
+	return ret;
+}
+
+/*
+ * The rings may need the buffers that the device did not let go of before, so reset it before they
+ * are filled.
+ */
+int
+nic_pci_ready(struct nic_dev *dev)
+{
+	int ret = acquire(dev);
+
+	return ret < 0 || !dev->port.reach.quarantines ? ret : reset_confirmed(dev);
+}
+
+/* ---- the address space ---- */
+
+static int
+own_ioas(struct nic_dev *dev, struct baton_ioas_config *config)
+{
+	const struct dma_reach *reach = &dev->port.reach;
+
+	config->name = dev->port.name;
+	config->windows = reach->windows;
+	config->n_windows = reach->n_windows;
+	dev->pci->owns_ioas = 1;
+	return baton_ioas_create(dev->port.ctx, config, &dev->pci->ioas);
+}
+
+/*
+ * Choose the address space: the one that the context's devices share, or one of the port's own for
+ * another backend, for windows, and to be confined.
+ */
+static int
+choose_ioas(struct nic_dev *dev)
+{
+	struct baton_ctx *ctx = dev->port.ctx;
+	struct baton_ioas_config config;
+	struct baton_ioas_info info;
+	struct baton_ioas *own, *shared;
+	int ret;
+
+	baton_ioas_config_init(&config);
+	if ((ret = baton_ioas_backend_by_name(dev->pci->ioas_name, &config.backend)) < 0)
+		return ret;
+	if (dma_reach_own_space(&dev->port.reach))
+		return own_ioas(dev, &config);
+	if (config.backend == BATON_IOAS_AUTO)
+		return baton_ctx_ioas(ctx, &dev->pci->ioas);
+	if ((ret = own_ioas(dev, &config)) < 0)
+		return ret;
+	own = dev->pci->ioas;
+	dev->pci->owns_ioas = 0;
+	if (baton_ctx_set_ioas(ctx, own) == 0)
+		return 0;
+	if ((ret = baton_ctx_ioas(ctx, &shared)) < 0) {
+		baton_ioas_destroy(own);
+		return ret;
+	}
+	baton_ioas_info(shared, &info);
+	if (info.backend != config.backend) {
+		dev->pci->owns_ioas = 1;
+		return 0;
+	}
+	dev->pci->ioas = shared;
+	return baton_ioas_destroy(own);
+}
+
+static void
+drop_ioas(struct nic_dev *dev)
+{
+	if (dev->pci->owns_ioas && dev->pci->ioas && baton_ioas_destroy(dev->pci->ioas) < 0)
+		baton_log(dev->port.ctx, BATON_LOG_WARN, "%s: %s", dev->port.name,
+			  baton_last_error());
+	dev->pci->owns_ioas = 0;
+	dev->pci->ioas = dev->port.reach.ioas = NULL;
+}
+
+/*
+ * Warn if interrupts are not isolated. An interrupt is a write: without remapping, a device can
+ * raise any.
+ */
+static void
+warn_interrupts(const struct nic_dev *dev, const struct baton_ioas_info *info)
+{
+	if (dev->port.reach.confine && info->unsafe_interrupts)
+		baton_log(dev->port.ctx, BATON_LOG_WARN,
+			  "%s: confined, but interrupts not isolated: allow_unsafe_interrupts is "
+			  "set, and without "
+			  "interrupt remapping the device can raise any of the machine",
+			  dev->port.name);
+}
+
+/* Get an address space, and open the device in it. */
+static int
+enter_space(struct nic_dev *dev)
+{
+	struct nic_pci *p = dev->pci;
+	struct baton_ioas_info info;
+	int ret = choose_ioas(dev);
+
+	if (ret < 0) {
+		drop_ioas(dev);
+		return ret;
+	}
+	/* FLAT is for tests and emulators, which decide what is behind it. */
+	baton_ioas_info(p->ioas, &info);
+	p->behind_iommu = info.backend != BATON_IOAS_NOIOMMU && info.backend != BATON_IOAS_FLAT;
+	if (dev->port.reach.confine && !p->behind_iommu) {
+		ret = baton_err(ENOTSUP,
+				"confine=on: nothing keeps device %s from other memory in an "
+				"address "
+				"space of kind %s: use an IOMMU, or leave confine out",
+				p->bdf, info.backend_name);
+		drop_ioas(dev);
+		return ret;
+	}
+	/* One run of physical addresses. */
+	dev->port.reach.page = info.backend == BATON_IOAS_NOIOMMU ? BATON_PAGE_2M : 0;
+	dev->port.reach.ioas = p->ioas;
+	ret = acquire(dev);
+	if (ret < 0) {
+		drop_ioas(dev);
+		return ret;
+	}
+	baton_ioas_info(p->ioas, &info);
+	snprintf(p->space, sizeof(p->space), "%s", info.backend_name);
+	warn_interrupts(dev, &info);
+	return 0;
+}
+
+int
+nic_pci_renew_space(struct nic_dev *dev)
+{
+	give_back(dev);
+	drop_ioas(dev);
+	return enter_space(dev);
+}
+
+int
+nic_pci_open(struct nic_dev *dev, struct nic_pci *pci, const struct nic_pci_ops *ops,
+	     const char *ioas)
+{
+	int ret;
+
+	*pci = (struct nic_pci){ .ops = ops, .nic = dev, .change.fd = -1 };
+	snprintf(pci->ioas_name, sizeof(pci->ioas_name), "%s", ioas ? ioas : "auto");
+	snprintf(pci->bdf, sizeof(pci->bdf), "%.12s", dev->port.name);
+	pci->retry.due = on_retry;
+	pci->tick.due = on_tick;
+	dev->pci = pci;
+	ret = enter_space(dev);
+	if (ret < 0)
+		return ret;
+	dev->port.reach.node = dev->port.info.node = (int16_t)pci->dev->info.node;
+	port_link(&dev->port, dev->link);
+	return 0;
+}
+
+void
+nic_pci_close(struct nic_dev *dev)
+{
+	ctx_timer_cancel(dev->port.ctx, &dev->pci->retry);
+	give_back(dev);
+	drop_ioas(dev);
+}
+
+int
+nic_pci_reset(struct nic_dev *dev)
+{
+	give_back(dev);
+	return acquire(dev);
+}
+
+/* ---- start and stop ---- */
+
+/*
+ * The first vector is for changes of the device, then RX and TX queues have one each, as far as
+ * there are enough.
+ */
+static int
+enable_vectors(struct nic_dev *dev)
+{
+	const struct nic_pci *p = dev->pci;
+	int fds[1 + 2 * BATON_MAX_QUEUES];
+	struct nic_queue *nq;
+	unsigned n = 1;
+
+	if (p->change.fd < 0)
+		return 0;
+	fds[0] = p->change.fd;
+	for (; n < p->dev->n_vectors && (nq = nic_queue(dev, n - 1)); n++)
+		fds[n] = nq->q.wake_fd;
+	return pci_msix_enable(p->dev, fds, n);
+}
+
+unsigned
+nic_pci_vector(const struct nic_dev *dev, const struct nic_queue *nq)
+{
+	const unsigned v = 1u + nq->q.index + (nq->q.tx ? dev->port.info.rx_queues : 0);
+
+	return v >= dev->pci->dev->enabled ? 0 : v;
+}
+
+static int
+bring_up(struct nic_dev *dev)
+{
+	struct nic_pci *p = dev->pci;
+	int ret;
+
+	/* With the reset the device let go of all memory. */
+	if ((ret = reset_confirmed(dev)) < 0 || (ret = pci_bus_master(p->dev, true)) < 0 ||
+	    (ret = enable_vectors(dev)) < 0)
+		return ret;
+	return p->ops->start(dev);
+}
+
+int
+nic_pci_start(struct nic_dev *dev)
+{
+	int ret = bring_up(dev);
+	char why[512];
+
+	if (ret == 0)
+		return 0;
+	snprintf(why, sizeof(why), "%s", baton_last_error());
+	dev->unconfirmed = nic_pci_stop(dev) < 0;
+	return baton_err(-ret, "%s", why);
+}
+
+/*
+ * Make the device let go of all memory. That is confirmed if it says so itself, or its function was
+ * reset, or it cannot write to memory any more (a read afterwards confirms that, since it pushes
+ * earlier writes).
+ */
+static int
+let_go(struct nic_dev *dev)
+{
+	struct pci_device *pci = dev->pci->dev;
+	int ret = dev->pci->ops->quiesce(dev), off;
+	char why[512];
+
+	if (ret < 0)
+		snprintf(why, sizeof(why), "%s", baton_last_error());
+	off = pci_bus_master(pci, false);
+	if (ret < 0 && pci_reset(pci) == 0)
+		ret = 0;
+	if (ret < 0 && off == 0)
+		ret = 0;
+	return ret < 0 ? baton_err(-ret, "%s", why) : 0;
+}
+
+int
+nic_pci_stop(struct nic_dev *dev)
+{
+	struct nic_pci *p = dev->pci;
+	int ret;
+
+	if (!p->dev)
+		return 0;
+	ret = let_go(dev);
+	pci_msix_disable(p->dev);
+	if (p->leaving || (ret < 0 && pci_is_dead(p->dev)))
+		give_back(dev);
+	/*
+	 * A device that was removed from the bus writes nothing. If it is still there, the IOMMU
+	 * stops it, since it is in no address space now.
+	 */
+	return !p->dev && p->behind_iommu ? 0 : ret;
+}

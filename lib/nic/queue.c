@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The records of a queue: what its ring holds. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/event.h"
+#include "base/io.h"
+#include "nic/nic.h"
+
+/* ---- set-up ---- */
+
+static int
+records(struct nic_queue *nq, bool any_order)
+{
+	const uint32_t n = nq->q.descs;
+
+	nq->mask = (uint16_t)(n - 1);
+	nq->shadow = malloc(n * sizeof(*nq->shadow));
+	if (nq->q.tx)
+		nq->segs = calloc(n, 1);
+	else if (any_order)
+		nq->order = calloc(n, sizeof(*nq->order));
+	if (!nq->shadow || (nq->q.tx && !nq->segs) || (!nq->q.tx && any_order && !nq->order))
+		return baton_err(ENOMEM, "no memory for %u descriptors", n);
+	memset(nq->shadow, 0xff, n * sizeof(*nq->shadow));
+	return 0;
+}
+
+/* How the queue's pool fits the device: where in a buffer it writes, how much, how many for one. */
+static int
+fit_pool(const struct nic_dev *dev, struct nic_queue *nq)
+{
+	const struct nic_ops *ops = dev->ops;
+	const struct baton_port *port = &dev->port;
+	struct baton_queue *q = &nq->q;
+	const struct baton_pool_view *v = &q->pool->view;
+	const uint32_t header = ops->rx->header, frame = port_frame_max(BATON_MAX_MTU),
+		       mtu = port->mtu_set ? port->info.mtu : 1500u;
+	const uint32_t most = q->descs - ops->rx->gap < NIC_RX_MAX_SEGS ? q->descs - ops->rx->gap
+									: NIC_RX_MAX_SEGS;
+	const bool spreads = !ops->spreads || ops->spreads(dev, nq);
+	uint32_t segs, room;
+
+	if (v->headroom < header)
+		return baton_err(EINVAL,
+				 "pool %s has a headroom of %u bytes, the device's header needs %u",
+				 q->pool->name, v->headroom, header);
+	nq->post_off = (uint16_t)(v->headroom - header);
+	room = v->data_len - nq->post_off;
+	nq->posted_len = ops->rx_room ? ops->rx_room(room) : room;
+	if (!nq->posted_len)
+		return baton_err(EINVAL,
+				 "pool %s has %u bytes for a packet in a buffer, too few for %s: "
+				 "give it a larger data room",
+				 q->pool->name, room - header, port->name);
+	segs = spreads ? (frame + header + nq->posted_len - 1) / nq->posted_len : 1;
+	if (segs > most)
+		return baton_err(EINVAL,
+				 "a frame of %u bytes takes %u buffers of %u bytes; at most %u are "
+				 "possible: give the pool a larger data room%s",
+				 frame, segs, nq->posted_len, most,
+				 ops->one_buffer_hint ? ops->one_buffer_hint : "");
+	/* In one buffer, a frame that does not fit is lost in the device. */
+	if (!spreads && nq->posted_len < header + port_frame_max(mtu))
+		return baton_err(EINVAL,
+				 "one buffer must take a whole packet, which is %u bytes for MTU "
+				 "%u, and those of pool %s take %u: give the pool a larger data "
+				 "room",
+				 header + port_frame_max(mtu), mtu, q->pool->name, nq->posted_len);
+	q->max_segs = (uint16_t)segs;
+	return 0;
+}
+
+static int
+set_up(struct nic_dev *dev, struct nic_queue *nq)
+{
+	const struct nic_ops *ops = dev->ops;
+	struct baton_queue *q = &nq->q;
+	int ret = records(nq, ops->rx->any_order);
+
+	if (ret < 0)
+		return ret;
+	if (q->tx)
+		q->max_segs =
+			(uint16_t)(q->descs / 2 < NIC_TX_MAX_SEGS ? q->descs / 2 : NIC_TX_MAX_SEGS);
+	else if ((ret = fit_pool(dev, nq)) < 0)
+		return ret;
+	q->wake_fd = event_open("the ring");
+	if (q->wake_fd < 0)
+		return q->wake_fd;
+	ret = ops->queue_setup ? ops->queue_setup(dev, nq) : 0;
+	nq->driver_has = !ret;
+	return ret;
+}
+
+int
+nic_queue_setup(struct baton_port *port, struct baton_queue *q)
+{
+	struct nic_queue *nq = nic_queue_of(q);
+	int ret;
+
+	nq->shadow = NULL;
+	nq->order = NULL;
+	nq->segs = NULL;
+	q->wake_fd = -1;
+	ret = set_up(nic_of(port), nq);
+	if (ret < 0)
+		nic_queue_release(port, q);
+	return ret;
+}
+
+void
+nic_queue_release(struct baton_port *port, struct baton_queue *q)
+{
+	struct nic_dev *dev = nic_of(port);
+	struct nic_queue *nq = nic_queue_of(q);
+
+	if (nq->driver_has && dev->ops->queue_release)
+		dev->ops->queue_release(dev, nq);
+	nq->driver_has = 0;
+	nic_slots_detach(nq);
+	free(nq->shadow);
+	free(nq->order);
+	free(nq->segs);
+	nq->shadow = NULL;
+	nq->order = NULL;
+	nq->segs = NULL;
+	if (q->wake_fd >= 0)
+		close(q->wake_fd);
+	q->wake_fd = -1;
+}
+
+/* ---- what a ring holds ---- */
+
+void
+nic_queue_rewind(struct nic_queue *nq)
+{
+	nq->done = nq->posted = nq->head = nq->tail = 0;
+	nq->state = (struct nic_rx_state){ 0 };
+	nq->plain_run = 0;
+	nq->in_order = 1;
+	nq->stuck = 0;
+}
+
+/* Whether key i has a buffer in the ring. */
+static bool
+in_ring(const struct nic_queue *nq, uint32_t i)
+{
+	if (nq->slots && !nq->q.tx)
+		return false;
+	if (nq->q.tx)
+		return ((i - nq->tail) & nq->mask) < (uint16_t)(nq->head - nq->tail) &&
+		       nq->shadow[i] != SHADOW_NONE;
+	return nic_posted(nq, i);
+}
+
+void
+nic_queue_empty(struct nic_queue *nq, bool confirmed, struct dma_quarantine *quarantine)
+{
+	struct baton_queue *q = &nq->q;
+
+	queue_count(&q->stats.discarded, nic_queue_unfinished(nq));
+	nic_slots_empty(nq);
+	for (uint32_t i = 0; i < q->descs; i++) {
+		struct baton_pool *pool;
+		uint32_t buf;
+
+		if (in_ring(nq, i)) {
+			buf = SHADOW_BUF(nq->shadow[i]);
+			pool = q->tx ? q->port->ctx->pools[SHADOW_POOL(nq->shadow[i])] : q->pool;
+			if (confirmed)
+				dma_free_bufs(pool, &buf, 1);
+			else
+				dma_quarantine_buf(quarantine, pool, buf);
+		}
+		nq->shadow[i] = SHADOW_NONE; /* also for a slot, which is not a buffer */
+	}
+	nq->done = nq->posted = nq->head = nq->tail = 0;
+	nq->in_order = 1; /* nothing is posted, whatever slots have left in `shadow` */
+}
+
+uint32_t
+nic_queue_held(const struct baton_queue *q, const struct baton_pool *pool)
+{
+	const struct nic_queue *nq = nic_queue_of_const(q);
+	uint32_t n = 0;
+
+	if (!nq->shadow || (!q->tx && q->pool != pool))
+		return 0;
+	for (uint32_t i = 0; i < q->descs; i++)
+		n += in_ring(nq, i) && (!q->tx || SHADOW_POOL(nq->shadow[i]) == pool->view.index);
+	return n;
+}
+
+uint32_t
+nic_queue_buffers(const struct nic_queue *nq)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < nq->q.descs; i++)
+		n += in_ring(nq, i);
+	return n;
+}
+
+unsigned
+nic_queue_in_flight(const struct baton_queue *q)
+{
+	const struct nic_queue *nq = nic_queue_of_const(q);
+
+	if (q->tx)
+		return (uint16_t)(nq->head - nq->tail);
+	return (uint16_t)(nq->posted - nq->done);
+}
+
+/* Count RX completions of a device without an index, one after the other. */
+static uint16_t
+count_done(const struct nic_queue *nq, uint16_t most)
+{
+	const struct rx_codec *codec = nic_of(nq->q.port)->ops->rx;
+	struct nic_rx_state state = nq->state;
+	struct rx_entry e;
+	uint16_t n = 0;
+
+	while (n < most &&
+	       codec->next(nq, &state, (uint16_t)(nq->done + n), (uint16_t)(most - n), &e) == 1)
+		n++;
+	return n;
+}
+
+/* Completions the device has published; 0 when it says that there are more than there can be. */
+static uint16_t
+published(const struct nic_queue *nq)
+{
+	const struct nic_ops *ops = nic_of(nq->q.port)->ops;
+	uint16_t outstanding = (uint16_t)(nq->posted - nq->done), n;
+
+	if (!outstanding) /* and perhaps no ring */
+		return 0;
+	if (nq->q.tx)
+		n = ops->tx->published(nq);
+	else
+		n = ops->rx->published ? ops->rx->published(nq) : count_done(nq, outstanding);
+	return n <= outstanding ? n : 0;
+}
+
+unsigned
+nic_completed(const struct baton_queue *q)
+{
+	return published(nic_queue_of_const(q));
+}
+
+unsigned
+nic_queue_unfinished(const struct nic_queue *nq)
+{
+	const struct nic_ops *ops = nic_of(nq->q.port)->ops;
+
+	if (!nq->q.tx)
+		return published(nq) ? ops->waiting(nq) : 0;
+	return (uint16_t)(nq->posted - nq->done) - published(nq);
+}
+
+/* ---- filling an RX ring from the control thread ---- */
+
+static void
+post(struct nic_queue *nq)
+{
+	const struct rx_codec *codec = nic_of(nq->q.port)->ops->rx;
+	const struct baton_pool_view *v = &nq->q.views[nq->q.pool->view.index];
+
+	for (uint32_t i = 0; i < nq->q.descs; i++) {
+		if (nq->order)
+			nq->order[i] = (uint16_t)i;
+		if (codec->init)
+			codec->init(nq, (uint16_t)i);
+		if (i >= nq->quota)
+			continue;
+		codec->put(nq, (uint16_t)i, (uint16_t)i,
+			   nq->slots
+				   ? dma_slot_iova(nq->slots, nq->shadow[i])
+				   : v->iova + (uint64_t)nq->shadow[i] * v->stride + nq->post_off);
+	}
+	nq->in_order = 1;
+	nq->refill = nic_refill_least(nq);
+	nq->posted = nq->quota;
+	if (codec->show)
+		codec->show(nq);
+}
+
+int
+nic_queue_fill(struct nic_queue *nq)
+{
+	struct baton_queue *q = &nq->q;
+	const struct baton_pool_view *v = &q->views[q->pool->view.index];
+	const uint32_t most = q->descs - nic_of(q->port)->ops->rx->gap;
+	unsigned n;
+
+	if (nq->slots) {
+		nic_slots_fill(nq, most);
+		post(nq);
+		return 0;
+	}
+	if (v->bounce)
+		return baton_err(EFAULT, "rxq %u: pool %s is bounced, and the queue has no slots",
+				 q->index, q->pool->name);
+	nq->quota = (uint16_t)most;
+	n = dma_fetch(q->pool, nq->shadow, nq->quota);
+	if (n < nq->quota) {
+		dma_free_bufs(q->pool, nq->shadow, n);
+		memset(nq->shadow, 0xff, n * sizeof(*nq->shadow));
+		return baton_err(ENOBUFS,
+				 "rxq %u needs %u buffers to start, pool %s has %u free of %u: "
+				 "make the pool larger, or free what the application holds",
+				 q->index, nq->quota, q->pool->name, n, q->pool->view.count);
+	}
+	post(nq);
+	return 0;
+}
+
+/* ---- of struct port_ops: the queue's thread ---- */
+
+/* Whether an armed queue has something for its worker. The caller has executed a full barrier. */
+static bool
+has_work(const struct nic_queue *nq)
+{
+	if (published(nq))
+		return true;
+	if (nq->q.tx)
+		return nq->head == nq->tail;
+	/*
+	 * A ring that lacks buffers is filled by polling only, since nobody tells when another
+	 * worker has freed some. A queue that could not take the largest packet must not sleep. A
+	 * device that says that more is complete than there can be is for the burst.
+	 */
+	return nic_queue_in_flight(&nq->q) < nq->q.max_segs ||
+	       (nic_of(nq->q.port)->ops->rx->published &&
+		nic_of(nq->q.port)->ops->rx->published(nq));
+}
+
+int
+nic_arm(struct baton_queue *q)
+{
+	struct nic_queue *nq = nic_queue_of(q);
+	const struct nic_ops *ops = nic_of(q->port)->ops;
+	int ret = ops->arm ? ops->arm(nq)
+			   : baton_err(ENOTSUP, "%s: the device wakes nobody", q->port->name);
+
+	if (ret < 0)
+		return ret;
+	/* The device writes its index before it reads what arm() has written. */
+	smp_mb();
+	if (has_work(nq))
+		event_signal(q->wake_fd);
+	return 0;
+}
+
+void
+nic_disarm(struct baton_queue *q)
+{
+	nic_of(q->port)->ops->disarm(nic_queue_of(q));
+}
+
+int
+nic_tx_clean(struct baton_queue *q, unsigned budget)
+{
+	return nic_of(q->port)->ops->tx_clean(nic_queue_of(q), budget);
+}
+
+int
+nic_rx_peek(struct baton_queue *q, struct baton_peek *peeks, unsigned n)
+{
+	return nic_of(q->port)->ops->peek(nic_queue_of(q), peeks, n);
+}

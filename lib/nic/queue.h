@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A queue of a device that does DMA: what every ring has, whatever its descriptors look like.
+ *
+ * A ring has a power of two of places. A *position* counts places and is not masked; `posted` and
+ * `done` are positions. A *key* is what a completion names: the kit knows by its own records, the
+ * shadow, which buffer belongs to which key. With most devices the key is the place; a device that
+ * may complete in any order (struct rx_codec, `any_order`) names another one.
+ *
+ * RX: each posted key has one buffer, or one slot. While the device completes in the order of
+ * posting (`in_order`), position p is that of key p & mask. After a completion out of order,
+ * `order` says which key a position uses, until all keys are at their places again
+ * (nic_rx_reorder()).
+ *
+ * TX: the descriptors of a packet are at consecutive places; its key is the first of them.
+ */
+#ifndef BATON_NIC_QUEUE_H
+#define BATON_NIC_QUEUE_H
+
+#include "dma/slots.h"
+#include "port/driver.h"
+
+#define SHADOW_NONE 0xffffffffu
+
+/* A shadow entry: {pool:8, buf:24}. */
+#define SHADOW(pool, buf) ((uint32_t)(pool) << 24 | (buf))
+#define SHADOW_POOL(s)    ((s) >> 24)
+#define SHADOW_BUF(s)     ((s)&BATON_MAX_BUFS)
+
+#define NIC_TX_MAX_SEGS 32u
+#define NIC_RX_MAX_SEGS 64u
+#define NIC_ETH_HLEN    14u
+
+/* In segs[], beside the number of descriptors. */
+#define NIC_TX_DONE     0x80u /* the packet is complete, and waits for those before it */
+#define NIC_TX_REPORTED 0x40u /* the device was asked to report the packet's last descriptor */
+#define NIC_TX_DESCS    0x3fu
+
+/*
+ * What a codec remembers from one completion to the next, such as an open batch. A look ahead
+ * (nic/peek.h) works on a copy.
+ */
+struct nic_rx_state {
+	uint16_t end; /* last position of the batch */
+	uint8_t open; /* one element completed the positions up to `end` */
+	uint32_t len; /* of the packet at `end` */
+};
+
+struct nic_queue {
+	struct baton_queue q;
+
+	uint32_t *shadow; /* by key: the buffer or slot that it has; private */
+	uint16_t mask;
+	uint16_t done;   /* RX: positions consumed; TX: packets completed */
+	uint16_t posted; /* RX: positions posted; TX: packets sent */
+
+	/* RX */
+	uint8_t in_order; /* the device completes in the order given, so far */
+	/*
+	 * By place: the key posted there, or completed there last; while in_order, p is at p. NULL:
+	 * the device cannot complete out of order.
+	 */
+	uint16_t *order;
+	uint32_t displaced;  /* places of `order` with another key than their own */
+	uint32_t turns;      /* completions since the last that was not in the order of posting */
+	uint32_t posted_len; /* bytes that the device may write into a buffer, with its header */
+	uint16_t post_off;   /* their offset in the data room: headroom - header */
+	uint16_t refill;     /* free places from which on a refill is worth it */
+	uint16_t quota;      /* places posted at most */
+	struct nic_rx_state state;
+
+	/* TX; positions count descriptors */
+	uint8_t *segs; /* by first descriptor: descriptors of the packet in flight, and NIC_TX_* */
+	uint16_t head, tail;
+	uint16_t reported;  /* the last report was asked for at a packet before this descriptor */
+	uint16_t last;      /* the first descriptor of the packet that was sent last */
+	uint32_t plain_run; /* descriptors since segs[] was last set to anything but 1 */
+
+	/* Bounced: the device sees slots; key i's is number slot0 + i. */
+	const struct dma_slots *slots; /* NULL: direct */
+	uint32_t slot0;
+	uint32_t *slot_of; /* shared slots: TX: by descriptor; RX: by place, what was completed
+			      there */
+	struct slot_cache *slot_cache; /* shared slots */
+
+	uint8_t mode;       /* RX: NIC_MODE_* of its burst */
+	uint8_t driver_has; /* nic_ops.queue_setup() was done */
+	uint8_t stuck;   /* stopped, which the device did not confirm: it may use the ring still */
+	uint32_t offset; /* of its rings in the port's ring memory */
+};
+
+static inline struct nic_queue *
+nic_queue_of(struct baton_queue *q)
+{
+	return (struct nic_queue *)(void *)q;
+}
+
+static inline const struct nic_queue *
+nic_queue_of_const(const struct baton_queue *q)
+{
+	return (const struct nic_queue *)(const void *)q;
+}
+
+/** RX: whether a key is posted. Positions tell, and marks if completions were out of order. */
+static inline bool
+nic_posted(const struct nic_queue *nq, uint32_t key)
+{
+	if (!nq->in_order)
+		return nq->shadow[key] != SHADOW_NONE;
+	return ((key - nq->done) & nq->mask) < (uint16_t)(nq->posted - nq->done);
+}
+
+/**
+ * Count the free places from which on a refill is worth it. The device must always find room for a
+ * whole packet. RX.
+ */
+static inline uint16_t
+nic_refill_least(const struct nic_queue *nq)
+{
+	const uint32_t n = nq->quota, pays = n >= 128 ? 32 : (n + 3) / 4;
+
+	return (uint16_t)(pays < n - nq->q.max_segs + 1 ? pays : n - nq->q.max_segs + 1);
+}
+
+/* ---- control thread ---- */
+
+/** The ring is empty and starts from position 0. */
+void nic_queue_rewind(struct nic_queue *nq);
+
+/** Free everything that the ring holds, or quarantine it unless @confirmed. */
+void nic_queue_empty(struct nic_queue *nq, bool confirmed, struct dma_quarantine *quarantine);
+
+/** Count the buffers in the ring; the rest of what is in flight are slots. */
+uint32_t nic_queue_buffers(const struct nic_queue *nq);
+
+/* Of struct port_ops. */
+uint32_t nic_queue_held(const struct baton_queue *q, const struct baton_pool *pool);
+unsigned nic_queue_in_flight(const struct baton_queue *q);
+
+/* ---- slots (slots.c); control thread ---- */
+
+/**
+ * Give a ring its slots, if it is bounced. @first: index of its first key among those of its
+ * direction. Return: 0; -ENOMEM.
+ */
+int nic_slots_attach(struct nic_queue *nq, uint32_t first);
+
+/** RX: put a slot under every key that may be posted, at most @most, and set the quota. */
+void nic_slots_fill(struct nic_queue *nq, uint32_t most);
+
+/** Return shared slots to the stack; the ring is empty. */
+void nic_slots_empty(struct nic_queue *nq);
+void nic_slots_detach(struct nic_queue *nq);
+
+/** Return the slot of a descriptor whose packet was completed, if slots are shared. TX. */
+static inline void
+nic_slot_done(struct nic_queue *nq, uint16_t d)
+{
+	if (nq->slot_of[d] == DMA_SLOT_NONE)
+		return;
+	dma_slot_push(nq->slot_cache, nq->slot_of[d]);
+	nq->slot_of[d] = DMA_SLOT_NONE;
+}
+
+#endif

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Receiving through slots. The device writes to the slot of a key; a packet that was completed, and
+ * whose completion was validated as on direct memory (rx.h), is copied: exactly its bytes, into a
+ * private buffer that was freed last and is in the cache still. Without a buffer a packet stays
+ * with the device.
+ *
+ * A key is posted again with its own slot, so the address of its descriptor never changes. Where
+ * the queues share slots, fewer keys than the ring has places are posted, `quota`, and the slot
+ * completed at position p is posted at position p + quota.
+ */
+#ifndef BATON_NIC_RX_BOUNCE_H
+#define BATON_NIC_RX_BOUNCE_H
+
+#include "nic/rx.h"
+
+#define NIC_RX_AHEAD 8u /* slots to prefetch ahead */
+
+/* Copy exactly @len bytes of a slot, from @from on, into a buffer of the CPU. */
+NIC_INLINE struct baton_token
+nic_rx_copy(const struct baton_pool_view *v, uint32_t buf, uint16_t off, const uint8_t *from,
+	    uint32_t len)
+{
+	struct baton_token t = { .buf = buf,
+				 .off = off,
+				 .len = (uint16_t)len,
+				 .gen = dma_take(v, buf),
+				 .pool = v->index };
+
+	dma_copy(v->data + (size_t)buf * v->stride + off, from, len);
+	return t;
+}
+
+/* ---- posting ---- */
+
+/* Post @n keys whose slots are not their own, or that are not at their places. */
+NIC_INLINE void
+nic_rx_post_slots(struct nic_queue *nq, unsigned n, const struct rx_codec *codec)
+{
+	for (unsigned i = 0; i < n; i++) {
+		const uint16_t pos = (uint16_t)(nq->posted + i), at = pos & nq->mask;
+		const uint16_t key = codec->any_order && !nq->in_order ? nq->order[at] : at;
+		const uint32_t slot = nq->slot_of
+					      ? nq->slot_of[(uint16_t)(pos - nq->quota) & nq->mask]
+					      : nq->slot0 + key;
+
+		nq->shadow[key] = slot;
+		if (nq->slot_of || !codec->again)
+			codec->put(nq, pos, key, dma_slot_iova(nq->slots, slot));
+		else
+			codec->again(nq, pos, key);
+	}
+}
+
+/* Post all completed slots again. @post: nic_rx_post_slots() of this codec. */
+NIC_INLINE void
+nic_rx_post_again(struct nic_queue *nq, void (*post)(struct nic_queue *nq, unsigned n),
+		  const struct rx_codec *codec)
+{
+	const unsigned n = nq->quota - (uint16_t)(nq->posted - nq->done);
+
+	if (codec->any_order && baton_unlikely(!nq->in_order))
+		nic_rx_reorder(nq, nq->done, codec->restore);
+	if (!codec->again || baton_unlikely(nq->slot_of || !nq->in_order))
+		post(nq, n);
+	nq->posted = (uint16_t)(nq->posted + n);
+	codec->commit(nq);
+}
+
+/* ---- receiving ---- */
+
+NIC_INLINE void
+nic_rx_slot_consumed(struct nic_queue *nq, uint16_t pos, uint32_t slot)
+{
+	if (nq->slot_of)
+		nq->slot_of[pos & nq->mask] = slot;
+}
+
+/*
+ * Receive a packet of any kind at r->pos. The cache has max_segs buffers. Return: 1; 0: none is
+ * complete; -EIO after a violation.
+ */
+NIC_INLINE int
+nic_rx_bounce_one(struct nic_queue *nq, const struct baton_pool_view *v, struct baton_token *t,
+		  uint16_t published, unsigned mode, struct rx_counts *r,
+		  const struct rx_codec *codec)
+{
+	struct rx_entry list[NIC_RX_MAX_SEGS]; /* `counts_segs` uses the first only */
+	struct dma_cache *c = nq->q.cache;
+	const uint16_t pos = r->pos;
+	struct rx_first f;
+	unsigned n = 1;
+	uint32_t total;
+	int bad, ret = nic_rx_first(nq, v, published, mode, r, list, &f, true, codec);
+	bool good;
+
+	if (f.held != SHADOW_NONE)
+		nic_rx_slot_consumed(nq, pos, f.held);
+	if (baton_unlikely(ret <= 0))
+		return ret;
+	bad = list[0].bad - 1;
+	total = f.len;
+	good = f.len || f.segs == 1;
+	t[0] = nic_rx_copy(v, dma_cache_pop(c), (uint16_t)(nq->post_off + codec->header),
+			   f.hdr + codec->header, f.len);
+	for (unsigned i = 1; i < f.segs; i++) {
+		struct rx_entry *e = codec->counts_segs ? &list[0] : &list[i];
+		const uint32_t slot =
+			nic_rx_further(nq, r->pos, (uint16_t)(published - i), e, codec);
+
+		if (baton_unlikely(slot == SHADOW_NONE)) {
+			nic_rx_untake(nq, v, t, n);
+			return -EIO;
+		}
+		nic_rx_slot_consumed(nq, r->pos++, slot);
+		if (!e->len)
+			continue;
+		t[n - 1].flags |= BATON_TOKEN_CONT;
+		t[n++] = nic_rx_copy(v, dma_cache_pop(c), nq->post_off, dma_slot(nq->slots, slot),
+				     e->len);
+		total += e->len;
+	}
+	if (!MUST(rx_runt, good && total >= NIC_ETH_HLEN))
+		bad = RX_ERROR_RUNT;
+	else if (bad == RX_GOOD && (mode & NIC_MODE_META))
+		bad = codec->verdict(nq, f.meta, t, total);
+	if (baton_unlikely(bad != RX_GOOD)) {
+		nic_rx_untake(nq, v, t, n);
+		queue_count_error(&nq->q, (unsigned)bad, 1);
+		return 1;
+	}
+	r->tokens += n;
+	r->packets++;
+	r->bytes += total;
+	return 1;
+}
+
+/*
+ * Receive packets of one buffer, completed in ring order, that nic_rx_bounce_one() would accept,
+ * which reads the others again.
+ */
+NIC_INLINE void
+nic_rx_bounce_plain(struct nic_queue *nq, const struct baton_pool_view *v,
+		    struct baton_token *tokens, unsigned n, unsigned mode, struct rx_counts *r,
+		    uint32_t *const slot_of, const struct rx_codec *codec)
+{
+	const struct rx_cursor cursor = codec->cursor(nq);
+	const uint32_t *const shadow = nq->shadow;
+	const uint32_t mask = nq->mask, least = codec->header + NIC_ETH_HLEN,
+		       span = nq->posted_len - least;
+	const uint8_t *const slots = dma_slot(nq->slots, slot_of ? 0 : nq->slot0);
+	const uint32_t stride = nq->slots->stride;
+	const uint16_t off = (uint16_t)(nq->post_off + codec->header);
+	struct dma_cache *const c = nq->q.cache;
+	const uint32_t *const top = c->idx + c->n - 1;
+	uint64_t bytes = 0;
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		/* Slots that belong to the queue never leave their keys. */
+		const uint32_t at = (r->pos + i) & mask, slot = slot_of ? shadow[at] : at;
+		const uint8_t *const hdr = slots + (size_t)slot * stride;
+		const uint32_t ahead = (at + NIC_RX_AHEAD) & mask;
+		const uint8_t *const next =
+			(const uint8_t *)((uintptr_t)slots +
+					  (size_t)(slot_of ? shadow[ahead] : ahead) * stride);
+		uint8_t flags = 0;
+		uint32_t len;
+
+		/*
+		 * This slot may not be completed yet. A slot that is not posted is harmless here:
+		 * the prefetch only needs an address.
+		 */
+		__builtin_prefetch(next);
+		__builtin_prefetch(next + BATON_CACHE_LINE);
+		if (baton_unlikely(!codec->plain(&cursor, at, hdr, mode, &len, &flags) ||
+				   !MUST(rx_plain_len, len - least <= span)))
+			break;
+		tokens[i] =
+			nic_rx_copy(v, *(top - i), off, hdr + codec->header, len - codec->header);
+		if (mode & NIC_MODE_META)
+			tokens[i].flags = flags;
+		if (slot_of)
+			slot_of[at] = slot;
+		bytes += len;
+	}
+	dma_cache_set(c, c->n - i);
+	r->pos = (uint16_t)(r->pos + i);
+	r->tokens += i;
+	r->packets += i;
+	r->bytes += bytes - (uint64_t)i * codec->header;
+}
+
+struct rx_bounce_loops {
+	/* See nic_rx_bounce_one(). */
+	int (*one)(struct nic_queue *nq, const struct baton_pool_view *v, struct baton_token *t,
+		   uint16_t published, unsigned mode, struct rx_counts *r);
+	/* See nic_rx_post_slots(). */
+	void (*post)(struct nic_queue *nq, unsigned n);
+};
+
+NIC_INLINE int
+nic_rx_bounce(struct baton_queue *q, struct baton_token *tokens, unsigned n, unsigned mode,
+	      const struct rx_bounce_loops *loops, const struct rx_codec *codec)
+{
+	struct nic_queue *nq = nic_queue_of(q);
+	const struct baton_pool_view *v = &q->views[q->pool->view.index];
+	const uint16_t published = nic_rx_published(nq, codec),
+		       end = (uint16_t)(nq->done + published);
+	struct rx_counts r = { .pos = nq->done };
+	bool dry = false, chained = false;
+	int ret = 1;
+
+	if (baton_unlikely(n < q->max_segs))
+		return nic_rx_no_room(nq, n);
+	if (baton_unlikely(!MUST(rx_jump, published <= (uint16_t)(nq->posted - nq->done))))
+		return nic_rx_jumped(nq, published);
+	while (ret > 0 && r.pos != end && n - r.tokens >= q->max_segs && !dry) {
+		const uint16_t left = (uint16_t)(end - r.pos);
+		unsigned want = n - r.tokens < left ? n - r.tokens : left;
+		unsigned have = dma_cache_reserve(q->cache, want < DMA_BATCH ? want : DMA_BATCH),
+			 before = r.tokens;
+
+		/* A packet of several buffers is most likely followed by another one. */
+		if (baton_likely(!chained && (!codec->any_order || nq->in_order) &&
+				 (!codec->runs || codec->runs(nq)) &&
+				 nq->posted_len >= codec->header + NIC_ETH_HLEN)) {
+			if (baton_unlikely(nq->slot_of != NULL))
+				nic_rx_bounce_plain(nq, v, tokens + r.tokens,
+						    have < want ? have : want, mode, &r,
+						    nq->slot_of, codec);
+			else
+				nic_rx_bounce_plain(nq, v, tokens + r.tokens,
+						    have < want ? have : want, mode, &r, NULL,
+						    codec);
+		}
+		if (baton_likely(r.tokens != before))
+			continue;
+		dry = dma_cache_reserve(q->cache, q->max_segs) < q->max_segs;
+		if (!dry)
+			ret = loops->one(nq, v, tokens + r.tokens, (uint16_t)(end - r.pos), mode,
+					 &r);
+		chained = r.tokens - before > 1;
+	}
+	nic_rx_consumed(nq, &r);
+	dma_cache_settle(q->cache);
+	if (baton_unlikely(dry))
+		queue_count(&q->stats.nobuf, 1);
+	if (baton_unlikely(ret < 0))
+		/* The packets before the violation are valid; the next burst returns -EIO. */
+		return r.tokens ? (int)r.tokens : ret;
+	if (nq->quota - (uint16_t)(nq->posted - nq->done) >= nq->refill) {
+		/* Nothing is left in the ring, and the device could have more keys. */
+		if (baton_unlikely(nq->slot_of && nq->quota < nq->q.descs - codec->gap &&
+				   nq->posted == nq->done))
+			queue_count(&q->stats.no_slot, 1);
+		nic_rx_post_again(nq, loops->post, codec);
+	}
+	return (int)r.tokens;
+}
+
+#endif

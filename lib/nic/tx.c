@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Completed packets: their buffers and slots, whatever the descriptors look like. */
+#include "nic/tx_bounce.h"
+
+unsigned
+nic_tx_release_key(struct nic_queue *nq, uint16_t key)
+{
+	unsigned segs = nq->segs[key] & NIC_TX_DESCS, freed = 0;
+
+	for (unsigned i = 0; i < segs; i++) {
+		uint16_t d = (uint16_t)(key + i) & nq->mask;
+		uint32_t s = nq->shadow[d];
+		struct dma_cache *c;
+
+		if (baton_unlikely(nq->slot_of != NULL))
+			nic_slot_done(nq, d);
+		if (s == SHADOW_NONE)
+			continue; /* a descriptor of a header or a slot has no buffer */
+		c = queue_worker(&nq->q)->caches[SHADOW_POOL(s)];
+		nq->shadow[d] = SHADOW_NONE;
+		freed++;
+		if (baton_unlikely(!c))
+			c = dma_cache(queue_worker(&nq->q), nq->q.port->ctx->pools[SHADOW_POOL(s)]);
+		if (baton_unlikely(!c)) {
+			uint32_t buf = SHADOW_BUF(s);
+
+			dma_free_bufs(nq->q.port->ctx->pools[SHADOW_POOL(s)], &buf, 1);
+			continue;
+		}
+		dma_cache_room(c, 1);
+		dma_cache_push(c, SHADOW_BUF(s));
+	}
+	if (baton_unlikely(nq->slot_of != NULL))
+		dma_slot_settle(nq->slot_cache);
+	nq->segs[key] |= NIC_TX_DONE;
+	nq->plain_run = 0;
+	return freed;
+}
+
+unsigned
+nic_tx_release(struct nic_queue *nq, unsigned n)
+{
+	const uint32_t *const shadow = nq->shadow;
+	const uint8_t *const segs = nq->segs;
+	const uint32_t mask = nq->mask, pool = SHADOW_POOL(shadow[nq->tail & mask]);
+	struct dma_cache *c = queue_worker(&nq->q)->caches[pool % BATON_MAX_POOLS];
+	uint32_t *idx;
+	unsigned i;
+
+	if (baton_unlikely(!c))
+		return 0;
+	if (n > c->batch)
+		n = c->batch;
+	dma_cache_room(c, n);
+	idx = c->idx + c->n;
+	for (i = 0; i < n; i++) {
+		const uint32_t d = (nq->tail + i) & mask, s = shadow[d];
+
+		if (baton_unlikely((segs[d] & ~NIC_TX_REPORTED) != 1 || SHADOW_POOL(s) != pool ||
+				   s == SHADOW_NONE))
+			break;
+		idx[i] = SHADOW_BUF(s);
+	}
+	dma_cache_set(c, c->n + i);
+	nq->tail = (uint16_t)(nq->tail + i);
+	return i;
+}
+
+unsigned
+nic_tx_release_tail(struct nic_queue *nq)
+{
+	unsigned freed = nic_tx_release_key(nq, nq->tail & nq->mask);
+
+	nic_tx_advance(nq);
+	return freed;
+}
+
+/* Most packets take one descriptor, so the walk is rare. */
+bool
+nic_tx_walk_to(const struct nic_queue *nq, uint32_t key, uint16_t packets)
+{
+	uint16_t ahead = (uint16_t)((key - nq->tail) & nq->mask), span = 0;
+
+	for (; span <= ahead && packets; packets--)
+		span = (uint16_t)(span + (nq->segs[(nq->tail + span) & nq->mask] & NIC_TX_DESCS));
+	return ahead < span;
+}
+
+int
+nic_tx_bad_key(struct nic_queue *nq, uint32_t key)
+{
+	if (key > nq->mask)
+		return queue_violation(&nq->q, "used id out of range: %u of %u descriptors", key,
+				       nq->q.descs);
+	return queue_violation(&nq->q,
+			       "used id %u is not that of a packet in flight, or is completed "
+			       "twice",
+			       key);
+}
+
+int
+nic_tx_jumped(struct nic_queue *nq, unsigned published)
+{
+	return queue_violation(&nq->q,
+			       "used index jumped by %u, with %u packets in flight in %u "
+			       "descriptors",
+			       published, (uint16_t)(nq->posted - nq->done),
+			       (uint16_t)(nq->head - nq->tail));
+}
+
+/* Free a packet in several slots at the tail. Return: the number of packets freed, 1 or 0. */
+static unsigned
+release_chain(struct nic_queue *nq)
+{
+	const unsigned segs = nq->segs[nq->tail & nq->mask] & ~NIC_TX_REPORTED;
+
+	if (segs - 2 >= NIC_TX_MAX_SEGS - 1)
+		return 0;
+	/* One that begins with a descriptor without a slot is freed by nic_tx_release_key(). */
+	if (nq->slot_of && nq->slot_of[nq->tail & nq->mask] == DMA_SLOT_NONE)
+		return 0;
+	for (unsigned k = 0; k < segs; k++)
+		if (nq->shadow[(nq->tail + k) & nq->mask] != SHADOW_NONE)
+			return 0;
+	if (baton_unlikely(nq->slot_of != NULL))
+		nic_tx_return_slots(nq, nq->tail, segs);
+	nq->tail = (uint16_t)(nq->tail + segs);
+	return 1;
+}
+
+unsigned
+nic_tx_bounce_release(struct nic_queue *nq, unsigned n)
+{
+	const uint32_t *const shadow = nq->shadow;
+	const uint8_t *const segs = nq->segs;
+	const uint32_t mask = nq->mask, tail = nq->tail;
+	unsigned i;
+
+	n = n < DMA_SLOT_BURST ? n : DMA_SLOT_BURST;
+	for (i = 0; i < n; i++) {
+		const uint32_t d = (tail + i) & mask;
+
+		if ((segs[d] & ~NIC_TX_REPORTED) != 1 || shadow[d] != SHADOW_NONE)
+			break;
+	}
+	if (!i && release_chain(nq))
+		return 1;
+	if (!i)
+		return nic_tx_release(nq, n);
+	if (baton_unlikely(nq->slot_of != NULL))
+		nic_tx_return_slots(nq, nq->tail, i);
+	nq->tail = (uint16_t)(tail + i);
+	return i;
+}

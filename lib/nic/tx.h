@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Send: made for a driver from its codec.
+ *
+ * A burst reclaims; then a loop takes plain packets, and stops before the first packet of another
+ * kind; then the code for other packets (tx_chain.h) sends one. Descriptors are used in ring order.
+ * Where the device reads a header in front of a packet, it is in the headroom of the first buffer,
+ * so that a packet of one buffer takes one descriptor. Buffers go to the worker's cache as soon as
+ * their completion is validated; descriptors become free in ring order.
+ */
+#ifndef BATON_NIC_TX_H
+#define BATON_NIC_TX_H
+
+#include "base/validate.h"
+#include "nic/codec.h"
+#include "port/csum.h"
+
+/*
+ * Each processes some of @n, from the tail or head of the queue on, and returns how many. All are
+ * constants to the compiler.
+ */
+struct tx_loops {
+	/* Count the completions that name the packets at the tail in order. */
+	unsigned (*in_turn)(const struct nic_queue *nq, unsigned n);
+	/* Free packets of one buffer at the tail, of one pool, into the cache. */
+	unsigned (*release)(struct nic_queue *nq, unsigned n);
+	/* Post packets of one buffer with headroom, of one pool. */
+	unsigned (*post)(struct nic_queue *nq, const struct baton_token *tokens, unsigned n,
+			 uint64_t *bytes);
+	/* Send a packet that is not plain, as nic_tx_chain() does. */
+	int (*chain)(struct nic_queue *nq, const struct baton_token *tokens, unsigned n, bool first,
+		     uint64_t *bytes);
+	/* Process completions one by one, with all checks: nic_tx_any_order() of the codec. */
+	int (*any_order)(struct nic_queue *nq, unsigned n, unsigned freed);
+};
+
+/*
+ * Whether @n packets can be in flight. Completions count packets, and each packet in flight has one
+ * descriptor at least.
+ */
+static inline bool
+nic_tx_are_posted(const struct nic_queue *nq, unsigned n)
+{
+	return MUST(tx_jump, n <= (uint16_t)(nq->head - nq->tail));
+}
+
+/* ---- tx.c: the same for every codec ---- */
+
+BATON_COLD int nic_tx_jumped(struct nic_queue *nq, unsigned published);
+BATON_COLD int nic_tx_bad_key(struct nic_queue *nq, uint32_t key);
+
+/** Free packets of one buffer, or of one slot, at the tail, of one pool, into the cache. */
+unsigned nic_tx_release(struct nic_queue *nq, unsigned n);
+
+/** Free the packet at the tail, of any kind. Return: the number of tokens freed. */
+unsigned nic_tx_release_tail(struct nic_queue *nq);
+
+/** Free the buffers of the completed packet whose first descriptor is @key. Return: as above. */
+unsigned nic_tx_release_key(struct nic_queue *nq, uint16_t key);
+
+/** Free descriptors, room for more. */
+NIC_INLINE unsigned
+nic_tx_room(const struct nic_queue *nq, const struct tx_codec *codec)
+{
+	return nq->q.descs - codec->gap - (uint16_t)(nq->head - nq->tail);
+}
+
+/* @n packets of @descs descriptors each stand from the head on. */
+NIC_INLINE void
+nic_tx_sent(struct nic_queue *nq, unsigned n, unsigned descs, const struct tx_codec *codec)
+{
+	if (codec->send)
+		codec->send(nq, n, descs);
+	else
+		nq->posted = (uint16_t)(nq->posted + n);
+}
+
+/* Record that the @descs descriptors from the head on are a packet. */
+NIC_INLINE void
+nic_tx_chain_done(struct nic_queue *nq, unsigned descs, const struct tx_codec *codec)
+{
+	nq->segs[nq->head & nq->mask] = (uint8_t)descs;
+	nq->last = nq->head;
+	if (descs > 1)
+		nq->plain_run = 0;
+	else if (nq->plain_run <= nq->mask)
+		nq->plain_run++;
+	nic_tx_sent(nq, 1, descs, codec);
+	nq->head = (uint16_t)(nq->head + descs);
+}
+
+/* Free the descriptors at the tail whose packets are complete. */
+static inline void
+nic_tx_advance(struct nic_queue *nq)
+{
+	while (nq->tail != nq->head && (nq->segs[nq->tail & nq->mask] & NIC_TX_DONE))
+		nq->tail = (uint16_t)(nq->tail + (nq->segs[nq->tail & nq->mask] & NIC_TX_DESCS));
+}
+
+/* Whether @key is the first descriptor of a packet that the device has. */
+static inline bool
+nic_tx_in_flight(const struct nic_queue *nq, uint32_t key)
+{
+	return MUST(tx_id, key <= nq->mask) &&
+	       MUST(tx_in_flight,
+		    ((key - nq->tail) & nq->mask) < (uint16_t)(nq->head - nq->tail)) &&
+	       MUST(tx_first, nq->segs[key]) && MUST(tx_twice, !(nq->segs[key] & NIC_TX_DONE));
+}
+
+/** Whether @key, which is in flight, is among the next @packets. */
+bool nic_tx_walk_to(const struct nic_queue *nq, uint32_t key, uint16_t packets);
+static inline bool
+nic_tx_among_next(const struct nic_queue *nq, uint32_t key, uint16_t packets)
+{
+	return ((key - nq->tail) & nq->mask) < packets || nic_tx_walk_to(nq, key, packets);
+}
+
+/* Process completions one by one, with all checks. */
+NIC_INLINE int
+nic_tx_any_order(struct nic_queue *nq, unsigned n, unsigned freed, const struct tx_codec *codec)
+{
+	for (unsigned i = freed; i < n; i++) {
+		const uint32_t key = codec->key(nq);
+
+		if (baton_unlikely(!nic_tx_in_flight(nq, key)))
+			return nic_tx_bad_key(nq, key);
+		freed += nic_tx_release_key(nq, (uint16_t)key);
+		nq->done++;
+		if (key == (uint32_t)(nq->tail & nq->mask))
+			nic_tx_advance(nq);
+	}
+	return (int)freed;
+}
+
+/* Free the @n packets at the tail, which are complete. */
+NIC_INLINE int
+nic_tx_reclaim_run(struct nic_queue *nq, unsigned n, const struct tx_loops *loops)
+{
+	unsigned freed = 0;
+
+	if (baton_unlikely(!nic_tx_are_posted(nq, n)))
+		return nic_tx_jumped(nq, n);
+	for (unsigned i = 0; i < n;) {
+		unsigned run = loops->release(nq, n - i);
+
+		i += run;
+		freed += run;
+		if (run || i == n)
+			continue;
+		freed += nic_tx_release_tail(nq);
+		i++;
+	}
+	nq->done = (uint16_t)(nq->done + n);
+	return (int)freed;
+}
+
+NIC_INLINE int
+nic_tx_reclaim(struct nic_queue *nq, unsigned budget, const struct tx_loops *loops,
+	       const struct tx_codec *codec)
+{
+	const uint16_t published = codec->published(nq);
+	unsigned n = published < budget ? published : budget, freed = 0;
+	int sure;
+
+	if (!n)
+		return 0;
+	if (baton_unlikely(!MUST(tx_jump, published <= (uint16_t)(nq->posted - nq->done))))
+		return nic_tx_jumped(nq, published);
+	if (!codec->any_order)
+		return nic_tx_reclaim_run(nq, n, loops);
+	sure = codec->batch(nq, published);
+	if (sure) {
+		if (baton_unlikely(sure < 0))
+			return sure;
+		return nic_tx_reclaim_run(nq, n < (unsigned)sure ? n : (unsigned)sure, loops);
+	}
+	while (freed < n) {
+		unsigned run = loops->in_turn(nq, n - freed < DMA_BATCH ? n - freed : DMA_BATCH);
+
+		if (baton_unlikely(!nic_tx_are_posted(nq, run)))
+			return nic_tx_jumped(nq, run);
+		run = run ? loops->release(nq, run) : 0;
+		if (!run)
+			break;
+		nq->done = (uint16_t)(nq->done + run);
+		freed += run;
+		nic_tx_advance(nq); /* over packets that were completed out of order */
+	}
+	return baton_likely(freed == n) ? (int)freed : loops->any_order(nq, n, freed);
+}
+
+/*
+ * Post plain packets: of one buffer, with headroom for the device's header, of one pool, one
+ * descriptor each. Stop before the first packet that is not plain, or that the CPU does not hold.
+ * Return: the number of packets taken.
+ */
+NIC_INLINE unsigned
+nic_tx_post(struct nic_queue *nq, const struct baton_token *tokens, unsigned n, uint64_t *sum,
+	    const struct tx_codec *codec)
+{
+	const struct tx_cursor cursor = codec->cursor(nq);
+	const uint32_t pool = n ? tokens->pool : 0, model = SHADOW(pool, 0);
+	const struct baton_pool_view *const v = &nq->q.views[pool];
+	uint32_t *const shadow = nq->shadow;
+	const uint32_t mask = nq->mask, owner = nq->q.owner, max_len = nq->q.max_len;
+	const struct baton_token *const end = tokens + n;
+	const struct baton_token *t;
+	uint32_t pos = nq->head;
+	uint64_t bytes = 0;
+
+	for (t = tokens; t != end; t++) {
+		const uint32_t d = pos++ & mask, buf = t->buf, off = t->off, len = t->len;
+		uint64_t at;
+
+		if (baton_unlikely(t->pool != pool || (t->flags & BATON_TOKEN_CONT) ||
+				   csum_wanted(*t) || off < codec->header || len - 1 >= max_len ||
+				   !dma_give_raw(v, v->direct_len, buf, off + len, t->gen, owner)))
+			break;
+		at = (uint64_t)buf * v->stride + off - codec->header;
+		if (codec->plain_header)
+			codec->plain_header(v->data + at);
+		codec->plain(&cursor, d, v->iova + at, len + codec->header);
+		shadow[d] = model | buf;
+		dma_poison(v, buf);
+		bytes += len;
+	}
+	*sum += bytes;
+	return (unsigned)(t - tokens);
+}
+
+/*
+ * Return: the number of packets taken. nic_tx_chain() sends the next packet, or reports what is
+ * wrong with it.
+ */
+NIC_INLINE unsigned
+nic_tx_send_plain(struct nic_queue *nq, const struct baton_token *tokens, unsigned n,
+		  uint64_t *bytes, const struct tx_loops *loops, const struct tx_codec *codec)
+{
+	const unsigned room = nic_tx_room(nq, codec);
+	const unsigned i = loops->post(nq, tokens, n < room ? n : room, bytes);
+
+	for (unsigned k = 0; nq->plain_run <= nq->mask && k < i; k++, nq->plain_run++)
+		nq->segs[(nq->head + k) & nq->mask] = 1;
+	nic_tx_sent(nq, i, 1, codec);
+	nq->head = (uint16_t)(nq->head + i);
+	if (codec->report)
+		nq->last = (uint16_t)(nq->head - 1);
+	return i;
+}
+
+/* Have the device report the packet that was sent last. */
+NIC_INLINE void
+nic_tx_report(struct nic_queue *nq, const struct tx_codec *codec)
+{
+	codec->report(nq, (uint32_t)(nq->head - 1) & nq->mask);
+	nq->segs[nq->last & nq->mask] |= NIC_TX_REPORTED;
+	nq->plain_run = 0; /* segs[] has something else than 1 */
+	nq->reported = nq->head;
+}
+
+/*
+ * Count the packets at the tail that are complete, for a device that reports some of them: those up
+ * to the last one that is reported done. @done: whether a descriptor is.
+ */
+NIC_INLINE uint16_t
+nic_tx_count_done(const struct nic_queue *nq, bool (*done)(const struct nic_queue *nq, uint32_t d))
+{
+	uint16_t pos = nq->tail, n = 0, complete = 0;
+
+	while (pos != nq->head) {
+		const uint8_t segs = nq->segs[pos & nq->mask];
+
+		pos = (uint16_t)(pos + (segs & NIC_TX_DESCS));
+		n++;
+		if (!(segs & NIC_TX_REPORTED))
+			continue;
+		if (!done(nq, (uint32_t)(pos - 1) & nq->mask))
+			break;
+		complete = n;
+	}
+	return complete;
+}
+
+NIC_INLINE int
+nic_tx_burst(struct baton_queue *q, const struct baton_token *tokens, unsigned n,
+	     const struct tx_loops *loops, const struct tx_codec *codec)
+{
+	struct nic_queue *nq = nic_queue_of(q);
+	unsigned done = 0, packets = 0;
+	uint64_t bytes = 0;
+	int ret = 0;
+
+	/*
+	 * Do not reclaim at every burst: what the device writes shares its line with what it wrote
+	 * before, and several completions at once are cheaper. Half of the ring remains for the
+	 * device, and buffers are freed before the cache needs them.
+	 */
+	if ((uint16_t)(nq->head - nq->tail) + n > q->descs / 2) {
+		ret = nic_tx_reclaim(nq, UINT16_MAX, loops, codec);
+		if (baton_unlikely(ret < 0))
+			return ret;
+	}
+	while (done < n) {
+		unsigned plain =
+			nic_tx_send_plain(nq, tokens + done, n - done, &bytes, loops, codec);
+
+		done += plain;
+		packets += plain;
+		if (codec->report && (uint16_t)(nq->head - nq->reported) >= NIC_TX_REPORT)
+			nic_tx_report(nq, codec);
+		if (baton_likely(done == n))
+			break;
+		if (plain)
+			continue; /* the reason is another pool, the end of the ring, or a packet
+				     that is not plain */
+		ret = loops->chain(nq, tokens + done, n - done, !done, &bytes);
+		if (ret <= 0)
+			break;
+		done += (unsigned)ret;
+		packets++;
+	}
+	if (!done)
+		return ret < 0 ? ret : 0;
+	if (codec->report)
+		nic_tx_report(nq, codec);
+	codec->commit(nq);
+	queue_count(&q->stats.packets, packets);
+	queue_count(&q->stats.bytes, bytes);
+	return (int)done;
+}
+
+/* ---- tx_plan.c: packets that are not plain, up to the descriptors ---- */
+
+/**
+ * Measure the packet at p->t, of at most @n tokens: p->len, p->segs, p->slots. Return: 1; 0 for an
+ * error that is not due yet; a negative errno.
+ */
+int nic_tx_measure(struct nic_queue *nq, struct tx_plan *p, unsigned n, bool first,
+		   uint32_t header);
+
+/** Check that the planned descriptors are not too many for a packet. Return: as above. */
+int nic_tx_check(struct nic_queue *nq, const struct tx_plan *p, bool first);
+
+/**
+ * End the CPU's right to its buffers, and see to its checksum: the device's if p->offload. Return:
+ * as above. Nothing is changed unless that is 1.
+ */
+int nic_tx_give(struct nic_queue *nq, struct tx_plan *p, bool first);
+
+/** Whether there are @n slots. Missing slots are counted. */
+bool nic_tx_slots_ready(struct nic_queue *nq, unsigned n);
+
+/** Shared slots: take @n of the cache, which has them, for the descriptors from @pos on. */
+void nic_tx_fetch_slots(struct nic_queue *nq, uint16_t pos, unsigned n);
+
+/** Shared slots: return those of at most DMA_SLOT_BURST descriptors, each of which has one. */
+void nic_tx_return_slots(struct nic_queue *nq, uint16_t pos, unsigned n);
+
+/** Put the buffers of a packet that was copied into the worker's cache. */
+void nic_tx_free_sources(struct nic_queue *nq, const struct tx_plan *p);
+
+NIC_INLINE uint32_t
+nic_tx_slot_at(const struct nic_queue *nq, uint32_t d)
+{
+	return baton_unlikely(nq->slot_of != NULL) ? nq->slot_of[d] : nq->slot0 + d;
+}
+
+/* Copy the packet into slots, for the descriptors from @from on, and free its buffers. */
+NIC_INLINE void
+nic_tx_put_slots(struct nic_queue *nq, uint16_t from, const struct tx_plan *p,
+		 const struct tx_codec *codec)
+{
+	const uint32_t room = nq->slots->room;
+	uint32_t seg = 0, seg_at = 0, left = p->len + codec->header;
+
+	if (baton_unlikely(nq->slot_of != NULL))
+		nic_tx_fetch_slots(nq, from, p->slots);
+	for (unsigned i = 0; i < p->slots; i++) {
+		const uint32_t d = (from + i) & nq->mask, slot = nic_tx_slot_at(nq, d),
+			       len = left < room ? left : room;
+		uint8_t *to = dma_slot(nq->slots, slot);
+		uint32_t at = 0;
+
+		if (!i && codec->header) {
+			codec->write_header(nq, to, p);
+			at = codec->header;
+		}
+		while (at < len) {
+			const struct baton_token t = p->t[seg];
+			const struct baton_pool_view *v = &nq->q.views[t.pool];
+			const uint32_t k = t.len - seg_at < len - at ? t.len - seg_at : len - at;
+
+			dma_copy(to + at, v->data + (size_t)t.buf * v->stride + t.off + seg_at, k);
+			at += k;
+			seg_at += k;
+			if (seg_at == t.len) {
+				seg++;
+				seg_at = 0;
+			}
+		}
+		left -= len;
+		nq->shadow[d] = SHADOW_NONE;
+		nq->segs[d] = 0; /* not the first descriptor */
+		codec->put(nq, d, dma_slot_iova(nq->slots, slot), len, !i, !left, p);
+	}
+	nic_tx_free_sources(nq, p);
+}
+
+/* The same without copying. */
+NIC_INLINE void
+nic_tx_put_buffers(struct nic_queue *nq, uint16_t from, const struct tx_plan *p,
+		   const struct tx_codec *codec)
+{
+	for (unsigned i = 0; i < p->segs; i++) {
+		const uint16_t d = (uint16_t)(from + i) & nq->mask;
+		const struct baton_token t = p->t[i];
+		const struct baton_pool_view *v = &nq->q.views[t.pool];
+		const uint32_t hdr = i || p->header_apart ? 0 : codec->header;
+		const uint64_t at = (uint64_t)t.buf * v->stride + t.off - hdr;
+
+		if (hdr)
+			codec->write_header(nq, v->data + at, p);
+		nq->shadow[d] = SHADOW(t.pool, t.buf);
+		nq->segs[d] = 0; /* not a key */
+		codec->put(nq, d, v->iova + at, t.len + hdr, !i, i + 1 == p->segs, p);
+		dma_poison(v, t.buf);
+	}
+}
+
+/*
+ * Send any packet. Return: the number of its tokens; 0 if there is no room, or an error is not due
+ * yet; a negative errno. Nothing is changed unless the packet is sent.
+ */
+NIC_INLINE int
+nic_tx_chain(struct nic_queue *nq, const struct baton_token *t, unsigned n, bool first,
+	     uint64_t *bytes, const struct tx_codec *codec)
+{
+	struct tx_plan p = { .t = t };
+	uint16_t from;
+	unsigned descs;
+	int ret = nic_tx_measure(nq, &p, n, first, codec->header);
+
+	if (ret <= 0)
+		return ret;
+	codec->plan(nq, &p);
+	ret = nic_tx_check(nq, &p, first);
+	if (ret <= 0)
+		return ret;
+	descs = p.extra + (p.slots ? p.slots : p.segs);
+	if (descs > nic_tx_room(nq, codec) || (p.slots && !nic_tx_slots_ready(nq, p.slots))) {
+		queue_full(&nq->q, t, n);
+		return 0;
+	}
+	ret = nic_tx_give(nq, &p, first);
+	if (ret <= 0)
+		return ret;
+	from = (uint16_t)(nq->head + p.extra);
+	for (uint16_t d = nq->head; d != from; d++) {
+		nq->shadow[d & nq->mask] = SHADOW_NONE;
+		nq->segs[d & nq->mask] = 0;
+	}
+	if (p.extra)
+		codec->extra(nq, nq->head & nq->mask, &p);
+	if (p.slots)
+		nic_tx_put_slots(nq, from, &p, codec);
+	else
+		nic_tx_put_buffers(nq, from, &p, codec);
+	nic_tx_chain_done(nq, descs, codec);
+	*bytes += p.len;
+	return (int)p.segs;
+}
+
+#endif

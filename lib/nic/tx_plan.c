@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Packets that are not plain: of several buffers, without headroom, or with a checksum to fill in.
+ */
+#include "nic/tx.h"
+
+/* Is the token's pool bounced, and the queue without slots? There is no address to post then. */
+static bool
+is_astray(const struct nic_queue *nq, struct baton_token t)
+{
+	return !nq->slots && nq->q.views[t.pool].bounce;
+}
+
+/* Why a token cannot be sent: said when its packet is the first of a burst, before that the burst
+ * just ends. */
+static BATON_COLD int
+refuse(struct nic_queue *nq, struct baton_token t, bool first)
+{
+	struct baton_queue *q = &nq->q;
+
+	if (!first)
+		return 0;
+	if (is_astray(nq, t)) {
+		queue_count_error(q, TX_ERROR_NOT_MAPPED, 1);
+		return baton_err(EFAULT,
+				 "%s txq %u: the device reaches slots only of what is in pool %s, "
+				 "and this queue has none: stop the port and start it",
+				 q->port->name, q->index, q->port->ctx->pools[t.pool]->name);
+	}
+	return queue_refuse(q, t);
+}
+
+static BATON_COLD int
+bad_packet(struct nic_queue *nq, bool first, enum tx_error reason, const char *what, uint32_t is,
+	   uint32_t limit)
+{
+	if (!first)
+		return 0;
+	queue_count_error(&nq->q, reason, 1);
+	return baton_err(EMSGSIZE, "%s txq %u: a packet of %u %s, at most %u are possible",
+			 nq->q.port->name, nq->q.index, is, what, limit);
+}
+
+/* Count the slots that the packet takes. Return: 0 if all of its buffers are direct. */
+static unsigned
+slots_for(const struct nic_queue *nq, const struct tx_plan *p, uint32_t header)
+{
+	const uint32_t room = nq->slots->room;
+
+	for (unsigned i = 0; i < p->segs; i++)
+		if (nq->q.views[p->t[i].pool].bounce)
+			return (p->len + header + room - 1) / room;
+	return 0;
+}
+
+int
+nic_tx_measure(struct nic_queue *nq, struct tx_plan *p, unsigned n, bool first, uint32_t header)
+{
+	struct baton_queue *q = &nq->q;
+
+	do {
+		if (p->segs == n) {
+			if (!first)
+				return 0;
+			queue_count_error(q, TX_ERROR_CUT_OFF, 1);
+			return baton_err(EINVAL,
+					 "%s txq %u: the last token has CONT: a burst must not "
+					 "split a packet",
+					 q->port->name, q->index);
+		}
+		p->len += p->t[p->segs].len;
+		if (!p->t[p->segs].len)
+			return bad_packet(nq, first, TX_ERROR_TOO_SHORT, "bytes in a buffer", 0,
+					  q->max_len);
+	} while (p->t[p->segs++].flags & BATON_TOKEN_CONT);
+	if (p->len > q->max_len)
+		return bad_packet(nq, first, TX_ERROR_TOO_LONG, "bytes", p->len, q->max_len);
+	/*
+	 * A bounced packet has one descriptor for each slot, however many buffers it has;
+	 * nic_slots_need() has made slots large enough.
+	 */
+	p->slots = nq->slots ? slots_for(nq, p, header) : 0;
+	return 1;
+}
+
+int
+nic_tx_check(struct nic_queue *nq, const struct tx_plan *p, bool first)
+{
+	const unsigned most = p->slots ? NIC_TX_MAX_SEGS : nq->q.max_segs;
+
+	if (p->segs + p->extra <= most)
+		return 1;
+	return bad_packet(nq, first, TX_ERROR_BUFFERS, "buffers", p->segs, most - p->extra);
+}
+
+static void
+ungive(struct baton_queue *q, const struct baton_token *t, unsigned n)
+{
+	while (n-- > 0)
+		dma_ungive(&q->views[t[n].pool], t[n]);
+}
+
+/* The checksum asked for: by the device where it can. */
+static bool
+request_csum(struct nic_queue *nq, struct tx_plan *p)
+{
+	struct csum_request at;
+
+	if (!csum_read(&nq->q, p->t[0], p->len, &at))
+		return false;
+	if (!p->offload) {
+		csum_fill(&nq->q, p->t, p->segs, at);
+		return true;
+	}
+	p->csum = true;
+	p->csum_start = at.start;
+	p->csum_offset = at.offset;
+	return true;
+}
+
+int
+nic_tx_give(struct nic_queue *nq, struct tx_plan *p, bool first)
+{
+	struct baton_queue *q = &nq->q;
+	/* Buffers that are copied are free at once. */
+	const uint32_t owner = p->slots ? BATON_OWNER_FREE << 16 : q->owner;
+
+	for (unsigned i = 0; i < p->segs; i++) {
+		if (baton_unlikely(is_astray(nq, p->t[i])) ||
+		    !dma_give(&q->views[p->t[i].pool], p->t[i], owner)) {
+			ungive(q, p->t, i);
+			return refuse(nq, p->t[i], first);
+		}
+	}
+	if (!csum_wanted(p->t[0]) || request_csum(nq, p))
+		return 1;
+	ungive(q, p->t, p->segs);
+	return first ? csum_refuse(q, p->len) : 0;
+}
+
+bool
+nic_tx_slots_ready(struct nic_queue *nq, unsigned n)
+{
+	if (!nq->slot_of || dma_slot_reserve(nq->slot_cache, n) == n)
+		return true;
+	queue_count(&nq->q.stats.no_slot, 1);
+	return false;
+}
+
+void
+nic_tx_fetch_slots(struct nic_queue *nq, uint16_t pos, unsigned n)
+{
+	const uint32_t d = pos & nq->mask, k = nq->q.descs - d < n ? nq->q.descs - d : n;
+
+	dma_slot_get(nq->slot_cache, nq->slot_of + d, k);
+	dma_slot_get(nq->slot_cache, nq->slot_of, n - k);
+}
+
+void
+nic_tx_return_slots(struct nic_queue *nq, uint16_t pos, unsigned n)
+{
+	const uint32_t d = pos & nq->mask, k = nq->q.descs - d < n ? nq->q.descs - d : n;
+
+	dma_slot_put(nq->slot_cache, nq->slot_of + d, k);
+	dma_slot_put(nq->slot_cache, nq->slot_of, n - k);
+	memset(nq->slot_of + d, 0xff, k * sizeof(*nq->slot_of));
+	memset(nq->slot_of, 0xff, (n - k) * sizeof(*nq->slot_of));
+}
+
+void
+nic_tx_free_sources(struct nic_queue *nq, const struct tx_plan *p)
+{
+	for (unsigned i = 0; i < p->segs; i++) {
+		const struct baton_token t = p->t[i];
+		const struct baton_pool_view *v = &nq->q.views[t.pool];
+		struct dma_cache *cache = dma_cache(queue_worker(&nq->q), v->pool);
+
+		dma_poison(v, t.buf);
+		if (baton_unlikely(!cache)) {
+			dma_free_bufs(v->pool, &t.buf, 1);
+			continue;
+		}
+		dma_cache_room(cache, 1);
+		dma_cache_push(cache, t.buf);
+	}
+}
