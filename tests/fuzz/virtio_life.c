@@ -8,7 +8,7 @@
 
 #include "mem/holder.h"
 #include "virtio.h"
-#include "virtio/virtio.h"
+#include "virtio/net/virtio.h"
 
 #define STEPS 6u /* of an input's that make the driver begin anew: they are slow */
 

@@ -2,15 +2,16 @@
 /* The virtio driver's transport to a device in its own process: no sockets, no threads; and what of
  * the driver's the device is told. */
 #include "virtio.h"
-#include "virtio/split.h"
+#include "virtio/net/virtio.h"
 
 /* Device addresses are not addresses of the process, so that what mixes them up is found. All
  * mappings lie far above this. */
 #define IOVA_BASE 0x10000000000ull
 
 static int
-t_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
+t_open(struct nic_dev *dev, const struct port_arg *args, unsigned n)
 {
+	struct virtio_dev *vd = virtio_of_nic(dev);
 	struct baton_ioas_config space;
 	uint64_t queues = 0, csum = 0;
 	int ret = port_arg_uint(args, n, "queues", 1, FUZZ_PAIRS, &queues);
@@ -42,8 +43,10 @@ t_open(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 }
 
 static void
-t_close(struct virtio_dev *vd)
+t_close(struct nic_dev *dev)
 {
+	struct virtio_dev *vd = virtio_of_nic(dev);
+
 	if (baton_ioas_destroy(vd->nic.port.reach.ioas) < 0)
 		fuzz_fail("something is still mapped");
 	vd->nic.port.reach.ioas = NULL;
@@ -145,13 +148,13 @@ t_reset(struct nic_dev *dev)
 }
 
 static void
-t_describe(const struct virtio_dev *vd, char *text, size_t room)
+t_describe(const struct nic_dev *dev, char *text, size_t room)
 {
 	snprintf(text, room, "the fuzzer's device");
 }
 
 static void
-t_xstats(const struct virtio_dev *vd, struct port_xstats *list)
+t_xstats(const struct nic_dev *dev, struct port_xstats *list)
 {
 	port_xstat(list, 0, "reconnects");
 }
@@ -175,12 +178,16 @@ static const struct baton_arg args[] = {
 	{ "mac", "MAC", "the port's MAC" }, { 0 },
 };
 
+static const struct port_ops port_ops = {
+	VIRTIO_PORT_OPS(struct virtio_dev),
+};
+
 const struct baton_driver virtio_fuzz_driver = {
 	.name = "net_fuzz",
 	.args = args,
 	.dma = true,
 	.bounces = true,
-	.ops = &virtio_port_ops,
+	.ops = &port_ops,
 	.priv = &nic_ops,
 };
 

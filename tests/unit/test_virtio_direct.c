@@ -7,7 +7,7 @@
 #include <poll.h>
 #include <string.h>
 
-#include "../../drivers/virtio/virtio.h"
+#include "virtio/net/virtio.h"
 
 static const char *const widths[] = { "", ",vectorized=0" };
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../drivers/virtio/virtio.h"
+#include "virtio/net/virtio.h"
 
 #define BATCH 48u
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../drivers/virtio/virtio.h"
+#include "virtio/net/virtio.h"
 
 #define HELD     512u
 #define STEPS    250u

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * virtio-net: a port, its split rings, and the transport that connects them to a device. The rings
+ * know nothing of the transport but virtio_notify(); the transport knows nothing of packets.
+ */
+#ifndef VIRTIO_NET_VIRTIO_H
+#define VIRTIO_NET_VIRTIO_H
+
+#include <unistd.h>
+
+#include "base/event.h"
+#include "virtio/ring/split.h"
+
+struct mem_holder;
+struct virtio_dev;
+
+/* Control thread only. All return 0 or a negative errno with its sentence. */
+struct virtio_transport {
+	int (*open)(struct nic_dev *dev, const struct port_arg *args, unsigned n);
+	/* Parse them, and open nothing. NULL: the transport has none of its own. */
+	int (*check)(struct nic_dev *dev, const struct port_arg *args, unsigned n);
+	void (*close)(struct nic_dev *dev);
+	/* Which device it is, for people. */
+	void (*describe)(const struct nic_dev *dev, char *text, size_t room);
+	void (*xstats)(const struct nic_dev *dev, struct port_xstats *list);
+	uint32_t last_ring; /* the highest number of a ring that it has a word for; 0: any */
+};
+
+/** The names of all that have one, each with a space before it. */
+void virtio_feature_names(uint64_t features, char *text, size_t room);
+
+#define CTRL_MACS NIC_MAX_MACS
+
+/* The control queue (ctrl.c). */
+struct virtio_ctrl {
+	struct virtq vq;
+	struct virtio_ctrl_block *block; /* in the ring memory, at offset */
+	uint32_t offset;
+	enum {
+		CTRL_UNUSED, /* the device does not know its ring */
+		CTRL_RUNS,
+		CTRL_DEAD, /* not answered, or not correctly: not used again */
+	} state;
+	uint8_t has_fds;
+};
+
+struct virtio_dev {
+	struct nic_dev nic;
+	const struct virtio_transport *tp;
+	uint64_t offered;
+	uint64_t features;           /* negotiated */
+	uint64_t config_features;    /* those whose fields in the configuration space were read */
+	uint64_t first;              /* features of the first device: a later one gets no more */
+	uint64_t forbidden;          /* features that the user's arguments exclude */
+	uint8_t scalar;              /* vectorized=0 */
+	uint32_t timeout_ms;         /* for a reply */
+	uint64_t max_pairs;          /* queue pairs the device has */
+	char where[128];             /* for messages: "the backend at /tmp/s0" */
+	uint64_t transport_features; /* features that the transport needs, out of those offered */
+	struct virtio_ctrl ctrl;
+};
+
+static inline struct virtio_dev *
+virtio_of(struct baton_port *port)
+{
+	return (struct virtio_dev *)(void *)port;
+}
+
+static inline struct virtio_dev *
+virtio_of_nic(struct nic_dev *dev)
+{
+	return (struct virtio_dev *)(void *)dev;
+}
+
+static inline const struct virtio_dev *
+virtio_of_nic_const(const struct nic_dev *dev)
+{
+	return (const struct virtio_dev *)(const void *)dev;
+}
+
+/* Of struct nic_ops, whatever the transport. Its priv is the struct virtio_transport. */
+int virtio_open(struct nic_dev *dev, const struct port_arg *args, unsigned n);
+void virtio_close(struct nic_dev *dev);
+void virtio_configure(struct nic_dev *dev);
+size_t virtio_own_bytes(const struct nic_dev *dev);
+void virtio_own_attach(struct nic_dev *dev, size_t offset);
+void virtio_stopping(struct nic_dev *dev);
+int virtio_ctrl_can(const struct nic_dev *dev, enum nic_setting setting, const char *what);
+int virtio_ctrl_rx_mode(struct nic_dev *dev, enum port_rx_mode mode, bool on);
+int virtio_ctrl_macs(struct nic_dev *dev, const uint8_t (*macs)[6], unsigned n);
+int virtio_ctrl_vlan(struct nic_dev *dev, uint16_t vid, bool on);
+int virtio_ctrl_mac(struct nic_dev *dev, const uint8_t mac[6]);
+
+bool virtio_spreads(const struct nic_dev *dev, const struct nic_queue *nq);
+void virtio_attach(struct nic_dev *dev, struct nic_queue *nq);
+
+#define VIRTIO_NIC_OPS                                                                             \
+	.rx = &split_rx, .tx = &split_tx, .one_buffer_hint = ", or use mrg_rxbuf=0",               \
+	.open = virtio_open, .close = virtio_close, .configure = virtio_configure,                 \
+	.own_bytes = virtio_own_bytes, .own_attach = virtio_own_attach,                            \
+	.stopping = virtio_stopping, .queue_setup = virtq_setup, .queue_release = virtq_release,   \
+	.spreads = virtio_spreads, .ring_bytes = virtq_ring_bytes, .ring_attach = virtio_attach,   \
+	.kick = virtq_kick_ring, NIC_BURST_OPS(VIRTQ_NAME), .arm = virtq_arm,                      \
+	.disarm = virtq_disarm, .can = virtio_ctrl_can, .set_mac = virtio_ctrl_mac,                \
+	.set_rx_mode = virtio_ctrl_rx_mode, .set_macs = virtio_ctrl_macs,                          \
+	.set_vlan = virtio_ctrl_vlan
+
+/* Arguments that every transport takes. */
+extern const struct baton_arg virtio_args[];
+
+/* Of struct port_ops; @device: the transport's type, which begins with struct virtio_dev. */
+int virtio_check(const struct baton_driver *driver, const struct port_arg *args, unsigned n);
+void virtio_xstats(const struct baton_port *port, struct port_xstats *list);
+#define VIRTIO_PORT_OPS(device)                                                                    \
+	NIC_PORT_OPS(device, struct virtq), .check = virtio_check, .xstats = virtio_xstats
+
+#endif

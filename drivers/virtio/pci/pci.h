@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* virtio over PCI (virtio 1.2, section 4.1), modern devices only. */
+#ifndef VIRTIO_PCI_PCI_H
+#define VIRTIO_PCI_PCI_H
+
+#include "nic/pci.h"
+#include "virtio/net/virtio.h"
+
+/* Section 4.1.4.3: the common configuration structure. Read and written with the natural width of
+ * each field, 64 bits in two halves. */
+struct virtio_pci_common {
+	uint32_t device_feature_select;
+	uint32_t device_feature;
+	uint32_t driver_feature_select;
+	uint32_t driver_feature;
+	uint16_t config_msix_vector;
+	uint16_t num_queues;
+	uint8_t device_status;
+	uint8_t config_generation;
+	uint16_t queue_select;
+	uint16_t queue_size;
+	uint16_t queue_msix_vector;
+	uint16_t queue_enable;
+	uint16_t queue_notify_off;
+	uint32_t queue_desc[2];
+	uint32_t queue_driver[2];
+	uint32_t queue_device[2];
+	uint16_t queue_notify_data;
+	uint16_t queue_reset;
+};
+
+#define VIRTIO_PCI_COMMON_LEAST 56 /* without the last two fields, which are new in virtio 1.2 */
+#define VIRTIO_PCI_NO_VECTOR    0xffff
+
+_Static_assert(offsetof(struct virtio_pci_common, device_status) == 0x14, "virtio 1.2, 4.1.4.3");
+_Static_assert(offsetof(struct virtio_pci_common, queue_desc) == 0x20, "virtio 1.2, 4.1.4.3");
+_Static_assert(offsetof(struct virtio_pci_common, queue_notify_data) == VIRTIO_PCI_COMMON_LEAST,
+	       "virtio 1.2, 4.1.4.3");
+_Static_assert(offsetof(struct virtio_pci_common, queue_reset) == 0x3a, "virtio 1.2, 4.1.4.3");
+
+struct virtio_pci {
+	struct virtio_dev virtio;
+	struct nic_pci pci;
+	struct pci_reg common, notify, config;
+	uint32_t notify_multiplier;
+};
+
+static inline struct virtio_pci *
+virtio_pci_of(struct nic_dev *dev)
+{
+	return (struct virtio_pci *)(void *)dev;
+}
+
+/**
+ * Find the structures of the device in its capabilities. Return: 0; -EPROTO or -ENOTSUP, with the
+ * reason.
+ */
+int virtio_pci_find(struct virtio_pci *vp);
+
+/**
+ * Write 0 to the status of the device, and wait until it reads 0. Return: 0: the device has let go
+ * of all memory; -ETIMEDOUT; -ENODEV.
+ */
+int virtio_pci_reset(struct virtio_pci *vp);
+
+/** Tell the device which features are used. Return: 0; -ENOTSUP if it does not accept them. */
+int virtio_pci_agree(struct virtio_pci *vp, uint64_t features);
+
+/* Of struct nic_pci_ops. */
+int virtio_pci_start_rings(struct nic_dev *dev);
+int virtio_pci_quiesce(struct nic_dev *dev);
+
+/* Of struct nic_ops. */
+int virtio_pci_ring_start(struct nic_dev *dev, struct nic_queue *nq);
+int virtio_pci_ring_stop(struct nic_dev *dev, struct nic_queue *nq);
+
+#define COMMON_READ8(vp, f)                                                                        \
+	pci_read8(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f))
+#define COMMON_READ16(vp, f)                                                                       \
+	pci_read16(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f))
+#define COMMON_READ32(vp, f)                                                                       \
+	pci_read32(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f))
+#define COMMON_WRITE8(vp, f, v)                                                                    \
+	pci_write8(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f), v)
+#define COMMON_WRITE16(vp, f, v)                                                                   \
+	pci_write16(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f), v)
+#define COMMON_WRITE32(vp, f, v)                                                                   \
+	pci_write32(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f), v)
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The queues of the PCI transport: memory, start and stop (virtio 1.2, sections 2.6, 4.1.4.3,
+ * 4.1.5).
+ */
+#include <time.h>
+
+#include "base/validate.h"
+#include "virtio/net/ctrl.h"
+#include "virtio/pci/pci.h"
+
+#define RESET_MS 1000
+#define PAUSE_NS 100000
+
+/* ---- one queue ---- */
+
+static void
+write64(const struct virtio_pci *vp, size_t field, uint64_t value)
+{
+	pci_write32(&vp->common, (uint32_t)field, (uint32_t)value);
+	pci_write32(&vp->common, (uint32_t)field + 4, (uint32_t)(value >> 32));
+}
+
+static uint64_t
+iova_of(const struct virtio_pci *vp, const void *at)
+{
+	return vp->virtio.nic.ring_iova +
+	       (uint64_t)((const uint8_t *)at - vp->virtio.nic.ring_base);
+}
+
+/* Map the doorbell of the selected queue: 4.1.4.4. */
+static int
+find_doorbell(struct virtio_pci *vp, struct virtq *vq)
+{
+	const struct pci_reg *n = &vp->notify;
+	uint64_t off = (uint64_t)COMMON_READ16(vp, queue_notify_off) * vp->notify_multiplier;
+
+	if (!MUST(pci_doorbell, off + 2 <= n->len) || off % 2)
+		return baton_err(EPROTO,
+				 "%s: the doorbell of queue %u is at byte %llu of a structure of "
+				 "%u: it is broken or lies",
+				 vp->virtio.where, vq->vring, (unsigned long long)off, n->len);
+	vq->bell = (struct pci_reg){
+		.dev = n->dev, .at = n->at ? n->at + off : NULL, .offset = n->offset + off, .len = 2
+	};
+	return 0;
+}
+
+/*
+ * Choose an interrupt vector: each RX queue has its own, if there are enough; the first one is for
+ * changes of the configuration.
+ */
+static uint16_t
+vector_of(const struct virtio_pci *vp, const struct virtq *vq)
+{
+	const unsigned v = vq == &vp->virtio.ctrl.vq ? 0 : nic_pci_vector(&vp->virtio.nic, &vq->nq);
+
+	return v ? (uint16_t)v : VIRTIO_PCI_NO_VECTOR;
+}
+
+static int
+set_vector(struct virtio_pci *vp, struct virtq *vq)
+{
+	uint16_t vector = vector_of(vp, vq), is;
+
+	vq->no_wake = vector == VIRTIO_PCI_NO_VECTOR;
+	COMMON_WRITE16(vp, queue_msix_vector, vector);
+	is = COMMON_READ16(vp, queue_msix_vector);
+	if (is == vector)
+		return 0;
+	return baton_err(EIO, "%s: queue %u does not take interrupt vector %u, it reads %u",
+			 vp->virtio.where, vq->vring, vector, is);
+}
+
+static int
+check_size(struct virtio_pci *vp, const struct virtq *vq)
+{
+	uint16_t most = COMMON_READ16(vp, queue_size);
+
+	if (!most)
+		return baton_err(EPROTO,
+				 "%s has no queue %u, though it says it has %llu queue pairs",
+				 vp->virtio.where, vq->vring,
+				 (unsigned long long)vp->virtio.max_pairs);
+	if (vq->nq.q.descs > most)
+		return baton_err(EINVAL, "%s: queue %u takes %u descriptors at most, not %u",
+				 vp->virtio.where, vq->vring, most, vq->nq.q.descs);
+	if (COMMON_READ16(vp, queue_enable))
+		return baton_err(EIO, "%s: queue %u is enabled after a reset: it is broken or lies",
+				 vp->virtio.where, vq->vring);
+	return 0;
+}
+
+int
+virtio_pci_ring_start(struct nic_dev *dev, struct nic_queue *nq)
+{
+	struct virtio_pci *vp = virtio_pci_of(dev);
+	struct virtq *vq = virtq_of_nic(nq);
+	int ret;
+
+	COMMON_WRITE16(vp, queue_select, vq->vring);
+	if ((ret = check_size(vp, vq)) < 0)
+		return ret;
+	COMMON_WRITE16(vp, queue_size, (uint16_t)vq->nq.q.descs);
+	if ((ret = set_vector(vp, vq)) < 0 || (ret = find_doorbell(vp, vq)) < 0)
+		return ret;
+	write64(vp, offsetof(struct virtio_pci_common, queue_desc), iova_of(vp, vq->desc));
+	write64(vp, offsetof(struct virtio_pci_common, queue_driver), iova_of(vp, vq->avail));
+	write64(vp, offsetof(struct virtio_pci_common, queue_device), iova_of(vp, vq->used));
+	COMMON_WRITE16(vp, queue_enable, 1);
+	if (COMMON_READ16(vp, queue_enable) == 1)
+		return 0;
+	return baton_err(EIO, "%s: queue %u does not get enabled", vp->virtio.where, vq->vring);
+}
+
+/* 2.6.1: the device may use the queue until this reads 0. */
+int
+virtio_pci_ring_stop(struct nic_dev *dev, struct nic_queue *nq)
+{
+	struct virtio_pci *vp = virtio_pci_of(dev);
+	struct virtq *vq = virtq_of_nic(nq);
+	const struct timespec pause = { .tv_nsec = PAUSE_NS };
+	uint64_t deadline = ctx_now_ns() + RESET_MS * 1000000ull;
+	uint16_t v;
+
+	if (vq ==
+	    &vp->virtio.ctrl
+		     .vq) /* it has no buffers, and the device is reset before the ring is freed */
+		return 0;
+	if (!(vp->virtio.features & VIRTIO_F_RING_RESET))
+		return baton_err(ENOTSUP,
+				 "%s does not offer VIRTIO_F_RING_RESET, so one queue cannot be "
+				 "stopped alone: stop the port",
+				 vp->virtio.where);
+	COMMON_WRITE16(vp, queue_select, vq->vring);
+	COMMON_WRITE16(vp, queue_reset, 1);
+	while ((v = COMMON_READ16(vp, queue_reset)) != 0) {
+		if (ctx_now_ns() > deadline)
+			return baton_err(ETIMEDOUT,
+					 "%s: queue %u is not reset within %u ms (it reads %#x)",
+					 vp->virtio.where, vq->vring, RESET_MS, v);
+		nanosleep(&pause, NULL);
+	}
+	if (COMMON_READ16(vp, queue_enable))
+		return baton_err(EIO, "%s: queue %u is still enabled after its reset",
+				 vp->virtio.where, vq->vring);
+	vq->bell.len = 0;
+	return 0;
+}
+
+/* ---- all of them ---- */
+
+static int
+set_change_vector(struct virtio_pci *vp)
+{
+	if (vp->pci.change.fd < 0)
+		return 0;
+	COMMON_WRITE16(vp, config_msix_vector, 0);
+	if (COMMON_READ16(vp, config_msix_vector) == 0)
+		return 0;
+	return baton_err(EIO,
+			 "%s does not take an interrupt vector for changes of its configuration",
+			 vp->virtio.where);
+}
+
+/* Packets for queues that are not set up would be lost. */
+static int
+check_pairs(const struct virtio_pci *vp)
+{
+	const struct baton_port_info *info = &vp->virtio.nic.port.info;
+
+	if (info->tx_queues <= info->rx_queues)
+		return 0;
+	return baton_err(ENOTSUP,
+			 "%s: %u RX and %u TX queues: over PCI a virtio device receives on as many "
+			 "queues as it sends from; "
+			 "configure at least as many RX queues",
+			 vp->virtio.where, info->rx_queues, info->tx_queues);
+}
+
+int
+virtio_pci_start_rings(struct nic_dev *dev)
+{
+	struct virtio_pci *vp = virtio_pci_of(dev);
+	struct nic_queue *nq;
+	int ret;
+
+	if ((ret = check_pairs(vp)) < 0 || (ret = virtio_pci_agree(vp, vp->virtio.features)) < 0 ||
+	    (ret = set_change_vector(vp)) < 0)
+		return ret;
+	for (unsigned i = 0; (nq = nic_queue(dev, i)); i++) {
+		virtq_of_nic(nq)->bell.len = 0;
+		ret = nq->q.stopped ? 0 : virtio_pci_ring_start(dev, nq);
+		if (ret < 0)
+			return ret;
+	}
+	/* Queues are set up before the device is live: 3.1.1. */
+	if ((vp->virtio.features & VIRTIO_NET_F_CTRL_VQ) &&
+	    (ret = virtio_ctrl_start(&vp->virtio)) < 0)
+		return ret;
+	COMMON_WRITE8(vp, device_status,
+		      VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK |
+			      VIRTIO_STATUS_DRIVER_OK);
+	return vp->virtio.features & VIRTIO_NET_F_MQ
+		       ? virtio_ctrl_pairs(&vp->virtio, dev->port.info.rx_queues)
+		       : 0;
+}
+
+/* The doorbells go with the reset. */
+int
+virtio_pci_quiesce(struct nic_dev *dev)
+{
+	struct virtio_pci *vp = virtio_pci_of(dev);
+	struct nic_queue *nq;
+
+	for (unsigned i = 0; (nq = nic_queue(dev, i)); i++)
+		virtq_of_nic(nq)->bell.len = 0;
+	vp->virtio.ctrl.vq.bell.len = 0;
+	return virtio_pci_reset(vp);
+}

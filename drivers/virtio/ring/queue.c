@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Split rings: layout, set-up, filling and emptying. The bursts are in rx.c and tx.c. */
+#include <unistd.h>
+
+#include "base/event.h"
+#include "virtio/ring/virtq.h"
+
+#define LINE 64u
+
+static size_t
+up(size_t n, size_t align)
+{
+	return (n + align - 1) / align * align;
+}
+
+/*
+ * Each part has cache lines of its own: the device writes `used`, and the driver the others. The
+ * elements of `used` have eight bytes and are aligned to eight, so that no element lies on two
+ * pages: behind an IOMMU, QEMU (7.2, 10.0) writes the second half of such an element to a wrong
+ * address.
+ */
+#define USED_AT (sizeof(shared64) - offsetof(struct vring_used, ring) % sizeof(shared64))
+
+size_t
+virtq_ring_bytes(uint32_t size)
+{
+	return up(size * sizeof(struct vring_desc), LINE) +
+	       up(sizeof(struct vring_avail) + (size + 1) * sizeof(le16), LINE) +
+	       up(USED_AT + sizeof(struct vring_used) + size * sizeof(shared64) + sizeof(le16),
+		  LINE);
+}
+
+void
+virtq_attach(struct virtq *vq, uint8_t *memory, uint64_t features, uint64_t zeros, bool scalar)
+{
+	const uint32_t size = vq->nq.q.descs;
+	uint8_t *p = memory;
+
+	vq->desc = (struct vring_desc *)(void *)p;
+	p += up(size * sizeof(struct vring_desc), LINE);
+	vq->avail = (struct vring_avail *)(void *)p;
+	p += up(sizeof(struct vring_avail) + (size + 1) * sizeof(le16), LINE);
+	vq->used = (struct vring_used *)(void *)(p + USED_AT);
+
+	vq->feature_in_order = !!(features & VIRTIO_F_IN_ORDER);
+	virtq_choose(vq, features, scalar);
+	vq->avail_offset = vq->batch_end = 0;
+	virtq_events_init(vq, features);
+	for (uint32_t i = 0; i < size; i++)
+		vq->avail->ring[i] = to_le16((uint16_t)i);
+	vq->avail_run = size; /* the loop above has written offset 0 everywhere */
+	vq->hdr_iova = zeros;
+}
+
+int
+virtq_setup(struct nic_dev *dev, struct nic_queue *nq)
+{
+	struct virtq *vq = virtq_of_nic(nq);
+
+	vq->vring = (uint16_t)(nq->q.index * 2 + (nq->q.tx ? 1 : 0)); /* virtio 1.2, 5.1.2 */
+	vq->kick_fd = event_open("the ring");
+	return vq->kick_fd < 0 ? vq->kick_fd : 0;
+}
+
+void
+virtq_release(struct nic_dev *dev, struct nic_queue *nq)
+{
+	struct virtq *vq = virtq_of_nic(nq);
+
+	close(vq->kick_fd);
+	vq->kick_fd = -1;
+}
+
+/*
+ * Write the flag, or the position, before reading the index, as the device writes the index before
+ * it reads them (2.7.7.2).
+ */
+int
+virtq_arm(struct nic_queue *nq)
+{
+	struct virtq *vq = virtq_of_nic(nq);
+
+	if (vq->no_wake)
+		return baton_err(ENOTSUP, "%s %s %u: the device has no interrupt for it",
+				 nq->q.port->name, nq->q.tx ? "txq" : "rxq", nq->q.index);
+	virtq_wake_on(vq);
+	return 0;
+}
+
+void
+virtq_disarm(struct nic_queue *nq)
+{
+	virtq_wake_off(virtq_of_nic(nq));
+}
+
+/* The field after the last element of the used ring. */
+static uint16_t
+avail_event(const struct virtq *vq)
+{
+	const uint8_t *used = (const void *)vq->used;
+
+	return shared_load16_at(used + sizeof(struct vring_used) +
+				vq->nq.q.descs * sizeof(shared64));
+}
+
+void
+virtq_events_init(struct virtq *vq, uint64_t features)
+{
+	static const shared16 notify;
+	const uint8_t *used = (const void *)vq->used;
+
+	vq->event_idx = !!(features & VIRTIO_F_EVENT_IDX);
+	vq->notify_flags = vq->event_idx ? &notify : (const void *)used;
+	vq->kick_idx = vq->nq.done = vq->nq.posted = 0;
+	virtq_wake_off(vq);
+}
+
+/*
+ * With EVENT_IDX the device names a position, its avail_event, and wants to hear when that is
+ * published (virtio 1.2, 2.7.10): all of it modulo 65,536. Whatever it wrote there, true or not,
+ * decides about a notification and nothing else.
+ */
+void
+virtq_notify(struct virtq *vq)
+{
+	uint16_t event, published;
+
+	if (vq->event_idx) {
+		event = (uint16_t)(avail_event(vq) - vq->kick_idx);
+		published = (uint16_t)(vq->nq.posted - vq->kick_idx);
+		vq->kick_idx = vq->nq.posted;
+		if (event >= published)
+			return;
+	}
+	virtq_kick(vq);
+}
+
+void
+virtq_kick(struct virtq *vq)
+{
+	vq->kick_idx = vq->nq.posted;
+	/* The device asked for it. A full eventfd counter contains the notification already. */
+	if (vq->bell.len)
+		pci_write16(&vq->bell, 0, vq->vring);
+	else
+		event_signal(vq->kick_fd);
+	queue_count(&vq->nq.q.stats.kicks, 1);
+}
+
+void
+virtq_kick_ring(struct nic_queue *nq)
+{
+	virtq_kick(virtq_of_nic(nq));
+}

@@ -1,3 +1,0 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
-#define SIMD_AVX512
-#include "rx_vec.h"

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The connection to a vhost-user backend: made (vhost_socket.c), watched, lost, and made again.
+ *
+ * The first connection is made while the port is opened, and waited for. Later ones are made by the
+ * control thread in baton_ctx_poll(): a backend that came back is sent one question, and only when
+ * it answers the rest is asked, so a backend that accepts and says nothing holds nobody up.
+ */
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "virtio/vhost/msg.h"
+
+#define RETRY_MS      5  /* between attempts to connect, at first */
+#define RETRY_SLOW_MS 50 /* and after FAST_TRIES of them */
+#define FAST_TRIES    1000
+#define UNFIT_MS      250 /* after a backend that is not fit */
+#define MS            1000000ull
+
+#define IOMMU_IF_OFFERED 2 /* iommu_platform= was not given */
+
+static struct vhost_dev *
+dev_of_source(struct ctx_source *src)
+{
+	return (struct vhost_dev *)(void *)((char *)src - offsetof(struct vhost_dev, vu.src));
+}
+
+static void
+close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* ---- the control thread's part ---- */
+
+static void on_socket(struct ctx_source *src, uint32_t events);
+
+static int
+watch(struct vhost_dev *vd)
+{
+	int ret = ctx_source_add(vd->virtio.nic.port.ctx, &vd->vu.src, EPOLLIN | EPOLLRDHUP);
+
+	if (!ret)
+		vd->vu.watched = 1;
+	return ret;
+}
+
+int
+vhost_connect(struct vhost_dev *vd)
+{
+	struct vhost_user *vu = &vd->vu;
+	int ret;
+
+	if (vu->state == VHOST_THERE)
+		return 0;
+	do {
+		vhost_disconnect(vd);
+		ret = vu->server ? vhost_socket_wait(vd) : vhost_socket_connect(vd, false);
+		if (!ret)
+			ret = vhost_handshake_begin(vd);
+		if (!ret)
+			ret = vhost_handshake_finish(vd);
+	} while (ret < 0 && vhost_agree_on_less(vd, ret));
+	if (!ret)
+		ret = watch(vd);
+	if (ret < 0) {
+		vhost_disconnect(vd);
+		return ret;
+	}
+	vu->state = VHOST_THERE;
+	port_link(&vd->virtio.nic.port, vd->virtio.nic.link);
+	return 0;
+}
+
+void
+vhost_disconnect(struct vhost_dev *vd)
+{
+	struct vhost_user *vu = &vd->vu;
+
+	if (vu->src.fd >= 0) {
+		if (vu->watched)
+			ctx_source_del(vd->virtio.nic.port.ctx, &vu->src);
+		if (vd->virtio.nic.ring_base && !vu->orphaned)
+			vhost_end_orphan(vd);
+		close_fd(&vu->src.fd);
+		vhost_unlock_socket(vd);
+	}
+	vu->watched = 0;
+	vhost_channel_close(vd);
+	vu->state = VHOST_AWAY;
+	/* The rest is done later, not inside of the call that noticed. */
+	if (vu->open)
+		ctx_timer_set(vd->virtio.nic.port.ctx, &vu->tick, 0);
+}
+
+static unsigned
+pause_ms(const struct vhost_user *vu)
+{
+	return vu->logged_unfit ? UNFIT_MS : vu->failures < FAST_TRIES ? RETRY_MS : RETRY_SLOW_MS;
+}
+
+/* The backend came back, but is not usable. Log it once; the attempts go on. */
+static void
+unfit(struct vhost_dev *vd)
+{
+	if (!vd->vu.logged_unfit)
+		baton_log(vd->virtio.nic.port.ctx, BATON_LOG_ERR,
+			  "%s: the backend came back, but: %s; trying on", vd->virtio.nic.port.name,
+			  baton_last_error());
+	vd->vu.logged_unfit = 1;
+	vd->vu.failures++;
+}
+
+/*
+ * The backend is connected, and features are negotiated: set up the rings again, once the old ones
+ * are empty.
+ */
+static void
+come_back(struct vhost_dev *vd)
+{
+	struct baton_port *port = &vd->virtio.nic.port;
+	struct vhost_user *vu = &vd->vu;
+
+	if (!port->away || port->leaving) {
+		port_link(port, vd->virtio.nic.link);
+		return;
+	}
+	if (!port_is_empty(port)) {
+		ctx_timer_set(port->ctx, &vu->tick, 1);
+		return;
+	}
+	if (vhost_end_check(vd) < 0) {
+		vhost_disconnect(vd);
+		ctx_timer_set(port->ctx, &vu->tick, UNFIT_MS);
+		return;
+	}
+	if (nic_bring_up(&vd->virtio.nic) < 0) {
+		unfit(vd);
+		vhost_disconnect(vd);
+		ctx_timer_set(port->ctx, &vu->tick, UNFIT_MS);
+		return;
+	}
+	vu->reconnects++;
+	vu->failures = vu->logged_unfit = 0;
+	baton_log(port->ctx, BATON_LOG_INFO, "%s: the backend at %s is back", port->name, vu->path);
+	port_link(port, vd->virtio.nic.link);
+	port_back(port);
+}
+
+/* Send one request; on_socket() receives the answer. */
+static void
+handshake(struct vhost_dev *vd)
+{
+	struct vhost_user *vu = &vd->vu;
+
+	if (vhost_handshake_begin(vd) < 0 || watch(vd) < 0) {
+		/* It hung up at once: the next try is after a pause, as after a refused one. */
+		vu->failures++;
+		vhost_disconnect(vd);
+		ctx_timer_set(vd->virtio.nic.port.ctx, &vu->tick, pause_ms(vu));
+		return;
+	}
+	vu->state = VHOST_HANDSHAKE;
+	vu->deadline_ns = ctx_now_ns() + vd->virtio.timeout_ms * MS;
+	ctx_timer_set(vd->virtio.nic.port.ctx, &vu->tick, vd->virtio.timeout_ms + 1);
+}
+
+void
+vhost_tick(struct ctx_timer *timer)
+{
+	struct vhost_dev *vd =
+		(struct vhost_dev *)(void *)((char *)timer - offsetof(struct vhost_dev, vu.tick));
+	struct vhost_user *vu = &vd->vu;
+	int ret;
+
+	switch (vu->state) {
+	case VHOST_AWAY:
+		port_lost(&vd->virtio.nic.port, !vu->reconnect);
+		if (!vu->reconnect || vu->server)
+			return; /* on_listener() goes on */
+		if (port_is_empty(&vd->virtio.nic.port) && vhost_end_check(vd) < 0) {
+			ctx_timer_set(vd->virtio.nic.port.ctx, timer, UNFIT_MS);
+			return;
+		}
+		ret = vhost_socket_connect(vd, true);
+		if (!ret) {
+			handshake(vd);
+			return;
+		}
+		if (ret == -ENOENT)
+			vu->failures++;
+		else
+			unfit(vd);
+		ctx_timer_set(vd->virtio.nic.port.ctx, timer, pause_ms(vu));
+		return;
+	case VHOST_HANDSHAKE:
+		if (ctx_now_ns() < vu->deadline_ns) {
+			ctx_timer_set(vd->virtio.nic.port.ctx, timer, 10);
+			return;
+		}
+		baton_err(ETIMEDOUT, "it does not answer within %u ms", vd->virtio.timeout_ms);
+		unfit(vd);
+		vhost_disconnect(vd);
+		return;
+	case VHOST_THERE:
+		come_back(vd);
+		return;
+	}
+}
+
+/* The first answer arrived: negotiate the rest. */
+static void
+on_first_answer(struct vhost_dev *vd)
+{
+	struct vhost_user *vu = &vd->vu;
+
+	int ret = vhost_handshake_finish(vd);
+
+	if (ret < 0) {
+		/* One that hangs up at once is on its way out, or not quite there. */
+		if (vhost_agree_on_less(vd, ret) || ret == -ECONNRESET)
+			vu->failures++;
+		else
+			unfit(vd);
+		vhost_disconnect(vd);
+		ctx_timer_set(vd->virtio.nic.port.ctx, &vu->tick, pause_ms(vu));
+		return;
+	}
+	vu->state = VHOST_THERE;
+	ctx_timer_cancel(vd->virtio.nic.port.ctx, &vu->tick);
+	come_back(vd);
+}
+
+/*
+ * The socket is readable without a request: an answer to the first request, a hang-up, or an
+ * unexpected message.
+ */
+static void
+on_socket(struct ctx_source *src, uint32_t events)
+{
+	struct vhost_dev *vd = dev_of_source(src);
+	char byte;
+	ssize_t n = recv(src->fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n > 0 && vd->vu.state == VHOST_HANDSHAKE) {
+		on_first_answer(vd);
+		return;
+	}
+	if (vd->vu.state == VHOST_THERE)
+		baton_log(vd->virtio.nic.port.ctx, BATON_LOG_WARN,
+			  "%s: the backend at %s %s: link down", vd->virtio.nic.port.name,
+			  vd->vu.path, n > 0 ? "sent an unexpected message" : "hung up");
+	else
+		vd->vu.failures++;
+	vhost_disconnect(vd);
+	if (vd->vu.failures)
+		ctx_timer_set(vd->virtio.nic.port.ctx, &vd->vu.tick, pause_ms(&vd->vu));
+}
+
+static void
+on_listener(struct ctx_source *src, uint32_t events)
+{
+	struct vhost_dev *vd =
+		(struct vhost_dev *)(void *)((char *)src - offsetof(struct vhost_dev, vu.listener));
+	char byte;
+	int fd;
+
+	/* A restarted backend may connect before the end of the former one is noticed. */
+	if (vd->vu.src.fd >= 0 && recv(vd->vu.src.fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0)
+		on_socket(&vd->vu.src, EPOLLIN);
+	if (vd->vu.state == VHOST_AWAY && (vd->vu.reconnect || !vd->vu.open)) {
+		if (vd->vu.open)
+			port_lost(&vd->virtio.nic.port, false);
+		if (!vhost_socket_accept(vd))
+			handshake(vd);
+		return;
+	}
+	fd = accept4(src->fd, NULL, NULL, SOCK_CLOEXEC);
+	if (fd < 0)
+		return;
+	close(fd);
+	baton_log(vd->virtio.nic.port.ctx, BATON_LOG_WARN,
+		  "%s: a second backend connected to %s: refused", vd->virtio.nic.port.name,
+		  vd->vu.path);
+}
+
+/* ---- the transport's life ---- */
+
+void
+vhost_close(struct vhost_dev *vd)
+{
+	struct vhost_user *vu = &vd->vu;
+
+	vu->open = 0;
+	vhost_disconnect(vd);
+	ctx_timer_cancel(vd->virtio.nic.port.ctx, &vu->tick);
+	if (vu->listener.fd >= 0) {
+		ctx_source_del(vd->virtio.nic.port.ctx, &vu->listener);
+		close_fd(&vu->listener.fd);
+		vhost_socket_remove(vd);
+	}
+	vhost_end_close(vd);
+	vhost_unlock(vd);
+	vhost_files_close(vd);
+	vhost_drop_space(vd);
+}
+
+int
+vhost_check(struct vhost_dev *vd, const struct port_arg *args, unsigned n)
+{
+	struct vhost_user *vu = &vd->vu;
+	const char *path = port_arg(args, n, "path");
+	uint64_t timeout = VHOST_TIMEOUT_MS, wait = VHOST_WAIT_MS, server = 0, reconnect = 1,
+		 iommu = IOMMU_IF_OFFERED;
+	int ret;
+
+	ret = vhost_path_check(path);
+	if (ret < 0)
+		return ret;
+	snprintf(vu->path, sizeof(vu->path), "%s", path);
+	snprintf(vd->virtio.where, sizeof(vd->virtio.where), "the backend at %.108s", path);
+	if ((ret = port_arg_uint(args, n, "timeout", 1, 600000, &timeout)) < 0 ||
+	    (ret = port_arg_uint(args, n, "wait", 1, 86400000, &wait)) < 0 ||
+	    (ret = port_arg_uint(args, n, "server", 0, 1, &server)) < 0 ||
+	    (ret = port_arg_uint(args, n, "reconnect", 0, 1, &reconnect)) < 0 ||
+	    (port_arg(args, n, "iommu_platform") &&
+	     (ret = port_arg_uint(args, n, "iommu_platform", 0, 1, &iommu)) < 0))
+		return ret;
+	ret = vhost_end_parse(vd, args, n);
+	if (ret < 0)
+		return ret;
+	vd->virtio.timeout_ms = (uint32_t)timeout;
+	vu->wait_ms = (uint32_t)wait;
+	vu->server = (uint8_t)server;
+	vu->reconnect = (uint8_t)reconnect;
+	vu->iommu_platform = (uint8_t)iommu;
+	return vhost_mode_parse(vd, args, n);
+}
+
+int
+vhost_open(struct vhost_dev *vd, const struct port_arg *args, unsigned n)
+{
+	struct vhost_user *vu = &vd->vu;
+	int ret;
+
+	vu->src.fd = vu->channel.src.fd = vu->listener.fd = -1;
+	vhost_lock_init(vd);
+	vu->src.ready = on_socket;
+	vu->listener.ready = on_listener;
+	vu->tick.due = vhost_tick;
+	ret = vhost_check(vd, args, n);
+	if (!ret)
+		ret = vu->server ? vhost_path_look_server(vu->path) : vhost_path_look(vu->path);
+	if (!ret)
+		ret = vhost_make_space(vd);
+	if (!ret)
+		ret = vhost_lock_path(vd);
+	if (!ret && vu->server)
+		ret = vhost_socket_listen(vd);
+	if (!ret)
+		ret = vhost_connect(vd);
+	if (!ret && vu->server)
+		ret = ctx_source_add(vd->virtio.nic.port.ctx, &vu->listener, EPOLLIN);
+	if (ret < 0) {
+		vhost_close(vd);
+		return ret;
+	}
+	vd->virtio.transport_features =
+		vu->protocol & VHOST_PROTOCOL_F_BACKEND_REQ ? VIRTIO_F_ACCESS_PLATFORM : 0;
+	vu->open = 1;
+	return 0;
+}
+
+int
+vhost_reset(struct vhost_dev *vd)
+{
+	vhost_disconnect(vd);
+	vd->vu.failures = vd->vu.logged_unfit = 0;
+	return vhost_connect(vd);
+}

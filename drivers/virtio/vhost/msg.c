@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Send a message and receive its reply: sizes, codes and flags are checked, and every wait has a
+ * limit.
+ */
+#include "virtio/vhost/msg.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "base/limits.h"
+
+#define MAX_FDS     VHOST_MAX_REGIONS
+#define PATIENCE_MS 500 /* of silence before the log says that Baton waits */
+
+static const char *
+name_of(uint32_t request)
+{
+	static const char *const names[] = {
+		[VHOST_GET_FEATURES] = "GET_FEATURES",
+		[VHOST_SET_FEATURES] = "SET_FEATURES",
+		[VHOST_SET_OWNER] = "SET_OWNER",
+		[VHOST_SET_MEM_TABLE] = "SET_MEM_TABLE",
+		[VHOST_SET_VRING_NUM] = "SET_VRING_NUM",
+		[VHOST_SET_VRING_ADDR] = "SET_VRING_ADDR",
+		[VHOST_SET_VRING_BASE] = "SET_VRING_BASE",
+		[VHOST_GET_VRING_BASE] = "GET_VRING_BASE",
+		[VHOST_SET_VRING_KICK] = "SET_VRING_KICK",
+		[VHOST_SET_VRING_CALL] = "SET_VRING_CALL",
+		[VHOST_GET_PROTOCOL_FEATURES] = "GET_PROTOCOL_FEATURES",
+		[VHOST_SET_PROTOCOL_FEATURES] = "SET_PROTOCOL_FEATURES",
+		[VHOST_GET_QUEUE_NUM] = "GET_QUEUE_NUM",
+		[VHOST_SET_VRING_ENABLE] = "SET_VRING_ENABLE",
+		[VHOST_NET_SET_MTU] = "NET_SET_MTU",
+		[VHOST_SET_BACKEND_REQ_FD] = "SET_BACKEND_REQ_FD",
+		[VHOST_IOTLB_MSG] = "IOTLB_MSG",
+		[VHOST_GET_CONFIG] = "GET_CONFIG",
+		[VHOST_SET_STATUS] = "SET_STATUS",
+		[VHOST_GET_STATUS] = "GET_STATUS",
+	};
+
+	if (request < sizeof(names) / sizeof(names[0]) && names[request])
+		return names[request];
+	return "unknown request";
+}
+
+static int64_t
+now_ms(void)
+{
+	return (int64_t)(ctx_now_ns() / 1000000);
+}
+
+int64_t
+vhost_deadline(const struct vhost_dev *vd)
+{
+	return now_ms() + vd->virtio.timeout_ms;
+}
+
+/* Close the connection, which is out of step. */
+static void
+failed(struct vhost_dev *vd, uint32_t request)
+{
+	vd->vu.failed = request;
+	vd->vu.failed_ack = vd->vu.in_ack;
+	vhost_disconnect(vd);
+}
+
+/* The backend is not to blame where a system call of ours is forbidden. */
+static int
+forbidden(struct vhost_dev *vd, uint32_t request, const char *call, int e)
+{
+	failed(vd, request);
+	return baton_err(e,
+			 "%s is forbidden here (%s), so %s cannot be sent to the backend at %s: "
+			 "allow "
+			 "that system call (seccomp)",
+			 call, strerror(e), name_of(request), vd->vu.path);
+}
+
+static int
+connection_lost(struct vhost_dev *vd, uint32_t request, const char *call)
+{
+	int e = errno;
+
+	if (limits_forbidden(e))
+		return forbidden(vd, request, call, e);
+	failed(vd, request);
+	return baton_err(ECONNRESET, "the backend at %s hung up during %s%s%s: look at its log",
+			 vd->vu.path, name_of(request), e ? ": " : "", e ? strerror(e) : "");
+}
+
+static void
+log_waiting(struct vhost_dev *vd, uint32_t request)
+{
+	if (!vd->vu.logged_waiting)
+		baton_log(vd->virtio.nic.port.ctx, BATON_LOG_WARN,
+			  "%s: waiting for the backend at %s to answer %s",
+			  vd->virtio.nic.port.name, vd->vu.path, name_of(request));
+	vd->vu.logged_waiting = 1;
+}
+
+/*
+ * Wait for the socket, and serve the backend's channel meanwhile. DPDK's data path writes to the
+ * channel with the queue locked, and blocks if nobody reads. Its message handler waits for that
+ * lock, or, in GET_VRING_BASE, for the data path to leave the device.
+ */
+static int
+wait_for(struct vhost_dev *vd, short events, int64_t deadline, uint32_t request)
+{
+	int64_t left;
+
+	do {
+		struct pollfd p[2] = { { .fd = vd->vu.src.fd, .events = events },
+				       { .fd = vd->vu.channel.src.fd, .events = POLLIN } };
+		int n;
+
+		left = deadline - now_ms();
+		n = poll(p, 2, left < PATIENCE_MS ? (left > 0 ? (int)left : 0) : PATIENCE_MS);
+		if (n < 0 && errno == EINTR && !vd->vu.open)
+			return baton_err(EINTR,
+					 "interrupted while waiting for the backend at %s to "
+					 "answer "
+					 "%s",
+					 vd->vu.path, name_of(request));
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return forbidden(vd, request, "poll", errno);
+		if (n > 0 && p[1].revents)
+			vhost_channel_serve(vd, events == POLLIN ? deadline : 0);
+		if (vd->vu.src.fd < 0) /* serving the channel closed the connection */
+			return -ECONNRESET;
+		if (n > 0 && p[0].revents)
+			return 0;
+		if (n == 0 && left > PATIENCE_MS)
+			log_waiting(vd, request);
+	} while (left > 0);
+	failed(vd, request);
+	return baton_err(ETIMEDOUT,
+			 "the backend at %s did not %s %s within %u ms%s: is it stuck? (argument "
+			 "timeout=MS waits longer)",
+			 vd->vu.path, events & POLLIN ? "answer" : "take", name_of(request),
+			 vd->virtio.timeout_ms,
+			 vd->vu.failed_ack ? ", though it agreed to acknowledge (REPLY_ACK)" : "");
+}
+
+static int
+transmit(struct vhost_dev *vd, const struct vhost_msg *msg, const int *fds, unsigned n_fds,
+	 int64_t deadline)
+{
+	union {
+		char buf[CMSG_SPACE(MAX_FDS * sizeof(int))];
+		struct cmsghdr align;
+	} control = { 0 };
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)msg,
+			     .iov_len = VHOST_HDR_SIZE + msg->size };
+	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (vd->vu.src.fd < 0)
+		return baton_err(ECONNRESET, "the backend at %s is not connected", vd->vu.path);
+	if (n_fds) {
+		struct cmsghdr *c = &control.align;
+
+		mh.msg_control = &control;
+		mh.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, n_fds * sizeof(int));
+	}
+	while (iov.iov_len) {
+		ssize_t n = sendmsg(vd->vu.src.fd, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
+		int ret;
+
+		if (n < 0 && errno == EAGAIN) {
+			ret = wait_for(vd, POLLOUT, deadline, msg->request);
+			if (ret < 0)
+				return ret;
+			continue;
+		}
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return connection_lost(vd, msg->request, "sendmsg");
+		iov.iov_base = (char *)iov.iov_base + n;
+		iov.iov_len -= (size_t)n;
+		mh.msg_control = NULL; /* the descriptors were sent with the first byte */
+		mh.msg_controllen = 0;
+	}
+	return 0;
+}
+
+/* No message of a backend needs descriptors; close any that come. */
+static void
+close_fds(struct msghdr *mh)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+			close(fd);
+		}
+	}
+}
+
+ssize_t
+vhost_read(int fd, void *buf, size_t size)
+{
+	union {
+		char buf[CMSG_SPACE(MAX_FDS * sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = { .iov_base = buf, .iov_len = size };
+	struct msghdr mh = { .msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = &control,
+			     .msg_controllen = sizeof(control) };
+	ssize_t n = recvmsg(fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n > 0)
+		close_fds(&mh);
+	return n;
+}
+
+static int
+receive(struct vhost_dev *vd, void *buf, size_t size, int64_t deadline, uint32_t request)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		int ret = wait_for(vd, POLLIN, deadline, request);
+		ssize_t n;
+
+		if (ret < 0)
+			return ret;
+		n = vhost_read(vd->vu.src.fd, (char *)buf + done, size - done);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			continue;
+		if (n <= 0) {
+			errno = n ? errno : 0;
+			return connection_lost(vd, request, "recvmsg");
+		}
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+static int
+refused(struct vhost_dev *vd, uint32_t request, uint64_t answer)
+{
+	vd->vu.failed = request;
+	vd->vu.failed_ack = 0;
+	return baton_err(EREMOTEIO,
+			 "the backend at %s refused %s (it answered %llu): look at its log",
+			 vd->vu.path, name_of(request), (unsigned long long)answer);
+}
+
+/* Receive a reply of @least to @most bytes. */
+static int
+get_reply(struct vhost_dev *vd, struct vhost_msg *msg, uint32_t least, uint32_t most,
+	  int64_t deadline)
+{
+	const uint32_t request = msg->request;
+	int ret;
+
+	memset(msg, 0, sizeof(*msg));
+	ret = receive(vd, msg, VHOST_HDR_SIZE, deadline, request);
+	if (ret < 0)
+		return ret;
+	if (msg->request != request || (msg->flags & 3) != VHOST_VERSION ||
+	    !(msg->flags & VHOST_REPLY) || msg->size < least || msg->size > most) {
+		failed(vd, request);
+		return baton_err(EPROTO,
+				 "the backend at %s answered %s with request %u, flags %#x, %u "
+				 "bytes; a reply to %u of %s%u bytes was due: is it a vhost-user "
+				 "backend?",
+				 vd->vu.path, name_of(request), msg->request, msg->flags, msg->size,
+				 request, least < most ? "at most " : "", most);
+	}
+	return receive(vd, &msg->p, msg->size, deadline, request);
+}
+
+int
+vhost_ask(struct vhost_dev *vd, struct vhost_msg *msg, int64_t deadline)
+{
+	msg->flags = VHOST_VERSION;
+	return transmit(vd, msg, NULL, 0, deadline);
+}
+
+int
+vhost_answer(struct vhost_dev *vd, struct vhost_msg *msg, uint32_t size)
+{
+	return get_reply(vd, msg, size, size, vhost_deadline(vd));
+}
+
+int
+vhost_call(struct vhost_dev *vd, struct vhost_msg *msg, uint32_t size)
+{
+	int ret = vhost_ask(vd, msg, vhost_deadline(vd));
+
+	return ret < 0 ? ret : vhost_answer(vd, msg, size);
+}
+
+int
+vhost_call_up_to(struct vhost_dev *vd, struct vhost_msg *msg, uint32_t most)
+{
+	int ret = vhost_ask(vd, msg, vhost_deadline(vd));
+
+	return ret < 0 ? ret : get_reply(vd, msg, 0, most, vhost_deadline(vd));
+}
+
+int
+vhost_send(struct vhost_dev *vd, struct vhost_msg *msg, const int *fds, unsigned n_fds)
+{
+	int64_t deadline = vhost_deadline(vd);
+	bool ack = vd->vu.protocol & VHOST_PROTOCOL_F_REPLY_ACK;
+	uint32_t request = msg->request;
+	int ret;
+
+	msg->flags = VHOST_VERSION | (ack ? VHOST_NEED_REPLY : 0);
+	ret = transmit(vd, msg, fds, n_fds, deadline);
+	if (ret < 0 || !ack)
+		return ret;
+	vd->vu.in_ack = 1;
+	ret = get_reply(vd, msg, sizeof(uint64_t), sizeof(uint64_t), deadline);
+	vd->vu.in_ack = 0;
+	if (ret < 0)
+		return ret;
+	if (msg->p.u64)
+		return refused(vd, request, msg->p.u64);
+	return 0;
+}
+
+int
+vhost_get_u64(struct vhost_dev *vd, uint32_t request, uint64_t *value)
+{
+	struct vhost_msg msg = { .request = request };
+	int ret = vhost_call(vd, &msg, sizeof(msg.p.u64));
+
+	*value = msg.p.u64;
+	return ret;
+}
+
+int
+vhost_set_u64(struct vhost_dev *vd, uint32_t request, uint64_t value)
+{
+	struct vhost_msg msg = { .request = request, .size = sizeof(msg.p.u64), .p.u64 = value };
+
+	return vhost_send(vd, &msg, NULL, 0);
+}

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Messages of the vhost-user protocol ("Vhost-user Protocol", QEMU documentation), as its
+ * front-end. */
+#ifndef VIRTIO_VHOST_MSG_H
+#define VIRTIO_VHOST_MSG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ioas/ioas.h"
+#include "virtio/net/virtio.h"
+
+struct mem_holder;
+
+#define VHOST_MAX_REGIONS                                                                          \
+	8 /* the number that every backend accepts: "Memory regions description" */
+
+/* An entry of the memory table. The user address is a name only, that the addresses of rings are
+ * given by. */
+struct vhost_region {
+	uint64_t guest_addr, size, user_addr, mmap_offset;
+};
+
+enum vhost_state {
+	VHOST_AWAY,      /* no connection */
+	VHOST_HANDSHAKE, /* connected, and asked for its features; no answer yet */
+	VHOST_THERE,     /* features agreed on */
+};
+
+/* The channel for requests of the backend (vhost_iotlb.c). */
+struct vhost_channel {
+	struct ctx_source src; /* src.fd: our end, -1: there is none */
+	uint8_t in[76];        /* the message being received, `filled` bytes of it */
+	uint32_t filled;
+	uint32_t owed; /* entries of the memory table that the backend asked for; bits */
+	uint32_t dead; /* entries that are not mapped any more; bits */
+	const struct vhost_region *leaving; /* the entry that is being removed; or NULL */
+	uint64_t misses, ignored;
+};
+
+/* The files of memory that the backend received (vhost_holes.c), as they were at the last look. */
+struct vhost_files {
+	struct {
+		uint64_t dev, ino, blocks;
+	} file[VHOST_MAX_REGIONS];
+	uint32_t n;
+	uint8_t warned_unsealed;
+	uint64_t holes; /* times that pages were found missing */
+	struct ctx_timer poll;
+};
+
+/* The end of backends (vhost_end.c). */
+struct vhost_end {
+	struct mem_holder *holder; /* the backend that is connected, or was last */
+	struct mem_holder *old;    /* whose rings these are, if orphaned; until they are empty */
+	uint32_t patience_ms;      /* before the next backend gets the memory */
+	uint64_t ended_ns; /* when the process of `old` was seen to have ended; 0: not yet */
+	uint8_t final;     /* hangup=final */
+	uint8_t hung_up;   /* it was `old` that closed the connection, not we */
+	uint8_t logged, short_logged;
+};
+
+/* One user a socket (vhost_lock.c). */
+struct vhost_lock {
+	int table, dir; /* descriptors whose locks say that the path is in use; -1: none */
+	int name;       /* an abstract socket that says so; -1: none */
+	uint8_t has_socket;
+	int64_t socket_key; /* of the lock for the socket that is connected to */
+};
+
+#define VHOST_UNSET UINT32_MAX
+
+/* server=1: who may connect (vhost_server.c); each VHOST_UNSET if it was not given. */
+struct vhost_mode {
+	uint32_t mode, group, owner;
+};
+
+#define VHOST_PATH 108 /* room for a socket's path, with its NUL: sockaddr_un.sun_path */
+
+struct vhost_user {
+	struct ctx_source src;      /* src.fd: the socket, -1 in VHOST_AWAY */
+	struct ctx_source listener; /* server=1; else fd -1 */
+	struct ctx_timer tick;      /* what is to be done next about the connection */
+	enum vhost_state state;
+	struct vhost_lock lock;
+	struct vhost_mode mode;
+	uint64_t made_dev, made_ino; /* server=1: the socket that was made */
+	uint32_t wait_ms;            /* server=1: for a backend to connect */
+	uint64_t deadline_ns;        /* VHOST_HANDSHAKE */
+	uint64_t protocol;           /* negotiated protocol features */
+	uint64_t without;            /* those offered and not served: not agreed to any more */
+	uint64_t without_first;      /* `without` of the connection that the port was opened with */
+	uint64_t warned;             /* of which of them */
+	uint32_t failed;             /* the request at which the connection failed; 0: none */
+	uint32_t hung_up_at;         /* the last at which the backend hung up */
+	uint8_t failed_ack;          /* its acknowledgement was waited for */
+	uint8_t in_ack;              /* one is waited for */
+	struct vhost_region region[VHOST_MAX_REGIONS]; /* the memory table, as it was sent last */
+	uint32_t n_regions;
+	uint64_t alias;         /* our addresses are named with this added, but for the rings' */
+	const uint8_t *ring_va; /* where their region begins here, */
+	uint64_t ring_bytes;    /* and its size */
+	uint64_t reconnects;
+	uint32_t failures; /* to come back, one after the other */
+	struct vhost_channel channel;
+	struct vhost_files files;
+	uint8_t iommu_platform; /* the argument; 2: not given */
+	uint8_t server, reconnect, open, watched, logged_waiting, logged_unfit, knows_rings;
+	uint8_t orphaned; /* the rings are those of a backend whose connection is gone: end.old */
+	struct vhost_end end;
+	char path[VHOST_PATH];
+};
+
+struct vhost_dev {
+	struct virtio_dev virtio;
+	struct vhost_user vu;
+};
+
+static inline struct vhost_dev *
+vhost_of(struct nic_dev *dev)
+{
+	return (struct vhost_dev *)(void *)dev;
+}
+
+enum vhost_request {
+	VHOST_GET_FEATURES = 1,
+	VHOST_SET_FEATURES = 2,
+	VHOST_SET_OWNER = 3,
+	VHOST_SET_MEM_TABLE = 5,
+	VHOST_SET_VRING_NUM = 8,
+	VHOST_SET_VRING_ADDR = 9,
+	VHOST_SET_VRING_BASE = 10,
+	VHOST_GET_VRING_BASE = 11,
+	VHOST_SET_VRING_KICK = 12,
+	VHOST_SET_VRING_CALL = 13,
+	VHOST_GET_PROTOCOL_FEATURES = 15,
+	VHOST_SET_PROTOCOL_FEATURES = 16,
+	VHOST_GET_QUEUE_NUM = 17,
+	VHOST_SET_VRING_ENABLE = 18,
+	VHOST_NET_SET_MTU = 20,
+	VHOST_SET_BACKEND_REQ_FD = 21,
+	VHOST_IOTLB_MSG = 22,
+	VHOST_GET_CONFIG = 24,
+	VHOST_SET_STATUS = 39,
+	VHOST_GET_STATUS = 40,
+};
+
+enum vhost_backend_request { /* on the backend's own channel */
+			     VHOST_BACKEND_IOTLB_MSG = 1,
+};
+
+#define VHOST_F_PROTOCOL_FEATURES (1ull << 30)
+
+#define VHOST_PROTOCOL_F_MQ          (1ull << 0)
+#define VHOST_PROTOCOL_F_REPLY_ACK   (1ull << 3)
+#define VHOST_PROTOCOL_F_NET_MTU     (1ull << 4)
+#define VHOST_PROTOCOL_F_BACKEND_REQ (1ull << 5)
+#define VHOST_PROTOCOL_F_CONFIG      (1ull << 9)
+#define VHOST_PROTOCOL_F_STATUS      (1ull << 16)
+
+#define VHOST_VERSION    0x1u
+#define VHOST_REPLY      0x4u
+#define VHOST_NEED_REPLY 0x8u
+
+#define VHOST_MAX_CONFIG 256
+
+enum vhost_iotlb_type {
+	VHOST_IOTLB_MISS = 1,
+	VHOST_IOTLB_UPDATE = 2,
+	VHOST_IOTLB_INVALIDATE = 3,
+	VHOST_IOTLB_ACCESS_FAIL = 4,
+};
+
+#define VHOST_ACCESS_RO 1
+#define VHOST_ACCESS_WO 2
+
+/* "IOTLB message": struct vhost_iotlb_msg of <linux/vhost_types.h>. */
+struct vhost_iotlb {
+	uint64_t iova, size, user_addr;
+	uint8_t perm, type, padding[6];
+};
+
+struct vhost_msg {
+	uint32_t request, flags, size;
+	union {
+		uint64_t u64;
+		struct {
+			uint32_t index, num;
+		} state;
+		struct {
+			uint32_t index, flags;
+			uint64_t desc, used, avail, log;
+		} addr;
+		struct {
+			uint32_t count, padding;
+			struct vhost_region regions[VHOST_MAX_REGIONS];
+		} memory;
+		struct {
+			uint32_t offset, size, flags;
+			uint8_t data[VHOST_MAX_CONFIG];
+		} __attribute__((packed)) config;
+		struct vhost_iotlb iotlb;
+	} __attribute__((packed)) p;
+} __attribute__((packed));
+
+#define VHOST_HDR_SIZE offsetof(struct vhost_msg, p)
+
+_Static_assert(VHOST_HDR_SIZE == 12, "vhost-user header");
+_Static_assert(sizeof(struct vhost_region) == 32, "vhost-user memory region");
+_Static_assert(sizeof(struct vhost_iotlb) == 32, "vhost-user IOTLB message");
+
+/**
+ * Send a message; if REPLY_ACK is negotiated, wait for its acknowledgement.
+ *
+ * @fds: descriptors to pass. Return: 0; -ETIMEDOUT, -ECONNRESET or -EPROTO: the connection is out
+ * of step, and closed; -EREMOTEIO if the backend reports a failure.
+ */
+int vhost_send(struct vhost_dev *vd, struct vhost_msg *msg, const int *fds, unsigned n_fds);
+
+/**
+ * Send a message and wait for its reply, which replaces @msg.
+ *
+ * @size: the only valid size of its payload. Return: 0; -ETIMEDOUT, -ECONNRESET, -EPROTO.
+ */
+int vhost_call(struct vhost_dev *vd, struct vhost_msg *msg, uint32_t size);
+
+/** As vhost_call(), for a reply of any size up to @most, which is then msg->size. */
+int vhost_call_up_to(struct vhost_dev *vd, struct vhost_msg *msg, uint32_t most);
+
+/** Requests that set, and get, one number. */
+int vhost_get_u64(struct vhost_dev *vd, uint32_t request, uint64_t *value);
+int vhost_set_u64(struct vhost_dev *vd, uint32_t request, uint64_t value);
+
+/** The deadline of a request that begins now, in ms of a monotonic clock. */
+int64_t vhost_deadline(const struct vhost_dev *vd);
+
+/** The two halves of vhost_call(). */
+int vhost_ask(struct vhost_dev *vd, struct vhost_msg *msg, int64_t deadline);
+int vhost_answer(struct vhost_dev *vd, struct vhost_msg *msg, uint32_t size);
+
+/** Read what is there of at most @size bytes, closing descriptors that come with it. Return: as
+ * recv(). */
+ssize_t vhost_read(int fd, void *buf, size_t size);
+
+/* ---- iotlb.c ---- */
+
+/** Append the counters of the IOTLB. */
+void vhost_xstats(const struct vhost_dev *vd, struct port_xstats *list);
+
+/** Whether the backend translates addresses by the entries it receives. */
+static inline bool
+vhost_iotlb_on(const struct vhost_dev *vd)
+{
+	return vd->virtio.features & VIRTIO_F_ACCESS_PLATFORM;
+}
+
+/** The protocol features that an IOTLB needs, if the backend and the user want it; else 0. */
+uint64_t vhost_iotlb_wants(const struct vhost_dev *vd, uint64_t offered_protocol);
+
+/**
+ * Open the channel for requests of the backend. Return: 0; an error of vhost_send(), or because no
+ * descriptor is left.
+ */
+int vhost_channel_open(struct vhost_dev *vd);
+void vhost_channel_close(struct vhost_dev *vd);
+
+/**
+ * Serve a bounded number of the backend's requests.
+ *
+ * @answer_by: one deadline for all answers; 0: another message is being sent, so requests are only
+ * recorded. Return: whether there may be more.
+ */
+bool vhost_channel_serve(struct vhost_dev *vd, int64_t answer_by);
+
+/** A new memory table was sent: drop the requests for the old one. */
+void vhost_iotlb_renew(struct vhost_dev *vd);
+
+/**
+ * Send all entries to the backend, so that it need not ask. Return: 0; an error of vhost_send().
+ */
+int vhost_iotlb_push(struct vhost_dev *vd);
+
+/** A mapping is about to end: see ioas_on_unmap(). A backend that does not confirm is disconnected.
+ * @arg: the struct virtio_dev. */
+void vhost_iotlb_forget(void *arg, const struct ioas_entry *e);
+
+/* ---- holes.c ---- */
+
+/**
+ * The backend received what is mapped now: log once what it could do to the files, and watch them.
+ */
+void vhost_files_given(struct vhost_dev *vd);
+void vhost_files_close(struct vhost_dev *vd);
+
+/* ---- conn.c ---- */
+
+#define VHOST_TIMEOUT_MS                                                                           \
+	1200 /* for a reply: DPDK 22.11's vhost looks for its first connection only once a second  \
+	      */
+#define VHOST_WAIT_MS 30000 /* server=1: for a backend to connect */
+
+/** Parse the arguments. Return: 0 or -EINVAL. */
+int vhost_check(struct vhost_dev *vd, const struct port_arg *args, unsigned n);
+int vhost_open(struct vhost_dev *vd, const struct port_arg *args, unsigned n);
+void vhost_close(struct vhost_dev *vd);
+int vhost_reset(struct vhost_dev *vd);
+
+/**
+ * Connect and negotiate, and wait for both as long as the arguments say. Return: 0, also if
+ * connected already; a negative errno.
+ */
+int vhost_connect(struct vhost_dev *vd);
+
+/** Close the connection: the backend hung up, or cannot be sent another message. */
+void vhost_disconnect(struct vhost_dev *vd);
+
+void vhost_tick(struct ctx_timer *timer);
+
+/* ---- socket.c ---- */
+
+/**
+ * Connect to the backend, as client.
+ *
+ * @again: it is awaited to come back. Return: 0, and vu.src.fd is the connection; a negative errno;
+ * -ENOENT with @again: it is not there.
+ */
+int vhost_socket_connect(struct vhost_dev *vd, bool again);
+
+/** Listen at the path: vu.listener.fd. Return: 0; -EEXIST, -EADDRINUSE ... */
+int vhost_socket_listen(struct vhost_dev *vd);
+
+/** Remove the socket's file, if it is the one that was made. */
+void vhost_socket_remove(struct vhost_dev *vd);
+
+/** Accept a backend's connection: vu.src.fd. Return: 0; -EAGAIN if there is none; a negative errno.
+ */
+int vhost_socket_accept(struct vhost_dev *vd);
+
+/** Wait for a backend to connect, or for a signal. Return: 0; -ETIMEDOUT, -EINTR ... */
+int vhost_socket_wait(struct vhost_dev *vd);
+
+/* ---- path.c ---- */
+
+struct sockaddr_un;
+struct stat;
+struct text;
+
+/** Append "user root, group kvm, mode 0750". */
+void vhost_text_owner(struct text *to, const struct stat *st);
+
+/** Whether this process may access the file, by its effective IDs. @how: W_OK ... */
+bool vhost_may(const char *path, int how);
+
+/** Check the text of path= (NULL: not given). Return: 0; -EINVAL. */
+int vhost_path_check(const char *path);
+
+/**
+ * Look whether there is a socket to connect to; or, for a server, whether one can be made, or be
+ * made anew. Return: 0; a negative errno, with what is there instead.
+ */
+int vhost_path_look(const char *path);
+int vhost_path_look_server(const char *path);
+
+/** connect() failed with @err: find out why. Return: a negative errno. */
+int vhost_path_refused(const char *path, const struct sockaddr_un *sa, int err);
+
+/** Set the message for a socket that is no stream. Return: -EPROTOTYPE. */
+int vhost_wrong_type(const char *path, const struct sockaddr_un *sa);
+
+/* ---- server.c ---- */
+
+/** Make the path free for a server's socket: remove one that nobody listens at, which a program
+ * that was killed has left. Return: 0; a negative errno, with what is in the way. */
+int vhost_path_clear(const char *path, const struct sockaddr_un *sa);
+
+/** bind() failed with @err: find out why. Return: a negative errno. */
+int vhost_path_not_made(const char *path, int err);
+
+/** Parse socket-mode=, socket-group= and socket-owner=. Return: 0; -EINVAL. */
+int vhost_mode_parse(struct vhost_dev *vd, const struct port_arg *args, unsigned n);
+
+/** Give the socket that was bound its owner and mode, and note which file it is. Return: 0; -EPERM,
+ * ... */
+int vhost_mode_apply(struct vhost_dev *vd);
+
+/** Log where the server listens, and who may connect. */
+void vhost_mode_log(const struct vhost_dev *vd);
+
+/** Set the message for a server that nobody connected to: who may. Return: -ETIMEDOUT. */
+int vhost_nobody_came(const struct vhost_dev *vd);
+
+/* ---- lock.c ---- */
+
+void vhost_lock_init(struct vhost_dev *vd);
+
+/** Keep other users off the path until vhost_unlock(). Return: 0; -EBUSY, -ENOENT ... */
+int vhost_lock_path(struct vhost_dev *vd);
+
+/** Keep other users off the socket that is about to be connected to, whatever its path is for them,
+ * until vhost_unlock_socket(). Return: 0; -EBUSY. */
+int vhost_lock_socket(struct vhost_dev *vd);
+void vhost_unlock_socket(struct vhost_dev *vd);
+void vhost_unlock(struct vhost_dev *vd);
+
+/* ---- end.c ---- */
+
+int vhost_end_parse(struct vhost_dev *vd, const struct port_arg *args, unsigned n);
+
+/** There is a new connection. */
+void vhost_end_connected(struct vhost_dev *vd, int fd);
+
+/**
+ * Get the descriptor to hand over for a mapping that begins at @va; the caller closes it.
+ *
+ * Return: 0; -ECONNRESET, -EMFILE, -ENFILE, -ENOMEM.
+ */
+int vhost_end_give(struct vhost_dev *vd, const void *va, int fd, int *out);
+
+/** Say once a connection what can be known of the backend's end; its memory table is complete. */
+void vhost_end_log(struct vhost_dev *vd);
+
+/** The connection is about to be closed, and the rings are not empty. */
+void vhost_end_orphan(struct vhost_dev *vd);
+
+/** Whatever the backend before this one held is accounted for. */
+void vhost_end_adopt(struct vhost_dev *vd);
+void vhost_end_close(struct vhost_dev *vd);
+
+/** As the transport's lost() and holder(). */
+int vhost_end_lost(struct vhost_dev *vd);
+struct mem_holder *vhost_end_holder(const struct vhost_dev *vd);
+
+/** The backend did not answer: does anybody have its memory? Waits for up to 100 ms. Return:
+ * whether nobody has. */
+bool vhost_end_wait(struct vhost_dev *vd);
+
+/** May the port go on, with what is in quarantine? Return: 0; -ENOBUFS, and the log says why; if
+ * that cannot end, the port does not connect again. */
+int vhost_end_check(struct vhost_dev *vd);
+
+/* ---- vhost_agree.c: what is agreed ---- */
+
+/** Send the first request of the negotiation. Return: 0; a negative errno. */
+int vhost_handshake_begin(struct vhost_dev *vd);
+
+/** Receive its answer, and negotiate features. Return: 0; a negative errno. */
+int vhost_handshake_finish(struct vhost_dev *vd);
+
+/**
+ * Something failed with @ret: was it a feature that the backend offers, that it does not serve, and
+ * that is done without from now on, with one warning?
+ *
+ * Return: whether another connection is worth a try.
+ */
+bool vhost_agree_on_less(struct vhost_dev *vd, int ret);
+
+/** Return: @ret; 0 when that says that the backend refused what is done without. */
+int vhost_refused(struct vhost_dev *vd, uint32_t request, int ret);
+
+/* ---- vhost_user.c: what is said ---- */
+
+/** Create and destroy the port's address space. */
+int vhost_make_space(struct vhost_dev *vd);
+void vhost_drop_space(struct vhost_dev *vd);
+
+#endif

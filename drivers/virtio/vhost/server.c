@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The socket of a server: where it can be made, and who may connect to it (socket-mode=,
+ * socket-group= and socket-owner=).
+ *
+ * To connect, a process needs write permission for the socket's file. Owner and mode are set
+ * between bind() and listen(): before listen() nobody can connect, so that nobody slips in under
+ * another mode. The umask belongs to the whole process and is left alone.
+ */
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "base/limits.h"
+#include "base/people.h"
+#include "base/text.h"
+#include "virtio/vhost/msg.h"
+
+#define WRITE_BITS 0222u
+
+/* ---- where it is made ---- */
+
+/* The directory of a path, for messages. */
+static void
+directory_of(const char *path, char to[VHOST_PATH])
+{
+	const char *slash = strrchr(path, '/');
+
+	snprintf(to, VHOST_PATH, "%.*s", slash ? (int)(slash == path ? 1 : slash - path) : 1,
+		 slash ? path : ".");
+}
+
+int
+vhost_path_not_made(const char *path, int err)
+{
+	char dir[VHOST_PATH], us[PERSON_NAME];
+	struct text owner = { 0 };
+	struct stat st;
+
+	directory_of(path, dir);
+	if (stat(dir, &st) == 0)
+		vhost_text_owner(&owner, &st);
+	person_user(geteuid(), us);
+	if (err == EACCES && !vhost_may(dir, W_OK))
+		return baton_err(err,
+				 "cannot make the socket %s: user %s, who this program runs as, "
+				 "may "
+				 "not write in the directory %s (%s): give a path in a directory "
+				 "of "
+				 "this user's, or as its owner setfacl -m u:%s:rwx %s",
+				 path, us, dir, owner.text, us, dir);
+	if (err == EROFS)
+		return baton_err(err,
+				 "cannot make the socket %s: the file system of %s is read-only: "
+				 "give a path in /run, /tmp or another that can be written",
+				 path, dir);
+	if (err == EADDRINUSE)
+		return baton_err(err, "cannot listen at %s: somebody else made it meanwhile", path);
+	if (err == EACCES || err == EPERM)
+		return baton_err(err,
+				 "cannot make the socket %s: %s: the file system of %s takes no "
+				 "sockets, or a security module (SELinux, AppArmor, Landlock) "
+				 "forbids it: give a path in /run or /tmp",
+				 path, strerror(err), dir);
+	return baton_err(err, "cannot listen at %s: %s", path, strerror(err));
+}
+
+/* Is there a program at the socket @path? Return: 0: none; a negative errno. */
+static int
+check_left_over(const char *path, const struct sockaddr_un *sa)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), err = 0;
+
+	if (fd < 0)
+		return limits_no_file("no socket", path, errno);
+	if (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) < 0)
+		err = errno;
+	close(fd);
+	if (err == ECONNREFUSED)
+		return 0;
+	if (err == EACCES || err == EPERM) {
+		struct text owner = { 0 };
+		struct stat st;
+
+		if (!lstat(path, &st))
+			vhost_text_owner(&owner, &st);
+		return baton_err(EADDRINUSE,
+				 "%s is a socket of somebody else's (%s): give another path, or "
+				 "remove it if its program has ended",
+				 path, owner.text);
+	}
+	if (err == EPROTOTYPE)
+		return vhost_wrong_type(path, sa);
+	return baton_err(EADDRINUSE,
+			 "another program listens at %s: leave server=1 out to connect to it, or "
+			 "give another path",
+			 path);
+}
+
+int
+vhost_path_clear(const char *path, const struct sockaddr_un *sa)
+{
+	struct text owner = { 0 };
+	struct stat st;
+	int ret;
+
+	ret = vhost_path_look_server(path);
+	if (ret < 0 || lstat(path, &st) < 0)
+		return ret;
+	ret = check_left_over(path, sa);
+	if (ret < 0 || !unlink(path) || errno == ENOENT)
+		return ret;
+	ret = errno;
+	vhost_text_owner(&owner, &st);
+	return baton_err(EADDRINUSE,
+			 "%s is a socket that a program of somebody else's left behind (%s), and "
+			 "it "
+			 "cannot be removed: %s: give another path, or let its owner remove it",
+			 path, owner.text, strerror(ret));
+}
+
+/* ---- who may connect ---- */
+
+static int
+parse_mode(const char *text, uint32_t *mode)
+{
+	const char *digits = text && !strncmp(text, "0o", 2) ? text + 2 : text;
+	unsigned long value;
+	char *end;
+
+	if (!text)
+		return 0;
+	value = strtoul(digits, &end, 8);
+	if (*digits < '0' || *digits > '7' || *end || strlen(digits) > 5 || value > 0777)
+		return baton_err(EINVAL,
+				 "argument socket-mode=%s: an octal mode up to 0777 is needed, "
+				 "such as "
+				 "0660",
+				 text);
+	if (!(value & WRITE_BITS))
+		return baton_err(EINVAL,
+				 "argument socket-mode=%s: nobody could connect, which needs write "
+				 "permission: 0600 lets the owner in, 0660 its group, 0666 "
+				 "everybody",
+				 text);
+	*mode = (uint32_t)value;
+	return 0;
+}
+
+/* Return: whether @text is a number that an ID can have; -1 means "unchanged" to chown(). */
+static bool
+parse_id(const char *text, uint32_t *id)
+{
+	unsigned long long value;
+	char *end;
+
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || errno || value >= UINT32_MAX)
+		return false;
+	*id = (uint32_t)value;
+	return true;
+}
+
+static int
+parse_group(const char *text, uint32_t *id)
+{
+	struct group gr, *found = NULL;
+	char room[16384];
+
+	if (!text)
+		return 0;
+	if (*text && !getgrnam_r(text, &gr, room, sizeof(room), &found) && found) {
+		*id = found->gr_gid;
+		return 0;
+	}
+	if (parse_id(text, id))
+		return 0;
+	return baton_err(EINVAL,
+			 "argument socket-group=%s: there is no such group (getent group lists "
+			 "them); "
+			 "a name or a number is needed",
+			 text);
+}
+
+static int
+parse_owner(const char *text, uint32_t *id)
+{
+	struct passwd pw, *found = NULL;
+	char room[2048];
+
+	if (!text)
+		return 0;
+	if (*text && !getpwnam_r(text, &pw, room, sizeof(room), &found) && found) {
+		*id = found->pw_uid;
+		return 0;
+	}
+	if (parse_id(text, id))
+		return 0;
+	return baton_err(EINVAL,
+			 "argument socket-owner=%s: there is no such user (getent passwd lists "
+			 "them); "
+			 "a name or a number is needed",
+			 text);
+}
+
+int
+vhost_mode_parse(struct vhost_dev *vd, const struct port_arg *args, unsigned n)
+{
+	static const char *const names[] = { "socket-mode", "socket-group", "socket-owner" };
+	struct vhost_mode *mode = &vd->vu.mode;
+	int ret;
+
+	*mode = (struct vhost_mode){ VHOST_UNSET, VHOST_UNSET, VHOST_UNSET };
+	for (unsigned i = 0; i < 3 && !vd->vu.server; i++)
+		if (port_arg(args, n, names[i]))
+			return baton_err(EINVAL,
+					 "argument %s= is for the socket that server=1 makes; a "
+					 "backend's own socket has the mode that the backend gave "
+					 "it",
+					 names[i]);
+	if ((ret = parse_mode(port_arg(args, n, "socket-mode"), &mode->mode)) < 0 ||
+	    (ret = parse_group(port_arg(args, n, "socket-group"), &mode->group)) < 0 ||
+	    (ret = parse_owner(port_arg(args, n, "socket-owner"), &mode->owner)) < 0)
+		return ret;
+	/* A group is named for its members to connect. */
+	if (mode->mode == VHOST_UNSET && mode->group != VHOST_UNSET)
+		mode->mode = 0660;
+	return 0;
+}
+
+static int
+not_changed(const char *path, const struct vhost_mode *mode, int err)
+{
+	char us[PERSON_NAME], owner[PERSON_NAME], group[PERSON_NAME];
+
+	person_user(geteuid(), us);
+	if (mode->owner != VHOST_UNSET && err == EPERM)
+		return baton_err(err,
+				 "the socket %s cannot be given to user %s: only root may give "
+				 "files "
+				 "away (CAP_CHOWN), and this program runs as user %s: leave "
+				 "socket-owner= out, and use socket-group= with a group that both "
+				 "are in",
+				 path, person_user(mode->owner, owner), us);
+	if (mode->group != VHOST_UNSET && err == EPERM)
+		return baton_err(err,
+				 "the socket %s cannot be given to group %s: user %s, who this "
+				 "program runs as, is not in it: usermod -aG %s %s, and log in "
+				 "anew; "
+				 "or name a group of this user's (see id)",
+				 path, person_group(mode->group, group), us, group, us);
+	return baton_err(err, "owner, group or mode of the socket %s cannot be set: %s", path,
+			 strerror(err));
+}
+
+/*
+ * @fd: the socket's file, opened with O_PATH; chmod() of a symbolic link put in its place would
+ * change another file.
+ */
+static int
+change(const char *path, int fd, const struct vhost_mode *mode)
+{
+	char self[32];
+
+	/* (uid_t)-1, which is VHOST_UNSET, leaves an ID as it is. */
+	if ((mode->owner != VHOST_UNSET || mode->group != VHOST_UNSET) &&
+	    fchownat(fd, "", mode->owner, mode->group, AT_EMPTY_PATH) < 0)
+		return -errno;
+	if (mode->mode == VHOST_UNSET)
+		return 0;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	if (!chmod(self, mode->mode))
+		return 0;
+	if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
+		return -errno;
+	/* Without /proc there is only the path. */
+	return chmod(path, mode->mode) < 0 ? -errno : 0;
+}
+
+int
+vhost_mode_apply(struct vhost_dev *vd)
+{
+	const struct vhost_mode *mode = &vd->vu.mode;
+	const char *path = vd->vu.path;
+	struct stat st;
+	int fd, ret;
+
+	fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISSOCK(st.st_mode)) {
+		ret = fd < 0 ? errno : ENOTSOCK;
+		if (fd >= 0)
+			close(fd);
+		return baton_err(ret,
+				 "the socket %s was removed or replaced as soon as it was made",
+				 path);
+	}
+	vd->vu.made_dev = st.st_dev;
+	vd->vu.made_ino = st.st_ino;
+	ret = change(path, fd, mode);
+	close(fd);
+	return ret < 0 ? not_changed(path, mode, -ret) : 0;
+}
+
+/*
+ * Find the first directory on the way to the socket @st that others, or its group, may not pass.
+ *
+ * Return: whether there is one; then @dir and @is are it.
+ */
+static bool
+closed_way(const char *path, const struct stat *st, char dir[PATH_MAX], struct stat *is)
+{
+	char real[PATH_MAX];
+
+	if (!realpath(path, real))
+		return false;
+	for (const char *s = strchr(real, '/'); s; s = strchr(s + 1, '/')) {
+		snprintf(dir, PATH_MAX, "%.*s", s == real ? 1 : (int)(s - real), real);
+		if (stat(dir, is) == 0 && !(is->st_mode & S_IXOTH) &&
+		    !(is->st_gid == st->st_gid && (is->st_mode & S_IXGRP)))
+			return true;
+	}
+	return false;
+}
+
+/* Return: whether others than this user may connect, as was meant. */
+static bool
+text_who(const struct vhost_dev *vd, struct text *to)
+{
+	const struct vhost_mode *mode = &vd->vu.mode;
+	char dir[PATH_MAX];
+	struct stat st, way;
+
+	if (lstat(vd->vu.path, &st) < 0)
+		return true;
+	text_add(to, "(");
+	vhost_text_owner(to, &st);
+	text_add(to, "): %s may connect",
+		 st.st_mode & S_IWOTH   ? "everybody"
+		 : st.st_mode & S_IWGRP ? "root, its user and its group"
+					: "root and its user");
+	if (!(st.st_mode & S_IWOTH) && mode->mode == VHOST_UNSET)
+		text_add(to, "; socket-group= and socket-mode= let others in");
+	if (!(st.st_mode & (S_IWOTH | S_IWGRP)) || !closed_way(vd->vu.path, &st, dir, &way))
+		return true;
+	text_add(to, ", but not all of them pass the directory %.200s (", dir);
+	vhost_text_owner(to, &way);
+	text_add(to, "): chmod o+x %.200s", dir);
+	return false;
+}
+
+void
+vhost_mode_log(const struct vhost_dev *vd)
+{
+	struct text who = { 0 };
+	bool well = text_who(vd, &who);
+
+	baton_log(vd->virtio.nic.port.ctx,
+		  well || vd->vu.mode.mode == VHOST_UNSET ? BATON_LOG_INFO : BATON_LOG_WARN,
+		  "%s: waiting for a backend to connect to %s %s", vd->virtio.nic.port.name,
+		  vd->vu.path, who.text);
+}
+
+int
+vhost_nobody_came(const struct vhost_dev *vd)
+{
+	struct text who = { 0 };
+
+	text_who(vd, &who);
+	return baton_err(ETIMEDOUT,
+			 "no backend connected to %s within %u ms (argument wait=MS waits longer); "
+			 "the socket is there %s",
+			 vd->vu.path, vd->vu.wait_ms, who.text);
+}

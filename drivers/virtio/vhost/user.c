@@ -1,0 +1,624 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The vhost-user transport: a virtio device served by another process over a UNIX socket. This end
+ * is the front-end and the driver's. Section names are those of "Vhost-user Protocol".
+ */
+#include "virtio/vhost/msg.h"
+
+#define USER_ALIAS (1ull << 56)
+#define RING_NAME  (1ull << 57)
+
+enum { STATUS_OK = VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK };
+
+static int
+set_state(struct vhost_dev *vd, uint32_t request, uint32_t index, uint32_t num)
+{
+	struct vhost_msg msg = { .request = request,
+				 .size = sizeof(msg.p.state),
+				 .p.state = { .index = index, .num = num } };
+
+	return vhost_send(vd, &msg, NULL, 0);
+}
+
+static int
+set_fd(struct vhost_dev *vd, uint32_t request, uint32_t index, int fd)
+{
+	struct vhost_msg msg = { .request = request, .size = sizeof(msg.p.u64), .p.u64 = index };
+
+	return vhost_send(vd, &msg, &fd, 1);
+}
+
+/* Whether a start failed at a feature that the next start can do without. */
+static int
+next_time(struct vhost_dev *vd, int ret)
+{
+	char why[512];
+
+	snprintf(why, sizeof(why), "%s", baton_last_error());
+	return baton_err(-ret, "%s%s", why,
+			 vhost_agree_on_less(vd, ret) ? "; the next start does without" : "");
+}
+
+/* ---- memory ---- */
+
+/* Create the address space of the port: what is mapped there is what the backend receives. */
+int
+vhost_make_space(struct vhost_dev *vd)
+{
+	struct dma_reach *reach = &vd->virtio.nic.port.reach;
+	struct baton_ioas_config config;
+	int ret;
+
+	baton_ioas_config_init(&config);
+	vd->virtio.nic.port.reach.local = true;
+	config.name = vd->virtio.nic.port.name;
+	config.backend = BATON_IOAS_VHOST;
+	config.windows = reach->windows;
+	config.n_windows = reach->n_windows;
+	ret = baton_ioas_create(vd->virtio.nic.port.ctx, &config, &reach->ioas);
+	if (!ret)
+		ioas_on_unmap(reach->ioas, vhost_iotlb_forget, vd);
+	return ret;
+}
+
+void
+vhost_drop_space(struct vhost_dev *vd)
+{
+	struct baton_ioas **ioas = &vd->virtio.nic.port.reach.ioas;
+
+	if (*ioas && baton_ioas_destroy(*ioas) < 0)
+		baton_log(vd->virtio.nic.port.ctx, BATON_LOG_WARN, "%s: %s",
+			  vd->virtio.nic.port.name, baton_last_error());
+	*ioas = NULL;
+}
+
+static int
+vu_renew_space(struct nic_dev *dev)
+{
+	struct vhost_dev *vd = vhost_of(dev);
+
+	vhost_drop_space(vd);
+	return vhost_make_space(vd);
+}
+
+static void
+close_all(const int *fds, uint32_t n)
+{
+	while (n)
+		close(fds[--n]);
+}
+
+/*
+ * All that is mapped. User addresses are but names; that of the rings' memory is the same in every
+ * table, see vu_publish().
+ *
+ * @rings: its number.
+ */
+static uint32_t
+list_regions(struct vhost_dev *vd, struct vhost_region *out, uint32_t *rings)
+{
+	const struct baton_mapping *m = NULL;
+	struct ioas_entry e;
+	uint32_t n = 0;
+
+	*rings = VHOST_MAX_REGIONS;
+	while ((m = ioas_next(vd->virtio.nic.port.reach.ioas, m, &e)) && n < VHOST_MAX_REGIONS) {
+		const uint8_t *va = e.va;
+
+		out[n] = (struct vhost_region){ e.iova, e.bytes, (uintptr_t)va, e.fd_offset };
+		if (vd->virtio.nic.ring_base &&
+		    (uint64_t)(vd->virtio.nic.ring_base - va) < e.bytes) {
+			out[n].user_addr = RING_NAME;
+			vd->vu.ring_va = va;
+			*rings = n;
+		}
+		n++;
+	}
+	return n;
+}
+
+/* @fds: those of list_regions(), to be closed by the caller; there is none when this fails. */
+static int
+open_regions(struct vhost_dev *vd, int *fds, uint32_t n)
+{
+	const struct baton_mapping *m = NULL;
+	struct ioas_entry e;
+
+	for (uint32_t i = 0; i < n && (m = ioas_next(vd->virtio.nic.port.reach.ioas, m, &e)); i++) {
+		int ret = vhost_end_give(vd, e.va, e.fd, &fds[i]);
+
+		if (ret < 0) {
+			close_all(fds, i);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+/* Has the backend heard of rings that lie beyond the new ones' memory? Then it gets the table on a
+ * connection of its own. */
+static int
+begin_anew(struct vhost_dev *vd, uint64_t ring_bytes)
+{
+	struct vhost_user *vu = &vd->vu;
+	int ret = 0;
+
+	if (vu->n_regions && ring_bytes < vu->ring_bytes) {
+		vhost_disconnect(vd);
+		ret = vhost_connect(vd);
+	}
+	vu->ring_bytes = ring_bytes;
+	return ret;
+}
+
+/*
+ * The memory table: all that is mapped.
+ *
+ * A backend that compares tables by their numbers alone (DPDK 22.11's does) would keep its mapping
+ * of memory that is gone when new memory has the old one's place. So no table has the numbers of
+ * the one before it: user addresses get a bit that no address has. A backend that keeps the
+ * addresses of stopped rings (QEMU's libvhost-user and passt do) looks them up in the new table,
+ * and ends when they are not in it: the rings' memory has one name for good.
+ */
+static int
+vu_publish(struct nic_dev *dev)
+{
+	struct vhost_dev *vd = vhost_of(dev);
+	struct vhost_msg msg = { .request = VHOST_SET_MEM_TABLE };
+	struct vhost_region region[VHOST_MAX_REGIONS];
+	struct vhost_user *vu = &vd->vu;
+	int fds[VHOST_MAX_REGIONS];
+	uint32_t rings, n = list_regions(vd, region, &rings);
+	int ret = begin_anew(vd, rings < n ? region[rings].size : 0);
+
+	if (!ret)
+		ret = open_regions(vd, fds, n);
+	if (ret < 0)
+		return ret;
+	vhost_end_adopt(vd);
+	vu->alias = n == vu->n_regions && !memcmp(region, vu->region, n * sizeof(*region))
+			    ? USER_ALIAS
+			    : 0;
+	for (uint32_t i = 0; i < n; i++)
+		region[i].user_addr += i == rings ? 0 : vu->alias;
+	vhost_iotlb_renew(vd);
+	memcpy(vu->region, region, n * sizeof(*region));
+	memcpy(msg.p.memory.regions, region, n * sizeof(*region));
+	vu->n_regions = n;
+	msg.p.memory.count = n;
+	msg.size = (uint32_t)(8 + n * sizeof(struct vhost_region));
+	ret = vhost_send(vd, &msg, fds, n);
+	close_all(fds, n);
+	if (ret < 0)
+		return next_time(vd, ret);
+	vhost_files_given(vd);
+	vhost_end_log(vd);
+	return 0;
+}
+
+/* ---- rings ---- */
+
+/*
+ * Get the address of a ring for the backend: a user address, or, for a backend that translates, an
+ * address of the device ("Ring addresses").
+ */
+static uint64_t
+ring_address(const struct vhost_dev *vd, const void *at)
+{
+	if (vhost_iotlb_on(vd))
+		return vd->virtio.nic.ring_iova +
+		       (uint64_t)((const uint8_t *)at - vd->virtio.nic.ring_base);
+	return RING_NAME + (uint64_t)((const uint8_t *)at - vd->vu.ring_va);
+}
+
+static int
+describe_ring(struct vhost_dev *vd, struct virtq *vq)
+{
+	struct vhost_msg msg = { .request = VHOST_SET_VRING_ADDR,
+				 .size = sizeof(msg.p.addr),
+				 .p.addr = { .index = vq->vring,
+					     .desc = ring_address(vd, vq->desc),
+					     .used = ring_address(vd, vq->used),
+					     .avail = ring_address(vd, vq->avail) } };
+	int ret = set_state(vd, VHOST_SET_VRING_NUM, vq->vring, vq->nq.q.descs);
+
+	if (!ret)
+		ret = set_state(vd, VHOST_SET_VRING_BASE, vq->vring, 0);
+	if (!ret)
+		ret = vhost_send(vd, &msg, NULL, 0);
+	return ret;
+}
+
+static int
+run_ring(struct vhost_dev *vd, struct virtq *vq)
+{
+	int ret = set_fd(vd, VHOST_SET_VRING_CALL, vq->vring, vq->nq.q.wake_fd);
+
+	if (!ret)
+		ret = set_fd(vd, VHOST_SET_VRING_KICK, vq->vring, vq->kick_fd);
+	return ret;
+}
+
+static int
+start_ring(struct vhost_dev *vd, struct virtq *vq)
+{
+	int ret = describe_ring(vd, vq);
+
+	if (!ret)
+		ret = vhost_iotlb_push(vd);
+	return ret ? ret : run_ring(vd, vq);
+}
+
+#define EACH_QUEUE(vd, vq, i)                                                                      \
+	for (i = 0;                                                                                \
+	     i < (vd)->virtio.nic.port.info.rx_queues + (vd)->virtio.nic.port.info.tx_queues &&    \
+	     (vq = virtq_of(i < (vd)->virtio.nic.port.info.rx_queues                               \
+				    ? (vd)->virtio.nic.port.rxq[i]                                 \
+				    : (vd)->virtio.nic.port                                        \
+					      .txq[i - (vd)->virtio.nic.port.info.rx_queues]));    \
+	     i++)
+
+static int
+not_accepted(const struct vhost_dev *vd, const char *how)
+{
+	char names[160];
+
+	virtio_feature_names(vd->virtio.features, names, sizeof(names));
+	return baton_err(ENOTSUP,
+			 "the backend at %s %sdoes not accept features %#llx of the %#llx it "
+			 "offered: VERSION_1%s; mrg_rxbuf=0, in_order=0, event_idx=0 and queues=1 "
+			 "do without one of them, and so do ports without checksum offloads",
+			 vd->vu.path, how, (unsigned long long)vd->virtio.features,
+			 (unsigned long long)vd->virtio.offered, names);
+}
+
+/* Device status, virtio 1.2, 3.1.1; the backend may still say no to the features. */
+static int
+set_status(struct vhost_dev *vd, uint64_t status)
+{
+	uint64_t is;
+	int ret;
+
+	if (!(vd->vu.protocol & VHOST_PROTOCOL_F_STATUS))
+		return 0;
+	ret = vhost_set_u64(vd, VHOST_SET_STATUS, status);
+	ret = vhost_refused(vd, VHOST_SET_STATUS, ret);
+	if (ret < 0 || !(vd->vu.protocol & VHOST_PROTOCOL_F_STATUS) || status != STATUS_OK)
+		return ret;
+	ret = vhost_get_u64(vd, VHOST_GET_STATUS, &is);
+	if (ret < 0 || (is & VIRTIO_STATUS_FEATURES_OK))
+		return ret;
+	return not_accepted(vd, "");
+}
+
+/* Without protocol features a ring is enabled when it is started ("Ring states"). */
+static int
+enable(struct vhost_dev *vd, const struct virtq *vq, uint32_t on)
+{
+	if (!(vd->virtio.offered & VHOST_F_PROTOCOL_FEATURES))
+		return 0;
+	return set_state(vd, VHOST_SET_VRING_ENABLE, vq->vring, on);
+}
+
+/*
+ * DPDK's vhost takes its whole device down when one ring is stopped, and needs both rings of the
+ * first pair to have it up again; its net_vhost then serves only the rings that it hears of anew.
+ * So a ring of the first pair is started again, with nothing in it, and the others get their call
+ * descriptors once more, which by the protocol changes nothing.
+ */
+static bool
+idles(const struct virtq *vq)
+{
+	return vq->nq.q.stopped && vq->vring < 2;
+}
+
+/* Start everything but the rings. */
+static int
+set_up_device(struct vhost_dev *vd, uint64_t features)
+{
+	int ret;
+
+	features |= vd->virtio.offered & VHOST_F_PROTOCOL_FEATURES;
+	ret = vhost_set_u64(vd, VHOST_SET_FEATURES, features);
+	if (ret == -EREMOTEIO)
+		return not_accepted(vd, "refused SET_FEATURES: it ");
+	if (!ret)
+		ret = set_status(vd, STATUS_OK);
+	if (!ret && (vd->vu.protocol & VHOST_PROTOCOL_F_NET_MTU) && vd->virtio.nic.port.mtu_set)
+		ret = vhost_refused(vd, VHOST_NET_SET_MTU,
+				    vhost_set_u64(vd, VHOST_NET_SET_MTU,
+						  vd->virtio.nic.port.info.mtu));
+	return ret;
+}
+
+/* One step of starting, for every ring that runs. */
+static int
+each_ring(struct vhost_dev *vd, int (*step)(struct vhost_dev *vd, struct virtq *vq))
+{
+	struct virtq *vq;
+	unsigned i;
+	int ret = 0;
+
+	EACH_QUEUE(vd, vq, i)
+	{
+		if (vq->nq.q.stopped && !vq->idle)
+			continue;
+		ret = step(vd, vq);
+		if (ret == -EREMOTEIO && vq->vring > 1)
+			return baton_err_prefix(ret,
+						"ring %u of a backend that says it has %llu "
+						"queue pairs (queues=1 does with one)",
+						vq->vring,
+						(unsigned long long)vd->virtio.max_pairs);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+static int
+enable_ring(struct vhost_dev *vd, struct virtq *vq)
+{
+	return enable(vd, vq, 1);
+}
+
+/*
+ * Send the entries once the backend knows all addresses: DPDK checks every ring again that an entry
+ * is for.
+ */
+static int
+bring_up(struct vhost_dev *vd, uint64_t features)
+{
+	struct virtq *vq;
+	unsigned i;
+	int ret = set_up_device(vd, features);
+
+	if (ret < 0)
+		return ret;
+	vd->vu.knows_rings = 1;
+	EACH_QUEUE(vd, vq, i)
+	vq->idle = idles(vq);
+	ret = each_ring(vd, describe_ring);
+	if (!ret)
+		ret = vhost_iotlb_push(vd);
+	if (!ret)
+		ret = each_ring(vd, run_ring);
+	if (!ret)
+		ret = each_ring(vd, enable_ring);
+	return ret ? ret : set_status(vd, STATUS_OK | VIRTIO_STATUS_DRIVER_OK);
+}
+
+/*
+ * GET_VRING_BASE stops a ring and is answered when the backend has let go of it ("Starting and
+ * stopping rings").
+ */
+static int
+let_go(struct vhost_dev *vd, const struct virtq *vq)
+{
+	struct vhost_msg msg = { .request = VHOST_GET_VRING_BASE,
+				 .size = sizeof(msg.p.state),
+				 .p.state.index = vq->vring };
+	int ret = vhost_call(vd, &msg, sizeof(msg.p.state));
+
+	if (ret < 0 || msg.p.state.index == vq->vring)
+		return ret;
+	vhost_disconnect(vd);
+	return baton_err(EPROTO, "the backend at %s answered for ring %u, not %u", vd->vu.path,
+			 msg.p.state.index, vq->vring);
+}
+
+/*
+ * Failing an answer, only that nobody has the memory any more is as good. What a backend answers
+ * that came after the one with our rings says nothing about them.
+ */
+static int
+vu_stop(struct nic_dev *dev)
+{
+	struct vhost_dev *vd = vhost_of(dev);
+	const struct vhost_user *vu = &vd->vu;
+	struct virtq *vq;
+	unsigned i;
+	int ret = 0;
+
+	if (vu->orphaned)
+		ret = baton_err(ECONNRESET, "the backend at %s hung up before it let go", vu->path);
+	EACH_QUEUE(vd, vq, i)
+	if (!ret && (!vq->nq.q.stopped || vq->idle))
+		ret = let_go(vd, vq);
+	if (!ret)
+		set_status(vd, 0);
+	return ret < 0 && vhost_end_wait(vd) ? 0 : ret;
+}
+
+static void
+renew_others(struct vhost_dev *vd, const struct virtq *but)
+{
+	struct virtq *vq;
+	unsigned i;
+
+	EACH_QUEUE(vd, vq, i)
+	if (vq != but && (!vq->nq.q.stopped || vq->idle) &&
+	    set_fd(vd, VHOST_SET_VRING_CALL, vq->vring, vq->nq.q.wake_fd) < 0)
+		return; /* disconnected, and heard of by the control thread */
+}
+
+static int
+vu_ring_start(struct nic_dev *dev, struct nic_queue *nq)
+{
+	struct vhost_dev *vd = vhost_of(dev);
+	struct virtq *vq = virtq_of_nic(nq);
+	int ret;
+
+	if (vq->idle) {
+		vq->idle = 0;
+		return 0; /* the ring runs; its entries are published */
+	}
+	ret = start_ring(vd, vq);
+	if (!ret)
+		ret = enable(vd, vq, 1);
+	if (!ret)
+		renew_others(vd, vq);
+	return ret;
+}
+
+static int
+vu_ring_stop(struct nic_dev *dev, struct nic_queue *nq)
+{
+	struct vhost_dev *vd = vhost_of(dev);
+	struct virtq *vq = virtq_of_nic(nq);
+	int ret = enable(vd, vq, 0);
+
+	vq->idle = 0;
+	if (!ret || ret == -EREMOTEIO)
+		ret = let_go(vd, vq);
+	return ret;
+}
+
+static void
+vu_ring_idle(struct nic_dev *dev, struct nic_queue *nq)
+{
+	struct vhost_dev *vd = vhost_of(dev);
+	struct virtq *vq = virtq_of_nic(nq);
+	if (idles(vq) && !start_ring(vd, vq) && !enable(vd, vq, 1))
+		vq->idle = 1;
+	renew_others(vd, vq);
+}
+
+static int
+vu_start(struct nic_dev *dev)
+{
+	struct vhost_dev *vd = vhost_of(dev);
+	int ret;
+
+	vd->vu.knows_rings = 0;
+	ret = bring_up(vd, vd->virtio.features);
+	if (!ret)
+		vd->vu.hung_up_at = 0;
+	if (ret < 0) {
+		char why[512];
+
+		next_time(vd, ret);
+		snprintf(why, sizeof(why), "%s", baton_last_error());
+		/* A backend that knows no ring has nothing to let go of. */
+		vd->virtio.nic.unconfirmed = vu_stop(dev) < 0 && vd->vu.knows_rings;
+		baton_err(-ret, "%s", why);
+	}
+	return ret;
+}
+
+static int
+vu_ready(struct nic_dev *dev)
+{
+	return vhost_connect(vhost_of(dev));
+}
+
+static int
+vu_reset(struct nic_dev *dev)
+{
+	return vhost_reset(vhost_of(dev));
+}
+
+static int
+vu_lost(struct nic_dev *dev)
+{
+	return vhost_end_lost(vhost_of(dev));
+}
+
+static struct mem_holder *
+vu_holder(const struct nic_dev *dev)
+{
+	return vhost_end_holder((const struct vhost_dev *)(const void *)dev);
+}
+
+static int
+vu_open(struct nic_dev *dev, const struct port_arg *args, unsigned n)
+{
+	return vhost_open(vhost_of(dev), args, n);
+}
+
+static int
+vu_check(struct nic_dev *dev, const struct port_arg *args, unsigned n)
+{
+	return vhost_check(vhost_of(dev), args, n);
+}
+
+static void
+vu_close(struct nic_dev *dev)
+{
+	vhost_close(vhost_of(dev));
+}
+
+static void
+vu_describe(const struct nic_dev *dev, char *text, size_t room)
+{
+	const struct vhost_user *vu = &((const struct vhost_dev *)(const void *)dev)->vu;
+
+	snprintf(text, room, "vhost-user at %s%s", vu->path, vu->server ? " (server)" : "");
+}
+
+static void
+vu_xstats(const struct nic_dev *dev, struct port_xstats *list)
+{
+	const struct vhost_dev *vd = (const struct vhost_dev *)(const void *)dev;
+
+	port_xstat(list, vd->vu.reconnects, "reconnects");
+	vhost_xstats(vd, list);
+}
+
+static const struct virtio_transport transport = {
+	.open = vu_open,
+	.check = vu_check,
+	.close = vu_close,
+	.describe = vu_describe,
+	.xstats = vu_xstats,
+	.last_ring = 255, /* SET_VRING_KICK has 8 bits for a ring's number */
+};
+
+static const struct nic_ops nic_ops = {
+	VIRTIO_NIC_OPS,
+	.priv = &transport,
+	.ready = vu_ready,
+	.publish = vu_publish,
+	.renew_space = vu_renew_space,
+	.start = vu_start,
+	.stop = vu_stop,
+	.ring_start = vu_ring_start,
+	.ring_stop = vu_ring_stop,
+	.ring_idle = vu_ring_idle,
+	.lost = vu_lost,
+	.holder = vu_holder,
+	.reset = vu_reset,
+};
+
+static const struct baton_arg args[] = {
+	{ "path", "SOCKET", "the vhost-user socket" },
+	{ "server", "0|1", "1: listen at path, and let the backend connect (0)" },
+	{ "wait", "MS", "server=1: time to wait for the first backend" },
+	{ "socket-mode", "MODE", "server=1: the socket's mode, in octal (by the umask)" },
+	{ "socket-group", "GROUP", "server=1: the socket's group, a name or a number" },
+	{ "socket-owner", "USER", "server=1: the socket's user, a name or a number" },
+	{ "timeout", "MS", "time to wait for a reply" },
+	{ "reconnect", "0|1", "0: a backend that goes away is gone for good (1)" },
+	{ "hangup", "final", "a backend that hangs up has let go of the memory" },
+	{ "iommu_platform", "0|1",
+	  "1: only a backend that translates addresses will do; 0: it must not" },
+	{ "cq", "0|1", "0: do not use VIRTIO_NET_F_CTRL_VQ, which filters want (1)" },
+	{ "iface", "NAME", "names the TAP of /dev/vhost-net, which is not supported: refused" },
+	{ 0 },
+};
+
+static const struct port_ops port_ops = {
+	VIRTIO_PORT_OPS(struct vhost_dev),
+};
+
+extern const struct baton_driver virtio_user_driver;
+const struct baton_driver virtio_user_driver = {
+	.name = "net_virtio_user",
+	.other_name = "virtio_user",
+	.args = args,
+	.more_args = virtio_args,
+	.dma = true,
+	.bounces = true,
+	.ops = &port_ops,
+	.priv = &nic_ops,
+};
