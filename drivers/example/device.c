@@ -264,6 +264,7 @@ static const struct nic_ops nic_ops = {
 	.rx = &exn_rx,
 	.tx = &exn_tx,
 	.open = example_open,
+	.close = nic_pci_close,
 	.ring_start = ring_start,
 	.ring_stop = ring_stop,
 	.rx_room = rx_room,

@@ -91,8 +91,9 @@ int nic_pci_start(struct nic_dev *dev);
 int nic_pci_stop(struct nic_dev *dev); /* also `lost` */
 int nic_pci_reset(struct nic_dev *dev);
 
+/* All of them. The driver's open() calls nic_pci_open(), its close() nic_pci_close(). */
 #define NIC_PCI_OPS                                                                                \
-	.close = nic_pci_close, .ready = nic_pci_ready, .renew_space = nic_pci_renew_space,        \
-	.start = nic_pci_start, .stop = nic_pci_stop, .lost = nic_pci_stop, .reset = nic_pci_reset
+	.ready = nic_pci_ready, .renew_space = nic_pci_renew_space, .start = nic_pci_start,        \
+	.stop = nic_pci_stop, .lost = nic_pci_stop, .reset = nic_pci_reset
 
 #endif

@@ -323,6 +323,7 @@ static const struct virtio_transport transport = {
 
 static const struct nic_ops nic_ops = {
 	VIRTIO_NIC_OPS,
+	NIC_PCI_OPS,
 	.priv = &transport,
 	.ring_start = virtio_pci_ring_start,
 	.ring_stop = virtio_pci_ring_stop,

@@ -48,7 +48,7 @@ SIMD_INLINE unsigned
 receive8(struct nic_queue *nq, const struct baton_pool_view *v, struct baton_token *tokens,
 	 unsigned n, unsigned mode, struct rx_counts *r)
 {
-	const shared64 *const ring = virtq_of_nic(nq)->used->ring;
+	const shared64 *const ring = virtq_used_ring(nq);
 	const uint32_t start = r->pos & nq->mask, size = nq->mask + 1u;
 	const uint32_t least = NET_HDR_LEN + NIC_ETH_HLEN,
 		       end = size - start < n ? size : start + n;

@@ -33,7 +33,7 @@ split_published(const struct nic_queue *nq)
 NIC_INLINE uint64_t
 split_element(const struct nic_queue *nq, uint16_t pos)
 {
-	return shared_load64(&virtq_of_nic_const(nq)->used->ring[pos & nq->mask]);
+	return shared_load64(&virtq_used_ring(nq)[pos & nq->mask]);
 }
 
 /* ---- RX ---- */
@@ -43,7 +43,7 @@ split_element(const struct nic_queue *nq, uint16_t pos)
 NIC_INLINE struct rx_cursor
 split_rx_cursor(const struct nic_queue *nq)
 {
-	return (struct rx_cursor){ .ring = virtq_of_nic_const(nq)->used->ring };
+	return (struct rx_cursor){ .ring = virtq_used_ring(nq) };
 }
 
 NIC_INLINE bool
@@ -223,7 +223,7 @@ static const struct rx_codec split_rx = {
 NIC_INLINE unsigned
 split_tx_in_turn(const struct nic_queue *nq, unsigned n)
 {
-	const shared64 *const ring = virtq_of_nic_const(nq)->used->ring;
+	const shared64 *const ring = virtq_used_ring(nq);
 	unsigned i;
 
 	for (i = 0; i < n; i++)

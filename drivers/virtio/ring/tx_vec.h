@@ -21,8 +21,7 @@ in_turn8(const struct nic_queue *nq, unsigned n)
 		if (baton_unlikely(
 			    !d8_all(MUST8(tx_in_turn,
 					  _mm256_cmpeq_epi32(q8_low(shared_load8(
-								     &virtq_of_nic_const(nq)
-									      ->used->ring[slot])),
+								     &virtq_used_ring(nq)[slot])),
 							     d8_iota(d))))))
 			break;
 	}

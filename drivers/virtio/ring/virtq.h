@@ -59,6 +59,16 @@ virtq_of_const(const struct baton_queue *q)
 	return (const struct virtq *)(const void *)q;
 }
 
+/** The elements of the used ring, of the type that hides their values. */
+static inline const shared64 *
+virtq_used_ring(const struct nic_queue *nq)
+{
+	const struct virtq *vq = virtq_of_nic_const(nq);
+	const shared64 *const ring = vq->used->ring;
+
+	return ring;
+}
+
 BATON_COLD void virtq_kick(struct virtq *vq);
 
 /**
