@@ -46,6 +46,7 @@ struct bench {
 	struct baton_rxq *rx;
 	struct baton_txq *tx;
 	unsigned violations;
+	unsigned lost, back; /* events */
 	char log[512];
 };
 
@@ -63,6 +64,15 @@ static void
 on_violation(void *arg, const struct baton_violation *v)
 {
 	((struct bench *)arg)->violations++;
+}
+
+static void
+on_event(void *arg, struct baton_port *port, enum baton_port_event event)
+{
+	struct bench *b = arg;
+
+	b->lost += event == BATON_EVENT_LOST;
+	b->back += event == BATON_EVENT_BACK;
 }
 
 static void
@@ -108,6 +118,7 @@ up(struct bench *b, const struct model *m, const struct way *way)
 	must(baton_worker_create(b->ctx, &w, &b->worker));
 	snprintf(all, sizeof(all), "%s%s", spec, way->args);
 	must(baton_port_open(b->ctx, all, &b->port));
+	baton_port_on_event(b->port, on_event, b);
 	if (m->opened)
 		m->opened(b->dev, b->port);
 	set_up(b);
@@ -155,15 +166,17 @@ serve(struct bench *b, bool (*done)(struct bench *b))
 {
 	struct baton_token t[64];
 
-	for (unsigned k = 0; k < 10000 && !done(b); k++) {
+	for (unsigned k = 0; k < 10000; k++) {
 		int n;
 
+		if (done(b))
+			return;
 		must(baton_ctx_poll(b->ctx, 1));
 		n = baton_rx_burst(b->rx, t, 64);
 		if (n > 0)
 			must(baton_free(b->worker, t, (unsigned)n));
 	}
-	assert_true(done(b));
+	fail_msg("it never was so; the last line of the log: %s", b->log);
 }
 
 /* ---- packets ---- */
@@ -432,17 +445,27 @@ reset(struct bench *b)
 	}
 }
 
+static bool
+has_let_go(struct bench *b)
+{
+	return !held_by(b, BATON_HOLDER_QUARANTINE);
+}
+
 /* What a device does not confirm to have let go of is in quarantine until it does. */
 static void
 unconfirmed(struct bench *b)
 {
+	int ret;
+
 	b->m->keep(b->dev, true);
-	assert_int_equal(baton_port_stop(b->port), -ETIMEDOUT);
+	ret = baton_port_stop(b->port);
+	/* Slots of a program on this machine are memory of their own, which it may keep. */
+	assert_true(ret == -ETIMEDOUT || (b->way->bounced && !ret));
 	if (!b->way->bounced)
 		assert_true(held_by(b, BATON_HOLDER_QUARANTINE) > 0);
 	b->m->keep(b->dev, false);
 	must(baton_port_reset(b->port));
-	assert_int_equal(held_by(b, BATON_HOLDER_QUARANTINE), 0);
+	serve(b, has_let_go);
 	must(baton_port_start(b->port));
 	one_each_way(b, 700, 1);
 }
@@ -549,18 +572,9 @@ settings(struct bench *b)
 }
 
 static bool
-is_started(struct bench *b)
+is_back(struct bench *b)
 {
-	struct baton_port_info info;
-
-	baton_port_info(b->port, &info);
-	return info.state == BATON_PORT_STARTED && !b->m->strays(b->dev);
-}
-
-static bool
-is_away(struct bench *b)
-{
-	return !is_started(b);
+	return b->lost && b->back == b->lost;
 }
 
 /* Away with packets in its rings, and back. */
@@ -573,10 +587,10 @@ lost_and_back(struct bench *b)
 		return;
 	make(in, sizeof(in), 4);
 	for (unsigned k = 0; k < 3; k++) {
+		b->lost = b->back = 0;
 		assert_true(b->m->receive(b->dev, in, sizeof(in)));
 		b->m->lose(b->dev);
-		serve(b, is_away);
-		serve(b, is_started);
+		serve(b, is_back);
 		one_each_way(b, 900, k);
 	}
 }
