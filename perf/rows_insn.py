@@ -10,6 +10,7 @@ from benchlib import Skip, exact
 from rows_pmd import BATON, BOUNCED
 
 ROUNDS = 500
+SCALAR = "mrg_rxbuf=0,vectorized=0"
 PEERS = ["mrg_rxbuf=0,in_order=0,vectorized=1", "mrg_rxbuf=0,in_order=1"]
 PEERS_MRG = ["mrg_rxbuf=1,in_order=1", "mrg_rxbuf=1,in_order=0"]
 
@@ -48,5 +49,14 @@ def bounce_row(opt, name):
                  "instructions/packet", "lower")
 
 
+def scalar_row(opt, name):
+    """What the kit's own loops cost: the driver brings none."""
+    kind = name.split("_")[2]
+    opt.notes[name] = "peer: Baton, with vector loops; exact, no interval"
+    return exact(name, count(opt.pmd_bench, "baton", kind, SCALAR), count(opt.pmd_bench, "baton", kind, BATON),
+                 "instructions/packet", "lower")
+
+
 ROWS = {f"insn_{_kind}_64{_suffix}": insn_row for _kind in ("rx", "tx", "io") for _suffix in ("", "_mrg")}
 ROWS.update({f"insn_bounce_{_kind}_64": bounce_row for _kind in ("rx", "tx", "io")})
+ROWS.update({f"insn_scalar_{_kind}_64": scalar_row for _kind in ("rx", "tx", "io")})

@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 from benchlib import Skip, read
-from rows_insn import count
+from rows_insn import SCALAR, count
 from rows_pmd import BOUNCED
 
 BUDGET = os.path.join(os.path.dirname(os.path.abspath(__file__)), "insn_budget.json")
@@ -23,6 +23,7 @@ KINDS = ("rx", "tx", "io")
 ROWS = {  # name: (kind, arguments of the port)
     **{f"insn_{kind}_64{'_mrg' if m else ''}": (kind, f"mrg_rxbuf={m}") for m in (0, 1) for kind in KINDS},
     **{f"insn_bounce_{kind}_64": (kind, BOUNCED) for kind in KINDS},
+    **{f"insn_scalar_{kind}_64": (kind, SCALAR) for kind in KINDS},
 }
 
 

@@ -130,9 +130,15 @@ NIC_NAME(tx_any_order)(struct nic_queue *nq, unsigned n, unsigned freed)
 	return NIC_TX.any_order ? nic_tx_any_order(nq, n, freed, &NIC_TX) : (int)freed;
 }
 
+unsigned
+NIC_NAME(tx_release)(struct nic_queue *nq, unsigned n)
+{
+	return nic_tx_release(nq, n, &NIC_TX);
+}
+
 static const struct tx_loops NIC_NAME(tx_loops) = {
 	.in_turn = NIC_NAME(tx_in_turn),
-	.release = nic_tx_release,
+	.release = NIC_NAME(tx_release),
 	.post = NIC_NAME(tx_post),
 	.chain = NIC_NAME(tx_chain),
 	.any_order = NIC_NAME(tx_any_order),
@@ -180,6 +186,12 @@ static const struct tx_bounce_loops NIC_NAME(tx_copies) = {
 };
 
 static unsigned
+NIC_NAME(tx_bounce_release)(struct nic_queue *nq, unsigned n)
+{
+	return nic_tx_bounce_release(nq, n, &NIC_TX);
+}
+
+static unsigned
 NIC_NAME(tx_bounce_post)(struct nic_queue *nq, const struct baton_token *tokens, unsigned n,
 			 uint64_t *bytes)
 {
@@ -198,7 +210,7 @@ NIC_NAME(tx_bounce)(struct baton_queue *q, struct baton_token *tokens, unsigned 
 {
 	static const struct tx_loops loops = {
 		.in_turn = NIC_NAME(tx_in_turn),
-		.release = nic_tx_bounce_release,
+		.release = NIC_NAME(tx_bounce_release),
 		.post = NIC_NAME(tx_bounce_post),
 		.chain = NIC_NAME(tx_bounce_chain),
 		.any_order = NIC_NAME(tx_any_order),

@@ -46,6 +46,7 @@ nic_choose_burst(struct nic_queue *nq, const struct nic_bursts *bursts, unsigned
 			  struct rx_counts *r);                                                    \
 	void NAME(rx_post)(struct nic_queue * nq, const struct baton_pool_view *v,                 \
 			   struct dma_cache *c, unsigned n);                                       \
+	unsigned NAME(tx_release)(struct nic_queue * nq, unsigned n);                              \
 	unsigned NAME(tx_in_turn)(const struct nic_queue *nq, unsigned n);                         \
 	unsigned NAME(tx_post)(struct nic_queue * nq, const struct baton_token *tokens,            \
 			       unsigned n, uint64_t *bytes);                                       \

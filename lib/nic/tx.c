@@ -38,35 +38,6 @@ nic_tx_release_key(struct nic_queue *nq, uint16_t key)
 }
 
 unsigned
-nic_tx_release(struct nic_queue *nq, unsigned n)
-{
-	const uint32_t *const shadow = nq->shadow;
-	const uint8_t *const segs = nq->segs;
-	const uint32_t mask = nq->mask, pool = SHADOW_POOL(shadow[nq->tail & mask]);
-	struct dma_cache *c = queue_worker(&nq->q)->caches[pool % BATON_MAX_POOLS];
-	uint32_t *idx;
-	unsigned i;
-
-	if (baton_unlikely(!c))
-		return 0;
-	if (n > c->batch)
-		n = c->batch;
-	dma_cache_room(c, n);
-	idx = c->idx + c->n;
-	for (i = 0; i < n; i++) {
-		const uint32_t d = (nq->tail + i) & mask, s = shadow[d];
-
-		if (baton_unlikely((segs[d] & ~NIC_TX_REPORTED) != 1 || SHADOW_POOL(s) != pool ||
-				   s == SHADOW_NONE))
-			break;
-		idx[i] = SHADOW_BUF(s);
-	}
-	dma_cache_set(c, c->n + i);
-	nq->tail = (uint16_t)(nq->tail + i);
-	return i;
-}
-
-unsigned
 nic_tx_release_tail(struct nic_queue *nq)
 {
 	unsigned freed = nic_tx_release_key(nq, nq->tail & nq->mask);
@@ -109,8 +80,8 @@ nic_tx_jumped(struct nic_queue *nq, unsigned published)
 }
 
 /* Free a packet in several slots at the tail. Return: the number of packets freed, 1 or 0. */
-static unsigned
-release_chain(struct nic_queue *nq)
+unsigned
+nic_tx_release_chain(struct nic_queue *nq)
 {
 	const unsigned segs = nq->segs[nq->tail & nq->mask] & ~NIC_TX_REPORTED;
 
@@ -126,29 +97,4 @@ release_chain(struct nic_queue *nq)
 		nic_tx_return_slots(nq, nq->tail, segs);
 	nq->tail = (uint16_t)(nq->tail + segs);
 	return 1;
-}
-
-unsigned
-nic_tx_bounce_release(struct nic_queue *nq, unsigned n)
-{
-	const uint32_t *const shadow = nq->shadow;
-	const uint8_t *const segs = nq->segs;
-	const uint32_t mask = nq->mask, tail = nq->tail;
-	unsigned i;
-
-	n = n < DMA_SLOT_BURST ? n : DMA_SLOT_BURST;
-	for (i = 0; i < n; i++) {
-		const uint32_t d = (tail + i) & mask;
-
-		if ((segs[d] & ~NIC_TX_REPORTED) != 1 || shadow[d] != SHADOW_NONE)
-			break;
-	}
-	if (!i && release_chain(nq))
-		return 1;
-	if (!i)
-		return nic_tx_release(nq, n);
-	if (baton_unlikely(nq->slot_of != NULL))
-		nic_tx_return_slots(nq, nq->tail, i);
-	nq->tail = (uint16_t)(tail + i);
-	return i;
 }

@@ -49,9 +49,6 @@ nic_tx_are_posted(const struct nic_queue *nq, unsigned n)
 BATON_COLD int nic_tx_jumped(struct nic_queue *nq, unsigned published);
 BATON_COLD int nic_tx_bad_key(struct nic_queue *nq, uint32_t key);
 
-/** Free packets of one buffer, or of one slot, at the tail, of one pool, into the cache. */
-unsigned nic_tx_release(struct nic_queue *nq, unsigned n);
-
 /** Free the packet at the tail, of any kind. Return: the number of tokens freed. */
 unsigned nic_tx_release_tail(struct nic_queue *nq);
 
@@ -130,6 +127,43 @@ nic_tx_any_order(struct nic_queue *nq, unsigned n, unsigned freed, const struct 
 			nic_tx_advance(nq);
 	}
 	return (int)freed;
+}
+
+/* Whether segs[] is that of a packet of one descriptor that was not completed out of order. */
+NIC_INLINE bool
+nic_tx_is_plain(uint8_t segs, const struct tx_codec *codec)
+{
+	return (codec->report ? segs & ~NIC_TX_REPORTED : segs) == 1;
+}
+
+/* Free packets of one buffer at the tail, of one pool, into the cache. Return: how many of @n. */
+NIC_INLINE unsigned
+nic_tx_release(struct nic_queue *nq, unsigned n, const struct tx_codec *codec)
+{
+	const uint32_t *const shadow = nq->shadow;
+	const uint8_t *const segs = nq->segs;
+	const uint32_t mask = nq->mask, pool = SHADOW_POOL(shadow[nq->tail & mask]);
+	struct dma_cache *c = queue_worker(&nq->q)->caches[pool % BATON_MAX_POOLS];
+	uint32_t *idx;
+	unsigned i;
+
+	if (baton_unlikely(!c))
+		return 0;
+	if (n > c->batch)
+		n = c->batch;
+	dma_cache_room(c, n);
+	idx = c->idx + c->n;
+	for (i = 0; i < n; i++) {
+		const uint32_t d = (nq->tail + i) & mask, s = shadow[d];
+
+		if (baton_unlikely(!nic_tx_is_plain(segs[d], codec) || SHADOW_POOL(s) != pool ||
+				   s == SHADOW_NONE))
+			break;
+		idx[i] = SHADOW_BUF(s);
+	}
+	dma_cache_set(c, c->n + i);
+	nq->tail = (uint16_t)(nq->tail + i);
+	return i;
 }
 
 /* Free the @n packets at the tail, which are complete. */

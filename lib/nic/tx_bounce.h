@@ -230,10 +230,37 @@ nic_tx_bounce_chain(struct nic_queue *nq, const struct baton_token *t, unsigned 
 	return (int)segs;
 }
 
-/* ---- completions; tx.c ---- */
+/* ---- completions ---- */
 
-/** As nic_tx_release(), also for packets in slots. */
-unsigned nic_tx_bounce_release(struct nic_queue *nq, unsigned n);
+/** tx.c: free a packet in several slots at the tail. Return: the number of packets freed, 1 or 0.
+ */
+unsigned nic_tx_release_chain(struct nic_queue *nq);
+
+/* As nic_tx_release(), also for packets in slots. */
+NIC_INLINE unsigned
+nic_tx_bounce_release(struct nic_queue *nq, unsigned n, const struct tx_codec *codec)
+{
+	const uint32_t *const shadow = nq->shadow;
+	const uint8_t *const segs = nq->segs;
+	const uint32_t mask = nq->mask, tail = nq->tail;
+	unsigned i;
+
+	n = n < DMA_SLOT_BURST ? n : DMA_SLOT_BURST;
+	for (i = 0; i < n; i++) {
+		const uint32_t d = (tail + i) & mask;
+
+		if (!nic_tx_is_plain(segs[d], codec) || shadow[d] != SHADOW_NONE)
+			break;
+	}
+	if (!i && nic_tx_release_chain(nq))
+		return 1;
+	if (!i)
+		return nic_tx_release(nq, n, codec);
+	if (baton_unlikely(nq->slot_of != NULL))
+		nic_tx_return_slots(nq, nq->tail, i);
+	nq->tail = (uint16_t)(tail + i);
+	return i;
+}
 
 NIC_INLINE int
 nic_tx_bounce(struct baton_queue *q, const struct baton_token *tokens, unsigned n,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What every driver of a device that does DMA must do: one table of scenarios, for each model, direct,
- * bounced, confined, with shared slots, and below address limits.
+ * What every driver of a device that does DMA must do: one table of scenarios, for each model,
+ * direct, bounced, confined, with shared slots, and below address limits.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -85,10 +85,12 @@ must(int ret)
 static void
 set_up(struct bench *b)
 {
-	struct baton_port_config pc = { .size = sizeof(pc), .rx_queues = 1, .tx_queues = 1,
-					.stop_timeout_ms = 50 };
-	struct baton_queue_config q = { .size = sizeof(q), .descs = DESCS, .worker = b->worker,
-					.pool = b->pool };
+	struct baton_port_config pc = {
+		.size = sizeof(pc), .rx_queues = 1, .tx_queues = 1, .stop_timeout_ms = 50
+	};
+	struct baton_queue_config q = {
+		.size = sizeof(q), .descs = DESCS, .worker = b->worker, .pool = b->pool
+	};
 
 	must(baton_port_configure(b->port, &pc));
 	must(baton_rxq_setup(b->port, 0, &q, &b->rx));
@@ -100,8 +102,11 @@ static void
 up(struct bench *b, const struct model *m, const struct way *way)
 {
 	struct baton_worker_config w = { .size = sizeof(w), .name = "w", .cache_size = 64 };
-	struct baton_ctx_config c = { .size = sizeof(c), .log = on_log, .log_arg = b,
-				      .on_violation = on_violation, .violation_arg = b };
+	struct baton_ctx_config c = { .size = sizeof(c),
+				      .log = on_log,
+				      .log_arg = b,
+				      .on_violation = on_violation,
+				      .violation_arg = b };
 	struct baton_pool_config p;
 	char spec[256], all[512];
 
@@ -246,8 +251,8 @@ one_each_way(struct bench *b, uint32_t len, unsigned seed)
 static void
 exact_bytes(struct bench *b)
 {
-	static const uint32_t lens[] = { 14, 60, 63, 64, 65, 128, 1500, 1514, 1518, 1522, 2036,
-					 2047, 2048, 2049, 4095, 4097, 9022 };
+	static const uint32_t lens[] = { 14,   60,   63,   64,   65,   128,  1500, 1514, 1518,
+					 1522, 2036, 2047, 2048, 2049, 4095, 4097, 9022 };
 
 	for (unsigned i = 0; i < 300; i++)
 		one_each_way(b, lens[i % (sizeof(lens) / sizeof(lens[0]))], i);

@@ -50,7 +50,8 @@ struct exn_lie {
 unsigned exn_receive(struct exn_model *m, unsigned queue, const void *frame, uint32_t len,
 		     uint64_t marks, const struct exn_lie *lie);
 
-/** Write @info into the next RX descriptor, and @n bytes of 0xee into its buffer. Return: false: no room. */
+/** Write @info into the next RX descriptor, and @n bytes of 0xee into its buffer. Return: false: no
+ * room. */
 bool exn_scribble(struct exn_model *m, unsigned queue, uint64_t info, uint32_t n);
 
 /** Send the next packet: copy it to @frame. Return: its length; 0: there is none; -1: the device

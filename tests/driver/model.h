@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A device in the test's own process, as the conformance suite sees it: a model and names. No scenario
- * asks which device it is. What a model has not is NULL, and what its driver declares it cannot is a
- * bit of `cannot`, for which the suite asserts -ENOTSUP.
+ * A device in the test's own process, as the conformance suite sees it: a model and names. No
+ * scenario asks which device it is. What a model has not is NULL, and what its driver declares it
+ * cannot is a bit of `cannot`, for which the suite asserts -ENOTSUP.
  */
 #ifndef DRIVER_MODEL_H
 #define DRIVER_MODEL_H

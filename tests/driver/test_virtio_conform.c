@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The conformance suite in front of virtio-net over vhost-user: split rings, the fakedev as the device. */
+/* The conformance suite in front of virtio-net over vhost-user: split rings, the fakedev as the
+ * device. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -75,7 +76,8 @@ lie(void *dev, enum model_lie which)
 {
 	struct fakedev *l = ((struct fake *)dev)->l;
 	uint8_t frame[64] = { 0 };
-	int head = which == LIE_AHEAD ? 0 : fakedev_rx_write(l, FAKEDEV_RX, frame, sizeof(frame), 1);
+	int head =
+		which == LIE_AHEAD ? 0 : fakedev_rx_write(l, FAKEDEV_RX, frame, sizeof(frame), 1);
 
 	if (head < 0)
 		return false;

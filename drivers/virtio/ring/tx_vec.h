@@ -59,7 +59,7 @@ release8(struct nic_queue *nq, unsigned n)
 		}
 		nq->tail = (uint16_t)(nq->tail + i);
 	}
-	return i ? i : nic_tx_release(nq, n < LANES ? n : LANES);
+	return i ? i : virtq_tx_release(nq, n < LANES ? n : LANES);
 }
 
 SIMD_INLINE void
