@@ -202,10 +202,11 @@ out_open(void)
 	bool closed[3];
 	FILE *f;
 
-	/* What is opened next must not become standard output by its number. */
+	/* What is opened next must not become standard output by its number, and what somebody
+	 * writes or reads there fails. */
 	for (int fd = 0; fd < 3; fd++) {
 		closed[fd] = fcntl(fd, F_GETFD) < 0 && errno == EBADF;
-		if (closed[fd] && open("/dev/null", fd ? O_WRONLY : O_RDONLY) < 0)
+		if (closed[fd] && open("/dev/null", fd ? O_RDONLY : O_WRONLY) < 0)
 			(void)!open("/", O_PATH); /* a sandbox without /dev */
 	}
 	signal(SIGPIPE, SIG_IGN); /* writes report it, and so the run ends with its tables */

@@ -8,11 +8,13 @@
  * has one reader and one writer at a time.
  */
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/people.h"
@@ -149,6 +151,23 @@ cannot(const struct pcap_end *end, const char *key, const char *what)
 			 strerror(err), help);
 }
 
+/* What somebody opened for the other direction only was not meant for this one. */
+static int
+check_access(const struct pcap_end *end, const char *key)
+{
+	const bool rx = *key == 'r';
+	int flags = fcntl(end->number, F_GETFL);
+
+	if (flags < 0 || (!(flags & O_PATH) && ((flags & O_ACCMODE) == O_RDWR ||
+						(flags & O_ACCMODE) == (rx ? O_RDONLY : O_WRONLY))))
+		return 0;
+	return baton_err(EBADF,
+			 "%s=%s: %s was closed, or not opened for %s: redirect it (as in `%s`), or "
+			 "name a file",
+			 key, end->path, end->name, rx ? "reading" : "writing",
+			 rx ? "< FILE" : "> FILE");
+}
+
 /* Our own opening of somebody else's descriptor, or else a second number for it. */
 static int
 open_number(struct pcap_end *end, const char *key, int flags)
@@ -160,6 +179,8 @@ open_number(struct pcap_end *end, const char *key, int flags)
 				 end->number, strerror(errno));
 	if (check_type(end, key) < 0)
 		return -ENOTSUP;
+	if (check_access(end, key) < 0)
+		return -EBADF;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", end->number);
 	end->fd = S_ISSOCK(end->st.st_mode) ? -1 : open(path, flags);
 	end->kind = S_ISREG(end->st.st_mode) ? PCAP_FILE : PCAP_STREAM;
@@ -245,6 +266,28 @@ check_socket(const struct pcap_end *end, const char *key)
 			 end->path, end->name);
 }
 
+/* A file by which the kernel is told something: what is written there is no capture. */
+static int
+check_kernel_file(const struct pcap_end *end)
+{
+	static const unsigned long types[] = { PROC_SUPER_MAGIC,   SYSFS_MAGIC,
+					       CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
+					       TRACEFS_MAGIC,      DEBUGFS_MAGIC,
+					       SECURITYFS_MAGIC };
+	struct statfs fs;
+
+	if (!S_ISREG(end->st.st_mode) || fstatfs(end->fd, &fs) < 0)
+		return 0;
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+		if ((unsigned long)fs.f_type == types[i])
+			return baton_err(ENOTSUP,
+					 "tx_pcap=%s: what is written to %s is for the kernel, "
+					 "which "
+					 "would act on it: name a file elsewhere",
+					 end->path, end->name);
+	return 0;
+}
+
 static int
 check_opened(const struct pcap_port *pp, const struct pcap_end *end, bool tx)
 {
@@ -255,6 +298,8 @@ check_opened(const struct pcap_port *pp, const struct pcap_end *end, bool tx)
 		ret = check_terminal(end, key);
 	if (!ret)
 		ret = check_socket(end, key);
+	if (!ret && tx)
+		ret = check_kernel_file(end);
 	if (!ret)
 		ret = check_ports(pp, end, tx);
 	return ret ? ret : lock(end, tx);

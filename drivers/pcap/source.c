@@ -131,14 +131,16 @@ read_shared(struct pcap_source *s, uint8_t *to, size_t n)
 	return ret < 0 ? -errno : ret;
 }
 
-/* A FIFO that had no writer yet reads as if it had ended. It ends when its last writer closes it.
+/*
+ * A FIFO that had no writer yet reads as if it had ended. It ends when its last writer closes it,
+ * and has nothing left then: a writer may have come and gone since the read that found nothing.
  */
 static bool
 is_over(const struct pcap_source *s)
 {
 	struct pollfd p = { .fd = s->end.fd, .events = POLLIN };
 
-	return !S_ISFIFO(s->end.st.st_mode) || (poll(&p, 1, 0) > 0 && p.revents & POLLHUP);
+	return !S_ISFIFO(s->end.st.st_mode) || (poll(&p, 1, 0) > 0 && p.revents == POLLHUP);
 }
 
 static ssize_t

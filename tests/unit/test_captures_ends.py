@@ -118,7 +118,7 @@ def fifo_of_something_else():
                 line = a.p.stderr.readline().decode()
             a.p.terminate()
             r = a.end()
-            expect(r.rc == 1 and words in line and "did not receive all" in r.err, "%s: %s" % (words, r))
+            expect(r.rc == 1 and words in line and "did not receive all" in r.err, "%s: %s %s" % (words, line, r))
 
 
 @check
@@ -438,6 +438,29 @@ def closed_to_us():
             raise Skip("root without capabilities needs setpriv") from e
         err = p.stderr.decode()
         expect(p.returncode == 1 and all(w in err for w in words), (env, p.returncode, err))
+
+
+@check
+def not_opened_for_that():
+    """A descriptor that is closed, or was opened for the other direction."""
+    src, cases = write_pcap("in.pcap", FRAMES), []
+    for fd, key, words in ((0, "rx_pcap", "standard input"), (1, "tx_pcap", "standard output")):
+        cases.append((f"net_pcap0,{key}=-", lambda fd=fd: os.close(fd), words))
+    for key, flags in (("rx_pcap", os.O_WRONLY), ("tx_pcap", os.O_RDONLY)):
+        cases.append((f"net_pcap0,{key}=/dev/fd/9", lambda flags=flags: os.dup2(os.open(src, flags), 9), "/dev/fd/9"))
+    for vdev, before, words in cases:
+        p = subprocess.run(command("--no-pci --vdev=" + vdev, SHORT), preexec_fn=before, close_fds=False, stderr=subprocess.PIPE,
+                           timeout=LIMIT, check=False)
+        err = p.stderr.decode()
+        expect(p.returncode == 1 and words + " was closed, or not opened for" in err, (vdev, p.returncode, err))
+    expect(read_pcap("in.pcap") == FRAMES, "nothing is written")
+
+
+@check
+def files_of_the_kernel():
+    """A header of a capture written there would be taken as an order."""
+    for name in ("/proc/self/oom_score_adj", "/proc/self/comm", "/proc/self/clear_refs"):
+        refused(run(f"--no-pci --vdev=net_pcap0,tx_pcap={name}", SHORT), name, "for the kernel")
 
 
 @check
