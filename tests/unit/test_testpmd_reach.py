@@ -2,11 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Which memory devices use: the options and what they refuse, ports without a device, and one in front of the echo backend."""
 import json
-import os
 import re
-import subprocess
-import time
 
+from sandbox import Echo
 from testpmd_util import (NULL2, SHORT, Prompt, check, expect, good, main, packets, path, read_pcap, refused, run, script,
                           write_pcap)
 
@@ -76,29 +74,6 @@ def ports_without_a_device():
 
 # ---- in front of the echo backend of the same build ----
 
-class Echo:
-    """A context manager."""
-
-    def __enter__(self):
-        import testpmd_util
-        self.path = path("echo")
-        program = os.path.join(os.path.dirname(testpmd_util.APP), "..", "..", "tests", "fakedev", "echo_backend")
-        self.process = subprocess.Popen([program, self.path], stdout=subprocess.DEVNULL)
-        end = time.monotonic() + 10
-        while not os.path.exists(self.path) and time.monotonic() < end:
-            time.sleep(0.01)
-        return self
-
-    def port(self, arguments=""):
-        return "--vdev=net_virtio_user0,path=%s,timeout=10000%s" % (self.path, arguments)
-
-    def __exit__(self, *exc):
-        self.process.kill()
-        self.process.wait()
-        if os.path.exists(self.path):
-            os.unlink(self.path)
-
-
 @check
 def there_and_back():
     """A capture goes round, direct, bounced and confined, and comes back as it was."""
@@ -107,7 +82,7 @@ def there_and_back():
                              ("--window=0x100000-0x4fffff", True)):
         with Echo() as e:
             name = path("stats.json")
-            r = good(run("--vdev=net_pcap0,rx_pcap=%s,tx_pcap=%s %s" % (write_pcap("in.pcap", sent), path("out.pcap"), e.port()),
+            r = good(run("--vdev=net_pcap0,rx_pcap=%s,tx_pcap=%s %s" % (write_pcap("in.pcap", sent), path("out.pcap"), e.port),
                          "%s --stop-after=400 --run-time=10 --stats-json=%s" % (options, name)))
             expect(read_pcap("out.pcap") == sent, "%s: %s" % (options, r))
             with open(name) as f:
@@ -124,7 +99,7 @@ def there_and_back():
 @check
 def a_port_of_its_own_mind():
     with Echo() as e:
-        with Prompt(e.port(",bounce=auto,window=0x40000000-0x4fffffff"), "-a --bounce=always --dma-limit=40 --window=0-0xfff") as b:
+        with Prompt(e.port + ",bounce=auto,window=0x40000000-0x4fffffff", "-a --bounce=always --dma-limit=40 --window=0-0xfff") as b:
             out = b.say("show port info 0")
             for words in ("DMA bounce mode: auto\n", "DMA address bits of packets: 40 (the device: 64)\n",
                           "DMA address bits of rings: 64\n", "DMA window: 0x40000000-0x4fffffff\n", "committed, until port reset"):
@@ -149,11 +124,11 @@ def refusals_name_the_numbers():
             (",bounce=never", "--confine=on", ("confine=on copies every packet",)),
             (",bounce=sometimes", "--bounce=always", ("bounce=sometimes",)),
         ):
-            r = run(e.port(arguments), options)
+            r = run(e.port + arguments, options)
             refused(r, *words)
             # What no port could have is a command line that cannot be.
             expect(r.rc == (2 if "sometimes" in arguments else 1), r)
-        good(run(e.port(), SHORT))
+        good(run(e.port, SHORT))
 
 
 if __name__ == "__main__":

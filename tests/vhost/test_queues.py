@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import tempfile
-import time
 import unittest
 
 from peer import ASLEEP, CONTROL, ECHO, FLOWS, LIMIT, Peer
@@ -29,14 +28,13 @@ class Echo:
     def __enter__(self):
         self.dir = tempfile.mkdtemp(prefix="baton-echo-")
         self.path = os.path.join(self.dir, "s")
-        self.process = subprocess.Popen([ECHO, self.path, *self.args], stdout=subprocess.DEVNULL)
-        while not os.path.exists(self.path):
-            time.sleep(0.01)
+        self.process = subprocess.Popen([ECHO, self.path, *self.args], stdout=subprocess.PIPE)
+        self.process.stdout.readline()  # it listens
         return self
 
     def __exit__(self, *exc):
         self.process.kill()
-        self.process.wait()
+        self.process.communicate()
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
