@@ -342,7 +342,7 @@ def odd_values():
         word = name + "=" + odd[i % len(odd)]
         r = subprocess.run([testpmd_util.APP, "--no-huge", "-l", "0", "--vdev=net_null0"] + [word] * before +
                            ["--", "--run-time=0.01"] + [word] * (not before), stdin=subprocess.DEVNULL, capture_output=True,
-                           text=True, errors="replace", timeout=testpmd_util.LIMIT)
+                           text=True, errors="replace", cwd=testpmd_util.TMP, timeout=testpmd_util.LIMIT)
         expect(r.returncode in (0, 1, 2) and "anitizer" not in r.stderr, "%s: %s" % (word[:80], r))
         expect(r.returncode != 2 or 0 < r.stderr.count("\n") <= 2, "%s: %s" % (word[:80], r))
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
