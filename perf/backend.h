@@ -68,6 +68,17 @@ cycles_now(void)
 
 	__asm__ __volatile__("isb; mrs %0, cntvct_el0" : "=r"(t) : : "memory");
 	return t;
+#elif defined(__powerpc64__)
+	uint64_t t;
+
+	__asm__ __volatile__("sync; mfspr %0, 268" : "=r"(t) : : "memory"); /* the time base */
+	return t;
+#elif defined(__s390x__)
+	uint64_t t;
+
+	/* The TOD clock: bit 51 is a microsecond (Principles of Operation, STORE CLOCK FAST). */
+	__asm__ __volatile__("bcr 15,0; stckf %0" : "=Q"(t) : : "cc", "memory");
+	return t;
 #else
 #error "no cycle counter is known for this machine"
 #endif
