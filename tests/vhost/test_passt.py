@@ -30,6 +30,10 @@ def setUpModule():
         if not any(line.split()[4] == "/" for line in f):
             print("skipped: passt changes its root, for which / must be a mount point, as it is not in a chroot")
             sys.exit(77)
+    r = subprocess.run(["unshare", "--user", "true"], stderr=subprocess.PIPE, text=True, check=False)
+    if r.returncode:
+        print("skipped: passt makes a user namespace, which is forbidden here, as in a chroot: " + r.stderr.strip())
+        sys.exit(77)
     if ctypes.CDLL(None).unshare(CLONE_NEWNET) == 0:
         alone = True
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
