@@ -4,6 +4,7 @@ import contextlib
 import os
 import pwd
 import re
+import select
 import shutil
 import signal
 import socket
@@ -27,11 +28,15 @@ class Running:
     def __init__(self, env, prefix=(), umask=0o022, nobody=False, rest="--run-time=0.1"):
         program, how = nobodys(testpmd_util.APP) if nobody else (
             testpmd_util.APP, {"preexec_fn": lambda: os.umask(umask)})
+        # unshare's child ends a little later than unshare itself. What it has open then closes from the first number to the
+        # last, or the other way round; this pipe has a low one, and a connection a high one.
+        self.ended, alive = os.pipe()
         self.name = path(f"output-{len(os.listdir(testpmd_util.TMP))}")
         with open(self.name, "w") as out:
             self.process = subprocess.Popen(
                 [*prefix, program, *command("-l 0 --no-huge " + env, rest + " --total-num-mbufs=2048")[1:]],
-                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, **how)
+                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, pass_fds=(alive,), **how)
+        os.close(alive)
         self.pid = self.process.pid
 
     def out(self):
@@ -59,6 +64,8 @@ class Running:
     def __exit__(self, *exc):
         self.process.kill()
         self.process.wait()
+        expect(select.select([self.ended], [], [], LIMIT)[0], "it goes on after its end")
+        os.close(self.ended)
 
 
 @contextlib.contextmanager
