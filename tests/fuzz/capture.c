@@ -75,6 +75,16 @@ keep(struct outcome *o, uint64_t at, uint32_t caplen, uint32_t len, uint32_t lin
 	o->n++;
 }
 
+/* Another capture's header, as `cat ONE OTHER` has it; as a record's it would be of 2055. */
+static bool
+another(const struct bytes *b, uint64_t at)
+{
+	const uint32_t word = u32(b, at);
+
+	return (word == 0xa1b2c3d4 || word == 0xa1b23c4d || word == 0xa1b2cd34) &&
+	       u16(b, at + 4) == 2 && u16(b, at + 6) == 4;
+}
+
 static void
 classic(struct bytes *b, uint64_t head, struct outcome *o)
 {
@@ -87,7 +97,7 @@ classic(struct bytes *b, uint64_t head, struct outcome *o)
 	while (at < b->n) {
 		uint32_t first, second, caplen, len;
 
-		if (b->n - at < head)
+		if (b->n - at < head || another(b, at))
 			return;
 		first = u32(b, at + 8);
 		second = u32(b, at + 12);
