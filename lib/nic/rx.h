@@ -293,6 +293,28 @@ nic_rx_more(struct nic_queue *nq, const struct baton_pool_view *v, struct baton_
 }
 
 /*
+ * The end of a packet's way: @t are its @n buffers with @len bytes in all, and @bad is what is
+ * known of it so far, an error's index or RX_GOOD. Return: 1, delivered or counted as that error.
+ */
+NIC_INLINE int
+nic_rx_deliver(struct nic_queue *nq, const struct baton_pool_view *v, struct baton_token *t,
+	       unsigned n, uint32_t len, int bad, uint64_t meta, unsigned mode, struct rx_counts *r,
+	       const struct rx_codec *codec)
+{
+	if (bad == RX_GOOD && (mode & NIC_MODE_META))
+		bad = codec->verdict(nq, meta, t, len);
+	if (baton_unlikely(bad != RX_GOOD)) {
+		nic_rx_untake(nq, v, t, n);
+		queue_count_error(&nq->q, (unsigned)bad, 1);
+		return 1;
+	}
+	r->tokens += n;
+	r->packets++;
+	r->bytes += len;
+	return 1;
+}
+
+/*
  * Receive one packet at r->pos. Return: 1; 0: none is complete; -EIO after a violation; @r has what
  * was consumed and delivered.
  */
@@ -331,17 +353,7 @@ nic_rx_one(struct nic_queue *nq, const struct baton_pool_view *v, struct baton_t
 		if (!MUST(rx_runt, t[0].len && len >= NIC_ETH_HLEN))
 			bad = RX_ERROR_RUNT;
 	}
-	if (bad == RX_GOOD && (mode & NIC_MODE_META))
-		bad = codec->verdict(nq, f.meta, t, len);
-	if (baton_unlikely(bad != RX_GOOD)) {
-		nic_rx_untake(nq, v, t, n);
-		queue_count_error(&nq->q, (unsigned)bad, 1);
-		return 1;
-	}
-	r->tokens += n;
-	r->packets++;
-	r->bytes += len;
-	return 1;
+	return nic_rx_deliver(nq, v, t, n, len, bad, f.meta, mode, r, codec);
 }
 
 /*

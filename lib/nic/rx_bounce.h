@@ -122,17 +122,7 @@ nic_rx_bounce_one(struct nic_queue *nq, const struct baton_pool_view *v, struct 
 	}
 	if (!MUST(rx_runt, good && total >= NIC_ETH_HLEN))
 		bad = RX_ERROR_RUNT;
-	else if (bad == RX_GOOD && (mode & NIC_MODE_META))
-		bad = codec->verdict(nq, f.meta, t, total);
-	if (baton_unlikely(bad != RX_GOOD)) {
-		nic_rx_untake(nq, v, t, n);
-		queue_count_error(&nq->q, (unsigned)bad, 1);
-		return 1;
-	}
-	r->tokens += n;
-	r->packets++;
-	r->bytes += total;
-	return 1;
+	return nic_rx_deliver(nq, v, t, n, total, bad, f.meta, mode, r, codec);
 }
 
 /*

@@ -12,6 +12,7 @@ import subprocess
 import time
 
 import testpmd_util
+from sandbox import remove_groups
 from testpmd_util import LIMIT, NULL2, SHORT, Prompt, Skip, check, command, expect, good, main, path, refused, run, sanitized
 
 ENV = "--no-huge --vdev=net_null0 "
@@ -201,14 +202,7 @@ def a_smaller_cpuset():
         r = run("-l %d %s" % (cpus[1], ENV), APP, preexec=lambda: write("cgroup.procs", str(os.getpid())))
         refused(r, "CPU %d" % cpus[1], "cpuset")
     finally:
-        end = time.monotonic() + 5
-        while os.path.exists(group):
-            try:
-                os.rmdir(group)
-            except OSError:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.05)
+        remove_groups([group])
 
 
 # System calls of x86-64.

@@ -291,15 +291,20 @@ vhost_path_check(const char *path)
 	return 0;
 }
 
+/* Can a socket be there at all, as far as its way and its name tell? */
+static int
+check_place(const char *path)
+{
+	return is_kernel_vhost(path, NULL) ? kernel_vhost(path) : check_way(path);
+}
+
 static int
 missing(const char *path, int err)
 {
 	struct stat st;
 	int ret;
 
-	if (is_kernel_vhost(path, NULL))
-		return kernel_vhost(path);
-	ret = check_way(path);
+	ret = check_place(path);
 	if (ret < 0)
 		return ret;
 	if (!lstat(path, &st) && S_ISLNK(st.st_mode))
@@ -330,9 +335,7 @@ vhost_path_look_server(const char *path)
 	struct stat st;
 	int ret;
 
-	if (is_kernel_vhost(path, NULL))
-		return kernel_vhost(path);
-	ret = check_way(path);
+	ret = check_place(path);
 	if (ret < 0)
 		return ret;
 	if (path[strlen(path) - 1] == '/')
