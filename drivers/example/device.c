@@ -89,9 +89,9 @@ poll_device(struct nic_dev *dev)
 /* ---- rings ---- */
 
 static size_t
-ring_bytes(uint32_t descs)
+ring_bytes(const struct nic_queue *nq)
 {
-	return descs * sizeof(struct exn_desc);
+	return nq->q.descs * sizeof(struct exn_desc);
 }
 
 static void

@@ -46,9 +46,15 @@ struct rx_cursor {
 #define NIC_RX_BAD_OWN  (-2) /* and below: the codec's own, told by broken() */
 
 struct rx_codec {
-	uint8_t header;   /* bytes of the device's in front of a packet, in its first buffer */
-	uint8_t gap;      /* places that always stay empty: a tail that must not meet the head */
-	bool any_order;   /* completions name keys, in any order */
+	uint8_t header; /* bytes of the device's in front of a packet, in its first buffer */
+	uint8_t gap;    /* places that always stay empty: a tail that must not meet the head */
+	bool any_order; /* completions name keys, in any order */
+	/*
+	 * With any_order: the first half of the keys are places of one posting ring, the others of
+	 * a second one, and the device completes those of each ring in turn. Where a position is in
+	 * its ring: nq->ring[].
+	 */
+	bool two_rings;
 	bool counts_segs; /* the first buffer says how many the packet has (segs()); else `more` */
 
 	/*
@@ -95,7 +101,10 @@ struct rx_codec {
 	int (*verdict)(const struct nic_queue *nq, uint64_t meta, struct baton_token *t,
 		       uint32_t len);
 
-	/* Write the descriptor at position @pos: @key's, with the buffer at @iova. */
+	/*
+	 * Write the descriptor at position @pos: @key's, with the buffer at @iova. With two rings
+	 * @key is the place, and its ring's `posted` its position there.
+	 */
 	void (*put)(struct nic_queue *nq, uint16_t pos, uint16_t key, uint64_t iova);
 	/* What a descriptor says besides the address, once, when the ring is filled. Or NULL. */
 	void (*init)(struct nic_queue *nq, uint16_t key);
@@ -104,7 +113,9 @@ struct rx_codec {
 	 * ring of slots. NULL: put() is needed each time.
 	 */
 	void (*again)(struct nic_queue *nq, uint16_t pos, uint16_t key);
-	/* The queue is in order again: place @at, which is free, is that of key @at. `any_order`.
+	/*
+	 * The queue is in order again: place @at, which is free, is that of key @at. `any_order`,
+	 * but with two rings, which have an order of their own.
 	 */
 	void (*restore)(struct nic_queue *nq, uint16_t at);
 	/* Let the device see the positions before nq->posted; NULL: kick() does. */
@@ -112,6 +123,12 @@ struct rx_codec {
 	/* The same, and notify it if it must be. */
 	void (*commit)(struct nic_queue *nq);
 };
+
+static inline unsigned
+nic_rx_rings(const struct rx_codec *codec)
+{
+	return codec->two_rings ? 2 : 1;
+}
 
 #define RX_GOOD       (-1)
 #define NIC_TX_REPORT 32u
@@ -157,7 +174,8 @@ struct tx_codec {
 	uint32_t (*key)(const struct nic_queue *nq);
 	/*
 	 * Of @n published completions, count those that are certainly valid without their keys: 0
-	 * unless the device completes in order by promise. -EIO: a violation, reported.
+	 * unless the device completes in order by promise. -EIO: a violation, reported. NULL:
+	 * always 0.
 	 */
 	int (*batch)(struct nic_queue *nq, uint16_t n);
 

@@ -29,12 +29,14 @@ check_ops(const struct baton_port *port, const struct nic_ops *ops)
 	else if (ops->can &&
 		 (!ops->set_mac || !ops->set_rx_mode || !ops->set_macs || !ops->set_vlan))
 		missing = "a setting that `can` may say it has";
-	else if (ops->rx->any_order && !ops->rx->restore)
+	else if (ops->rx->two_rings && !ops->rx->any_order)
+		missing = "any_order of its RX codec, which has two rings and names keys";
+	else if (ops->rx->any_order && !ops->rx->two_rings && !ops->rx->restore)
 		missing = "restore of its RX codec, which completes in any order";
 	else if (ops->rx->counts_segs && !ops->rx->segs)
 		missing = "segs of its RX codec, which counts them";
-	else if (ops->tx->any_order && (!ops->tx->in_turn || !ops->tx->key || !ops->tx->batch))
-		missing = "in_turn, key or batch of its TX codec, which completes in any order";
+	else if (ops->tx->any_order && (!ops->tx->in_turn || !ops->tx->key))
+		missing = "in_turn or key of its TX codec, which completes in any order";
 	if (!missing)
 		return 0;
 	return baton_err(EINVAL, "driver %s is not complete: it lacks %s", port->driver->name,
@@ -55,9 +57,10 @@ check_device(const struct nic_dev *dev)
 				 "%u for packets)",
 				 driver, port->name, port->reach.device_ring_bits,
 				 port->reach.device_data_bits);
-	if (info->min_descs < 2u + dev->ops->rx->gap || info->min_descs > info->max_descs ||
-	    info->max_descs > 32768 || (info->max_descs & (info->max_descs - 1)) ||
-	    info->default_descs < info->min_descs || info->default_descs > info->max_descs)
+	if (info->min_descs < (2u + dev->ops->rx->gap) * nic_rx_rings(dev->ops->rx) ||
+	    info->min_descs > info->max_descs || info->max_descs > 32768 ||
+	    (info->max_descs & (info->max_descs - 1)) || info->default_descs < info->min_descs ||
+	    info->default_descs > info->max_descs)
 		return baton_err(EINVAL,
 				 "driver %s declares rings of %u to %u places, %u unless asked for "
 				 "others: that cannot be",
@@ -120,7 +123,7 @@ slots_need(const struct nic_dev *dev, struct dma_slots_need *rx, struct dma_slot
 	const struct baton_port *port = &dev->port;
 	const uint32_t header = dev->ops->tx->header,
 		       longest = port_frame_max(port->info.max_mtu) + header;
-	uint32_t descs = NIC_TX_MAX_SEGS;
+	uint32_t descs = NIC_TX_MAX_SEGS, least;
 
 	*rx = (struct dma_slots_need){ .header = dev->ops->rx->header };
 	*tx = (struct dma_slots_need){ .header = dev->ops->tx->header };
@@ -131,7 +134,9 @@ slots_need(const struct nic_dev *dev, struct dma_slots_need *rx, struct dma_slot
 			continue;
 		rx->queues++;
 		rx->keys += nq->q.descs;
-		rx->least = rx->least > nq->q.max_segs ? rx->least : nq->q.max_segs;
+		/* Any posting ring may have to take the whole of the longest packet. */
+		least = nq->q.max_segs * nic_rx_rings(dev->ops->rx);
+		rx->least = rx->least > least ? rx->least : least;
 		rx->room = rx->room > nq->posted_len ? rx->room : nq->posted_len;
 	}
 	if (!tx_bounced(port))
@@ -210,7 +215,7 @@ make_rings(struct nic_dev *dev)
 	int ret;
 
 	for (unsigned i = 0; (nq = nic_queue(dev, i)); i++)
-		bytes += ops->ring_bytes(nq->q.descs);
+		bytes += ops->ring_bytes(nq);
 	ret = baton_ctrl_alloc(&dev->port.reach, bytes, BATON_CACHE_LINE, &rings);
 	if (ret < 0)
 		return ret;
@@ -223,7 +228,7 @@ make_rings(struct nic_dev *dev)
 	for (unsigned i = 0; (nq = nic_queue(dev, i)); i++) {
 		nq->offset = (uint32_t)offset;
 		nic_attach(dev, nq);
-		offset += ops->ring_bytes(nq->q.descs);
+		offset += ops->ring_bytes(nq);
 	}
 	if (ops->own_attach)
 		ops->own_attach(dev, offset);
@@ -280,7 +285,7 @@ void
 nic_attach(struct nic_dev *dev, struct nic_queue *nq)
 {
 	nic_queue_rewind(nq);
-	memset(dev->ring_base + nq->offset, 0, dev->ops->ring_bytes(nq->q.descs));
+	memset(dev->ring_base + nq->offset, 0, dev->ops->ring_bytes(nq));
 	dev->ops->ring_attach(dev, nq);
 }
 

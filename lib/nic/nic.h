@@ -108,8 +108,8 @@ struct nic_ops {
 	/* Control memory that the device needs beside rings, and the function that gets it. */
 	size_t (*own_bytes)(const struct nic_dev *dev);
 	void (*own_attach)(struct nic_dev *dev, size_t offset);
-	/* Bytes of ring memory for a queue of that many places. */
-	size_t (*ring_bytes)(uint32_t descs);
+	/* Bytes of ring memory for a queue of nq->q.descs places, in all its rings. */
+	size_t (*ring_bytes)(const struct nic_queue *nq);
 	/*
 	 * Lay out a ring in nq->offset of dev->ring_base, zeroed, and choose the burst:
 	 * q->active_burst. nq is rewound.

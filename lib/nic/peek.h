@@ -17,8 +17,9 @@ struct peek_cursor {
 	const struct nic_queue *nq;
 	const struct baton_pool_view *v;
 	uint16_t pos, end;
-	uint8_t out_of_turn; /* some completion was not that of the key at its place */
-	uint8_t counts;      /* only counts: what is completed twice does no harm */
+	uint8_t out_of_turn;     /* some completion was not that of the key at its place */
+	uint8_t counts;          /* only counts: what is completed twice does no harm */
+	struct nic_ring ring[2]; /* two posting rings: as they will be */
 	struct nic_rx_state state;
 	/* The keys of the completions before `pos`, which a burst will have taken. */
 	uint16_t taken[NIC_PEEK_FAR];
@@ -60,6 +61,11 @@ nic_peek_next(struct peek_cursor *l, struct rx_entry *e, const struct rx_codec *
 	if (!MUST(rx_len, e->len <= nq->posted_len) ||
 	    !MUST(rx_posted, nic_posted(nq, e->key) && !nic_peek_taken(l, e->key)))
 		return NULL;
+	if (codec->two_rings) {
+		if (!nic_rx_is_next(nq, e->key, l->ring))
+			return NULL;
+		l->ring[nic_ring_of(nq, e->key)].done++;
+	}
 	if (!l->counts)
 		l->taken[n] = (uint16_t)e->key;
 	l->pos++;
@@ -117,6 +123,8 @@ nic_peek_begin(struct peek_cursor *l, const struct nic_queue *nq, const struct r
 	l->end = (uint16_t)(nq->done + published);
 	l->out_of_turn = l->counts = 0;
 	l->state = nq->state;
+	if (codec->two_rings)
+		memcpy(l->ring, nq->ring, sizeof(l->ring));
 	return MUST(rx_jump, published <= (uint16_t)(nq->posted - nq->done));
 }
 

@@ -36,8 +36,8 @@ fit_pool(const struct nic_dev *dev, struct nic_queue *nq)
 	const struct baton_pool_view *v = &q->pool->view;
 	const uint32_t header = ops->rx->header, frame = port_frame_max(BATON_MAX_MTU),
 		       mtu = port->mtu_set ? port->info.mtu : 1500u;
-	const uint32_t most = q->descs - ops->rx->gap < NIC_RX_MAX_SEGS ? q->descs - ops->rx->gap
-									: NIC_RX_MAX_SEGS;
+	const uint32_t places = q->descs / nic_rx_rings(ops->rx) - ops->rx->gap,
+		       most = places < NIC_RX_MAX_SEGS ? places : NIC_RX_MAX_SEGS;
 	const bool spreads = !ops->spreads || ops->spreads(dev, nq);
 	uint32_t segs, room;
 
@@ -136,6 +136,7 @@ void
 nic_queue_rewind(struct nic_queue *nq)
 {
 	nq->done = nq->posted = nq->head = nq->tail = 0;
+	memset(nq->ring, 0, sizeof(nq->ring));
 	nq->state = (struct nic_rx_state){ 0 };
 	nq->plain_run = 0;
 	nq->in_order = 1;
@@ -261,6 +262,33 @@ nic_queue_unfinished(const struct nic_queue *nq)
 
 /* ---- filling an RX ring from the control thread ---- */
 
+/*
+ * Two posting rings: give each its share of what is in the shadow's first places, and post the
+ * two in turn. Slots of the queue's own stay with their keys.
+ */
+static void
+halve(struct nic_queue *nq)
+{
+	const uint32_t places = nq->q.descs / 2u, first = (nq->quota + 1u) / 2;
+	const bool own = nq->slots && !nq->slot_of;
+	uint32_t from = first; /* the next that the first ring has too many */
+
+	nq->ring[0].share = (uint16_t)first;
+	nq->ring[1].share = (uint16_t)(nq->quota - first);
+	for (uint32_t i = 0; i < nq->quota; i++)
+		nq->order[i] = (uint16_t)(i % 2 * places + i / 2);
+	for (uint32_t key = first; key < nq->q.descs; key++) {
+		const bool due = (key & (places - 1)) < nq->ring[nic_ring_of(nq, key)].share;
+
+		if (due && !own && key >= nq->quota) {
+			nq->shadow[key] = nq->shadow[from];
+			nq->shadow[from++] = SHADOW_NONE;
+		} else if (!due && (own || key >= nq->quota)) {
+			nq->shadow[key] = SHADOW_NONE;
+		}
+	}
+}
+
 static void
 post(struct nic_queue *nq)
 {
@@ -272,14 +300,19 @@ post(struct nic_queue *nq)
 			nq->order[i] = (uint16_t)i;
 		if (codec->init)
 			codec->init(nq, (uint16_t)i);
-		if (i >= nq->quota)
-			continue;
-		codec->put(nq, (uint16_t)i, (uint16_t)i,
-			   nq->slots
-				   ? dma_slot_iova(nq->slots, nq->shadow[i])
-				   : v->iova + (uint64_t)nq->shadow[i] * v->stride + nq->post_off);
 	}
-	nq->in_order = 1;
+	if (codec->two_rings)
+		halve(nq);
+	for (uint32_t i = 0; i < nq->quota; i++) {
+		const uint32_t key = nq->order ? nq->order[i] : i, held = nq->shadow[key];
+
+		codec->put(nq, (uint16_t)i, (uint16_t)key,
+			   nq->slots ? dma_slot_iova(nq->slots, held)
+				     : v->iova + (uint64_t)held * v->stride + nq->post_off);
+		if (codec->two_rings)
+			nq->ring[nic_ring_of(nq, key)].posted++;
+	}
+	nq->in_order = !codec->two_rings;
 	nq->refill = nic_refill_least(nq);
 	nq->posted = nq->quota;
 	if (codec->show)
@@ -291,7 +324,8 @@ nic_queue_fill(struct nic_queue *nq)
 {
 	struct baton_queue *q = &nq->q;
 	const struct baton_pool_view *v = &q->views[q->pool->view.index];
-	const uint32_t most = q->descs - nic_of(q->port)->ops->rx->gap;
+	const struct rx_codec *codec = nic_of(q->port)->ops->rx;
+	const uint32_t most = q->descs - codec->gap * nic_rx_rings(codec);
 	unsigned n;
 
 	if (nq->slots) {
@@ -322,16 +356,19 @@ nic_queue_fill(struct nic_queue *nq)
 static bool
 has_work(const struct nic_queue *nq)
 {
+	uint32_t missing;
+
 	if (published(nq))
 		return true;
 	if (nq->q.tx)
 		return nq->head == nq->tail;
+	missing = nq->quota - nic_queue_in_flight(&nq->q);
 	/*
 	 * A ring that lacks buffers is filled by polling only, since nobody tells when another
 	 * worker has freed some. A queue that could not take the largest packet must not sleep. A
 	 * device that says that more is complete than there can be is for the burst.
 	 */
-	return nic_queue_in_flight(&nq->q) < nq->q.max_segs ||
+	return nic_ring_quota(nq) < missing + nq->q.max_segs ||
 	       (nic_of(nq->q.port)->ops->rx->published &&
 		nic_of(nq->q.port)->ops->rx->published(nq));
 }

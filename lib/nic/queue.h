@@ -12,6 +12,11 @@
  * `order` says which key a position uses, until all keys are at their places again
  * (nic_rx_reorder()).
  *
+ * With two posting rings (struct rx_codec, `two_rings`) a queue is never `in_order`: a completion
+ * is that of the oldest place of one of the rings, and makes room at that ring's next place. So
+ * `order` has, for a position that is posted `quota` later, the place that the completion freed:
+ * either ring always has its share of what is posted, whichever the device prefers.
+ *
  * TX: the descriptors of a packet are at consecutive places; its key is the first of them.
  */
 #ifndef BATON_NIC_QUEUE_H
@@ -46,6 +51,13 @@ struct nic_rx_state {
 	uint32_t len; /* of the packet at `end` */
 };
 
+/* One of two posting rings. Positions are its own, not masked; it has half of the queue's places.
+ */
+struct nic_ring {
+	uint16_t done, posted;
+	uint16_t share; /* places posted at most */
+};
+
 struct nic_queue {
 	struct baton_queue q;
 
@@ -67,6 +79,7 @@ struct nic_queue {
 	uint16_t post_off;   /* their offset in the data room: headroom - header */
 	uint16_t refill;     /* free places from which on a refill is worth it */
 	uint16_t quota;      /* places posted at most */
+	struct nic_ring ring[2]; /* two posting rings */
 	struct nic_rx_state state;
 
 	/* TX; positions count descriptors */
@@ -110,16 +123,31 @@ nic_posted(const struct nic_queue *nq, uint32_t key)
 	return ((key - nq->done) & nq->mask) < (uint16_t)(nq->posted - nq->done);
 }
 
+/** The ring of a key, of two. */
+static inline unsigned
+nic_ring_of(const struct nic_queue *nq, uint32_t key)
+{
+	return key >= nq->q.descs / 2u;
+}
+
+/** Count the places of the smallest of the posting rings that are used. */
+static inline uint32_t
+nic_ring_quota(const struct nic_queue *nq)
+{
+	return nq->ring[1].share ? nq->ring[1].share : nq->quota;
+}
+
 /**
  * Count the free places from which on a refill is worth it. The device must always find room for a
- * whole packet. RX.
+ * whole packet, in whichever ring. RX.
  */
 static inline uint16_t
 nic_refill_least(const struct nic_queue *nq)
 {
-	const uint32_t n = nq->quota, pays = n >= 128 ? 32 : (n + 3) / 4;
+	const uint32_t n = nq->quota, pays = n >= 128 ? 32 : (n + 3) / 4,
+		       most = nic_ring_quota(nq) - nq->q.max_segs + 1;
 
-	return (uint16_t)(pays < n - nq->q.max_segs + 1 ? pays : n - nq->q.max_segs + 1);
+	return (uint16_t)(pays < most ? pays : most);
 }
 
 /* ---- control thread ---- */

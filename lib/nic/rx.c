@@ -127,6 +127,16 @@ nic_rx_not_posted(struct nic_queue *nq, uint32_t key)
 }
 
 int
+nic_rx_not_next(struct nic_queue *nq, uint32_t key)
+{
+	const unsigned r = nic_ring_of(nq, key), places = nq->q.descs / 2u;
+
+	return queue_violation(&nq->q,
+			       "used place %u of posting ring %u is out of turn: place %u is due",
+			       key & (places - 1), r, nq->ring[r].done & (places - 1));
+}
+
+int
 nic_rx_too_long(struct nic_queue *nq, uint32_t len, uint32_t key)
 {
 	return queue_violation(&nq->q, "used length %u of id %u is more than the %u bytes posted",

@@ -29,6 +29,7 @@ BATON_COLD int nic_rx_no_room(const struct nic_queue *nq, unsigned n);
 BATON_COLD int nic_rx_jumped(struct nic_queue *nq, uint16_t published);
 BATON_COLD int nic_rx_bad_key(struct nic_queue *nq, uint32_t key);
 BATON_COLD int nic_rx_not_posted(struct nic_queue *nq, uint32_t key);
+BATON_COLD int nic_rx_not_next(struct nic_queue *nq, uint32_t key);
 BATON_COLD int nic_rx_too_long(struct nic_queue *nq, uint32_t len, uint32_t key);
 BATON_COLD int nic_rx_no_header(struct nic_queue *nq, uint32_t len, uint32_t header);
 BATON_COLD int nic_rx_bad_segs(struct nic_queue *nq, uint32_t segs, uint16_t published);
@@ -91,11 +92,37 @@ nic_rx_post(struct nic_queue *nq, const struct baton_pool_view *v, struct dma_ca
 			key = nq->order[key];
 		nq->shadow[key] = buf;
 		codec->put(nq, pos, key, base + (uint64_t)buf * v->stride);
+		if (codec->two_rings)
+			nq->ring[nic_ring_of(nq, key)].posted++;
 	}
 	nq->posted = (uint16_t)(nq->posted + n);
 }
 
 /* ---- one completion, by all rules ---- */
+
+/* Two rings: whether @key is the oldest place of its ring, with the ring's positions up to @done[]
+ * completed. */
+static inline bool
+nic_rx_is_next(const struct nic_queue *nq, uint32_t key, const struct nic_ring ring[2])
+{
+	const uint32_t places = nq->q.descs / 2u;
+
+	return MUST(rx_in_turn, ((key ^ ring[nic_ring_of(nq, key)].done) & (places - 1)) == 0);
+}
+
+/* Two rings: @key, the oldest place of its ring, was completed at position @pos. */
+static inline void
+nic_rx_ring_completed(struct nic_queue *nq, uint16_t pos, uint32_t key)
+{
+	const uint32_t places = nq->q.descs / 2u;
+	struct nic_ring *r = &nq->ring[nic_ring_of(nq, key)];
+	const uint32_t base = key & places; /* places is a power of two */
+
+	nq->shadow[key] = SHADOW_NONE;
+	nq->order[(uint16_t)(pos + nq->quota) & nq->mask] =
+		(uint16_t)(base | ((uint32_t)(r->done + r->share) & (places - 1)));
+	r->done++;
+}
 
 /*
  * Validate the completion *e at position @pos. Return: what the shadow has of its key; SHADOW_NONE
@@ -126,8 +153,15 @@ nic_rx_validate(struct nic_queue *nq, uint16_t pos, const struct rx_entry *e,
 		nic_rx_too_long(nq, e->len, e->key);
 		return SHADOW_NONE;
 	}
-	if (codec->any_order && !nq->in_order)
+	if (codec->two_rings) {
+		if (!nic_rx_is_next(nq, e->key, nq->ring)) {
+			nic_rx_not_next(nq, e->key);
+			return SHADOW_NONE;
+		}
+		nic_rx_ring_completed(nq, pos, e->key);
+	} else if (codec->any_order && !nq->in_order) {
 		nic_rx_completed_at(nq, pos, (uint16_t)e->key);
+	}
 	return held;
 }
 
@@ -433,7 +467,7 @@ nic_rx_rest(struct nic_queue *nq, const struct baton_pool_view *v, struct baton_
 
 	while (ret > 0 && r->pos != end && n - r->tokens >= nq->q.max_segs)
 		ret = nic_rx_one(nq, v, tokens, (uint16_t)(end - r->pos), mode, r, codec);
-	if (codec->any_order && !nq->in_order &&
+	if (codec->any_order && !codec->two_rings && !nq->in_order &&
 	    nq->q.descs - (uint16_t)(nq->posted - r->pos) >= nq->refill)
 		nic_rx_reorder(nq, r->pos, codec->restore);
 	return ret < 0 ? ret : 0;

@@ -49,6 +49,8 @@ nic_rx_post_slots(struct nic_queue *nq, unsigned n, const struct rx_codec *codec
 			codec->put(nq, pos, key, dma_slot_iova(nq->slots, slot));
 		else
 			codec->again(nq, pos, key);
+		if (codec->two_rings)
+			nq->ring[nic_ring_of(nq, key)].posted++;
 	}
 }
 
@@ -59,7 +61,7 @@ nic_rx_post_again(struct nic_queue *nq, void (*post)(struct nic_queue *nq, unsig
 {
 	const unsigned n = nq->quota - (uint16_t)(nq->posted - nq->done);
 
-	if (codec->any_order && baton_unlikely(!nq->in_order))
+	if (codec->any_order && !codec->two_rings && baton_unlikely(!nq->in_order))
 		nic_rx_reorder(nq, nq->done, codec->restore);
 	if (!codec->again || baton_unlikely(nq->slot_of || !nq->in_order))
 		post(nq, n);
@@ -241,7 +243,8 @@ nic_rx_bounce(struct baton_queue *q, struct baton_token *tokens, unsigned n, uns
 		return r.tokens ? (int)r.tokens : ret;
 	if (nq->quota - (uint16_t)(nq->posted - nq->done) >= nq->refill) {
 		/* Nothing is left in the ring, and the device could have more keys. */
-		if (baton_unlikely(nq->slot_of && nq->quota < nq->q.descs - codec->gap &&
+		if (baton_unlikely(nq->slot_of &&
+				   nq->quota < nq->q.descs - codec->gap * nic_rx_rings(codec) &&
 				   nq->posted == nq->done))
 			queue_count(&q->stats.no_slot, 1);
 		nic_rx_post_again(nq, loops->post, codec);

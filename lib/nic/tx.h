@@ -202,7 +202,7 @@ nic_tx_reclaim(struct nic_queue *nq, unsigned budget, const struct tx_loops *loo
 		return nic_tx_jumped(nq, published);
 	if (!codec->any_order)
 		return nic_tx_reclaim_run(nq, n, loops);
-	sure = codec->batch(nq, published);
+	sure = codec->batch ? codec->batch(nq, published) : 0;
 	if (sure) {
 		if (baton_unlikely(sure < 0))
 			return sure;

@@ -22,8 +22,10 @@ up(size_t n, size_t align)
 #define USED_AT (sizeof(shared64) - offsetof(struct vring_used, ring) % sizeof(shared64))
 
 size_t
-virtq_ring_bytes(uint32_t size)
+virtq_ring_bytes(const struct nic_queue *nq)
 {
+	const uint32_t size = nq->q.descs;
+
 	return up(size * sizeof(struct vring_desc), LINE) +
 	       up(sizeof(struct vring_avail) + (size + 1) * sizeof(le16), LINE) +
 	       up(USED_AT + sizeof(struct vring_used) + size * sizeof(shared64) + sizeof(le16),

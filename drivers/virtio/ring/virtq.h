@@ -125,7 +125,7 @@ void virtq_attach(struct virtq *vq, uint8_t *memory, uint64_t features, uint64_t
 		  bool scalar);
 
 /* Of struct nic_ops. */
-size_t virtq_ring_bytes(uint32_t size);
+size_t virtq_ring_bytes(const struct nic_queue *nq);
 void virtq_kick_ring(struct nic_queue *nq);
 int virtq_setup(struct nic_dev *dev, struct nic_queue *nq);
 void virtq_release(struct nic_dev *dev, struct nic_queue *nq);
