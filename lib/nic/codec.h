@@ -31,7 +31,8 @@ struct rx_entry {
 	uint8_t more;  /* the packet goes on in the next completion; where the device ends packets
 			  by a mark */
 	uint8_t bad;   /* 0, or 1 + the enum rx_error that the device reports of the packet */
-	uint64_t meta; /* the codec's own, for verdict() */
+	uint64_t meta; /* the codec's own, for verdict(), which gets those of all of the packet's
+			  completions, or-ed */
 };
 
 /* What a codec needs at every packet of a run, kept in registers. */

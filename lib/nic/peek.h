@@ -79,11 +79,9 @@ nic_peek_packet(struct peek_cursor *l, struct baton_peek *p, unsigned mode,
 {
 	const struct nic_queue *nq = l->nq;
 	const uint16_t published = (uint16_t)(l->end - l->pos);
-	struct rx_entry e;
+	struct rx_entry e, all; /* the next; what was said of the packet */
 	const uint8_t *hdr = nic_peek_next(l, &e, codec);
 	uint32_t first, segs = 1;
-	uint64_t meta;
-	uint8_t bad;
 
 	if (!hdr || (codec->header && !MUST(rx_header, e.len >= codec->header)))
 		return -1;
@@ -93,8 +91,9 @@ nic_peek_packet(struct peek_cursor *l, struct baton_peek *p, unsigned mode,
 		    !MUST(rx_segs_published, segs <= published))
 			return -1;
 	}
-	meta = (mode & NIC_MODE_META) && codec->meta ? codec->meta(hdr) : e.meta;
-	bad = e.bad;
+	all = e;
+	if ((mode & NIC_MODE_META) && codec->meta)
+		all.meta = codec->meta(hdr);
 	p->len = 0;
 	p->segs = 1;
 	first = e.len - codec->header;
@@ -104,11 +103,13 @@ nic_peek_packet(struct peek_cursor *l, struct baton_peek *p, unsigned mode,
 
 		if (!more || !MUST(rx_segs, i < nq->q.max_segs))
 			return -1;
+		if (!codec->counts_segs)
+			nic_rx_also(&all, &e);
 		nic_peek_show(p, more, e.len);
 		p->segs = (uint16_t)(p->segs + !!e.len); /* an empty one is not delivered */
 	}
-	return MUST(rx_runt, first && p->len >= NIC_ETH_HLEN) && !bad &&
-	       (!(mode & NIC_MODE_META) || codec->verdict(nq, meta, NULL, p->len) == RX_GOOD);
+	return MUST(rx_runt, first && p->len >= NIC_ETH_HLEN) && !all.bad &&
+	       (!(mode & NIC_MODE_META) || codec->verdict(nq, all.meta, NULL, p->len) == RX_GOOD);
 }
 
 /* Return: false when the device says that more is complete than was posted. */

@@ -175,6 +175,15 @@ nic_rx_broken(struct nic_queue *nq, int why, const struct rx_entry *e, uint16_t 
 	return codec->broken(nq, why, e, pos, published);
 }
 
+/* What a device says of a packet may stand in any of its completions. */
+NIC_INLINE void
+nic_rx_also(struct rx_entry *first, const struct rx_entry *e)
+{
+	first->meta |= e->meta;
+	if (!first->bad)
+		first->bad = e->bad;
+}
+
 /*
  * Read the completions of the packet at @pos, which a mark ends, each once. Nothing is consumed.
  *
@@ -201,6 +210,7 @@ nic_rx_gather(struct nic_queue *nq, uint16_t pos, uint16_t published, struct rx_
 		if (ret < 0)
 			return nic_rx_broken(nq, ret, &list[n], (uint16_t)(pos + n), published,
 					     codec);
+		nic_rx_also(&list[0], &list[n]);
 	} while (list[n++].more);
 	nq->state = state;
 	return (int)n;
