@@ -77,6 +77,12 @@ struct rx_codec {
 	bool (*plain)(const struct rx_cursor *c, uint32_t at, const uint8_t *hdr, unsigned mode,
 		      uint32_t *len, uint8_t *flags);
 	/*
+	 * The same with two rings, in place of plain(), at position @pos. @key: receives the key,
+	 * not validated.
+	 */
+	bool (*named)(const struct rx_cursor *c, uint16_t pos, unsigned mode, uint32_t *key,
+		      uint32_t *len, uint8_t *flags);
+	/*
 	 * Whether plain() and segs() read the header, which is then worth to be prefetched. NULL:
 	 * never.
 	 */

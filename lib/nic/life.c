@@ -29,8 +29,8 @@ check_ops(const struct baton_port *port, const struct nic_ops *ops)
 	else if (ops->can &&
 		 (!ops->set_mac || !ops->set_rx_mode || !ops->set_macs || !ops->set_vlan))
 		missing = "a setting that `can` may say it has";
-	else if (ops->rx->two_rings && !ops->rx->any_order)
-		missing = "any_order of its RX codec, which has two rings and names keys";
+	else if (ops->rx->two_rings && (!ops->rx->any_order || !ops->rx->named))
+		missing = "any_order or named of its RX codec, which has two rings";
 	else if (ops->rx->any_order && !ops->rx->two_rings && !ops->rx->restore)
 		missing = "restore of its RX codec, which completes in any order";
 	else if (ops->rx->counts_segs && !ops->rx->segs)

@@ -400,6 +400,17 @@ nic_rx_one(struct nic_queue *nq, const struct baton_pool_view *v, struct baton_t
 	return nic_rx_deliver(nq, v, t, n, len, bad, f.meta, mode, r, codec);
 }
 
+/* Two rings: whether position @pos has a plain packet, of a key that may be completed now. */
+NIC_INLINE bool
+nic_rx_named(const struct nic_queue *nq, const struct rx_cursor *c, uint16_t pos, unsigned mode,
+	     uint32_t *key, uint32_t *len, uint8_t *flags, const struct rx_codec *codec)
+{
+	return baton_likely(codec->named(c, pos, mode, key, len, flags) &&
+			    MUST(rx_id, *key <= nq->mask) &&
+			    MUST(rx_posted, nq->shadow[*key] != SHADOW_NONE) &&
+			    nic_rx_is_next(nq, *key, nq->ring));
+}
+
 /*
  * Receive plain packets one by one: of one buffer, completed in ring order. Everything that the
  * loop needs is in registers. nic_rx_one() reads the packets that this loop leaves again, and
@@ -422,17 +433,25 @@ nic_rx_plain(struct nic_queue *nq, const struct baton_pool_view *v, struct baton
 	unsigned i;
 
 	for (i = 0; i < n; i++) {
-		const uint32_t at = (r->pos + i) & mask, buf = shadow[at];
+		const uint16_t pos = (uint16_t)(r->pos + i);
+		const uint32_t at = pos & mask;
 		struct baton_token t = model;
-		uint32_t len;
+		uint32_t key = at, buf, len;
 
+		if (codec->two_rings &&
+		    !nic_rx_named(nq, &cursor, pos, mode, &key, &len, &t.flags, codec))
+			break;
+		buf = shadow[key];
 		if (codec->reads_header && codec->reads_header(mode))
 			__builtin_prefetch(hdr +
 					   (size_t)SHADOW_BUF(shadow[(at + 4) & mask]) * stride);
-		if (baton_unlikely(!codec->plain(&cursor, at, hdr + (size_t)buf * stride, mode,
-						 &len, &t.flags) ||
+		if (baton_unlikely((!codec->two_rings &&
+				    !codec->plain(&cursor, at, hdr + (size_t)buf * stride, mode,
+						  &len, &t.flags)) ||
 				   !MUST(rx_plain_len, len - least <= span)))
 			break;
+		if (codec->two_rings)
+			nic_rx_ring_completed(nq, pos, key);
 		t.buf = buf;
 		t.len = (uint16_t)(len - codec->header);
 		t.gen = dma_take(v, buf);
@@ -444,6 +463,14 @@ nic_rx_plain(struct nic_queue *nq, const struct baton_pool_view *v, struct baton
 	r->packets += i;
 	r->bytes += bytes - (uint64_t)i * codec->header;
 	return i;
+}
+
+/* Whether plain packets may be received in a run now. */
+NIC_INLINE bool
+nic_rx_may_run(const struct nic_queue *nq, const struct rx_codec *codec)
+{
+	return (!codec->any_order || codec->two_rings || nq->in_order) &&
+	       (!codec->runs || codec->runs(nq)) && nq->posted_len >= codec->header + NIC_ETH_HLEN;
 }
 
 /* The functions of a burst. All are constants to the compiler. */
@@ -534,8 +561,7 @@ nic_rx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n, unsi
 		return nic_rx_no_room(nq, n);
 	if (baton_unlikely(!MUST(rx_jump, published <= (uint16_t)(nq->posted - nq->done))))
 		return nic_rx_jumped(nq, published);
-	if (baton_likely((!codec->any_order || nq->in_order) && (!codec->runs || codec->runs(nq)) &&
-			 nq->posted_len >= codec->header + NIC_ETH_HLEN)) {
+	if (baton_likely(nic_rx_may_run(nq, codec))) {
 		/* A run of eights ends at the end of the ring, or with the rest of the burst. */
 		while (r.tokens < most) {
 			unsigned want = most - r.tokens, got;

@@ -138,7 +138,7 @@ nic_rx_bounce_plain(struct nic_queue *nq, const struct baton_pool_view *v,
 {
 	const struct rx_cursor cursor = codec->cursor(nq);
 	const uint32_t *const shadow = nq->shadow;
-	const uint32_t mask = nq->mask, least = codec->header + NIC_ETH_HLEN,
+	const uint32_t mask = nq->mask, half = mask / 2, least = codec->header + NIC_ETH_HLEN,
 		       span = nq->posted_len - least;
 	const uint8_t *const slots = dma_slot(nq->slots, slot_of ? 0 : nq->slot0);
 	const uint32_t stride = nq->slots->stride;
@@ -150,14 +150,17 @@ nic_rx_bounce_plain(struct nic_queue *nq, const struct baton_pool_view *v,
 
 	for (i = 0; i < n; i++) {
 		/* Slots that belong to the queue never leave their keys. */
-		const uint32_t at = (r->pos + i) & mask, slot = slot_of ? shadow[at] : at;
-		const uint8_t *const hdr = slots + (size_t)slot * stride;
-		const uint32_t ahead = (at + NIC_RX_AHEAD) & mask;
+		const uint16_t pos = (uint16_t)(r->pos + i);
+		const uint32_t at = pos & mask;
+		/* Of two rings the first has the most to do. */
+		const uint32_t ahead = codec->two_rings ? (nq->ring[0].done + NIC_RX_AHEAD) & half
+							: (at + NIC_RX_AHEAD) & mask;
 		const uint8_t *const next =
 			(const uint8_t *)((uintptr_t)slots +
 					  (size_t)(slot_of ? shadow[ahead] : ahead) * stride);
+		uint32_t key = at, slot, len;
+		const uint8_t *hdr;
 		uint8_t flags = 0;
-		uint32_t len;
 
 		/*
 		 * This slot may not be completed yet. A slot that is not posted is harmless here:
@@ -165,9 +168,17 @@ nic_rx_bounce_plain(struct nic_queue *nq, const struct baton_pool_view *v,
 		 */
 		__builtin_prefetch(next);
 		__builtin_prefetch(next + BATON_CACHE_LINE);
-		if (baton_unlikely(!codec->plain(&cursor, at, hdr, mode, &len, &flags) ||
+		if (codec->two_rings &&
+		    !nic_rx_named(nq, &cursor, pos, mode, &key, &len, &flags, codec))
+			break;
+		slot = slot_of ? shadow[key] : key;
+		hdr = slots + (size_t)slot * stride;
+		if (baton_unlikely((!codec->two_rings &&
+				    !codec->plain(&cursor, at, hdr, mode, &len, &flags)) ||
 				   !MUST(rx_plain_len, len - least <= span)))
 			break;
+		if (codec->two_rings)
+			nic_rx_ring_completed(nq, pos, key);
 		tokens[i] =
 			nic_rx_copy(v, *(top - i), off, hdr + codec->header, len - codec->header);
 		if (mode & NIC_MODE_META)
@@ -214,9 +225,7 @@ nic_rx_bounce(struct baton_queue *q, struct baton_token *tokens, unsigned n, uns
 			 before = r.tokens;
 
 		/* A packet of several buffers is most likely followed by another one. */
-		if (baton_likely(!chained && (!codec->any_order || nq->in_order) &&
-				 (!codec->runs || codec->runs(nq)) &&
-				 nq->posted_len >= codec->header + NIC_ETH_HLEN)) {
+		if (baton_likely(!chained && nic_rx_may_run(nq, codec))) {
 			if (baton_unlikely(nq->slot_of != NULL))
 				nic_rx_bounce_plain(nq, v, tokens + r.tokens,
 						    have < want ? have : want, mode, &r,
