@@ -1,39 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The EXN1 of docs/example-nic.md, in the test's own process: registers behind struct pci_os, and
- * rings that it reaches through what is mapped in the address space of its port, with the rights
- * that are mapped. It shares no code with the driver.
+ * The EXN1 of docs/example-nic.md, in the test's own process: registers, and rings.
+ * It shares no code with the driver.
  */
 #ifndef EXN_MODEL_H
 #define EXN_MODEL_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "pci_model.h"
 
-#include "ctx/ctx.h"
-#include "pci/pci_device.h"
-
-#define EXN_MODEL_BDF     "0000:00:05.0"
-#define EXN_MODEL_QUEUES  4
-#define EXN_MODEL_VECTORS 10
-#define EXN_FRAME_MAX     9200
+#define EXN_MODEL_QUEUES 4
+#define EXN_FRAME_MAX    9200
 
 struct exn_model {
-	struct pci_os os; /* first */
-	char sys[64];
-	uint8_t config[256];
+	struct pci_model pci; /* first; keeps_on: nor does a reset end */
 	uint32_t regs[0x1000 / 4];
 	uint16_t head[2][EXN_MODEL_QUEUES]; /* RX, TX: the place it uses next */
-	struct baton_ioas *ioas;            /* NULL: not attached */
-	int irq[EXN_MODEL_VECTORS], err_fd, req_fd;
-
-	/* how it misbehaves */
-	bool dead;       /* all ones */
-	bool keeps_on;   /* a reset does not end, nor does it give up bus mastering */
-	bool keeps_ring; /* a queue does not stop */
-	bool no_reset;   /* the function cannot be reset either */
-	unsigned stray;  /* accesses to what is not mapped for it */
-	unsigned attached;
+	bool keeps_ring;                    /* a queue does not stop */
 };
 
 struct exn_model *exn_model_start(struct baton_ctx *ctx);
@@ -60,9 +42,6 @@ int exn_send(struct exn_model *m, unsigned queue, void *frame, bool report);
 
 /** Change STATUS, and raise vector 0. */
 void exn_status(struct exn_model *m, uint32_t status);
-
-/** Raise the error or the request interrupt. */
-void exn_signal(int fd);
 
 /** A register as the driver left it. */
 uint32_t exn_reg(const struct exn_model *m, uint32_t off);

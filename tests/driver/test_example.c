@@ -16,7 +16,7 @@ static void *
 start(struct baton_ctx *ctx, char *spec, size_t room)
 {
 	/* An address space that is enforced, and chooses its own addresses. */
-	snprintf(spec, room, "%s,ioas=vhost", EXN_MODEL_BDF);
+	snprintf(spec, room, "%s,ioas=vhost", PCI_MODEL_BDF);
 	return exn_model_start(ctx);
 }
 
@@ -78,7 +78,7 @@ keep(void *dev, bool on)
 {
 	struct exn_model *m = dev;
 
-	m->keeps_on = m->no_reset = on;
+	m->pci.keeps_on = m->pci.no_reset = on;
 }
 
 static void
@@ -86,7 +86,7 @@ remove_it(void *dev)
 {
 	struct exn_model *m = dev;
 
-	m->dead = true;
+	m->pci.dead = true;
 	exn_status(m, 0);
 }
 
@@ -99,7 +99,7 @@ lose(void *dev)
 static unsigned
 strays(const void *dev)
 {
-	return ((const struct exn_model *)dev)->stray;
+	return ((const struct exn_model *)dev)->pci.stray;
 }
 
 static uint64_t
