@@ -10,7 +10,7 @@
 /* ---- set-up ---- */
 
 static int
-records(struct nic_queue *nq, bool any_order)
+records(struct nic_queue *nq, const struct nic_ops *ops)
 {
 	const uint32_t n = nq->q.descs;
 
@@ -18,9 +18,13 @@ records(struct nic_queue *nq, bool any_order)
 	nq->shadow = malloc(n * sizeof(*nq->shadow));
 	if (nq->q.tx)
 		nq->segs = calloc(n, 1);
-	else if (any_order)
+	else if (ops->rx->any_order)
 		nq->order = calloc(n, sizeof(*nq->order));
-	if (!nq->shadow || (nq->q.tx && !nq->segs) || (!nq->q.tx && any_order && !nq->order))
+	if (nq->q.tx && ops->tx->report)
+		nq->reports = calloc(n, sizeof(*nq->reports));
+	if (!nq->shadow || (nq->q.tx && !nq->segs) ||
+	    (nq->q.tx && ops->tx->report && !nq->reports) ||
+	    (!nq->q.tx && ops->rx->any_order && !nq->order))
 		return baton_err(ENOMEM, "no memory for %u descriptors", n);
 	memset(nq->shadow, 0xff, n * sizeof(*nq->shadow));
 	return 0;
@@ -76,7 +80,7 @@ set_up(struct nic_dev *dev, struct nic_queue *nq)
 {
 	const struct nic_ops *ops = dev->ops;
 	struct baton_queue *q = &nq->q;
-	int ret = records(nq, ops->rx->any_order);
+	int ret = records(nq, ops);
 
 	if (ret < 0)
 		return ret;
@@ -102,6 +106,7 @@ nic_queue_setup(struct baton_port *port, struct baton_queue *q)
 	nq->shadow = NULL;
 	nq->order = NULL;
 	nq->segs = NULL;
+	nq->reports = NULL;
 	q->wake_fd = -1;
 	ret = set_up(nic_of(port), nq);
 	if (ret < 0)
@@ -122,9 +127,11 @@ nic_queue_release(struct baton_port *port, struct baton_queue *q)
 	free(nq->shadow);
 	free(nq->order);
 	free(nq->segs);
+	free(nq->reports);
 	nq->shadow = NULL;
 	nq->order = NULL;
 	nq->segs = NULL;
+	nq->reports = NULL;
 	if (q->wake_fd >= 0)
 		close(q->wake_fd);
 	q->wake_fd = -1;
@@ -137,6 +144,9 @@ nic_queue_rewind(struct nic_queue *nq)
 {
 	nq->done = nq->posted = nq->head = nq->tail = 0;
 	memset(nq->ring, 0, sizeof(nq->ring));
+	nq->first_report = nq->next_report = 0;
+	if (nq->reports)
+		nq->reports[nq->mask] = (struct nic_report){ 0 }; /* nic_tx_wants_report() */
 	nq->state = (struct nic_rx_state){ 0 };
 	nq->plain_run = 0;
 	nq->in_order = 1;

@@ -37,9 +37,8 @@
 #define NIC_ETH_HLEN    14u
 
 /* In segs[], beside the number of descriptors. */
-#define NIC_TX_DONE     0x80u /* the packet is complete, and waits for those before it */
-#define NIC_TX_REPORTED 0x40u /* the device was asked to report the packet's last descriptor */
-#define NIC_TX_DESCS    0x3fu
+#define NIC_TX_DONE  0x80u /* the packet is complete, and waits for those before it */
+#define NIC_TX_DESCS 0x3fu
 
 /*
  * What a codec remembers from one completion to the next, such as an open batch. A look ahead
@@ -56,6 +55,12 @@ struct nic_rx_state {
 struct nic_ring {
 	uint16_t done, posted;
 	uint16_t share; /* places posted at most */
+};
+
+/* The device was asked to report that all up to here is sent. */
+struct nic_report {
+	uint16_t head;    /* as it was: the descriptor before it is the one that reports */
+	uint16_t packets; /* sent by then, of the queue's `posted` */
 };
 
 struct nic_queue {
@@ -85,8 +90,8 @@ struct nic_queue {
 	/* TX; positions count descriptors */
 	uint8_t *segs; /* by first descriptor: descriptors of the packet in flight, and NIC_TX_* */
 	uint16_t head, tail;
-	uint16_t reported;  /* the last report was asked for at a packet before this descriptor */
-	uint16_t last;      /* the first descriptor of the packet that was sent last */
+	struct nic_report *reports; /* asked for, in a ring; NULL: the device reports each packet */
+	uint16_t first_report, next_report; /* positions there */
 	uint32_t plain_run; /* descriptors since segs[] was last set to anything but 1 */
 
 	/* Bounced: the device sees slots; key i's is number slot0 + i. */

@@ -33,10 +33,30 @@ nic_rx_copy(const struct baton_pool_view *v, uint32_t buf, uint16_t off, const u
 
 /* ---- posting ---- */
 
-/* Post @n keys whose slots are not their own, or that are not at their places. */
+/* Post @n keys that are at their places, with slots of their own, to a device that has destroyed
+ * the descriptors. */
+NIC_INLINE void
+nic_rx_post_own(struct nic_queue *nq, unsigned n, const struct rx_codec *codec)
+{
+	const uint64_t iova = dma_slot_iova(nq->slots, nq->slot0);
+	const uint32_t mask = nq->mask, stride = nq->slots->stride;
+	const uint16_t posted = nq->posted;
+
+	for (unsigned i = 0; i < n; i++) {
+		const uint16_t pos = (uint16_t)(posted + i), at = pos & mask;
+
+		codec->put(nq, pos, at, iova + (uint64_t)at * stride);
+	}
+}
+
+/* Post @n keys, whatever their slots and places. */
 NIC_INLINE void
 nic_rx_post_slots(struct nic_queue *nq, unsigned n, const struct rx_codec *codec)
 {
+	if (!codec->again && !codec->any_order && baton_likely(!nq->slot_of)) {
+		nic_rx_post_own(nq, n, codec);
+		return;
+	}
 	for (unsigned i = 0; i < n; i++) {
 		const uint16_t pos = (uint16_t)(nq->posted + i), at = pos & nq->mask;
 		const uint16_t key = codec->any_order && !nq->in_order ? nq->order[at] : at;

@@ -83,7 +83,7 @@ nic_tx_jumped(struct nic_queue *nq, unsigned published)
 unsigned
 nic_tx_release_chain(struct nic_queue *nq)
 {
-	const unsigned segs = nq->segs[nq->tail & nq->mask] & ~NIC_TX_REPORTED;
+	const unsigned segs = nq->segs[nq->tail & nq->mask];
 
 	if (segs - 2 >= NIC_TX_MAX_SEGS - 1)
 		return 0;

@@ -77,7 +77,6 @@ NIC_INLINE void
 nic_tx_chain_done(struct nic_queue *nq, unsigned descs, const struct tx_codec *codec)
 {
 	nq->segs[nq->head & nq->mask] = (uint8_t)descs;
-	nq->last = nq->head;
 	if (descs > 1)
 		nq->plain_run = 0;
 	else if (nq->plain_run <= nq->mask)
@@ -129,13 +128,6 @@ nic_tx_any_order(struct nic_queue *nq, unsigned n, unsigned freed, const struct 
 	return (int)freed;
 }
 
-/* Whether segs[] is that of a packet of one descriptor that was not completed out of order. */
-NIC_INLINE bool
-nic_tx_is_plain(uint8_t segs, const struct tx_codec *codec)
-{
-	return (codec->report ? segs & ~NIC_TX_REPORTED : segs) == 1;
-}
-
 /* Free packets of one buffer at the tail, of one pool, into the cache. Return: how many of @n. */
 NIC_INLINE unsigned
 nic_tx_release(struct nic_queue *nq, unsigned n, const struct tx_codec *codec)
@@ -156,8 +148,7 @@ nic_tx_release(struct nic_queue *nq, unsigned n, const struct tx_codec *codec)
 	for (i = 0; i < n; i++) {
 		const uint32_t d = (nq->tail + i) & mask, s = shadow[d];
 
-		if (baton_unlikely(!nic_tx_is_plain(segs[d], codec) || SHADOW_POOL(s) != pool ||
-				   s == SHADOW_NONE))
+		if (baton_unlikely(segs[d] != 1 || SHADOW_POOL(s) != pool || s == SHADOW_NONE))
 			break;
 		idx[i] = SHADOW_BUF(s);
 	}
@@ -277,19 +268,35 @@ nic_tx_send_plain(struct nic_queue *nq, const struct baton_token *tokens, unsign
 		nq->segs[(nq->head + k) & nq->mask] = 1;
 	nic_tx_sent(nq, i, 1, codec);
 	nq->head = (uint16_t)(nq->head + i);
-	if (codec->report)
-		nq->last = (uint16_t)(nq->head - 1);
 	return i;
+}
+
+/* Whether a report is asked for that tells of more than what is complete. */
+static inline bool
+nic_tx_is_due(const struct nic_queue *nq, const struct nic_report *r)
+{
+	return (uint16_t)(r->packets - nq->done - 1) < (uint16_t)(nq->posted - nq->done);
 }
 
 /* Have the device report the packet that was sent last. */
 NIC_INLINE void
 nic_tx_report(struct nic_queue *nq, const struct tx_codec *codec)
 {
+	while (nq->first_report != nq->next_report &&
+	       !nic_tx_is_due(nq, &nq->reports[nq->first_report & nq->mask]))
+		nq->first_report++;
 	codec->report(nq, (uint32_t)(nq->head - 1) & nq->mask);
-	nq->segs[nq->last & nq->mask] |= NIC_TX_REPORTED;
-	nq->plain_run = 0; /* segs[] has something else than 1 */
-	nq->reported = nq->head;
+	nq->reports[nq->next_report++ & nq->mask] =
+		(struct nic_report){ .head = nq->head, .packets = nq->posted };
+}
+
+/* Whether as many descriptors were used since the last report that one is to be asked for. */
+static inline bool
+nic_tx_wants_report(const struct nic_queue *nq)
+{
+	const uint16_t last = nq->reports[(uint16_t)(nq->next_report - 1) & nq->mask].head;
+
+	return (uint16_t)(nq->head - last) >= NIC_TX_REPORT;
 }
 
 /*
@@ -299,20 +306,18 @@ nic_tx_report(struct nic_queue *nq, const struct tx_codec *codec)
 NIC_INLINE uint16_t
 nic_tx_count_done(const struct nic_queue *nq, bool (*done)(const struct nic_queue *nq, uint32_t d))
 {
-	uint16_t pos = nq->tail, n = 0, complete = 0;
+	uint16_t n = 0;
 
-	while (pos != nq->head) {
-		const uint8_t segs = nq->segs[pos & nq->mask];
+	for (uint16_t i = nq->first_report; i != nq->next_report; i++) {
+		const struct nic_report *r = &nq->reports[i & nq->mask];
 
-		pos = (uint16_t)(pos + (segs & NIC_TX_DESCS));
-		n++;
-		if (!(segs & NIC_TX_REPORTED))
+		if (!nic_tx_is_due(nq, r))
 			continue;
-		if (!done(nq, (uint32_t)(pos - 1) & nq->mask))
+		if (!done(nq, (uint32_t)(r->head - 1) & nq->mask))
 			break;
-		complete = n;
+		n = (uint16_t)(r->packets - nq->done);
 	}
-	return complete;
+	return n;
 }
 
 NIC_INLINE int
@@ -340,7 +345,7 @@ nic_tx_burst(struct baton_queue *q, const struct baton_token *tokens, unsigned n
 
 		done += plain;
 		packets += plain;
-		if (codec->report && (uint16_t)(nq->head - nq->reported) >= NIC_TX_REPORT)
+		if (codec->report && nic_tx_wants_report(nq))
 			nic_tx_report(nq, codec);
 		if (baton_likely(done == n))
 			break;

@@ -249,7 +249,7 @@ nic_tx_bounce_release(struct nic_queue *nq, unsigned n, const struct tx_codec *c
 	for (i = 0; i < n; i++) {
 		const uint32_t d = (tail + i) & mask;
 
-		if (!nic_tx_is_plain(segs[d], codec) || shadow[d] != SHADOW_NONE)
+		if (segs[d] != 1 || shadow[d] != SHADOW_NONE)
 			break;
 	}
 	if (!i && nic_tx_release_chain(nq))
