@@ -88,8 +88,8 @@ close_baton(struct front *f)
 	free(p);
 }
 
-static int
-memory(struct baton_front *p)
+int
+front_baton_memory(struct baton_front *p)
 {
 	struct baton_worker_config worker = { .size = sizeof(worker), .cache_size = FRONT_CACHE };
 	struct baton_pool_config pool;
@@ -106,8 +106,8 @@ memory(struct baton_front *p)
 	return ret < 0 ? ret : baton_worker_bind(p->worker);
 }
 
-static int
-port(struct baton_front *p, const char *devargs)
+int
+front_baton_port(struct baton_front *p, const char *devargs)
 {
 	struct baton_port_config config = { .size = sizeof(config),
 					    .rx_queues = 1,
@@ -140,7 +140,7 @@ open_baton(const char *name, const char *path, const char *args, uint16_t len, c
 	p->f = (struct front){ .ops = &front_baton, .len = len };
 	snprintf(devargs, sizeof(devargs), "net_virtio_user%s,path=%s%s%s", name, path,
 		 *args ? "," : "", args);
-	if (memory(p) < 0 || port(p, devargs) < 0) {
+	if (front_baton_memory(p) < 0 || front_baton_port(p, devargs) < 0) {
 		snprintf(text, size, "%s", baton_last_error());
 		close_baton(&p->f);
 		return NULL;

@@ -17,4 +17,10 @@ struct baton_front {
 	struct baton_txq *tx;
 };
 
+/** Make the context, the pool and the worker. Return: 0, or a negative errno. */
+int front_baton_memory(struct baton_front *p);
+
+/** Open and start the port. Return: as above. */
+int front_baton_port(struct baton_front *p, const char *devargs);
+
 #endif

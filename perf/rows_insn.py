@@ -10,13 +10,15 @@ from benchlib import Skip, exact
 from rows_pmd import BATON, BOUNCED
 
 ROUNDS = 500
+BOUNCE = "bounce=always"
+EXAMPLES = ("example",)
 SCALAR = "mrg_rxbuf=0,vectorized=0"
 PEERS = ["mrg_rxbuf=0,in_order=0,vectorized=1", "mrg_rxbuf=0,in_order=1"]
 PEERS_MRG = ["mrg_rxbuf=1,in_order=1", "mrg_rxbuf=1,in_order=0"]
 
 
-def count(program, stack, kind, args):
-    """Instructions a packet. Valgrind shows a CPU without AVX-512."""
+def collect(program, arguments, *toggles):
+    """Instructions a packet, inside of the functions that are named. Valgrind shows a CPU without AVX-512."""
     if not shutil.which("valgrind"):
         raise Skip("valgrind is not there")
     if not os.path.exists(program):
@@ -24,13 +26,23 @@ def count(program, stack, kind, args):
     with tempfile.TemporaryDirectory() as directory:
         done = subprocess.run(
             ["valgrind", "--tool=callgrind", f"--callgrind-out-file={directory}/out",
-             f"--toggle-collect=round_{stack}_{kind}", program, "--count", stack, kind, str(ROUNDS), args],
+             *(f"--toggle-collect={name}" for name in toggles), program, *arguments],
             capture_output=True, text=True, check=False)
     packets = re.search(r"^(\d+) packets", done.stdout, re.M)
     collected = re.search(r"Collected : (\d+)", done.stderr)
     if done.returncode or not packets or not collected or not int(packets[1]):
-        raise RuntimeError(f"pmd_bench under valgrind: {(done.stdout + done.stderr)[-300:].strip()}")
+        raise RuntimeError(f"{os.path.basename(program)} under valgrind: {(done.stdout + done.stderr)[-300:].strip()}")
     return int(collected[1]) / int(packets[1])
+
+
+def count(program, stack, kind, args):
+    return collect(program, ["--count", stack, kind, str(ROUNDS), args], f"round_{stack}_{kind}")
+
+
+def count_example(pmd_bench, name, kind, args):
+    """The same of a driver that exists for the tests. What its device does at a store to a register does not count."""
+    program = os.path.join(os.path.dirname(pmd_bench), f"insn_{name}")
+    return collect(program, [kind, str(ROUNDS), args], f"round_baton_{kind}", "device_write")
 
 
 def insn_row(opt, name):
@@ -57,6 +69,17 @@ def scalar_row(opt, name):
                  "instructions/packet", "lower")
 
 
+def example_row(opt, name):
+    """A driver that brings codecs only, beside virtio without vector loops."""
+    driver, bounced, kind = re.fullmatch(r"insn_(\w+?)(_bounce)?_(rx|tx|io)_64", name).groups()
+    args = BOUNCE if bounced else ""
+    opt.notes[name] = "peer: Baton's virtio, without vector loops; exact, no interval"
+    return exact(name, count_example(opt.pmd_bench, driver, kind, args),
+                 count(opt.pmd_bench, "baton", kind, ",".join(filter(None, (SCALAR, args)))), "instructions/packet", "lower")
+
+
 ROWS = {f"insn_{_kind}_64{_suffix}": insn_row for _kind in ("rx", "tx", "io") for _suffix in ("", "_mrg")}
 ROWS.update({f"insn_bounce_{_kind}_64": bounce_row for _kind in ("rx", "tx", "io")})
 ROWS.update({f"insn_scalar_{_kind}_64": scalar_row for _kind in ("rx", "tx", "io")})
+ROWS.update({f"insn_{_name}{_bounced}_{_kind}_64": example_row
+             for _name in EXAMPLES for _bounced in ("", "_bounce") for _kind in ("rx", "tx", "io")})

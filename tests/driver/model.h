@@ -72,6 +72,9 @@ struct model {
 
 extern const struct model example_model, virtio_model;
 
+/** The models of a rig, NULL at the end. */
+extern const struct model *const rig_models[];
+
 /** The suite. @models: NULL at the end. Return: as cmocka. */
 int conform(const struct model *const *models);
 
