@@ -35,21 +35,38 @@ raw_copy(volatile uint8_t *to, const volatile uint8_t *from, size_t n)
 		to[i] = from[i];
 }
 
-bool
-pci_model_dma(struct pci_model *m, uint64_t iova, void *bytes, size_t n, bool write)
+/* Return: where it is for the test; NULL: the device cannot access it. */
+static uint8_t *
+reach(const struct pci_model *m, uint64_t iova, uint64_t n, bool write)
 {
 	struct ioas_entry e;
 
 	if (!(m->config[PCI_COMMAND] & PCI_COMMAND_MASTER) || !m->ioas ||
 	    !ioas_find_iova(m->ioas, iova, &e) || n > e.bytes - (iova - e.iova) ||
-	    (write && !(e.flags & BATON_MAP_WRITE))) {
+	    !(e.flags & (write ? BATON_MAP_WRITE : BATON_MAP_READ)))
+		return NULL;
+	return (uint8_t *)e.va + (iova - e.iova);
+}
+
+bool
+pci_model_reaches(const struct pci_model *m, uint64_t iova, uint64_t n, bool write)
+{
+	return reach(m, iova, n, write) != NULL;
+}
+
+bool
+pci_model_dma(struct pci_model *m, uint64_t iova, void *bytes, size_t n, bool write)
+{
+	uint8_t *at = reach(m, iova, n, write);
+
+	if (!at) {
 		m->stray++;
 		return false;
 	}
 	if (write)
-		raw_copy((uint8_t *)e.va + (iova - e.iova), bytes, n);
+		raw_copy(at, bytes, n);
 	else
-		raw_copy(bytes, (uint8_t *)e.va + (iova - e.iova), n);
+		raw_copy(bytes, at, n);
 	return true;
 }
 

@@ -54,6 +54,8 @@ void pci_model_stop(struct pci_model *m);
 
 /** Read or write memory as the device. Return: false: the device cannot, and that is counted. */
 bool pci_model_dma(struct pci_model *m, uint64_t iova, void *bytes, size_t n, bool write);
+/** Whether the device could, without trying. */
+bool pci_model_reaches(const struct pci_model *m, uint64_t iova, uint64_t n, bool write);
 bool pci_model_read64(struct pci_model *m, uint64_t iova, uint64_t *v);
 bool pci_model_write64(struct pci_model *m, uint64_t iova, uint64_t v);
 
