@@ -109,9 +109,8 @@ virtio_pci_find(struct virtio_pci *vp)
 	if (!any)
 		return baton_err(ENOTSUP,
 				 "%s is a legacy virtio device: there is no virtio 1.0 structure "
-				 "among its %d "
-				 "capabilities; with QEMU, give it disable-legacy=on or "
-				 "disable-modern=off",
+				 "among its %d capabilities; with QEMU, give it disable-legacy=on "
+				 "or disable-modern=off",
 				 vp->pci.dev->info.bdf, n);
 	for (unsigned type = TYPE_COMMON; type < TYPES; type++)
 		if (!f[type].found && type != TYPE_ISR) /* not needed with MSI-X */

@@ -76,8 +76,7 @@ check_config_len(const struct virtio_pci *vp)
 		if ((vp->virtio.offered & fields[i].feature) && !has_field(vp, fields[i].end))
 			return baton_err(EPROTO,
 					 "%s offers VIRTIO_NET_F_%s, but its configuration space "
-					 "of %u bytes ends before "
-					 "that field: it is broken or lies",
+					 "of %u bytes ends before that field: it is broken or lies",
 					 vp->virtio.where, fields[i].name, vp->config.len);
 	return 0;
 }
@@ -132,15 +131,13 @@ check_features(struct virtio_pci *vp)
 	if (!(vp->virtio.offered & VIRTIO_F_VERSION_1))
 		return baton_err(ENOTSUP,
 				 "%s offers features %#llx, without VIRTIO_F_VERSION_1 (bit 32): "
-				 "legacy virtio is not "
-				 "supported",
+				 "legacy virtio is not supported",
 				 vp->virtio.where, (unsigned long long)vp->virtio.offered);
 	if (vp->pci.behind_iommu && !(vp->virtio.offered & VIRTIO_F_ACCESS_PLATFORM))
 		return baton_err(ENOTSUP,
 				 "%s does not offer VIRTIO_F_ACCESS_PLATFORM (bit 33): it would "
-				 "bypass the IOMMU, and reach "
-				 "all of memory at addresses that are not those it is told; with "
-				 "QEMU, give it iommu_platform=on",
+				 "bypass the IOMMU, and reach all of memory at addresses that are "
+				 "not those it is told; with QEMU, give it iommu_platform=on",
 				 vp->virtio.where);
 	/*
 	 * MQ needs a command to switch it on (5.1.3.1); a queue is reset through a field that
@@ -184,8 +181,7 @@ check_fit(const struct virtio_pci *vp, uint64_t first_offered, uint64_t first_pa
 	if ((first_offered & ~vp->virtio.offered) || vp->virtio.max_pairs < first_pairs)
 		return baton_err(ENOTSUP,
 				 "%s offers features %#llx and %llu queue pairs, before it was "
-				 "%#llx and %llu: close the "
-				 "port and open it anew",
+				 "%#llx and %llu: close the port and open it anew",
 				 vp->virtio.where, (unsigned long long)vp->virtio.offered,
 				 (unsigned long long)vp->virtio.max_pairs,
 				 (unsigned long long)first_offered,

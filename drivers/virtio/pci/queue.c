@@ -173,8 +173,7 @@ check_pairs(const struct virtio_pci *vp)
 		return 0;
 	return baton_err(ENOTSUP,
 			 "%s: %u RX and %u TX queues: over PCI a virtio device receives on as many "
-			 "queues as it sends from; "
-			 "configure at least as many RX queues",
+			 "queues as it sends from; configure at least as many RX queues",
 			 vp->virtio.where, info->rx_queues, info->tx_queues);
 }
 

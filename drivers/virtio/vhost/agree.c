@@ -70,7 +70,7 @@ leave_out(struct vhost_dev *vd, uint64_t bit, const char *why)
 			baton_log(vd->virtio.nic.port.ctx, BATON_LOG_WARN,
 				  "%s: the backend at %s offers %s and does not serve it (%s): "
 				  "going on without: %s",
-				  vd->virtio.nic.port.name, vu->path, optional[i].name, why,
+				  vd->virtio.nic.port.name, vu->sock.path, optional[i].name, why,
 				  optional[i].without);
 	vu->warned |= bit;
 }
@@ -143,7 +143,7 @@ ask_queues(struct vhost_dev *vd)
 		baton_log(vd->virtio.nic.port.ctx, BATON_LOG_WARN,
 			  "%s: the backend at %s says it has %llu queue pairs; 1 to 32,768 are "
 			  "possible: taking it for %llu",
-			  vd->virtio.nic.port.name, vd->vu.path, (unsigned long long)queues,
+			  vd->virtio.nic.port.name, vd->vu.sock.path, (unsigned long long)queues,
 			  (unsigned long long)vd->virtio.max_pairs);
 	}
 	return 0;
@@ -192,7 +192,7 @@ disbelieve(struct vhost_dev *vd, uint64_t feature, const char *what)
 	if (!(vd->vu.warned & VHOST_PROTOCOL_F_CONFIG))
 		baton_log(vd->virtio.nic.port.ctx, BATON_LOG_WARN,
 			  "%s: the configuration space of the backend at %s has %s: not using it",
-			  vd->virtio.nic.port.name, vd->vu.path, what);
+			  vd->virtio.nic.port.name, vd->vu.sock.path, what);
 	vd->vu.warned |= VHOST_PROTOCOL_F_CONFIG;
 }
 
@@ -282,11 +282,11 @@ no_iotlb(const struct vhost_dev *vd)
 {
 	return baton_err(ENOTSUP,
 			 "the backend at %s translates no addresses: that takes "
-			 "VIRTIO_F_ACCESS_PLATFORM (bit 33 of features "
-			 "%#llx) and the protocol features BACKEND_REQ and REPLY_ACK (bits 5 and "
-			 "3); start it with them (DPDK: "
-			 "iommu-support=1), or leave iommu_platform=1 out when the port is opened",
-			 vd->vu.path, (unsigned long long)vd->virtio.offered);
+			 "VIRTIO_F_ACCESS_PLATFORM (bit 33 of features %#llx) and the protocol "
+			 "features BACKEND_REQ and REPLY_ACK (bits 5 and 3); start it with them "
+			 "(DPDK: iommu-support=1), or leave iommu_platform=1 out when the port is "
+			 "opened",
+			 vd->vu.sock.path, (unsigned long long)vd->virtio.offered);
 }
 
 /* Check that a later backend is fit for the queues that were set up for the first one. */
@@ -302,9 +302,9 @@ check_fit(struct vhost_dev *vd)
 	if (missing)
 		return baton_err(ENOTSUP,
 				 "the backend at %s offers features %#llx, without %#llx that the "
-				 "one before it "
-				 "had: start the same again, or close the port and open it anew",
-				 vd->vu.path, (unsigned long long)vd->virtio.offered,
+				 "one before it had: start the same again, or close the port and "
+				 "open it anew",
+				 vd->vu.sock.path, (unsigned long long)vd->virtio.offered,
 				 (unsigned long long)missing);
 	if ((vd->virtio.first & VIRTIO_F_ACCESS_PLATFORM) &&
 	    !(vd->vu.protocol & VHOST_PROTOCOL_F_BACKEND_REQ))
@@ -313,7 +313,7 @@ check_fit(struct vhost_dev *vd)
 		return baton_err(ENOTSUP,
 				 "the backend at %s has %llu queue pairs, %u are in use: start it "
 				 "with as many",
-				 vd->vu.path, (unsigned long long)vd->virtio.max_pairs, pairs);
+				 vd->vu.sock.path, (unsigned long long)vd->virtio.max_pairs, pairs);
 	return 0;
 }
 
@@ -343,9 +343,8 @@ handshake(struct vhost_dev *vd)
 	if (!(vd->virtio.offered & VIRTIO_F_VERSION_1))
 		return baton_err(ENOTSUP,
 				 "the backend at %s offers features %#llx, without "
-				 "VIRTIO_F_VERSION_1 (bit 32): "
-				 "legacy virtio is not supported",
-				 vd->vu.path, (unsigned long long)vd->virtio.offered);
+				 "VIRTIO_F_VERSION_1 (bit 32): legacy virtio is not supported",
+				 vd->vu.sock.path, (unsigned long long)vd->virtio.offered);
 	ret = negotiate_protocol(vd);
 	return ret ? ret : read_config(vd);
 }

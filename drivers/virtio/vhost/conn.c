@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The connection to a vhost-user backend: made (vhost_socket.c), watched, lost, and made again.
+ * The connection to a vhost-user backend: made (sock/sock.h), watched, lost, and made again.
  *
  * The first connection is made while the port is opened, and waited for. Later ones are made by the
  * control thread in baton_ctx_poll(): a backend that came back is sent one question, and only when
  * it answers the rest is asked, so a backend that accepts and says nothing holds nobody up.
  */
+#include <limits.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "virtio/vhost/msg.h"
 
@@ -25,12 +28,60 @@ dev_of_source(struct ctx_source *src)
 	return (struct vhost_dev *)(void *)((char *)src - offsetof(struct vhost_dev, vu.src));
 }
 
-static void
-close_fd(int *fd)
+/* ---- the socket ---- */
+
+static const struct sock_peer backends = {
+	.name = "backend",
+	.protocol = "vhost-user",
+	.takes = "a vhost-user backend's socket, such as that of DPDK's (dpdk-testpmd "
+		 "--vdev=net_vhost0,iface=SOCKET), Open vSwitch's or passt's",
+	.start = { "start the vhost-user backend first (with DPDK: dpdk-testpmd "
+		   "--vdev=net_vhost0,iface=",
+		   ")" },
+};
+
+/* The kernel's vhost and vDPA have devices in place of sockets, whether they are there or not. */
+static int
+check_no_kernel(const char *path)
 {
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
+	const char *what = strstr(path, "vdpa")    ? "vDPA"
+			   : strstr(path, "vsock") ? "vhost for sockets (vsock)"
+						   : "vhost";
+	char real[PATH_MAX];
+	struct stat st;
+
+	if (!stat(path, &st) && S_ISSOCK(st.st_mode))
+		return 0;
+	if (strncmp(path, "/dev/vhost-", 11) != 0 &&
+	    (!realpath(path, real) || strncmp(real, "/dev/vhost-", 11) != 0))
+		return 0;
+	return baton_err(EINVAL,
+			 "%s is the kernel's %s, which is not supported: path= takes %s; passt "
+			 "--vhost-user -s SOCKET leads to the kernel's network",
+			 path, what, backends.takes);
+}
+
+/* Take up the connection that was made, unless @ret is an error. Return: @ret. */
+static int
+connected(struct vhost_dev *vd, int ret)
+{
+	if (ret < 0)
+		return ret;
+	vhost_end_connected(vd);
+	vd->vu.protocol = 0;
+	vd->vu.n_regions = 0;
+	vd->vu.logged_waiting = 0;
+	return 0;
+}
+
+static int
+wait_for_backend(struct vhost_dev *vd)
+{
+	struct vhost_user *vu = &vd->vu;
+
+	if (vu->open) /* else it was logged just now */
+		sock_log_server(&vu->sock);
+	return sock_wait(&vu->sock, vu->listener.fd, vu->wait_ms, &vu->src.fd);
 }
 
 /* ---- the control thread's part ---- */
@@ -57,7 +108,8 @@ vhost_connect(struct vhost_dev *vd)
 		return 0;
 	do {
 		vhost_disconnect(vd);
-		ret = vu->server ? vhost_socket_wait(vd) : vhost_socket_connect(vd, false);
+		ret = connected(vd, vu->server ? wait_for_backend(vd)
+					       : sock_connect(&vu->sock, false, &vu->src.fd));
 		if (!ret)
 			ret = vhost_handshake_begin(vd);
 		if (!ret)
@@ -84,8 +136,7 @@ vhost_disconnect(struct vhost_dev *vd)
 			ctx_source_del(vd->virtio.nic.port.ctx, &vu->src);
 		if (vd->virtio.nic.ring_base && !vu->orphaned)
 			vhost_end_orphan(vd);
-		close_fd(&vu->src.fd);
-		vhost_unlock_socket(vd);
+		sock_close(&vu->sock, &vu->src.fd);
 	}
 	vu->watched = 0;
 	vhost_channel_close(vd);
@@ -144,7 +195,8 @@ come_back(struct vhost_dev *vd)
 	}
 	vu->reconnects++;
 	vu->failures = vu->logged_unfit = 0;
-	baton_log(port->ctx, BATON_LOG_INFO, "%s: the backend at %s is back", port->name, vu->path);
+	baton_log(port->ctx, BATON_LOG_INFO, "%s: the backend at %s is back", port->name,
+		  vu->sock.path);
 	port_link(port, vd->virtio.nic.link);
 	port_back(port);
 }
@@ -184,7 +236,7 @@ vhost_tick(struct ctx_timer *timer)
 			ctx_timer_set(vd->virtio.nic.port.ctx, timer, UNFIT_MS);
 			return;
 		}
-		ret = vhost_socket_connect(vd, true);
+		ret = connected(vd, sock_connect(&vu->sock, true, &vu->src.fd));
 		if (!ret) {
 			handshake(vd);
 			return;
@@ -253,7 +305,7 @@ on_socket(struct ctx_source *src, uint32_t events)
 	if (vd->vu.state == VHOST_THERE)
 		baton_log(vd->virtio.nic.port.ctx, BATON_LOG_WARN,
 			  "%s: the backend at %s %s: link down", vd->virtio.nic.port.name,
-			  vd->vu.path, n > 0 ? "sent an unexpected message" : "hung up");
+			  vd->vu.sock.path, n > 0 ? "sent an unexpected message" : "hung up");
 	else
 		vd->vu.failures++;
 	vhost_disconnect(vd);
@@ -275,17 +327,16 @@ on_listener(struct ctx_source *src, uint32_t events)
 	if (vd->vu.state == VHOST_AWAY && (vd->vu.reconnect || !vd->vu.open)) {
 		if (vd->vu.open)
 			port_lost(&vd->virtio.nic.port, false);
-		if (!vhost_socket_accept(vd))
+		if (!connected(vd, sock_accept(&vd->vu.sock, src->fd, &vd->vu.src.fd)))
 			handshake(vd);
 		return;
 	}
-	fd = accept4(src->fd, NULL, NULL, SOCK_CLOEXEC);
-	if (fd < 0)
+	if (sock_accept(&vd->vu.sock, src->fd, &fd) < 0)
 		return;
 	close(fd);
 	baton_log(vd->virtio.nic.port.ctx, BATON_LOG_WARN,
 		  "%s: a second backend connected to %s: refused", vd->virtio.nic.port.name,
-		  vd->vu.path);
+		  vd->vu.sock.path);
 }
 
 /* ---- the transport's life ---- */
@@ -300,29 +351,47 @@ vhost_close(struct vhost_dev *vd)
 	ctx_timer_cancel(vd->virtio.nic.port.ctx, &vu->tick);
 	if (vu->listener.fd >= 0) {
 		ctx_source_del(vd->virtio.nic.port.ctx, &vu->listener);
-		close_fd(&vu->listener.fd);
-		vhost_socket_remove(vd);
+		close(vu->listener.fd);
+		vu->listener.fd = -1;
+		sock_remove(&vu->sock);
 	}
 	vhost_end_close(vd);
-	vhost_unlock(vd);
+	sock_unlock(&vu->sock);
 	vhost_files_close(vd);
 	vhost_drop_space(vd);
+}
+
+/* A backend's own socket has the mode that the backend gave it. */
+static int
+parse_access(struct vhost_dev *vd, const struct port_arg *args, unsigned n)
+{
+	static const char *const names[] = { "socket-mode", "socket-group", "socket-owner" };
+
+	for (unsigned i = 0; i < 3 && !vd->vu.server; i++)
+		if (port_arg(args, n, names[i]))
+			return baton_err(EINVAL,
+					 "argument %s= is for the socket that server=1 makes; a "
+					 "backend's own socket has the mode that the backend gave "
+					 "it",
+					 names[i]);
+	return sock_set_access(&vd->vu.sock, port_arg(args, n, names[0]),
+			       port_arg(args, n, names[1]), port_arg(args, n, names[2]));
 }
 
 int
 vhost_check(struct vhost_dev *vd, const struct port_arg *args, unsigned n)
 {
 	struct vhost_user *vu = &vd->vu;
-	const char *path = port_arg(args, n, "path");
 	uint64_t timeout = VHOST_TIMEOUT_MS, wait = VHOST_WAIT_MS, server = 0, reconnect = 1,
 		 iommu = IOMMU_IF_OFFERED;
 	int ret;
 
-	ret = vhost_path_check(path);
+	sock_init(&vu->sock, vd->virtio.nic.port.ctx, vd->virtio.nic.port.name, &backends);
+	ret = sock_set_path(&vu->sock, port_arg(args, n, "path"));
 	if (ret < 0)
 		return ret;
-	snprintf(vu->path, sizeof(vu->path), "%s", path);
-	snprintf(vd->virtio.where, sizeof(vd->virtio.where), "the backend at %.108s", path);
+	snprintf(vd->virtio.where, sizeof(vd->virtio.where), "the backend at %.108s",
+		 vu->sock.path);
 	if ((ret = port_arg_uint(args, n, "timeout", 1, 600000, &timeout)) < 0 ||
 	    (ret = port_arg_uint(args, n, "wait", 1, 86400000, &wait)) < 0 ||
 	    (ret = port_arg_uint(args, n, "server", 0, 1, &server)) < 0 ||
@@ -338,7 +407,7 @@ vhost_check(struct vhost_dev *vd, const struct port_arg *args, unsigned n)
 	vu->server = (uint8_t)server;
 	vu->reconnect = (uint8_t)reconnect;
 	vu->iommu_platform = (uint8_t)iommu;
-	return vhost_mode_parse(vd, args, n);
+	return parse_access(vd, args, n);
 }
 
 int
@@ -348,19 +417,20 @@ vhost_open(struct vhost_dev *vd, const struct port_arg *args, unsigned n)
 	int ret;
 
 	vu->src.fd = vu->channel.src.fd = vu->listener.fd = -1;
-	vhost_lock_init(vd);
 	vu->src.ready = on_socket;
 	vu->listener.ready = on_listener;
 	vu->tick.due = vhost_tick;
 	ret = vhost_check(vd, args, n);
 	if (!ret)
-		ret = vu->server ? vhost_path_look_server(vu->path) : vhost_path_look(vu->path);
+		ret = check_no_kernel(vu->sock.path);
+	if (!ret)
+		ret = vu->server ? sock_look_server(&vu->sock) : sock_look(&vu->sock);
 	if (!ret)
 		ret = vhost_make_space(vd);
 	if (!ret)
-		ret = vhost_lock_path(vd);
+		ret = sock_lock(&vu->sock);
 	if (!ret && vu->server)
-		ret = vhost_socket_listen(vd);
+		ret = sock_listen(&vu->sock, &vu->listener.fd);
 	if (!ret)
 		ret = vhost_connect(vd);
 	if (!ret && vu->server)

@@ -13,17 +13,11 @@
  * Rings and slots are made for each connection, in files of their own, and are let go at once: who
  * still writes to them writes to nothing of ours.
  */
-#include <fcntl.h>
 #include <poll.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
+#include <time.h>
 
 #include "mem/holder.h"
 #include "virtio/vhost/msg.h"
-
-#ifndef SO_PEERPIDFD
-#define SO_PEERPIDFD 77 /* Linux 6.5 */
-#endif
 
 #define MS          1000000ull
 #define PATIENCE_MS 1000
@@ -47,27 +41,8 @@ vhost_end_parse(struct vhost_dev *vd, const struct port_arg *args, unsigned n)
 
 /* ---- a connection ---- */
 
-/* Also of a process in another PID namespace, whose number says nothing here. */
-static int
-pidfd_of_peer(int fd)
-{
-	struct ucred peer;
-	socklen_t len;
-	int pidfd = -1;
-
-	len = sizeof(pidfd);
-	if (!getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len) && pidfd >= 0) {
-		fcntl(pidfd, F_SETFD, FD_CLOEXEC);
-		return pidfd;
-	}
-	len = sizeof(peer);
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.pid <= 0)
-		return -1;
-	return (int)syscall(SYS_pidfd_open, peer.pid, 0); /* -1: forbidden, or ended already */
-}
-
 void
-vhost_end_connected(struct vhost_dev *vd, int fd)
+vhost_end_connected(struct vhost_dev *vd)
 {
 	struct vhost_end *end = &vd->vu.end;
 
@@ -75,7 +50,7 @@ vhost_end_connected(struct vhost_dev *vd, int fd)
 	end->holder = mem_holder_create(vd->virtio.nic.port.ctx);
 	end->logged = 0;
 	if (end->holder)
-		mem_holder_set_process(end->holder, pidfd_of_peer(fd));
+		mem_holder_set_process(end->holder, sock_peer_process(vd->vu.src.fd));
 }
 
 int
@@ -84,10 +59,11 @@ vhost_end_give(struct vhost_dev *vd, const void *va, int fd, int *out)
 	struct mem_holder *holder = vd->vu.end.holder;
 
 	if (vd->vu.src.fd < 0)
-		return baton_err(ECONNRESET, "the backend at %s is not connected", vd->vu.path);
+		return baton_err(ECONNRESET, "the backend at %s is not connected",
+				 vd->vu.sock.path);
 	if (!holder)
 		return baton_err(ENOMEM, "no memory to note what the backend at %s is given",
-				 vd->vu.path);
+				 vd->vu.sock.path);
 	return mem_holder_give(holder, fd, !dma_reach_made(&vd->virtio.nic.port.reach, va), out);
 }
 
@@ -107,7 +83,7 @@ vhost_end_log(struct vhost_dev *vd)
 		baton_log(vd->virtio.nic.port.ctx, BATON_LOG_INFO,
 			  "%s: the backend at %s is given rings and slots only, which are new for "
 			  "each backend: nothing waits for its end",
-			  vd->virtio.nic.port.name, vd->vu.path);
+			  vd->virtio.nic.port.name, vd->vu.sock.path);
 		return;
 	case MEM_BY_LEASE:
 		text = "a read lease and a lock tell exactly whether anybody still has the buffers "
@@ -132,16 +108,8 @@ vhost_end_log(struct vhost_dev *vd)
 	baton_log(vd->virtio.nic.port.ctx,
 		  evidence == MEM_NO_EVIDENCE ? BATON_LOG_WARN : BATON_LOG_INFO,
 		  "%s: when the backend at %s ends, %s; its process %s%s%s",
-		  vd->virtio.nic.port.name, vd->vu.path, text,
+		  vd->virtio.nic.port.name, vd->vu.sock.path, text,
 		  watched ? "is watched" : "cannot be watched", why[0] ? "; " : "", why);
-}
-
-static bool
-peer_hung_up(int fd)
-{
-	struct pollfd p = { .fd = fd };
-
-	return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP);
 }
 
 void
@@ -152,7 +120,7 @@ vhost_end_orphan(struct vhost_dev *vd)
 	mem_holder_put(end->old);
 	end->old = end->holder;
 	end->holder = NULL;
-	end->hung_up = peer_hung_up(vd->vu.src.fd);
+	end->hung_up = sock_hung_up(vd->vu.src.fd);
 	end->ended_ns = 0;
 	vd->vu.orphaned = 1;
 }
@@ -196,7 +164,7 @@ has_let_go(const struct vhost_end *end, enum mem_held held)
 static int
 still_held(const struct vhost_dev *vd, enum mem_held held)
 {
-	const char *path = vd->vu.path, *why;
+	const char *path = vd->vu.sock.path, *why;
 
 	if (held == MEM_HELD)
 		return baton_err(ETIMEDOUT,
@@ -289,8 +257,8 @@ vhost_end_check(struct vhost_dev *vd)
 		if (!end->short_logged)
 			baton_log(port->ctx, BATON_LOG_ERR,
 				  "%s waits with its queues stopped: %s; it goes on when buffers "
-				  "leave quarantine: end the processes that backends have "
-				  "left their memory to",
+				  "leave quarantine: end the processes that backends have left "
+				  "their memory to",
 				  port->name, why);
 		end->short_logged = 1;
 	} else {

@@ -55,11 +55,10 @@ warn_unsealed(struct vhost_dev *vd)
 			continue;
 		baton_log(vd->virtio.nic.port.ctx, BATON_LOG_WARN,
 			  "%s: the file of %s is not sealed: the backend at %s could truncate it, "
-			  "and this program "
-			  "would end at the next touch of it (SIGBUS); use a memfd with "
-			  "F_SEAL_SHRINK, as "
-			  "Baton's own arenas are where memfds may be created and sealed",
-			  vd->virtio.nic.port.name, e.name, vd->vu.path);
+			  "and this program would end at the next touch of it (SIGBUS); use a "
+			  "memfd with F_SEAL_SHRINK, as Baton's own arenas are where memfds may be "
+			  "created and sealed",
+			  vd->virtio.nic.port.name, e.name, vd->vu.sock.path);
 		vd->vu.files.warned_unsealed = 1;
 	}
 }
@@ -78,7 +77,8 @@ report(struct vhost_dev *vd, const struct ioas_entry *e, const struct stat *st, 
 	baton_log(vd->virtio.nic.port.ctx, BATON_LOG_WARN,
 		  "%s: %llu KiB of %s are gone, which the backend at %s was given: %s; stop using "
 		  "that backend",
-		  vd->virtio.nic.port.name, (unsigned long long)lost / 1024, e->name, vd->vu.path,
+		  vd->virtio.nic.port.name, (unsigned long long)lost / 1024, e->name,
+		  vd->vu.sock.path,
 		  cut ? "its file was truncated, and touching what is cut off ends this program "
 			"(SIGBUS)"
 		      : "somebody punched a hole into its file, and what was there is zeros now");

@@ -91,7 +91,7 @@ not_confirmed(struct vhost_dev *vd, const struct ioas_entry *e, const char *sent
 	baton_log(vd->virtio.nic.port.ctx, BATON_LOG_WARN,
 		  "%s: took %s back without the word of the backend at %s, which is disconnected: "
 		  "%s",
-		  vd->virtio.nic.port.name, e->name, vd->vu.path, baton_last_error());
+		  vd->virtio.nic.port.name, e->name, vd->vu.sock.path, baton_last_error());
 	vhost_disconnect(vd);
 	baton_err(0, "%s", sentence);
 }
@@ -203,7 +203,7 @@ vhost_channel_open(struct vhost_dev *vd)
 
 	vhost_channel_close(vd);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-		return limits_no_file("no channel", vd->vu.path, errno);
+		return limits_no_file("no channel", vd->vu.sock.path, errno);
 	ch->src.fd = ends[0];
 	ch->src.ready = on_channel;
 	ret = ctx_source_add(vd->virtio.nic.port.ctx, &ch->src, EPOLLIN);
@@ -227,7 +227,7 @@ hang_up(struct vhost_dev *vd, enum baton_log_level level, const char *why)
 	baton_log(vd->virtio.nic.port.ctx, level,
 		  "%s: the backend at %s %s: its channel is closed, and what it asks for is not "
 		  "heard any more",
-		  vd->virtio.nic.port.name, vd->vu.path, why);
+		  vd->virtio.nic.port.name, vd->vu.sock.path, why);
 	vhost_channel_close(vd);
 }
 
@@ -301,7 +301,7 @@ gather(struct vhost_dev *vd, uint32_t need)
 	struct vhost_channel *ch = &vd->vu.channel;
 
 	while (ch->filled < need) {
-		ssize_t n = vhost_read(ch->src.fd, ch->in + ch->filled, need - ch->filled);
+		ssize_t n = sock_recv(ch->src.fd, ch->in + ch->filled, need - ch->filled);
 
 		if (n < 0 && errno == EINTR)
 			continue;

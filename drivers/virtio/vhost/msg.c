@@ -6,11 +6,9 @@
 #include "virtio/vhost/msg.h"
 
 #include <poll.h>
-#include <sys/socket.h>
 
 #include "base/limits.h"
 
-#define MAX_FDS     VHOST_MAX_REGIONS
 #define PATIENCE_MS 500 /* of silence before the log says that Baton waits */
 
 static const char *
@@ -72,9 +70,8 @@ forbidden(struct vhost_dev *vd, uint32_t request, const char *call, int e)
 	failed(vd, request);
 	return baton_err(e,
 			 "%s is forbidden here (%s), so %s cannot be sent to the backend at %s: "
-			 "allow "
-			 "that system call (seccomp)",
-			 call, strerror(e), name_of(request), vd->vu.path);
+			 "allow that system call (seccomp)",
+			 call, strerror(e), name_of(request), vd->vu.sock.path);
 }
 
 static int
@@ -86,7 +83,7 @@ connection_lost(struct vhost_dev *vd, uint32_t request, const char *call)
 		return forbidden(vd, request, call, e);
 	failed(vd, request);
 	return baton_err(ECONNRESET, "the backend at %s hung up during %s%s%s: look at its log",
-			 vd->vu.path, name_of(request), e ? ": " : "", e ? strerror(e) : "");
+			 vd->vu.sock.path, name_of(request), e ? ": " : "", e ? strerror(e) : "");
 }
 
 static void
@@ -95,7 +92,7 @@ log_waiting(struct vhost_dev *vd, uint32_t request)
 	if (!vd->vu.logged_waiting)
 		baton_log(vd->virtio.nic.port.ctx, BATON_LOG_WARN,
 			  "%s: waiting for the backend at %s to answer %s",
-			  vd->virtio.nic.port.name, vd->vu.path, name_of(request));
+			  vd->virtio.nic.port.name, vd->vu.sock.path, name_of(request));
 	vd->vu.logged_waiting = 1;
 }
 
@@ -119,9 +116,8 @@ wait_for(struct vhost_dev *vd, short events, int64_t deadline, uint32_t request)
 		if (n < 0 && errno == EINTR && !vd->vu.open)
 			return baton_err(EINTR,
 					 "interrupted while waiting for the backend at %s to "
-					 "answer "
-					 "%s",
-					 vd->vu.path, name_of(request));
+					 "answer %s",
+					 vd->vu.sock.path, name_of(request));
 		if (n < 0 && errno != EINTR && errno != EAGAIN)
 			return forbidden(vd, request, "poll", errno);
 		if (n > 0 && p[1].revents)
@@ -137,7 +133,7 @@ wait_for(struct vhost_dev *vd, short events, int64_t deadline, uint32_t request)
 	return baton_err(ETIMEDOUT,
 			 "the backend at %s did not %s %s within %u ms%s: is it stuck? (argument "
 			 "timeout=MS waits longer)",
-			 vd->vu.path, events & POLLIN ? "answer" : "take", name_of(request),
+			 vd->vu.sock.path, events & POLLIN ? "answer" : "take", name_of(request),
 			 vd->virtio.timeout_ms,
 			 vd->vu.failed_ack ? ", though it agreed to acknowledge (REPLY_ACK)" : "");
 }
@@ -146,28 +142,14 @@ static int
 transmit(struct vhost_dev *vd, const struct vhost_msg *msg, const int *fds, unsigned n_fds,
 	 int64_t deadline)
 {
-	union {
-		char buf[CMSG_SPACE(MAX_FDS * sizeof(int))];
-		struct cmsghdr align;
-	} control = { 0 };
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)msg,
-			     .iov_len = VHOST_HDR_SIZE + msg->size };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
+	const uint8_t *at = (const uint8_t *)msg;
+	size_t left = VHOST_HDR_SIZE + msg->size;
 
 	if (vd->vu.src.fd < 0)
-		return baton_err(ECONNRESET, "the backend at %s is not connected", vd->vu.path);
-	if (n_fds) {
-		struct cmsghdr *c = &control.align;
-
-		mh.msg_control = &control;
-		mh.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
-		memcpy(CMSG_DATA(c), fds, n_fds * sizeof(int));
-	}
-	while (iov.iov_len) {
-		ssize_t n = sendmsg(vd->vu.src.fd, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
+		return baton_err(ECONNRESET, "the backend at %s is not connected",
+				 vd->vu.sock.path);
+	while (left) {
+		ssize_t n = sock_send(vd->vu.src.fd, at, left, fds, n_fds);
 		int ret;
 
 		if (n < 0 && errno == EAGAIN) {
@@ -180,47 +162,11 @@ transmit(struct vhost_dev *vd, const struct vhost_msg *msg, const int *fds, unsi
 			continue;
 		if (n < 0)
 			return connection_lost(vd, msg->request, "sendmsg");
-		iov.iov_base = (char *)iov.iov_base + n;
-		iov.iov_len -= (size_t)n;
-		mh.msg_control = NULL; /* the descriptors were sent with the first byte */
-		mh.msg_controllen = 0;
+		at += n;
+		left -= (size_t)n;
+		n_fds = 0; /* the descriptors were sent with the first byte */
 	}
 	return 0;
-}
-
-/* No message of a backend needs descriptors; close any that come. */
-static void
-close_fds(struct msghdr *mh)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			close(fd);
-		}
-	}
-}
-
-ssize_t
-vhost_read(int fd, void *buf, size_t size)
-{
-	union {
-		char buf[CMSG_SPACE(MAX_FDS * sizeof(int))];
-		struct cmsghdr align;
-	} control;
-	struct iovec iov = { .iov_base = buf, .iov_len = size };
-	struct msghdr mh = { .msg_iov = &iov,
-			     .msg_iovlen = 1,
-			     .msg_control = &control,
-			     .msg_controllen = sizeof(control) };
-	ssize_t n = recvmsg(fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-
-	if (n > 0)
-		close_fds(&mh);
-	return n;
 }
 
 static int
@@ -234,7 +180,7 @@ receive(struct vhost_dev *vd, void *buf, size_t size, int64_t deadline, uint32_t
 
 		if (ret < 0)
 			return ret;
-		n = vhost_read(vd->vu.src.fd, (char *)buf + done, size - done);
+		n = sock_recv(vd->vu.src.fd, (char *)buf + done, size - done);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
 		if (n <= 0) {
@@ -253,7 +199,7 @@ refused(struct vhost_dev *vd, uint32_t request, uint64_t answer)
 	vd->vu.failed_ack = 0;
 	return baton_err(EREMOTEIO,
 			 "the backend at %s refused %s (it answered %llu): look at its log",
-			 vd->vu.path, name_of(request), (unsigned long long)answer);
+			 vd->vu.sock.path, name_of(request), (unsigned long long)answer);
 }
 
 /* Receive a reply of @least to @most bytes. */
@@ -275,8 +221,8 @@ get_reply(struct vhost_dev *vd, struct vhost_msg *msg, uint32_t least, uint32_t 
 				 "the backend at %s answered %s with request %u, flags %#x, %u "
 				 "bytes; a reply to %u of %s%u bytes was due: is it a vhost-user "
 				 "backend?",
-				 vd->vu.path, name_of(request), msg->request, msg->flags, msg->size,
-				 request, least < most ? "at most " : "", most);
+				 vd->vu.sock.path, name_of(request), msg->request, msg->flags,
+				 msg->size, request, least < most ? "at most " : "", most);
 	}
 	return receive(vd, &msg->p, msg->size, deadline, request);
 }

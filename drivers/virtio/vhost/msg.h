@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "ioas/ioas.h"
+#include "sock/sock.h"
 #include "virtio/net/virtio.h"
 
 struct mem_holder;
@@ -60,41 +61,22 @@ struct vhost_end {
 	uint8_t logged, short_logged;
 };
 
-/* One user a socket (vhost_lock.c). */
-struct vhost_lock {
-	int table, dir; /* descriptors whose locks say that the path is in use; -1: none */
-	int name;       /* an abstract socket that says so; -1: none */
-	uint8_t has_socket;
-	int64_t socket_key; /* of the lock for the socket that is connected to */
-};
-
-#define VHOST_UNSET UINT32_MAX
-
-/* server=1: who may connect (vhost_server.c); each VHOST_UNSET if it was not given. */
-struct vhost_mode {
-	uint32_t mode, group, owner;
-};
-
-#define VHOST_PATH 108 /* room for a socket's path, with its NUL: sockaddr_un.sun_path */
-
 struct vhost_user {
 	struct ctx_source src;      /* src.fd: the socket, -1 in VHOST_AWAY */
 	struct ctx_source listener; /* server=1; else fd -1 */
 	struct ctx_timer tick;      /* what is to be done next about the connection */
 	enum vhost_state state;
-	struct vhost_lock lock;
-	struct vhost_mode mode;
-	uint64_t made_dev, made_ino; /* server=1: the socket that was made */
-	uint32_t wait_ms;            /* server=1: for a backend to connect */
-	uint64_t deadline_ns;        /* VHOST_HANDSHAKE */
-	uint64_t protocol;           /* negotiated protocol features */
-	uint64_t without;            /* those offered and not served: not agreed to any more */
-	uint64_t without_first;      /* `without` of the connection that the port was opened with */
-	uint64_t warned;             /* of which of them */
-	uint32_t failed;             /* the request at which the connection failed; 0: none */
-	uint32_t hung_up_at;         /* the last at which the backend hung up */
-	uint8_t failed_ack;          /* its acknowledgement was waited for */
-	uint8_t in_ack;              /* one is waited for */
+	struct sock sock;
+	uint32_t wait_ms;       /* server=1: for a backend to connect */
+	uint64_t deadline_ns;   /* VHOST_HANDSHAKE */
+	uint64_t protocol;      /* negotiated protocol features */
+	uint64_t without;       /* those offered and not served: not agreed to any more */
+	uint64_t without_first; /* `without` of the connection that the port was opened with */
+	uint64_t warned;        /* of which of them */
+	uint32_t failed;        /* the request at which the connection failed; 0: none */
+	uint32_t hung_up_at;    /* the last at which the backend hung up */
+	uint8_t failed_ack;     /* its acknowledgement was waited for */
+	uint8_t in_ack;         /* one is waited for */
 	struct vhost_region region[VHOST_MAX_REGIONS]; /* the memory table, as it was sent last */
 	uint32_t n_regions;
 	uint64_t alias;         /* our addresses are named with this added, but for the rings' */
@@ -108,7 +90,6 @@ struct vhost_user {
 	uint8_t server, reconnect, open, watched, logged_waiting, logged_unfit, knows_rings;
 	uint8_t orphaned; /* the rings are those of a backend whose connection is gone: end.old */
 	struct vhost_end end;
-	char path[VHOST_PATH];
 };
 
 struct vhost_dev {
@@ -238,10 +219,6 @@ int64_t vhost_deadline(const struct vhost_dev *vd);
 int vhost_ask(struct vhost_dev *vd, struct vhost_msg *msg, int64_t deadline);
 int vhost_answer(struct vhost_dev *vd, struct vhost_msg *msg, uint32_t size);
 
-/** Read what is there of at most @size bytes, closing descriptors that come with it. Return: as
- * recv(). */
-ssize_t vhost_read(int fd, void *buf, size_t size);
-
 /* ---- iotlb.c ---- */
 
 /** Append the counters of the IOTLB. */
@@ -316,98 +293,12 @@ void vhost_disconnect(struct vhost_dev *vd);
 
 void vhost_tick(struct ctx_timer *timer);
 
-/* ---- socket.c ---- */
-
-/**
- * Connect to the backend, as client.
- *
- * @again: it is awaited to come back. Return: 0, and vu.src.fd is the connection; a negative errno;
- * -ENOENT with @again: it is not there.
- */
-int vhost_socket_connect(struct vhost_dev *vd, bool again);
-
-/** Listen at the path: vu.listener.fd. Return: 0; -EEXIST, -EADDRINUSE ... */
-int vhost_socket_listen(struct vhost_dev *vd);
-
-/** Remove the socket's file, if it is the one that was made. */
-void vhost_socket_remove(struct vhost_dev *vd);
-
-/** Accept a backend's connection: vu.src.fd. Return: 0; -EAGAIN if there is none; a negative errno.
- */
-int vhost_socket_accept(struct vhost_dev *vd);
-
-/** Wait for a backend to connect, or for a signal. Return: 0; -ETIMEDOUT, -EINTR ... */
-int vhost_socket_wait(struct vhost_dev *vd);
-
-/* ---- path.c ---- */
-
-struct sockaddr_un;
-struct stat;
-struct text;
-
-/** Append "user root, group kvm, mode 0750". */
-void vhost_text_owner(struct text *to, const struct stat *st);
-
-/** Whether this process may access the file, by its effective IDs. @how: W_OK ... */
-bool vhost_may(const char *path, int how);
-
-/** Check the text of path= (NULL: not given). Return: 0; -EINVAL. */
-int vhost_path_check(const char *path);
-
-/**
- * Look whether there is a socket to connect to; or, for a server, whether one can be made, or be
- * made anew. Return: 0; a negative errno, with what is there instead.
- */
-int vhost_path_look(const char *path);
-int vhost_path_look_server(const char *path);
-
-/** connect() failed with @err: find out why. Return: a negative errno. */
-int vhost_path_refused(const char *path, const struct sockaddr_un *sa, int err);
-
-/** Set the message for a socket that is no stream. Return: -EPROTOTYPE. */
-int vhost_wrong_type(const char *path, const struct sockaddr_un *sa);
-
-/* ---- server.c ---- */
-
-/** Make the path free for a server's socket: remove one that nobody listens at, which a program
- * that was killed has left. Return: 0; a negative errno, with what is in the way. */
-int vhost_path_clear(const char *path, const struct sockaddr_un *sa);
-
-/** bind() failed with @err: find out why. Return: a negative errno. */
-int vhost_path_not_made(const char *path, int err);
-
-/** Parse socket-mode=, socket-group= and socket-owner=. Return: 0; -EINVAL. */
-int vhost_mode_parse(struct vhost_dev *vd, const struct port_arg *args, unsigned n);
-
-/** Give the socket that was bound its owner and mode, and note which file it is. Return: 0; -EPERM,
- * ... */
-int vhost_mode_apply(struct vhost_dev *vd);
-
-/** Log where the server listens, and who may connect. */
-void vhost_mode_log(const struct vhost_dev *vd);
-
-/** Set the message for a server that nobody connected to: who may. Return: -ETIMEDOUT. */
-int vhost_nobody_came(const struct vhost_dev *vd);
-
-/* ---- lock.c ---- */
-
-void vhost_lock_init(struct vhost_dev *vd);
-
-/** Keep other users off the path until vhost_unlock(). Return: 0; -EBUSY, -ENOENT ... */
-int vhost_lock_path(struct vhost_dev *vd);
-
-/** Keep other users off the socket that is about to be connected to, whatever its path is for them,
- * until vhost_unlock_socket(). Return: 0; -EBUSY. */
-int vhost_lock_socket(struct vhost_dev *vd);
-void vhost_unlock_socket(struct vhost_dev *vd);
-void vhost_unlock(struct vhost_dev *vd);
-
 /* ---- end.c ---- */
 
 int vhost_end_parse(struct vhost_dev *vd, const struct port_arg *args, unsigned n);
 
-/** There is a new connection. */
-void vhost_end_connected(struct vhost_dev *vd, int fd);
+/** There is a new connection, vu.src.fd. */
+void vhost_end_connected(struct vhost_dev *vd);
 
 /**
  * Get the descriptor to hand over for a mapping that begins at @va; the caller closes it.

@@ -268,7 +268,7 @@ not_accepted(const struct vhost_dev *vd, const char *how)
 			 "the backend at %s %sdoes not accept features %#llx of the %#llx it "
 			 "offered: VERSION_1%s; mrg_rxbuf=0, in_order=0, event_idx=0 and queues=1 "
 			 "do without one of them, and so do ports without checksum offloads",
-			 vd->vu.path, how, (unsigned long long)vd->virtio.features,
+			 vd->vu.sock.path, how, (unsigned long long)vd->virtio.features,
 			 (unsigned long long)vd->virtio.offered, names);
 }
 
@@ -346,8 +346,8 @@ each_ring(struct vhost_dev *vd, int (*step)(struct vhost_dev *vd, struct virtq *
 		ret = step(vd, vq);
 		if (ret == -EREMOTEIO && vq->vring > 1)
 			return baton_err_prefix(ret,
-						"ring %u of a backend that says it has %llu "
-						"queue pairs (queues=1 does with one)",
+						"ring %u of a backend that says it has %llu queue "
+						"pairs (queues=1 does with one)",
 						vq->vring,
 						(unsigned long long)vd->virtio.max_pairs);
 		if (ret < 0)
@@ -403,7 +403,7 @@ let_go(struct vhost_dev *vd, const struct virtq *vq)
 	if (ret < 0 || msg.p.state.index == vq->vring)
 		return ret;
 	vhost_disconnect(vd);
-	return baton_err(EPROTO, "the backend at %s answered for ring %u, not %u", vd->vu.path,
+	return baton_err(EPROTO, "the backend at %s answered for ring %u, not %u", vd->vu.sock.path,
 			 msg.p.state.index, vq->vring);
 }
 
@@ -421,7 +421,8 @@ vu_stop(struct nic_dev *dev)
 	int ret = 0;
 
 	if (vu->orphaned)
-		ret = baton_err(ECONNRESET, "the backend at %s hung up before it let go", vu->path);
+		ret = baton_err(ECONNRESET, "the backend at %s hung up before it let go",
+				vu->sock.path);
 	EACH_QUEUE(vd, vq, i)
 	if (!ret && (!vq->nq.q.stopped || vq->idle))
 		ret = let_go(vd, vq);
@@ -553,7 +554,7 @@ vu_describe(const struct nic_dev *dev, char *text, size_t room)
 {
 	const struct vhost_user *vu = &((const struct vhost_dev *)(const void *)dev)->vu;
 
-	snprintf(text, room, "vhost-user at %s%s", vu->path, vu->server ? " (server)" : "");
+	snprintf(text, room, "vhost-user at %s%s", vu->sock.path, vu->server ? " (server)" : "");
 }
 
 static void

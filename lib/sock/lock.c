@@ -2,7 +2,7 @@
 /*
  * One user a socket, whatever namespaces the users are in.
  *
- * Two programs that would use one vhost-user socket may share neither a network namespace (abstract
+ * Two programs that would use one socket may share neither a network namespace (abstract
  * sockets are per network namespace), nor a PID namespace (numbers in a lock file say nothing), nor
  * the right to write beside the socket (no lock file), nor the path (a bind mount of the directory,
  * or of the socket itself, has another). A socket cannot be opened, and so not be locked. What both
@@ -31,14 +31,16 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
 
-#include "base/limits.h"
-#include "virtio/vhost/msg.h"
+#include "ctx/ctx.h"
+#include "sock/internal.h"
 
 #define SPAN      (1ll << 23) /* bytes of a key: more than the largest PID, 1 << 22 */
 #define KEY_BITS  40
@@ -132,7 +134,7 @@ name_of_process(int pid, char to[64])
 }
 
 static int
-in_use(const struct vhost_dev *vd, int64_t key, int64_t hint)
+in_use(const struct sock *s, int64_t key, int64_t hint)
 {
 	int pid = key < 0 ? 0 : find_owner(key, hint);
 	char who[128] = "of this program or another", comm[64];
@@ -148,7 +150,7 @@ in_use(const struct vhost_dev *vd, int64_t key, int64_t hint)
 			 (long long)hint);
 	return baton_err(EBUSY,
 			 "%s is in use by another port, %s: give this one a socket of its own",
-			 vd->vu.path, who);
+			 s->path, who);
 }
 
 /* ---- locks ---- */
@@ -196,14 +198,14 @@ claim(int fd, int64_t key, int64_t *hint)
 
 /* Return: 0; -EADDRINUSE; another negative errno. */
 static int
-claim_abstract(int fd, const struct stat *dir, uint64_t hash)
+claim_abstract(const struct sock *s, const struct stat *dir, uint64_t hash)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	int len = snprintf(sa.sun_path + 1, sizeof(sa.sun_path) - 1,
-			   "baton-vhost-user-%llx-%llx-%llx", (unsigned long long)dir->st_dev,
+	int len = snprintf(sa.sun_path + 1, sizeof(sa.sun_path) - 1, "baton-%s-%llx-%llx-%llx",
+			   s->peer->protocol, (unsigned long long)dir->st_dev,
 			   (unsigned long long)dir->st_ino, (unsigned long long)hash);
 
-	if (bind(fd, (struct sockaddr *)&sa,
+	if (bind(s->name, (struct sockaddr *)&sa,
 		 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len)) < 0)
 		return -errno;
 	return 0;
@@ -219,9 +221,8 @@ open_table(void)
 }
 
 int
-vhost_lock_path(struct vhost_dev *vd)
+sock_lock(struct sock *s)
 {
-	struct vhost_lock *lock = &vd->vu.lock;
 	char full[PATH_MAX], dir[PATH_MAX];
 	const char *base;
 	int64_t key, hint = 0;
@@ -229,8 +230,8 @@ vhost_lock_path(struct vhost_dev *vd)
 	uint64_t hash;
 	int here, table, name;
 
-	if (!realpath(vd->vu.path, full))
-		snprintf(full, sizeof(full), "%s", vd->vu.path);
+	if (!realpath(s->path, full))
+		snprintf(full, sizeof(full), "%s", s->path);
 	base = strrchr(full, '/') ? strrchr(full, '/') + 1 : full;
 	snprintf(dir, sizeof(dir), "%.*s", base == full ? 1 : (int)(base - full),
 		 base == full ? "." : full);
@@ -238,39 +239,38 @@ vhost_lock_path(struct vhost_dev *vd)
 		return baton_err(errno, "no directory %s for the socket: %s", dir, strerror(errno));
 	hash = fnv(FNV_BEGIN, base, strlen(base));
 	key = key_of(fnv(fnv(hash, &st.st_dev, sizeof(st.st_dev)), &st.st_ino, sizeof(st.st_ino)));
-	lock->table = open_table();
-	lock->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	lock->name = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (lock->name < 0)
-		lock->name = -errno;
-	table = claim(lock->table, key, &hint);
-	here = table == -EBUSY ? table : claim(lock->dir, key, &hint);
+	s->table = open_table();
+	s->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	s->name = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (s->name < 0)
+		s->name = -errno;
+	table = claim(s->table, key, &hint);
+	here = table == -EBUSY ? table : claim(s->dir, key, &hint);
 	if (table == -EBUSY || here == -EBUSY)
-		return in_use(vd, key, hint);
-	name = lock->name < 0 ? lock->name : claim_abstract(lock->name, &st, hash);
+		return in_use(s, key, hint);
+	name = s->name < 0 ? s->name : claim_abstract(s, &st, hash);
 	if (name == -EADDRINUSE)
-		return in_use(vd, -1, 0);
+		return in_use(s, -1, 0);
 	if (!table || !here)
 		return 0;
 	if (name < 0)
-		return limits_no_file("no lock", vd->vu.path, -name);
-	baton_log(vd->virtio.nic.port.ctx, BATON_LOG_INFO,
+		return limits_no_file("no lock", s->path, -name);
+	baton_log(s->ctx, BATON_LOG_INFO,
 		  "%s: a second user of %s is refused in this network namespace only: there is no "
 		  "/proc, and the directory %s cannot be read (%s)",
-		  vd->virtio.nic.port.name, vd->vu.path, dir, strerror(-here));
+		  s->user, s->path, dir, strerror(-here));
 	return 0;
 }
 
 int
-vhost_lock_socket(struct vhost_dev *vd)
+sock_lock_peer(struct sock *s)
 {
-	struct vhost_lock *lock = &vd->vu.lock;
 	struct statx st;
-	int64_t hint = 0;
+	int64_t hint = 0, key;
 	uint64_t hash;
 
-	vhost_unlock_socket(vd);
-	if (lock->table < 0 || statx(AT_FDCWD, vd->vu.path, 0, STATX_INO | STATX_BTIME, &st) < 0)
+	sock_unlock_peer(s);
+	if (s->table < 0 || statx(AT_FDCWD, s->path, 0, STATX_INO | STATX_BTIME, &st) < 0)
 		return 0; /* connect() reports it */
 	/* The time of birth tells a socket from one before it that had the same inode number. */
 	hash = fnv(FNV_BEGIN, &st.stx_dev_major, sizeof(st.stx_dev_major));
@@ -280,36 +280,27 @@ vhost_lock_socket(struct vhost_dev *vd)
 		hash = fnv(hash, &st.stx_btime.tv_sec, sizeof(st.stx_btime.tv_sec));
 		hash = fnv(hash, &st.stx_btime.tv_nsec, sizeof(st.stx_btime.tv_nsec));
 	}
-	if (claim(lock->table, key_of(hash), &hint) == -EBUSY)
-		return in_use(vd, key_of(hash), hint);
-	lock->socket_key = key_of(hash);
-	lock->has_socket = 1;
+	key = key_of(hash);
+	if (claim(s->table, key, &hint) == -EBUSY)
+		return in_use(s, key, hint);
+	s->key = key;
 	return 0;
 }
 
 void
-vhost_unlock_socket(struct vhost_dev *vd)
+sock_unlock_peer(struct sock *s)
 {
-	struct vhost_lock *lock = &vd->vu.lock;
-
-	if (lock->has_socket)
-		drop(lock->table, lock->socket_key);
-	lock->has_socket = 0;
+	if (s->key >= 0)
+		drop(s->table, s->key);
+	s->key = -1;
 }
 
 void
-vhost_lock_init(struct vhost_dev *vd)
+sock_unlock(struct sock *s)
 {
-	vd->vu.lock.table = vd->vu.lock.dir = vd->vu.lock.name = -1;
-}
+	int *fds[] = { &s->table, &s->dir, &s->name };
 
-void
-vhost_unlock(struct vhost_dev *vd)
-{
-	struct vhost_lock *lock = &vd->vu.lock;
-	int *fds[] = { &lock->table, &lock->dir, &lock->name };
-
-	vhost_unlock_socket(vd);
+	sock_unlock_peer(s);
 	for (unsigned i = 0; i < 3; i++) {
 		if (*fds[i] >= 0)
 			close(*fds[i]);

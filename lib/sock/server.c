@@ -11,15 +11,14 @@
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
+#include <unistd.h>
 
-#include "base/limits.h"
-#include "base/people.h"
-#include "base/text.h"
-#include "virtio/vhost/msg.h"
+#include "ctx/ctx.h"
+#include "sock/internal.h"
 
 #define WRITE_BITS 0222u
 
@@ -27,32 +26,30 @@
 
 /* The directory of a path, for messages. */
 static void
-directory_of(const char *path, char to[VHOST_PATH])
+directory_of(const char *path, char to[SOCK_PATH])
 {
 	const char *slash = strrchr(path, '/');
 
-	snprintf(to, VHOST_PATH, "%.*s", slash ? (int)(slash == path ? 1 : slash - path) : 1,
+	snprintf(to, SOCK_PATH, "%.*s", slash ? (int)(slash == path ? 1 : slash - path) : 1,
 		 slash ? path : ".");
 }
 
-int
-vhost_path_not_made(const char *path, int err)
+static int
+not_made(const char *path, int err)
 {
-	char dir[VHOST_PATH], us[PERSON_NAME];
+	char dir[SOCK_PATH], us[PERSON_NAME];
 	struct text owner = { 0 };
 	struct stat st;
 
 	directory_of(path, dir);
 	if (stat(dir, &st) == 0)
-		vhost_text_owner(&owner, &st);
+		sock_text_owner(&owner, &st);
 	person_user(geteuid(), us);
-	if (err == EACCES && !vhost_may(dir, W_OK))
+	if (err == EACCES && !sock_may(dir, W_OK))
 		return baton_err(err,
 				 "cannot make the socket %s: user %s, who this program runs as, "
-				 "may "
-				 "not write in the directory %s (%s): give a path in a directory "
-				 "of "
-				 "this user's, or as its owner setfacl -m u:%s:rwx %s",
+				 "may not write in the directory %s (%s): give a path in a "
+				 "directory of this user's, or as its owner setfacl -m u:%s:rwx %s",
 				 path, us, dir, owner.text, us, dir);
 	if (err == EROFS)
 		return baton_err(err,
@@ -72,8 +69,9 @@ vhost_path_not_made(const char *path, int err)
 
 /* Is there a program at the socket @path? Return: 0: none; a negative errno. */
 static int
-check_left_over(const char *path, const struct sockaddr_un *sa)
+check_left_over(const struct sock *s, const struct sockaddr_un *sa)
 {
+	const char *path = s->path;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), err = 0;
 
 	if (fd < 0)
@@ -88,14 +86,14 @@ check_left_over(const char *path, const struct sockaddr_un *sa)
 		struct stat st;
 
 		if (!lstat(path, &st))
-			vhost_text_owner(&owner, &st);
+			sock_text_owner(&owner, &st);
 		return baton_err(EADDRINUSE,
 				 "%s is a socket of somebody else's (%s): give another path, or "
 				 "remove it if its program has ended",
 				 path, owner.text);
 	}
 	if (err == EPROTOTYPE)
-		return vhost_wrong_type(path, sa);
+		return sock_wrong_type(s, sa);
 	return baton_err(EADDRINUSE,
 			 "another program listens at %s: leave server=1 out to connect to it, or "
 			 "give another path",
@@ -103,24 +101,24 @@ check_left_over(const char *path, const struct sockaddr_un *sa)
 }
 
 int
-vhost_path_clear(const char *path, const struct sockaddr_un *sa)
+sock_clear(const struct sock *s, const struct sockaddr_un *sa)
 {
+	const char *path = s->path;
 	struct text owner = { 0 };
 	struct stat st;
 	int ret;
 
-	ret = vhost_path_look_server(path);
+	ret = sock_look_server(s);
 	if (ret < 0 || lstat(path, &st) < 0)
 		return ret;
-	ret = check_left_over(path, sa);
+	ret = check_left_over(s, sa);
 	if (ret < 0 || !unlink(path) || errno == ENOENT)
 		return ret;
 	ret = errno;
-	vhost_text_owner(&owner, &st);
+	sock_text_owner(&owner, &st);
 	return baton_err(EADDRINUSE,
 			 "%s is a socket that a program of somebody else's left behind (%s), and "
-			 "it "
-			 "cannot be removed: %s: give another path, or let its owner remove it",
+			 "it cannot be removed: %s: give another path, or let its owner remove it",
 			 path, owner.text, strerror(ret));
 }
 
@@ -139,8 +137,7 @@ parse_mode(const char *text, uint32_t *mode)
 	if (*digits < '0' || *digits > '7' || *end || strlen(digits) > 5 || value > 0777)
 		return baton_err(EINVAL,
 				 "argument socket-mode=%s: an octal mode up to 0777 is needed, "
-				 "such as "
-				 "0660",
+				 "such as 0660",
 				 text);
 	if (!(value & WRITE_BITS))
 		return baton_err(EINVAL,
@@ -175,17 +172,14 @@ parse_group(const char *text, uint32_t *id)
 
 	if (!text)
 		return 0;
-	if (*text && !getgrnam_r(text, &gr, room, sizeof(room), &found) && found) {
+	if (*text && !getgrnam_r(text, &gr, room, sizeof(room), &found) && found)
 		*id = found->gr_gid;
-		return 0;
-	}
-	if (parse_id(text, id))
-		return 0;
-	return baton_err(EINVAL,
-			 "argument socket-group=%s: there is no such group (getent group lists "
-			 "them); "
-			 "a name or a number is needed",
-			 text);
+	else if (!parse_id(text, id))
+		return baton_err(EINVAL,
+				 "argument socket-group=%s: there is no such group (getent group "
+				 "lists them); a name or a number is needed",
+				 text);
+	return 0;
 }
 
 static int
@@ -196,65 +190,50 @@ parse_owner(const char *text, uint32_t *id)
 
 	if (!text)
 		return 0;
-	if (*text && !getpwnam_r(text, &pw, room, sizeof(room), &found) && found) {
+	if (*text && !getpwnam_r(text, &pw, room, sizeof(room), &found) && found)
 		*id = found->pw_uid;
-		return 0;
-	}
-	if (parse_id(text, id))
-		return 0;
-	return baton_err(EINVAL,
-			 "argument socket-owner=%s: there is no such user (getent passwd lists "
-			 "them); "
-			 "a name or a number is needed",
-			 text);
+	else if (!parse_id(text, id))
+		return baton_err(EINVAL,
+				 "argument socket-owner=%s: there is no such user (getent passwd "
+				 "lists them); a name or a number is needed",
+				 text);
+	return 0;
 }
 
 int
-vhost_mode_parse(struct vhost_dev *vd, const struct port_arg *args, unsigned n)
+sock_set_access(struct sock *s, const char *mode, const char *group, const char *owner)
 {
-	static const char *const names[] = { "socket-mode", "socket-group", "socket-owner" };
-	struct vhost_mode *mode = &vd->vu.mode;
 	int ret;
 
-	*mode = (struct vhost_mode){ VHOST_UNSET, VHOST_UNSET, VHOST_UNSET };
-	for (unsigned i = 0; i < 3 && !vd->vu.server; i++)
-		if (port_arg(args, n, names[i]))
-			return baton_err(EINVAL,
-					 "argument %s= is for the socket that server=1 makes; a "
-					 "backend's own socket has the mode that the backend gave "
-					 "it",
-					 names[i]);
-	if ((ret = parse_mode(port_arg(args, n, "socket-mode"), &mode->mode)) < 0 ||
-	    (ret = parse_group(port_arg(args, n, "socket-group"), &mode->group)) < 0 ||
-	    (ret = parse_owner(port_arg(args, n, "socket-owner"), &mode->owner)) < 0)
+	if ((ret = parse_mode(mode, &s->mode)) < 0 || (ret = parse_group(group, &s->group)) < 0 ||
+	    (ret = parse_owner(owner, &s->owner)) < 0)
 		return ret;
 	/* A group is named for its members to connect. */
-	if (mode->mode == VHOST_UNSET && mode->group != VHOST_UNSET)
-		mode->mode = 0660;
+	if (s->mode == SOCK_UNSET && s->group != SOCK_UNSET)
+		s->mode = 0660;
 	return 0;
 }
 
 static int
-not_changed(const char *path, const struct vhost_mode *mode, int err)
+not_changed(const struct sock *s, int err)
 {
+	const char *path = s->path;
 	char us[PERSON_NAME], owner[PERSON_NAME], group[PERSON_NAME];
 
 	person_user(geteuid(), us);
-	if (mode->owner != VHOST_UNSET && err == EPERM)
+	if (s->owner != SOCK_UNSET && err == EPERM)
 		return baton_err(err,
 				 "the socket %s cannot be given to user %s: only root may give "
-				 "files "
-				 "away (CAP_CHOWN), and this program runs as user %s: leave "
+				 "files away (CAP_CHOWN), and this program runs as user %s: leave "
 				 "socket-owner= out, and use socket-group= with a group that both "
 				 "are in",
-				 path, person_user(mode->owner, owner), us);
-	if (mode->group != VHOST_UNSET && err == EPERM)
+				 path, person_user(s->owner, owner), us);
+	if (s->group != SOCK_UNSET && err == EPERM)
 		return baton_err(err,
 				 "the socket %s cannot be given to group %s: user %s, who this "
 				 "program runs as, is not in it: usermod -aG %s %s, and log in "
-				 "anew; "
-				 "or name a group of this user's (see id)",
-				 path, person_group(mode->group, group), us, group, us);
+				 "anew; or name a group of this user's (see id)",
+				 path, person_group(s->group, group), us, group, us);
 	return baton_err(err, "owner, group or mode of the socket %s cannot be set: %s", path,
 			 strerror(err));
 }
@@ -264,47 +243,71 @@ not_changed(const char *path, const struct vhost_mode *mode, int err)
  * change another file.
  */
 static int
-change(const char *path, int fd, const struct vhost_mode *mode)
+change(const struct sock *s, int fd)
 {
 	char self[32];
 
-	/* (uid_t)-1, which is VHOST_UNSET, leaves an ID as it is. */
-	if ((mode->owner != VHOST_UNSET || mode->group != VHOST_UNSET) &&
-	    fchownat(fd, "", mode->owner, mode->group, AT_EMPTY_PATH) < 0)
+	/* (uid_t)-1, which is SOCK_UNSET, leaves an ID as it is. */
+	if ((s->owner != SOCK_UNSET || s->group != SOCK_UNSET) &&
+	    fchownat(fd, "", s->owner, s->group, AT_EMPTY_PATH) < 0)
 		return -errno;
-	if (mode->mode == VHOST_UNSET)
+	if (s->mode == SOCK_UNSET)
 		return 0;
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	if (!chmod(self, mode->mode))
+	if (!chmod(self, s->mode))
 		return 0;
 	if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
 		return -errno;
 	/* Without /proc there is only the path. */
-	return chmod(path, mode->mode) < 0 ? -errno : 0;
+	return chmod(s->path, s->mode) < 0 ? -errno : 0;
 }
 
-int
-vhost_mode_apply(struct vhost_dev *vd)
+/* Give the socket that was bound its owner and mode, and note which file it is. */
+static int
+apply_access(struct sock *s)
 {
-	const struct vhost_mode *mode = &vd->vu.mode;
-	const char *path = vd->vu.path;
 	struct stat st;
 	int fd, ret;
 
-	fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	fd = open(s->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISSOCK(st.st_mode)) {
 		ret = fd < 0 ? errno : ENOTSOCK;
 		if (fd >= 0)
 			close(fd);
 		return baton_err(ret,
 				 "the socket %s was removed or replaced as soon as it was made",
-				 path);
+				 s->path);
 	}
-	vd->vu.made_dev = st.st_dev;
-	vd->vu.made_ino = st.st_ino;
-	ret = change(path, fd, mode);
+	s->made_dev = st.st_dev;
+	s->made_ino = st.st_ino;
+	ret = change(s, fd);
 	close(fd);
-	return ret < 0 ? not_changed(path, mode, -ret) : 0;
+	return ret < 0 ? not_changed(s, -ret) : 0;
+}
+
+int
+sock_bind(struct sock *s, int fd, const struct sockaddr_un *sa)
+{
+	int ret;
+
+	/* bind() gives the file the mode of the descriptor, less the umask. */
+	if (s->mode != SOCK_UNSET)
+		fchmod(fd, s->mode);
+	if (bind(fd, (const struct sockaddr *)sa, sizeof(*sa)) < 0)
+		return not_made(s->path, errno);
+	ret = apply_access(s);
+	if (ret < 0)
+		sock_remove(s);
+	return ret;
+}
+
+void
+sock_remove(const struct sock *s)
+{
+	struct stat st;
+
+	if (!lstat(s->path, &st) && st.st_dev == s->made_dev && st.st_ino == s->made_ino)
+		unlink(s->path);
 }
 
 /*
@@ -330,50 +333,48 @@ closed_way(const char *path, const struct stat *st, char dir[PATH_MAX], struct s
 
 /* Return: whether others than this user may connect, as was meant. */
 static bool
-text_who(const struct vhost_dev *vd, struct text *to)
+text_who(const struct sock *s, struct text *to)
 {
-	const struct vhost_mode *mode = &vd->vu.mode;
 	char dir[PATH_MAX];
 	struct stat st, way;
 
-	if (lstat(vd->vu.path, &st) < 0)
+	if (lstat(s->path, &st) < 0)
 		return true;
 	text_add(to, "(");
-	vhost_text_owner(to, &st);
+	sock_text_owner(to, &st);
 	text_add(to, "): %s may connect",
 		 st.st_mode & S_IWOTH   ? "everybody"
 		 : st.st_mode & S_IWGRP ? "root, its user and its group"
 					: "root and its user");
-	if (!(st.st_mode & S_IWOTH) && mode->mode == VHOST_UNSET)
+	if (!(st.st_mode & S_IWOTH) && s->mode == SOCK_UNSET)
 		text_add(to, "; socket-group= and socket-mode= let others in");
-	if (!(st.st_mode & (S_IWOTH | S_IWGRP)) || !closed_way(vd->vu.path, &st, dir, &way))
+	if (!(st.st_mode & (S_IWOTH | S_IWGRP)) || !closed_way(s->path, &st, dir, &way))
 		return true;
 	text_add(to, ", but not all of them pass the directory %.200s (", dir);
-	vhost_text_owner(to, &way);
+	sock_text_owner(to, &way);
 	text_add(to, "): chmod o+x %.200s", dir);
 	return false;
 }
 
 void
-vhost_mode_log(const struct vhost_dev *vd)
+sock_log_server(const struct sock *s)
 {
 	struct text who = { 0 };
-	bool well = text_who(vd, &who);
+	bool well = text_who(s, &who);
 
-	baton_log(vd->virtio.nic.port.ctx,
-		  well || vd->vu.mode.mode == VHOST_UNSET ? BATON_LOG_INFO : BATON_LOG_WARN,
-		  "%s: waiting for a backend to connect to %s %s", vd->virtio.nic.port.name,
-		  vd->vu.path, who.text);
+	baton_log(s->ctx, well || s->mode == SOCK_UNSET ? BATON_LOG_INFO : BATON_LOG_WARN,
+		  "%s: waiting for a %s to connect to %s %s", s->user, s->peer->name, s->path,
+		  who.text);
 }
 
 int
-vhost_nobody_came(const struct vhost_dev *vd)
+sock_nobody_came(const struct sock *s, unsigned ms)
 {
 	struct text who = { 0 };
 
-	text_who(vd, &who);
+	text_who(s, &who);
 	return baton_err(ETIMEDOUT,
-			 "no backend connected to %s within %u ms (argument wait=MS waits longer); "
-			 "the socket is there %s",
-			 vd->vu.path, vd->vu.wait_ms, who.text);
+			 "no %s connected to %s within %u ms (argument wait=MS waits longer); the "
+			 "socket is there %s",
+			 s->peer->name, s->path, ms, who.text);
 }

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The ends of a local socket: connected to as client, or listened at as server. */
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ctx/ctx.h"
+#include "sock/internal.h"
+
+#define MS 1000000ull
+
+void
+sock_init(struct sock *s, const struct baton_ctx *ctx, const char *user,
+	  const struct sock_peer *peer)
+{
+	*s = (struct sock){ .ctx = ctx,
+			    .user = user,
+			    .peer = peer,
+			    .table = -1,
+			    .dir = -1,
+			    .name = -1,
+			    .key = -1,
+			    .mode = SOCK_UNSET,
+			    .group = SOCK_UNSET,
+			    .owner = SOCK_UNSET };
+}
+
+/* The socket, and its address. Return: a descriptor; a negative errno. */
+static int
+make(const struct sock *s, struct sockaddr_un *sa)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	*sa = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	memcpy(sa->sun_path, s->path, sizeof(sa->sun_path));
+	return fd < 0 ? limits_no_file("no socket", s->path, errno) : fd;
+}
+
+/* Whether a peer that is awaited is simply not there yet. */
+static bool
+is_away(int err)
+{
+	return err == ENOENT || err == ECONNREFUSED || err == EAGAIN;
+}
+
+int
+sock_connect(struct sock *s, bool awaited, int *fd)
+{
+	struct sockaddr_un sa;
+	int ret = sock_lock_peer(s), err;
+
+	if (ret < 0 || (ret = make(s, &sa)) < 0)
+		return ret;
+	if (!connect(ret, (struct sockaddr *)&sa, sizeof(sa))) {
+		s->explained = false;
+		*fd = ret;
+		return 0;
+	}
+	err = errno;
+	close(ret);
+	sock_unlock_peer(s);
+	if (awaited && (is_away(err) || s->explained))
+		return baton_err(is_away(err) ? ENOENT : err, "cannot connect to %s: %s", s->path,
+				 strerror(err));
+	s->explained = true;
+	return sock_refused(s, &sa, err);
+}
+
+int
+sock_listen(struct sock *s, int *fd)
+{
+	struct sockaddr_un sa;
+	int new = make(s, &sa), ret;
+
+	if (new < 0)
+		return new;
+	ret = sock_clear(s, &sa);
+	if (!ret)
+		ret = sock_bind(s, new, &sa);
+	if (!ret && listen(new, 4) < 0) {
+		ret = baton_err(errno, "cannot listen at %s: %s", s->path, strerror(errno));
+		sock_remove(s);
+	}
+	if (ret < 0) {
+		close(new);
+		return ret;
+	}
+	*fd = new;
+	sock_log_server(s);
+	return 0;
+}
+
+int
+sock_accept(const struct sock *s, int listener, int *fd)
+{
+	int new = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (new < 0)
+		return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED
+			       ? -EAGAIN
+			       : limits_no_file("no connection", s->path, errno);
+	*fd = new;
+	return 0;
+}
+
+int
+sock_wait(const struct sock *s, int listener, unsigned ms, int *fd)
+{
+	uint64_t deadline = ctx_now_ns() + ms * MS, now;
+	struct pollfd p = { .fd = listener, .events = POLLIN };
+	int ret;
+
+	while ((ret = sock_accept(s, listener, fd)) == -EAGAIN) {
+		now = ctx_now_ns();
+		if (now >= deadline)
+			return sock_nobody_came(s, ms);
+		if (poll(&p, 1, (int)((deadline - now) / MS + 1)) < 0 && errno == EINTR)
+			return baton_err(EINTR,
+					 "interrupted while waiting for a %s to connect to %s",
+					 s->peer->name, s->path);
+	}
+	return ret;
+}
+
+void
+sock_close(struct sock *s, int *fd)
+{
+	if (*fd < 0)
+		return;
+	close(*fd);
+	*fd = -1;
+	sock_unlock_peer(s);
+}
