@@ -357,7 +357,6 @@ vhost_close(struct vhost_dev *vd)
 	}
 	vhost_end_close(vd);
 	sock_unlock(&vu->sock);
-	vhost_files_close(vd);
 	vhost_drop_space(vd);
 }
 

@@ -132,7 +132,7 @@ vhost_xstats(const struct vhost_dev *vd, struct port_xstats *list)
 {
 	port_xstat(list, vd->vu.channel.misses, "iotlb_misses");
 	port_xstat(list, vd->vu.channel.ignored, "backend_requests_ignored");
-	port_xstat(list, vd->vu.files.holes, "memory_holes");
+	port_xstat(list, vd->vu.given.holes, "memory_holes");
 }
 
 /* Do not ask for an acknowledgement: the caller may be waiting for another one. */

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ioas/given.h"
 #include "ioas/ioas.h"
 #include "sock/sock.h"
 #include "virtio/net/virtio.h"
@@ -37,17 +38,6 @@ struct vhost_channel {
 	uint32_t dead; /* entries that are not mapped any more; bits */
 	const struct vhost_region *leaving; /* the entry that is being removed; or NULL */
 	uint64_t misses, ignored;
-};
-
-/* The files of memory that the backend received (vhost_holes.c), as they were at the last look. */
-struct vhost_files {
-	struct {
-		uint64_t dev, ino, blocks;
-	} file[VHOST_MAX_REGIONS];
-	uint32_t n;
-	uint8_t warned_unsealed;
-	uint64_t holes; /* times that pages were found missing */
-	struct ctx_timer poll;
 };
 
 /* The end of backends (vhost_end.c). */
@@ -85,7 +75,7 @@ struct vhost_user {
 	uint64_t reconnects;
 	uint32_t failures; /* to come back, one after the other */
 	struct vhost_channel channel;
-	struct vhost_files files;
+	struct ioas_given given;
 	uint8_t iommu_platform; /* the argument; 2: not given */
 	uint8_t server, reconnect, open, watched, logged_waiting, logged_unfit, knows_rings;
 	uint8_t orphaned; /* the rings are those of a backend whose connection is gone: end.old */
@@ -260,14 +250,6 @@ int vhost_iotlb_push(struct vhost_dev *vd);
 /** A mapping is about to end: see ioas_on_unmap(). A backend that does not confirm is disconnected.
  * @arg: the struct virtio_dev. */
 void vhost_iotlb_forget(void *arg, const struct ioas_entry *e);
-
-/* ---- holes.c ---- */
-
-/**
- * The backend received what is mapped now: log once what it could do to the files, and watch them.
- */
-void vhost_files_given(struct vhost_dev *vd);
-void vhost_files_close(struct vhost_dev *vd);
 
 /* ---- conn.c ---- */
 

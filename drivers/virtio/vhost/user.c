@@ -66,6 +66,7 @@ vhost_drop_space(struct vhost_dev *vd)
 {
 	struct baton_ioas **ioas = &vd->virtio.nic.port.reach.ioas;
 
+	ioas_given_end(&vd->vu.given);
 	if (*ioas && baton_ioas_destroy(*ioas) < 0)
 		baton_log(vd->virtio.nic.port.ctx, BATON_LOG_WARN, "%s: %s",
 			  vd->virtio.nic.port.name, baton_last_error());
@@ -191,7 +192,8 @@ vu_publish(struct nic_dev *dev)
 	close_all(fds, n);
 	if (ret < 0)
 		return next_time(vd, ret);
-	vhost_files_given(vd);
+	ioas_given(&vu->given, vd->virtio.nic.port.reach.ioas, vd->virtio.nic.port.name,
+		   vd->virtio.where);
 	vhost_end_log(vd);
 	return 0;
 }
