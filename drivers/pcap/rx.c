@@ -57,12 +57,10 @@ pcap_rx_log_damage(struct pcap_port *pp)
 	if (pp->reported & 1u << RX_ERROR_DAMAGED)
 		return;
 	pp->reported |= 1u << RX_ERROR_DAMAGED;
-	baton_log(pp->port.ctx, BATON_LOG_WARN,
-		  "%s: %s %s; nothing is received from it beyond packet %llu "
-		  "(rx_q0_error_damaged); `tcpdump -r FILE -w NEW` makes a sound capture of what "
-		  "is before",
-		  pp->port.name, pp->in.end.name, pp->reader->why,
-		  (unsigned long long)pp->reader->number);
+	port_log(&pp->port, BATON_LOG_WARN,
+		 "%s %s; nothing is received from it beyond packet %llu (rx_q0_error_damaged); "
+		 "`tcpdump -r FILE -w NEW` makes a sound capture of what is before",
+		 pp->in.end.name, pp->reader->why, (unsigned long long)pp->reader->number);
 }
 
 void
@@ -71,12 +69,11 @@ pcap_rx_note_truncated(struct pcap_port *pp, const struct capture_record *record
 	__atomic_store_n(&pp->truncated, pp->truncated + 1, __ATOMIC_RELAXED);
 	if (pp->truncated > 1)
 		return;
-	baton_log(pp->port.ctx, BATON_LOG_WARN,
-		  "%s: packet %llu of %s had %u bytes, of which the capture has %u: such packets "
-		  "are "
-		  "received as they were captured, and counted (rx_truncated)",
-		  pp->port.name, (unsigned long long)pp->reader->number, pp->in.end.name,
-		  record->len, record->caplen);
+	port_log(&pp->port, BATON_LOG_WARN,
+		 "packet %llu of %s had %u bytes, of which the capture has %u: such packets are "
+		 "received as they were captured, and counted (rx_truncated)",
+		 (unsigned long long)pp->reader->number, pp->in.end.name, record->len,
+		 record->caplen);
 }
 
 /* ---- open ---- */
@@ -212,8 +209,7 @@ why_too_long(const struct pcap_port *pp, const struct baton_queue *q, uint32_t l
 	else
 		snprintf(to, size,
 			 "%u buffers of %u bytes, all that a packet may have%s, hold %u: buffers "
-			 "of "
-			 "%u bytes (--mbuf-size=)%s help",
+			 "of %u bytes (--mbuf-size=)%s help",
 			 q->max_segs, room, q->max_segs < PCAP_MAX_SEGS ? pool : "", q->max_len,
 			 (len + DMA_BATCH - 1) / DMA_BATCH + q->pool->view.headroom,
 			 q->max_segs < PCAP_MAX_SEGS ? ", or more of them (--total-num-mbufs=),"
@@ -236,8 +232,7 @@ reject(struct pcap_port *pp, struct baton_queue *q, const struct capture_record 
 	if (rec->link == CAPTURE_LINK_UNKNOWN)
 		snprintf(why, sizeof(why),
 			 "its interface %u is not described in the capture, or is above the %u "
-			 "that "
-			 "are kept",
+			 "that are kept",
 			 rec->interface, CAPTURE_INTERFACES);
 	else if (reason == RX_ERROR_LINK_TYPE)
 		snprintf(why, sizeof(why),
@@ -250,13 +245,13 @@ reject(struct pcap_port *pp, struct baton_queue *q, const struct capture_record 
 			 PCAP_MIN_FRAME);
 	else
 		why_too_long(pp, q, rec->caplen, why, sizeof(why));
-	baton_log(pp->port.ctx, BATON_LOG_WARN,
-		  "%s: packet %llu of %s, of %u bytes, is not received: %s; further ones are only "
-		  "counted (rx_q0_error_%s)",
-		  pp->port.name, (unsigned long long)number, pp->in.end.name, rec->caplen, why,
-		  reason == RX_ERROR_RUNT       ? "runt"
-		  : reason == RX_ERROR_TOO_LONG ? "too_long"
-						: "link_type");
+	port_log(&pp->port, BATON_LOG_WARN,
+		 "packet %llu of %s, of %u bytes, is not received: %s; further ones are only "
+		 "counted (rx_q0_error_%s)",
+		 (unsigned long long)number, pp->in.end.name, rec->caplen, why,
+		 reason == RX_ERROR_RUNT       ? "runt"
+		 : reason == RX_ERROR_TOO_LONG ? "too_long"
+					       : "link_type");
 }
 
 /* ---- bursts ---- */

@@ -28,12 +28,12 @@ report_broken(struct pcap_port *pp, int error)
 			   : error == EFBIG ? " (`ulimit -f` or the file system limits it)"
 					    : "";
 
-	baton_log(pp->port.ctx, BATON_LOG_ERR,
-		  "%s: %s cannot be written: %s%s; packets are dropped from here on", pp->port.name,
-		  s->end.name, strerror(error), help);
+	port_log(&pp->port, BATON_LOG_ERR,
+		 "%s cannot be written: %s%s; packets are dropped from here on", s->end.name,
+		 strerror(error), help);
 	if (s->end.kind == PCAP_FILE && ftruncate(s->end.fd, s->good) < 0)
-		baton_log(pp->port.ctx, BATON_LOG_WARN, "%s: %s ends inside a packet: %s",
-			  pp->port.name, s->end.name, strerror(errno));
+		port_log(&pp->port, BATON_LOG_WARN, "%s ends inside a packet: %s", s->end.name,
+			 strerror(errno));
 }
 
 /* What one burst did. */
@@ -198,10 +198,10 @@ drain(struct pcap_port *pp)
 	if (!dropped)
 		return;
 	queue_count(&q->stats.discarded, dropped);
-	baton_log(pp->port.ctx, BATON_LOG_WARN,
-		  "%s: %u packets are dropped, since the reader of %s did not take them within %u "
-		  "ms (tx_q0_discarded)",
-		  pp->port.name, dropped, s->end.name, pp->port.stop_timeout_ms);
+	port_log(&pp->port, BATON_LOG_WARN,
+		 "%u packets are dropped, since the reader of %s did not take them within %u ms "
+		 "(tx_q0_discarded)",
+		 dropped, s->end.name, pp->port.stop_timeout_ms);
 }
 
 int
@@ -217,7 +217,6 @@ pcap_tx_close(struct pcap_port *pp)
 	const struct pcap_sink *s = &pp->out;
 
 	if (s->buf && s->part && s->part_is_record)
-		baton_log(pp->port.ctx, BATON_LOG_WARN, "%s: %s ends inside a packet",
-			  pp->port.name, s->end.name);
+		port_log(&pp->port, BATON_LOG_WARN, "%s ends inside a packet", s->end.name);
 	pcap_sink_close(&pp->out);
 }

@@ -387,7 +387,7 @@ nic_lost(struct baton_port *port)
 		return ret;
 	ret = quarantined(dev, empty_all(dev, ret == 0));
 	if (ret < 0)
-		baton_log(port->ctx, BATON_LOG_WARN, "%s: %s", port->name, baton_last_error());
+		port_log(port, BATON_LOG_WARN, "%s", baton_last_error());
 	return ret;
 }
 

@@ -83,14 +83,12 @@ on_device(void *arg, enum pci_event event)
 	struct nic_dev *dev = arg;
 
 	if (event == PCI_EVENT_ERROR)
-		baton_log(dev->port.ctx, BATON_LOG_ERR,
-			  "%s: the device reports a PCI error it does not recover from",
-			  dev->port.name);
+		port_log(&dev->port, BATON_LOG_ERR,
+			 "the device reports a PCI error it does not recover from");
 	else
-		baton_log(dev->port.ctx, BATON_LOG_WARN,
-			  "%s: the kernel wants the device back: it is unplugged, or bound to "
-			  "another driver",
-			  dev->port.name);
+		port_log(&dev->port, BATON_LOG_WARN,
+			 "the kernel wants the device back: it is unplugged, or bound to another "
+			 "driver");
 	leave(dev);
 }
 
@@ -100,8 +98,7 @@ on_failed(struct nic_dev *dev)
 	struct nic_pci *p = dev->pci;
 	uint64_t now = ctx_now_ns();
 
-	baton_log(dev->port.ctx, BATON_LOG_ERR, "%s: the device says that it needs a reset",
-		  dev->port.name);
+	port_log(&dev->port, BATON_LOG_ERR, "the device says that it needs a reset");
 	port_lost(&dev->port, false);
 	if (dev->port.away)
 		ctx_timer_set(dev->port.ctx, &p->retry, now - p->failed_ns < CALM_NS ? 1000 : 1);
@@ -121,10 +118,9 @@ look(struct nic_dev *dev)
 	case NIC_PCI_ALL_ONES:
 		if (!pci_is_dead(p->dev))
 			break;
-		baton_log(dev->port.ctx, BATON_LOG_ERR,
-			  "%s: the device reads as all ones: it was removed, or has no power or no "
-			  "link",
-			  dev->port.name);
+		port_log(&dev->port, BATON_LOG_ERR,
+			 "the device reads as all ones: it was removed, or has no power or no "
+			 "link");
 		p->leaving = 1;
 		port_lost(&dev->port, true);
 		break;
@@ -167,13 +163,12 @@ on_retry(struct ctx_timer *timer)
 		return;
 	}
 	if (dev->ops->ready(dev) < 0 || nic_bring_up(dev) < 0) {
-		baton_log(port->ctx, BATON_LOG_ERR, "%s: it does not come back: %s", port->name,
-			  baton_last_error());
+		port_log(port, BATON_LOG_ERR, "it does not come back: %s", baton_last_error());
 		port_lost(port, true);
 		return;
 	}
 	p->recoveries++;
-	baton_log(port->ctx, BATON_LOG_INFO, "%s: the device is back after a reset", port->name);
+	port_log(port, BATON_LOG_INFO, "the device is back after a reset");
 	port_link(port, dev->link);
 	port_back(port);
 }
@@ -310,8 +305,7 @@ static void
 drop_ioas(struct nic_dev *dev)
 {
 	if (dev->pci->owns_ioas && dev->pci->ioas && baton_ioas_destroy(dev->pci->ioas) < 0)
-		baton_log(dev->port.ctx, BATON_LOG_WARN, "%s: %s", dev->port.name,
-			  baton_last_error());
+		port_log(&dev->port, BATON_LOG_WARN, "%s", baton_last_error());
 	dev->pci->owns_ioas = 0;
 	dev->pci->ioas = dev->port.reach.ioas = NULL;
 }
@@ -324,11 +318,9 @@ static void
 warn_interrupts(const struct nic_dev *dev, const struct baton_ioas_info *info)
 {
 	if (dev->port.reach.confine && info->unsafe_interrupts)
-		baton_log(dev->port.ctx, BATON_LOG_WARN,
-			  "%s: confined, but interrupts not isolated: allow_unsafe_interrupts is "
-			  "set, and without "
-			  "interrupt remapping the device can raise any of the machine",
-			  dev->port.name);
+		port_log(&dev->port, BATON_LOG_WARN,
+			 "confined, but interrupts not isolated: allow_unsafe_interrupts is set, "
+			 "and without interrupt remapping the device can raise any of the machine");
 }
 
 /* Get an address space, and open the device in it. */
@@ -349,8 +341,7 @@ enter_space(struct nic_dev *dev)
 	if (dev->port.reach.confine && !p->behind_iommu) {
 		ret = baton_err(ENOTSUP,
 				"confine=on: nothing keeps device %s from other memory in an "
-				"address "
-				"space of kind %s: use an IOMMU, or leave confine out",
+				"address space of kind %s: use an IOMMU, or leave confine out",
 				p->bdf, info.backend_name);
 		drop_ioas(dev);
 		return ret;

@@ -115,7 +115,6 @@ void
 nic_replay(struct nic_dev *dev)
 {
 	if (replay(dev) < 0)
-		baton_log(dev->port.ctx, BATON_LOG_WARN,
-			  "%s: not all filters are as they were before: %s", dev->port.name,
-			  baton_last_error());
+		port_log(&dev->port, BATON_LOG_WARN, "not all filters are as they were before: %s",
+			 baton_last_error());
 }

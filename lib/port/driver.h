@@ -276,6 +276,10 @@ port_frame_max(uint32_t mtu)
 	return mtu + PORT_L2_HEADERS;
 }
 
+/** Log one line that begins with the port's name. */
+void port_log(const struct baton_port *port, enum baton_log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4), cold));
+
 /** Parse a unicast address, "aa:bb:cc:dd:ee:ff". Return: 0; -EINVAL, with its message. */
 int port_parse_mac(const char *text, uint8_t mac[6]);
 

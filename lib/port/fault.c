@@ -22,14 +22,12 @@ port_fault(struct baton_port *port, uint64_t iova, bool write)
 	__atomic_store_n(&f->count, f->count + 1, __ATOMIC_RELAXED);
 	if (!is_told(f->count))
 		return;
-	baton_log(port->ctx, BATON_LOG_WARN,
-		  "%s: the device wanted to %s 0x%llx, where nothing is mapped that it may %s: "
-		  "fault %llu "
-		  "of this port; a queue it meant that for may stand still until the port is "
-		  "stopped and "
-		  "started",
-		  port->name, write ? "write to" : "read", (unsigned long long)iova,
-		  write ? "write" : "read", (unsigned long long)f->count);
+	port_log(port, BATON_LOG_WARN,
+		 "the device wanted to %s 0x%llx, where nothing is mapped that it may %s: fault "
+		 "%llu of this port; a queue it meant that for may stand still until the port is "
+		 "stopped and started",
+		 write ? "write to" : "read", (unsigned long long)iova, write ? "write" : "read",
+		 (unsigned long long)f->count);
 	port_event(port, BATON_EVENT_FAULT);
 }
 

@@ -143,8 +143,7 @@ wait_out(const struct baton_queue *q, uint64_t deadline)
 		if (ctx_now_ns() > deadline)
 			return baton_err(ETIMEDOUT,
 					 "%s: worker %s did not leave its queues: its thread must "
-					 "make one more "
-					 "burst, or call baton_worker_unbind()",
+					 "make one more burst, or call baton_worker_unbind()",
 					 q->port->name, queue_worker(q)->name);
 		nanosleep(&pause, NULL);
 	}
@@ -459,11 +458,10 @@ port_quiesce(struct ctx_timer *timer)
 			continue;
 		if (!port->away_logged && ctx_now_ns() - port->away_since > SLOW_NS) {
 			port->away_logged = 1;
-			baton_log(port->ctx, BATON_LOG_WARN,
-				  "%s: its device is away, but worker %s has not left its queues: "
-				  "its thread must make "
-				  "one more burst, or call baton_worker_unbind()",
-				  port->name, queue_worker(q)->name);
+			port_log(port, BATON_LOG_WARN,
+				 "its device is away, but worker %s has not left its queues: its "
+				 "thread must make one more burst, or call baton_worker_unbind()",
+				 queue_worker(q)->name);
 		}
 		ctx_timer_set(port->ctx, timer, 1);
 		return;

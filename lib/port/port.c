@@ -3,9 +3,23 @@
 #include "port/port.h"
 #include "port/devargs.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define STOP_TIMEOUT_MS 1000
+
+void
+port_log(const struct baton_port *port, enum baton_log_level level, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	baton_log(port->ctx, level, "%s: %s", port->name, text);
+}
 
 static int
 free_slot(struct baton_ctx *ctx, const char *name)

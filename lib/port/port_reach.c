@@ -74,8 +74,7 @@ baton_windows_parse(const char *text, struct baton_iova_range *out, unsigned roo
 		    (*at && *at != '+'))
 			return baton_err(EINVAL,
 					 "window=%s: START-END is needed, such as 0x0-0x3fffffff "
-					 "(both are in it), "
-					 "or several with + between them",
+					 "(both are in it), or several with + between them",
 					 text);
 		if (out[n].start > out[n].last)
 			return baton_err(EINVAL, "window=%s: 0x%llx-0x%llx ends before it starts",
@@ -157,8 +156,7 @@ set_reach(struct baton_port *port, const struct baton_reach_config *config,
 		return 0;
 	snprintf(why, sizeof(why), "%s", baton_last_error());
 	if (dma_reach_set(&port->reach, before) < 0 || renew_space(port) < 0)
-		baton_log(port->ctx, BATON_LOG_ERR, "%s: its address space is lost: %s", port->name,
-			  baton_last_error());
+		port_log(port, BATON_LOG_ERR, "its address space is lost: %s", baton_last_error());
 	return baton_err(-ret, "%s", why);
 }
 
@@ -208,8 +206,8 @@ baton_port_get_reach(const struct baton_port *port, struct baton_reach_config *c
 		return ret;
 	if (!config)
 		return baton_err(EINVAL,
-				 "%s: port_get_reach: there is no place for the "
-				 "configuration: config is NULL",
+				 "%s: port_get_reach: there is no place for the configuration: "
+				 "config is NULL",
 				 port->name);
 	if (!port->driver->dma)
 		return no_device(port);

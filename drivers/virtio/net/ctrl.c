@@ -132,9 +132,8 @@ virtio_ctrl_stop(struct virtio_dev *vd)
 	 * application.
 	 */
 	if (vd->nic.ops->ring_stop(&vd->nic, &c->vq.nq) < 0)
-		baton_log(vd->nic.port.ctx, BATON_LOG_WARN,
-			  "%s: the control queue does not stop: %s", vd->nic.port.name,
-			  baton_last_error());
+		port_log(&vd->nic.port, BATON_LOG_WARN, "the control queue does not stop: %s",
+			 baton_last_error());
 	baton_err(EIO, "%s", why);
 }
 

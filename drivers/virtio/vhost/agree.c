@@ -67,11 +67,10 @@ leave_out(struct vhost_dev *vd, uint64_t bit, const char *why)
 	vu->protocol &= ~bit;
 	for (size_t i = 0; i < sizeof(optional) / sizeof(optional[0]); i++)
 		if (optional[i].bit == bit && !(vu->warned & bit))
-			baton_log(vd->virtio.nic.port.ctx, BATON_LOG_WARN,
-				  "%s: the backend at %s offers %s and does not serve it (%s): "
-				  "going on without: %s",
-				  vd->virtio.nic.port.name, vu->sock.path, optional[i].name, why,
-				  optional[i].without);
+			port_log(&vd->virtio.nic.port, BATON_LOG_WARN,
+				 "the backend at %s offers %s and does not serve it (%s): going on "
+				 "without: %s",
+				 vu->sock.path, optional[i].name, why, optional[i].without);
 	vu->warned |= bit;
 }
 
@@ -140,11 +139,11 @@ ask_queues(struct vhost_dev *vd)
 	vd->virtio.max_pairs = queues < 1 ? 1 : queues < MAX_PAIRS ? queues : MAX_PAIRS;
 	if (vd->virtio.max_pairs != queues && !(vd->vu.warned & VHOST_PROTOCOL_F_MQ)) {
 		vd->vu.warned |= VHOST_PROTOCOL_F_MQ;
-		baton_log(vd->virtio.nic.port.ctx, BATON_LOG_WARN,
-			  "%s: the backend at %s says it has %llu queue pairs; 1 to 32,768 are "
-			  "possible: taking it for %llu",
-			  vd->virtio.nic.port.name, vd->vu.sock.path, (unsigned long long)queues,
-			  (unsigned long long)vd->virtio.max_pairs);
+		port_log(&vd->virtio.nic.port, BATON_LOG_WARN,
+			 "the backend at %s says it has %llu queue pairs; 1 to 32,768 are "
+			 "possible: taking it for %llu",
+			 vd->vu.sock.path, (unsigned long long)queues,
+			 (unsigned long long)vd->virtio.max_pairs);
 	}
 	return 0;
 }
@@ -190,9 +189,9 @@ disbelieve(struct vhost_dev *vd, uint64_t feature, const char *what)
 {
 	vd->virtio.config_features &= ~feature;
 	if (!(vd->vu.warned & VHOST_PROTOCOL_F_CONFIG))
-		baton_log(vd->virtio.nic.port.ctx, BATON_LOG_WARN,
-			  "%s: the configuration space of the backend at %s has %s: not using it",
-			  vd->virtio.nic.port.name, vd->vu.sock.path, what);
+		port_log(&vd->virtio.nic.port, BATON_LOG_WARN,
+			 "the configuration space of the backend at %s has %s: not using it",
+			 vd->vu.sock.path, what);
 	vd->vu.warned |= VHOST_PROTOCOL_F_CONFIG;
 }
 

@@ -157,9 +157,8 @@ static void
 unfit(struct vhost_dev *vd)
 {
 	if (!vd->vu.logged_unfit)
-		baton_log(vd->virtio.nic.port.ctx, BATON_LOG_ERR,
-			  "%s: the backend came back, but: %s; trying on", vd->virtio.nic.port.name,
-			  baton_last_error());
+		port_log(&vd->virtio.nic.port, BATON_LOG_ERR,
+			 "the backend came back, but: %s; trying on", baton_last_error());
 	vd->vu.logged_unfit = 1;
 	vd->vu.failures++;
 }
@@ -195,8 +194,7 @@ come_back(struct vhost_dev *vd)
 	}
 	vu->reconnects++;
 	vu->failures = vu->logged_unfit = 0;
-	baton_log(port->ctx, BATON_LOG_INFO, "%s: the backend at %s is back", port->name,
-		  vu->sock.path);
+	port_log(port, BATON_LOG_INFO, "the backend at %s is back", vu->sock.path);
 	port_link(port, vd->virtio.nic.link);
 	port_back(port);
 }
@@ -303,9 +301,8 @@ on_socket(struct ctx_source *src, uint32_t events)
 		return;
 	}
 	if (vd->vu.state == VHOST_THERE)
-		baton_log(vd->virtio.nic.port.ctx, BATON_LOG_WARN,
-			  "%s: the backend at %s %s: link down", vd->virtio.nic.port.name,
-			  vd->vu.sock.path, n > 0 ? "sent an unexpected message" : "hung up");
+		port_log(&vd->virtio.nic.port, BATON_LOG_WARN, "the backend at %s %s: link down",
+			 vd->vu.sock.path, n > 0 ? "sent an unexpected message" : "hung up");
 	else
 		vd->vu.failures++;
 	vhost_disconnect(vd);
@@ -334,9 +331,8 @@ on_listener(struct ctx_source *src, uint32_t events)
 	if (sock_accept(&vd->vu.sock, src->fd, &fd) < 0)
 		return;
 	close(fd);
-	baton_log(vd->virtio.nic.port.ctx, BATON_LOG_WARN,
-		  "%s: a second backend connected to %s: refused", vd->virtio.nic.port.name,
-		  vd->vu.sock.path);
+	port_log(&vd->virtio.nic.port, BATON_LOG_WARN, "a second backend connected to %s: refused",
+		 vd->vu.sock.path);
 }
 
 /* ---- the transport's life ---- */

@@ -80,10 +80,10 @@ vhost_end_log(struct vhost_dev *vd)
 	end->logged = 1;
 	switch (evidence) {
 	case MEM_NOTHING_GIVEN:
-		baton_log(vd->virtio.nic.port.ctx, BATON_LOG_INFO,
-			  "%s: the backend at %s is given rings and slots only, which are new for "
-			  "each backend: nothing waits for its end",
-			  vd->virtio.nic.port.name, vd->vu.sock.path);
+		port_log(&vd->virtio.nic.port, BATON_LOG_INFO,
+			 "the backend at %s is given rings and slots only, which are new for each "
+			 "backend: nothing waits for its end",
+			 vd->vu.sock.path);
 		return;
 	case MEM_BY_LEASE:
 		text = "a read lease and a lock tell exactly whether anybody still has the buffers "
@@ -105,11 +105,10 @@ vhost_end_log(struct vhost_dev *vd)
 				    "stay in quarantine (hangup=final promises that nobody has)";
 		break;
 	}
-	baton_log(vd->virtio.nic.port.ctx,
-		  evidence == MEM_NO_EVIDENCE ? BATON_LOG_WARN : BATON_LOG_INFO,
-		  "%s: when the backend at %s ends, %s; its process %s%s%s",
-		  vd->virtio.nic.port.name, vd->vu.sock.path, text,
-		  watched ? "is watched" : "cannot be watched", why[0] ? "; " : "", why);
+	port_log(&vd->virtio.nic.port,
+		 evidence == MEM_NO_EVIDENCE ? BATON_LOG_WARN : BATON_LOG_INFO,
+		 "when the backend at %s ends, %s; its process %s%s%s", vd->vu.sock.path, text,
+		 watched ? "is watched" : "cannot be watched", why[0] ? "; " : "", why);
 }
 
 void

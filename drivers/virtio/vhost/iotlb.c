@@ -88,10 +88,9 @@ vhost_iotlb_push(struct vhost_dev *vd)
 static void
 not_confirmed(struct vhost_dev *vd, const struct ioas_entry *e, const char *sentence)
 {
-	baton_log(vd->virtio.nic.port.ctx, BATON_LOG_WARN,
-		  "%s: took %s back without the word of the backend at %s, which is disconnected: "
-		  "%s",
-		  vd->virtio.nic.port.name, e->name, vd->vu.sock.path, baton_last_error());
+	port_log(&vd->virtio.nic.port, BATON_LOG_WARN,
+		 "took %s back without the word of the backend at %s, which is disconnected: %s",
+		 e->name, vd->vu.sock.path, baton_last_error());
 	vhost_disconnect(vd);
 	baton_err(0, "%s", sentence);
 }
@@ -151,8 +150,7 @@ answer_owed(struct vhost_dev *vd, int64_t deadline)
 			continue;
 		fill(&msg, &vd->vu.region[i], VHOST_IOTLB_UPDATE, perm_of(e.flags));
 		if (vhost_ask(vd, &msg, deadline) < 0) { /* disconnected */
-			baton_log(vd->virtio.nic.port.ctx, BATON_LOG_WARN, "%s: %s",
-				  vd->virtio.nic.port.name, baton_last_error());
+			port_log(&vd->virtio.nic.port, BATON_LOG_WARN, "%s", baton_last_error());
 			return;
 		}
 	}
@@ -224,10 +222,10 @@ vhost_channel_open(struct vhost_dev *vd)
 static void
 hang_up(struct vhost_dev *vd, enum baton_log_level level, const char *why)
 {
-	baton_log(vd->virtio.nic.port.ctx, level,
-		  "%s: the backend at %s %s: its channel is closed, and what it asks for is not "
-		  "heard any more",
-		  vd->virtio.nic.port.name, vd->vu.sock.path, why);
+	port_log(&vd->virtio.nic.port, level,
+		 "the backend at %s %s: its channel is closed, and what it asks for is not heard "
+		 "any more",
+		 vd->vu.sock.path, why);
 	vhost_channel_close(vd);
 }
 

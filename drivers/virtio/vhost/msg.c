@@ -90,9 +90,9 @@ static void
 log_waiting(struct vhost_dev *vd, uint32_t request)
 {
 	if (!vd->vu.logged_waiting)
-		baton_log(vd->virtio.nic.port.ctx, BATON_LOG_WARN,
-			  "%s: waiting for the backend at %s to answer %s",
-			  vd->virtio.nic.port.name, vd->vu.sock.path, name_of(request));
+		port_log(&vd->virtio.nic.port, BATON_LOG_WARN,
+			 "waiting for the backend at %s to answer %s", vd->vu.sock.path,
+			 name_of(request));
 	vd->vu.logged_waiting = 1;
 }
 

@@ -68,8 +68,7 @@ vhost_drop_space(struct vhost_dev *vd)
 
 	ioas_given_end(&vd->vu.given);
 	if (*ioas && baton_ioas_destroy(*ioas) < 0)
-		baton_log(vd->virtio.nic.port.ctx, BATON_LOG_WARN, "%s: %s",
-			  vd->virtio.nic.port.name, baton_last_error());
+		port_log(&vd->virtio.nic.port, BATON_LOG_WARN, "%s", baton_last_error());
 	*ioas = NULL;
 }
 
