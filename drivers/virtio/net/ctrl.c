@@ -38,13 +38,14 @@ virtio_ctrl_bytes(void)
 	return sizeof(struct virtio_ctrl_block);
 }
 
+/* The device does not know the ring yet. */
 void
-virtio_ctrl_attach(struct virtio_dev *vd, size_t offset)
+virtio_ctrl_attach(struct nic_dev *dev, size_t offset)
 {
-	struct virtio_ctrl *c = &vd->ctrl;
+	struct virtio_ctrl *c = &virtio_of_nic(dev)->ctrl;
 
 	c->offset = (uint32_t)offset;
-	c->block = (struct virtio_ctrl_block *)(void *)(vd->nic.ring_base + offset);
+	c->block = (struct virtio_ctrl_block *)(void *)(dev->ring_base + offset);
 	c->state = CTRL_UNUSED;
 }
 
@@ -117,10 +118,14 @@ virtio_ctrl_start(struct virtio_dev *vd)
 	return vd->ctrl.state == CTRL_UNUSED ? ring_start(vd) : 0;
 }
 
+/*
+ * Make the device let go of the ring, before the other rings of the port are stopped, or after the
+ * device is removed.
+ */
 void
-virtio_ctrl_stop(struct virtio_dev *vd)
+virtio_ctrl_stop(struct nic_dev *dev)
 {
-	struct virtio_ctrl *c = &vd->ctrl;
+	struct virtio_ctrl *c = &virtio_of_nic(dev)->ctrl;
 	char why[512];
 
 	if (c->state != CTRL_RUNS)
@@ -131,23 +136,26 @@ virtio_ctrl_stop(struct virtio_dev *vd)
 	 * A backend that does not answer that is disconnected. The ring has no buffer of the
 	 * application.
 	 */
-	if (vd->nic.ops->ring_stop(&vd->nic, &c->vq.nq) < 0)
-		port_log(&vd->nic.port, BATON_LOG_WARN, "the control queue does not stop: %s",
+	if (dev->ops->ring_stop(dev, &c->vq.nq) < 0)
+		port_log(&dev->port, BATON_LOG_WARN, "the control queue does not stop: %s",
 			 baton_last_error());
 	baton_err(EIO, "%s", why);
 }
 
-/* The device does not serve the control queue. The other rings of the port go on. */
-static void
-give_up(struct virtio_dev *vd)
+/*
+ * The device does not serve the control queue. The other rings of the port go on. Return: @ret, and
+ * its sentence stays.
+ */
+static int
+give_up(struct virtio_dev *vd, int ret)
 {
 	char why[512];
 
-	virtio_ctrl_stop(vd);
 	snprintf(why, sizeof(why), "%s", baton_last_error());
+	virtio_ctrl_stop(&vd->nic);
 	if (vd->nic.ops->ring_idle)
 		vd->nic.ops->ring_idle(&vd->nic, &vd->ctrl.vq.nq);
-	baton_err(EIO, "%s", why);
+	return baton_err(-ret, "%s", why);
 }
 
 static void
@@ -155,22 +163,23 @@ post(struct virtio_dev *vd, uint32_t len)
 {
 	struct virtio_ctrl *c = &vd->ctrl;
 	struct virtq *vq = &c->vq;
-	uint64_t iova = vd->nic.ring_iova + c->offset;
+	const struct {
+		size_t offset;
+		uint32_t len;
+		uint16_t flags;
+	} parts[] = {
+		{ offsetof(struct virtio_ctrl_block, class), 2, VRING_DESC_F_NEXT },
+		{ offsetof(struct virtio_ctrl_block, data), len, VRING_DESC_F_NEXT },
+		{ offsetof(struct virtio_ctrl_block, ack), 1, VRING_DESC_F_WRITE },
+	};
 
-	vq->desc[0] = (struct vring_desc){ .addr = to_le64(iova + offsetof(struct virtio_ctrl_block,
-									   class)),
-					   .len = to_le32(2),
-					   .flags = to_le16(VRING_DESC_F_NEXT),
-					   .next = to_le16(1) };
-	vq->desc[1] = (struct vring_desc){ .addr = to_le64(
-						   iova + offsetof(struct virtio_ctrl_block, data)),
-					   .len = to_le32(len),
-					   .flags = to_le16(VRING_DESC_F_NEXT),
-					   .next = to_le16(2) };
-	vq->desc[2] = (struct vring_desc){ .addr = to_le64(iova +
-							   offsetof(struct virtio_ctrl_block, ack)),
-					   .len = to_le32(1),
-					   .flags = to_le16(VRING_DESC_F_WRITE) };
+	for (uint16_t i = 0; i < 3; i++)
+		vq->desc[i] = (struct vring_desc){
+			.addr = to_le64(vd->nic.ring_iova + c->offset + parts[i].offset),
+			.len = to_le32(parts[i].len),
+			.flags = to_le16(parts[i].flags),
+			.next = to_le16((uint16_t)(i + 1)),
+		};
 	shared_store_byte(&c->block->ack, ACK_NONE);
 	vq->avail->ring[vq->nq.posted & vq->nq.mask] = to_le16(0);
 	vq->nq.posted++;
@@ -178,18 +187,22 @@ post(struct virtio_dev *vd, uint32_t len)
 	split_commit(&vq->nq);
 }
 
+static unsigned
+answer_ms(const struct virtio_dev *vd)
+{
+	return vd->timeout_ms < TIMEOUT_MS ? vd->timeout_ms : TIMEOUT_MS;
+}
+
 /* Return: whether something was completed in time. */
 static bool
 wait_used(struct virtio_dev *vd)
 {
 	struct virtq *vq = &vd->ctrl.vq;
-	unsigned ms = vd->timeout_ms < TIMEOUT_MS ? vd->timeout_ms : TIMEOUT_MS;
-	uint64_t deadline = ctx_now_ns() + ms * 1000000ull, now;
+	uint64_t deadline = ctx_now_ns() + answer_ms(vd) * 1000000ull;
 	struct pollfd p = { .fd = vq->nq.q.wake_fd, .events = POLLIN };
 
 	while (shared_load16_acquire(&vq->used->idx) == vq->nq.done) {
-		now = ctx_now_ns();
-		if (now >= deadline)
+		if (ctx_now_ns() >= deadline)
 			return false;
 		/* Not every device sends a wake-up, so look at the ring as well. */
 		if (poll(&p, 1, 1) == 1)
@@ -233,20 +246,14 @@ transact(struct virtio_dev *vd, const char *what, uint32_t len)
 	int ret;
 
 	post(vd, len);
-	if (!wait_used(vd)) {
-		ret = baton_err(ETIMEDOUT,
-				"%s: %s offers a control queue but does not serve it: no answer "
-				"within %u ms",
-				what, vd->where,
-				vd->timeout_ms < TIMEOUT_MS ? vd->timeout_ms : TIMEOUT_MS);
-		give_up(vd);
-		return ret;
-	}
+	if (!wait_used(vd))
+		return give_up(vd, baton_err(ETIMEDOUT,
+					     "%s: %s offers a control queue but does not serve it: "
+					     "no answer within %u ms",
+					     what, vd->where, answer_ms(vd)));
 	ret = check_used(vd);
-	if (ret < 0) {
-		give_up(vd);
-		return baton_err_prefix(ret, "%s", what);
-	}
+	if (ret < 0)
+		return give_up(vd, baton_err_prefix(ret, "%s", what));
 	ack = shared_load_byte(&c->block->ack);
 	if (MUST(ctrl_ack, ack == ACK_OK))
 		return 0;

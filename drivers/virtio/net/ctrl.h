@@ -16,12 +16,8 @@
 	(VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_CTRL_VLAN |                    \
 	 VIRTIO_NET_F_CTRL_MAC_ADDR)
 
-/**
- * Bytes of ring memory that the control queue takes, and the function that gives it that memory.
- * The device does not know the ring yet.
- */
+/** Bytes of ring memory that the control queue takes. */
 size_t virtio_ctrl_bytes(void);
-void virtio_ctrl_attach(struct virtio_dev *vd, size_t offset);
 
 /** Tell the device of the ring now, not with the first command. */
 int virtio_ctrl_start(struct virtio_dev *vd);
@@ -30,12 +26,6 @@ int virtio_ctrl_start(struct virtio_dev *vd);
  * Make the device use @n queue pairs (5.1.6.5.5). Over vhost-user, enabling the rings does that.
  */
 int virtio_ctrl_pairs(struct virtio_dev *vd, uint16_t n);
-
-/**
- * Make the device let go of the ring, before the other rings of the port are stopped, or after the
- * device is removed.
- */
-void virtio_ctrl_stop(struct virtio_dev *vd);
 
 /** Discard the settings of the user, and close the descriptors. */
 void virtio_ctrl_release(struct virtio_dev *vd);

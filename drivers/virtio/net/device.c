@@ -265,23 +265,3 @@ virtio_own_bytes(const struct nic_dev *dev)
 {
 	return BATON_CACHE_LINE + virtio_ctrl_bytes();
 }
-
-void
-virtio_own_attach(struct nic_dev *dev, size_t offset)
-{
-	virtio_ctrl_attach(virtio_of_nic(dev), offset);
-}
-
-void
-virtio_stopping(struct nic_dev *dev)
-{
-	virtio_ctrl_stop(virtio_of_nic(dev));
-}
-
-void
-virtio_xstats(const struct baton_port *port, struct port_xstats *list)
-{
-	const struct virtio_dev *vd = (const struct virtio_dev *)(const void *)port;
-
-	vd->tp->xstats(&vd->nic, list);
-}

@@ -22,7 +22,6 @@ struct virtio_transport {
 	void (*close)(struct nic_dev *dev);
 	/* Which device it is, for people. */
 	void (*describe)(const struct nic_dev *dev, char *text, size_t room);
-	void (*xstats)(const struct nic_dev *dev, struct port_xstats *list);
 	uint32_t last_ring; /* the highest number of a ring that it has a word for; 0: any */
 };
 
@@ -83,8 +82,8 @@ int virtio_open(struct nic_dev *dev, const struct port_arg *args, unsigned n);
 void virtio_close(struct nic_dev *dev);
 void virtio_configure(struct nic_dev *dev);
 size_t virtio_own_bytes(const struct nic_dev *dev);
-void virtio_own_attach(struct nic_dev *dev, size_t offset);
-void virtio_stopping(struct nic_dev *dev);
+void virtio_ctrl_attach(struct nic_dev *dev, size_t offset);
+void virtio_ctrl_stop(struct nic_dev *dev);
 int virtio_ctrl_can(const struct nic_dev *dev, enum nic_setting setting, const char *what);
 int virtio_ctrl_rx_mode(struct nic_dev *dev, enum port_rx_mode mode, bool on);
 int virtio_ctrl_macs(struct nic_dev *dev, const uint8_t (*macs)[6], unsigned n);
@@ -97,8 +96,8 @@ void virtio_attach(struct nic_dev *dev, struct nic_queue *nq);
 #define VIRTIO_NIC_OPS                                                                             \
 	.rx = &split_rx, .tx = &split_tx, .one_buffer_hint = ", or use mrg_rxbuf=0",               \
 	.open = virtio_open, .close = virtio_close, .configure = virtio_configure,                 \
-	.own_bytes = virtio_own_bytes, .own_attach = virtio_own_attach,                            \
-	.stopping = virtio_stopping, .queue_setup = virtq_setup, .queue_release = virtq_release,   \
+	.own_bytes = virtio_own_bytes, .own_attach = virtio_ctrl_attach,                           \
+	.stopping = virtio_ctrl_stop, .queue_setup = virtq_setup, .queue_release = virtq_release,  \
 	.spreads = virtio_spreads, .ring_bytes = virtq_ring_bytes, .ring_attach = virtio_attach,   \
 	.kick = virtq_kick_ring, NIC_BURST_OPS(VIRTQ_NAME), .arm = virtq_arm,                      \
 	.disarm = virtq_disarm, .can = virtio_ctrl_can, .set_mac = virtio_ctrl_mac,                \
@@ -110,8 +109,6 @@ extern const struct baton_arg virtio_args[];
 
 /* Of struct port_ops; @device: the transport's type, which begins with struct virtio_dev. */
 int virtio_check(const struct baton_driver *driver, const struct port_arg *args, unsigned n);
-void virtio_xstats(const struct baton_port *port, struct port_xstats *list);
-#define VIRTIO_PORT_OPS(device)                                                                    \
-	NIC_PORT_OPS(device, struct virtq), .check = virtio_check, .xstats = virtio_xstats
+#define VIRTIO_PORT_OPS(device) NIC_PORT_OPS(device, struct virtq), .check = virtio_check
 
 #endif

@@ -2,7 +2,6 @@
 /* Find the structures of a virtio device: virtio 1.2, section 4.1.4. */
 #include <linux/pci_regs.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "base/err.h"
 #include "virtio/pci/pci.h"
@@ -21,9 +20,6 @@
 #define CAP_LEAST        16
 #define CAP_MULTIPLIER   16
 #define CAP_NOTIFY_LEAST 20
-
-#define RESET_MS 1000
-#define PAUSE_NS 100000
 
 struct finding {
 	bool found;
@@ -88,8 +84,9 @@ read_cap(struct virtio_pci *vp, unsigned off, struct finding *f)
 }
 
 int
-virtio_pci_find(struct virtio_pci *vp)
+virtio_pci_find(struct nic_dev *dev)
 {
+	struct virtio_pci *vp = virtio_pci_of(dev);
 	struct finding f[TYPES] = { 0 };
 	struct pci_cap caps[PCI_MAX_CAPS];
 	int n = pci_caps(vp->pci.dev, caps), ret;
@@ -119,29 +116,5 @@ virtio_pci_find(struct virtio_pci *vp)
 					 vp->pci.dev->info.bdf, kinds[type].name,
 					 f[type].why[0] ? f[type].why
 							: "none among its capabilities");
-	return 0;
-}
-
-int
-virtio_pci_reset(struct virtio_pci *vp)
-{
-	const struct timespec pause = { .tv_nsec = PAUSE_NS };
-	uint64_t deadline = ctx_now_ns() + RESET_MS * 1000000ull;
-	uint8_t status;
-
-	COMMON_WRITE8(vp, device_status, 0);
-	while ((status = COMMON_READ8(vp, device_status)) != 0) {
-		if (status == 0xff && pci_is_dead(vp->pci.dev))
-			return baton_err(ENODEV,
-					 "%s reads as all ones: it was removed, or has no power or "
-					 "no link",
-					 vp->pci.dev->info.bdf);
-		if (ctx_now_ns() > deadline)
-			return baton_err(ETIMEDOUT,
-					 "%s: its status reads %#x, not 0, %u ms after it was "
-					 "reset",
-					 vp->pci.dev->info.bdf, status, RESET_MS);
-		nanosleep(&pause, NULL);
-	}
 	return 0;
 }

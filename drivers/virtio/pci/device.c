@@ -16,12 +16,6 @@
 
 /* ---- configuration space ---- */
 
-static bool
-has_field(const struct virtio_pci *vp, size_t end)
-{
-	return vp->config.len >= end;
-}
-
 static void
 read_fields(const struct virtio_pci *vp, struct virtio_net_config *c)
 {
@@ -42,13 +36,12 @@ read_fields(const struct virtio_pci *vp, struct virtio_net_config *c)
 static int
 read_config(const struct virtio_pci *vp, struct virtio_net_config *c)
 {
-
 	memset(c, 0, sizeof(*c));
 	for (int i = 0; i < GENERATIONS; i++) {
-		uint8_t before = COMMON_READ8(vp, config_generation);
+		uint8_t before = pci_read8(&vp->common, COMMON(config_generation));
 
 		read_fields(vp, c);
-		if (COMMON_READ8(vp, config_generation) == before)
+		if (pci_read8(&vp->common, COMMON(config_generation)) == before)
 			return 0;
 	}
 	return baton_err(EPROTO,
@@ -73,7 +66,7 @@ check_config_len(const struct virtio_pci *vp)
 	};
 
 	for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		if ((vp->virtio.offered & fields[i].feature) && !has_field(vp, fields[i].end))
+		if ((vp->virtio.offered & fields[i].feature) && vp->config.len < fields[i].end)
 			return baton_err(EPROTO,
 					 "%s offers VIRTIO_NET_F_%s, but its configuration space "
 					 "of %u bytes ends before that field: it is broken or lies",
@@ -119,10 +112,10 @@ read_features(const struct virtio_pci *vp)
 {
 	uint64_t features;
 
-	COMMON_WRITE32(vp, device_feature_select, 1);
-	features = (uint64_t)COMMON_READ32(vp, device_feature) << 32;
-	COMMON_WRITE32(vp, device_feature_select, 0);
-	return features | COMMON_READ32(vp, device_feature);
+	pci_write32(&vp->common, COMMON(device_feature_select), 1);
+	features = (uint64_t)pci_read32(&vp->common, COMMON(device_feature)) << 32;
+	pci_write32(&vp->common, COMMON(device_feature_select), 0);
+	return features | pci_read32(&vp->common, COMMON(device_feature));
 }
 
 static int
@@ -155,15 +148,15 @@ virtio_pci_agree(struct virtio_pci *vp, uint64_t features)
 {
 	uint8_t status = VIRTIO_STATUS_ACKNOWLEDGE;
 
-	COMMON_WRITE8(vp, device_status, status);
+	pci_write8(&vp->common, COMMON(device_status), status);
 	status |= VIRTIO_STATUS_DRIVER;
-	COMMON_WRITE8(vp, device_status, status);
-	COMMON_WRITE32(vp, driver_feature_select, 0);
-	COMMON_WRITE32(vp, driver_feature, (uint32_t)features);
-	COMMON_WRITE32(vp, driver_feature_select, 1);
-	COMMON_WRITE32(vp, driver_feature, (uint32_t)(features >> 32));
-	COMMON_WRITE8(vp, device_status, status | VIRTIO_STATUS_FEATURES_OK);
-	status = COMMON_READ8(vp, device_status);
+	pci_write8(&vp->common, COMMON(device_status), status);
+	pci_write32(&vp->common, COMMON(driver_feature_select), 0);
+	pci_write32(&vp->common, COMMON(driver_feature), (uint32_t)features);
+	pci_write32(&vp->common, COMMON(driver_feature_select), 1);
+	pci_write32(&vp->common, COMMON(driver_feature), (uint32_t)(features >> 32));
+	pci_write8(&vp->common, COMMON(device_status), status | VIRTIO_STATUS_FEATURES_OK);
+	status = pci_read8(&vp->common, COMMON(device_status));
 	if (status & VIRTIO_STATUS_FEATURES_OK)
 		return 0;
 	return baton_err(ENOTSUP,
@@ -189,12 +182,6 @@ check_fit(const struct virtio_pci *vp, uint64_t first_offered, uint64_t first_pa
 	return 0;
 }
 
-static int
-find(struct nic_dev *dev)
-{
-	return virtio_pci_find(virtio_pci_of(dev));
-}
-
 /* Read what the device offers, as a driver that knows it. */
 static int
 identify(struct nic_dev *dev)
@@ -203,8 +190,9 @@ identify(struct nic_dev *dev)
 	const uint64_t offered = vp->virtio.offered, pairs = vp->virtio.max_pairs;
 	int ret;
 
-	COMMON_WRITE8(vp, device_status, VIRTIO_STATUS_ACKNOWLEDGE);
-	COMMON_WRITE8(vp, device_status, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER);
+	pci_write8(&vp->common, COMMON(device_status), VIRTIO_STATUS_ACKNOWLEDGE);
+	pci_write8(&vp->common, COMMON(device_status),
+		   VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER);
 	vp->virtio.offered = read_features(vp);
 	if ((ret = check_features(vp)) < 0 || (ret = take_config(vp)) < 0)
 		return ret;
@@ -224,7 +212,7 @@ static enum nic_pci_health
 poll_device(struct nic_dev *dev)
 {
 	struct virtio_pci *vp = virtio_pci_of(dev);
-	uint8_t status = COMMON_READ8(vp, device_status);
+	uint8_t status = pci_read8(&vp->common, COMMON(device_status));
 	struct virtio_net_config c;
 
 	if (status == 0xff && pci_is_dead(vp->pci.dev))
@@ -239,7 +227,7 @@ poll_device(struct nic_dev *dev)
 }
 
 static const struct nic_pci_ops pci_ops = {
-	.find = find,
+	.find = virtio_pci_find,
 	.identify = identify,
 	.forget = forget,
 	.quiesce = virtio_pci_quiesce,
@@ -259,8 +247,8 @@ probe_limits(struct virtio_pci *vp)
 	for (uint16_t i = 0; i < 2; i++) {
 		uint16_t most;
 
-		COMMON_WRITE16(vp, queue_select, i);
-		most = COMMON_READ16(vp, queue_size);
+		pci_write16(&vp->common, COMMON(queue_select), i);
+		most = pci_read16(&vp->common, COMMON(queue_size));
 		if (most >= 2 && most < size)
 			size = most;
 	}
@@ -303,18 +291,11 @@ vp_describe(const struct nic_dev *dev, char *text, size_t room)
 	snprintf(text, room, "virtio-net PCI %s on %s", dev->pci->bdf, dev->pci->space);
 }
 
-static void
-vp_xstats(const struct nic_dev *dev, struct port_xstats *list)
-{
-	nic_pci_xstats(&dev->port, list);
-}
-
 static const struct virtio_transport transport = {
 	.open = vp_open,
 	.check = vp_check,
 	.close = nic_pci_close,
 	.describe = vp_describe,
-	.xstats = vp_xstats,
 };
 
 static const struct nic_ops nic_ops = {
@@ -333,6 +314,7 @@ static const struct baton_arg args[] = {
 
 static const struct port_ops port_ops = {
 	VIRTIO_PORT_OPS(struct virtio_pci),
+	.xstats = nic_pci_xstats,
 };
 
 /* Section 4.1.2.1: modern devices are 0x1040 + 1; a transitional one must have the modern

@@ -38,6 +38,8 @@ _Static_assert(offsetof(struct virtio_pci_common, queue_notify_data) == VIRTIO_P
 	       "virtio 1.2, 4.1.4.3");
 _Static_assert(offsetof(struct virtio_pci_common, queue_reset) == 0x3a, "virtio 1.2, 4.1.4.3");
 
+#define COMMON(field) ((uint32_t)offsetof(struct virtio_pci_common, field))
+
 struct virtio_pci {
 	struct virtio_dev virtio;
 	struct nic_pci pci;
@@ -55,36 +57,17 @@ virtio_pci_of(struct nic_dev *dev)
  * Find the structures of the device in its capabilities. Return: 0; -EPROTO or -ENOTSUP, with the
  * reason.
  */
-int virtio_pci_find(struct virtio_pci *vp);
-
-/**
- * Write 0 to the status of the device, and wait until it reads 0. Return: 0: the device has let go
- * of all memory; -ETIMEDOUT; -ENODEV.
- */
-int virtio_pci_reset(struct virtio_pci *vp);
+int virtio_pci_find(struct nic_dev *dev);
 
 /** Tell the device which features are used. Return: 0; -ENOTSUP if it does not accept them. */
 int virtio_pci_agree(struct virtio_pci *vp, uint64_t features);
 
-/* Of struct nic_pci_ops. */
+/* Of struct nic_pci_ops, too. */
 int virtio_pci_start_rings(struct nic_dev *dev);
 int virtio_pci_quiesce(struct nic_dev *dev);
 
 /* Of struct nic_ops. */
 int virtio_pci_ring_start(struct nic_dev *dev, struct nic_queue *nq);
 int virtio_pci_ring_stop(struct nic_dev *dev, struct nic_queue *nq);
-
-#define COMMON_READ8(vp, f)                                                                        \
-	pci_read8(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f))
-#define COMMON_READ16(vp, f)                                                                       \
-	pci_read16(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f))
-#define COMMON_READ32(vp, f)                                                                       \
-	pci_read32(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f))
-#define COMMON_WRITE8(vp, f, v)                                                                    \
-	pci_write8(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f), v)
-#define COMMON_WRITE16(vp, f, v)                                                                   \
-	pci_write16(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f), v)
-#define COMMON_WRITE32(vp, f, v)                                                                   \
-	pci_write32(&(vp)->common, (uint32_t)offsetof(struct virtio_pci_common, f), v)
 
 #endif

@@ -15,17 +15,13 @@
 /* ---- one queue ---- */
 
 static void
-write64(const struct virtio_pci *vp, size_t field, uint64_t value)
+write_address(const struct virtio_pci *vp, uint32_t field, const void *at)
 {
-	pci_write32(&vp->common, (uint32_t)field, (uint32_t)value);
-	pci_write32(&vp->common, (uint32_t)field + 4, (uint32_t)(value >> 32));
-}
+	const struct nic_dev *dev = &vp->virtio.nic;
+	uint64_t iova = dev->ring_iova + (uint64_t)((const uint8_t *)at - dev->ring_base);
 
-static uint64_t
-iova_of(const struct virtio_pci *vp, const void *at)
-{
-	return vp->virtio.nic.ring_iova +
-	       (uint64_t)((const uint8_t *)at - vp->virtio.nic.ring_base);
+	pci_write32(&vp->common, field, (uint32_t)iova);
+	pci_write32(&vp->common, field + 4, (uint32_t)(iova >> 32));
 }
 
 /* Map the doorbell of the selected queue: 4.1.4.4. */
@@ -33,7 +29,8 @@ static int
 find_doorbell(struct virtio_pci *vp, struct virtq *vq)
 {
 	const struct pci_reg *n = &vp->notify;
-	uint64_t off = (uint64_t)COMMON_READ16(vp, queue_notify_off) * vp->notify_multiplier;
+	uint64_t off =
+		(uint64_t)pci_read16(&vp->common, COMMON(queue_notify_off)) * vp->notify_multiplier;
 
 	if (!MUST(pci_doorbell, off + 2 <= n->len) || off % 2)
 		return baton_err(EPROTO,
@@ -64,8 +61,8 @@ set_vector(struct virtio_pci *vp, struct virtq *vq)
 	uint16_t vector = vector_of(vp, vq), is;
 
 	vq->no_wake = vector == VIRTIO_PCI_NO_VECTOR;
-	COMMON_WRITE16(vp, queue_msix_vector, vector);
-	is = COMMON_READ16(vp, queue_msix_vector);
+	pci_write16(&vp->common, COMMON(queue_msix_vector), vector);
+	is = pci_read16(&vp->common, COMMON(queue_msix_vector));
 	if (is == vector)
 		return 0;
 	return baton_err(EIO, "%s: queue %u does not take interrupt vector %u, it reads %u",
@@ -75,7 +72,7 @@ set_vector(struct virtio_pci *vp, struct virtq *vq)
 static int
 check_size(struct virtio_pci *vp, const struct virtq *vq)
 {
-	uint16_t most = COMMON_READ16(vp, queue_size);
+	uint16_t most = pci_read16(&vp->common, COMMON(queue_size));
 
 	if (!most)
 		return baton_err(EPROTO,
@@ -85,7 +82,7 @@ check_size(struct virtio_pci *vp, const struct virtq *vq)
 	if (vq->nq.q.descs > most)
 		return baton_err(EINVAL, "%s: queue %u takes %u descriptors at most, not %u",
 				 vp->virtio.where, vq->vring, most, vq->nq.q.descs);
-	if (COMMON_READ16(vp, queue_enable))
+	if (pci_read16(&vp->common, COMMON(queue_enable)))
 		return baton_err(EIO, "%s: queue %u is enabled after a reset: it is broken or lies",
 				 vp->virtio.where, vq->vring);
 	return 0;
@@ -98,17 +95,17 @@ virtio_pci_ring_start(struct nic_dev *dev, struct nic_queue *nq)
 	struct virtq *vq = virtq_of_nic(nq);
 	int ret;
 
-	COMMON_WRITE16(vp, queue_select, vq->vring);
+	pci_write16(&vp->common, COMMON(queue_select), vq->vring);
 	if ((ret = check_size(vp, vq)) < 0)
 		return ret;
-	COMMON_WRITE16(vp, queue_size, (uint16_t)vq->nq.q.descs);
+	pci_write16(&vp->common, COMMON(queue_size), (uint16_t)vq->nq.q.descs);
 	if ((ret = set_vector(vp, vq)) < 0 || (ret = find_doorbell(vp, vq)) < 0)
 		return ret;
-	write64(vp, offsetof(struct virtio_pci_common, queue_desc), iova_of(vp, vq->desc));
-	write64(vp, offsetof(struct virtio_pci_common, queue_driver), iova_of(vp, vq->avail));
-	write64(vp, offsetof(struct virtio_pci_common, queue_device), iova_of(vp, vq->used));
-	COMMON_WRITE16(vp, queue_enable, 1);
-	if (COMMON_READ16(vp, queue_enable) == 1)
+	write_address(vp, COMMON(queue_desc), vq->desc);
+	write_address(vp, COMMON(queue_driver), vq->avail);
+	write_address(vp, COMMON(queue_device), vq->used);
+	pci_write16(&vp->common, COMMON(queue_enable), 1);
+	if (pci_read16(&vp->common, COMMON(queue_enable)) == 1)
 		return 0;
 	return baton_err(EIO, "%s: queue %u does not get enabled", vp->virtio.where, vq->vring);
 }
@@ -132,16 +129,16 @@ virtio_pci_ring_stop(struct nic_dev *dev, struct nic_queue *nq)
 				 "%s does not offer VIRTIO_F_RING_RESET, so one queue cannot be "
 				 "stopped alone: stop the port",
 				 vp->virtio.where);
-	COMMON_WRITE16(vp, queue_select, vq->vring);
-	COMMON_WRITE16(vp, queue_reset, 1);
-	while ((v = COMMON_READ16(vp, queue_reset)) != 0) {
+	pci_write16(&vp->common, COMMON(queue_select), vq->vring);
+	pci_write16(&vp->common, COMMON(queue_reset), 1);
+	while ((v = pci_read16(&vp->common, COMMON(queue_reset))) != 0) {
 		if (ctx_now_ns() > deadline)
 			return baton_err(ETIMEDOUT,
 					 "%s: queue %u is not reset within %u ms (it reads %#x)",
 					 vp->virtio.where, vq->vring, RESET_MS, v);
 		nanosleep(&pause, NULL);
 	}
-	if (COMMON_READ16(vp, queue_enable))
+	if (pci_read16(&vp->common, COMMON(queue_enable)))
 		return baton_err(EIO, "%s: queue %u is still enabled after its reset",
 				 vp->virtio.where, vq->vring);
 	vq->bell.len = 0;
@@ -155,8 +152,8 @@ set_change_vector(struct virtio_pci *vp)
 {
 	if (vp->pci.change.fd < 0)
 		return 0;
-	COMMON_WRITE16(vp, config_msix_vector, 0);
-	if (COMMON_READ16(vp, config_msix_vector) == 0)
+	pci_write16(&vp->common, COMMON(config_msix_vector), 0);
+	if (pci_read16(&vp->common, COMMON(config_msix_vector)) == 0)
 		return 0;
 	return baton_err(EIO,
 			 "%s does not take an interrupt vector for changes of its configuration",
@@ -197,12 +194,37 @@ virtio_pci_start_rings(struct nic_dev *dev)
 	if ((vp->virtio.features & VIRTIO_NET_F_CTRL_VQ) &&
 	    (ret = virtio_ctrl_start(&vp->virtio)) < 0)
 		return ret;
-	COMMON_WRITE8(vp, device_status,
-		      VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK |
-			      VIRTIO_STATUS_DRIVER_OK);
+	pci_write8(&vp->common, COMMON(device_status),
+		   VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK |
+			   VIRTIO_STATUS_DRIVER_OK);
 	return vp->virtio.features & VIRTIO_NET_F_MQ
 		       ? virtio_ctrl_pairs(&vp->virtio, dev->port.info.rx_queues)
 		       : 0;
+}
+
+/* Write 0 to the status of the device, and wait until it reads 0: it has let go of all memory. */
+static int
+reset(struct virtio_pci *vp)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_NS };
+	uint64_t deadline = ctx_now_ns() + RESET_MS * 1000000ull;
+	uint8_t status;
+
+	pci_write8(&vp->common, COMMON(device_status), 0);
+	while ((status = pci_read8(&vp->common, COMMON(device_status))) != 0) {
+		if (status == 0xff && pci_is_dead(vp->pci.dev))
+			return baton_err(ENODEV,
+					 "%s reads as all ones: it was removed, or has no power or "
+					 "no link",
+					 vp->pci.dev->info.bdf);
+		if (ctx_now_ns() > deadline)
+			return baton_err(ETIMEDOUT,
+					 "%s: its status reads %#x, not 0, %u ms after it was "
+					 "reset",
+					 vp->pci.dev->info.bdf, status, RESET_MS);
+		nanosleep(&pause, NULL);
+	}
+	return 0;
 }
 
 /* The doorbells go with the reset. */
@@ -215,5 +237,5 @@ virtio_pci_quiesce(struct nic_dev *dev)
 	for (unsigned i = 0; (nq = nic_queue(dev, i)); i++)
 		virtq_of_nic(nq)->bell.len = 0;
 	vp->virtio.ctrl.vq.bell.len = 0;
-	return virtio_pci_reset(vp);
+	return reset(vp);
 }

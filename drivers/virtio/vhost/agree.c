@@ -8,9 +8,6 @@
  */
 #include "virtio/vhost/msg.h"
 
-/* Stands for VHOST_USER_F_PROTOCOL_FEATURES: all of the protocol features. */
-#define ALL (1ull << 63)
-
 #define MAX_PAIRS  0x8000u /* virtio 1.2, 5.1.4.1 */
 #define CONFIG_HDR 12u
 
@@ -19,7 +16,7 @@ static const struct optional {
 	const char *name;
 	const char *without; /* what follows */
 } optional[] = {
-	{ ALL, "VHOST_USER_F_PROTOCOL_FEATURES (feature 30)",
+	{ VHOST_PROTOCOL_ALL, "VHOST_USER_F_PROTOCOL_FEATURES (feature 30)",
 	  "one queue pair, no acknowledgements, no configuration space" },
 	{ VHOST_PROTOCOL_F_MQ, "MQ (protocol feature 0)", "one queue pair is used" },
 	{ VHOST_PROTOCOL_F_REPLY_ACK, "REPLY_ACK (protocol feature 3)",
@@ -33,30 +30,6 @@ static const struct optional {
 	{ VHOST_PROTOCOL_F_STATUS, "STATUS (protocol feature 16)",
 	  "it is not told the device status" },
 };
-
-/* The feature that a request belongs to. Return: 0 if every backend must serve the request. */
-static uint64_t
-feature_of(uint32_t request)
-{
-	switch (request) {
-	case VHOST_GET_PROTOCOL_FEATURES:
-	case VHOST_SET_PROTOCOL_FEATURES:
-		return ALL;
-	case VHOST_GET_QUEUE_NUM:
-		return VHOST_PROTOCOL_F_MQ;
-	case VHOST_NET_SET_MTU:
-		return VHOST_PROTOCOL_F_NET_MTU;
-	case VHOST_SET_BACKEND_REQ_FD:
-		return VHOST_PROTOCOL_F_BACKEND_REQ;
-	case VHOST_GET_CONFIG:
-		return VHOST_PROTOCOL_F_CONFIG;
-	case VHOST_SET_STATUS:
-	case VHOST_GET_STATUS:
-		return VHOST_PROTOCOL_F_STATUS;
-	default:
-		return 0;
-	}
-}
 
 static void
 leave_out(struct vhost_dev *vd, uint64_t bit, const char *why)
@@ -81,9 +54,9 @@ leave_out(struct vhost_dev *vd, uint64_t bit, const char *why)
 int
 vhost_refused(struct vhost_dev *vd, uint32_t request, int ret)
 {
-	if (ret != -EREMOTEIO || !feature_of(request))
+	if (ret != -EREMOTEIO || !vhost_feature_of(request))
 		return ret;
-	leave_out(vd, feature_of(request), baton_last_error());
+	leave_out(vd, vhost_feature_of(request), baton_last_error());
 	return 0;
 }
 
@@ -96,9 +69,11 @@ needed(const struct vhost_dev *vd, uint64_t bit)
 	if (!vd->vu.open)
 		return false;
 	if ((vd->virtio.first & VIRTIO_F_ACCESS_PLATFORM) &&
-	    (bit & (ALL | VHOST_PROTOCOL_F_REPLY_ACK | VHOST_PROTOCOL_F_BACKEND_REQ)))
+	    (bit &
+	     (VHOST_PROTOCOL_ALL | VHOST_PROTOCOL_F_REPLY_ACK | VHOST_PROTOCOL_F_BACKEND_REQ)))
 		return true;
-	return (bit & (ALL | VHOST_PROTOCOL_F_MQ)) && (info->rx_queues > 1 || info->tx_queues > 1);
+	return (bit & (VHOST_PROTOCOL_ALL | VHOST_PROTOCOL_F_MQ)) &&
+	       (info->rx_queues > 1 || info->tx_queues > 1);
 }
 
 bool
@@ -106,7 +81,7 @@ vhost_agree_on_less(struct vhost_dev *vd, int ret)
 {
 	struct vhost_user *vu = &vd->vu;
 	const uint32_t request = vu->failed;
-	uint64_t bit = feature_of(request);
+	uint64_t bit = vhost_feature_of(request);
 
 	vu->failed = 0;
 	if (!request ||
@@ -334,7 +309,7 @@ handshake(struct vhost_dev *vd)
 	if (ret < 0)
 		return ret;
 	vd->virtio.offered = msg.p.u64;
-	if (vd->vu.without & ALL)
+	if (vd->vu.without & VHOST_PROTOCOL_ALL)
 		vd->virtio.offered &= ~VHOST_F_PROTOCOL_FEATURES;
 	vd->virtio.max_pairs = 1;
 	vd->virtio.config_features = 0;

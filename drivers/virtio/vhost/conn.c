@@ -146,6 +146,14 @@ vhost_disconnect(struct vhost_dev *vd)
 		ctx_timer_set(vd->virtio.nic.port.ctx, &vu->tick, 0);
 }
 
+/* Disconnect, and go on after a pause. */
+static void
+disconnect_for(struct vhost_dev *vd, unsigned ms)
+{
+	vhost_disconnect(vd);
+	ctx_timer_set(vd->virtio.nic.port.ctx, &vd->vu.tick, ms);
+}
+
 static unsigned
 pause_ms(const struct vhost_user *vu)
 {
@@ -182,14 +190,12 @@ come_back(struct vhost_dev *vd)
 		return;
 	}
 	if (vhost_end_check(vd) < 0) {
-		vhost_disconnect(vd);
-		ctx_timer_set(port->ctx, &vu->tick, UNFIT_MS);
+		disconnect_for(vd, UNFIT_MS);
 		return;
 	}
 	if (nic_bring_up(&vd->virtio.nic) < 0) {
 		unfit(vd);
-		vhost_disconnect(vd);
-		ctx_timer_set(port->ctx, &vu->tick, UNFIT_MS);
+		disconnect_for(vd, UNFIT_MS);
 		return;
 	}
 	vu->reconnects++;
@@ -208,8 +214,7 @@ handshake(struct vhost_dev *vd)
 	if (vhost_handshake_begin(vd) < 0 || watch(vd) < 0) {
 		/* It hung up at once: the next try is after a pause, as after a refused one. */
 		vu->failures++;
-		vhost_disconnect(vd);
-		ctx_timer_set(vd->virtio.nic.port.ctx, &vu->tick, pause_ms(vu));
+		disconnect_for(vd, pause_ms(vu));
 		return;
 	}
 	vu->state = VHOST_HANDSHAKE;
@@ -217,8 +222,8 @@ handshake(struct vhost_dev *vd)
 	ctx_timer_set(vd->virtio.nic.port.ctx, &vu->tick, vd->virtio.timeout_ms + 1);
 }
 
-void
-vhost_tick(struct ctx_timer *timer)
+static void
+on_tick(struct ctx_timer *timer)
 {
 	struct vhost_dev *vd =
 		(struct vhost_dev *)(void *)((char *)timer - offsetof(struct vhost_dev, vu.tick));
@@ -265,7 +270,6 @@ static void
 on_first_answer(struct vhost_dev *vd)
 {
 	struct vhost_user *vu = &vd->vu;
-
 	int ret = vhost_handshake_finish(vd);
 
 	if (ret < 0) {
@@ -274,8 +278,7 @@ on_first_answer(struct vhost_dev *vd)
 			vu->failures++;
 		else
 			unfit(vd);
-		vhost_disconnect(vd);
-		ctx_timer_set(vd->virtio.nic.port.ctx, &vu->tick, pause_ms(vu));
+		disconnect_for(vd, pause_ms(vu));
 		return;
 	}
 	vu->state = VHOST_THERE;
@@ -338,8 +341,9 @@ on_listener(struct ctx_source *src, uint32_t events)
 /* ---- the transport's life ---- */
 
 void
-vhost_close(struct vhost_dev *vd)
+vhost_close(struct nic_dev *dev)
 {
+	struct vhost_dev *vd = vhost_of(dev);
 	struct vhost_user *vu = &vd->vu;
 
 	vu->open = 0;
@@ -374,8 +378,9 @@ parse_access(struct vhost_dev *vd, const struct port_arg *args, unsigned n)
 }
 
 int
-vhost_check(struct vhost_dev *vd, const struct port_arg *args, unsigned n)
+vhost_check(struct nic_dev *dev, const struct port_arg *args, unsigned n)
 {
+	struct vhost_dev *vd = vhost_of(dev);
 	struct vhost_user *vu = &vd->vu;
 	uint64_t timeout = VHOST_TIMEOUT_MS, wait = VHOST_WAIT_MS, server = 0, reconnect = 1,
 		 iommu = IOMMU_IF_OFFERED;
@@ -406,16 +411,17 @@ vhost_check(struct vhost_dev *vd, const struct port_arg *args, unsigned n)
 }
 
 int
-vhost_open(struct vhost_dev *vd, const struct port_arg *args, unsigned n)
+vhost_open(struct nic_dev *dev, const struct port_arg *args, unsigned n)
 {
+	struct vhost_dev *vd = vhost_of(dev);
 	struct vhost_user *vu = &vd->vu;
 	int ret;
 
 	vu->src.fd = vu->channel.src.fd = vu->listener.fd = -1;
 	vu->src.ready = on_socket;
 	vu->listener.ready = on_listener;
-	vu->tick.due = vhost_tick;
-	ret = vhost_check(vd, args, n);
+	vu->tick.due = on_tick;
+	ret = vhost_check(dev, args, n);
 	if (!ret)
 		ret = check_no_kernel(vu->sock.path);
 	if (!ret)
@@ -431,7 +437,7 @@ vhost_open(struct vhost_dev *vd, const struct port_arg *args, unsigned n)
 	if (!ret && vu->server)
 		ret = ctx_source_add(vd->virtio.nic.port.ctx, &vu->listener, EPOLLIN);
 	if (ret < 0) {
-		vhost_close(vd);
+		vhost_close(dev);
 		return ret;
 	}
 	vd->virtio.transport_features =
@@ -441,8 +447,9 @@ vhost_open(struct vhost_dev *vd, const struct port_arg *args, unsigned n)
 }
 
 int
-vhost_reset(struct vhost_dev *vd)
+vhost_reset(struct nic_dev *dev)
 {
+	struct vhost_dev *vd = vhost_of(dev);
 	vhost_disconnect(vd);
 	vd->vu.failures = vd->vu.logged_unfit = 0;
 	return vhost_connect(vd);

@@ -184,18 +184,19 @@ still_held(const struct vhost_dev *vd, enum mem_held held)
 }
 
 int
-vhost_end_lost(struct vhost_dev *vd)
+vhost_end_lost(struct nic_dev *dev)
 {
+	struct vhost_dev *vd = vhost_of(dev);
 	struct vhost_end *end = &vd->vu.end;
 	enum mem_held held = mem_holder_ask(end->old);
-	uint64_t now = ctx_now_ns(), waited = now - vd->virtio.nic.port.away_since;
+	uint64_t now = ctx_now_ns(), waited = now - dev->port.away_since;
 
 	/* If it is free now, then for all, and the next backend gets it soon. */
-	dma_quarantine_ask(vd->virtio.nic.port.ctx);
+	dma_quarantine_ask(dev->port.ctx);
 	if (has_let_go(end, held))
 		return 0;
 	if (held != MEM_UNKNOWN &&
-	    waited < (vd->virtio.nic.port.leaving ? STOPPING_MS : end->patience_ms) * MS &&
+	    waited < (dev->port.leaving ? STOPPING_MS : end->patience_ms) * MS &&
 	    !process_has_ended(end, now))
 		return -EAGAIN;
 	return still_held(vd, held);
@@ -219,9 +220,11 @@ vhost_end_wait(struct vhost_dev *vd)
 }
 
 struct mem_holder *
-vhost_end_holder(const struct vhost_dev *vd)
+vhost_end_holder(const struct nic_dev *dev)
 {
-	return mem_holder_get(vd->vu.orphaned ? vd->vu.end.old : vd->vu.end.holder);
+	const struct vhost_user *vu = &vhost_of_const(dev)->vu;
+
+	return mem_holder_get(vu->orphaned ? vu->end.old : vu->end.holder);
 }
 
 /* ---- how much may be in quarantine ---- */

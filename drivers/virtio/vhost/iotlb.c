@@ -126,14 +126,6 @@ vhost_iotlb_renew(struct vhost_dev *vd)
 	vd->vu.channel.owed = vd->vu.channel.dead = 0;
 }
 
-void
-vhost_xstats(const struct vhost_dev *vd, struct port_xstats *list)
-{
-	port_xstat(list, vd->vu.channel.misses, "iotlb_misses");
-	port_xstat(list, vd->vu.channel.ignored, "backend_requests_ignored");
-	port_xstat(list, vd->vu.given.holes, "memory_holes");
-}
-
 /* Do not ask for an acknowledgement: the caller may be waiting for another one. */
 static void
 answer_owed(struct vhost_dev *vd, int64_t deadline)

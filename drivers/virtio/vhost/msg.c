@@ -11,35 +11,43 @@
 
 #define PATIENCE_MS 500 /* of silence before the log says that Baton waits */
 
+/* The feature that a request belongs to: without one, every backend must serve the request. */
+static const struct {
+	const char *name;
+	uint64_t feature;
+} requests[] = {
+	[VHOST_GET_FEATURES] = { "GET_FEATURES", 0 },
+	[VHOST_SET_FEATURES] = { "SET_FEATURES", 0 },
+	[VHOST_SET_OWNER] = { "SET_OWNER", 0 },
+	[VHOST_SET_MEM_TABLE] = { "SET_MEM_TABLE", 0 },
+	[VHOST_SET_VRING_NUM] = { "SET_VRING_NUM", 0 },
+	[VHOST_SET_VRING_ADDR] = { "SET_VRING_ADDR", 0 },
+	[VHOST_SET_VRING_BASE] = { "SET_VRING_BASE", 0 },
+	[VHOST_GET_VRING_BASE] = { "GET_VRING_BASE", 0 },
+	[VHOST_SET_VRING_KICK] = { "SET_VRING_KICK", 0 },
+	[VHOST_SET_VRING_CALL] = { "SET_VRING_CALL", 0 },
+	[VHOST_GET_PROTOCOL_FEATURES] = { "GET_PROTOCOL_FEATURES", VHOST_PROTOCOL_ALL },
+	[VHOST_SET_PROTOCOL_FEATURES] = { "SET_PROTOCOL_FEATURES", VHOST_PROTOCOL_ALL },
+	[VHOST_GET_QUEUE_NUM] = { "GET_QUEUE_NUM", VHOST_PROTOCOL_F_MQ },
+	[VHOST_SET_VRING_ENABLE] = { "SET_VRING_ENABLE", 0 },
+	[VHOST_NET_SET_MTU] = { "NET_SET_MTU", VHOST_PROTOCOL_F_NET_MTU },
+	[VHOST_SET_BACKEND_REQ_FD] = { "SET_BACKEND_REQ_FD", VHOST_PROTOCOL_F_BACKEND_REQ },
+	[VHOST_IOTLB_MSG] = { "IOTLB_MSG", 0 },
+	[VHOST_GET_CONFIG] = { "GET_CONFIG", VHOST_PROTOCOL_F_CONFIG },
+	[VHOST_SET_STATUS] = { "SET_STATUS", VHOST_PROTOCOL_F_STATUS },
+	[VHOST_GET_STATUS] = { "GET_STATUS", VHOST_PROTOCOL_F_STATUS },
+};
+
 static const char *
 name_of(uint32_t request)
 {
-	static const char *const names[] = {
-		[VHOST_GET_FEATURES] = "GET_FEATURES",
-		[VHOST_SET_FEATURES] = "SET_FEATURES",
-		[VHOST_SET_OWNER] = "SET_OWNER",
-		[VHOST_SET_MEM_TABLE] = "SET_MEM_TABLE",
-		[VHOST_SET_VRING_NUM] = "SET_VRING_NUM",
-		[VHOST_SET_VRING_ADDR] = "SET_VRING_ADDR",
-		[VHOST_SET_VRING_BASE] = "SET_VRING_BASE",
-		[VHOST_GET_VRING_BASE] = "GET_VRING_BASE",
-		[VHOST_SET_VRING_KICK] = "SET_VRING_KICK",
-		[VHOST_SET_VRING_CALL] = "SET_VRING_CALL",
-		[VHOST_GET_PROTOCOL_FEATURES] = "GET_PROTOCOL_FEATURES",
-		[VHOST_SET_PROTOCOL_FEATURES] = "SET_PROTOCOL_FEATURES",
-		[VHOST_GET_QUEUE_NUM] = "GET_QUEUE_NUM",
-		[VHOST_SET_VRING_ENABLE] = "SET_VRING_ENABLE",
-		[VHOST_NET_SET_MTU] = "NET_SET_MTU",
-		[VHOST_SET_BACKEND_REQ_FD] = "SET_BACKEND_REQ_FD",
-		[VHOST_IOTLB_MSG] = "IOTLB_MSG",
-		[VHOST_GET_CONFIG] = "GET_CONFIG",
-		[VHOST_SET_STATUS] = "SET_STATUS",
-		[VHOST_GET_STATUS] = "GET_STATUS",
-	};
+	return requests[request].name;
+}
 
-	if (request < sizeof(names) / sizeof(names[0]) && names[request])
-		return names[request];
-	return "unknown request";
+uint64_t
+vhost_feature_of(uint32_t request)
+{
+	return requests[request].feature;
 }
 
 static int64_t

@@ -93,6 +93,12 @@ vhost_of(struct nic_dev *dev)
 	return (struct vhost_dev *)(void *)dev;
 }
 
+static inline const struct vhost_dev *
+vhost_of_const(const struct nic_dev *dev)
+{
+	return (const struct vhost_dev *)(const void *)dev;
+}
+
 enum vhost_request {
 	VHOST_GET_FEATURES = 1,
 	VHOST_SET_FEATURES = 2,
@@ -128,6 +134,8 @@ enum vhost_backend_request { /* on the backend's own channel */
 #define VHOST_PROTOCOL_F_BACKEND_REQ (1ull << 5)
 #define VHOST_PROTOCOL_F_CONFIG      (1ull << 9)
 #define VHOST_PROTOCOL_F_STATUS      (1ull << 16)
+/* Stands for VHOST_F_PROTOCOL_FEATURES: all of them. */
+#define VHOST_PROTOCOL_ALL           (1ull << 63)
 
 #define VHOST_VERSION    0x1u
 #define VHOST_REPLY      0x4u
@@ -202,6 +210,9 @@ int vhost_call_up_to(struct vhost_dev *vd, struct vhost_msg *msg, uint32_t most)
 int vhost_get_u64(struct vhost_dev *vd, uint32_t request, uint64_t *value);
 int vhost_set_u64(struct vhost_dev *vd, uint32_t request, uint64_t value);
 
+/** The optional feature that a request belongs to; 0: every backend must serve the request. */
+uint64_t vhost_feature_of(uint32_t request);
+
 /** The deadline of a request that begins now, in ms of a monotonic clock. */
 int64_t vhost_deadline(const struct vhost_dev *vd);
 
@@ -210,9 +221,6 @@ int vhost_ask(struct vhost_dev *vd, struct vhost_msg *msg, int64_t deadline);
 int vhost_answer(struct vhost_dev *vd, struct vhost_msg *msg, uint32_t size);
 
 /* ---- iotlb.c ---- */
-
-/** Append the counters of the IOTLB. */
-void vhost_xstats(const struct vhost_dev *vd, struct port_xstats *list);
 
 /** Whether the backend translates addresses by the entries it receives. */
 static inline bool
@@ -258,11 +266,11 @@ void vhost_iotlb_forget(void *arg, const struct ioas_entry *e);
 	      */
 #define VHOST_WAIT_MS 30000 /* server=1: for a backend to connect */
 
-/** Parse the arguments. Return: 0 or -EINVAL. */
-int vhost_check(struct vhost_dev *vd, const struct port_arg *args, unsigned n);
-int vhost_open(struct vhost_dev *vd, const struct port_arg *args, unsigned n);
-void vhost_close(struct vhost_dev *vd);
-int vhost_reset(struct vhost_dev *vd);
+/* Of struct virtio_transport, and of struct nic_ops. */
+int vhost_check(struct nic_dev *dev, const struct port_arg *args, unsigned n);
+int vhost_open(struct nic_dev *dev, const struct port_arg *args, unsigned n);
+void vhost_close(struct nic_dev *dev);
+int vhost_reset(struct nic_dev *dev);
 
 /**
  * Connect and negotiate, and wait for both as long as the arguments say. Return: 0, also if
@@ -272,8 +280,6 @@ int vhost_connect(struct vhost_dev *vd);
 
 /** Close the connection: the backend hung up, or cannot be sent another message. */
 void vhost_disconnect(struct vhost_dev *vd);
-
-void vhost_tick(struct ctx_timer *timer);
 
 /* ---- end.c ---- */
 
@@ -299,9 +305,9 @@ void vhost_end_orphan(struct vhost_dev *vd);
 void vhost_end_adopt(struct vhost_dev *vd);
 void vhost_end_close(struct vhost_dev *vd);
 
-/** As the transport's lost() and holder(). */
-int vhost_end_lost(struct vhost_dev *vd);
-struct mem_holder *vhost_end_holder(const struct vhost_dev *vd);
+/* Of struct nic_ops. */
+int vhost_end_lost(struct nic_dev *dev);
+struct mem_holder *vhost_end_holder(const struct nic_dev *dev);
 
 /** The backend did not answer: does anybody have its memory? Waits for up to 100 ms. Return:
  * whether nobody has. */

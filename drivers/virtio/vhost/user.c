@@ -32,10 +32,7 @@ set_fd(struct vhost_dev *vd, uint32_t request, uint32_t index, int fd)
 static int
 next_time(struct vhost_dev *vd, int ret)
 {
-	char why[512];
-
-	snprintf(why, sizeof(why), "%s", baton_last_error());
-	return baton_err(-ret, "%s%s", why,
+	return baton_err(-ret, "%s%s", baton_last_error(),
 			 vhost_agree_on_less(vd, ret) ? "; the next start does without" : "");
 }
 
@@ -250,15 +247,6 @@ start_ring(struct vhost_dev *vd, struct virtq *vq)
 	return ret ? ret : run_ring(vd, vq);
 }
 
-#define EACH_QUEUE(vd, vq, i)                                                                      \
-	for (i = 0;                                                                                \
-	     i < (vd)->virtio.nic.port.info.rx_queues + (vd)->virtio.nic.port.info.tx_queues &&    \
-	     (vq = virtq_of(i < (vd)->virtio.nic.port.info.rx_queues                               \
-				    ? (vd)->virtio.nic.port.rxq[i]                                 \
-				    : (vd)->virtio.nic.port                                        \
-					      .txq[i - (vd)->virtio.nic.port.info.rx_queues]));    \
-	     i++)
-
 static int
 not_accepted(const struct vhost_dev *vd, const char *how)
 {
@@ -313,6 +301,13 @@ idles(const struct virtq *vq)
 	return vq->nq.q.stopped && vq->vring < 2;
 }
 
+/* Whether the backend runs the ring. */
+static bool
+runs(const struct virtq *vq)
+{
+	return !vq->nq.q.stopped || vq->idle;
+}
+
 /* Start everything but the rings. */
 static int
 set_up_device(struct vhost_dev *vd, uint64_t features)
@@ -336,13 +331,13 @@ set_up_device(struct vhost_dev *vd, uint64_t features)
 static int
 each_ring(struct vhost_dev *vd, int (*step)(struct vhost_dev *vd, struct virtq *vq))
 {
-	struct virtq *vq;
-	unsigned i;
-	int ret = 0;
+	struct nic_queue *nq;
+	int ret;
 
-	EACH_QUEUE(vd, vq, i)
-	{
-		if (vq->nq.q.stopped && !vq->idle)
+	for (unsigned i = 0; (nq = nic_queue(&vd->virtio.nic, i)); i++) {
+		struct virtq *vq = virtq_of_nic(nq);
+
+		if (!runs(vq))
 			continue;
 		ret = step(vd, vq);
 		if (ret == -EREMOTEIO && vq->vring > 1)
@@ -370,15 +365,14 @@ enable_ring(struct vhost_dev *vd, struct virtq *vq)
 static int
 bring_up(struct vhost_dev *vd, uint64_t features)
 {
-	struct virtq *vq;
-	unsigned i;
+	struct nic_queue *nq;
 	int ret = set_up_device(vd, features);
 
 	if (ret < 0)
 		return ret;
 	vd->vu.knows_rings = 1;
-	EACH_QUEUE(vd, vq, i)
-	vq->idle = idles(vq);
+	for (unsigned i = 0; (nq = nic_queue(&vd->virtio.nic, i)); i++)
+		virtq_of_nic(nq)->idle = idles(virtq_of_nic(nq));
 	ret = each_ring(vd, describe_ring);
 	if (!ret)
 		ret = vhost_iotlb_push(vd);
@@ -417,16 +411,15 @@ vu_stop(struct nic_dev *dev)
 {
 	struct vhost_dev *vd = vhost_of(dev);
 	const struct vhost_user *vu = &vd->vu;
-	struct virtq *vq;
-	unsigned i;
+	struct nic_queue *nq;
 	int ret = 0;
 
 	if (vu->orphaned)
 		ret = baton_err(ECONNRESET, "the backend at %s hung up before it let go",
 				vu->sock.path);
-	EACH_QUEUE(vd, vq, i)
-	if (!ret && (!vq->nq.q.stopped || vq->idle))
-		ret = let_go(vd, vq);
+	for (unsigned i = 0; !ret && (nq = nic_queue(dev, i)); i++)
+		if (runs(virtq_of_nic(nq)))
+			ret = let_go(vd, virtq_of_nic(nq));
 	if (!ret)
 		set_status(vd, 0);
 	return ret < 0 && vhost_end_wait(vd) ? 0 : ret;
@@ -435,13 +428,12 @@ vu_stop(struct nic_dev *dev)
 static void
 renew_others(struct vhost_dev *vd, const struct virtq *but)
 {
-	struct virtq *vq;
-	unsigned i;
+	struct nic_queue *nq;
 
-	EACH_QUEUE(vd, vq, i)
-	if (vq != but && (!vq->nq.q.stopped || vq->idle) &&
-	    set_fd(vd, VHOST_SET_VRING_CALL, vq->vring, vq->nq.q.wake_fd) < 0)
-		return; /* disconnected, and heard of by the control thread */
+	for (unsigned i = 0; (nq = nic_queue(&vd->virtio.nic, i)); i++)
+		if (nq != &but->nq && runs(virtq_of_nic(nq)) &&
+		    set_fd(vd, VHOST_SET_VRING_CALL, virtq_of_nic(nq)->vring, nq->q.wake_fd) < 0)
+			return; /* disconnected, and heard of by the control thread */
 }
 
 static int
@@ -514,65 +506,30 @@ vu_ready(struct nic_dev *dev)
 	return vhost_connect(vhost_of(dev));
 }
 
-static int
-vu_reset(struct nic_dev *dev)
-{
-	return vhost_reset(vhost_of(dev));
-}
-
-static int
-vu_lost(struct nic_dev *dev)
-{
-	return vhost_end_lost(vhost_of(dev));
-}
-
-static struct mem_holder *
-vu_holder(const struct nic_dev *dev)
-{
-	return vhost_end_holder((const struct vhost_dev *)(const void *)dev);
-}
-
-static int
-vu_open(struct nic_dev *dev, const struct port_arg *args, unsigned n)
-{
-	return vhost_open(vhost_of(dev), args, n);
-}
-
-static int
-vu_check(struct nic_dev *dev, const struct port_arg *args, unsigned n)
-{
-	return vhost_check(vhost_of(dev), args, n);
-}
-
-static void
-vu_close(struct nic_dev *dev)
-{
-	vhost_close(vhost_of(dev));
-}
-
 static void
 vu_describe(const struct nic_dev *dev, char *text, size_t room)
 {
-	const struct vhost_user *vu = &((const struct vhost_dev *)(const void *)dev)->vu;
+	const struct vhost_user *vu = &vhost_of_const(dev)->vu;
 
 	snprintf(text, room, "vhost-user at %s%s", vu->sock.path, vu->server ? " (server)" : "");
 }
 
 static void
-vu_xstats(const struct nic_dev *dev, struct port_xstats *list)
+xstats(const struct baton_port *port, struct port_xstats *list)
 {
-	const struct vhost_dev *vd = (const struct vhost_dev *)(const void *)dev;
+	const struct vhost_user *vu = &vhost_of_const(nic_of_const(port))->vu;
 
-	port_xstat(list, vd->vu.reconnects, "reconnects");
-	vhost_xstats(vd, list);
+	port_xstat(list, vu->reconnects, "reconnects");
+	port_xstat(list, vu->channel.misses, "iotlb_misses");
+	port_xstat(list, vu->channel.ignored, "backend_requests_ignored");
+	port_xstat(list, vu->given.holes, "memory_holes");
 }
 
 static const struct virtio_transport transport = {
-	.open = vu_open,
-	.check = vu_check,
-	.close = vu_close,
+	.open = vhost_open,
+	.check = vhost_check,
+	.close = vhost_close,
 	.describe = vu_describe,
-	.xstats = vu_xstats,
 	.last_ring = 255, /* SET_VRING_KICK has 8 bits for a ring's number */
 };
 
@@ -587,9 +544,9 @@ static const struct nic_ops nic_ops = {
 	.ring_start = vu_ring_start,
 	.ring_stop = vu_ring_stop,
 	.ring_idle = vu_ring_idle,
-	.lost = vu_lost,
-	.holder = vu_holder,
-	.reset = vu_reset,
+	.lost = vhost_end_lost,
+	.holder = vhost_end_holder,
+	.reset = vhost_reset,
 };
 
 static const struct baton_arg args[] = {
@@ -611,6 +568,7 @@ static const struct baton_arg args[] = {
 
 static const struct port_ops port_ops = {
 	VIRTIO_PORT_OPS(struct vhost_dev),
+	.xstats = xstats,
 };
 
 extern const struct baton_driver virtio_user_driver;
