@@ -46,9 +46,9 @@ device_round(const struct model *m, void *dev, enum front_kind kind)
 	static uint8_t frame[MODEL_FRAME_MAX];
 	int n = 0;
 
-	for (unsigned i = 0; kind != FRONT_TX && i < ROUND && m->receive(dev, frame, 64); i++)
+	for (unsigned i = 0; kind != FRONT_TX && i < ROUND && m->receive(dev, 0, frame, 64); i++)
 		;
-	while (kind != FRONT_RX && (n = m->send(dev, frame)) > 0)
+	while (kind != FRONT_RX && (n = m->send(dev, 0, frame)) > 0)
 		;
 	return n >= 0;
 }

@@ -133,7 +133,7 @@ int
 exn_send(struct exn_model *m, unsigned queue, void *frame, bool report)
 {
 	uint32_t len = 0, start = 0, offset = 0;
-	bool csum = false, last = false;
+	bool csum = false, last = false, done = false;
 	uint64_t desc, addr = 0, info = 0;
 
 	while (!last && (desc = next_desc(m, true, queue, 0))) {
@@ -150,12 +150,14 @@ exn_send(struct exn_model *m, unsigned queue, void *frame, bool report)
 		len += info & 0xffff;
 		last = info >> 16 & 1;
 		if (report && (info >> 17 & 1))
-			pci_model_write64(&m->pci, desc + 8, info | 1ull << 31);
+			done = pci_model_write64(&m->pci, desc + 8, info | 1ull << 31);
 		advance(m, true, queue);
 	}
-	if (csum && start + offset + 2 <= len)
+	if (csum && start + offset + 2 <= len) {
 		pci_model_csum(frame, len, start, offset);
-	if (len && report)
+		m->csums++;
+	}
+	if (done)
 		wake(m, true, queue);
 	return (int)len;
 }

@@ -16,6 +16,7 @@ struct exn_model {
 	uint32_t regs[0x1000 / 4];
 	uint16_t head[2][EXN_MODEL_QUEUES]; /* RX, TX: the place it uses next */
 	bool keeps_ring;                    /* a queue does not stop */
+	unsigned csums;                     /* checksums filled in */
 };
 
 struct exn_model *exn_model_start(struct baton_ctx *ctx);

@@ -27,9 +27,15 @@ stop(void *dev)
 }
 
 static bool
-receive(void *dev, const void *frame, uint32_t len)
+receive(void *dev, unsigned queue, const void *frame, uint32_t len)
 {
-	return exn_receive(dev, 0, frame, len, 0, NULL) > 0;
+	return exn_receive(dev, queue, frame, len, 0, NULL) > 0;
+}
+
+static bool
+receive_good(void *dev, unsigned queue, const void *frame, uint32_t len)
+{
+	return exn_receive(dev, queue, frame, len, 8, NULL) > 0; /* L4_GOOD */
 }
 
 static bool
@@ -53,9 +59,15 @@ damaged(void *dev)
 }
 
 static int
-send(void *dev, void *frame)
+send(void *dev, unsigned queue, void *frame)
 {
-	return exn_send(dev, 0, frame, true);
+	return exn_send(dev, queue, frame, true);
+}
+
+static unsigned
+csums(const void *dev)
+{
+	return ((const struct exn_model *)dev)->csums;
 }
 
 static bool
@@ -96,6 +108,12 @@ lose(void *dev)
 	exn_status(dev, 3); /* LINK, FAILED */
 }
 
+static void
+set_link(void *dev, bool up)
+{
+	exn_status(dev, up);
+}
+
 static unsigned
 strays(const void *dev)
 {
@@ -119,30 +137,39 @@ mac_of(const uint8_t mac[6])
 }
 
 static bool
-has(const void *dev, const uint8_t mac[6], unsigned modes, const uint8_t more[6], uint16_t vid)
+has_settings(const void *dev, const struct model_settings *s)
 {
 	const struct exn_model *m = dev;
+	const uint32_t mode = exn_reg(m, 0x018);
 
-	return mac_at(m, 0x010) == mac_of(mac) && (exn_reg(m, 0x018) & 3) == modes &&
-	       mac_at(m, 0x080) == (mac_of(more) | 1ull << 63) &&
-	       (exn_reg(m, 0x200 + vid / 32 * 4) >> vid % 32 & 1);
+	return (!(s->which & F_BIT(F_MAC)) || mac_at(m, 0x010) == mac_of(s->mac)) &&
+	       (!(s->which & F_BIT(F_PROMISC)) || (mode & 1) == s->promisc) &&
+	       (!(s->which & F_BIT(F_ALLMULTI)) || (mode >> 1 & 1) == s->allmulti) &&
+	       (!(s->which & F_BIT(F_MACS)) ||
+		mac_at(m, 0x080) == (mac_of(s->more) | 1ull << 63)) &&
+	       (!(s->which & F_BIT(F_VLAN)) ||
+		((mode & 4) && (exn_reg(m, 0x200 + s->vid / 32 * 4u) >> s->vid % 32 & 1)));
 }
 
-const struct model example_model = {
+static const struct model example_model = {
 	.name = "example",
+	.list = "drivers/example/features.txt",
 	.start = start,
 	.stop = stop,
 	.receive = receive,
+	.receive_good = receive_good,
 	.begin = begin,
 	.end = end,
 	.damaged = damaged,
 	.send = send,
+	.csums = csums,
 	.lie = lie,
 	.keep = keep,
 	.remove = remove_it,
 	.lose = lose,
+	.link = set_link,
 	.strays = strays,
-	.has = has,
+	.has = has_settings,
 };
 
 const struct model *const rig_models[] = { &example_model, NULL };
