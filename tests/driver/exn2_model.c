@@ -202,7 +202,7 @@ command(struct exn2_model *m, uint32_t v)
 static uint32_t
 read_state(struct exn2_model *m)
 {
-	if (m->pending && !m->pci.keeps_on && !m->reads--)
+	if (m->pending && !m->pci.keeps_config && !m->reads--)
 		carry_out(m);
 	return m->regs[STATE / 4];
 }
@@ -282,8 +282,10 @@ model_write(struct pci_model *pci, uint32_t off, size_t n, uint32_t v)
 }
 
 static void
-model_reset(struct pci_model *pci)
+model_reset(struct pci_model *pci, bool function)
 {
+	if (function)
+		pci->keeps_config = false;
 	reset(of(pci));
 }
 
@@ -296,16 +298,17 @@ exn2_link(struct exn2_model *m, bool up)
 	pci_model_interrupt(&m->pci, 0);
 }
 
-bool
-exn2_accepts(const struct exn2_model *m, uint32_t bits)
+uint32_t
+exn2_accept(const struct exn2_model *m)
 {
-	return m->regs[ACCEPT / 4] == bits;
+	return m->regs[ACCEPT / 4];
 }
 
 struct exn2_model *
 exn2_model_start(struct baton_ctx *ctx)
 {
 	static const struct pci_model_device device = {
+		.bdf = PCI_MODEL_BDF,
 		.vendor = 0x4558,
 		.device = 0x0002,
 		.bar = 2,
@@ -323,7 +326,8 @@ exn2_model_start(struct baton_ctx *ctx)
 		m->queue[i / EXN2_QUEUES][i % EXN2_QUEUES].index = i % EXN2_QUEUES;
 	}
 	m->seed = 1;
-	pci_model_start(&m->pci, &device, ctx);
+	pci_model_start(&m->pci, &device);
+	ctx->pci_os = &m->pci.os;
 	reset(m);
 	return m;
 }

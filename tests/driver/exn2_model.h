@@ -45,7 +45,7 @@ struct exn2_queue {
 };
 
 struct exn2_model {
-	struct pci_model pci; /* first; keeps_on: nor does a command end */
+	struct pci_model pci; /* first; keeps_config: nor does a command end */
 	uint32_t regs[0x2000 / 4];
 	struct exn2_queue queue[2][EXN2_QUEUES]; /* RX, TX */
 	uint8_t mac[6];                          /* in use */
@@ -96,8 +96,8 @@ void exn2_fail(struct exn2_model *m);
 /** Change the link, and raise vector 0. */
 void exn2_link(struct exn2_model *m, bool up);
 
-/** Whether ACCEPT has these bits. */
-bool exn2_accepts(const struct exn2_model *m, uint32_t bits);
+/** ACCEPT, as the driver left it. */
+uint32_t exn2_accept(const struct exn2_model *m);
 
 /* ---- between the two files of the model ---- */
 

@@ -184,7 +184,7 @@ write_reg(struct exn_model *m, uint32_t off, uint32_t v)
 	const bool queue = off >= RX_BLOCKS && off < TX_BLOCKS + 32 * EXN_MODEL_QUEUES;
 
 	if (off == CTRL && (v & 1)) {
-		if (m->pci.keeps_on)
+		if (m->pci.keeps_config)
 			m->regs[CTRL / 4] |= 1;
 		else
 			reset(m);
@@ -211,8 +211,10 @@ model_write(struct pci_model *m, uint32_t off, size_t n, uint32_t v)
 }
 
 static void
-model_reset(struct pci_model *m)
+model_reset(struct pci_model *m, bool function)
 {
+	if (function)
+		m->keeps_config = false;
 	reset(of(m));
 }
 
@@ -222,6 +224,7 @@ struct exn_model *
 exn_model_start(struct baton_ctx *ctx)
 {
 	static const struct pci_model_device device = {
+		.bdf = PCI_MODEL_BDF,
 		.vendor = 0x4558,
 		.device = 0x0001,
 		.bar_bytes = 0x1000,
@@ -233,7 +236,8 @@ exn_model_start(struct baton_ctx *ctx)
 	struct exn_model *m = calloc(1, sizeof(*m));
 
 	assert_non_null(m);
-	pci_model_start(&m->pci, &device, ctx);
+	pci_model_start(&m->pci, &device);
+	ctx->pci_os = &m->pci.os;
 	reset(m);
 	return m;
 }

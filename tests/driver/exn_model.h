@@ -12,7 +12,7 @@
 #define EXN_FRAME_MAX    9200
 
 struct exn_model {
-	struct pci_model pci; /* first; keeps_on: nor does a reset end */
+	struct pci_model pci; /* first; keeps_config: nor does a reset end */
 	uint32_t regs[0x1000 / 4];
 	uint16_t head[2][EXN_MODEL_QUEUES]; /* RX, TX: the place it uses next */
 	bool keeps_ring;                    /* a queue does not stop */

@@ -25,6 +25,8 @@ enum model_lie {
 	LIE_AHEAD,   /* more completions than were posted */
 	LIE_ENDLESS, /* a packet that has no end */
 	LIE_ONES,    /* a completion of all ones */
+	LIE_TURN,    /* a buffer of a ring before the one whose turn it is */
+	LIE_RING,    /* a packet that begins in a ring of further buffers */
 	LIES
 };
 

@@ -9,11 +9,9 @@
 #include <errno.h>
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <unistd.h>
+#include <sys/mman.h>
 
 #include "ioas/ioas.h"
 
@@ -23,6 +21,12 @@ static struct pci_model *
 of(const struct pci_os *os)
 {
 	return (struct pci_model *)(uintptr_t)os;
+}
+
+static bool
+fails(struct pci_model *m)
+{
+	return ++m->calls == m->fail_at;
 }
 
 /* ---- DMA: what is mapped, with its rights, and nothing else ---- */
@@ -102,14 +106,16 @@ model_pread(const struct pci_os *os, int fd, void *buf, size_t n, uint64_t at)
 	const uint64_t off = at & (REGION(1) - 1);
 	uint32_t v = 0;
 
+	if (fails(m))
+		return -m->fail_with;
 	assert_true(n <= 4);
-	if (at >> 40 == VFIO_PCI_CONFIG_REGION_INDEX && off + n <= sizeof(m->config))
+	if (m->dead || (at >> 40 == VFIO_PCI_CONFIG_REGION_INDEX && off + n > sizeof(m->config)))
+		v = UINT32_MAX;
+	else if (at >> 40 == VFIO_PCI_CONFIG_REGION_INDEX)
 		for (size_t i = 0; i < n; i++)
 			v |= (uint32_t)m->config[off + i] << 8 * i;
-	else if (at >> 40 == m->device->bar && off + n <= m->device->bar_bytes && !m->dead)
+	else if (at >> 40 == m->device->bar && off + n <= m->device->bar_bytes)
 		v = m->device->read(m, (uint32_t)off, n);
-	if (m->dead)
-		v = UINT32_MAX;
 	for (size_t i = 0; i < n; i++)
 		((uint8_t *)buf)[i] = (uint8_t)(v >> 8 * i);
 	return (ssize_t)n;
@@ -122,13 +128,15 @@ model_pwrite(const struct pci_os *os, int fd, const void *buf, size_t n, uint64_
 	const uint64_t off = at & (REGION(1) - 1);
 	uint32_t v = 0;
 
+	if (fails(m))
+		return -m->fail_with;
 	assert_true(n <= 4);
 	for (size_t i = 0; i < n; i++)
 		v |= (uint32_t)((const uint8_t *)buf)[i] << 8 * i;
 	if (m->dead)
 		return (ssize_t)n;
 	if (at >> 40 == VFIO_PCI_CONFIG_REGION_INDEX && off + n <= sizeof(m->config)) {
-		if (!m->keeps_on)
+		if (!m->keeps_config)
 			memcpy(m->config + off, buf, n);
 	} else if (at >> 40 == m->device->bar && off + n <= m->device->bar_bytes) {
 		m->device->write(m, (uint32_t)off, n, v);
@@ -142,10 +150,12 @@ model_attach(const struct pci_os *os, struct baton_ioas *ioas, const char *bdf,
 {
 	struct pci_model *m = of(os);
 
-	assert_int_equal(m->attached++, 0);
+	if (fails(m) || m->attached)
+		return -EBUSY;
+	m->attached++;
 	m->ioas = ioas;
 	*out = (struct ioas_device *)(void *)m;
-	*fd = -1;
+	*fd = m->fd;
 	return 0;
 }
 
@@ -159,17 +169,42 @@ model_detach(const struct pci_os *os, struct ioas_device *handle)
 	m->ioas = NULL;
 	m->config[PCI_COMMAND] &= (uint8_t)~PCI_COMMAND_MASTER;
 	m->err_fd = m->req_fd = -1;
-	m->device->reset(m);
+	m->device->reset(m, false);
 }
 
 static int
 region_info(const struct pci_model *m, struct vfio_region_info *r)
 {
+	struct vfio_region_info_cap_sparse_mmap *s = (void *)(r + 1);
+	const uint32_t all = sizeof(*r) + sizeof(*s) + sizeof(s->areas[0]);
+
 	r->offset = REGION(r->index);
 	r->flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
 	r->size = r->index == VFIO_PCI_CONFIG_REGION_INDEX ? sizeof(m->config)
-		  : r->index == m->device->bar             ? m->device->bar_bytes
+		  : r->index == m->device->bar             ? m->bar_size
 							   : 0;
+	if (r->index != m->device->bar || !m->mappable)
+		return 0;
+	r->flags |= VFIO_REGION_INFO_FLAG_MMAP | VFIO_REGION_INFO_FLAG_CAPS;
+	if (r->argsz >= all) {
+		r->cap_offset = sizeof(*r);
+		s->header = (struct vfio_info_cap_header){ .id = VFIO_REGION_INFO_CAP_SPARSE_MMAP,
+							   .version = 1 };
+		s->nr_areas = m->mappable;
+		s->areas[0].offset = m->map_off;
+		s->areas[0].size = m->map_bytes;
+	}
+	r->argsz = all;
+	return 0;
+}
+
+static int
+irq_info(const struct pci_model *m, struct vfio_irq_info *i)
+{
+	i->flags = VFIO_IRQ_INFO_EVENTFD;
+	i->count = i->index == VFIO_PCI_MSIX_IRQ_INDEX  ? m->vectors
+		   : i->index == VFIO_PCI_ERR_IRQ_INDEX ? m->has_err
+							: 1;
 	return 0;
 }
 
@@ -179,7 +214,7 @@ set_irqs(struct pci_model *m, const struct vfio_irq_set *s)
 	int *to = s->index == VFIO_PCI_MSIX_IRQ_INDEX  ? m->irq
 		  : s->index == VFIO_PCI_ERR_IRQ_INDEX ? &m->err_fd
 						       : &m->req_fd;
-	const unsigned room = s->index == VFIO_PCI_MSIX_IRQ_INDEX ? m->device->vectors : 1;
+	const unsigned room = s->index == VFIO_PCI_MSIX_IRQ_INDEX ? m->vectors : 1;
 
 	if (s->start + s->count > room)
 		return -EINVAL;
@@ -191,32 +226,37 @@ set_irqs(struct pci_model *m, const struct vfio_irq_set *s)
 }
 
 static int
+reset_function(struct pci_model *m)
+{
+	if (m->no_reset)
+		return -EIO;
+	m->resets++;
+	m->device->reset(m, true);
+	return 0;
+}
+
+static int
 model_ioctl(const struct pci_os *os, int fd, unsigned long request, void *arg)
 {
 	struct pci_model *m = of(os);
 	struct vfio_device_info *d = arg;
-	struct vfio_irq_info *i = arg;
 
+	if (fails(m))
+		return -m->fail_with;
 	switch (request) {
 	case VFIO_DEVICE_GET_INFO:
-		d->flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET;
+		d->flags = VFIO_DEVICE_FLAGS_PCI | (m->can_reset ? VFIO_DEVICE_FLAGS_RESET : 0);
 		d->num_regions = VFIO_PCI_NUM_REGIONS;
 		d->num_irqs = VFIO_PCI_NUM_IRQS;
 		return 0;
 	case VFIO_DEVICE_GET_REGION_INFO:
 		return region_info(m, arg);
 	case VFIO_DEVICE_GET_IRQ_INFO:
-		i->flags = VFIO_IRQ_INFO_EVENTFD;
-		i->count = i->index == VFIO_PCI_MSIX_IRQ_INDEX ? m->device->vectors : 1;
-		return 0;
+		return irq_info(m, arg);
 	case VFIO_DEVICE_SET_IRQS:
 		return set_irqs(m, arg);
 	case VFIO_DEVICE_RESET:
-		if (m->no_reset)
-			return -EIO;
-		m->keeps_on = false;
-		m->device->reset(m);
-		return 0;
+		return reset_function(m);
 	default:
 		return -ENOTTY;
 	}
@@ -225,18 +265,33 @@ model_ioctl(const struct pci_os *os, int fd, unsigned long request, void *arg)
 static int
 model_map(const struct pci_os *os, int fd, uint64_t offset, size_t len, void **at)
 {
-	return -ENODEV;
+	struct pci_model *m = of(os);
+
+	if (fails(m))
+		return -m->fail_with;
+	if (m->fd < 0)
+		return -ENODEV;
+	*at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		   (off_t)(offset & (REGION(1) - 1)));
+	if (*at == MAP_FAILED)
+		return -errno;
+	m->mapped++;
+	return 0;
 }
 
 static void
 model_unmap(const struct pci_os *os, void *at, size_t len)
 {
+	of(os)->mapped--;
+	munmap(at, len);
 }
 
 static int
 model_eventfd(const struct pci_os *os)
 {
-	return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct pci_model *m = of(os);
+
+	return fails(m) ? -m->fail_with : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
 /* ---- what models call ---- */
@@ -251,7 +306,7 @@ pci_model_signal(int fd)
 void
 pci_model_interrupt(struct pci_model *m, unsigned vector)
 {
-	if (vector < m->device->vectors && m->irq[vector] >= 0)
+	if (vector < m->vectors && m->irq[vector] >= 0)
 		eventfd_write(m->irq[vector], 1);
 }
 
@@ -268,38 +323,8 @@ pci_model_csum(uint8_t *frame, uint32_t len, uint32_t start, uint32_t offset)
 	frame[start + offset + 1] = (uint8_t)~sum;
 }
 
-static void
-write_file(const struct pci_model *m, const char *name, const char *text)
-{
-	char path[256];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/%s", m->sys, PCI_MODEL_BDF, name);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	assert_true(fputs(text, f) >= 0);
-	assert_int_equal(fclose(f), 0);
-}
-
-static void
-make_sys(struct pci_model *m)
-{
-	char text[256];
-
-	snprintf(m->sys, sizeof(m->sys), "/tmp/pci-model.XXXXXX");
-	assert_non_null(mkdtemp(m->sys));
-	snprintf(text, sizeof(text), "mkdir -p %s/bus/pci/devices/%s", m->sys, PCI_MODEL_BDF);
-	assert_int_equal(system(text), 0);
-	snprintf(text, sizeof(text), "%#06x\n", m->device->vendor);
-	write_file(m, "vendor", text);
-	snprintf(text, sizeof(text), "%#06x\n", m->device->device);
-	write_file(m, "device", text);
-	write_file(m, "class", "0x020000\n");
-	write_file(m, "numa_node", "-1\n");
-}
-
 void
-pci_model_start(struct pci_model *m, const struct pci_model_device *device, struct baton_ctx *ctx)
+pci_model_start(struct pci_model *m, const struct pci_model_device *device)
 {
 	static const struct pci_os model_os = {
 		.attach = model_attach,
@@ -315,23 +340,24 @@ pci_model_start(struct pci_model *m, const struct pci_model_device *device, stru
 	assert_true(device->vectors <= PCI_MODEL_VECTORS);
 	m->os = model_os;
 	m->device = device;
-	make_sys(m);
+	pci_model_make_sys(m);
 	m->os.sys = m->sys;
 	m->config[PCI_VENDOR_ID] = (uint8_t)device->vendor;
 	m->config[PCI_VENDOR_ID + 1] = (uint8_t)(device->vendor >> 8);
 	m->config[PCI_DEVICE_ID] = (uint8_t)device->device;
 	m->config[PCI_DEVICE_ID + 1] = (uint8_t)(device->device >> 8);
+	m->vectors = device->vectors;
+	m->bar_size = device->bar_bytes;
+	m->can_reset = m->has_err = true;
+	m->fail_with = EIO;
+	m->fd = m->err_fd = m->req_fd = -1;
 	memset(m->irq, 0xff, sizeof(m->irq));
-	m->err_fd = m->req_fd = -1;
-	ctx->pci_os = &m->os;
 }
 
 void
 pci_model_stop(struct pci_model *m)
 {
-	char command[128];
-
 	assert_int_equal(m->attached, 0);
-	snprintf(command, sizeof(command), "rm -r %s", m->sys);
-	assert_int_equal(system(command), 0);
+	assert_int_equal(m->mapped, 0);
+	pci_model_drop_sys(m);
 }

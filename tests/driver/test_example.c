@@ -90,7 +90,7 @@ keep(void *dev, bool on)
 {
 	struct exn_model *m = dev;
 
-	m->pci.keeps_on = m->pci.no_reset = on;
+	m->pci.keeps_config = m->pci.no_reset = on;
 }
 
 static void

@@ -44,9 +44,15 @@ stop(void *dev)
 }
 
 static bool
-receive(void *dev, const void *frame, uint32_t len)
+receive(void *dev, unsigned queue, const void *frame, uint32_t len)
 {
-	return exn2_receive(dev, 0, frame, len, 0) > 0;
+	return exn2_receive(dev, queue, frame, len, 0) > 0;
+}
+
+static bool
+receive_good(void *dev, unsigned queue, const void *frame, uint32_t len)
+{
+	return exn2_receive(dev, queue, frame, len, EXN2_L4_KNOWN | EXN2_L4_GOOD) > 0;
 }
 
 /* One buffer with @n bytes, and what the device says of it. */
@@ -81,9 +87,15 @@ damaged(void *dev)
 }
 
 static int
-send(void *dev, void *frame)
+send(void *dev, unsigned queue, void *frame)
 {
-	return exn2_send(dev, 0, frame);
+	return exn2_send(dev, queue, frame);
+}
+
+static unsigned
+csums(const void *dev)
+{
+	return ((const struct exn2_model *)dev)->csums;
 }
 
 /* Complete all that is posted to FIRST, and one more. */
@@ -143,7 +155,7 @@ keep(void *dev, bool on)
 {
 	struct exn2_model *m = dev;
 
-	m->pci.keeps_on = m->pci.no_reset = on;
+	m->pci.keeps_config = m->pci.no_reset = on;
 }
 
 static void
@@ -161,6 +173,12 @@ lose(void *dev)
 	exn2_fail(dev);
 }
 
+static void
+set_link(void *dev, bool up)
+{
+	exn2_link(dev, up);
+}
+
 static unsigned
 strays(const void *dev)
 {
@@ -168,23 +186,27 @@ strays(const void *dev)
 }
 
 static bool
-has(const void *dev, const uint8_t mac[6], unsigned modes, const uint8_t more[6], uint16_t vid)
+has_settings(const void *dev, const struct model_settings *s)
 {
 	const struct exn2_model *m = dev;
+	const uint32_t mode = exn2_accept(m);
 
-	return !memcmp(m->mac, mac, 6) && exn2_accepts(m, modes);
+	return (!(s->which & F_BIT(F_MAC)) || !memcmp(m->mac, s->mac, 6)) &&
+	       (!(s->which & F_BIT(F_PROMISC)) || (mode & 1) == s->promisc) &&
+	       (!(s->which & F_BIT(F_ALLMULTI)) || (mode >> 1 & 1) == s->allmulti);
 }
 
-#define EXAMPLE2(start_it)                                                                         \
-	.cannot = CANNOT_STOP_QUEUE | CANNOT_WAKE_TX, .start = start_it, .stop = stop,             \
-	.receive = receive, .begin = begin, .end = end, .damaged = damaged, .send = send,          \
-	.lie = lie, .keep = keep, .remove = remove_it, .lose = lose, .strays = strays, .has = has
+#define EXAMPLE2(named, started)                                                                   \
+	{                                                                                          \
+		.name = named, .list = "drivers/example2/features.txt", .start = started,          \
+		.stop = stop, .receive = receive, .receive_good = receive_good, .begin = begin,    \
+		.end = end, .damaged = damaged, .send = send, .csums = csums, .lie = lie,          \
+		.keep = keep, .remove = remove_it, .lose = lose, .link = set_link,                 \
+		.strays = strays, .has = has_settings,                                             \
+	}
 
-static const struct model example2_model = { .name = "example2", EXAMPLE2(start) },
-			  example2_backwards = { .name = "example2, sent backwards",
-						 EXAMPLE2(start_backwards) },
-			  example2_shuffled = { .name = "example2, sent in any order",
-						EXAMPLE2(start_shuffled) };
+static const struct model in_order = EXAMPLE2("example2", start),
+			  backwards = EXAMPLE2("example2, sent backwards", start_backwards),
+			  shuffled = EXAMPLE2("example2, sent in any order", start_shuffled);
 
-const struct model *const rig_models[] = { &example2_model, &example2_backwards, &example2_shuffled,
-					   NULL };
+const struct model *const rig_models[] = { &in_order, &backwards, &shuffled, NULL };

@@ -180,7 +180,7 @@ registers(void **state)
 	put(b, 0x18, 0x0605);
 	assert_memory_equal(b->m->mac, ((uint8_t[]){ 1, 2, 3, 4, 5, 6 }), 6);
 	put(b, 0x1c, 3);
-	assert_true(exn2_accepts(b->m, 3));
+	assert_int_equal(exn2_accept(b->m), 3);
 	assert_int_equal(command(b, 2), 2);
 	assert_int_equal(get(b, RX + 0x18), PLACES);
 	assert_int_equal(command(b, 1), 1);
@@ -363,7 +363,7 @@ keeping(void **state)
 
 	assert_int_equal(command(b, 1), 1);
 	post(b, false, 0, PLACES);
-	b->m->pci.keeps_on = b->m->pci.no_reset = true;
+	b->m->pci.keeps_config = b->m->pci.no_reset = true;
 	put(b, 0x04, 2);
 	put(b, 0x04, 3);
 	for (unsigned i = 0; i < 10; i++)
@@ -371,7 +371,7 @@ keeping(void **state)
 	assert_true(pci_bus_master(b->dev, false) < 0);
 	assert_true(pci_reset(b->dev) < 0);
 	assert_int_equal(exn2_receive(b->m, 0, frame, 60, 0), 1);
-	b->m->pci.keeps_on = false;
+	b->m->pci.keeps_config = false;
 	assert_int_equal(get(b, 0x08), 0);
 	assert_int_equal(get(b, 0x08), 3);
 	assert_int_equal(exn2_receive(b->m, 0, frame, 60, 0), 0);

@@ -72,9 +72,9 @@ begin(void)
 	struct baton_pool_config p;
 
 	rig.fake = fake_pci_start(FAKE_FEATURES);
-	rig.honest = rig.fake->os;
-	rig.fake->os.pread = lie;
-	memcpy(rig.config, rig.fake->config, sizeof(rig.config));
+	rig.honest = rig.fake->pci.os;
+	rig.fake->pci.os.pread = lie;
+	memcpy(rig.config, rig.fake->pci.config, sizeof(rig.config));
 	baton_pool_config_init(&p);
 	p.count = BUFS;
 	p.page_size = BATON_PAGE_4K;
@@ -104,22 +104,22 @@ shape(void)
 	struct fake_pci *f = rig.fake;
 	const uint8_t what = in_u8(&rig.in), more = in_u8(&rig.in);
 
-	memcpy(f->config, rig.config, sizeof(rig.config));
+	memcpy(f->pci.config, rig.config, sizeof(rig.config));
 	f->features = FAKE_FEATURES | (what & 1 ? FAKEDEV_F_MQ | FAKEDEV_F_CTRL_VQ : 0) |
 		      (what & 2 ? F_MTU : 0) | (what & 4 ? FAKE_F_RING_RESET : 0);
-	f->mappable = what >> 3 & 1;
-	f->vectors = what >> 4 & 7;
-	f->has_err = what >> 7;
-	f->can_reset = more & 1;
+	f->pci.mappable = what >> 3 & 1;
+	f->pci.vectors = what >> 4 & 7;
+	f->pci.has_err = what >> 7;
+	f->pci.can_reset = more & 1;
 	f->mtu = 1500;
 	f->max_pairs = 1 + (more >> 1 & 1);
 	f->queue_max = (uint16_t)(1u << (more >> 2 & 15));
-	f->bar_size = more & 64 ? FAKE_BAR_SIZE / 2 : FAKE_BAR_SIZE;
-	f->restless = f->dead = f->link_down = false;
+	f->pci.bar_size = more & 64 ? FAKE_BAR_SIZE / 2 : FAKE_BAR_SIZE;
+	f->restless = f->pci.dead = f->link_down = false;
 	for (unsigned n = more & 128 ? 1 + in_u8(&rig.in) % 32 : 0; n; n--) {
 		const uint8_t where = in_u8(&rig.in);
 
-		f->config[where] = in_u8(&rig.in);
+		f->pci.config[where] = in_u8(&rig.in);
 	}
 }
 
@@ -138,9 +138,9 @@ count(enum baton_holder_kind kind)
 static void
 check_nothing_open(void)
 {
-	if (rig.fake->attached || rig.fake->mapped)
-		fuzz_fail("%u devices are open, and %u mappings", rig.fake->attached,
-			  rig.fake->mapped);
+	if (rig.fake->pci.attached || rig.fake->pci.mapped)
+		fuzz_fail("%u devices are open, and %u mappings", rig.fake->pci.attached,
+			  rig.fake->pci.mapped);
 	if (count(BATON_HOLDER_FREE) + count(BATON_HOLDER_CACHE) != BUFS)
 		fuzz_fail("%u buffers did not come home",
 			  BUFS - count(BATON_HOLDER_FREE) - count(BATON_HOLDER_CACHE));
@@ -203,11 +203,11 @@ run(struct baton_port *port)
 {
 	for (unsigned n = in_u8(&rig.in) % 4; n && rig.in.p < rig.in.end; n--) {
 		const int fd = rig.fake->change_vector < FAKE_VECTORS
-				       ? rig.fake->irq[rig.fake->change_vector]
+				       ? rig.fake->pci.irq[rig.fake->change_vector]
 				       : -1;
 
 		if (fd >= 0)
-			fake_pci_signal(fd);
+			pci_model_signal(fd);
 		while (baton_ctx_poll(rig.ctx, 0) > 0)
 			;
 		check_info(port);
@@ -237,8 +237,8 @@ fuzz_run(const uint8_t *data, size_t size)
 		run(port);
 	rig.in.p =
 		rig.in.end; /* honest from now on, also where the input has changed it for good */
-	memcpy(rig.fake->config, rig.config, sizeof(rig.config));
-	rig.fake->bar_size = FAKE_BAR_SIZE;
+	memcpy(rig.fake->pci.config, rig.config, sizeof(rig.config));
+	rig.fake->pci.bar_size = FAKE_BAR_SIZE;
 	check_said(baton_port_stop(port));
 	if (count(BATON_HOLDER_QUARANTINE)) /* honest, it may offer less than before, and not be
 					       had; but it is reset */

@@ -6,10 +6,7 @@
 
 #include <cmocka.h>
 
-#include <errno.h>
 #include <linux/pci_regs.h>
-#include <linux/vfio.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -20,18 +17,10 @@
 
 #include "dma/pool.h"
 
-#define REGION(i) ((uint64_t)(i) << 40)
-
 static struct fake_pci *
-of(const struct pci_os *os)
+of(struct pci_model *m)
 {
-	return (struct fake_pci *)(uintptr_t)os;
-}
-
-static bool
-fails(struct fake_pci *f)
-{
-	return ++f->calls == f->fail_at;
+	return (struct fake_pci *)(void *)m;
 }
 
 static void
@@ -108,7 +97,7 @@ enable_queue(struct fake_pci *f)
 	q->has_addr = q->has_base = q->enabled = true;
 	q->mapped = false;
 	q->kick = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	q->call = f->vector[f->select] < FAKE_VECTORS ? f->irq[f->vector[f->select]] : -1;
+	q->call = f->vector[f->select] < FAKE_VECTORS ? f->pci.irq[f->vector[f->select]] : -1;
 }
 
 static void
@@ -247,188 +236,31 @@ ring(struct fake_pci *f, uint16_t queue)
 	}
 }
 
-/* ---- struct pci_os ---- */
-
-static int
-fake_attach(const struct pci_os *os, struct baton_ioas *ioas, const char *bdf,
-	    struct ioas_device **out, int *fd)
+static uint32_t
+model_read(struct pci_model *m, uint32_t off, size_t n)
 {
-	struct fake_pci *f = of(os);
-
-	if (fails(f) || f->attached)
-		return -EBUSY;
-	f->attached++;
-	*out = (struct ioas_device *)(void *)f;
-	*fd = f->fd;
-	return 0;
-}
-
-/* As the kernel does: no bus mastering, and a reset. */
-static void
-fake_detach(const struct pci_os *os, struct ioas_device *handle)
-{
-	struct fake_pci *f = of(os);
-
-	f->attached--;
-	f->config[PCI_COMMAND] &= (uint8_t)~PCI_COMMAND_MASTER;
-	f->err_fd = f->req_fd = -1;
-	reset(f);
-}
-
-static int
-region_info(struct fake_pci *f, struct vfio_region_info *r)
-{
-	struct vfio_region_info_cap_sparse_mmap *s = (void *)(r + 1);
-	const uint32_t all = sizeof(*r) + sizeof(*s) + sizeof(s->areas[0]);
-
-	r->offset = REGION(r->index);
-	r->flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
-	r->size = r->index == VFIO_PCI_CONFIG_REGION_INDEX ? 256
-		  : r->index == FAKE_BAR                   ? f->bar_size
-							   : 0;
-	if (r->index != FAKE_BAR || !f->mappable)
-		return 0;
-	r->flags |= VFIO_REGION_INFO_FLAG_MMAP | VFIO_REGION_INFO_FLAG_CAPS;
-	if (r->argsz >= all) {
-		r->cap_offset = sizeof(*r);
-		s->header = (struct vfio_info_cap_header){ .id = VFIO_REGION_INFO_CAP_SPARSE_MMAP,
-							   .version = 1 };
-		s->nr_areas = f->mappable;
-		s->areas[0].offset = FAKE_NOTIFY;
-		s->areas[0].size = 0x1000;
-	}
-	r->argsz = all;
-	return 0;
-}
-
-static int
-irq_info(const struct fake_pci *f, struct vfio_irq_info *i)
-{
-	i->flags = VFIO_IRQ_INFO_EVENTFD;
-	i->count = i->index == VFIO_PCI_MSIX_IRQ_INDEX  ? f->vectors
-		   : i->index == VFIO_PCI_ERR_IRQ_INDEX ? f->has_err
-							: 1;
-	return 0;
-}
-
-static int
-set_irqs(struct fake_pci *f, const struct vfio_irq_set *s)
-{
-	int *to = s->index == VFIO_PCI_MSIX_IRQ_INDEX  ? f->irq
-		  : s->index == VFIO_PCI_ERR_IRQ_INDEX ? &f->err_fd
-						       : &f->req_fd;
-	unsigned room = s->index == VFIO_PCI_MSIX_IRQ_INDEX ? f->vectors : 1;
-
-	if (s->start + s->count > room)
-		return -EINVAL;
-	for (unsigned i = 0; i < (s->count ? s->count : room); i++)
-		to[i] = -1;
-	if (s->flags & VFIO_IRQ_SET_DATA_EVENTFD)
-		memcpy(to, s->data, s->count * sizeof(int));
-	return 0;
-}
-
-static int
-fake_ioctl(const struct pci_os *os, int fd, unsigned long request, void *arg)
-{
-	struct fake_pci *f = of(os);
-	struct vfio_device_info *d = arg;
-
-	if (fails(f))
-		return -f->fail_with;
-	switch (request) {
-	case VFIO_DEVICE_GET_INFO:
-		d->flags = VFIO_DEVICE_FLAGS_PCI | (f->can_reset ? VFIO_DEVICE_FLAGS_RESET : 0);
-		d->num_regions = VFIO_PCI_NUM_REGIONS;
-		d->num_irqs = VFIO_PCI_NUM_IRQS;
-		return 0;
-	case VFIO_DEVICE_GET_REGION_INFO:
-		return region_info(f, arg);
-	case VFIO_DEVICE_GET_IRQ_INFO:
-		return irq_info(f, arg);
-	case VFIO_DEVICE_SET_IRQS:
-		return set_irqs(f, arg);
-	case VFIO_DEVICE_RESET:
-		f->resets++;
-		f->keeps_status = false;
-		reset(f);
-		return 0;
-	default:
-		return -ENOTTY;
-	}
-}
-
-static ssize_t
-fake_pread(const struct pci_os *os, int fd, void *buf, size_t n, uint64_t at)
-{
-	struct fake_pci *f = of(os);
-	uint64_t off = at & (REGION(1) - 1);
-	uint8_t b[4];
-	uint32_t v = 0;
-
-	if (fails(f))
-		return -f->fail_with;
-	assert_true(n <= 4);
-	if (at >> 40 == VFIO_PCI_CONFIG_REGION_INDEX)
-		v = off + n <= sizeof(f->config) ? get32(f->config + off, n) : 0xffffffff;
-	else if (at >> 40 == FAKE_BAR && off < FAKE_COMMON + 0x1000)
-		v = common_read(f, (uint32_t)off);
-	else if (at >> 40 == FAKE_BAR && off >= FAKE_DEVICE && off < FAKE_DEVICE + 0x1000)
-		v = device_read(f, (uint32_t)(off - FAKE_DEVICE), n);
-	if (f->dead)
-		v = 0xffffffff;
-	put32(b, v);
-	memcpy(buf, b, n);
-	return (ssize_t)n;
-}
-
-static ssize_t
-fake_pwrite(const struct pci_os *os, int fd, const void *buf, size_t n, uint64_t at)
-{
-	struct fake_pci *f = of(os);
-	uint64_t off = at & (REGION(1) - 1);
-	uint32_t v = get32(buf, n);
-
-	if (fails(f))
-		return -f->fail_with;
-	if (f->dead)
-		return (ssize_t)n;
-	if (at >> 40 == VFIO_PCI_CONFIG_REGION_INDEX && off + n <= sizeof(f->config) &&
-	    !f->keeps_config)
-		memcpy(f->config + off, buf, n);
-	else if (at >> 40 == FAKE_BAR && off < FAKE_COMMON + 0x1000)
-		common_write(f, (uint32_t)off, v);
-	else if (at >> 40 == FAKE_BAR && off >= FAKE_NOTIFY && v < FAKEDEV_QUEUES)
-		ring(f, (uint16_t)v);
-	return (ssize_t)n;
-}
-
-static int
-fake_map(const struct pci_os *os, int fd, uint64_t offset, size_t len, void **at)
-{
-	struct fake_pci *f = of(os);
-
-	if (fails(f))
-		return -f->fail_with;
-	*at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-		   (off_t)(offset & (REGION(1) - 1)));
-	if (*at == MAP_FAILED)
-		return -errno;
-	f->mapped++;
-	return 0;
+	if (off < FAKE_COMMON + 0x1000)
+		return common_read(of(m), off);
+	return off >= FAKE_DEVICE && off < FAKE_DEVICE + 0x1000
+		       ? device_read(of(m), off - FAKE_DEVICE, n)
+		       : 0;
 }
 
 static void
-fake_unmap(const struct pci_os *os, void *at, size_t len)
+model_write(struct pci_model *m, uint32_t off, size_t n, uint32_t v)
 {
-	of(os)->mapped--;
-	munmap(at, len);
+	if (off < FAKE_COMMON + 0x1000)
+		common_write(of(m), off, v);
+	else if (off >= FAKE_NOTIFY && v < FAKEDEV_QUEUES)
+		ring(of(m), (uint16_t)v);
 }
 
-static int
-fake_eventfd(const struct pci_os *os)
+static void
+model_reset(struct pci_model *m, bool function)
 {
-	return fails(of(os)) ? -of(os)->fail_with : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (function)
+		of(m)->keeps_status = false;
+	reset(of(m));
 }
 
 /* ---- what tests call ---- */
@@ -437,7 +269,7 @@ void
 fake_pci_cap(struct fake_pci *f, unsigned at, uint8_t next, uint8_t type, uint8_t bar,
 	     uint32_t offset, uint32_t length)
 {
-	uint8_t *c = f->config + at;
+	uint8_t *c = f->pci.config + at;
 
 	c[0] = PCI_CAP_ID_VNDR;
 	c[1] = next;
@@ -456,9 +288,8 @@ make_config(struct fake_pci *f)
 	static const uint32_t at[] = { 0, FAKE_COMMON, FAKE_NOTIFY, FAKE_ISR, FAKE_DEVICE };
 	static const uint32_t len[] = { 0, 0x3c, 0x1000, 4, 16 };
 
-	put32(f->config, 0x10411af4);
-	put16(f->config + PCI_STATUS, PCI_STATUS_CAP_LIST);
-	f->config[PCI_CAPABILITY_LIST] = FAKE_CAP(1);
+	put16(f->pci.config + PCI_STATUS, PCI_STATUS_CAP_LIST);
+	f->pci.config[PCI_CAPABILITY_LIST] = FAKE_CAP(1);
 	for (uint8_t type = 1; type < 5; type++)
 		fake_pci_cap(f, FAKE_CAP(type), type < 4 ? (uint8_t)FAKE_CAP(type + 1) : 0, type,
 			     FAKE_BAR, at[type], len[type]);
@@ -484,15 +315,16 @@ make_liar(struct fake_pci *f)
 	f->fakedev = l;
 }
 
-static const struct pci_os fake_os = {
-	.attach = fake_attach,
-	.detach = fake_detach,
-	.ioctl = fake_ioctl,
-	.pread = fake_pread,
-	.pwrite = fake_pwrite,
-	.map = fake_map,
-	.unmap = fake_unmap,
-	.eventfd = fake_eventfd,
+static const struct pci_model_device fake_device = {
+	.bdf = FAKE_BDF,
+	.vendor = 0x1af4,
+	.device = 0x1041,
+	.bar = FAKE_BAR,
+	.bar_bytes = FAKE_BAR_SIZE,
+	.vectors = 4,
+	.read = model_read,
+	.write = model_write,
+	.reset = model_reset,
 };
 
 struct fake_pci *
@@ -502,28 +334,23 @@ fake_pci_start(uint64_t features)
 	uint8_t *bar;
 
 	assert_non_null(f);
-	f->os = fake_os;
-	fake_pci_make_sys(f);
-	f->os.sys = f->sys;
+	pci_model_start(&f->pci, &fake_device);
 	make_config(f);
 	make_liar(f);
-	f->fd = memfd_create("fake-bar", MFD_CLOEXEC);
-	assert_int_equal(ftruncate(f->fd, FAKE_BAR_SIZE), 0);
-	bar = mmap(NULL, FAKE_BAR_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, f->fd, 0);
+	f->pci.fd = memfd_create("fake-bar", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(f->pci.fd, FAKE_BAR_SIZE), 0);
+	bar = mmap(NULL, FAKE_BAR_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, f->pci.fd, 0);
 	assert_true(bar != MAP_FAILED);
 	f->bells = (uint16_t *)(void *)(bar + FAKE_NOTIFY);
 	memset(f->bells, 0xff, 0x1000);
 	f->features = features;
-	f->vectors = 4;
 	f->max_pairs = 1;
 	f->queue_max = 256;
 	f->mtu = 1500;
-	f->mappable = 1;
-	f->bar_size = FAKE_BAR_SIZE;
-	f->has_err = true;
-	f->fail_with = EIO;
-	f->err_fd = f->req_fd = -1;
-	memset(f->irq, 0xff, sizeof(f->irq));
+	f->pci.can_reset = false;
+	f->pci.mappable = 1;
+	f->pci.map_off = FAKE_NOTIFY;
+	f->pci.map_bytes = 0x1000;
 	f->fakedev->config.max_queues = FAKEDEV_PAIRS;
 	reset(f);
 	return f;
@@ -532,20 +359,15 @@ fake_pci_start(uint64_t features)
 void
 fake_pci_stop(struct fake_pci *f)
 {
-	char command[128];
-
-	assert_int_equal(f->attached, 0);
-	assert_int_equal(f->mapped, 0);
 	f->keeps_status = false;
 	reset(f);
 	if (f->fakedev->region[0].map)
 		munmap(f->fakedev->region[0].map, f->fakedev->region[0].map_len);
 	munmap((uint8_t *)f->bells - FAKE_NOTIFY, FAKE_BAR_SIZE);
-	close(f->fd);
+	close(f->pci.fd);
 	pthread_mutex_destroy(&f->fakedev->lock);
 	free(f->fakedev);
-	snprintf(command, sizeof(command), "rm -r %s", f->sys);
-	assert_int_equal(system(command), 0);
+	pci_model_stop(&f->pci);
 	free(f);
 }
 
@@ -555,7 +377,7 @@ fake_pci_use(struct fake_pci *f, struct baton_ctx *ctx, bool flat)
 	struct baton_ioas_config c;
 	struct baton_ioas *ioas;
 
-	ctx->pci_os = &f->os;
+	ctx->pci_os = &f->pci.os;
 	f->fakedev->config.max_queues = f->max_pairs;
 	if (!flat)
 		return;
@@ -580,25 +402,11 @@ fake_pci_share(struct fake_pci *f, const struct baton_pool *pool)
 }
 
 void
-fake_pci_signal(int fd)
-{
-	assert_true(fd >= 0);
-	eventfd_write(fd, 1);
-}
-
-void
-fake_pci_interrupt(struct fake_pci *f, unsigned vector)
-{
-	assert_true(vector < FAKE_VECTORS);
-	fake_pci_signal(f->irq[vector]);
-}
-
-void
 fake_pci_set_link(struct fake_pci *f, bool up)
 {
 	f->link_down = !up;
 	f->generation++;
-	fake_pci_interrupt(f, f->change_vector);
+	pci_model_interrupt(&f->pci, f->change_vector);
 }
 
 bool

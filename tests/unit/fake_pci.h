@@ -10,8 +10,7 @@
 
 #include "fakedev_private.h"
 
-#include "ctx/ctx.h"
-#include "pci/pci_device.h"
+#include "../driver/pci_model.h"
 
 #define FAKE_BDF        "0000:00:03.0"
 #define FAKE_BASE       0x100000 /* FLAT: an IOVA is an address less this */
@@ -32,39 +31,21 @@
 	 FAKE_F_ACCESS_PLATFORM)
 
 struct fake_pci {
-	struct pci_os os; /* first */
-	char sys[64];
-	uint8_t config[256];
-	int fd; /* the device's: the BAR's memory */
+	struct pci_model pci; /* first */
 	uint16_t *bells;
 	struct fakedev *fakedev;
 
 	/* what it is */
 	uint64_t features;
-	uint32_t vectors;
 	uint16_t max_pairs, queue_max, mtu;
-	uint32_t mappable; /* sparse areas of the BAR: 0: none, so everything goes through the
-			      descriptor */
-	bool can_reset, has_err;
 
 	/* how it lies */
-	bool dead;         /* all ones */
 	bool keeps_status; /* does not get reset */
-	bool keeps_config; /* nor does it take a new command */
 	bool refuses;      /* FEATURES_OK */
 	bool restless;     /* the configuration changes all the time */
 	bool no_vector;    /* takes no interrupt vector */
 	bool stuck_queue;  /* a queue's reset does not end */
-	uint64_t bar_size;
 	uint16_t notify_off;
-
-	/* the Nth call to the operating system fails */
-	unsigned calls, fail_at;
-	int fail_with;
-
-	/* what is open */
-	unsigned attached, mapped;
-	unsigned resets; /* of the function */
 
 	/* its state */
 	uint8_t status;
@@ -72,7 +53,6 @@ struct fake_pci {
 	uint64_t driver_features;
 	uint16_t change_vector, select;
 	uint16_t vector[FAKEDEV_QUEUES];
-	int irq[FAKE_VECTORS], err_fd, req_fd;
 	bool link_down;
 	uint8_t generation;
 };
@@ -88,13 +68,6 @@ void fake_pci_use(struct fake_pci *f, struct baton_ctx *ctx, bool flat);
  * builds. */
 void fake_pci_share(struct fake_pci *f, const struct baton_pool *pool);
 
-/** Put the device into IOMMU group 7 of sysfs, and beside it, unless @bdf is NULL, a device of that
- * class ("0x020000") and driver (NULL: none). */
-void fake_pci_group(struct fake_pci *f, const char *bdf, const char *class, const char *driver);
-
-/** Make the directory, with the device in it. For fake_pci_start(). */
-void fake_pci_make_sys(struct fake_pci *f);
-
 /** Write a capability at @at: bytes 0 (id), 1 (next), then what follows. */
 void fake_pci_cap(struct fake_pci *f, unsigned at, uint8_t next, uint8_t type, uint8_t bar,
 		  uint32_t offset, uint32_t length);
@@ -104,10 +77,6 @@ void fake_pci_cap(struct fake_pci *f, unsigned at, uint8_t next, uint8_t type, u
 
 /** Change the link and send the interrupt for it. */
 void fake_pci_set_link(struct fake_pci *f, bool up);
-
-/** Send the interrupt for changes, a queue's, an error, or the request to give the device back. */
-void fake_pci_interrupt(struct fake_pci *f, unsigned vector);
-void fake_pci_signal(int fd);
 
 /** Was the queue's doorbell rung since the last time? */
 bool fake_pci_rung(struct fake_pci *f, unsigned queue);

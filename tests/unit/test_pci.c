@@ -114,13 +114,13 @@ who_is_there(void **state)
 	struct bench b;
 
 	prepare(&b);
-	assert_int_equal(pci_find(&b.fake->os, FAKE_BDF, &info), 0);
+	assert_int_equal(pci_find(&b.fake->pci.os, FAKE_BDF, &info), 0);
 	assert_int_equal(info.vendor, 0x1af4);
 	assert_int_equal(info.device, 0x1041);
 	assert_int_equal(info.class, 0x020000);
 	assert_int_equal(info.node, -1);
 	assert_string_equal(info.driver, "vfio-pci");
-	assert_int_equal(pci_find(&b.fake->os, "0000:00:04.0", &info), -ENODEV);
+	assert_int_equal(pci_find(&b.fake->pci.os, "0000:00:04.0", &info), -ENODEV);
 	says("there is no PCI device 0000:00:04.0; network devices here: 0000:00:03.0 (1af4:1041, "
 	     "vfio-pci)");
 	down(&b);
@@ -144,20 +144,20 @@ alone_in_its_group(void **state)
 	struct bench b;
 
 	prepare(&b);
-	assert_int_equal(pci_check_alone(&b.fake->os, FAKE_BDF), 0);       /* none: no IOMMU */
-	assert_int_equal(pci_check_alone(&b.fake->os, "0000:00:1e.0"), 0); /* no device */
-	fake_pci_group(b.fake, NULL, NULL, NULL);
-	assert_int_equal(pci_check_alone(&b.fake->os, FAKE_BDF), 0);
-	fake_pci_group(b.fake, "0000:00:1c.0", "0x060400\n", "pcieport");
-	fake_pci_group(b.fake, "0000:00:1c.1", "0x060401\n", NULL);
-	assert_int_equal(pci_check_alone(&b.fake->os, FAKE_BDF), 0);
-	fake_pci_group(b.fake, "0000:00:1f.0", "0x060100\n",
-		       NULL); /* an ISA bridge does DMA of its own */
-	assert_int_equal(pci_check_alone(&b.fake->os, FAKE_BDF), -EBUSY);
+	assert_int_equal(pci_check_alone(&b.fake->pci.os, FAKE_BDF), 0);       /* none: no IOMMU */
+	assert_int_equal(pci_check_alone(&b.fake->pci.os, "0000:00:1e.0"), 0); /* no device */
+	pci_model_group(&b.fake->pci, NULL, NULL, NULL);
+	assert_int_equal(pci_check_alone(&b.fake->pci.os, FAKE_BDF), 0);
+	pci_model_group(&b.fake->pci, "0000:00:1c.0", "0x060400\n", "pcieport");
+	pci_model_group(&b.fake->pci, "0000:00:1c.1", "0x060401\n", NULL);
+	assert_int_equal(pci_check_alone(&b.fake->pci.os, FAKE_BDF), 0);
+	pci_model_group(&b.fake->pci, "0000:00:1f.0", "0x060100\n",
+			NULL); /* an ISA bridge does DMA of its own */
+	assert_int_equal(pci_check_alone(&b.fake->pci.os, FAKE_BDF), -EBUSY);
 	says(FAKE_BDF " shares its IOMMU group 7 with 0000:00:1f.0 (no driver), and");
 	says("echo 1 > /sys/bus/pci/devices/0000:00:1f.0/remove");
-	fake_pci_group(b.fake, "0000:00:04.0", "0x020000\n", "vfio-pci");
-	assert_int_equal(pci_check_alone(&b.fake->os, FAKE_BDF), -EBUSY);
+	pci_model_group(&b.fake->pci, "0000:00:04.0", "0x020000\n", "vfio-pci");
+	assert_int_equal(pci_check_alone(&b.fake->pci.os, FAKE_BDF), -EBUSY);
 	says("with 0000:00:04.0 (vfio-pci), 0000:00:1f.0 (no driver), and");
 	down(&b);
 }
@@ -170,9 +170,10 @@ group_that_is_not_told(void **state)
 	struct bench b;
 
 	prepare(&b);
-	snprintf(path, sizeof(path), "%s/bus/pci/devices/" FAKE_BDF "/iommu_group", b.fake->sys);
+	snprintf(path, sizeof(path), "%s/bus/pci/devices/" FAKE_BDF "/iommu_group",
+		 b.fake->pci.sys);
 	assert_int_equal(symlink("../../../../groups/9", path), 0);
-	assert_int_equal(pci_check_alone(&b.fake->os, FAKE_BDF), -ENOENT);
+	assert_int_equal(pci_check_alone(&b.fake->pci.os, FAKE_BDF), -ENOENT);
 	says("cannot find out");
 	down(&b);
 }
@@ -191,7 +192,7 @@ honest_list(void **state)
 		assert_int_equal(caps[i].id, PCI_CAP_ID_VNDR);
 		assert_int_equal(caps[i].off, FAKE_CAP(i + 1));
 	}
-	b.fake->config[PCI_STATUS] = 0;
+	b.fake->pci.config[PCI_STATUS] = 0;
 	assert_int_equal(pci_caps(b.dev, caps), 0);
 	down(&b);
 }
@@ -204,8 +205,8 @@ longest_list(void **state)
 
 	up(&b);
 	for (unsigned at = 0x40; at < 0x100; at += 4) {
-		b.fake->config[at] = 1;
-		b.fake->config[at + 1] = (uint8_t)(at + 4); /* the last one: 0 */
+		b.fake->pci.config[at] = 1;
+		b.fake->pci.config[at + 1] = (uint8_t)(at + 4); /* the last one: 0 */
 	}
 	assert_int_equal(pci_caps(b.dev, caps), 48);
 	down(&b);
@@ -218,18 +219,18 @@ lying_list(void **state)
 	struct bench b;
 
 	up(&b);
-	b.fake->config[FAKE_CAP(4) + 1] = FAKE_CAP(2);
+	b.fake->pci.config[FAKE_CAP(4) + 1] = FAKE_CAP(2);
 	assert_int_equal(pci_caps(b.dev, caps), -EPROTO);
 	says("comes back to 0x58");
-	b.fake->config[FAKE_CAP(4) + 1] = FAKE_CAP(4);
+	b.fake->pci.config[FAKE_CAP(4) + 1] = FAKE_CAP(4);
 	assert_int_equal(pci_caps(b.dev, caps), -EPROTO);
-	b.fake->config[FAKE_CAP(4) + 1] = 0x3c; /* inside of the header */
+	b.fake->pci.config[FAKE_CAP(4) + 1] = 0x3c; /* inside of the header */
 	assert_int_equal(pci_caps(b.dev, caps), -EPROTO);
 	says("goes to 0x3c");
-	b.fake->config[PCI_CAPABILITY_LIST] = 0x13; /* the lowest bits do not count */
+	b.fake->pci.config[PCI_CAPABILITY_LIST] = 0x13; /* the lowest bits do not count */
 	assert_int_equal(pci_caps(b.dev, caps), -EPROTO);
 	says("goes to 0x10");
-	memset(b.fake->config + 0x34, 0xff, sizeof(b.fake->config) - 0x34);
+	memset(b.fake->pci.config + 0x34, 0xff, sizeof(b.fake->pci.config) - 0x34);
 	assert_int_equal(pci_caps(b.dev, caps), -EPROTO);
 	says("comes back to 0xfc");
 	down(&b);
@@ -243,11 +244,11 @@ dead_device(void **state)
 	struct bench b;
 
 	prepare(&b);
-	b.fake->dead = true;
+	b.fake->pci.dead = true;
 	assert_int_equal(try_open(&b), -ENODEV);
 	says("reads as all ones");
 	says("/sys/bus/pci/rescan");
-	assert_int_equal(b.fake->attached, 0);
+	assert_int_equal(b.fake->pci.attached, 0);
 	down(&b);
 }
 
@@ -257,14 +258,14 @@ bus_mastering(void **state)
 	struct bench b;
 
 	prepare(&b);
-	b.fake->config[PCI_COMMAND] = PCI_COMMAND_MASTER; /* somebody left it so */
+	b.fake->pci.config[PCI_COMMAND] = PCI_COMMAND_MASTER; /* somebody left it so */
 	assert_int_equal(try_open(&b), 0);
-	assert_int_equal(b.fake->config[PCI_COMMAND], PCI_COMMAND_MEMORY);
+	assert_int_equal(b.fake->pci.config[PCI_COMMAND], PCI_COMMAND_MEMORY);
 	assert_int_equal(pci_bus_master(b.dev, true), 0);
-	assert_int_equal(b.fake->config[PCI_COMMAND], PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	assert_int_equal(b.fake->pci.config[PCI_COMMAND], PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 	assert_false(pci_is_dead(b.dev));
 	assert_int_equal(pci_reset(b.dev), -ENOTSUP);
-	b.fake->dead = true;
+	b.fake->pci.dead = true;
 	assert_int_equal(pci_bus_master(b.dev, false), -ENODEV);
 	assert_true(pci_is_dead(b.dev));
 	down(&b);
@@ -306,7 +307,7 @@ bars(void **state)
 	assert_null(r.at);
 	assert_int_equal(pci_reg(b.dev, FAKE_BAR, FAKE_BAR_SIZE - 4, 4, &r), 0);
 	assert_non_null(r.at);
-	assert_int_equal(b.fake->mapped, 1);
+	assert_int_equal(b.fake->pci.mapped, 1);
 
 	assert_int_equal(pci_reg(b.dev, FAKE_BAR, FAKE_BAR_SIZE - 4, 5, &r), -EPROTO);
 	says("not inside BAR 4");
@@ -328,7 +329,7 @@ window_outside_of_the_bar(void **state)
 	struct bench b;
 
 	up(&b);
-	b.fake->bar_size = FAKE_NOTIFY + 8; /* the sparse area goes beyond it */
+	b.fake->pci.bar_size = FAKE_NOTIFY + 8; /* the sparse area goes beyond it */
 	assert_int_equal(pci_reg(b.dev, FAKE_BAR, FAKE_NOTIFY, 8, &r), 0);
 	assert_null(r.at);
 	down(&b);
@@ -341,14 +342,14 @@ unmapped_access(void **state)
 	struct bench b;
 
 	up(&b);
-	b.fake->mappable = 0;
+	b.fake->pci.mappable = 0;
 	assert_int_equal(pci_reg(b.dev, FAKE_BAR, 0, FAKE_BAR_SIZE, &r), 0);
 	assert_null(r.at);
 	pci_write16(&r, FAKE_NOTIFY + 4, 1);
 	assert_true(fake_pci_rung(b.fake, 1));
 	pci_write32(&r, 0x00, 1);
 	assert_int_equal(pci_read32(&r, 0x04), FAKE_FEATURES >> 32);
-	b.fake->fail_at = b.fake->calls + 1;
+	b.fake->pci.fail_at = b.fake->pci.calls + 1;
 	assert_int_equal(pci_read16(&r, 0x12), 0xffff); /* as hardware answers */
 	down(&b);
 }
@@ -368,12 +369,12 @@ msix(void **state)
 	assert_int_equal(pci_msix_enable(b.dev, fds, 5), -EINVAL);
 	assert_int_equal(pci_msix_enable(b.dev, fds, 0), -EINVAL);
 	assert_int_equal(pci_msix_enable(b.dev, fds, 2), 0);
-	assert_int_equal(b.fake->irq[1], fds[1]);
-	assert_int_equal(b.fake->irq[2], -1);
+	assert_int_equal(b.fake->pci.irq[1], fds[1]);
+	assert_int_equal(b.fake->pci.irq[2], -1);
 	assert_int_equal(pci_msix_enable(b.dev, fds, 4), 0);
-	assert_int_equal(b.fake->irq[3], fds[3]);
+	assert_int_equal(b.fake->pci.irq[3], fds[3]);
 	assert_int_equal(pci_msix_disable(b.dev), 0);
-	assert_int_equal(b.fake->irq[0], -1);
+	assert_int_equal(b.fake->pci.irq[0], -1);
 	for (unsigned i = 0; i < 5; i++)
 		close(fds[i]);
 	down(&b);
@@ -392,10 +393,10 @@ error_and_request(void **state)
 
 	up(&b);
 	assert_int_equal(pci_watch(b.dev, on_event, &b), 0);
-	fake_pci_signal(b.fake->err_fd);
+	pci_model_signal(b.fake->pci.err_fd);
 	assert_int_equal(baton_ctx_poll(b.ctx, 0), 1);
-	fake_pci_signal(b.fake->req_fd);
-	fake_pci_signal(b.fake->req_fd);
+	pci_model_signal(b.fake->pci.req_fd);
+	pci_model_signal(b.fake->pci.req_fd);
 	assert_int_equal(baton_ctx_poll(b.ctx, 0), 1);
 	assert_int_equal(b.events[PCI_EVENT_ERROR], 1);
 	assert_int_equal(b.events[PCI_EVENT_REQUEST], 1);
@@ -409,7 +410,7 @@ no_error_interrupt(void **state)
 	struct bench b;
 
 	prepare(&b);
-	b.fake->has_err = false;
+	b.fake->pci.has_err = false;
 	assert_int_equal(try_open(&b), 0);
 	assert_int_equal(pci_watch(b.dev, on_event, &b), 0);
 	assert_int_equal(b.dev->err.fd, -1);
@@ -464,18 +465,18 @@ nth_call_fails(void **state)
 			int ret;
 
 			prepare(&b);
-			b.fake->can_reset = true;
-			b.fake->fail_with = errnos[e];
-			b.fake->fail_at = n;
+			b.fake->pci.can_reset = true;
+			b.fake->pci.fail_with = errnos[e];
+			b.fake->pci.fail_at = n;
 			ret = everything(&b);
-			reached = b.fake->calls;
+			reached = b.fake->pci.calls;
 			failures += ret < 0;
 			if (ret < 0 && n > 1) /* the first is another's, who says why */
 				assert_true(strstr(baton_last_error(), FAKE_BDF) != NULL);
 			pci_close(b.dev);
 			b.dev = NULL;
-			assert_int_equal(b.fake->attached, 0);
-			assert_int_equal(b.fake->mapped, 0);
+			assert_int_equal(b.fake->pci.attached, 0);
+			assert_int_equal(b.fake->pci.mapped, 0);
 			down(&b);
 			assert_int_equal(open_fds(), fds);
 			if (reached < n)

@@ -9,8 +9,8 @@ static void
 begin(struct bench *b, const char *args, unsigned pairs)
 {
 	prepare(b, FAKE_FEATURES | (pairs > 1 ? FAKEDEV_F_CTRL_VQ | FAKEDEV_F_MQ : 0), pairs);
-	b->fake->mappable =
-		pairs > 1 ? 0 : b->fake->mappable; /* the control queue answers at once */
+	b->fake->pci.mappable =
+		pairs > 1 ? 0 : b->fake->pci.mappable; /* the control queue answers at once */
 	snprintf(b->args, sizeof(b->args), "%s", args);
 	must(try_open(b));
 	must(try_start(b));
@@ -46,15 +46,15 @@ dies_while_running(void **state)
 	struct bench b;
 
 	begin(&b, ",bounce=always", 1);
-	b.fake->dead = true;
-	fake_pci_interrupt(b.fake, b.fake->change_vector);
-	for (unsigned i = 0; i < 2000 && (!b.events[BATON_EVENT_REMOVED] || b.fake->attached);
+	b.fake->pci.dead = true;
+	pci_model_interrupt(&b.fake->pci, b.fake->change_vector);
+	for (unsigned i = 0; i < 2000 && (!b.events[BATON_EVENT_REMOVED] || b.fake->pci.attached);
 	     i++) {
 		baton_ctx_poll(b.ctx, 1);
 		baton_rx_burst(b.rx[0], (struct baton_token[64]){ 0 },
 			       64); /* the worker's next burst */
 	}
-	assert_int_equal(b.fake->attached, 0);
+	assert_int_equal(b.fake->pci.attached, 0);
 	assert_int_equal(summary(&b).quarantined_slots, 512);
 	assert_int_equal(held(&b, BATON_HOLDER_QUARANTINE), 0);
 	all_home(&b);
@@ -76,14 +76,14 @@ home_when_the_reset_is_confirmed(void **state)
 		struct bench b;
 
 		prepare(&b, FAKE_FEATURES, 1);
-		b.fake->can_reset = false;
+		b.fake->pci.can_reset = false;
 		snprintf(b.args, sizeof(b.args), "%s", args[a]);
 		must(try_open(&b));
 		must(try_start(&b));
 		for (unsigned i = 0; i < 5; i++) {
 			receive(&b, 0, 100, i);
 			sends(&b, 0, 100, i);
-			b.fake->keeps_status = b.fake->keeps_config = true;
+			b.fake->keeps_status = b.fake->pci.keeps_config = true;
 			assert_int_equal(baton_port_stop(b.port), -ETIMEDOUT);
 			says("quarantined");
 			assert_int_equal(held(&b, BATON_HOLDER_QUARANTINE),
@@ -93,7 +93,7 @@ home_when_the_reset_is_confirmed(void **state)
 			assert_int_equal(baton_port_start(b.port), -ETIMEDOUT);
 			assert_true(held(&b, BATON_HOLDER_QUARANTINE) >= (a ? 0 : 255));
 			assert_true(summary(&b).quarantined_slots >= (a ? 512 : 0));
-			b.fake->keeps_status = b.fake->keeps_config = false;
+			b.fake->keeps_status = b.fake->pci.keeps_config = false;
 			must(baton_port_start(b.port));
 			assert_int_equal(held(&b, BATON_HOLDER_QUARANTINE), 0);
 			assert_int_equal(summary(&b).quarantined_slots, 0);
@@ -117,7 +117,7 @@ begin_behind_iommu(struct bench *b, struct fake *f, const char *args)
 	must(ioas_attach(ioas, FAKE_BDF, &device)); /* as lib/pci would, which is a fake, too */
 	must(baton_ctx_set_ioas(b->ctx, ioas));
 	b->own_space = true;
-	b->fake->can_reset = false;
+	b->fake->pci.can_reset = false;
 	snprintf(b->args, sizeof(b->args), "%s", args);
 	must(try_open(b));
 	must(try_start(b));
@@ -138,7 +138,7 @@ home_when_the_port_is_closed(void **state)
 		struct bench b;
 
 		device = begin_behind_iommu(&b, f, args[a]);
-		b.fake->keeps_status = b.fake->keeps_config = true;
+		b.fake->keeps_status = b.fake->pci.keeps_config = true;
 		assert_int_equal(baton_port_stop(b.port), -ETIMEDOUT);
 		says(a ? "512 slots" : "256 buffers");
 		assert_int_equal(held(&b, BATON_HOLDER_QUARANTINE), a ? 0 : 256);
@@ -165,12 +165,12 @@ home_when_reset_without_a_start(void **state)
 	struct bench b;
 
 	begin(&b, ",bounce=always", 1);
-	b.fake->can_reset = false;
-	b.fake->keeps_status = b.fake->keeps_config = true;
+	b.fake->pci.can_reset = false;
+	b.fake->keeps_status = b.fake->pci.keeps_config = true;
 	assert_int_equal(baton_port_stop(b.port), -ETIMEDOUT);
 	assert_int_equal(baton_port_reset(b.port) < 0, 1);
 	assert_int_equal(summary(&b).quarantined_slots, 512);
-	b.fake->keeps_status = b.fake->keeps_config = false;
+	b.fake->keeps_status = b.fake->pci.keeps_config = false;
 	must(baton_port_reset(b.port));
 	assert_int_equal(summary(&b).quarantined_slots, 0);
 	down(&b);

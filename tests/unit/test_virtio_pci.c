@@ -28,7 +28,7 @@ life(void **state)
 	for (int i = 0; i < 3; i++) {
 		must(try_start(&b));
 		assert_int_equal(b.fake->status, 0x0f);
-		assert_int_equal(b.fake->config[4] & 6, 6);
+		assert_int_equal(b.fake->pci.config[4] & 6, 6);
 		assert_int_equal(b.fake->driver_features, FAKE_FEATURES);
 		/* No element of the used ring on two pages. */
 		assert_int_equal(b.fake->fakedev->queue[FAKEDEV_RX].addr.used % 8, 4);
@@ -36,7 +36,7 @@ life(void **state)
 		traffic(&b);
 		must(baton_port_stop(b.port));
 		assert_int_equal(b.fake->status, 0);
-		assert_int_equal(b.fake->config[4] & 6, 2); /* no bus mastering */
+		assert_int_equal(b.fake->pci.config[4] & 6, 2); /* no bus mastering */
 		all_home(&b);
 	}
 	down(&b);
@@ -49,7 +49,7 @@ doorbells_that_are_calls(void **state)
 	struct bench b;
 
 	prepare(&b, FAKE_FEATURES, 1);
-	b.fake->mappable = 0;
+	b.fake->pci.mappable = 0;
 	must(try_open(&b));
 	must(try_start(&b));
 	traffic(&b);
@@ -63,7 +63,7 @@ four_pairs(void **state)
 	struct bench b;
 
 	prepare(&b, FAKE_FEATURES | FAKEDEV_F_CTRL_VQ | FAKEDEV_F_MQ, 4);
-	b.fake->mappable = 0; /* the control queue answers at once */
+	b.fake->pci.mappable = 0; /* the control queue answers at once */
 	must(try_open(&b));
 	must(try_start(&b));
 	assert_true(fakedev_command(b.fake->fakedev, 0, &c));
@@ -132,14 +132,14 @@ too_few_vectors(void **state)
 	struct bench b;
 
 	prepare(&b, FAKE_FEATURES, 1);
-	b.fake->vectors = 1; /* for changes; none for the queue */
+	b.fake->pci.vectors = 1; /* for changes; none for the queue */
 	must(try_open(&b));
 	must(try_start(&b));
 	baton_rx_burst(b.rx[0], (struct baton_token[64]){ 0 }, 64);
 	assert_int_equal(baton_rxq_arm(b.rx[0]), -ENOTSUP);
 	traffic(&b);
 	must(baton_port_close(b.port));
-	b.fake->vectors = 0;
+	b.fake->pci.vectors = 0;
 	must(try_open(&b));
 	must(try_start(&b));
 	traffic(&b);
@@ -199,9 +199,9 @@ reset_that_is_not_confirmed(void **state)
 
 	up(&b, FAKE_FEATURES, 1);
 	b.fake->keeps_status = true;
-	b.fake->can_reset = false;
+	b.fake->pci.can_reset = false;
 	must(baton_port_stop(b.port)); /* bus mastering was taken from it */
-	assert_int_equal(b.fake->config[4] & 4, 0);
+	assert_int_equal(b.fake->pci.config[4] & 4, 0);
 	all_home(&b);
 	assert_int_equal(baton_port_start(b.port), -ETIMEDOUT);
 	says("its status reads");
@@ -209,12 +209,12 @@ reset_that_is_not_confirmed(void **state)
 	must(baton_port_close(b.port));
 	b.fake->keeps_status = false;
 
-	b.fake->can_reset = true;
+	b.fake->pci.can_reset = true;
 	must(try_open(&b));
 	must(try_start(&b));
 	b.fake->keeps_status = true;
 	must(baton_port_stop(b.port));
-	assert_int_equal(b.fake->resets, 1);
+	assert_int_equal(b.fake->pci.resets, 1);
 	must(baton_port_start(b.port));
 	traffic(&b);
 	down(&b);
@@ -241,12 +241,12 @@ removed(struct bench *b)
 	struct baton_port_info info;
 
 	until(b, &b->events[BATON_EVENT_REMOVED], 1);
-	for (unsigned i = 0; i < 200 && b->fake->attached; i++) {
+	for (unsigned i = 0; i < 200 && b->fake->pci.attached; i++) {
 		baton_rx_burst(b->rx[0], t, 64);
 		baton_ctx_poll(b->ctx, 1);
 	}
-	assert_int_equal(b->fake->attached, 0);
-	assert_int_equal(b->fake->mapped, 0);
+	assert_int_equal(b->fake->pci.attached, 0);
+	assert_int_equal(b->fake->pci.mapped, 0);
 	assert_int_equal(baton_rx_burst(b->rx[0], t, 64), -ENETDOWN);
 	assert_int_equal(baton_tx_burst(b->tx[0], t, 0), -ENETDOWN);
 	baton_port_info(b->port, &info);
@@ -261,7 +261,7 @@ unplugged(void **state)
 
 	up(&b, FAKE_FEATURES, 1);
 	traffic(&b);
-	fake_pci_signal(b.fake->req_fd);
+	pci_model_signal(b.fake->pci.req_fd);
 	removed(&b);
 	must(baton_port_stop(b.port));
 	assert_int_equal(baton_port_start(b.port), -ENODEV);
@@ -270,9 +270,9 @@ unplugged(void **state)
 	/* Stopped: given back at once. */
 	up(&b, FAKE_FEATURES, 1);
 	must(baton_port_stop(b.port));
-	fake_pci_signal(b.fake->req_fd);
+	pci_model_signal(b.fake->pci.req_fd);
 	baton_ctx_poll(b.ctx, 0);
-	assert_int_equal(b.fake->attached, 0);
+	assert_int_equal(b.fake->pci.attached, 0);
 	assert_int_equal(b.events[BATON_EVENT_REMOVED], 1);
 	/* And had again on request. */
 	must(baton_port_reset(b.port));
@@ -287,7 +287,7 @@ pci_error(void **state)
 	struct bench b;
 
 	up(&b, FAKE_FEATURES, 1);
-	fake_pci_signal(b.fake->err_fd);
+	pci_model_signal(b.fake->pci.err_fd);
 	removed(&b);
 	down(&b);
 }
@@ -300,14 +300,14 @@ dies_while_running(void **state)
 	/* It is off the bus: what it held is safe only where an IOMMU says so, and FLAT has none.
 	 */
 	up(&b, FAKE_FEATURES, 1);
-	b.fake->dead = true;
-	fake_pci_interrupt(b.fake, b.fake->change_vector);
+	b.fake->pci.dead = true;
+	pci_model_interrupt(&b.fake->pci, b.fake->change_vector);
 	until(&b, &b.events[BATON_EVENT_REMOVED], 1);
-	for (unsigned i = 0; i < 200 && b.fake->attached; i++) {
+	for (unsigned i = 0; i < 200 && b.fake->pci.attached; i++) {
 		baton_rx_burst(b.rx[0], (struct baton_token[64]){ 0 }, 64);
 		baton_ctx_poll(b.ctx, 1);
 	}
-	assert_int_equal(b.fake->attached, 0);
+	assert_int_equal(b.fake->pci.attached, 0);
 	assert_int_equal(held(&b, BATON_HOLDER_QUARANTINE), 256);
 	baton_port_close(b.port);
 	assert_int_equal(held(&b, BATON_HOLDER_QUARANTINE), 256);
@@ -324,7 +324,7 @@ starts_with_what_it_kept(void **state)
 	unsigned n = 0, got;
 
 	up(&b, FAKE_FEATURES, 1);
-	b.fake->keeps_status = b.fake->keeps_config = true;
+	b.fake->keeps_status = b.fake->pci.keeps_config = true;
 	assert_int_equal(baton_port_stop(b.port), -ETIMEDOUT);
 	assert_int_equal(held(&b, BATON_HOLDER_QUARANTINE), 256);
 	while ((got = baton_alloc(b.worker, b.pool, t + n, 64)))
@@ -333,7 +333,7 @@ starts_with_what_it_kept(void **state)
 	assert_int_equal(baton_port_start(b.port), -ETIMEDOUT);
 	says("after it was reset");
 	assert_int_equal(held(&b, BATON_HOLDER_QUARANTINE), 256);
-	b.fake->keeps_status = b.fake->keeps_config = false;
+	b.fake->keeps_status = b.fake->pci.keeps_config = false;
 	must(baton_port_start(b.port));
 	assert_int_equal(held(&b, BATON_HOLDER_QUARANTINE), 0);
 	for (unsigned i = 0; i < n; i += 64)
@@ -350,7 +350,7 @@ needs_a_reset(void **state)
 	up(&b, FAKE_FEATURES, 1);
 	for (unsigned i = 1; i <= 2; i++) {
 		b.fake->status |= 64;
-		fake_pci_interrupt(b.fake, b.fake->change_vector);
+		pci_model_interrupt(&b.fake->pci, b.fake->change_vector);
 		until(&b, &b.events[BATON_EVENT_BACK], i);
 		assert_int_equal(b.events[BATON_EVENT_LOST], i);
 		traffic(&b);
@@ -373,7 +373,7 @@ confined_only_where_it_can_be(void **state)
 	snprintf(b.args, sizeof(b.args), ",ioas=noiommu,confine=on");
 	assert_int_equal(try_open(&b), -ENOTSUP);
 	says("kind noiommu");
-	assert_int_equal(b.fake->attached, 0);
+	assert_int_equal(b.fake->pci.attached, 0);
 	down(&b);
 }
 
@@ -383,13 +383,13 @@ confined_in_a_shared_group(void **state)
 	struct bench b;
 
 	prepare(&b, FAKE_FEATURES, 1);
-	fake_pci_group(b.fake, "0000:00:1c.0", "0x060400\n", "pcieport");
-	fake_pci_group(b.fake, "0000:00:04.0", "0x020000\n", "vfio-pci");
+	pci_model_group(&b.fake->pci, "0000:00:1c.0", "0x060400\n", "pcieport");
+	pci_model_group(&b.fake->pci, "0000:00:04.0", "0x020000\n", "vfio-pci");
 	snprintf(b.args, sizeof(b.args), ",ioas=type1,confine=on");
 	b.own_space = true;
 	assert_int_equal(try_open(&b), -EBUSY);
 	says("confine=on: " FAKE_BDF " shares its IOMMU group 7 with 0000:00:04.0 (vfio-pci)");
-	assert_int_equal(b.fake->attached, 0);
+	assert_int_equal(b.fake->pci.attached, 0);
 	assert_null(b.ctx->ioases); /* its address space went with it */
 	/* What is not confined may have neighbours. */
 	b.args[0] = '\0';
@@ -413,14 +413,14 @@ nth_call_fails(void **state)
 		int ret;
 
 		prepare(&b, FAKE_FEATURES, 1);
-		b.fake->can_reset = true;
-		b.fake->fail_at = n;
+		b.fake->pci.can_reset = true;
+		b.fake->pci.fail_at = n;
 		ret = try_open(&b);
 		if (!ret)
 			ret = try_start(&b);
 		if (!ret)
 			ret = baton_port_stop(b.port);
-		reached = b.fake->calls;
+		reached = b.fake->pci.calls;
 		failures += ret < 0;
 		if (ret < 0)
 			assert_true(strlen(baton_last_error()) > 0);

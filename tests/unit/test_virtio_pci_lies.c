@@ -12,8 +12,8 @@ refused(struct bench *b, int err, const char *words)
 	if (ret != err)
 		fail_msg("%d, not %d: %s", ret, err, baton_last_error());
 	says(words);
-	assert_int_equal(b->fake->attached, 0);
-	assert_int_equal(b->fake->mapped, 0);
+	assert_int_equal(b->fake->pci.attached, 0);
+	assert_int_equal(b->fake->pci.mapped, 0);
 	down(b);
 }
 
@@ -121,18 +121,18 @@ lies_in_the_list(void **state)
 	struct bench b;
 
 	prepare(&b, FAKE_FEATURES, 1);
-	b.fake->config[FAKE_CAP(4) + 1] = FAKE_CAP(1);
+	b.fake->pci.config[FAKE_CAP(4) + 1] = FAKE_CAP(1);
 	refused(&b, -EPROTO, "comes back");
 	prepare(&b, FAKE_FEATURES, 1);
-	b.fake->config[0x34] = 0;
+	b.fake->pci.config[0x34] = 0;
 	refused(&b, -ENOTSUP, "legacy");
 	prepare(&b, FAKE_FEATURES, 1);
-	b.fake->config[FAKE_CAP(2) + 2] = 3; /* its own length */
+	b.fake->pci.config[FAKE_CAP(2) + 2] = 3; /* its own length */
 	refused(&b, -EPROTO, "length is 3");
 	/* One that cannot be used, then one that can: 4.1.4.2. */
 	prepare(&b, FAKE_FEATURES, 1);
 	fake_pci_cap(b.fake, 0xc0, FAKE_CAP(1), 1, 7, 0, 0x3c);
-	b.fake->config[0x34] = 0xc0;
+	b.fake->pci.config[0x34] = 0xc0;
 	must(try_open(&b));
 	must(try_start(&b));
 	traffic(&b);
@@ -145,7 +145,7 @@ lies_elsewhere(void **state)
 	struct bench b;
 
 	prepare(&b, FAKE_FEATURES, 1);
-	b.fake->dead = true;
+	b.fake->pci.dead = true;
 	refused(&b, -ENODEV, "all ones");
 	prepare(&b, FAKE_FEATURES, 1);
 	b.fake->restless = true;
