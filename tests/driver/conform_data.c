@@ -175,6 +175,29 @@ hostile(struct bench *b)
 	assert_true(told >= 2);
 }
 
+/* The same of completions of what is sent: it stops that queue. */
+static void
+hostile_tx(struct bench *b)
+{
+	struct baton_token t[2];
+	unsigned told = 0;
+
+	for (enum model_lie lie = 0; b->m->lie_tx && lie < LIES; lie++) {
+		must(baton_alloc(b->worker, b->pool, t, 2));
+		t[0].len = t[1].len = 60;
+		assert_int_equal(baton_tx_burst(b->tx, t, 2), 2);
+		if (b->m->lie_tx(b->dev, lie)) {
+			assert_int_equal(baton_tx_clean(b->tx, 64), -EIO);
+			assert_true(strlen(baton_txq_error(b->tx)) > 0);
+			told++;
+		}
+		must(baton_port_stop(b->port));
+		must(baton_port_start(b->port));
+		one_each_way(b, 500, lie);
+	}
+	assert_true(told >= 2 || !b->m->lie_tx);
+}
+
 const struct scenario data_scenarios[] = {
 	{ "exact bytes", exact_bytes, 0 },
 	{ "bursts", bursts, F_BIT(F_RX_OUTSIDE) | F_BIT(F_TX_OUTSIDE) },
@@ -184,5 +207,6 @@ const struct scenario data_scenarios[] = {
 	{ "half a packet", half_a_packet, F_BIT(F_RX_OUTSIDE) },
 	{ "bad packets", bad_packets, F_BIT(F_RX_OUTSIDE) },
 	{ "hostile", hostile, F_BIT(F_DMA) },
+	{ "hostile when it sends", hostile_tx, F_BIT(F_DMA) },
 	{ 0 },
 };

@@ -66,6 +66,9 @@ struct model {
 	unsigned (*csums)(const void *dev);
 	/* Return: whether it could; false also if it has no such lie. */
 	bool (*lie)(void *dev, enum model_lie lie);
+	/* The same of packets that it is to send, of which there are two at least. NULL: it has no
+	 * lie. */
+	bool (*lie_tx)(void *dev, enum model_lie lie);
 
 	/* From now on it confirms nothing; and does again. */
 	void (*keep)(void *dev, bool on);

@@ -150,6 +150,34 @@ lie(void *dev, enum model_lie which)
 	}
 }
 
+/* Completions of packets that are not sent: of one that is complete, of one that was never there.
+ */
+static bool
+lie_tx(void *dev, enum model_lie which)
+{
+	struct exn2_model *m = dev;
+	const struct exn2_queue *q = &m->queue[1][0];
+	const uint32_t head = q->ring[0].head % q->places, tail = q->ring[0].tail % q->places;
+
+	switch (which) {
+	case LIE_KEY:
+		exn2_say(m, true, 0, EXN2_SAYS(q->places, 0));
+		return true;
+	case LIE_TWICE:
+		exn2_say(m, true, 0, EXN2_SAYS(head, 0));
+		exn2_say(m, true, 0, EXN2_SAYS(head, 0));
+		return true;
+	case LIE_AHEAD:
+		exn2_say(m, true, 0, EXN2_SAYS(tail, 0));
+		return true;
+	case LIE_ONES:
+		exn2_say(m, true, 0, UINT64_MAX - 1);
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void
 keep(void *dev, bool on)
 {
@@ -201,8 +229,8 @@ has_settings(const void *dev, const struct model_settings *s)
 		.name = named, .list = "drivers/example2/features.txt", .start = started,          \
 		.stop = stop, .receive = receive, .receive_good = receive_good, .begin = begin,    \
 		.end = end, .damaged = damaged, .send = send, .csums = csums, .lie = lie,          \
-		.keep = keep, .remove = remove_it, .lose = lose, .link = set_link,                 \
-		.strays = strays, .has = has_settings,                                             \
+		.lie_tx = lie_tx, .keep = keep, .remove = remove_it, .lose = lose,                 \
+		.link = set_link, .strays = strays, .has = has_settings,                           \
 	}
 
 static const struct model in_order = EXAMPLE2("example2", start),

@@ -157,6 +157,36 @@ lie(void *dev, enum model_lie which)
 	}
 }
 
+static bool
+lie_tx(void *dev, enum model_lie which)
+{
+	struct fakedev *l = ((struct fake *)dev)->l;
+	struct wire_net_header header;
+	uint8_t frame[MODEL_FRAME_MAX];
+	size_t len = sizeof(frame);
+	int head;
+
+	switch (which) {
+	case LIE_KEY:
+		fakedev_complete(l, FAKEDEV_TX, 40000, 0);
+		return true;
+	case LIE_TWICE:
+		head = fakedev_tx_collect(l, FAKEDEV_TX, &header, frame, &len);
+		assert_true(head >= 0);
+		fakedev_complete(l, FAKEDEV_TX, (uint32_t)head, 0);
+		fakedev_complete(l, FAKEDEV_TX, (uint32_t)head, 0);
+		return true;
+	case LIE_AHEAD:
+		fakedev_publish(l, FAKEDEV_TX, 1000);
+		return true;
+	case LIE_ONES:
+		fakedev_complete(l, FAKEDEV_TX, UINT32_MAX, UINT32_MAX);
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void
 keep(void *dev, bool on)
 {
@@ -222,6 +252,7 @@ static const struct model full = {
 	.send = send,
 	.csums = csums,
 	.lie = lie,
+	.lie_tx = lie_tx,
 	.keep = keep,
 	.impatient = ",timeout=300",
 	.lose = hang_up,
@@ -240,6 +271,7 @@ static const struct model bare = {
 	.receive = receive,
 	.send = send,
 	.lie = lie,
+	.lie_tx = lie_tx,
 	.keep = keep,
 	.impatient = ",timeout=300",
 	.remove = hang_up,
