@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The vhost backend: memory for one vhost-user backend. What is mapped here is in the backend's
- * memory table, at addresses that Baton chooses. The transport (drivers/virtio/vhost_user.c) sends
+ * memory table, at addresses that Baton chooses. The transport (drivers/virtio/vhost) sends
  * the table; here its content is decided.
  */
 #include "base/err.h"

@@ -19,6 +19,7 @@
 
 struct nic_dev;
 struct nic_pci;
+struct nic_peer;
 
 enum nic_setting { NIC_SET_MAC, NIC_SET_RX_MODE, NIC_SET_MACS, NIC_SET_VLAN };
 
@@ -145,9 +146,10 @@ struct nic_dev {
 	uint8_t *ring_base; /* NULL: there are no rings */
 	uint64_t ring_iova;
 	size_t ring_bytes;
-	uint8_t unconfirmed; /* a start failed, and the device did not confirm that it let go */
-	uint8_t link;        /* as the device has it */
-	struct nic_pci *pci; /* nic/pci.h; NULL: it is not on PCI */
+	uint8_t unconfirmed;   /* a start failed, and the device did not confirm that it let go */
+	uint8_t link;          /* as the device has it */
+	struct nic_pci *pci;   /* nic/pci.h; NULL: it is not on PCI */
+	struct nic_peer *peer; /* nic/peer.h; NULL: it is no process */
 	struct nic_settings settings;
 };
 

@@ -15,8 +15,8 @@
 #include "ctx/ctx.h"
 #include "dma/pool.h"
 #include "mem/os.h"
+#include "nic/peer.h"
 #include "rig.h"
-#include "virtio/vhost/msg.h"
 
 #define LATE 0xee
 
@@ -57,7 +57,7 @@ no_descriptor(const struct mem_os *os, int fd, int flags)
 static void
 hurry(struct rig *r)
 {
-	((struct vhost_dev *)(void *)r->port)->vu.end.patience_ms = 50;
+	nic_of(r->port)->peer->patience_ms = 50;
 }
 
 static void

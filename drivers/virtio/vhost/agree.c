@@ -101,6 +101,13 @@ vhost_agree_on_less(struct vhost_dev *vd, int ret)
 	return true;
 }
 
+int
+vhost_next_time(struct vhost_dev *vd, int ret)
+{
+	return baton_err(-ret, "%s%s", baton_last_error(),
+			 vhost_agree_on_less(vd, ret) ? "; the next start does without" : "");
+}
+
 /* ---- protocol features ---- */
 
 static int

@@ -67,7 +67,7 @@ connected(struct vhost_dev *vd, int ret)
 {
 	if (ret < 0)
 		return ret;
-	vhost_end_connected(vd);
+	nic_peer_connected(&vd->virtio.nic, vd->vu.src.fd);
 	vd->vu.protocol = 0;
 	vd->vu.n_regions = 0;
 	vd->vu.logged_waiting = 0;
@@ -134,8 +134,8 @@ vhost_disconnect(struct vhost_dev *vd)
 	if (vu->src.fd >= 0) {
 		if (vu->watched)
 			ctx_source_del(vd->virtio.nic.port.ctx, &vu->src);
-		if (vd->virtio.nic.ring_base && !vu->orphaned)
-			vhost_end_orphan(vd);
+		if (vd->virtio.nic.ring_base && !vu->peer.orphaned)
+			nic_peer_orphan(&vd->virtio.nic, vu->src.fd);
 		sock_close(&vu->sock, &vu->src.fd);
 	}
 	vu->watched = 0;
@@ -171,6 +171,17 @@ unfit(struct vhost_dev *vd)
 	vd->vu.failures++;
 }
 
+/* Is enough of the pools outside of quarantine? If it never will be, do not connect again. */
+static bool
+may_go_on(struct vhost_dev *vd)
+{
+	int ret = nic_peer_check(&vd->virtio.nic);
+
+	if (ret == -ENOBUFS)
+		vd->vu.reconnect = 0;
+	return !ret;
+}
+
 /*
  * The backend is connected, and features are negotiated: set up the rings again, once the old ones
  * are empty.
@@ -189,7 +200,7 @@ come_back(struct vhost_dev *vd)
 		ctx_timer_set(port->ctx, &vu->tick, 1);
 		return;
 	}
-	if (vhost_end_check(vd) < 0) {
+	if (!may_go_on(vd)) {
 		disconnect_for(vd, UNFIT_MS);
 		return;
 	}
@@ -235,7 +246,7 @@ on_tick(struct ctx_timer *timer)
 		port_lost(&vd->virtio.nic.port, !vu->reconnect);
 		if (!vu->reconnect || vu->server)
 			return; /* on_listener() goes on */
-		if (port_is_empty(&vd->virtio.nic.port) && vhost_end_check(vd) < 0) {
+		if (port_is_empty(&vd->virtio.nic.port) && !may_go_on(vd)) {
 			ctx_timer_set(vd->virtio.nic.port.ctx, timer, UNFIT_MS);
 			return;
 		}
@@ -355,7 +366,7 @@ vhost_close(struct nic_dev *dev)
 		vu->listener.fd = -1;
 		sock_remove(&vu->sock);
 	}
-	vhost_end_close(vd);
+	nic_peer_close(dev);
 	sock_unlock(&vu->sock);
 	vhost_drop_space(vd);
 }
@@ -399,7 +410,7 @@ vhost_check(struct nic_dev *dev, const struct port_arg *args, unsigned n)
 	    (port_arg(args, n, "iommu_platform") &&
 	     (ret = port_arg_uint(args, n, "iommu_platform", 0, 1, &iommu)) < 0))
 		return ret;
-	ret = vhost_end_parse(vd, args, n);
+	ret = nic_peer_init(dev, &vu->peer, vd->virtio.where, args, n);
 	if (ret < 0)
 		return ret;
 	vd->virtio.timeout_ms = (uint32_t)timeout;
@@ -427,7 +438,7 @@ vhost_open(struct nic_dev *dev, const struct port_arg *args, unsigned n)
 	if (!ret)
 		ret = vu->server ? sock_look_server(&vu->sock) : sock_look(&vu->sock);
 	if (!ret)
-		ret = vhost_make_space(vd);
+		ret = vhost_renew_space(dev);
 	if (!ret)
 		ret = sock_lock(&vu->sock);
 	if (!ret && vu->server)

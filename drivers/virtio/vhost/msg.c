@@ -146,19 +146,26 @@ wait_for(struct vhost_dev *vd, short events, int64_t deadline, uint32_t request)
 			 vd->vu.failed_ack ? ", though it agreed to acknowledge (REPLY_ACK)" : "");
 }
 
+int
+vhost_check_connected(const struct vhost_dev *vd)
+{
+	if (vd->vu.src.fd >= 0)
+		return 0;
+	return baton_err(ECONNRESET, "the backend at %s is not connected", vd->vu.sock.path);
+}
+
 static int
 transmit(struct vhost_dev *vd, const struct vhost_msg *msg, const int *fds, unsigned n_fds,
 	 int64_t deadline)
 {
 	const uint8_t *at = (const uint8_t *)msg;
 	size_t left = VHOST_HDR_SIZE + msg->size;
+	int ret = vhost_check_connected(vd);
 
-	if (vd->vu.src.fd < 0)
-		return baton_err(ECONNRESET, "the backend at %s is not connected",
-				 vd->vu.sock.path);
+	if (ret < 0)
+		return ret;
 	while (left) {
 		ssize_t n = sock_send(vd->vu.src.fd, at, left, fds, n_fds);
-		int ret;
 
 		if (n < 0 && errno == EAGAIN) {
 			ret = wait_for(vd, POLLOUT, deadline, msg->request);

@@ -9,10 +9,9 @@
 
 #include "ioas/given.h"
 #include "ioas/ioas.h"
+#include "nic/peer.h"
 #include "sock/sock.h"
 #include "virtio/net/virtio.h"
-
-struct mem_holder;
 
 #define VHOST_MAX_REGIONS                                                                          \
 	8 /* the number that every backend accepts: "Memory regions description" */
@@ -29,7 +28,7 @@ enum vhost_state {
 	VHOST_THERE,     /* features agreed on */
 };
 
-/* The channel for requests of the backend (vhost_iotlb.c). */
+/* The channel for requests of the backend (iotlb.c). */
 struct vhost_channel {
 	struct ctx_source src; /* src.fd: our end, -1: there is none */
 	uint8_t in[76];        /* the message being received, `filled` bytes of it */
@@ -38,17 +37,6 @@ struct vhost_channel {
 	uint32_t dead; /* entries that are not mapped any more; bits */
 	const struct vhost_region *leaving; /* the entry that is being removed; or NULL */
 	uint64_t misses, ignored;
-};
-
-/* The end of backends (vhost_end.c). */
-struct vhost_end {
-	struct mem_holder *holder; /* the backend that is connected, or was last */
-	struct mem_holder *old;    /* whose rings these are, if orphaned; until they are empty */
-	uint32_t patience_ms;      /* before the next backend gets the memory */
-	uint64_t ended_ns; /* when the process of `old` was seen to have ended; 0: not yet */
-	uint8_t final;     /* hangup=final */
-	uint8_t hung_up;   /* it was `old` that closed the connection, not we */
-	uint8_t logged, short_logged;
 };
 
 struct vhost_user {
@@ -78,8 +66,7 @@ struct vhost_user {
 	struct ioas_given given;
 	uint8_t iommu_platform; /* the argument; 2: not given */
 	uint8_t server, reconnect, open, watched, logged_waiting, logged_unfit, knows_rings;
-	uint8_t orphaned; /* the rings are those of a backend whose connection is gone: end.old */
-	struct vhost_end end;
+	struct nic_peer peer;
 };
 
 struct vhost_dev {
@@ -216,6 +203,9 @@ uint64_t vhost_feature_of(uint32_t request);
 /** The deadline of a request that begins now, in ms of a monotonic clock. */
 int64_t vhost_deadline(const struct vhost_dev *vd);
 
+/** Return: 0; -ECONNRESET, and its sentence. */
+int vhost_check_connected(const struct vhost_dev *vd);
+
 /** The two halves of vhost_call(). */
 int vhost_ask(struct vhost_dev *vd, struct vhost_msg *msg, int64_t deadline);
 int vhost_answer(struct vhost_dev *vd, struct vhost_msg *msg, uint32_t size);
@@ -281,43 +271,7 @@ int vhost_connect(struct vhost_dev *vd);
 /** Close the connection: the backend hung up, or cannot be sent another message. */
 void vhost_disconnect(struct vhost_dev *vd);
 
-/* ---- end.c ---- */
-
-int vhost_end_parse(struct vhost_dev *vd, const struct port_arg *args, unsigned n);
-
-/** There is a new connection, vu.src.fd. */
-void vhost_end_connected(struct vhost_dev *vd);
-
-/**
- * Get the descriptor to hand over for a mapping that begins at @va; the caller closes it.
- *
- * Return: 0; -ECONNRESET, -EMFILE, -ENFILE, -ENOMEM.
- */
-int vhost_end_give(struct vhost_dev *vd, const void *va, int fd, int *out);
-
-/** Say once a connection what can be known of the backend's end; its memory table is complete. */
-void vhost_end_log(struct vhost_dev *vd);
-
-/** The connection is about to be closed, and the rings are not empty. */
-void vhost_end_orphan(struct vhost_dev *vd);
-
-/** Whatever the backend before this one held is accounted for. */
-void vhost_end_adopt(struct vhost_dev *vd);
-void vhost_end_close(struct vhost_dev *vd);
-
-/* Of struct nic_ops. */
-int vhost_end_lost(struct nic_dev *dev);
-struct mem_holder *vhost_end_holder(const struct nic_dev *dev);
-
-/** The backend did not answer: does anybody have its memory? Waits for up to 100 ms. Return:
- * whether nobody has. */
-bool vhost_end_wait(struct vhost_dev *vd);
-
-/** May the port go on, with what is in quarantine? Return: 0; -ENOBUFS, and the log says why; if
- * that cannot end, the port does not connect again. */
-int vhost_end_check(struct vhost_dev *vd);
-
-/* ---- vhost_agree.c: what is agreed ---- */
+/* ---- agree.c: what is agreed ---- */
 
 /** Send the first request of the negotiation. Return: 0; a negative errno. */
 int vhost_handshake_begin(struct vhost_dev *vd);
@@ -336,10 +290,23 @@ bool vhost_agree_on_less(struct vhost_dev *vd, int ret);
 /** Return: @ret; 0 when that says that the backend refused what is done without. */
 int vhost_refused(struct vhost_dev *vd, uint32_t request, int ret);
 
-/* ---- vhost_user.c: what is said ---- */
+/** Say behind an error @ret at start that the next start does without, if that is so. Return: @ret.
+ */
+int vhost_next_time(struct vhost_dev *vd, int ret);
 
-/** Create and destroy the port's address space. */
-int vhost_make_space(struct vhost_dev *vd);
+/* ---- memory.c ---- */
+
+/** End the port's address space. */
 void vhost_drop_space(struct vhost_dev *vd);
+
+/**
+ * Get the address of a ring for the backend: a user address, or, for a backend that translates, an
+ * address of the device ("Ring addresses").
+ */
+uint64_t vhost_ring_address(const struct vhost_dev *vd, const void *at);
+
+/* Of struct nic_ops. What is mapped in the address space is what the backend receives. */
+int vhost_renew_space(struct nic_dev *dev);
+int vhost_publish(struct nic_dev *dev);
 
 #endif

@@ -5,9 +5,6 @@
  */
 #include "virtio/vhost/msg.h"
 
-#define USER_ALIAS (1ull << 56)
-#define RING_NAME  (1ull << 57)
-
 enum { STATUS_OK = VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK };
 
 static int
@@ -28,186 +25,7 @@ set_fd(struct vhost_dev *vd, uint32_t request, uint32_t index, int fd)
 	return vhost_send(vd, &msg, &fd, 1);
 }
 
-/* Whether a start failed at a feature that the next start can do without. */
-static int
-next_time(struct vhost_dev *vd, int ret)
-{
-	return baton_err(-ret, "%s%s", baton_last_error(),
-			 vhost_agree_on_less(vd, ret) ? "; the next start does without" : "");
-}
-
-/* ---- memory ---- */
-
-/* Create the address space of the port: what is mapped there is what the backend receives. */
-int
-vhost_make_space(struct vhost_dev *vd)
-{
-	struct dma_reach *reach = &vd->virtio.nic.port.reach;
-	struct baton_ioas_config config;
-	int ret;
-
-	baton_ioas_config_init(&config);
-	vd->virtio.nic.port.reach.local = true;
-	config.name = vd->virtio.nic.port.name;
-	config.backend = BATON_IOAS_VHOST;
-	config.windows = reach->windows;
-	config.n_windows = reach->n_windows;
-	ret = baton_ioas_create(vd->virtio.nic.port.ctx, &config, &reach->ioas);
-	if (!ret)
-		ioas_on_unmap(reach->ioas, vhost_iotlb_forget, vd);
-	return ret;
-}
-
-void
-vhost_drop_space(struct vhost_dev *vd)
-{
-	struct baton_ioas **ioas = &vd->virtio.nic.port.reach.ioas;
-
-	ioas_given_end(&vd->vu.given);
-	if (*ioas && baton_ioas_destroy(*ioas) < 0)
-		port_log(&vd->virtio.nic.port, BATON_LOG_WARN, "%s", baton_last_error());
-	*ioas = NULL;
-}
-
-static int
-vu_renew_space(struct nic_dev *dev)
-{
-	struct vhost_dev *vd = vhost_of(dev);
-
-	vhost_drop_space(vd);
-	return vhost_make_space(vd);
-}
-
-static void
-close_all(const int *fds, uint32_t n)
-{
-	while (n)
-		close(fds[--n]);
-}
-
-/*
- * All that is mapped. User addresses are but names; that of the rings' memory is the same in every
- * table, see vu_publish().
- *
- * @rings: its number.
- */
-static uint32_t
-list_regions(struct vhost_dev *vd, struct vhost_region *out, uint32_t *rings)
-{
-	const struct baton_mapping *m = NULL;
-	struct ioas_entry e;
-	uint32_t n = 0;
-
-	*rings = VHOST_MAX_REGIONS;
-	while ((m = ioas_next(vd->virtio.nic.port.reach.ioas, m, &e)) && n < VHOST_MAX_REGIONS) {
-		const uint8_t *va = e.va;
-
-		out[n] = (struct vhost_region){ e.iova, e.bytes, (uintptr_t)va, e.fd_offset };
-		if (vd->virtio.nic.ring_base &&
-		    (uint64_t)(vd->virtio.nic.ring_base - va) < e.bytes) {
-			out[n].user_addr = RING_NAME;
-			vd->vu.ring_va = va;
-			*rings = n;
-		}
-		n++;
-	}
-	return n;
-}
-
-/* @fds: those of list_regions(), to be closed by the caller; there is none when this fails. */
-static int
-open_regions(struct vhost_dev *vd, int *fds, uint32_t n)
-{
-	const struct baton_mapping *m = NULL;
-	struct ioas_entry e;
-
-	for (uint32_t i = 0; i < n && (m = ioas_next(vd->virtio.nic.port.reach.ioas, m, &e)); i++) {
-		int ret = vhost_end_give(vd, e.va, e.fd, &fds[i]);
-
-		if (ret < 0) {
-			close_all(fds, i);
-			return ret;
-		}
-	}
-	return 0;
-}
-
-/* Has the backend heard of rings that lie beyond the new ones' memory? Then it gets the table on a
- * connection of its own. */
-static int
-begin_anew(struct vhost_dev *vd, uint64_t ring_bytes)
-{
-	struct vhost_user *vu = &vd->vu;
-	int ret = 0;
-
-	if (vu->n_regions && ring_bytes < vu->ring_bytes) {
-		vhost_disconnect(vd);
-		ret = vhost_connect(vd);
-	}
-	vu->ring_bytes = ring_bytes;
-	return ret;
-}
-
-/*
- * The memory table: all that is mapped.
- *
- * A backend that compares tables by their numbers alone (DPDK 22.11's does) would keep its mapping
- * of memory that is gone when new memory has the old one's place. So no table has the numbers of
- * the one before it: user addresses get a bit that no address has. A backend that keeps the
- * addresses of stopped rings (QEMU's libvhost-user and passt do) looks them up in the new table,
- * and ends when they are not in it: the rings' memory has one name for good.
- */
-static int
-vu_publish(struct nic_dev *dev)
-{
-	struct vhost_dev *vd = vhost_of(dev);
-	struct vhost_msg msg = { .request = VHOST_SET_MEM_TABLE };
-	struct vhost_region region[VHOST_MAX_REGIONS];
-	struct vhost_user *vu = &vd->vu;
-	int fds[VHOST_MAX_REGIONS];
-	uint32_t rings, n = list_regions(vd, region, &rings);
-	int ret = begin_anew(vd, rings < n ? region[rings].size : 0);
-
-	if (!ret)
-		ret = open_regions(vd, fds, n);
-	if (ret < 0)
-		return ret;
-	vhost_end_adopt(vd);
-	vu->alias = n == vu->n_regions && !memcmp(region, vu->region, n * sizeof(*region))
-			    ? USER_ALIAS
-			    : 0;
-	for (uint32_t i = 0; i < n; i++)
-		region[i].user_addr += i == rings ? 0 : vu->alias;
-	vhost_iotlb_renew(vd);
-	memcpy(vu->region, region, n * sizeof(*region));
-	memcpy(msg.p.memory.regions, region, n * sizeof(*region));
-	vu->n_regions = n;
-	msg.p.memory.count = n;
-	msg.size = (uint32_t)(8 + n * sizeof(struct vhost_region));
-	ret = vhost_send(vd, &msg, fds, n);
-	close_all(fds, n);
-	if (ret < 0)
-		return next_time(vd, ret);
-	ioas_given(&vu->given, vd->virtio.nic.port.reach.ioas, vd->virtio.nic.port.name,
-		   vd->virtio.where);
-	vhost_end_log(vd);
-	return 0;
-}
-
 /* ---- rings ---- */
-
-/*
- * Get the address of a ring for the backend: a user address, or, for a backend that translates, an
- * address of the device ("Ring addresses").
- */
-static uint64_t
-ring_address(const struct vhost_dev *vd, const void *at)
-{
-	if (vhost_iotlb_on(vd))
-		return vd->virtio.nic.ring_iova +
-		       (uint64_t)((const uint8_t *)at - vd->virtio.nic.ring_base);
-	return RING_NAME + (uint64_t)((const uint8_t *)at - vd->vu.ring_va);
-}
 
 static int
 describe_ring(struct vhost_dev *vd, struct virtq *vq)
@@ -215,9 +33,9 @@ describe_ring(struct vhost_dev *vd, struct virtq *vq)
 	struct vhost_msg msg = { .request = VHOST_SET_VRING_ADDR,
 				 .size = sizeof(msg.p.addr),
 				 .p.addr = { .index = vq->vring,
-					     .desc = ring_address(vd, vq->desc),
-					     .used = ring_address(vd, vq->used),
-					     .avail = ring_address(vd, vq->avail) } };
+					     .desc = vhost_ring_address(vd, vq->desc),
+					     .used = vhost_ring_address(vd, vq->used),
+					     .avail = vhost_ring_address(vd, vq->avail) } };
 	int ret = set_state(vd, VHOST_SET_VRING_NUM, vq->vring, vq->nq.q.descs);
 
 	if (!ret)
@@ -414,7 +232,7 @@ vu_stop(struct nic_dev *dev)
 	struct nic_queue *nq;
 	int ret = 0;
 
-	if (vu->orphaned)
+	if (vu->peer.orphaned)
 		ret = baton_err(ECONNRESET, "the backend at %s hung up before it let go",
 				vu->sock.path);
 	for (unsigned i = 0; !ret && (nq = nic_queue(dev, i)); i++)
@@ -422,7 +240,7 @@ vu_stop(struct nic_dev *dev)
 			ret = let_go(vd, virtq_of_nic(nq));
 	if (!ret)
 		set_status(vd, 0);
-	return ret < 0 && vhost_end_wait(vd) ? 0 : ret;
+	return ret < 0 && nic_peer_wait(dev) ? 0 : ret;
 }
 
 static void
@@ -491,7 +309,7 @@ vu_start(struct nic_dev *dev)
 	if (ret < 0) {
 		char why[512];
 
-		next_time(vd, ret);
+		vhost_next_time(vd, ret);
 		snprintf(why, sizeof(why), "%s", baton_last_error());
 		/* A backend that knows no ring has nothing to let go of. */
 		vd->virtio.nic.unconfirmed = vu_stop(dev) < 0 && vd->vu.knows_rings;
@@ -535,17 +353,16 @@ static const struct virtio_transport transport = {
 
 static const struct nic_ops nic_ops = {
 	VIRTIO_NIC_OPS,
+	NIC_PEER_OPS,
 	.priv = &transport,
 	.ready = vu_ready,
-	.publish = vu_publish,
-	.renew_space = vu_renew_space,
+	.publish = vhost_publish,
+	.renew_space = vhost_renew_space,
 	.start = vu_start,
 	.stop = vu_stop,
 	.ring_start = vu_ring_start,
 	.ring_stop = vu_ring_stop,
 	.ring_idle = vu_ring_idle,
-	.lost = vhost_end_lost,
-	.holder = vhost_end_holder,
 	.reset = vhost_reset,
 };
 
