@@ -461,6 +461,7 @@ int
 vhost_reset(struct nic_dev *dev)
 {
 	struct vhost_dev *vd = vhost_of(dev);
+
 	vhost_disconnect(vd);
 	vd->vu.failures = vd->vu.logged_unfit = 0;
 	return vhost_connect(vd);
