@@ -3,9 +3,6 @@
 #ifndef EXAMPLE_REGS_H
 #define EXAMPLE_REGS_H
 
-#include <stddef.h>
-
-#include "base/order.h"
 #include "base/shared.h"
 
 enum {
@@ -20,15 +17,7 @@ enum {
 	EXN_VLAN = 0x200,
 	EXN_RX = 0x400,
 	EXN_TX = 0x600,
-	EXN_BLOCK = 0x20, /* bytes of a queue's block: */
-	EXN_BASE = 0x00,
-	EXN_SIZE = 0x08,
-	EXN_TAIL = 0x0c,
-	EXN_QCTRL = 0x10,
-	EXN_VECTOR = 0x14,
-	EXN_WAKE = 0x18,
-	EXN_ROOM = 0x1c,
-	EXN_BAR = 0x1000,
+	EXN_BAR_BYTES = 0x1000,
 };
 
 #define EXN_ID_VALUE      0x314e5845u
@@ -36,26 +25,38 @@ enum {
 #define EXN_CTRL_EN       2u
 #define EXN_STATUS_LINK   1u
 #define EXN_STATUS_FAILED 2u
+#define EXN_RXMODE_ALL    1u
+#define EXN_RXMODE_MULTI  2u
 #define EXN_RXMODE_VLAN   4u
-#define EXN_ADDR_VALID    (1u << 31)
+#define EXN_ADDR_VALID    (1ull << 63) /* of both words */
 #define EXN_ADDRS         16u
 #define EXN_ROOM_STEP     128u
 #define EXN_MIN_PLACES    8u
+
+/* A queue's block, at EXN_RX or EXN_TX + queue * EXN_BLOCK_BYTES. */
+enum {
+	EXN_BASE = 0x00,
+	EXN_SIZE = 0x08,
+	EXN_TAIL = 0x0c,
+	EXN_QCTRL = 0x10,
+	EXN_VECTOR = 0x14,
+	EXN_WAKE = 0x18,
+	EXN_ROOM = 0x1c,
+	EXN_BLOCK_BYTES = 0x20,
+};
+
+#define EXN_QCTRL_EN 1u
 
 /* A descriptor of either direction: the device writes to it. */
 struct exn_desc {
 	shared64 addr;
 	union {
 		shared64 info;
-		struct {
-			uint16_t len_;
-			shared8 marks; /* TX: END and REPORT */
-		};
+		shared8 info_byte[8];
 	};
 };
 
 _Static_assert(sizeof(struct exn_desc) == 16, "docs/example-nic.md");
-_Static_assert(offsetof(struct exn_desc, marks) == 10, "docs/example-nic.md");
 
 #define EXN_RX_DONE    (1ull << 0)
 #define EXN_RX_END     (1ull << 1)
@@ -65,7 +66,6 @@ _Static_assert(offsetof(struct exn_desc, marks) == 10, "docs/example-nic.md");
 
 #define EXN_TX_END    (1ull << 16)
 #define EXN_TX_REPORT (1ull << 17)
-#define EXN_TX_MARKS  16 /* shift of `marks` */
 #define EXN_TX_CSUM   (1ull << 24)
 #define EXN_TX_DONE   (1ull << 31)
 #define EXN_TX_START  32 /* shifts */

@@ -6,7 +6,7 @@
  *	#define NIC_TX	   example_tx
  *	#define NIC_NAME(x) example_##x
  *
- * and gives NIC_NAME(bursts) to nic_choose_burst() when a ring is attached.
+ * and NIC_NAME(bursts) is that of its struct nic_ops.
  */
 #include "nic/bursts_decl.h"
 #include "nic/peek.h"
@@ -89,13 +89,13 @@ NIC_RX_BURST(_segs, NIC_MODE_SEGS)
 NIC_RX_BURST(_meta, NIC_MODE_META)
 NIC_RX_BURST(_segs_meta, NIC_MODE_SEGS | NIC_MODE_META)
 
-unsigned
+static unsigned
 NIC_NAME(rx_waiting)(const struct nic_queue *nq)
 {
 	return nic_rx_waiting(nq, nq->mode, &NIC_RX);
 }
 
-int
+static int
 NIC_NAME(peek)(const struct nic_queue *nq, struct baton_peek *peeks, unsigned n)
 {
 	return nic_peek(nq, peeks, n, nq->mode, &NIC_RX);
@@ -150,7 +150,7 @@ NIC_NAME(tx_burst)(struct baton_queue *q, struct baton_token *tokens, unsigned n
 	return nic_tx_burst(q, tokens, n, &NIC_NAME(tx_loops), &NIC_TX);
 }
 
-int
+static int
 NIC_NAME(tx_clean)(struct nic_queue *nq, unsigned budget)
 {
 	return nic_tx_reclaim(nq, budget, &NIC_NAME(tx_loops), &NIC_TX);
@@ -226,4 +226,7 @@ const struct nic_bursts NIC_NAME(bursts) = {
 		       NIC_NAME(rx_bounce_segs_meta) },
 	.tx = NIC_NAME(tx_burst),
 	.tx_bounce = NIC_NAME(tx_bounce),
+	.waiting = NIC_NAME(rx_waiting),
+	.peek = NIC_NAME(peek),
+	.tx_clean = NIC_NAME(tx_clean),
 };

@@ -1,40 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What nic/bursts.h makes for a driver: NIC_DECLARE_BURSTS(NAME) for its header. */
+/*
+ * What nic/bursts.h makes for a driver, for a driver whose struct nic_ops or vector loops are in
+ * another file than that: NIC_DECLARE_BURSTS(NAME) in its header.
+ */
 #ifndef BATON_NIC_BURSTS_DECL_H
 #define BATON_NIC_BURSTS_DECL_H
 
 #include "nic/nic.h"
 #include "nic/rx.h"
 
-typedef int nic_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n);
-
-/* By mode: bits NIC_MODE_*. */
-struct nic_bursts {
-	nic_burst *rx[4], *rx_bounce[4];
-	nic_burst *tx, *tx_bounce;
-};
-
-/** Set nq->mode and the queue's burst, by whether it has slots. */
-static inline void
-nic_choose_burst(struct nic_queue *nq, const struct nic_bursts *bursts, unsigned mode)
-{
-	nq->mode = (uint8_t)mode;
-	if (nq->q.tx)
-		nq->q.active_burst = nq->slots ? bursts->tx_bounce : bursts->tx;
-	else
-		nq->q.active_burst = (nq->slots ? bursts->rx_bounce : bursts->rx)[mode & 3];
-}
-
-/* The members of struct nic_ops that nic/bursts.h makes. */
-#define NIC_BURST_OPS(NAME)                                                                        \
-	.waiting = NAME(rx_waiting), .tx_clean = NAME(tx_clean), .peek = NAME(peek)
-
 #define NIC_DECLARE_BURSTS(NAME)                                                                   \
 	extern const struct nic_bursts NAME(bursts);                                               \
-	/* Of struct nic_ops. */                                                                   \
-	unsigned NAME(rx_waiting)(const struct nic_queue *nq);                                     \
-	int NAME(peek)(const struct nic_queue *nq, struct baton_peek *peeks, unsigned n);          \
-	int NAME(tx_clean)(struct nic_queue * nq, unsigned budget);                                \
 	/* For vector loops of the driver. */                                                      \
 	nic_burst NAME(rx_burst), NAME(rx_burst_segs), NAME(rx_burst_meta),                        \
 		NAME(rx_burst_segs_meta), NAME(tx_burst);                                          \

@@ -32,7 +32,7 @@ struct rx_entry {
 			  by a mark */
 	uint8_t bad;   /* 0, or 1 + the enum rx_error that the device reports of the packet */
 	uint64_t meta; /* the codec's own, for verdict(), which gets those of all of the packet's
-			  completions, or-ed */
+			  completions, or-ed; without verdict(), flags for the token */
 };
 
 /* What a codec needs at every packet of a run, kept in registers. */
@@ -64,6 +64,7 @@ struct rx_codec {
 	 */
 	uint16_t (*published)(const struct nic_queue *nq);
 
+	/* NULL: `ring` is nq->mem. */
 	struct rx_cursor (*cursor)(const struct nic_queue *nq);
 	/* Whether plain() may be asked at all now. NULL: always. */
 	bool (*runs)(const struct nic_queue *nq);
@@ -103,7 +104,8 @@ struct rx_codec {
 	uint64_t (*meta)(const uint8_t *hdr);
 	/*
 	 * Whether the packet of @len bytes is to be delivered: RX_GOOD, or an enum rx_error. @t:
-	 * its first token, which receives flags and side record; NULL: only look.
+	 * its first token, which receives flags and side record; NULL: only look. Without it a
+	 * packet is good unless next() has said else, and its flags are in e->meta.
 	 */
 	int (*verdict)(const struct nic_queue *nq, uint64_t meta, struct baton_token *t,
 		       uint32_t len);
@@ -168,10 +170,12 @@ struct tx_codec {
 	bool any_order; /* completions name keys, in any order */
 
 	/*
-	 * Count the packets that the device says are complete, from nq->done on. Without an index:
-	 * nic_tx_count_done().
+	 * Count the packets that the device says are complete, from nq->done on. NULL: there is
+	 * no index, and is_done() tells.
 	 */
 	uint16_t (*published)(const struct nic_queue *nq);
+	/* Whether descriptor @d, of which a report was asked for, is reported done. */
+	bool (*is_done)(const struct nic_queue *nq, uint32_t d);
 	/*
 	 * Of @n completions from nq->done on, count those that name the packets at the tail in
 	 * order. `any_order` only.
@@ -186,14 +190,18 @@ struct tx_codec {
 	 */
 	int (*batch)(struct nic_queue *nq, uint16_t n);
 
+	/* NULL: `ring` is nq->mem. */
 	struct tx_cursor (*cursor)(const struct nic_queue *nq);
-	/* Write the descriptor of a plain packet; @len with header. */
+	/* Write the descriptor of a plain packet; @len with header. NULL: put() does. */
 	void (*plain)(const struct tx_cursor *c, uint32_t d, uint64_t iova, uint32_t len);
 	/* Write the header of a plain packet; NULL: there are no headers. */
 	void (*plain_header)(void *hdr);
 	/* Write the header of any packet; NULL: there are no headers. */
 	void (*write_header)(const struct nic_queue *nq, void *hdr, const struct tx_plan *p);
-	/* Choose p->extra, p->header_apart and p->offload; t, segs, slots and len are known. */
+	/*
+	 * Choose p->extra, p->header_apart and p->offload; t, segs, slots and len are known. NULL:
+	 * the device fills in checksums if the port is configured so, and needs nothing in front.
+	 */
 	void (*plan)(const struct nic_queue *nq, struct tx_plan *p);
 	/* Write the p->extra descriptors from @d on; NULL: plan() asks for none. */
 	void (*extra)(struct nic_queue *nq, uint16_t d, const struct tx_plan *p);

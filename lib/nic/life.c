@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "nic/nic.h"
+#include "nic/tx.h"
 
 #define DRAIN_MS 50
 
@@ -14,21 +15,17 @@ check_ops(const struct baton_port *port, const struct nic_ops *ops)
 {
 	const char *missing = NULL;
 
-	if (!ops->rx || !ops->tx)
-		missing = "a codec";
+	if (!ops->rx || !ops->tx || !ops->bursts)
+		missing = "a codec, or the bursts made of it";
 	else if (!ops->open || !ops->close || !ops->ready || !ops->start || !ops->stop ||
 		 !ops->lost || !ops->reset)
 		missing = "one of open, close, ready, start, stop, lost and reset";
 	else if (!ops->ring_start != !ops->ring_stop)
 		missing = "ring_start or ring_stop, while it has the other";
-	else if (!ops->arm != !ops->disarm)
-		missing = "arm or disarm, while it has the other";
-	else if (!ops->ring_bytes || !ops->ring_attach || !ops->kick || !ops->waiting ||
-		 !ops->tx_clean || !ops->peek)
-		missing = "one of ring_bytes, ring_attach, kick, waiting, tx_clean and peek";
-	else if (ops->can &&
-		 (!ops->set_mac || !ops->set_rx_mode || !ops->set_macs || !ops->set_vlan))
-		missing = "a setting that `can` may say it has";
+	else if (!ops->ring_bytes && !ops->desc_bytes)
+		missing = "ring_bytes or desc_bytes";
+	else if (!ops->tx->published && !ops->tx->is_done)
+		missing = "published or is_done of its TX codec";
 	else if (ops->rx->two_rings && (!ops->rx->any_order || !ops->rx->named))
 		missing = "any_order or named of its RX codec, which has two rings";
 	else if (ops->rx->any_order && !ops->rx->two_rings && !ops->rx->restore)
@@ -83,7 +80,14 @@ nic_open(struct baton_port *port, const struct port_arg *args, unsigned n)
 
 	dev->ops = port->driver->priv;
 	ret = check_ops(port, dev->ops);
-	if (ret < 0 || (ret = dev->ops->open(dev, args, n)) < 0)
+	if (ret < 0)
+		return ret;
+	port->reach.device_ring_bits = dev->ops->ring_bits;
+	port->reach.device_data_bits = dev->ops->data_bits;
+	port->info.offloads = dev->ops->offloads;
+	port->info.max_segs = NIC_TX_MAX_SEGS;
+	port->link.full_duplex = 1;
+	if ((ret = dev->ops->open(dev, args, n)) < 0)
 		return ret;
 	ret = check_device(dev);
 	if (ret < 0)
@@ -204,6 +208,13 @@ make_slots(struct nic_dev *dev)
 	return ret;
 }
 
+static size_t
+ring_bytes(const struct nic_dev *dev, const struct nic_queue *nq)
+{
+	return dev->ops->ring_bytes ? dev->ops->ring_bytes(nq)
+				    : (size_t)nq->q.descs * dev->ops->desc_bytes;
+}
+
 /* Allocate one block for the rings of all queues, and, behind them, what the driver needs. */
 static int
 make_rings(struct nic_dev *dev)
@@ -215,7 +226,7 @@ make_rings(struct nic_dev *dev)
 	int ret;
 
 	for (unsigned i = 0; (nq = nic_queue(dev, i)); i++)
-		bytes += ops->ring_bytes(nq);
+		bytes += ring_bytes(dev, nq);
 	ret = baton_ctrl_alloc(&dev->port.reach, bytes, BATON_CACHE_LINE, &rings);
 	if (ret < 0)
 		return ret;
@@ -228,7 +239,7 @@ make_rings(struct nic_dev *dev)
 	for (unsigned i = 0; (nq = nic_queue(dev, i)); i++) {
 		nq->offset = (uint32_t)offset;
 		nic_attach(dev, nq);
-		offset += ops->ring_bytes(nq);
+		offset += ring_bytes(dev, nq);
 	}
 	if (ops->own_attach)
 		ops->own_attach(dev, offset);
@@ -284,9 +295,41 @@ quarantined(struct nic_dev *dev, struct held held)
 void
 nic_attach(struct nic_dev *dev, struct nic_queue *nq)
 {
+	unsigned mode = 0;
+
 	nic_queue_rewind(nq);
-	memset(dev->ring_base + nq->offset, 0, dev->ops->ring_bytes(nq));
-	dev->ops->ring_attach(dev, nq);
+	nq->mem = dev->ring_base + nq->offset;
+	memset(nq->mem, 0, ring_bytes(dev, nq));
+	if (!dev->ops->spreads || dev->ops->spreads(dev, nq))
+		mode |= NIC_MODE_SEGS;
+	if (dev->port.offloads & BATON_OFFLOAD_RX_CSUM)
+		mode |= NIC_MODE_META;
+	nic_choose_burst(nq, mode);
+	if (dev->ops->ring_attach)
+		dev->ops->ring_attach(dev, nq);
+}
+
+void
+nic_choose_burst(struct nic_queue *nq, unsigned mode)
+{
+	const struct nic_bursts *bursts = nic_of(nq->q.port)->ops->bursts;
+
+	nq->mode = (uint8_t)mode;
+	if (nq->q.tx)
+		nq->q.active_burst = nq->slots ? bursts->tx_bounce : bursts->tx;
+	else
+		nq->q.active_burst = (nq->slots ? bursts->rx_bounce : bursts->rx)[mode & 3];
+}
+
+static void
+kick(const struct nic_dev *dev, struct nic_queue *nq)
+{
+	if (dev->ops->kick)
+		dev->ops->kick(nq);
+	else if (nq->q.tx)
+		dev->ops->tx->commit(nq);
+	else
+		dev->ops->rx->commit(nq);
 }
 
 static int
@@ -319,7 +362,8 @@ nic_bring_up(struct nic_dev *dev)
 	}
 	nic_replay(dev);
 	for (unsigned i = 0; (nq = nic_queue(dev, i)); i++)
-		dev->ops->kick(nq);
+		if (!nq->q.stopped)
+			kick(dev, nq);
 	return 0;
 }
 
@@ -340,7 +384,7 @@ tx_busy(const struct nic_queue *nq)
 	const struct nic_ops *ops = nic_of(nq->q.port)->ops;
 
 	return nq->q.tx && !nq->q.stopped && !nq->q.error[0] &&
-	       ops->tx->published(nq) != (uint16_t)(nq->posted - nq->done);
+	       nic_tx_published(nq, ops->tx) != (uint16_t)(nq->posted - nq->done);
 }
 
 /*
@@ -448,7 +492,7 @@ nic_queue_start(struct baton_queue *q)
 			clear_ring(dev, nq);
 		return ret;
 	}
-	dev->ops->kick(nq);
+	kick(dev, nq);
 	return 0;
 }
 

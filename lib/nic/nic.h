@@ -13,22 +13,43 @@
 #ifndef BATON_NIC_NIC_H
 #define BATON_NIC_NIC_H
 
+#include "base/container.h"
 #include "nic/codec.h"
 
 #define NIC_MAX_MACS 64
 
 struct nic_dev;
 struct nic_pci;
+struct nic_pci_ops;
 struct nic_peer;
 
 enum nic_setting { NIC_SET_MAC, NIC_SET_RX_MODE, NIC_SET_MACS, NIC_SET_VLAN };
+
+typedef int nic_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n);
+
+/* What nic/bursts.h makes of the codecs. */
+struct nic_bursts {
+	nic_burst *rx[4], *rx_bounce[4]; /* by mode: bits NIC_MODE_* */
+	nic_burst *tx, *tx_bounce;
+	unsigned (*waiting)(const struct nic_queue *nq);
+	int (*peek)(const struct nic_queue *nq, struct baton_peek *peeks, unsigned n);
+	int (*tx_clean)(struct nic_queue *nq, unsigned budget);
+};
 
 struct nic_ops {
 	/* ---- what the device is; constants ---- */
 
 	const struct rx_codec *rx;
 	const struct tx_codec *tx;
-	const void *priv; /* the driver's own */
+	const struct nic_bursts *bursts;
+	const struct nic_pci_ops *pci; /* nic/pci.h; NULL: it is not on PCI */
+	const void *priv;              /* the driver's own */
+
+	uint8_t ring_bits, data_bits; /* of the addresses of rings and packets; open() may
+					 set port->reach.device_*_bits instead */
+	uint8_t desc_bytes; /* of a descriptor, if a ring is an array of them; else ring_bytes() */
+	uint8_t max_macs;   /* addresses in its table; 0: NIC_MAX_MACS */
+	uint32_t offloads;  /* BATON_OFFLOAD_*; open() may add some */
 
 	/*
 	 * What a user can do if a packet may take too many buffers, such as ", or use X=0"; "" or
@@ -39,8 +60,8 @@ struct nic_ops {
 	/* ---- the device ---- */
 
 	/*
-	 * Find the device by the arguments, and have it: set the limits, MAC and MTU of port->info,
-	 * and the address bits that the device has (port->reach.device_*_bits).
+	 * Find the device by the arguments, and have it: set the limits, MAC and MTU of port->info
+	 * (nic_set_limits()).
 	 */
 	int (*open)(struct nic_dev *dev, const struct port_arg *args, unsigned n);
 	void (*close)(struct nic_dev *dev);
@@ -67,7 +88,8 @@ struct nic_ops {
 	int (*stop)(struct nic_dev *dev);
 	/* The rings are to be emptied, after drain: what must end before the queues do. Or NULL. */
 	void (*stopping)(struct nic_dev *dev);
-	/* Start or stop one ring of a started device; ring_stop returns as `stop`. */
+	/* Start or stop one ring of a started device; ring_stop returns as `stop`. NULL: it cannot.
+	 */
 	int (*ring_start)(struct nic_dev *dev, struct nic_queue *nq);
 	int (*ring_stop)(struct nic_dev *dev, struct nic_queue *nq);
 	/*
@@ -97,33 +119,28 @@ struct nic_ops {
 	 */
 	uint32_t (*rx_room)(uint32_t bytes);
 	/*
-	 * Ask for a wake-up at the next completion of the queue: it makes q->wake_fd readable.
-	 * NULL: the device cannot. Return: 0; -ENOTSUP if it has none left for this queue. The
-	 * queue's thread, as the two below.
+	 * Ask for a wake-up at the next completion of the queue, which makes q->wake_fd readable,
+	 * or for none any more. NULL: the device cannot. On PCI, only queues with an interrupt
+	 * (nq->vector) are armed. The queue's thread.
 	 */
-	int (*arm)(struct nic_queue *nq);
-	void (*disarm)(struct nic_queue *nq);
-	/* nic_tx_reclaim() and nic_peek() of the codecs. */
-	int (*tx_clean)(struct nic_queue *nq, unsigned budget);
-	int (*peek)(const struct nic_queue *nq, struct baton_peek *peeks, unsigned n);
+	void (*arm)(struct nic_queue *nq, bool on);
 	/* Control memory that the device needs beside rings, and the function that gets it. */
 	size_t (*own_bytes)(const struct nic_dev *dev);
 	void (*own_attach)(struct nic_dev *dev, size_t offset);
-	/* Bytes of ring memory for a queue of nq->q.descs places, in all its rings. */
+	/* Bytes of ring memory for a queue of nq->q.descs places, in all its rings. NULL:
+	 * desc_bytes for each. */
 	size_t (*ring_bytes)(const struct nic_queue *nq);
 	/*
-	 * Lay out a ring in nq->offset of dev->ring_base, zeroed, and choose the burst:
-	 * q->active_burst. nq is rewound.
+	 * Lay out a ring in nq->mem, which is zeroed, and choose other bursts than the kit has.
+	 * nq is rewound. NULL: nothing.
 	 */
 	void (*ring_attach)(struct nic_dev *dev, struct nic_queue *nq);
-	/* Notify the device of what is posted, unconditionally. */
+	/* Notify the device of what is posted, unconditionally. NULL: commit() of the codec. */
 	void (*kick)(struct nic_queue *nq);
-	/* RX: nic_rx_waiting() of the codec. */
-	unsigned (*waiting)(const struct nic_queue *nq);
 
-	/* ---- settings ---- */
+	/* ---- settings; NULL: the device has no such one ---- */
 
-	/* Whether the device has the setting. Return: 0; -ENOTSUP, with why. NULL: it has none. */
+	/* Whether this device has the setting. Return: 0; -ENOTSUP, with why. NULL: it has. */
 	int (*can)(const struct nic_dev *dev, enum nic_setting setting, const char *what);
 	int (*set_mac)(struct nic_dev *dev, const uint8_t mac[6]);
 	int (*set_rx_mode)(struct nic_dev *dev, enum port_rx_mode mode, bool on);
@@ -140,6 +157,14 @@ struct nic_settings {
 	uint32_t vlans[4096 / 32];
 };
 
+/* What a device says of itself. */
+struct nic_limits {
+	uint32_t queues; /* of each direction */
+	uint32_t min_descs, max_descs;
+	uint32_t frame; /* bytes of the longest, without FCS */
+	uint64_t mac;   /* as nic_mac_bits() */
+};
+
 struct nic_dev {
 	struct baton_port port;
 	const struct nic_ops *ops;
@@ -150,19 +175,28 @@ struct nic_dev {
 	uint8_t link;          /* as the device has it */
 	struct nic_pci *pci;   /* nic/pci.h; NULL: it is not on PCI */
 	struct nic_peer *peer; /* nic/peer.h; NULL: it is no process */
+	struct nic_limits limits; /* nic_set_limits() */
 	struct nic_settings settings;
 };
 
-static inline struct nic_dev *
-nic_of(struct baton_port *port)
+DEFINE_CONTAINER(nic_of, struct nic_dev, port)
+
+/** The address of a queue's ring for the device. */
+static inline uint64_t
+nic_ring_iova(const struct nic_dev *dev, const struct nic_queue *nq)
 {
-	return (struct nic_dev *)(void *)port;
+	return dev->ring_iova + nq->offset;
 }
 
-static inline const struct nic_dev *
-nic_of_const(const struct baton_port *port)
+/** A MAC address as a number, its first byte the lowest. */
+static inline uint64_t
+nic_mac_bits(const uint8_t mac[6])
 {
-	return (const struct nic_dev *)(const void *)port;
+	uint64_t bits = 0;
+
+	for (unsigned i = 0; i < 6; i++)
+		bits |= (uint64_t)mac[i] << 8 * i;
+	return bits;
 }
 
 /** The queues of both directions, RX first. Return: NULL after the last. */
@@ -196,6 +230,9 @@ int nic_bring_up(struct nic_dev *dev);
 /** Give a queue that holds nothing its ring anew. */
 void nic_attach(struct nic_dev *dev, struct nic_queue *nq);
 
+/** Set the burst of a queue by its mode, NIC_MODE_*, and by whether it has slots. */
+void nic_choose_burst(struct nic_queue *nq, unsigned mode);
+
 /* ---- queue.c ---- */
 
 /* Of struct port_ops. */
@@ -212,7 +249,16 @@ int nic_queue_fill(struct nic_queue *nq);
 /** Packets that were sent by the application and not by the device, or the other way round. */
 unsigned nic_queue_unfinished(const struct nic_queue *nq);
 
-/* ---- settings.c: of struct port_ops ---- */
+/* ---- settings.c ---- */
+
+/**
+ * Set the limits of port->info, and the MAC address, by what a device says of itself: the first
+ * time, and each time that it was opened anew. Return: 0; -EPROTO for what cannot be, and for a
+ * device that has less than the first one.
+ */
+int nic_set_limits(struct nic_dev *dev, const struct nic_limits *limits);
+
+/* Of struct port_ops. */
 
 int nic_set_mac(struct baton_port *port, const uint8_t mac[6]);
 int nic_set_rx_mode(struct baton_port *port, enum port_rx_mode mode, int on);

@@ -12,18 +12,20 @@
 
 #define CALM_NS 1000000000ull /* a device that fails again sooner is restarted with a delay */
 
-#define CONTAINER(member, pointer)                                                                 \
-	((struct nic_pci *)(void *)((char *)(pointer)-offsetof(struct nic_pci, member)))
+DEFINE_CONTAINER(dev_of, struct nic_pci_dev, nic)
+DEFINE_CONTAINER(of_change, struct nic_pci, change)
+DEFINE_CONTAINER(of_tick, struct nic_pci, tick)
+DEFINE_CONTAINER(of_retry, struct nic_pci, retry)
 
 int
-nic_pci_wait_clear(const struct pci_reg *r, uint32_t off, uint32_t mask, unsigned ms,
-		   const char *what)
+nic_pci_wait(const struct pci_reg *r, uint32_t off, uint32_t mask, uint32_t value, unsigned ms,
+	     const char *what)
 {
 	const struct timespec pause = { .tv_nsec = 100000 };
 	const uint64_t deadline = ctx_now_ns() + ms * 1000000ull;
 	uint32_t v;
 
-	while ((v = pci_read32(r, off)) & mask) {
+	while (((v = pci_read32(r, off)) & mask) != value || v == UINT32_MAX) {
 		if (v == UINT32_MAX && pci_is_dead(r->dev))
 			return baton_err(ENODEV, "%s: the device reads as all ones", what);
 		if (ctx_now_ns() > deadline)
@@ -32,6 +34,21 @@ nic_pci_wait_clear(const struct pci_reg *r, uint32_t off, uint32_t mask, unsigne
 		nanosleep(&pause, NULL);
 	}
 	return 0;
+}
+
+const struct baton_arg nic_pci_args[] = {
+	{ "ioas", "auto|iommufd|type1|compat|noiommu|flat",
+	  "the kernel's interface for the device's addresses (auto)" },
+	{ 0 },
+};
+
+int
+nic_pci_check(const struct baton_driver *driver, const struct port_arg *args, unsigned n)
+{
+	const char *name = port_arg(args, n, "ioas");
+	enum baton_ioas_backend backend;
+
+	return name ? baton_ioas_backend_by_name(name, &backend) : 0;
 }
 
 void
@@ -53,7 +70,9 @@ give_back(struct nic_dev *dev)
 		close(p->change.fd);
 		p->change.fd = -1;
 	}
-	p->ops->forget(dev);
+	if (p->ops->forget)
+		p->ops->forget(dev);
+	p->regs = (struct pci_reg){ 0 };
 	pci_close(p->dev);
 	p->dev = NULL;
 	/*
@@ -112,28 +131,23 @@ look(struct nic_dev *dev)
 
 	if (!p->dev || dev->port.away)
 		return;
-	switch (p->ops->poll(dev)) {
-	case NIC_PCI_GOOD:
-		break;
-	case NIC_PCI_ALL_ONES:
-		if (!pci_is_dead(p->dev))
-			break;
+	if (pci_is_dead(p->dev)) {
 		port_log(&dev->port, BATON_LOG_ERR,
 			 "the device reads as all ones: it was removed, or has no power or no "
 			 "link");
 		p->leaving = 1;
 		port_lost(&dev->port, true);
-		break;
-	case NIC_PCI_FAILED:
+	} else if (p->ops->poll(dev)) {
 		on_failed(dev);
-		break;
+	} else {
+		port_link(&dev->port, dev->link);
 	}
 }
 
 static void
 on_change(struct ctx_source *src, uint32_t events)
 {
-	struct nic_pci *p = CONTAINER(change, src);
+	struct nic_pci *p = of_change(src);
 
 	event_drain(src->fd);
 	look(p->nic);
@@ -142,7 +156,7 @@ on_change(struct ctx_source *src, uint32_t events)
 static void
 on_tick(struct ctx_timer *timer)
 {
-	struct nic_pci *p = CONTAINER(tick, timer);
+	struct nic_pci *p = of_tick(timer);
 
 	ctx_timer_set(p->nic->port.ctx, timer, p->ops->tick_ms);
 	look(p->nic);
@@ -152,7 +166,7 @@ on_tick(struct ctx_timer *timer)
 static void
 on_retry(struct ctx_timer *timer)
 {
-	struct nic_pci *p = CONTAINER(retry, timer);
+	struct nic_pci *p = of_retry(timer);
 	struct nic_dev *dev = p->nic;
 	struct baton_port *port = &dev->port;
 
@@ -207,6 +221,23 @@ reset_confirmed(struct nic_dev *dev)
 	return ret;
 }
 
+/* Map the registers, and see whose they are. */
+static int
+find(struct nic_dev *dev)
+{
+	struct nic_pci *p = dev->pci;
+	const struct nic_pci_ops *ops = p->ops;
+	int ret = ops->bar_bytes ? pci_reg(p->dev, 0, 0, ops->bar_bytes, &p->regs) : 0;
+
+	if (!ret && ops->id && nic_get32(dev, ops->id_reg) != ops->id)
+		ret = baton_err(EPROTO,
+				"%s reads %#x at %#x of BAR 0, a %s reads %#x: it is another "
+				"device, or broken",
+				p->bdf, nic_get32(dev, ops->id_reg), ops->id_reg,
+				dev->port.driver->name, ops->id);
+	return ret || !ops->find ? ret : ops->find(dev);
+}
+
 static int
 acquire(struct nic_dev *dev)
 {
@@ -222,7 +253,7 @@ acquire(struct nic_dev *dev)
 	if (ret < 0)
 		return ret;
 	p->leaving = 0;
-	ret = p->ops->find(dev);
+	ret = find(dev);
 	if (!ret)
 		ret = reset_confirmed(dev);
 	if (!ret)
@@ -369,12 +400,12 @@ nic_pci_renew_space(struct nic_dev *dev)
 }
 
 int
-nic_pci_open(struct nic_dev *dev, struct nic_pci *pci, const struct nic_pci_ops *ops,
-	     const char *ioas)
+nic_pci_open(struct nic_dev *dev, struct nic_pci *pci, const struct port_arg *args, unsigned n)
 {
+	const char *ioas = port_arg(args, n, "ioas");
 	int ret;
 
-	*pci = (struct nic_pci){ .ops = ops, .nic = dev, .change.fd = -1 };
+	*pci = (struct nic_pci){ .ops = dev->ops->pci, .nic = dev, .change.fd = -1 };
 	snprintf(pci->ioas_name, sizeof(pci->ioas_name), "%s", ioas ? ioas : "auto");
 	snprintf(pci->bdf, sizeof(pci->bdf), "%.12s", dev->port.name);
 	pci->retry.due = on_retry;
@@ -386,6 +417,12 @@ nic_pci_open(struct nic_dev *dev, struct nic_pci *pci, const struct nic_pci_ops 
 	dev->port.reach.node = dev->port.info.node = (int16_t)pci->dev->info.node;
 	port_link(&dev->port, dev->link);
 	return 0;
+}
+
+int
+nic_pci_dev_open(struct nic_dev *dev, const struct port_arg *args, unsigned n)
+{
+	return nic_pci_open(dev, &dev_of(dev)->pci, args, n);
 }
 
 void
@@ -413,24 +450,30 @@ static int
 enable_vectors(struct nic_dev *dev)
 {
 	const struct nic_pci *p = dev->pci;
-	int fds[1 + 2 * BATON_MAX_QUEUES];
+	const unsigned vectors = p->change.fd < 0 ? 0 : p->dev->n_vectors;
+	int fds[1 + 2 * BATON_MAX_QUEUES] = { p->change.fd };
 	struct nic_queue *nq;
 	unsigned n = 1;
 
-	if (p->change.fd < 0)
-		return 0;
-	fds[0] = p->change.fd;
-	for (; n < p->dev->n_vectors && (nq = nic_queue(dev, n - 1)); n++)
-		fds[n] = nq->q.wake_fd;
-	return pci_msix_enable(p->dev, fds, n);
+	for (unsigned i = 0; (nq = nic_queue(dev, i)); i++) {
+		nq->vector = n < vectors ? (uint16_t)n : 0;
+		if (nq->vector)
+			fds[n++] = nq->q.wake_fd;
+	}
+	return vectors ? pci_msix_enable(p->dev, fds, n) : 0;
 }
 
-unsigned
-nic_pci_vector(const struct nic_dev *dev, const struct nic_queue *nq)
+static int
+start_rings(struct nic_dev *dev)
 {
-	const unsigned v = 1u + nq->q.index + (nq->q.tx ? dev->port.info.rx_queues : 0);
+	struct nic_queue *nq;
+	int ret;
 
-	return v >= dev->pci->dev->enabled ? 0 : v;
+	for (unsigned i = 0; dev->ops->ring_start && (nq = nic_queue(dev, i)); i++)
+		if (!nq->q.stopped && (ret = dev->ops->ring_start(dev, nq)) < 0)
+			return baton_err_prefix(ret, "%s %u", nq->q.tx ? "txq" : "rxq",
+						nq->q.index);
+	return 0;
 }
 
 static int
@@ -441,7 +484,8 @@ bring_up(struct nic_dev *dev)
 
 	/* With the reset the device let go of all memory. */
 	if ((ret = reset_confirmed(dev)) < 0 || (ret = pci_bus_master(p->dev, true)) < 0 ||
-	    (ret = enable_vectors(dev)) < 0)
+	    (ret = enable_vectors(dev)) < 0 ||
+	    (p->ops->prepare && (ret = p->ops->prepare(dev)) < 0) || (ret = start_rings(dev)) < 0)
 		return ret;
 	return p->ops->start(dev);
 }

@@ -17,32 +17,33 @@
 #include "nic/nic.h"
 #include "pci/pci_device.h"
 
-/* What a driver found when it was asked to look at its device. */
-enum nic_pci_health {
-	NIC_PCI_GOOD,
-	NIC_PCI_ALL_ONES, /* a register that never is: the device may be removed */
-	NIC_PCI_FAILED,   /* the device says that it needs a reset */
-};
-
 struct nic_pci_ops {
-	/* The device was opened: find its registers. */
+	/* Bytes of registers in BAR 0, for nic_get32() and the like; 0: find() has them. */
+	uint32_t bar_bytes;
+	uint32_t id_reg, id; /* what the register at id_reg always reads; 0: there is none such */
+
+	/* The device was opened: find what else there is of it. NULL: nothing. */
 	int (*find)(struct nic_dev *dev);
 	/*
 	 * It was reset by quiesce(): read what it is and has. If it was open before, it must have
 	 * at least what it had then.
 	 */
 	int (*identify)(struct nic_dev *dev);
-	/* The device is about to be closed: its registers are unmapped. */
+	/* The device is about to be closed: its registers are unmapped. NULL: nothing. */
 	void (*forget)(struct nic_dev *dev);
 	/* Reset by registers. Return 0 only if the device confirms that it let go of all memory. */
 	int (*quiesce)(struct nic_dev *dev);
-	/* Start the device and the rings. It was reset, may access memory, and has its vectors. */
+	/*
+	 * Start the device, which was reset, may access memory, and has its vectors: before the
+	 * rings are (nic_ops.ring_start(); NULL: nothing), and after that.
+	 */
+	int (*prepare)(struct nic_dev *dev);
 	int (*start)(struct nic_dev *dev);
 	/*
-	 * Look at the device: vector 0 was raised, or the tick came. Link changes are reported by
-	 * port_link().
+	 * Look at the device: vector 0 was raised, or the tick came. Set dev->link. Return: whether
+	 * the device says that it needs a reset.
 	 */
-	enum nic_pci_health (*poll)(struct nic_dev *dev);
+	bool (*poll)(struct nic_dev *dev);
 	unsigned tick_ms; /* poll() at least so often; 0: only for vector 0 */
 };
 
@@ -50,6 +51,7 @@ struct nic_pci {
 	const struct nic_pci_ops *ops;
 	struct nic_dev *nic;
 	struct pci_device *dev; /* NULL: the device is closed */
+	struct pci_reg regs;    /* bar_bytes of BAR 0 */
 	struct baton_ioas *ioas;
 	struct ctx_source change; /* vector 0; fd -1: none */
 	struct ctx_timer retry;   /* the next step for a device that failed */
@@ -64,36 +66,86 @@ struct nic_pci {
 	char space[32];     /* its description, for messages */
 };
 
-/** Open the device that the port is named after: @ioas is the argument, or NULL. */
-int nic_pci_open(struct nic_dev *dev, struct nic_pci *pci, const struct nic_pci_ops *ops,
-		 const char *ioas);
+/* A driver's device, if it needs nothing else there. */
+struct nic_pci_dev {
+	struct nic_dev nic;
+	struct nic_pci pci;
+};
+
+/** Open the device that the port is named after; dev->ops->pci has its struct nic_pci_ops. */
+int nic_pci_open(struct nic_dev *dev, struct nic_pci *pci, const struct port_arg *args, unsigned n);
 void nic_pci_close(struct nic_dev *dev);
 
-/** The vector of a queue; 0: the device has none left for it. */
-unsigned nic_pci_vector(const struct nic_dev *dev, const struct nic_queue *nq);
+/* The arguments that it takes. */
+extern const struct baton_arg nic_pci_args[];
 
 /**
- * Wait until the bits @mask of a register read 0, a device's answer.
+ * Wait until the bits @mask of a register read @value, a device's answer.
  *
  * @what: what is waited for, as "the reset". Return: 0; -ETIMEDOUT after @ms; -ENODEV for a device
  * that reads as all ones.
  */
-int nic_pci_wait_clear(const struct pci_reg *r, uint32_t off, uint32_t mask, unsigned ms,
-		       const char *what);
+int nic_pci_wait(const struct pci_reg *r, uint32_t off, uint32_t mask, uint32_t value, unsigned ms,
+		 const char *what);
 
-/** Of struct port_ops: the device's counters. */
+/* ---- registers in BAR 0 ---- */
+
+static inline uint32_t
+nic_get32(const struct nic_dev *dev, uint32_t reg)
+{
+	return pci_read32(&dev->pci->regs, reg);
+}
+
+static inline void
+nic_put32(const struct nic_dev *dev, uint32_t reg, uint32_t value)
+{
+	pci_write32(&dev->pci->regs, reg, value);
+}
+
+/* Two registers, the lower half first. */
+static inline uint64_t
+nic_get64(const struct nic_dev *dev, uint32_t reg)
+{
+	return pci_read64(&dev->pci->regs, reg);
+}
+
+static inline void
+nic_put64(const struct nic_dev *dev, uint32_t reg, uint64_t value)
+{
+	pci_write64(&dev->pci->regs, reg, value);
+}
+
+/** Set or clear bits of a register that reads as it was written. */
+static inline void
+nic_put_bits(const struct nic_dev *dev, uint32_t reg, uint32_t bits, bool on)
+{
+	const uint32_t old = nic_get32(dev, reg);
+
+	nic_put32(dev, reg, on ? old | bits : old & ~bits);
+}
+
+/* ---- the tables of a driver ---- */
+
+/* Of struct port_ops. */
+int nic_pci_check(const struct baton_driver *driver, const struct port_arg *args, unsigned n);
 void nic_pci_xstats(const struct baton_port *port, struct port_xstats *list);
 
 /* Of struct nic_ops. */
+int nic_pci_dev_open(struct nic_dev *dev, const struct port_arg *args, unsigned n);
 int nic_pci_ready(struct nic_dev *dev);
 int nic_pci_renew_space(struct nic_dev *dev);
 int nic_pci_start(struct nic_dev *dev);
 int nic_pci_stop(struct nic_dev *dev); /* also `lost` */
 int nic_pci_reset(struct nic_dev *dev);
 
-/* All of them. The driver's open() calls nic_pci_open(), its close() nic_pci_close(). */
+/* All but open and close: the driver's call nic_pci_open() and nic_pci_close(). */
 #define NIC_PCI_OPS                                                                                \
 	.ready = nic_pci_ready, .renew_space = nic_pci_renew_space, .start = nic_pci_start,        \
 	.stop = nic_pci_stop, .lost = nic_pci_stop, .reset = nic_pci_reset
+
+/* All of a driver's whose device is a struct nic_pci_dev, and of its struct port_ops. */
+#define NIC_PCI_DEV_OPS NIC_PCI_OPS, .open = nic_pci_dev_open, .close = nic_pci_close
+#define NIC_PCI_DEV_PORT_OPS(queue)                                                                \
+	NIC_PORT_OPS(struct nic_pci_dev, queue), .check = nic_pci_check, .xstats = nic_pci_xstats
 
 #endif

@@ -109,7 +109,8 @@ nic_peek_packet(struct peek_cursor *l, struct baton_peek *p, unsigned mode,
 		p->segs = (uint16_t)(p->segs + !!e.len); /* an empty one is not delivered */
 	}
 	return MUST(rx_runt, first && p->len >= NIC_ETH_HLEN) && !all.bad &&
-	       (!(mode & NIC_MODE_META) || codec->verdict(nq, all.meta, NULL, p->len) == RX_GOOD);
+	       (!(mode & NIC_MODE_META) ||
+		nic_rx_verdict(nq, all.meta, NULL, p->len, codec) == RX_GOOD);
 }
 
 /* Return: false when the device says that more is complete than was posted. */

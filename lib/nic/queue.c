@@ -6,6 +6,7 @@
 #include "base/event.h"
 #include "base/io.h"
 #include "nic/nic.h"
+#include "nic/tx.h"
 
 /* ---- set-up ---- */
 
@@ -248,7 +249,7 @@ published(const struct nic_queue *nq)
 	if (!outstanding) /* and perhaps no ring */
 		return 0;
 	if (nq->q.tx)
-		n = ops->tx->published(nq);
+		n = nic_tx_published(nq, ops->tx);
 	else
 		n = ops->rx->published ? ops->rx->published(nq) : count_done(nq, outstanding);
 	return n <= outstanding ? n : 0;
@@ -266,7 +267,7 @@ nic_queue_unfinished(const struct nic_queue *nq)
 	const struct nic_ops *ops = nic_of(nq->q.port)->ops;
 
 	if (!nq->q.tx)
-		return published(nq) ? ops->waiting(nq) : 0;
+		return published(nq) ? ops->bursts->waiting(nq) : 0;
 	return (uint16_t)(nq->posted - nq->done) - published(nq);
 }
 
@@ -388,11 +389,13 @@ nic_arm(struct baton_queue *q)
 {
 	struct nic_queue *nq = nic_queue_of(q);
 	const struct nic_ops *ops = nic_of(q->port)->ops;
-	int ret = ops->arm ? ops->arm(nq)
-			   : baton_err(ENOTSUP, "%s: the device wakes nobody", q->port->name);
 
-	if (ret < 0)
-		return ret;
+	if (!ops->arm)
+		return baton_err(ENOTSUP, "%s: the device wakes nobody", q->port->name);
+	if (ops->pci && !nq->vector)
+		return baton_err(ENOTSUP, "%s %s %u: the device has no interrupt for it",
+				 q->port->name, q->tx ? "txq" : "rxq", q->index);
+	ops->arm(nq, true);
 	/* The device writes its index before it reads what arm() has written. */
 	smp_mb();
 	if (has_work(nq))
@@ -403,17 +406,17 @@ nic_arm(struct baton_queue *q)
 void
 nic_disarm(struct baton_queue *q)
 {
-	nic_of(q->port)->ops->disarm(nic_queue_of(q));
+	nic_of(q->port)->ops->arm(nic_queue_of(q), false);
 }
 
 int
 nic_tx_clean(struct baton_queue *q, unsigned budget)
 {
-	return nic_of(q->port)->ops->tx_clean(nic_queue_of(q), budget);
+	return nic_of(q->port)->ops->bursts->tx_clean(nic_queue_of(q), budget);
 }
 
 int
 nic_rx_peek(struct baton_queue *q, struct baton_peek *peeks, unsigned n)
 {
-	return nic_of(q->port)->ops->peek(nic_queue_of(q), peeks, n);
+	return nic_of(q->port)->ops->bursts->peek(nic_queue_of(q), peeks, n);
 }

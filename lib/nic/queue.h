@@ -22,6 +22,7 @@
 #ifndef BATON_NIC_QUEUE_H
 #define BATON_NIC_QUEUE_H
 
+#include "base/container.h"
 #include "dma/slots.h"
 #include "port/driver.h"
 
@@ -67,6 +68,7 @@ struct nic_queue {
 	struct baton_queue q;
 
 	uint32_t *shadow; /* by key: the buffer or slot that it has; private */
+	void *mem;        /* its ring memory, which the device reads and writes */
 	uint16_t mask;
 	uint16_t done;   /* RX: positions consumed; TX: packets completed */
 	uint16_t posted; /* RX: positions posted; TX: packets sent */
@@ -104,20 +106,11 @@ struct nic_queue {
 	uint8_t mode;       /* RX: NIC_MODE_* of its burst */
 	uint8_t driver_has; /* nic_ops.queue_setup() was done */
 	uint8_t stuck;   /* stopped, which the device did not confirm: it may use the ring still */
-	uint32_t offset; /* of its rings in the port's ring memory */
+	uint32_t offset; /* of `mem` in the port's ring memory */
+	uint16_t vector; /* the interrupt that wakes its worker; 0: none (nic/pci.h) */
 };
 
-static inline struct nic_queue *
-nic_queue_of(struct baton_queue *q)
-{
-	return (struct nic_queue *)(void *)q;
-}
-
-static inline const struct nic_queue *
-nic_queue_of_const(const struct baton_queue *q)
-{
-	return (const struct nic_queue *)(const void *)q;
-}
+DEFINE_CONTAINER(nic_queue_of, struct nic_queue, q)
 
 /** RX: whether a key is posted. Positions tell, and marks if completions were out of order. */
 static inline bool

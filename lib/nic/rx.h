@@ -74,6 +74,23 @@ nic_rx_published(const struct nic_queue *nq, const struct rx_codec *codec)
 	return codec->published ? codec->published(nq) : (uint16_t)(nq->posted - nq->done);
 }
 
+NIC_INLINE struct rx_cursor
+nic_rx_cursor(const struct nic_queue *nq, const struct rx_codec *codec)
+{
+	return codec->cursor ? codec->cursor(nq) : (struct rx_cursor){ .ring = nq->mem };
+}
+
+NIC_INLINE int
+nic_rx_verdict(const struct nic_queue *nq, uint64_t meta, struct baton_token *t, uint32_t len,
+	       const struct rx_codec *codec)
+{
+	if (codec->verdict)
+		return codec->verdict(nq, meta, t, len);
+	if (t)
+		t->flags |= (uint8_t)meta;
+	return RX_GOOD;
+}
+
 /* ---- posting ---- */
 
 /** Post the topmost @n buffers of the cache. */
@@ -346,7 +363,7 @@ nic_rx_deliver(struct nic_queue *nq, const struct baton_pool_view *v, struct bat
 	       const struct rx_codec *codec)
 {
 	if (bad == RX_GOOD && (mode & NIC_MODE_META))
-		bad = codec->verdict(nq, meta, t, len);
+		bad = nic_rx_verdict(nq, meta, t, len, codec);
 	if (baton_unlikely(bad != RX_GOOD)) {
 		nic_rx_untake(nq, v, t, n);
 		queue_count_error(&nq->q, (unsigned)bad, 1);
@@ -420,7 +437,7 @@ NIC_INLINE unsigned
 nic_rx_plain(struct nic_queue *nq, const struct baton_pool_view *v, struct baton_token *tokens,
 	     unsigned n, unsigned mode, struct rx_counts *r, const struct rx_codec *codec)
 {
-	const struct rx_cursor cursor = codec->cursor(nq);
+	const struct rx_cursor cursor = nic_rx_cursor(nq, codec);
 	const uint32_t *const shadow = nq->shadow;
 	const uint32_t mask = nq->mask, least = codec->header + NIC_ETH_HLEN;
 	const uint32_t span = nq->posted_len - least;

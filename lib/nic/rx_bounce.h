@@ -156,7 +156,7 @@ nic_rx_bounce_plain(struct nic_queue *nq, const struct baton_pool_view *v,
 		    struct baton_token *tokens, unsigned n, unsigned mode, struct rx_counts *r,
 		    uint32_t *const slot_of, const struct rx_codec *codec)
 {
-	const struct rx_cursor cursor = codec->cursor(nq);
+	const struct rx_cursor cursor = nic_rx_cursor(nq, codec);
 	const uint32_t *const shadow = nq->shadow;
 	const uint32_t mask = nq->mask, half = mask / 2, least = codec->header + NIC_ETH_HLEN,
 		       span = nq->posted_len - least;

@@ -1,20 +1,75 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the application asks of a device: done now, kept, and asked for again after a reset. */
+/*
+ * What a device says it has, and what the application asks of it: done now, kept, and asked for
+ * again after a reset.
+ */
 #include "nic/nic.h"
 
+/* ---- limits ---- */
+
 static int
-can(const struct nic_dev *dev, enum nic_setting setting, const char *what)
+check_limits(const struct nic_dev *dev, const struct nic_limits *l)
 {
-	if (dev->ops->can)
-		return dev->ops->can(dev, setting, what);
-	return baton_err(ENOTSUP, "%s: the device has no %s", dev->port.name, what);
+	const struct nic_limits *first = &dev->limits;
+	const char *name = dev->port.name;
+
+	if (!l->queues)
+		return baton_err(EPROTO, "%s says it has no queues", name);
+	if (l->frame < port_frame_max(BATON_MIN_MTU))
+		return baton_err(EPROTO,
+				 "%s says it takes frames of %u bytes at most; at least %u are "
+				 "possible",
+				 name, l->frame, port_frame_max(BATON_MIN_MTU));
+	if (l->queues < first->queues || l->max_descs < first->max_descs || l->frame < first->frame)
+		return baton_err(EPROTO,
+				 "%s came back with %u queues, rings of %u places and frames of %u "
+				 "bytes; it had %u, %u and %u before",
+				 name, l->queues, l->max_descs, l->frame, first->queues,
+				 first->max_descs, first->frame);
+	return 0;
+}
+
+int
+nic_set_limits(struct nic_dev *dev, const struct nic_limits *l)
+{
+	struct baton_port_info *info = &dev->port.info;
+	const uint32_t mtu = l->frame - port_frame_max(0);
+	int ret = check_limits(dev, l);
+
+	if (ret < 0)
+		return ret;
+	for (unsigned i = 0; i < 6; i++)
+		info->mac[i] = (uint8_t)(l->mac >> 8 * i);
+	if (dev->limits.queues) /* the port goes on with what the device had first */
+		return 0;
+	dev->limits = *l;
+	info->max_rx_queues = info->max_tx_queues =
+		(uint16_t)(l->queues < BATON_MAX_QUEUES ? l->queues : BATON_MAX_QUEUES);
+	info->min_descs = (uint16_t)l->min_descs;
+	info->max_descs = (uint16_t)(l->max_descs < 32768 ? l->max_descs : 32768);
+	if (info->default_descs > info->max_descs)
+		info->default_descs = info->max_descs;
+	info->max_mtu = (uint16_t)(mtu < BATON_MAX_MTU ? mtu : BATON_MAX_MTU);
+	if (info->mtu > info->max_mtu)
+		info->mtu = info->max_mtu;
+	return 0;
+}
+
+/* ---- settings ---- */
+
+static int
+can(const struct nic_dev *dev, enum nic_setting setting, bool has, const char *what)
+{
+	if (!has)
+		return baton_err(ENOTSUP, "%s: the device has no %s", dev->port.name, what);
+	return dev->ops->can ? dev->ops->can(dev, setting, what) : 0;
 }
 
 int
 nic_set_rx_mode(struct baton_port *port, enum port_rx_mode mode, int on)
 {
 	struct nic_dev *dev = nic_of(port);
-	int ret = can(dev, NIC_SET_RX_MODE, "receive mode");
+	int ret = can(dev, NIC_SET_RX_MODE, dev->ops->set_rx_mode, "receive mode");
 
 	if (!ret)
 		ret = dev->ops->set_rx_mode(dev, mode, on != 0);
@@ -27,8 +82,11 @@ int
 nic_set_macs(struct baton_port *port, const uint8_t (*macs)[6], unsigned n)
 {
 	struct nic_dev *dev = nic_of(port);
-	int ret = can(dev, NIC_SET_MACS, "table of addresses");
+	int ret = can(dev, NIC_SET_MACS, dev->ops->set_macs, "table of addresses");
 
+	if (!ret && dev->ops->max_macs && n > dev->ops->max_macs)
+		ret = baton_err(ENOSPC, "%s: %u addresses, the device has room for %u", port->name,
+				n, dev->ops->max_macs);
 	if (!ret)
 		ret = dev->ops->set_macs(dev, macs, n);
 	if (ret < 0)
@@ -44,7 +102,7 @@ nic_set_vlan(struct baton_port *port, uint16_t vid, int on)
 {
 	struct nic_dev *dev = nic_of(port);
 	uint32_t *word = &dev->settings.vlans[vid / 32], bit = 1u << vid % 32;
-	int ret = can(dev, NIC_SET_VLAN, "VLAN filter");
+	int ret = can(dev, NIC_SET_VLAN, dev->ops->set_vlan, "VLAN filter");
 
 	if (!ret)
 		ret = dev->ops->set_vlan(dev, vid, on != 0);
@@ -57,7 +115,7 @@ int
 nic_set_mac(struct baton_port *port, const uint8_t mac[6])
 {
 	struct nic_dev *dev = nic_of(port);
-	int ret = can(dev, NIC_SET_MAC, "MAC address");
+	int ret = can(dev, NIC_SET_MAC, dev->ops->set_mac, "MAC address");
 
 	if (ret < 0)
 		return ret;

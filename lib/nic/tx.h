@@ -85,6 +85,57 @@ nic_tx_chain_done(struct nic_queue *nq, unsigned descs, const struct tx_codec *c
 	nq->head = (uint16_t)(nq->head + descs);
 }
 
+/* Whether a report is asked for that tells of more than what is complete. */
+static inline bool
+nic_tx_is_due(const struct nic_queue *nq, const struct nic_report *r)
+{
+	return (uint16_t)(r->packets - nq->done - 1) < (uint16_t)(nq->posted - nq->done);
+}
+
+/*
+ * Count the packets at the tail that are complete, for a device that reports some of them: those up
+ * to the last one that is reported done.
+ */
+NIC_INLINE uint16_t
+nic_tx_count_done(const struct nic_queue *nq, const struct tx_codec *codec)
+{
+	uint16_t n = 0;
+
+	for (uint16_t i = nq->first_report; i != nq->next_report; i++) {
+		const struct nic_report *r = &nq->reports[i & nq->mask];
+
+		if (!nic_tx_is_due(nq, r))
+			continue;
+		if (!codec->is_done(nq, (uint32_t)(r->head - 1) & nq->mask))
+			break;
+		n = (uint16_t)(r->packets - nq->done);
+	}
+	return n;
+}
+
+NIC_INLINE uint16_t
+nic_tx_published(const struct nic_queue *nq, const struct tx_codec *codec)
+{
+	return codec->published ? codec->published(nq) : nic_tx_count_done(nq, codec);
+}
+
+NIC_INLINE struct tx_cursor
+nic_tx_cursor(const struct nic_queue *nq, const struct tx_codec *codec)
+{
+	return codec->cursor ? codec->cursor(nq) : (struct tx_cursor){ .ring = nq->mem };
+}
+
+/* Write the descriptor of a plain packet. */
+NIC_INLINE void
+nic_tx_put_plain(struct nic_queue *nq, const struct tx_cursor *c, uint32_t d, uint64_t iova,
+		 uint32_t len, const struct tx_codec *codec)
+{
+	if (codec->plain)
+		codec->plain(c, d, iova, len);
+	else
+		codec->put(nq, d, iova, len, true, true, NULL);
+}
+
 /* Free the descriptors at the tail whose packets are complete. */
 static inline void
 nic_tx_advance(struct nic_queue *nq)
@@ -183,7 +234,7 @@ NIC_INLINE int
 nic_tx_reclaim(struct nic_queue *nq, unsigned budget, const struct tx_loops *loops,
 	       const struct tx_codec *codec)
 {
-	const uint16_t published = codec->published(nq);
+	const uint16_t published = nic_tx_published(nq, codec);
 	unsigned n = published < budget ? published : budget, freed = 0;
 	int sure;
 
@@ -223,7 +274,7 @@ NIC_INLINE unsigned
 nic_tx_post(struct nic_queue *nq, const struct baton_token *tokens, unsigned n, uint64_t *sum,
 	    const struct tx_codec *codec)
 {
-	const struct tx_cursor cursor = codec->cursor(nq);
+	const struct tx_cursor cursor = nic_tx_cursor(nq, codec);
 	const uint32_t pool = n ? tokens->pool : 0, model = SHADOW(pool, 0);
 	const struct baton_pool_view *const v = &nq->q.views[pool];
 	uint32_t *const shadow = nq->shadow;
@@ -244,7 +295,7 @@ nic_tx_post(struct nic_queue *nq, const struct baton_token *tokens, unsigned n, 
 		at = (uint64_t)buf * v->stride + off - codec->header;
 		if (codec->plain_header)
 			codec->plain_header(v->data + at);
-		codec->plain(&cursor, d, v->iova + at, len + codec->header);
+		nic_tx_put_plain(nq, &cursor, d, v->iova + at, len + codec->header, codec);
 		shadow[d] = model | buf;
 		dma_poison(v, buf);
 		bytes += len;
@@ -271,13 +322,6 @@ nic_tx_send_plain(struct nic_queue *nq, const struct baton_token *tokens, unsign
 	return i;
 }
 
-/* Whether a report is asked for that tells of more than what is complete. */
-static inline bool
-nic_tx_is_due(const struct nic_queue *nq, const struct nic_report *r)
-{
-	return (uint16_t)(r->packets - nq->done - 1) < (uint16_t)(nq->posted - nq->done);
-}
-
 /* Have the device report the packet that was sent last. */
 NIC_INLINE void
 nic_tx_report(struct nic_queue *nq, const struct tx_codec *codec)
@@ -297,27 +341,6 @@ nic_tx_wants_report(const struct nic_queue *nq)
 	const uint16_t last = nq->reports[(uint16_t)(nq->next_report - 1) & nq->mask].head;
 
 	return (uint16_t)(nq->head - last) >= NIC_TX_REPORT;
-}
-
-/*
- * Count the packets at the tail that are complete, for a device that reports some of them: those up
- * to the last one that is reported done. @done: whether a descriptor is.
- */
-NIC_INLINE uint16_t
-nic_tx_count_done(const struct nic_queue *nq, bool (*done)(const struct nic_queue *nq, uint32_t d))
-{
-	uint16_t n = 0;
-
-	for (uint16_t i = nq->first_report; i != nq->next_report; i++) {
-		const struct nic_report *r = &nq->reports[i & nq->mask];
-
-		if (!nic_tx_is_due(nq, r))
-			continue;
-		if (!done(nq, (uint32_t)(r->head - 1) & nq->mask))
-			break;
-		n = (uint16_t)(r->packets - nq->done);
-	}
-	return n;
 }
 
 NIC_INLINE int
@@ -481,7 +504,10 @@ nic_tx_chain(struct nic_queue *nq, const struct baton_token *t, unsigned n, bool
 
 	if (ret <= 0)
 		return ret;
-	codec->plan(nq, &p);
+	if (codec->plan)
+		codec->plan(nq, &p);
+	else
+		p.offload = nq->q.port->offloads & BATON_OFFLOAD_TX_CSUM;
 	ret = nic_tx_check(nq, &p, first);
 	if (ret <= 0)
 		return ret;

@@ -31,7 +31,7 @@ nic_tx_copy_plain(struct nic_queue *nq, const struct baton_pool_view *v, struct 
 		  const struct baton_token *tokens, unsigned n, uint64_t *sum,
 		  const uint32_t *slot_of, const struct tx_codec *codec)
 {
-	const struct tx_cursor cursor = codec->cursor(nq);
+	const struct tx_cursor cursor = nic_tx_cursor(nq, codec);
 	const uint32_t mask = nq->mask, pool = v->index, stride = nq->slots->stride,
 		       first = slot_of ? 0 : nq->slot0, room = nq->slots->room - codec->header;
 	const uint32_t longest = room < nq->q.max_len ? room : nq->q.max_len;
@@ -60,7 +60,7 @@ nic_tx_copy_plain(struct nic_queue *nq, const struct baton_pool_view *v, struct 
 		if (codec->plain_header)
 			codec->plain_header(slots + at);
 		dma_copy(slots + at + codec->header, v->data + (size_t)buf * v->stride + off, len);
-		codec->plain(&cursor, d, iova + at, len + codec->header);
+		nic_tx_put_plain(nq, &cursor, d, iova + at, len + codec->header, codec);
 		shadow[d] = SHADOW_NONE;
 		*idx++ = buf;
 		dma_poison(v, buf);

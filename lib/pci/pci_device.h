@@ -260,4 +260,30 @@ pci_write32(const struct pci_reg *r, uint32_t off, uint32_t value)
 		pci_write_slow(r, off, 4, value);
 }
 
+/* Two registers of 32 bits, the lower half first. */
+static inline uint64_t
+pci_read64(const struct pci_reg *r, uint32_t off)
+{
+	const uint64_t low = pci_read32(r, off);
+
+	return low | (uint64_t)pci_read32(r, off + 4) << 32;
+}
+
+static inline void
+pci_write64(const struct pci_reg *r, uint32_t off, uint64_t value)
+{
+	pci_write32(r, off, (uint32_t)value);
+	pci_write32(r, off + 4, (uint32_t)(value >> 32));
+}
+
+/** Get @len bytes at @off of a part, which has them. */
+static inline struct pci_reg
+pci_reg_part(const struct pci_reg *r, uint64_t off, uint32_t len)
+{
+	return (struct pci_reg){ .dev = r->dev,
+				 .at = r->at ? r->at + off : NULL,
+				 .offset = r->offset + off,
+				 .len = len };
+}
+
 #endif

@@ -76,7 +76,6 @@ parse_args(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 				 (unsigned long long)size);
 	info->default_descs = (uint16_t)size;
 	info->max_descs = VRING_MAX_SIZE;
-	info->max_segs = NIC_TX_MAX_SEGS;
 	if (mac)
 		return port_parse_mac(mac, info->mac);
 	if (getrandom(info->mac, 6, GRND_NONBLOCK) != 6)
@@ -185,8 +184,6 @@ virtio_open(struct nic_dev *dev, const struct port_arg *args, unsigned n)
 
 	if (ret < 0)
 		return ret;
-	/* Split rings and their buffers have 64-bit addresses: virtio 1.2, 2.7.5, 4.1.4.3. */
-	port->reach.device_ring_bits = port->reach.device_data_bits = 64;
 	vd->tp = dev->ops->priv;
 	ret = vd->tp->open(dev, args, n);
 	if (ret < 0)
@@ -203,7 +200,6 @@ virtio_open(struct nic_dev *dev, const struct port_arg *args, unsigned n)
 		port->info.offloads |= BATON_OFFLOAD_TX_CSUM;
 	if (vd->first & VIRTIO_NET_F_GUEST_CSUM)
 		port->info.offloads |= BATON_OFFLOAD_RX_CSUM;
-	port->link.full_duplex = 1;
 	describe(vd);
 	return 0;
 }
@@ -255,7 +251,7 @@ virtio_attach(struct nic_dev *dev, struct nic_queue *nq)
 {
 	const struct virtio_dev *vd = virtio_of_nic(dev);
 
-	virtq_attach(virtq_of_nic(nq), dev->ring_base + nq->offset, vd->features,
+	virtq_attach(virtq_of_nic(nq), vd->features,
 		     dev->ring_iova + dev->ring_bytes - BATON_CACHE_LINE, vd->scalar);
 }
 

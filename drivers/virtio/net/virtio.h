@@ -59,23 +59,8 @@ struct virtio_dev {
 	struct virtio_ctrl ctrl;
 };
 
-static inline struct virtio_dev *
-virtio_of(struct baton_port *port)
-{
-	return (struct virtio_dev *)(void *)port;
-}
-
-static inline struct virtio_dev *
-virtio_of_nic(struct nic_dev *dev)
-{
-	return (struct virtio_dev *)(void *)dev;
-}
-
-static inline const struct virtio_dev *
-virtio_of_nic_const(const struct nic_dev *dev)
-{
-	return (const struct virtio_dev *)(const void *)dev;
-}
+DEFINE_CONTAINER(virtio_of, struct virtio_dev, nic.port)
+DEFINE_CONTAINER(virtio_of_nic, struct virtio_dev, nic)
 
 /* Of struct nic_ops, whatever the transport. Its priv is the struct virtio_transport. */
 int virtio_open(struct nic_dev *dev, const struct port_arg *args, unsigned n);
@@ -93,14 +78,15 @@ int virtio_ctrl_mac(struct nic_dev *dev, const uint8_t mac[6]);
 bool virtio_spreads(const struct nic_dev *dev, const struct nic_queue *nq);
 void virtio_attach(struct nic_dev *dev, struct nic_queue *nq);
 
+/* Split rings and their buffers have 64-bit addresses: virtio 1.2, 2.7.5, 4.1.4.3. */
 #define VIRTIO_NIC_OPS                                                                             \
-	.rx = &split_rx, .tx = &split_tx, .one_buffer_hint = ", or use mrg_rxbuf=0",               \
-	.open = virtio_open, .close = virtio_close, .configure = virtio_configure,                 \
-	.own_bytes = virtio_own_bytes, .own_attach = virtio_ctrl_attach,                           \
-	.stopping = virtio_ctrl_stop, .queue_setup = virtq_setup, .queue_release = virtq_release,  \
-	.spreads = virtio_spreads, .ring_bytes = virtq_ring_bytes, .ring_attach = virtio_attach,   \
-	.kick = virtq_kick_ring, NIC_BURST_OPS(VIRTQ_NAME), .arm = virtq_arm,                      \
-	.disarm = virtq_disarm, .can = virtio_ctrl_can, .set_mac = virtio_ctrl_mac,                \
+	.rx = &split_rx, .tx = &split_tx, .bursts = &virtq_bursts, .ring_bits = 64,                \
+	.data_bits = 64, .one_buffer_hint = ", or use mrg_rxbuf=0", .open = virtio_open,           \
+	.close = virtio_close, .configure = virtio_configure, .own_bytes = virtio_own_bytes,       \
+	.own_attach = virtio_ctrl_attach, .stopping = virtio_ctrl_stop,                            \
+	.queue_setup = virtq_setup, .queue_release = virtq_release, .spreads = virtio_spreads,     \
+	.ring_bytes = virtq_ring_bytes, .ring_attach = virtio_attach, .kick = virtq_kick_ring,     \
+	.arm = virtq_arm, .can = virtio_ctrl_can, .set_mac = virtio_ctrl_mac,                      \
 	.set_rx_mode = virtio_ctrl_rx_mode, .set_macs = virtio_ctrl_macs,                          \
 	.set_vlan = virtio_ctrl_vlan
 

@@ -208,22 +208,18 @@ forget(struct nic_dev *dev)
 }
 
 /* Handle a change of the configuration. */
-static enum nic_pci_health
+static bool
 poll_device(struct nic_dev *dev)
 {
 	struct virtio_pci *vp = virtio_pci_of(dev);
 	uint8_t status = pci_read8(&vp->common, COMMON(device_status));
 	struct virtio_net_config c;
 
-	if (status == 0xff && pci_is_dead(vp->pci.dev))
-		return NIC_PCI_ALL_ONES;
 	if (status & VIRTIO_STATUS_NEEDS_RESET)
-		return NIC_PCI_FAILED;
-	if (!(vp->virtio.offered & VIRTIO_NET_F_STATUS) || read_config(vp, &c) < 0)
-		return NIC_PCI_GOOD;
-	dev->link = !!(from_le16(c.status) & VIRTIO_NET_S_LINK_UP);
-	port_link(&dev->port, dev->link);
-	return NIC_PCI_GOOD;
+		return true;
+	if ((vp->virtio.offered & VIRTIO_NET_F_STATUS) && read_config(vp, &c) == 0)
+		dev->link = from_le16(c.status) & VIRTIO_NET_S_LINK_UP;
+	return false;
 }
 
 static const struct nic_pci_ops pci_ops = {
@@ -231,7 +227,8 @@ static const struct nic_pci_ops pci_ops = {
 	.identify = identify,
 	.forget = forget,
 	.quiesce = virtio_pci_quiesce,
-	.start = virtio_pci_start_rings,
+	.prepare = virtio_pci_prepare,
+	.start = virtio_pci_start,
 	.poll = poll_device,
 };
 
@@ -262,10 +259,7 @@ probe_limits(struct virtio_pci *vp)
 static int
 vp_check(struct nic_dev *dev, const struct port_arg *args, unsigned n)
 {
-	const char *name = port_arg(args, n, "ioas");
-	enum baton_ioas_backend backend;
-
-	return name ? baton_ioas_backend_by_name(name, &backend) : 0;
+	return nic_pci_check(NULL, args, n);
 }
 
 static int
@@ -279,7 +273,7 @@ vp_open(struct nic_dev *dev, const struct port_arg *args, unsigned n)
 	vp->virtio.timeout_ms = TIMEOUT_MS;
 	vp->virtio.transport_features =
 		VIRTIO_F_ACCESS_PLATFORM | VIRTIO_F_ORDER_PLATFORM | VIRTIO_F_RING_RESET;
-	ret = nic_pci_open(&vp->virtio.nic, &vp->pci, &pci_ops, port_arg(args, n, "ioas"));
+	ret = nic_pci_open(dev, &vp->pci, args, n);
 	if (!ret)
 		probe_limits(vp);
 	return ret;
@@ -301,15 +295,10 @@ static const struct virtio_transport transport = {
 static const struct nic_ops nic_ops = {
 	VIRTIO_NIC_OPS,
 	NIC_PCI_OPS,
+	.pci = &pci_ops,
 	.priv = &transport,
 	.ring_start = virtio_pci_ring_start,
 	.ring_stop = virtio_pci_ring_stop,
-};
-
-static const struct baton_arg args[] = {
-	{ "ioas", "auto|iommufd|type1|compat|noiommu|flat",
-	  "the kernel's interface for the device's addresses (auto)" },
-	{ 0 },
 };
 
 static const struct port_ops port_ops = {
@@ -328,7 +317,7 @@ static const struct pci_id pci_ids[] = {
 extern const struct baton_driver virtio_driver;
 const struct baton_driver virtio_driver = {
 	.name = "net_virtio",
-	.args = args,
+	.args = nic_pci_args,
 	.more_args = virtio_args,
 	.dma = true,
 	.bounces = true,

@@ -47,11 +47,7 @@ struct virtio_pci {
 	uint32_t notify_multiplier;
 };
 
-static inline struct virtio_pci *
-virtio_pci_of(struct nic_dev *dev)
-{
-	return (struct virtio_pci *)(void *)dev;
-}
+DEFINE_CONTAINER(virtio_pci_of, struct virtio_pci, virtio.nic)
 
 /**
  * Find the structures of the device in its capabilities. Return: 0; -EPROTO or -ENOTSUP, with the
@@ -63,7 +59,8 @@ int virtio_pci_find(struct nic_dev *dev);
 int virtio_pci_agree(struct virtio_pci *vp, uint64_t features);
 
 /* Of struct nic_pci_ops, too. */
-int virtio_pci_start_rings(struct nic_dev *dev);
+int virtio_pci_prepare(struct nic_dev *dev);
+int virtio_pci_start(struct nic_dev *dev);
 int virtio_pci_quiesce(struct nic_dev *dev);
 
 /* Of struct nic_ops. */

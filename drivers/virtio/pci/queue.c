@@ -18,10 +18,9 @@ static void
 write_address(const struct virtio_pci *vp, uint32_t field, const void *at)
 {
 	const struct nic_dev *dev = &vp->virtio.nic;
-	uint64_t iova = dev->ring_iova + (uint64_t)((const uint8_t *)at - dev->ring_base);
 
-	pci_write32(&vp->common, field, (uint32_t)iova);
-	pci_write32(&vp->common, field + 4, (uint32_t)(iova >> 32));
+	pci_write64(&vp->common, field,
+		    dev->ring_iova + (uint64_t)((const uint8_t *)at - dev->ring_base));
 }
 
 /* Map the doorbell of the selected queue: 4.1.4.4. */
@@ -37,30 +36,16 @@ find_doorbell(struct virtio_pci *vp, struct virtq *vq)
 				 "%s: the doorbell of queue %u is at byte %llu of a structure of "
 				 "%u: it is broken or lies",
 				 vp->virtio.where, vq->vring, (unsigned long long)off, n->len);
-	vq->bell = (struct pci_reg){
-		.dev = n->dev, .at = n->at ? n->at + off : NULL, .offset = n->offset + off, .len = 2
-	};
+	vq->bell = pci_reg_part(n, off, 2);
 	return 0;
-}
-
-/*
- * Choose an interrupt vector: each RX queue has its own, if there are enough; the first one is for
- * changes of the configuration.
- */
-static uint16_t
-vector_of(const struct virtio_pci *vp, const struct virtq *vq)
-{
-	const unsigned v = vq == &vp->virtio.ctrl.vq ? 0 : nic_pci_vector(&vp->virtio.nic, &vq->nq);
-
-	return v ? (uint16_t)v : VIRTIO_PCI_NO_VECTOR;
 }
 
 static int
 set_vector(struct virtio_pci *vp, struct virtq *vq)
 {
-	uint16_t vector = vector_of(vp, vq), is;
+	const uint16_t vector = vq->nq.vector ? vq->nq.vector : VIRTIO_PCI_NO_VECTOR;
+	uint16_t is;
 
-	vq->no_wake = vector == VIRTIO_PCI_NO_VECTOR;
 	pci_write16(&vp->common, COMMON(queue_msix_vector), vector);
 	is = pci_read16(&vp->common, COMMON(queue_msix_vector));
 	if (is == vector)
@@ -174,23 +159,24 @@ check_pairs(const struct virtio_pci *vp)
 			 vp->virtio.where, info->rx_queues, info->tx_queues);
 }
 
+/* Features come before the rings, and the rings before the device is live: 3.1.1. */
 int
-virtio_pci_start_rings(struct nic_dev *dev)
+virtio_pci_prepare(struct nic_dev *dev)
 {
 	struct virtio_pci *vp = virtio_pci_of(dev);
-	struct nic_queue *nq;
 	int ret;
 
-	if ((ret = check_pairs(vp)) < 0 || (ret = virtio_pci_agree(vp, vp->virtio.features)) < 0 ||
-	    (ret = set_change_vector(vp)) < 0)
+	if ((ret = check_pairs(vp)) < 0 || (ret = virtio_pci_agree(vp, vp->virtio.features)) < 0)
 		return ret;
-	for (unsigned i = 0; (nq = nic_queue(dev, i)); i++) {
-		virtq_of_nic(nq)->bell.len = 0;
-		ret = nq->q.stopped ? 0 : virtio_pci_ring_start(dev, nq);
-		if (ret < 0)
-			return ret;
-	}
-	/* Queues are set up before the device is live: 3.1.1. */
+	return set_change_vector(vp);
+}
+
+int
+virtio_pci_start(struct nic_dev *dev)
+{
+	struct virtio_pci *vp = virtio_pci_of(dev);
+	int ret;
+
 	if ((vp->virtio.features & VIRTIO_NET_F_CTRL_VQ) &&
 	    (ret = virtio_ctrl_start(&vp->virtio)) < 0)
 		return ret;

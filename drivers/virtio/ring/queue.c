@@ -33,10 +33,10 @@ virtq_ring_bytes(const struct nic_queue *nq)
 }
 
 void
-virtq_attach(struct virtq *vq, uint8_t *memory, uint64_t features, uint64_t zeros, bool scalar)
+virtq_attach(struct virtq *vq, uint64_t features, uint64_t zeros, bool scalar)
 {
 	const uint32_t size = vq->nq.q.descs;
-	uint8_t *p = memory;
+	uint8_t *p = vq->nq.mem;
 
 	vq->desc = (struct vring_desc *)(void *)p;
 	p += up(size * sizeof(struct vring_desc), LINE);
@@ -77,22 +77,13 @@ virtq_release(struct nic_dev *dev, struct nic_queue *nq)
  * Write the flag, or the position, before reading the index, as the device writes the index before
  * it reads them (2.7.7.2).
  */
-int
-virtq_arm(struct nic_queue *nq)
-{
-	struct virtq *vq = virtq_of_nic(nq);
-
-	if (vq->no_wake)
-		return baton_err(ENOTSUP, "%s %s %u: the device has no interrupt for it",
-				 nq->q.port->name, nq->q.tx ? "txq" : "rxq", nq->q.index);
-	virtq_wake_on(vq);
-	return 0;
-}
-
 void
-virtq_disarm(struct nic_queue *nq)
+virtq_arm(struct nic_queue *nq, bool on)
 {
-	virtq_wake_off(virtq_of_nic(nq));
+	if (on)
+		virtq_wake_on(virtq_of_nic(nq));
+	else
+		virtq_wake_off(virtq_of_nic(nq));
 }
 
 /* The field after the last element of the used ring. */

@@ -31,7 +31,7 @@ virtq_choose(struct virtq *vq, uint64_t features, bool scalar)
 		mode |= NIC_MODE_SEGS;
 	if (features & VIRTIO_NET_F_GUEST_CSUM)
 		mode |= NIC_MODE_META;
-	nic_choose_burst(nq, &virtq_bursts, mode);
+	nic_choose_burst(nq, mode);
 #ifdef __x86_64__
 	/* Bounced, copying costs more than eight at a time would save. */
 	if (!nq->slots && !scalar)

@@ -30,34 +30,12 @@ struct virtq {
 
 	int kick_fd;         /* eventfd to notify the device; the device writes to q.wake_fd */
 	struct pci_reg bell; /* PCI: its doorbell, in place of kick_fd; len 0: none */
-	uint8_t no_wake;     /* the device has no interrupt left for it */
 	uint16_t vring;      /* its number for the transport */
 	uint8_t idle;        /* stopped, but running for the device, and empty */
 };
 
-static inline struct virtq *
-virtq_of_nic(struct nic_queue *nq)
-{
-	return (struct virtq *)(void *)nq;
-}
-
-static inline const struct virtq *
-virtq_of_nic_const(const struct nic_queue *nq)
-{
-	return (const struct virtq *)(const void *)nq;
-}
-
-static inline struct virtq *
-virtq_of(struct baton_queue *q)
-{
-	return (struct virtq *)(void *)q;
-}
-
-static inline const struct virtq *
-virtq_of_const(const struct baton_queue *q)
-{
-	return (const struct virtq *)(const void *)q;
-}
+DEFINE_CONTAINER(virtq_of_nic, struct virtq, nq)
+DEFINE_CONTAINER(virtq_of, struct virtq, nq.q)
 
 /** The elements of the used ring, of the type that hides their values. */
 static inline const shared64 *
@@ -117,20 +95,18 @@ virtq_wake_off(struct virtq *vq)
 }
 
 /**
- * Lay out a ring in zeroed memory, and choose its bursts.
+ * Lay out a ring in its memory, which is zeroed, and choose its bursts.
  *
  * @features: those negotiated. @zeros: the address of a header of zeros. @scalar: no vector loops.
  */
-void virtq_attach(struct virtq *vq, uint8_t *memory, uint64_t features, uint64_t zeros,
-		  bool scalar);
+void virtq_attach(struct virtq *vq, uint64_t features, uint64_t zeros, bool scalar);
 
 /* Of struct nic_ops. */
 size_t virtq_ring_bytes(const struct nic_queue *nq);
 void virtq_kick_ring(struct nic_queue *nq);
 int virtq_setup(struct nic_dev *dev, struct nic_queue *nq);
 void virtq_release(struct nic_dev *dev, struct nic_queue *nq);
-int virtq_arm(struct nic_queue *nq);
-void virtq_disarm(struct nic_queue *nq);
+void virtq_arm(struct nic_queue *nq, bool on);
 
 /** Choose the bursts for the CPU and the negotiated features: set q->active_burst. */
 void virtq_choose(struct virtq *vq, uint64_t features, bool scalar);

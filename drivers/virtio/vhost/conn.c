@@ -22,11 +22,9 @@
 
 #define IOMMU_IF_OFFERED 2 /* iommu_platform= was not given */
 
-static struct vhost_dev *
-dev_of_source(struct ctx_source *src)
-{
-	return (struct vhost_dev *)(void *)((char *)src - offsetof(struct vhost_dev, vu.src));
-}
+DEFINE_CONTAINER(dev_of_source, struct vhost_dev, vu.src)
+DEFINE_CONTAINER(dev_of_tick, struct vhost_dev, vu.tick)
+DEFINE_CONTAINER(dev_of_listener, struct vhost_dev, vu.listener)
 
 /* ---- the socket ---- */
 
@@ -236,8 +234,7 @@ handshake(struct vhost_dev *vd)
 static void
 on_tick(struct ctx_timer *timer)
 {
-	struct vhost_dev *vd =
-		(struct vhost_dev *)(void *)((char *)timer - offsetof(struct vhost_dev, vu.tick));
+	struct vhost_dev *vd = dev_of_tick(timer);
 	struct vhost_user *vu = &vd->vu;
 	int ret;
 
@@ -327,8 +324,7 @@ on_socket(struct ctx_source *src, uint32_t events)
 static void
 on_listener(struct ctx_source *src, uint32_t events)
 {
-	struct vhost_dev *vd =
-		(struct vhost_dev *)(void *)((char *)src - offsetof(struct vhost_dev, vu.listener));
+	struct vhost_dev *vd = dev_of_listener(src);
 	char byte;
 	int fd;
 

@@ -15,12 +15,7 @@
 #define BATCH 64 /* messages of a backend to serve at once */
 #define LATE  8  /* such batches after an entry was removed: more than a socket holds */
 
-static struct vhost_dev *
-dev_of_channel(struct ctx_source *src)
-{
-	return (struct vhost_dev *)(void *)((char *)src -
-					    offsetof(struct vhost_dev, vu.channel.src));
-}
+DEFINE_CONTAINER(dev_of_channel, struct vhost_dev, vu.channel.src)
 
 /* ---- entries ---- */
 

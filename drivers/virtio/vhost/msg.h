@@ -74,17 +74,7 @@ struct vhost_dev {
 	struct vhost_user vu;
 };
 
-static inline struct vhost_dev *
-vhost_of(struct nic_dev *dev)
-{
-	return (struct vhost_dev *)(void *)dev;
-}
-
-static inline const struct vhost_dev *
-vhost_of_const(const struct nic_dev *dev)
-{
-	return (const struct vhost_dev *)(const void *)dev;
-}
+DEFINE_CONTAINER(vhost_of, struct vhost_dev, virtio.nic)
 
 enum vhost_request {
 	VHOST_GET_FEATURES = 1,
