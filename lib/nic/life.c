@@ -9,69 +9,6 @@
 
 /* ---- open and close ---- */
 
-/* What a driver says of itself, before it is believed. */
-static int
-check_ops(const struct baton_port *port, const struct nic_ops *ops)
-{
-	const char *missing = NULL;
-
-	if (!ops->rx || !ops->tx || !ops->bursts)
-		missing = "a codec, or the bursts made of it";
-	else if (!ops->open || !ops->close || !ops->ready || !ops->start || !ops->stop ||
-		 !ops->lost || !ops->reset)
-		missing = "one of open, close, ready, start, stop, lost and reset";
-	else if (!ops->ring_start != !ops->ring_stop)
-		missing = "ring_start or ring_stop, while it has the other";
-	else if (!ops->ring_bytes && !ops->desc_bytes)
-		missing = "ring_bytes or desc_bytes";
-	else if (!ops->tx->published && !ops->tx->is_done)
-		missing = "published or is_done of its TX codec";
-	else if (ops->rx->two_rings && (!ops->rx->any_order || !ops->rx->named))
-		missing = "any_order or named of its RX codec, which has two rings";
-	else if (ops->rx->any_order && !ops->rx->two_rings && !ops->rx->restore)
-		missing = "restore of its RX codec, which completes in any order";
-	else if (ops->rx->counts_segs && !ops->rx->segs)
-		missing = "segs of its RX codec, which counts them";
-	else if (ops->tx->any_order && (!ops->tx->in_turn || !ops->tx->key))
-		missing = "in_turn or key of its TX codec, which completes in any order";
-	if (!missing)
-		return 0;
-	return baton_err(EINVAL, "driver %s is not complete: it lacks %s", port->driver->name,
-			 missing);
-}
-
-/* What it says of the device that it opened. */
-static int
-check_device(const struct nic_dev *dev)
-{
-	const struct baton_port *port = &dev->port;
-	const struct baton_port_info *info = &port->info;
-	const char *driver = port->driver->name;
-
-	if (!port->reach.device_ring_bits || !port->reach.device_data_bits)
-		return baton_err(EINVAL,
-				 "driver %s declares no address limits for %s (%u bits for rings, "
-				 "%u for packets)",
-				 driver, port->name, port->reach.device_ring_bits,
-				 port->reach.device_data_bits);
-	if (info->min_descs < (2u + dev->ops->rx->gap) * nic_rx_rings(dev->ops->rx) ||
-	    info->min_descs > info->max_descs || info->max_descs > 32768 ||
-	    (info->max_descs & (info->max_descs - 1)) || info->default_descs < info->min_descs ||
-	    info->default_descs > info->max_descs)
-		return baton_err(EINVAL,
-				 "driver %s declares rings of %u to %u places, %u unless asked for "
-				 "others: that cannot be",
-				 driver, info->min_descs, info->max_descs, info->default_descs);
-	if (!info->max_rx_queues || !info->max_tx_queues || !info->max_segs ||
-	    info->max_segs > NIC_TX_MAX_SEGS)
-		return baton_err(EINVAL,
-				 "driver %s declares %u RX and %u TX queues and packets of up to "
-				 "%u buffers: at least one of each, and at most %u buffers, can be",
-				 driver, info->max_rx_queues, info->max_tx_queues, info->max_segs,
-				 NIC_TX_MAX_SEGS);
-	return 0;
-}
-
 int
 nic_open(struct baton_port *port, const struct port_arg *args, unsigned n)
 {
@@ -79,7 +16,7 @@ nic_open(struct baton_port *port, const struct port_arg *args, unsigned n)
 	int ret;
 
 	dev->ops = port->driver->priv;
-	ret = check_ops(port, dev->ops);
+	ret = nic_check_ops(port->driver);
 	if (ret < 0)
 		return ret;
 	port->reach.device_ring_bits = dev->ops->ring_bits;
@@ -89,7 +26,7 @@ nic_open(struct baton_port *port, const struct port_arg *args, unsigned n)
 	port->link.full_duplex = 1;
 	if ((ret = dev->ops->open(dev, args, n)) < 0)
 		return ret;
-	ret = check_device(dev);
+	ret = nic_check_device(dev);
 	if (ret < 0)
 		dev->ops->close(dev);
 	return ret;

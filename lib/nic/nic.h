@@ -233,6 +233,15 @@ void nic_attach(struct nic_dev *dev, struct nic_queue *nq);
 /** Set the burst of a queue by its mode, NIC_MODE_*, and by whether it has slots. */
 void nic_choose_burst(struct nic_queue *nq, unsigned mode);
 
+/* ---- check.c ---- */
+
+/** Check that a driver is complete and does not contradict itself. Return: 0; -EINVAL, by its name.
+ */
+int nic_check_ops(const struct baton_driver *driver);
+
+/** Check what open() has declared of the device. Return: as above. */
+int nic_check_device(const struct nic_dev *dev);
+
 /* ---- queue.c ---- */
 
 /* Of struct port_ops. */

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a driver says of itself and of its device, before it is believed. */
+#include "nic/pci.h"
+
+/* What an RX codec lacks, or what in it contradicts the rest. NULL: nothing. */
+static const char *
+rx_fault(const struct rx_codec *rx)
+{
+	if (!rx->next || !rx->put || !rx->commit)
+		return "next, put or commit of its RX codec";
+	if (!(rx->two_rings ? rx->named != NULL : rx->plain != NULL))
+		return rx->two_rings ? "named of its RX codec, which has two rings"
+				     : "plain of its RX codec";
+	if (rx->two_rings && !rx->any_order)
+		return "any_order of its RX codec, which has two rings";
+	if (rx->any_order && !rx->two_rings && !rx->restore)
+		return "restore of its RX codec, which completes in any order";
+	if (rx->counts_segs && (!rx->segs || !rx->header))
+		return "segs or a header of its RX codec, which counts them there";
+	if (rx->meta && (!rx->header || !rx->verdict))
+		return "verdict or a header of its RX codec, which reads metadata there";
+	return NULL;
+}
+
+static const char *
+tx_fault(const struct tx_codec *tx)
+{
+	if (!tx->put || !tx->commit)
+		return "put or commit of its TX codec";
+	if (!tx->published && (!tx->is_done || !tx->report))
+		return "published, or is_done and report, of its TX codec";
+	if (tx->any_order && (!tx->in_turn || !tx->key))
+		return "in_turn or key of its TX codec, which completes in any order";
+	if (tx->any_order && !tx->published)
+		return "published of its TX codec, which completes in any order";
+	if (tx->header && (!tx->plain_header || !tx->write_header))
+		return "plain_header or write_header of its TX codec, which has headers";
+	return NULL;
+}
+
+static const char *
+bursts_fault(const struct nic_bursts *bursts)
+{
+	bool all = bursts->tx && bursts->tx_bounce && bursts->waiting && bursts->peek &&
+		   bursts->tx_clean;
+
+	for (unsigned mode = 0; mode < 4; mode++)
+		all &= bursts->rx[mode] && bursts->rx_bounce[mode];
+	return all ? NULL : "a burst: nic/bursts.h makes them all";
+}
+
+static const char *
+pci_fault(const struct baton_driver *driver, const struct nic_pci_ops *pci)
+{
+	if (!pci)
+		return driver->pci_ids ? "struct nic_pci_ops, while it has PCI ids" : NULL;
+	if (!driver->pci_ids)
+		return "PCI ids, while it has struct nic_pci_ops";
+	if (!pci->identify || !pci->quiesce || !pci->start || !pci->poll)
+		return "identify, quiesce, start or poll of struct nic_pci_ops";
+	return NULL;
+}
+
+static const char *
+ops_fault(const struct nic_ops *ops)
+{
+	if (!ops->open || !ops->close || !ops->ready || !ops->start || !ops->stop || !ops->lost ||
+	    !ops->reset)
+		return "one of open, close, ready, start, stop, lost and reset";
+	if (!ops->ring_start != !ops->ring_stop)
+		return "ring_start or ring_stop, while it has the other";
+	if (!ops->own_bytes != !ops->own_attach)
+		return "own_bytes or own_attach, while it has the other";
+	if (!ops->ring_bytes && !ops->desc_bytes)
+		return "ring_bytes or desc_bytes";
+	if (ops->can && !ops->set_mac && !ops->set_rx_mode && !ops->set_macs && !ops->set_vlan)
+		return "the settings that its `can` is about";
+	return NULL;
+}
+
+/* A device's header is in a buffer's headroom, or that of a slot. */
+static int
+check_headers(const struct baton_driver *driver, const struct nic_ops *ops)
+{
+	if (ops->rx->header <= BATON_DEFAULT_HEADROOM && ops->tx->header <= BATON_DEFAULT_HEADROOM)
+		return 0;
+	return baton_err(EINVAL,
+			 "driver %s declares headers of %u (RX) and %u bytes (TX), and at most %u "
+			 "fit in front of packets",
+			 driver->name, ops->rx->header, ops->tx->header, BATON_DEFAULT_HEADROOM);
+}
+
+int
+nic_check_ops(const struct baton_driver *driver)
+{
+	const struct nic_ops *ops = driver->priv;
+	const char *missing = NULL;
+
+	if (!driver->dma)
+		missing = "dma, which every driver of the kit has";
+	else if (!ops || !ops->rx || !ops->tx || !ops->bursts)
+		missing = "struct nic_ops with both codecs, and the bursts made of them";
+	if (!missing)
+		missing = ops_fault(ops);
+	if (!missing)
+		missing = rx_fault(ops->rx);
+	if (!missing)
+		missing = tx_fault(ops->tx);
+	if (!missing)
+		missing = bursts_fault(ops->bursts);
+	if (!missing)
+		missing = pci_fault(driver, ops->pci);
+	if (!missing)
+		return check_headers(driver, ops);
+	return baton_err(EINVAL, "driver %s is not complete: it lacks %s", driver->name, missing);
+}
+
+/* ---- the device ---- */
+
+static bool
+is_power_of_two(uint32_t n)
+{
+	return n && !(n & (n - 1));
+}
+
+/* A ring must take a packet beside the places that stay empty. */
+static int
+check_rings(const struct nic_dev *dev)
+{
+	const struct nic_ops *ops = dev->ops;
+	const struct baton_port_info *info = &dev->port.info;
+	const uint32_t gap = ops->rx->gap > ops->tx->gap ? ops->rx->gap : ops->tx->gap,
+		       least = (2 + gap) * nic_rx_rings(ops->rx);
+
+	if (info->min_descs >= least && info->min_descs <= info->default_descs &&
+	    info->default_descs <= info->max_descs && info->max_descs <= 32768 &&
+	    is_power_of_two(info->min_descs) && is_power_of_two(info->default_descs) &&
+	    is_power_of_two(info->max_descs))
+		return 0;
+	return baton_err(EINVAL,
+			 "driver %s declares rings of %u to %u places, %u unless asked for "
+			 "others, of which %u stay empty: powers of two from %u to 32768 can be",
+			 dev->port.driver->name, info->min_descs, info->max_descs,
+			 info->default_descs, gap, least);
+}
+
+static int
+check_bits(const struct nic_dev *dev)
+{
+	const struct dma_reach *r = &dev->port.reach;
+
+	if (r->device_ring_bits >= 12 && r->device_ring_bits <= 64 && r->device_data_bits >= 12 &&
+	    r->device_data_bits <= 64)
+		return 0;
+	return baton_err(EINVAL,
+			 "driver %s declares no address limits for %s (%u bits for rings, %u for "
+			 "packets): 12 to 64 can be",
+			 dev->port.driver->name, dev->port.name, r->device_ring_bits,
+			 r->device_data_bits);
+}
+
+int
+nic_check_device(const struct nic_dev *dev)
+{
+	const struct baton_port_info *info = &dev->port.info;
+	const char *driver = dev->port.driver->name;
+	int ret = check_bits(dev);
+
+	if (!ret)
+		ret = check_rings(dev);
+	if (ret < 0)
+		return ret;
+	if (!info->max_rx_queues || !info->max_tx_queues ||
+	    info->max_rx_queues > BATON_MAX_QUEUES || info->max_tx_queues > BATON_MAX_QUEUES ||
+	    !info->max_segs || info->max_segs > NIC_TX_MAX_SEGS)
+		return baton_err(EINVAL,
+				 "driver %s declares %u RX and %u TX queues and packets of up to "
+				 "%u buffers: 1 to %u of each, and 1 to %u buffers, can be",
+				 driver, info->max_rx_queues, info->max_tx_queues, info->max_segs,
+				 BATON_MAX_QUEUES, NIC_TX_MAX_SEGS);
+	if (info->mtu < BATON_MIN_MTU || info->mtu > info->max_mtu || info->max_mtu > BATON_MAX_MTU)
+		return baton_err(EINVAL,
+				 "driver %s declares an MTU of %u, %u at most: %u to %u can be",
+				 driver, info->mtu, info->max_mtu, BATON_MIN_MTU, BATON_MAX_MTU);
+	return 0;
+}
