@@ -20,6 +20,11 @@ struct fake {
 	char dir[64], path[96];
 };
 
+#ifdef VIRTIO_SCALAR
+extern int virtq_rx_burst_avx2(struct baton_queue *q, struct baton_token *tokens, unsigned n)
+	__attribute__((weak));
+#endif
+
 static void *
 start_with(char *spec, size_t room, uint64_t features, const char *args)
 {
@@ -27,6 +32,9 @@ start_with(char *spec, size_t room, uint64_t features, const char *args)
 	struct fakedev_config c = { .features = features, .max_queues = 2 };
 
 	assert_non_null(f);
+#ifdef VIRTIO_SCALAR
+	assert_null(virtq_rx_burst_avx2); /* the vector loops are not there */
+#endif
 	snprintf(f->dir, sizeof(f->dir), "/tmp/conform.XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
 	snprintf(f->path, sizeof(f->path), "%s/s", f->dir);

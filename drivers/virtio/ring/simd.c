@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Choose the variant of the bursts for a queue, at start: by the CPU, the features and
- * vectorized=0.
+ * vectorized=0. VIRTIO_SCALAR: without vector loops, as on machines that have none.
  */
 #include "virtio/ring/virtq.h"
 
-#ifdef __x86_64__
+#if defined(__x86_64__) && !defined(VIRTIO_SCALAR)
 /* By mode and by enum simd_level. */
 #define VARIANTS(name)                                                                             \
 	{                                                                                          \
@@ -32,7 +32,7 @@ virtq_choose(struct virtq *vq, uint64_t features, bool scalar)
 	if (features & VIRTIO_NET_F_GUEST_CSUM)
 		mode |= NIC_MODE_META;
 	nic_choose_burst(nq, mode);
-#ifdef __x86_64__
+#if defined(__x86_64__) && !defined(VIRTIO_SCALAR)
 	/* Bounced, copying costs more than eight at a time would save. */
 	if (!nq->slots && !scalar)
 		nq->q.active_burst = nq->q.tx ? tx[queue_worker(&nq->q)->simd]

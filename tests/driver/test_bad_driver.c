@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Drivers that contradict themselves, or the device, are refused when a port is opened, by name. */
+#include "made_driver.h"
+
+static int
+good_ring(struct nic_dev *dev, struct nic_queue *nq)
+{
+	return 0;
+}
+
+static size_t
+own_bytes(const struct nic_dev *dev)
+{
+	return 64;
+}
+
+static int
+can(const struct nic_dev *dev, enum nic_setting setting, const char *what)
+{
+	return 0;
+}
+
+static uint32_t
+segs(const uint8_t *hdr)
+{
+	return 1;
+}
+
+static uint64_t
+meta(const uint8_t *hdr)
+{
+	return 0;
+}
+
+static const struct pci_id pci_ids[] = { { 0x4558, 0x0001 }, { 0, 0 } };
+
+#define SPOIL(name, change)                                                                        \
+	static void spoil_##name(void)                                                             \
+	{                                                                                          \
+		change;                                                                            \
+	}
+
+SPOIL(dma, made.driver.dma = false) /* and bounces, without it */
+SPOIL(ops, made.driver.priv = NULL)
+SPOIL(rx, made.ops.rx = NULL)
+SPOIL(tx, made.ops.tx = NULL)
+SPOIL(no_bursts, made.ops.bursts = NULL)
+SPOIL(open, made.ops.open = NULL)
+SPOIL(close, made.ops.close = NULL)
+SPOIL(ready, made.ops.ready = NULL)
+SPOIL(start, made.ops.start = NULL)
+SPOIL(stop, made.ops.stop = NULL)
+SPOIL(lost, made.ops.lost = NULL)
+SPOIL(reset, made.ops.reset = NULL)
+SPOIL(ring_start, made.ops.ring_start = good_ring)
+SPOIL(ring_stop, made.ops.ring_stop = good_ring)
+SPOIL(own_bytes, made.ops.own_bytes = own_bytes)
+SPOIL(ring_bytes, made.ops.desc_bytes = 0)
+SPOIL(can, made.ops.can = can)
+SPOIL(rx_next, made.rx.next = NULL)
+SPOIL(rx_plain, made.rx.plain = NULL)
+SPOIL(rx_put, made.rx.put = NULL)
+SPOIL(rx_commit, made.rx.commit = NULL)
+SPOIL(rx_restore, made.rx.restore = NULL)
+SPOIL(rx_counts, made.rx.counts_segs = true)
+SPOIL(rx_counts_nowhere, (made.rx.counts_segs = true, made.rx.segs = segs, made.rx.header = 0))
+SPOIL(rx_meta, made.rx.meta = meta)
+SPOIL(rx_two, made.rx.two_rings = true)
+SPOIL(rx_header, made.rx.header = 65)
+SPOIL(tx_put, made.tx.put = NULL)
+SPOIL(tx_commit, made.tx.commit = NULL)
+SPOIL(tx_published, made.tx.published = NULL)
+SPOIL(tx_key, made.tx.key = NULL)
+SPOIL(tx_in_turn, made.tx.in_turn = NULL)
+SPOIL(tx_plain_header, made.tx.plain_header = NULL)
+SPOIL(tx_write_header, made.tx.write_header = NULL)
+SPOIL(tx_header, made.tx.header = 200)
+SPOIL(burst, made.bursts.rx[2] = NULL)
+SPOIL(bounced_burst, made.bursts.rx_bounce[3] = NULL)
+SPOIL(tx_burst, made.bursts.tx = NULL)
+SPOIL(peek, made.bursts.peek = NULL)
+SPOIL(pci_ops, made.ops.pci = &made.pci)
+SPOIL(ring_bits, made.ops.ring_bits = 0)
+SPOIL(data_bits, made.ops.data_bits = 0)
+SPOIL(many_bits, made.ops.data_bits = 65)
+SPOIL(no_ring, made.info.min_descs = made.info.max_descs = made.info.default_descs = 0)
+SPOIL(no_least, made.info.min_descs = 0)
+SPOIL(odd_least, made.info.min_descs = 12)
+SPOIL(odd_most, made.info.max_descs = 1000)
+SPOIL(odd_default, made.info.default_descs = 300)
+SPOIL(crossed, made.info.min_descs = 2048)
+SPOIL(default_below, made.info.default_descs = 4)
+SPOIL(default_above, made.info.default_descs = 2048)
+SPOIL(gap, made.rx.gap = 8)
+SPOIL(tx_gap, made.tx.gap = 7)
+SPOIL(no_segs, made.info.max_segs = 0)
+SPOIL(many_segs, made.info.max_segs = NIC_TX_MAX_SEGS + 1)
+SPOIL(no_rx_queue, made.info.max_rx_queues = 0)
+SPOIL(no_tx_queue, made.info.max_tx_queues = 0)
+SPOIL(many_queues, made.info.max_rx_queues = BATON_MAX_QUEUES + 1)
+SPOIL(small_mtu, made.info.mtu = 60)
+SPOIL(large_mtu, made.info.max_mtu = 9001)
+SPOIL(mtu_above, made.info.max_mtu = 1000)
+
+static const struct contradiction {
+	void (*spoil)(void);
+	const char *says;
+} contradictions[] = {
+	{ spoil_dma, "lacks dma" },
+	{ spoil_ops, "struct nic_ops" },
+	{ spoil_rx, "both codecs" },
+	{ spoil_tx, "both codecs" },
+	{ spoil_no_bursts, "bursts" },
+	{ spoil_open, "one of open" },
+	{ spoil_close, "close" },
+	{ spoil_ready, "ready" },
+	{ spoil_start, "start" },
+	{ spoil_stop, "stop" },
+	{ spoil_lost, "lost" },
+	{ spoil_reset, "reset" },
+	{ spoil_ring_start, "ring_stop, while" },
+	{ spoil_ring_stop, "ring_start or" },
+	{ spoil_own_bytes, "own_attach" },
+	{ spoil_ring_bytes, "ring_bytes" },
+	{ spoil_can, "`can`" },
+	{ spoil_rx_next, "next" },
+	{ spoil_rx_plain, "plain of its RX codec" },
+	{ spoil_rx_put, "put" },
+	{ spoil_rx_commit, "commit of its RX codec" },
+	{ spoil_rx_restore, "restore" },
+	{ spoil_rx_counts, "segs" },
+	{ spoil_rx_counts_nowhere, "a header of its RX codec" },
+	{ spoil_rx_meta, "verdict" },
+	{ spoil_rx_two, "named" },
+	{ spoil_rx_header, "headers of 65 (RX) and 12" },
+	{ spoil_tx_put, "put" },
+	{ spoil_tx_commit, "commit of its TX codec" },
+	{ spoil_tx_published, "published" },
+	{ spoil_tx_key, "key" },
+	{ spoil_tx_in_turn, "in_turn" },
+	{ spoil_tx_plain_header, "plain_header" },
+	{ spoil_tx_write_header, "write_header" },
+	{ spoil_tx_header, "200 bytes (TX)" },
+	{ spoil_burst, "a burst" },
+	{ spoil_bounced_burst, "a burst" },
+	{ spoil_tx_burst, "a burst" },
+	{ spoil_peek, "a burst" },
+	{ spoil_pci_ops, "PCI ids" },
+	{ spoil_ring_bits, "0 bits for rings" },
+	{ spoil_data_bits, "0 for packets" },
+	{ spoil_many_bits, "65 for packets" },
+	{ spoil_no_ring, "0 to 0 places" },
+	{ spoil_no_least, "0 to 1024 places" },
+	{ spoil_odd_least, "12 to 1024" },
+	{ spoil_odd_most, "8 to 1000" },
+	{ spoil_odd_default, "300 unless" },
+	{ spoil_crossed, "2048 to 1024" },
+	{ spoil_default_below, "4 unless" },
+	{ spoil_default_above, "2048 unless" },
+	{ spoil_gap, "8 stay empty" },
+	{ spoil_tx_gap, "7 stay empty" },
+	{ spoil_no_segs, "up to 0 buffers" },
+	{ spoil_many_segs, "up to 33 buffers" },
+	{ spoil_no_rx_queue, "0 RX and 1 TX" },
+	{ spoil_no_tx_queue, "1 RX and 0 TX" },
+	{ spoil_many_queues, "65 RX" },
+	{ spoil_small_mtu, "MTU of 60" },
+	{ spoil_large_mtu, "9001 at most" },
+	{ spoil_mtu_above, "1000 at most" },
+};
+
+static void
+contradictions_are_refused(void **state)
+{
+	struct baton_ctx *ctx = made_context();
+
+	for (size_t i = 0; i < sizeof(contradictions) / sizeof(contradictions[0]); i++) {
+		const struct contradiction *c = &contradictions[i];
+		struct baton_port *port = NULL;
+
+		make_driver();
+		c->spoil();
+		if (baton_port_open(ctx, "net_made0", &port) != -EINVAL)
+			fail_msg("\"%s\" is not refused", c->says);
+		assert_null(port);
+		if (!strstr(baton_last_error(), c->says) || !strstr(baton_last_error(), "driver "
+											"net_"
+											"made "))
+			fail_msg("not \"%s\" of driver net_made in: %s", c->says,
+				 baton_last_error());
+		assert_int_equal(made.opened, made.closed);
+	}
+	assert_int_equal(baton_ctx_destroy(ctx), 0);
+}
+
+/* PCI ids make it a driver of PCI devices, which are opened by address: its ops are asked directly.
+ */
+static void
+halves_of_a_pci_driver(void **state)
+{
+	make_driver();
+	made.driver.pci_ids = pci_ids;
+	assert_int_equal(nic_check_ops(&made.driver), -EINVAL);
+	assert_non_null(strstr(baton_last_error(), "struct nic_pci_ops, while"));
+	made.ops.pci = &made.pci;
+	made.pci = (struct nic_pci_ops){ .quiesce = made_good,
+					 .identify = made_good,
+					 .start = made_good };
+	assert_int_equal(nic_check_ops(&made.driver), -EINVAL);
+	assert_non_null(strstr(baton_last_error(), "poll of struct nic_pci_ops"));
+}
+
+static void
+a_complete_one_is_not(void **state)
+{
+	struct baton_ctx *ctx = made_context();
+	struct baton_port *port;
+
+	make_driver();
+	assert_int_equal(baton_port_open(ctx, "net_made0", &port), 0);
+	assert_int_equal(baton_port_close(port), 0);
+	assert_int_equal(made.closed, 1);
+	assert_int_equal(baton_ctx_destroy(ctx), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_complete_one_is_not),
+		cmocka_unit_test(contradictions_are_refused),
+		cmocka_unit_test(halves_of_a_pci_driver),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
