@@ -123,7 +123,7 @@ pool_make(struct app *app, uint32_t count)
 	if (app->opt.mbuf_size)
 		config.data_len = app->opt.mbuf_size;
 	if (app->opt.no_huge)
-		config.page_size = BATON_PAGE_4K;
+		config.page_size = BATON_PAGE_BASE;
 	config.hugetlbfs = app->opt.huge_dir;
 	config.node = node_of(app);
 	if (config.node != BATON_NODE_ANY && baton_pool_create(app->ctx, &config, &pool) < 0) {

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/page.h"
 #include "mem/supply.h"
 #include "pcap_port.h"
 
@@ -31,7 +32,7 @@ addresses_left(void)
 		pages = 0;
 	if (f)
 		fclose(f);
-	pages *= (unsigned long long)sysconf(_SC_PAGESIZE);
+	pages *= page_bytes();
 	return limit.rlim_cur > pages ? limit.rlim_cur - pages : 0;
 }
 

@@ -105,7 +105,7 @@ struct baton_ctx {
 	pthread_mutex_t lock;  /* the tables above and `warned`; never taken in a burst */
 };
 
-#define CTX_WARNED_4K       (1u << 0)
+#define CTX_WARNED_ORDINARY (1u << 0)
 #define CTX_WARNED_NO_FILE  (1u << 1)
 #define CTX_WARNED_NO_MEMFD (1u << 2)
 

@@ -13,7 +13,7 @@
 #include "ioas/ioas.h"
 #include "mem/cc.h"
 
-#define LEAST_BITS 12u /* a page */
+#define LEAST_BITS 12u /* a page of the smallest size that kernels have */
 
 void
 baton_reach_config_init(struct baton_reach_config *config)

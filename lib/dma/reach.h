@@ -57,7 +57,7 @@ struct dma_reach {
 	struct baton_ctx *ctx;
 	const char *name;        /* name of the port */
 	struct baton_ioas *ioas; /* address space of the device; the transport sets it */
-	uint64_t page;           /* page size of control memory; 0: 4 KiB */
+	uint64_t page;           /* page size of control memory; 0: ordinary pages */
 	int node;                /* NUMA node for this memory */
 
 	struct dma_block *ctrl;            /* the newest comes first */

@@ -13,9 +13,6 @@
 #include "mem/arena.h"
 #include "mem/cc.h"
 
-#define PAGE  4096u
-#define SLACK (4u * PAGE) /* bytes of the address space to leave free beside a mapping */
-
 static size_t
 up(size_t n, size_t align)
 {
@@ -125,7 +122,7 @@ baton_ctrl_alloc(struct dma_reach *r, size_t bytes, size_t align, struct baton_c
 	int ret;
 
 	if (!b || up(b->used, align) + bytes > b->bytes) {
-		ret = make_block(r, "rings", bytes, r->page ? r->page : BATON_PAGE_4K,
+		ret = make_block(r, "rings", bytes, r->page ? r->page : BATON_PAGE_BASE,
 				 dma_ring_limit(r), false, &b);
 		if (ret < 0)
 			return ret;
@@ -142,6 +139,16 @@ baton_ctrl_alloc(struct dma_reach *r, size_t bytes, size_t align, struct baton_c
 }
 
 /* ---- slots ---- */
+
+/* The bytes of as many slots as are wanted, in whole pages. */
+static size_t
+wanted(const struct dma_reach *r, const struct dma_slots_need *need)
+{
+	if (!need->keys)
+		return 0;
+	return up((size_t)need->keys * dma_slot_stride(need->room, need->header),
+		  ioas_page(r->ioas));
+}
 
 static int
 too_small(const struct dma_reach *r, const char *name, const struct dma_slots_need *need,
@@ -166,9 +173,8 @@ static int
 make_slots(struct dma_reach *r, const char *name, const struct dma_slots_need *need, size_t most,
 	   bool read_only, struct dma_slots *s, struct dma_block **mem)
 {
-	size_t want = up((size_t)need->keys * dma_slot_stride(need->room, need->header), PAGE);
-	size_t huge = up(want, BATON_PAGE_2M);
-	size_t bytes = want < most ? want : most / PAGE * PAGE;
+	size_t page = ioas_page(r->ioas), want = wanted(r, need), huge = up(want, BATON_PAGE_2M);
+	size_t bytes = want < most ? want : most / page * page;
 	int ret = -ENOMEM;
 
 	if (bytes < want &&
@@ -183,7 +189,8 @@ make_slots(struct dma_reach *r, const char *name, const struct dma_slots_need *n
 	if (r->page || (bytes == want && huge <= most && !(r->local && r->confine)))
 		ret = make_block(r, name, bytes, BATON_PAGE_2M, dma_data_limit(r), read_only, mem);
 	if (ret < 0 && !r->page)
-		ret = make_block(r, name, bytes, BATON_PAGE_4K, dma_data_limit(r), read_only, mem);
+		ret = make_block(r, name, bytes, BATON_PAGE_BASE, dma_data_limit(r), read_only,
+				 mem);
 	if (ret < 0)
 		return ret;
 	ret = dma_slots_init(s, need, (*mem)->base, (*mem)->bytes, (*mem)->iova);
@@ -194,34 +201,25 @@ make_slots(struct dma_reach *r, const char *name, const struct dma_slots_need *n
 	return ret;
 }
 
-static uint64_t
-room(const struct dma_reach *r)
-{
-	uint64_t largest = ioas_largest(r->ioas, dma_data_limit(r));
-
-	if (r->page) /* each block has a page of its own */
-		return largest;
-	return largest > SLACK ? largest - SLACK : 0;
-}
-
 int
 dma_reach_slots(struct dma_reach *r, const struct dma_slots_need *rx,
 		const struct dma_slots_need *tx)
 {
-	uint64_t want_rx =
-		rx->keys ? (uint64_t)rx->keys * dma_slot_stride(rx->room, rx->header) : 0;
-	uint64_t want_tx =
-		tx->keys ? (uint64_t)tx->keys * dma_slot_stride(tx->room, tx->header) : 0;
-	uint64_t have = room(r), most = have;
+	uint64_t want_rx = wanted(r, rx), want_tx = wanted(r, tx);
+	uint64_t most = ioas_largest(r->ioas, dma_data_limit(r)), page = ioas_page(r->ioas);
 	int ret = 0;
 
-	if (!r->page && want_rx + want_tx > have && want_rx)
-		most = (uint64_t)((double)have * (double)want_rx / (double)(want_rx + want_tx));
+	/* Where addresses are physical, each block has a page of its own. Elsewhere a page between
+	 * the two stays free. */
+	if (!r->page && want_rx && want_tx && want_rx + want_tx > most - page)
+		most = (uint64_t)((double)(most - page) * (double)want_rx /
+				  (double)(want_rx + want_tx));
 	if (want_rx)
 		ret = make_slots(r, "rx slots", rx, most, false, &r->rx, &r->rx_mem);
 	/* The TX slots may be in another window. Without an IOMMU nothing makes them read-only. */
 	if (!ret && want_tx)
-		ret = make_slots(r, "tx slots", tx, room(r), !r->page, &r->tx, &r->tx_mem);
+		ret = make_slots(r, "tx slots", tx, ioas_largest(r->ioas, dma_data_limit(r)),
+				 !r->page, &r->tx, &r->tx_mem);
 	return ret;
 }
 

@@ -76,7 +76,7 @@ take_over(struct baton_ioas *ioas, const char *who, struct ioas_limits *l,
 	/* Our addresses begin and end at whole pages of both the IOMMU and the host. */
 	if ((ioas->page_sizes & -ioas->page_sizes) < ioas->page)
 		ioas->page_sizes = (ioas->page_sizes & -ioas->page) | ioas->page;
-	ioas->space.guard = ioas->page_sizes & -ioas->page_sizes;
+	ioas->space.guard = ioas_page(ioas);
 	ioas->mappings_limit =
 		l->mappings_left == UINT64_MAX ? UINT64_MAX : l->mappings_left + ioas->n_mappings;
 	return 0;

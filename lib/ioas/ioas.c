@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/err.h"
+#include "base/page.h"
 #include "ctx/ctx.h"
 #include "ioas/space.h"
 
@@ -140,7 +140,7 @@ baton_ioas_create_with(struct baton_ctx *ctx, const struct baton_ioas_config *co
 	ioas = handle_place(ctx, HANDLE_IOAS, memory);
 	ioas->ctx = ctx;
 	ioas->os = os;
-	ioas->page = os->page ? os->page : (uint64_t)sysconf(_SC_PAGESIZE);
+	ioas->page = os->page ? os->page : page_bytes();
 	ioas->asked = c.backend;
 	ioas->flat_base = c.flat_base;
 	ioas->fd = -1;

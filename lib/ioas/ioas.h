@@ -73,6 +73,12 @@ void ioas_on_unmap(struct baton_ioas *ioas, void (*fn)(void *arg, const struct i
 int ioas_destroy_all(struct baton_ctx *ctx);
 
 /**
+ * Get the bytes of the smallest page: addresses and lengths of mappings are multiples of it. It is
+ * the kernel's ordinary page, or a larger one of the IOMMU's.
+ */
+uint64_t ioas_page(const struct baton_ioas *ioas);
+
+/**
  * Count the bytes of the largest range that could be mapped below @limit now. If Baton does not
  * choose the addresses: the size that is certain to be contiguous.
  */

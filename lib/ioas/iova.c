@@ -136,9 +136,21 @@ fit(const struct baton_iova_range *gap, const struct iova_want *want, uint64_t *
 	return true;
 }
 
+/* The bytes of the whole pages in @gap. UINT64_MAX stands for 2^64, too. */
+static uint64_t
+whole_pages(const struct baton_iova_range *gap, uint64_t page)
+{
+	uint64_t mask = page - 1, start = (gap->start + mask) & ~mask;
+	uint64_t end = (gap->last + 1) & ~mask; /* 0: 2^64, or nothing */
+
+	if (start < gap->start || (!end && gap->last != UINT64_MAX) || end - 1 < start)
+		return 0;
+	return start || end ? end - start : UINT64_MAX;
+}
+
 /*
- * Walk the free ranges of @window. With @largest: find the largest one; without: stop when @want
- * fits. Return: whether it fits.
+ * Walk the free ranges of @window. With @largest: find the largest one, of whole pages of
+ * want->align; without: stop when @want fits. Return: whether it fits.
  */
 static bool
 search_window(const struct iova_space *space, struct baton_iova_range window,
@@ -149,10 +161,10 @@ search_window(const struct iova_space *space, struct baton_iova_range window,
 
 	for (size_t i = find(space, at);; i++) {
 		if (gap_before(space, i, at, window.last, &gap)) {
-			uint64_t more = gap.last - gap.start;
+			uint64_t more = largest ? whole_pages(&gap, want->align) : 0;
 
-			if (largest && more >= *largest)
-				*largest = more + (more < UINT64_MAX);
+			if (largest && more > *largest)
+				*largest = more;
 			if (!largest && fit(&gap, want, iova))
 				return true;
 		}
@@ -190,11 +202,12 @@ iova_choose(const struct iova_space *space, const struct iova_want *want, uint64
 }
 
 uint64_t
-iova_largest(const struct iova_space *space, uint64_t limit)
+iova_largest(const struct iova_space *space, uint64_t page, uint64_t limit)
 {
+	const struct iova_want want = { .align = page };
 	uint64_t largest = 0;
 
-	search(space, space->guard, limit, NULL, NULL, &largest);
+	search(space, space->guard, limit, &want, NULL, &largest);
 	return largest;
 }
 

@@ -65,8 +65,8 @@ int iova_take(struct iova_space *space, uint64_t start, uint64_t last);
 /** Release what iova_take() marked, by its first address. Return: 0; -ENOENT. */
 int iova_give(struct iova_space *space, uint64_t start);
 
-/** Count the bytes of the largest range that could be chosen under a limit. */
-uint64_t iova_largest(const struct iova_space *space, uint64_t limit);
+/** Count the bytes of the largest range of whole pages that could be chosen under a limit. */
+uint64_t iova_largest(const struct iova_space *space, uint64_t page, uint64_t limit);
 
 void iova_fini(struct iova_space *space);
 

@@ -17,8 +17,8 @@ baton_map_config_init(struct baton_map_config *config)
 	*config = (struct baton_map_config){ .size = sizeof(*config), .fd = -1 };
 }
 
-static uint64_t
-smallest(const struct baton_ioas *ioas)
+uint64_t
+ioas_page(const struct baton_ioas *ioas)
 {
 	return ioas->page_sizes & -ioas->page_sizes;
 }
@@ -64,14 +64,14 @@ check_config(const struct baton_ioas *ioas, const struct baton_map_config *c, co
 				 "%s: the address space %s has no device yet, so which addresses "
 				 "there are is not known; open the device first",
 				 name, ioas->name);
-	page = smallest(ioas);
+	page = ioas_page(ioas);
 	if (!c->va || !c->bytes || c->bytes - 1 > UINTPTR_MAX - (uintptr_t)c->va)
 		return baton_err(EINVAL, "%s: %zu bytes at %p are not valid memory", name, c->bytes,
 				 c->va);
 	if (((uintptr_t)c->va | c->bytes) % page)
 		return baton_err(EINVAL,
 				 "%s: %zu bytes at %p cannot be mapped exactly: both must be "
-				 "multiples of the %" PRIu64 " bytes of the IOMMU's smallest page",
+				 "multiples of the %" PRIu64 " bytes of the smallest page",
 				 name, c->bytes, c->va, page);
 	if (c->flags & ~(BATON_MAP_READ | BATON_MAP_WRITE | BATON_MAP_FIXED))
 		return baton_err(EINVAL, "%s: flags 0x%x are not all BATON_MAP_*", name, c->flags);
@@ -103,7 +103,7 @@ check_config(const struct baton_ioas *ioas, const struct baton_map_config *c, co
 static int
 no_room(const struct baton_ioas *ioas, const struct baton_mapping *m, uint64_t limit)
 {
-	uint64_t largest = iova_largest(&ioas->space, limit);
+	uint64_t largest = iova_largest(&ioas->space, ioas_page(ioas), limit);
 	struct text windows = { 0 }, under = { 0 };
 	char size[32], most[32], all[32];
 
@@ -135,9 +135,9 @@ choose(const struct baton_ioas *ioas, struct baton_mapping *m, uint64_t limit)
 	struct iova_want want = { .bytes = m->info.bytes, .limit = limit };
 	uint64_t va = (uintptr_t)m->info.va;
 
-	for (uint64_t page = m->page_size; page > smallest(ioas); page >>= 1) {
+	for (uint64_t page = m->page_size; page > ioas_page(ioas); page >>= 1) {
 		/* iommufd reports its smallest page size only, so all larger ones are tried. */
-		bool shared = (ioas->page_sizes & page) || ioas->page_sizes == smallest(ioas);
+		bool shared = (ioas->page_sizes & page) || ioas->page_sizes == ioas_page(ioas);
 
 		if (!shared || va % page || page > m->info.bytes)
 			continue;
@@ -145,7 +145,7 @@ choose(const struct baton_ioas *ioas, struct baton_mapping *m, uint64_t limit)
 		if (!iova_choose(&ioas->space, &want, &m->info.iova))
 			return 0;
 	}
-	want.align = smallest(ioas);
+	want.align = ioas_page(ioas);
 	if (!iova_choose(&ioas->space, &want, &m->info.iova))
 		return 0;
 	return no_room(ioas, m, limit);
@@ -529,5 +529,5 @@ ioas_largest(const struct baton_ioas *ioas, uint64_t limit)
 		return 0;
 	if (ioas->ops->place) /* physical memory is contiguous only within a page */
 		return ioas->ops->backend == BATON_IOAS_NOIOMMU ? BATON_PAGE_2M : UINT64_MAX;
-	return iova_largest(&ioas->space, limit);
+	return iova_largest(&ioas->space, ioas_page(ioas), limit);
 }

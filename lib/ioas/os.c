@@ -17,6 +17,8 @@
 
 #include <linux/capability.h>
 
+#include "base/page.h"
+
 static void *
 host_alloc(const struct ioas_os *os, size_t bytes)
 {
@@ -190,7 +192,7 @@ host_unlock(const struct ioas_os *os, void *va, size_t bytes)
 static int
 host_pagemap(const struct ioas_os *os, int fd, const void *va, uint64_t *entry)
 {
-	off_t at = (off_t)((uintptr_t)va / (uintptr_t)sysconf(_SC_PAGESIZE) * sizeof(*entry));
+	off_t at = (off_t)((uintptr_t)va / page_bytes() * sizeof(*entry));
 	ssize_t n = pread(fd, entry, sizeof(*entry), at);
 
 	if (n < 0)

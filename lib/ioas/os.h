@@ -55,7 +55,7 @@ struct ioas_os {
 	int (*unlock)(const struct ioas_os *os, void *va, size_t bytes);
 	int (*pagemap)(const struct ioas_os *os, int fd, const void *va, uint64_t *entry);
 
-	uint64_t page; /* bytes of an ordinary page */
+	uint64_t page; /* bytes of an ordinary page; 0: page_bytes() */
 	/*
 	 * Whether the architecture makes all DMA coherent with caches, independent of the kernel.
 	 */

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "mem/arena.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <baton/mem.h>
 
 #include "base/err.h"
+#include "base/page.h"
 #include "ctx/ctx.h"
 #include "mem/back.h"
 #include "mem/supply.h"
@@ -83,8 +82,8 @@ warn_small(struct baton_ctx *ctx, const char *name, size_t bytes, const struct t
 	bool first;
 
 	pthread_mutex_lock(&ctx->lock);
-	first = !(ctx->warned & CTX_WARNED_4K);
-	ctx->warned |= CTX_WARNED_4K;
+	first = !(ctx->warned & CTX_WARNED_ORDINARY);
+	ctx->warned |= CTX_WARNED_ORDINARY;
 	pthread_mutex_unlock(&ctx->lock);
 	/* Log without the lock: the log handler may take long. */
 	if (first)
@@ -113,7 +112,7 @@ back_any(struct baton_ctx *ctx, const struct mem_os *os, struct mem_need *need,
 	ret = back_huge(os, need, name, to, why);
 	if (ret != -ENOMEM)
 		return ret;
-	need_pages(need, config->bytes, (uint64_t)sysconf(_SC_PAGESIZE));
+	need_pages(need, config->bytes, page_bytes());
 	ret = back_small(os, need, name, to, &small);
 	if (ret) {
 		text_add(&small, "; hugepages: %s", why->text);
@@ -164,20 +163,21 @@ check_mount(const struct mem_os *os, const struct baton_mem_config *config, cons
 static int
 check_page_size(const char *name, uint64_t page_size)
 {
-	if (page_size == BATON_PAGE_ANY || page_size == BATON_PAGE_2M || page_size == BATON_PAGE_1G)
+	char base[32];
+
+	if (page_size == BATON_PAGE_ANY || page_size == page_bytes() ||
+	    page_size == BATON_PAGE_2M || page_size == BATON_PAGE_1G)
 		return 0;
-	if (page_size != BATON_PAGE_4K)
+	text_size(base, page_bytes());
+	if (page_size == BATON_PAGE_4K)
 		return baton_err(EINVAL,
-				 "arena \"%s\": no such page size: %" PRIu64 " bytes; use 4 KiB, 2 "
-				 "MiB, 1 GiB, or 0 for "
-				 "the largest there is",
-				 name, page_size);
-	if (sysconf(_SC_PAGESIZE) != BATON_PAGE_4K)
-		return baton_err(EINVAL,
-				 "arena \"%s\": this kernel's ordinary pages have %ld bytes, not 4 "
-				 "KiB; ask for page size 0",
-				 name, sysconf(_SC_PAGESIZE));
-	return 0;
+				 "arena \"%s\": this kernel's ordinary pages have %s, not 4 KiB; "
+				 "ask for BATON_PAGE_BASE, or for page size 0",
+				 name, base);
+	return baton_err(EINVAL,
+			 "arena \"%s\": no such page size: %llu bytes; use %s, 2 MiB, 1 GiB, or 0 "
+			 "for the largest there is",
+			 name, (unsigned long long)page_size, base);
 }
 
 static int
@@ -189,7 +189,7 @@ check_flags(const struct baton_mem_config *config, const char *name)
 				 "BATON_MEM_CC_SHARED, 0x%x",
 				 name, config->flags & ~BATON_MEM_CC_SHARED, BATON_MEM_CC_SHARED);
 	if (!(config->flags & BATON_MEM_CC_SHARED) ||
-	    (config->page_size <= BATON_PAGE_4K && !config->hugetlbfs))
+	    (config->page_size <= page_bytes() && !config->hugetlbfs))
 		return 0;
 	return baton_err(EINVAL,
 			 "arena \"%s\": hugepages were asked for, but shared guest memory has "
@@ -266,11 +266,11 @@ place(struct baton_ctx *ctx, const struct mem_os *os, const struct baton_mem_con
 				 "the number and the size of the buffers",
 				 name, config->bytes);
 	if (need->shared) {
-		need_pages(need, config->bytes, (uint64_t)sysconf(_SC_PAGESIZE));
+		need_pages(need, config->bytes, page_bytes());
 		ret = back_small(os, need, name, to, &why);
 	} else if (page_size == BATON_PAGE_ANY)
 		ret = back_any(ctx, os, need, config, name, to, &why);
-	else if (page_size == BATON_PAGE_4K && !need->mount)
+	else if (page_size == page_bytes() && !need->mount)
 		ret = back_small(os, need, name, to, &why);
 	else
 		ret = back_huge(os, need, name, to, &why);
@@ -307,6 +307,7 @@ create(struct baton_ctx *ctx, const struct baton_mem_config *config, const struc
        const struct arena_use *use, struct baton_arena **out)
 {
 	struct mem_need need = { 0 };
+	struct baton_mem_config c;
 	struct mem_backed backed;
 	struct baton_arena *arena;
 	void *memory;
@@ -323,8 +324,11 @@ create(struct baton_ctx *ctx, const struct baton_mem_config *config, const struc
 				 "baton_mem_config.size is %zu, this library's is %zu; set it to "
 				 "sizeof(struct baton_mem_config) and build against its header",
 				 config->size, sizeof(*config));
-	snprintf(name, sizeof(name), "%s", config->name ? config->name : "baton");
-	ret = check(os, config, name);
+	c = *config;
+	if (c.page_size == BATON_PAGE_BASE)
+		c.page_size = page_bytes();
+	snprintf(name, sizeof(name), "%s", c.name ? c.name : "baton");
+	ret = check(os, &c, name);
 	if (ret)
 		return ret;
 	memory = os->alloc(os, handle_room(sizeof(*arena)));
@@ -335,9 +339,9 @@ create(struct baton_ctx *ctx, const struct baton_mem_config *config, const struc
 	arena->os = os;
 	need.beside = use->beside;
 	need.needs_file = use->needs_file;
-	need.mount = config->hugetlbfs;
-	need.shared = config->flags & BATON_MEM_CC_SHARED;
-	ret = place(ctx, os, config, name, &need, &backed);
+	need.mount = c.hugetlbfs;
+	need.shared = c.flags & BATON_MEM_CC_SHARED;
+	ret = place(ctx, os, &c, name, &need, &backed);
 	if (ret) {
 		handle_free(arena);
 		return ret;
@@ -347,8 +351,8 @@ create(struct baton_ctx *ctx, const struct baton_mem_config *config, const struc
 		.bytes = need.bytes,
 		.page_size = need.page_size,
 		.fd = backed.fd,
-		.node = need.shared ? BATON_NODE_ANY : config->node,
-		.flags = config->flags,
+		.node = need.shared ? BATON_NODE_ANY : c.node,
+		.flags = c.flags,
 		.sealed = backed.sealed,
 	};
 	report(ctx, name, &backed);

@@ -18,6 +18,7 @@
 #include <linux/memfd.h>
 
 #include "base/limits.h"
+#include "base/page.h"
 #include "mem/uapi.h"
 
 #ifdef BATON_HAVE_HUGETLBFS
@@ -255,7 +256,7 @@ host_populate(const struct mem_os *os, void *base, size_t bytes)
 	ret = mem_populate_by_read(base, bytes);
 	if (ret != -ENOENT && ret != -ENODEV && ret != -ENXIO && !mem_is_refusal(ret))
 		return ret;
-	return mem_populate_by_pipe(base, bytes, (size_t)sysconf(_SC_PAGESIZE));
+	return mem_populate_by_pipe(base, bytes, page_bytes());
 }
 
 static int

@@ -89,7 +89,7 @@ make_pool(struct rig *r)
 		p.data_len = r->config.data_len;
 	if (r->config.headroom)
 		p.headroom = r->config.headroom;
-	p.page_size = BATON_PAGE_4K;
+	p.page_size = BATON_PAGE_BASE;
 	assert_int_equal(baton_pool_create(r->ctx, &p, &r->pool), 0);
 	assert_int_equal(baton_worker_create(r->ctx, &w, &r->worker), 0);
 }

@@ -77,7 +77,7 @@ begin(void)
 	memcpy(rig.config, rig.fake->pci.config, sizeof(rig.config));
 	baton_pool_config_init(&p);
 	p.count = BUFS;
-	p.page_size = BATON_PAGE_4K;
+	p.page_size = BATON_PAGE_BASE;
 	if (baton_ctx_create(&c, &rig.ctx) < 0 ||
 	    baton_worker_create(rig.ctx, &w, &rig.worker) < 0 ||
 	    baton_pool_create(rig.ctx, &p, &rig.pool) < 0)

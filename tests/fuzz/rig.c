@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/page.h"
 #include "fuzz.h"
 
 #define RIGS      4096       /* as many as there are values of the first bytes */
@@ -109,8 +110,8 @@ make_pools(struct fuzz_rig *r)
 		c.stride = (c.data_len + 127) / 64 *
 			   64; /* a cache line or more between two: what runs over is seen */
 		c.base = r->memory + at;
-		c.bytes = ((size_t)c.count * c.stride + 4095) / 4096 *
-			  4096; /* whole pages can be mapped */
+		c.bytes = ((size_t)c.count * c.stride + page_bytes() - 1) / page_bytes() *
+			  page_bytes(); /* whole pages can be mapped */
 		c.fd = -1;
 		c.backing = &backing;
 		if (c.count > FUZZ_BUFS || at + c.bytes > RIG_BYTES)

@@ -3,6 +3,7 @@
  * the driver was given. */
 #include "virtio.h"
 
+#include "base/page.h"
 #include "base/simd.h"
 
 #define ETH_LEN 14u
@@ -18,8 +19,8 @@ at_least(unsigned n, unsigned least)
 static void
 add_window(struct fuzz_config *c, uint32_t room, bool many_segs)
 {
-	const uint64_t rings = FUZZ_PAIRS * 32 * (c->rx_descs + c->tx_descs) + 4096, slack = 65536,
-		       start = 1 << 20;
+	const uint64_t page = page_bytes(), slack = 16 * page, start = 1 << 20,
+		       rings = FUZZ_PAIRS * 32 * (c->rx_descs + c->tx_descs) + page;
 	uint64_t slots = FUZZ_PAIRS * (c->rx_descs * (room + 192) + c->tx_descs * 2304);
 	const size_t len = strlen(c->args);
 
@@ -27,7 +28,7 @@ add_window(struct fuzz_config *c, uint32_t room, bool many_segs)
 		slots /= 2;
 	snprintf(c->args + len, sizeof(c->args) - len, ",window=%#llx-%#llx",
 		 (unsigned long long)start,
-		 (unsigned long long)(start + (rings + slots + slack) / 4096 * 4096 - 1));
+		 (unsigned long long)(start + (rings + slots + slack) / page * page - 1));
 }
 
 /*

@@ -5,6 +5,7 @@ All of the tree compiles for s390x: its bytes stand the other way round, its pag
 x86's. It is not linked: the libraries are this machine's, and only their headers, the same everywhere, are used.
 """
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -39,7 +40,20 @@ def run(*args):
     return r.stdout
 
 
+# Who asks how large a page is, or has the size of x86's, in a name or a sum.
+PAGES = re.compile(r"BATON_PAGE_4K|_SC_PAGE_?SIZE|getpagesize|\bPAGE_(?:SIZE|SHIFT|MASK)\b|"
+                   r"[/%&*] *~?(?:4096|0x1000|4095|0xfff)(?:u?[lL]*)\b|\b4K\b")
+# The one who asks; the public name; its refusal where pages are larger.
+MAY = {"lib/base/page.h", "lib/include/baton/mem.h", "lib/mem/arena.c"}
+
+
 class OtherMachines(unittest.TestCase):
+    def test_pages_are_the_kernels(self):
+        found = {(str(path.relative_to(ROOT)), line.strip())
+                 for top in ("lib", "drivers", "apps") for path in (ROOT / top).rglob("*.[ch]")
+                 for line in path.read_text().split("\n") if PAGES.search(line)}
+        self.assertEqual({file for file, _ in found}, MAY, found)
+
     def test_s390x(self):
         if not shutil.which(GCC):
             self.skipTest("no " + GCC)

@@ -18,8 +18,8 @@
 #define FAKE_COMMON     0x0000 /* structures in the BAR */
 #define FAKE_ISR        0x1000
 #define FAKE_DEVICE     0x2000
-#define FAKE_NOTIFY     0x3000
-#define FAKE_BAR_SIZE   0x4000
+#define FAKE_NOTIFY     0x10000 /* a page of its own, however large pages are */
+#define FAKE_BAR_SIZE   0x11000
 #define FAKE_VECTORS    8
 #define FAKE_MULTIPLIER 4
 #define FAKE_NO_BELL    0xffff /* what a doorbell holds that was not rung */

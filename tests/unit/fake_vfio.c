@@ -49,7 +49,7 @@ fake_pagemap(const struct ioas_os *os, int fd, const void *va, uint64_t *entry)
 	assert_int_equal(f->fds[fd].kind, FAKE_PAGEMAP);
 	*entry = 1ull << 63;
 	if (!f->pagemap_hidden)
-		*entry |= (f->physical - (at - in) + in) / 4096;
+		*entry |= (f->physical - (at - in) + in) / f->os.page;
 	return ret;
 }
 

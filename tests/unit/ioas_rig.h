@@ -100,7 +100,7 @@ make_arena(struct baton_ctx **ctx, struct baton_arena **arena, struct baton_aren
 {
 	struct baton_mem_config c = { .size = sizeof(c),
 				      .bytes = 100000,
-				      .page_size = BATON_PAGE_4K,
+				      .page_size = BATON_PAGE_BASE,
 				      .node = BATON_NODE_ANY };
 
 	assert_int_equal(baton_ctx_create(NULL, ctx), 0);

@@ -86,7 +86,7 @@ fake_memfd(const struct mem_os *os, const char *name, uint64_t page_size)
 	struct fake *f = (struct fake *)(uintptr_t)os;
 	int ret;
 
-	f->page = page_size ? page_size : BATON_PAGE_4K;
+	f->page = page_size ? page_size : page_bytes();
 	ret = hit(os, MEMFD);
 	if (ret)
 		return ret;
@@ -145,7 +145,7 @@ fake_map_anonymous(const struct mem_os *os, uint64_t page_size, size_t bytes, vo
 {
 	int ret = hit(os, MAP_NO_FILE);
 
-	((struct fake *)(uintptr_t)os)->anonymous = page_size ? page_size : BATON_PAGE_4K;
+	((struct fake *)(uintptr_t)os)->anonymous = page_size ? page_size : page_bytes();
 	return ret ? ret : mem_os_host.map_anonymous(os, 0, bytes, base);
 }
 

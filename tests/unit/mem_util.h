@@ -20,6 +20,7 @@
 #include <baton/port.h>
 
 #include "base/err.h"
+#include "base/page.h"
 #include "ctx/ctx.h"
 #include "mem/arena.h"
 #include "mem/supply.h"

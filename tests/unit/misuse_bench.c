@@ -52,7 +52,7 @@ pool_up(struct baton_ctx *ctx)
 
 	baton_pool_config_init(&c);
 	c.count = MISUSE_BUFS;
-	c.page_size = BATON_PAGE_4K;
+	c.page_size = BATON_PAGE_BASE;
 	must(baton_pool_create(ctx, &c, &pool));
 	return pool;
 }
@@ -63,7 +63,7 @@ space_up(struct baton_ctx *ctx, struct baton_arena **arena, struct baton_ioas **
 {
 	struct baton_mem_config mc = { .size = sizeof(mc),
 				       .bytes = 4096,
-				       .page_size = BATON_PAGE_4K,
+				       .page_size = BATON_PAGE_BASE,
 				       .node = BATON_NODE_ANY };
 	struct baton_ioas_config ic;
 

@@ -48,7 +48,7 @@ static struct baton_ioas_config ioas_config = { .size = sizeof(ioas_config),
 						.backend = BATON_IOAS_FLAT };
 static struct baton_mem_config mem_config = { .size = sizeof(mem_config),
 					      .bytes = 4096,
-					      .page_size = BATON_PAGE_4K,
+					      .page_size = BATON_PAGE_BASE,
 					      .node = BATON_NODE_ANY };
 static struct baton_worker_config worker_config = { .size = sizeof(worker_config) };
 static struct baton_port_config port_config = { .size = sizeof(port_config),
@@ -56,7 +56,7 @@ static struct baton_port_config port_config = { .size = sizeof(port_config),
 						.tx_queues = 1 };
 static struct baton_reach_config reach_config = { .size = sizeof(reach_config) };
 static uint8_t mac[6] = { 2 };
-static uint8_t memory[4096] __attribute__((aligned(4096)));
+static uint8_t memory[65536] __attribute__((aligned(65536))); /* the largest of pages */
 
 static const struct baton_pool_config *
 pool_config(void)
@@ -65,7 +65,7 @@ pool_config(void)
 
 	baton_pool_config_init(&config);
 	config.count = 8;
-	config.page_size = BATON_PAGE_4K;
+	config.page_size = BATON_PAGE_BASE;
 	return &config;
 }
 

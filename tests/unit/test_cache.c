@@ -50,7 +50,7 @@ pool(struct place *p, uint32_t count)
 
 	baton_pool_config_init(&c);
 	c.count = count;
-	c.page_size = BATON_PAGE_4K;
+	c.page_size = BATON_PAGE_BASE;
 	must(baton_pool_create(p->ctx, &c, &made));
 	return made;
 }

@@ -37,7 +37,7 @@ up(struct port *p, const char *name)
 	assert_int_equal(baton_ctx_create(&ctx, &p->ctx), 0);
 	baton_pool_config_init(&pool);
 	pool.count = 2048;
-	pool.page_size = BATON_PAGE_4K;
+	pool.page_size = BATON_PAGE_BASE;
 	assert_int_equal(baton_pool_create(p->ctx, &pool, &p->pool), 0);
 	assert_int_equal(baton_worker_create(p->ctx, NULL, &p->worker), 0);
 	if (baton_port_open(p->ctx, name, &p->port) < 0)

@@ -125,7 +125,7 @@ whole_space(void **state)
 	struct iova_want want = { UINT64_MAX - 4 * GIB + 1, PAGE, UINT64_MAX };
 	uint64_t a;
 
-	assert_true(iova_largest(&s, UINT64_MAX) == UINT64_MAX - PAGE + 1);
+	assert_true(iova_largest(&s, 1, UINT64_MAX) == UINT64_MAX - PAGE + 1);
 	assert_int_equal(iova_choose(&s, &want, &a), 0);
 	assert_int_equal(a, 4 * GIB);
 	assert_int_equal(iova_take(&s, a, UINT64_MAX), 0);
@@ -134,9 +134,13 @@ whole_space(void **state)
 	want.bytes = 4 * GIB - 2 * PAGE;
 	assert_int_equal(iova_choose(&s, &want, &a), 0);
 	assert_int_equal(a, PAGE);
-	assert_int_equal(iova_largest(&s, UINT64_MAX), 4 * GIB - 2 * PAGE);
-	assert_int_equal(iova_largest(&s, 0xfff), 0);
-	assert_int_equal(iova_largest(&s, 0x1fff), PAGE);
+	assert_int_equal(iova_largest(&s, 1, UINT64_MAX), 4 * GIB - 2 * PAGE);
+	assert_int_equal(iova_largest(&s, 1, 0xfff), 0);
+	assert_int_equal(iova_largest(&s, 1, 0x1fff), PAGE);
+	/* In whole pages, what is before the first and after the last of them does not count. */
+	assert_int_equal(iova_largest(&s, PAGE, 0x1ffe), 0);
+	assert_int_equal(iova_largest(&s, PAGE, 0x2ffe), PAGE);
+	assert_int_equal(iova_largest(&s, 16 * PAGE, UINT64_MAX), 4 * GIB - 32 * PAGE);
 	iova_fini(&s);
 }
 
@@ -254,7 +258,7 @@ try_choose(struct model *m)
 	assert_true(last >= a && last <= want.limit && !(a & (want.align - 1)) && a >= m->s.guard);
 	assert_true(iova_inside(m->s.windows, m->s.n_windows, a, last));
 	assert_true(apart(m, a, last, m->s.guard));
-	assert_true(iova_largest(&m->s, want.limit) >= want.bytes);
+	assert_true(iova_largest(&m->s, 1, want.limit) >= want.bytes);
 	add(m, a, last);
 }
 
@@ -320,7 +324,7 @@ a_million_operations(void **state)
 		uint64_t largest;
 
 		random_space(m);
-		largest = iova_largest(&m->s, UINT64_MAX);
+		largest = iova_largest(&m->s, 1, UINT64_MAX);
 		for (unsigned i = 0; i < 2000; i++, ops++) {
 			unsigned what = (unsigned)below(8), fill = i % 1000 < 600 ? 5 : 2;
 
@@ -334,7 +338,7 @@ a_million_operations(void **state)
 		while (m->n)
 			give_one(m);
 		assert_int_equal(m->s.n_used, 0);
-		assert_true(iova_largest(&m->s, UINT64_MAX) == largest);
+		assert_true(iova_largest(&m->s, 1, UINT64_MAX) == largest);
 		iova_fini(&m->s);
 	}
 	assert_true(live > 100); /* else nothing was full */

@@ -207,6 +207,34 @@ one_call_for_a_gigabyte(void **state)
 	}
 }
 
+/* Where the kernel's pages are larger than the IOMMU's, what is mapped has the kernel's. */
+static void
+pages_of_64_kib(void **state)
+{
+	static const enum baton_ioas_backend backends[] = { BATON_IOAS_IOMMUFD, BATON_IOAS_TYPE1,
+							    BATON_IOAS_COMPAT };
+	struct rig *r = *state;
+
+	r->f->os.page = 64 * KIB;
+	for (unsigned i = 0; i < 3; i++) {
+		struct baton_mapping *m[2];
+		uint64_t sizes;
+
+		assert_int_equal(up(r, backends[i]), 0);
+		sizes = info_of(r->ioas).page_sizes;
+		assert_int_equal(sizes & -sizes, 64 * KIB);
+		assert_int_equal(rig_map(r->ioas, 4 * KIB, 0, 0, &r->m), -EINVAL);
+		assert_says("both must be multiples of the 65536 bytes of the smallest page");
+		assert_int_equal(rig_map(r->ioas, 64 * KIB, 0, 0xffffffff, &m[0]), 0);
+		assert_int_equal(iova_of(m[0]), 64 * KIB); /* never 0 */
+		assert_int_equal(rig_map(r->ioas, 64 * KIB, 0, 0xffffffff, &m[1]), 0);
+		assert_int_equal(iova_of(m[1]), 3 * 64 * KIB); /* a page between them is free */
+		assert_int_equal(baton_ioas_unmap(m[0]), 0);
+		assert_int_equal(baton_ioas_unmap(m[1]), 0);
+		down(r);
+	}
+}
+
 static void
 limits_and_fixed(void **state)
 {
@@ -326,7 +354,7 @@ whole_arena(void **state)
 	struct baton_arena *arena;
 	struct baton_mem_config c = { .size = sizeof(c),
 				      .bytes = 100000,
-				      .page_size = BATON_PAGE_4K,
+				      .page_size = BATON_PAGE_BASE,
 				      .node = BATON_NODE_ANY };
 	struct baton_ctx *ctx = &r->b->ctx;
 
@@ -586,6 +614,7 @@ main(void)
 		T(windows_asked_for),
 		T(windows_held_by_the_kernel),
 		T(one_call_for_a_gigabyte),
+		T(pages_of_64_kib),
 		T(limits_and_fixed),
 		T(small_window),
 		T(before_the_first_device),

@@ -85,10 +85,16 @@ assert_sealed(const struct baton_arena_info *info)
 	assert_int_equal(fcntl(info->fd, F_ADD_SEALS, F_SEAL_WRITE), -1);
 }
 
+static size_t
+up(size_t n, size_t page)
+{
+	return (n + page - 1) / page * page;
+}
+
 static void
 ordinary_pages(void **state)
 {
-	struct baton_mem_config c = want(100000, BATON_PAGE_4K);
+	struct baton_mem_config c = want(100000, BATON_PAGE_BASE);
 	struct bare_ctx *b = bare_ctx();
 	struct baton_arena_info info;
 	struct baton_arena *arena;
@@ -97,8 +103,9 @@ ordinary_pages(void **state)
 
 	assert_int_equal(baton_arena_create(&b->ctx, &c, &arena), 0);
 	baton_arena_info(arena, &info);
-	assert_int_equal(info.bytes, 102400);
-	assert_int_equal(info.page_size, BATON_PAGE_4K);
+	assert_int_equal(info.bytes, up(100000, page_bytes()));
+	assert_int_equal((uintptr_t)info.base % page_bytes(), 0);
+	assert_int_equal(info.page_size, page_bytes());
 	assert_int_equal(info.node, BATON_NODE_ANY);
 	assert_sound(&info, "unit-arena");
 	assert_sealed(&info);
@@ -115,6 +122,40 @@ ordinary_pages(void **state)
 	baton_arena_destroy(NULL);
 	assert_int_equal(open_fds(), fds);
 	assert_int_equal(maps_with("unit-arena"), 0);
+	bare_ctx_free(b);
+}
+
+/* Ordinary pages have the kernel's size, whatever that is, and a size by name is not replaced. */
+static void
+sizes_of_ordinary_pages(void **state)
+{
+	const uint64_t sizes[] = { BATON_PAGE_BASE, page_bytes(), BATON_PAGE_4K };
+	struct bare_ctx *b = bare_ctx();
+	struct baton_mem_config c;
+	struct baton_arena_info info;
+	struct baton_arena *arena;
+	char has[64], size[32];
+
+	snprintf(has, sizeof(has), "ordinary pages have %s, not 4 KiB; ask for BATON_PAGE_BASE",
+		 text_size(size, page_bytes()));
+	for (unsigned i = 0; i < 3; i++) {
+		c = want(1, sizes[i]);
+		if (i == 2 && page_bytes() != BATON_PAGE_4K) {
+			assert_int_equal(baton_arena_create(&b->ctx, &c, &arena), -EINVAL);
+			assert_says(baton_last_error(), has);
+			continue;
+		}
+		assert_int_equal(baton_arena_create(&b->ctx, &c, &arena), 0);
+		baton_arena_info(arena, &info);
+		assert_int_equal(info.page_size, page_bytes());
+		assert_int_equal(info.bytes, page_bytes());
+		baton_arena_destroy(arena);
+	}
+	assert_int_equal(b->warnings, 0);
+	c = want(1, page_bytes() / 2);
+	assert_int_equal(baton_arena_create(&b->ctx, &c, &arena), -EINVAL);
+	snprintf(has, sizeof(has), "bytes; use %s, 2 MiB", size);
+	assert_says(baton_last_error(), has);
 	bare_ctx_free(b);
 }
 
@@ -171,7 +212,7 @@ bad_requests(void **state)
 {
 	static const size_t too_large[] = { SIZE_MAX, SIZE_MAX - 4096, PTRDIFF_MAX,
 					    (size_t)PTRDIFF_MAX + 1 };
-	static const uint64_t pages[] = { 0, BATON_PAGE_4K, BATON_PAGE_2M, BATON_PAGE_1G };
+	static const uint64_t pages[] = { 0, BATON_PAGE_BASE, BATON_PAGE_2M, BATON_PAGE_1G };
 	struct bare_ctx *b = bare_ctx();
 	struct baton_mem_config c = want(0, 0);
 	struct baton_arena *arena;
@@ -202,7 +243,7 @@ bad_requests(void **state)
 static void
 absurd_sizes(void **state)
 {
-	static const uint64_t pages[] = { 0, BATON_PAGE_4K, BATON_PAGE_2M };
+	static const uint64_t pages[] = { 0, BATON_PAGE_BASE, BATON_PAGE_2M };
 	struct bare_ctx *b = bare_ctx();
 	struct timespec t0, t1;
 
@@ -215,7 +256,7 @@ absurd_sizes(void **state)
 		clock_gettime(CLOCK_MONOTONIC, &t1);
 		assert_in_range(t1.tv_sec - t0.tv_sec, 0, 1);
 		assert_says(baton_last_error(), "1.8 TiB");
-		if (pages[i] != BATON_PAGE_4K)
+		if (pages[i] != BATON_PAGE_BASE)
 			assert_says(baton_last_error(), "needs 976563 pages of 2 MiB");
 		/* Nobody should be told to set aside more than the machine has. */
 		assert_null(strstr(baton_last_error(), "echo"));
@@ -227,7 +268,7 @@ absurd_sizes(void **state)
 static void
 no_descriptor_left(void **state)
 {
-	struct baton_mem_config c = want(4096, BATON_PAGE_4K);
+	struct baton_mem_config c = want(4096, BATON_PAGE_BASE);
 	struct bare_ctx *b = bare_ctx();
 	struct rlimit old, few;
 	struct baton_arena *arena;
@@ -238,7 +279,7 @@ no_descriptor_left(void **state)
 	few.rlim_cur = 3;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
 	for (int i = 0; i < 3; i++) {
-		static const uint64_t pages[] = { BATON_PAGE_4K, BATON_PAGE_2M, BATON_PAGE_ANY };
+		static const uint64_t pages[] = { BATON_PAGE_BASE, BATON_PAGE_2M, BATON_PAGE_ANY };
 
 		c.page_size = pages[i];
 		ret = baton_arena_create(&b->ctx, &c, &arena);
@@ -258,7 +299,7 @@ static void
 populate_does_not_kill(void **state)
 {
 	int fd = memfd_create("unit-populate", MFD_CLOEXEC);
-	size_t bytes = 64 * 4096;
+	size_t bytes = 64 * page_bytes();
 	void *p;
 
 	assert_int_equal(ftruncate(fd, (off_t)bytes), 0);
@@ -266,7 +307,7 @@ populate_does_not_kill(void **state)
 	assert_ptr_not_equal(p, MAP_FAILED);
 	assert_int_equal(mem_populate_by_read(p, bytes), 0);
 	assert_int_equal(mem_os_host.populate(&mem_os_host, p, bytes), 0);
-	assert_int_equal(ftruncate(fd, 4096), 0);
+	assert_int_equal(ftruncate(fd, (off_t)page_bytes()), 0);
 	assert_int_equal(mem_populate_by_read(p, bytes), -EFAULT);
 	assert_true(mem_os_host.populate(&mem_os_host, p, bytes) < 0);
 	munmap(p, bytes);
@@ -496,7 +537,7 @@ starve(const char *group, const char *knob)
 		if (baton_arena_create(&b->ctx, &c, &arena))
 			return 6;
 		baton_arena_info(arena, &info);
-		if (info.page_size != BATON_PAGE_4K || b->warnings != 1)
+		if (info.page_size != page_bytes() || b->warnings != 1)
 			return 7;
 		baton_arena_destroy(arena);
 	}
@@ -533,17 +574,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ordinary_pages),
-		cmocka_unit_test(huge_pages),
-		cmocka_unit_test(giant_pages),
-		cmocka_unit_test(bad_requests),
-		cmocka_unit_test(absurd_sizes),
-		cmocka_unit_test(no_descriptor_left),
-		cmocka_unit_test(populate_does_not_kill),
-		cmocka_unit_test(bind_really),
-		cmocka_unit_test(killed),
-		cmocka_unit_test(given_mount),
-		cmocka_unit_test(limited_group),
+		cmocka_unit_test(ordinary_pages),     cmocka_unit_test(sizes_of_ordinary_pages),
+		cmocka_unit_test(huge_pages),         cmocka_unit_test(giant_pages),
+		cmocka_unit_test(bad_requests),       cmocka_unit_test(absurd_sizes),
+		cmocka_unit_test(no_descriptor_left), cmocka_unit_test(populate_does_not_kill),
+		cmocka_unit_test(bind_really),        cmocka_unit_test(killed),
+		cmocka_unit_test(given_mount),        cmocka_unit_test(limited_group),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

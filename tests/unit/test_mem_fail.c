@@ -204,12 +204,12 @@ fallback_warns_once(void **state)
 	f->err = ENOMEM;
 	for (int i = 0; i < 2; i++) {
 		/* By name it is what was asked for: nothing to warn of. */
-		assert_int_equal(create(f, b[i], want(5000, BATON_PAGE_4K), &info), 0);
+		assert_int_equal(create(f, b[i], want(5000, BATON_PAGE_BASE), &info), 0);
 		assert_int_equal(b[i]->warnings, 0);
 		for (int n = 0; n < 2; n++) {
 			assert_int_equal(create(f, b[i], want(200 * MIB + 1, 0), &info), 0);
-			assert_int_equal(info.page_size, BATON_PAGE_4K);
-			assert_int_equal(info.bytes, 200 * MIB + 4096);
+			assert_int_equal(info.page_size, page_bytes());
+			assert_int_equal(info.bytes, 200 * MIB + page_bytes());
 			assert_int_equal(b[i]->warnings, 1);
 		}
 		assert_says(b[i]->last, "unit-arena");
@@ -234,7 +234,7 @@ too_much_ordinary_memory(void **state)
 	struct fake *f = *state;
 	struct bare_ctx *b = bare_ctx();
 	struct baton_arena_info info;
-	struct baton_mem_config c = want(15 * GIB, BATON_PAGE_4K);
+	struct baton_mem_config c = want(15 * GIB, BATON_PAGE_BASE);
 
 	/* 15 of the 16 GiB is what may be taken. */
 	assert_int_equal(create(f, b, c, &info), 0);
@@ -299,7 +299,7 @@ static void
 every_call_fails(void **state)
 {
 	static const int errs[] = { ENOMEM, EMFILE, EFAULT, EINVAL, EPERM };
-	static const uint64_t pages[] = { 0, BATON_PAGE_4K, BATON_PAGE_2M, BATON_PAGE_1G };
+	static const uint64_t pages[] = { 0, BATON_PAGE_BASE, BATON_PAGE_2M, BATON_PAGE_1G };
 	struct fake *f = *state;
 	struct bare_ctx *b = bare_ctx();
 	struct baton_arena_info info;
@@ -310,7 +310,8 @@ every_call_fails(void **state)
 
 		if (i >= 20) { /* from a mount, of the right page size */
 			c.hugetlbfs = "/mnt/huge";
-			f->mount_page = pages[i % 4] > BATON_PAGE_4K ? pages[i % 4] : BATON_PAGE_2M;
+			f->mount_page =
+				pages[i % 4] > BATON_PAGE_BASE ? pages[i % 4] : BATON_PAGE_2M;
 			c.page_size = 0;
 		}
 		c.node = 0;

@@ -63,9 +63,9 @@ v2_counts_what_is_used(void **state)
 	put(f->sys, "fs/cgroup/a/memory.max", "1073741824\n");
 	put(f->sys, "fs/cgroup/a/memory.current", "0\n");
 	put(f->sys, "fs/cgroup/a/b/memory.max", "max\n");
-	taken(f, b, 64 * MIB, BATON_PAGE_4K);
+	taken(f, b, 64 * MIB, BATON_PAGE_BASE);
 	putf(f->sys, "fs/cgroup/a/memory.current", "%lu\n", GIB - 60 * MIB);
-	refused(f, b, 64 * MIB, BATON_PAGE_4K, "may use 1 GiB in all (");
+	refused(f, b, 64 * MIB, BATON_PAGE_BASE, "may use 1 GiB in all (");
 	assert_says(baton_last_error(), "fs/cgroup/a/memory.max), of which 964 MiB is in use");
 	assert_says(baton_last_error(), "needs 64 MiB of ordinary memory and 6 MiB for what "
 					"follows");
@@ -74,12 +74,12 @@ v2_counts_what_is_used(void **state)
 	/* Page cache is dropped when memory runs short. */
 	putf(f->sys, "fs/cgroup/a/memory.stat", "anon 5\ninactive_file %lu\nactive_file 8192\n",
 	     40 * MIB);
-	taken(f, b, 64 * MIB, BATON_PAGE_4K);
+	taken(f, b, 64 * MIB, BATON_PAGE_BASE);
 
 	/* The group itself has less. */
 	putf(f->sys, "fs/cgroup/a/b/memory.max", "%lu\n", 66 * MIB);
 	put(f->sys, "fs/cgroup/a/b/memory.current", "0\n");
-	refused(f, b, 64 * MIB, BATON_PAGE_4K, "fs/cgroup/a/b/memory.max), of which 0 bytes");
+	refused(f, b, 64 * MIB, BATON_PAGE_BASE, "fs/cgroup/a/b/memory.max), of which 0 bytes");
 	bare_ctx_free(b);
 }
 
@@ -94,7 +94,7 @@ v2_high_counts_like_max(void **state)
 	put_mount(f, "/", "fs/cgroup", "cgroup2", "nsdelegate");
 	put(f->sys, "fs/cgroup/memory.max", "max\n");
 	putf(f->sys, "fs/cgroup/memory.high", "%lu\n", 32 * MIB);
-	refused(f, b, 64 * MIB, BATON_PAGE_4K, "fs/cgroup/memory.high)");
+	refused(f, b, 64 * MIB, BATON_PAGE_BASE, "fs/cgroup/memory.high)");
 	bare_ctx_free(b);
 }
 
@@ -109,20 +109,20 @@ v1_beside_v2(void **state)
 	put(f->sys, "fs/cgroup/cpu,memory/a/memory.limit_in_bytes", "9223372036854771712\n");
 	putf(f->sys, "fs/cgroup/cpu,memory/a/b/memory.limit_in_bytes", "%lu\n", ROOM);
 	put(f->sys, "fs/cgroup/cpu,memory/a/b/memory.usage_in_bytes", "0\n");
-	taken(f, b, 64 * MIB, BATON_PAGE_4K);
+	taken(f, b, 64 * MIB, BATON_PAGE_BASE);
 	putf(f->sys, "fs/cgroup/cpu,memory/a/b/memory.usage_in_bytes", "%lu\n", 50 * MIB);
-	refused(f, b, 64 * MIB, BATON_PAGE_4K, "a/b/memory.limit_in_bytes), of which 50 MiB");
+	refused(f, b, 64 * MIB, BATON_PAGE_BASE, "a/b/memory.limit_in_bytes), of which 50 MiB");
 	/* Only the sum over the groups below counts as what can be dropped. */
 	putf(f->sys, "fs/cgroup/cpu,memory/a/b/memory.stat", "inactive_file %lu\n", 50 * MIB);
-	refused(f, b, 64 * MIB, BATON_PAGE_4K, "of which 50 MiB");
+	refused(f, b, 64 * MIB, BATON_PAGE_BASE, "of which 50 MiB");
 	putf(f->sys, "fs/cgroup/cpu,memory/a/b/memory.stat", "total_inactive_file %lu\n", 50 * MIB);
-	taken(f, b, 64 * MIB, BATON_PAGE_4K);
+	taken(f, b, 64 * MIB, BATON_PAGE_BASE);
 
 	/* A group above, with and without the hierarchy that old kernels can switch off. */
 	put(f->sys, "fs/cgroup/cpu,memory/a/memory.limit_in_bytes", "1000000\n");
-	refused(f, b, 64 * MIB, BATON_PAGE_4K, "memory/a/memory.limit_in_bytes)");
+	refused(f, b, 64 * MIB, BATON_PAGE_BASE, "memory/a/memory.limit_in_bytes)");
 	put(f->sys, "fs/cgroup/cpu,memory/a/memory.use_hierarchy", "0\n");
-	taken(f, b, 64 * MIB, BATON_PAGE_4K);
+	taken(f, b, 64 * MIB, BATON_PAGE_BASE);
 	bare_ctx_free(b);
 }
 
@@ -136,16 +136,16 @@ group_of_a_container(void **state)
 	put(f->proc, "self/cgroup", "4:memory:/docker/0123/sub\n");
 	put_mount(f, "/docker/0123", "its\\040group", "cgroup", "memory");
 	putf(f->sys, "its group/memory.limit_in_bytes", "%lu\n", 10 * MIB);
-	refused(f, b, 64 * MIB, BATON_PAGE_4K, "its group/memory.limit_in_bytes)");
+	refused(f, b, 64 * MIB, BATON_PAGE_BASE, "its group/memory.limit_in_bytes)");
 	putf(f->sys, "its group/sub/memory.limit_in_bytes", "%lu\n", 9 * MIB);
-	refused(f, b, 64 * MIB, BATON_PAGE_4K, "its group/sub/memory.limit_in_bytes)");
+	refused(f, b, 64 * MIB, BATON_PAGE_BASE, "its group/sub/memory.limit_in_bytes)");
 
 	/* A name that only begins alike is another group's. */
 	put(f->proc, "self/cgroup", "4:memory:/docker/01234\n");
-	taken(f, b, 64 * MIB, BATON_PAGE_4K);
+	taken(f, b, 64 * MIB, BATON_PAGE_BASE);
 	/* Unless we are listed there. */
 	putf(f->sys, "its group/cgroup.procs", "1\n%d\n", (int)getpid());
-	refused(f, b, 64 * MIB, BATON_PAGE_4K, "its group/memory.limit_in_bytes)");
+	refused(f, b, 64 * MIB, BATON_PAGE_BASE, "its group/memory.limit_in_bytes)");
 	bare_ctx_free(b);
 }
 
@@ -161,11 +161,11 @@ group_of_a_namespace(void **state)
 	putf(f->sys, "fs/cgroup/x/other/leaf/memory.max", "%lu\n", 9 * MIB);
 	putf(f->sys, "fs/cgroup/x/mine/leaf/memory.max", "%lu\n", 10 * MIB);
 	put(f->sys, "fs/cgroup/x/other/leaf/cgroup.procs", "1\n");
-	taken(f, b, 64 * MIB, BATON_PAGE_4K);
+	taken(f, b, 64 * MIB, BATON_PAGE_BASE);
 	putf(f->sys, "fs/cgroup/x/mine/leaf/cgroup.procs", "%d\n", (int)getpid());
-	refused(f, b, 64 * MIB, BATON_PAGE_4K, "x/mine/leaf/memory.max)");
+	refused(f, b, 64 * MIB, BATON_PAGE_BASE, "x/mine/leaf/memory.max)");
 	putf(f->sys, "fs/cgroup/x/memory.max", "%lu\n", 8 * MIB);
-	refused(f, b, 64 * MIB, BATON_PAGE_4K, "fs/cgroup/x/memory.max)");
+	refused(f, b, 64 * MIB, BATON_PAGE_BASE, "fs/cgroup/x/memory.max)");
 	bare_ctx_free(b);
 }
 
@@ -201,21 +201,21 @@ strange_files(void **state)
 		for (unsigned k = 0; k < sizeof(texts) / sizeof(texts[0]); k++) {
 			put(f->proc, "self/cgroup", texts[i]);
 			put(f->proc, "self/mountinfo", texts[k]);
-			taken(f, b, MIB, BATON_PAGE_4K);
+			taken(f, b, MIB, BATON_PAGE_BASE);
 		}
 	put(f->proc, "self/cgroup", longest);
 	put(f->proc, "self/mountinfo", longest);
-	taken(f, b, MIB, BATON_PAGE_4K);
+	taken(f, b, MIB, BATON_PAGE_BASE);
 	put(f->proc, "self/cgroup", "0::/\n");
 	put_mount(f, "/", "fs/cgroup", "cgroup2", "rw");
 	for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		put(f->sys, "fs/cgroup/memory.max", texts[i]);
 		put(f->sys, "fs/cgroup/memory.current", "x");
 		if (i < 2 || texts[i][0] < '0' || texts[i][0] > '9')
-			taken(f, b, MIB, BATON_PAGE_4K);
+			taken(f, b, MIB, BATON_PAGE_BASE);
 	}
 	put(f->sys, "fs/cgroup/memory.max", "0\n");
-	refused(f, b, MIB, BATON_PAGE_4K, "may use 0 bytes in all");
+	refused(f, b, MIB, BATON_PAGE_BASE, "may use 0 bytes in all");
 	free(longest);
 	bare_ctx_free(b);
 }
@@ -241,7 +241,7 @@ hugetlb_groups(void **state)
 	put(f->sys, "fs/cgroup/a/hugetlb.2MB.rsvd.current", "1000\n");
 	refused(f, b, 4 * MIB, BATON_PAGE_2M, "a/hugetlb.2MB.rsvd.max), of which 1000 bytes");
 	info = taken(f, b, 4 * MIB, BATON_PAGE_ANY);
-	assert_int_equal(info.page_size, BATON_PAGE_4K);
+	assert_int_equal(info.page_size, page_bytes());
 	assert_says(b->last, "hugetlb.2MB.rsvd.max");
 
 	put(f->proc, "self/cgroup", "7:hugetlb:/\n");
@@ -343,7 +343,7 @@ no_memfd(void **state)
 	for (unsigned i = 0; i < 3; i++) {
 		f->err = errs[i];
 		b->ctx.warned = 0;
-		info = taken(f, b, 4 * MIB, BATON_PAGE_4K);
+		info = taken(f, b, 4 * MIB, BATON_PAGE_BASE);
 		assert_false(info.sealed);
 		assert_true(info.fd >= 0);
 		assert_says(b->last, "on the tmpfs /mnt/fake-tmpfs takes its place");
@@ -357,7 +357,7 @@ no_memfd(void **state)
 	assert_int_equal(info.page_size, BATON_PAGE_2M);
 	f->any_huge = false;
 	info = taken(f, b, 4 * MIB, BATON_PAGE_ANY);
-	assert_int_equal(info.page_size, BATON_PAGE_4K);
+	assert_int_equal(info.page_size, page_bytes());
 	info = taken(f, b, 4 * MIB, BATON_PAGE_2M);
 	assert_int_equal(info.fd, -1);
 	assert_int_equal(f->anonymous, BATON_PAGE_2M);
@@ -372,16 +372,16 @@ files_too_large(void **state)
 	struct bare_ctx *b = bare_ctx();
 	struct baton_arena_info info;
 	struct baton_arena *arena;
-	struct baton_mem_config c = want(4 * MIB, BATON_PAGE_4K);
+	struct baton_mem_config c = want(4 * MIB, BATON_PAGE_BASE);
 
 	f->file_limit = 4 * MIB;
-	info = taken(f, b, 4 * MIB, BATON_PAGE_4K);
+	info = taken(f, b, 4 * MIB, BATON_PAGE_BASE);
 	assert_true(info.fd >= 0);
 	f->file_limit = 4 * MIB - 1;
-	info = taken(f, b, 4 * MIB, BATON_PAGE_4K);
+	info = taken(f, b, 4 * MIB, BATON_PAGE_BASE);
 	assert_int_equal(info.fd, -1);
 	assert_false(info.sealed);
-	assert_int_equal(f->anonymous, BATON_PAGE_4K);
+	assert_int_equal(f->anonymous, page_bytes());
 	assert_says(b->last, "RLIMIT_FSIZE: ulimit -f");
 
 	/* Where only a file will do it is refused. */
@@ -400,11 +400,11 @@ no_seals(void **state)
 	struct bare_ctx *b = bare_ctx();
 	struct baton_arena_info info;
 
-	info = taken(f, b, MIB, BATON_PAGE_4K);
+	info = taken(f, b, MIB, BATON_PAGE_BASE);
 	assert_true(info.sealed);
 	f->fail = SEAL;
 	f->err = EPERM;
-	info = taken(f, b, MIB, BATON_PAGE_4K);
+	info = taken(f, b, MIB, BATON_PAGE_BASE);
 	assert_false(info.sealed);
 	assert_says(b->last, "sealing its file is forbidden here");
 	bare_ctx_free(b);
@@ -419,11 +419,11 @@ no_resize(void **state)
 
 	f->fail = RESIZE;
 	f->err = ENOSYS;
-	info = taken(f, b, MIB, BATON_PAGE_4K);
+	info = taken(f, b, MIB, BATON_PAGE_BASE);
 	assert_int_equal(info.fd, -1);
 	assert_says(b->last, "ftruncate is forbidden here");
 	f->err = ENOSPC; /* no refusal, but a failure */
-	assert_int_equal(create(f, b, want(MIB, BATON_PAGE_4K), &info), -ENOSPC);
+	assert_int_equal(create(f, b, want(MIB, BATON_PAGE_BASE), &info), -ENOSPC);
 	bare_ctx_free(b);
 }
 
@@ -437,10 +437,10 @@ tmpfs_runs_full(void **state)
 
 	f->fail = MEMFD;
 	f->err = EPERM;
-	assert_int_equal(create(f, b, want(MIB, BATON_PAGE_4K), &info), 0);
+	assert_int_equal(create(f, b, want(MIB, BATON_PAGE_BASE), &info), 0);
 	f->also = POPULATE;
 	f->also_err = EFAULT;
-	assert_int_equal(create(f, b, want(MIB, BATON_PAGE_4K), &info), -ENOMEM);
+	assert_int_equal(create(f, b, want(MIB, BATON_PAGE_BASE), &info), -ENOMEM);
 	assert_says(baton_last_error(), "the tmpfs /mnt/fake-tmpfs ran full");
 	bare_ctx_free(b);
 }
@@ -451,7 +451,7 @@ room_for_both(void **state)
 {
 	struct fake *f = *state;
 	struct bare_ctx *b = bare_ctx();
-	struct baton_mem_config c = want(64 * MIB, BATON_PAGE_4K);
+	struct baton_mem_config c = want(64 * MIB, BATON_PAGE_BASE);
 	struct baton_arena *arena;
 	struct arena_use use = { .beside = 10 * MIB };
 

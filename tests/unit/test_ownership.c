@@ -82,7 +82,7 @@ setup(void **state)
 	baton_pool_config_init(&pc);
 	pc.name = "packets";
 	pc.count = COUNT;
-	pc.page_size = BATON_PAGE_4K;
+	pc.page_size = BATON_PAGE_BASE;
 	must(baton_pool_create(r->ctx, &pc, &r->pool));
 	must(baton_worker_create(r->ctx, NULL, &r->worker));
 	open_port(r);
@@ -235,7 +235,7 @@ other_pool(void **state)
 	expect(r, BATON_RULE_POOL, "data", "no pool 255");
 	baton_pool_config_init(&pc);
 	pc.count = COUNT;
-	pc.page_size = BATON_PAGE_4K;
+	pc.page_size = BATON_PAGE_BASE;
 	must(baton_pool_create(r->ctx, &pc, &other));
 	wrong.pool = 1;
 	assert_int_equal(baton_free(r->worker, &wrong, 1), -EPERM);
@@ -380,7 +380,7 @@ no_handler_aborts(void **state)
 		signal(SIGABRT, SIG_DFL);
 		baton_pool_config_init(&pc);
 		pc.count = 64;
-		pc.page_size = BATON_PAGE_4K;
+		pc.page_size = BATON_PAGE_BASE;
 		if (baton_ctx_create(NULL, &ctx) || baton_pool_create(ctx, &pc, &pool) ||
 		    baton_worker_create(ctx, NULL, &w) || baton_alloc(w, pool, &t, 1) != 1 ||
 		    baton_free(w, &t, 1))
@@ -446,7 +446,7 @@ earlier_pool(void **state)
 
 	baton_pool_config_init(&pc);
 	pc.count = 64;
-	pc.page_size = BATON_PAGE_4K;
+	pc.page_size = BATON_PAGE_BASE;
 	must(baton_pool_create(r->ctx, &pc, &pool));
 	assert_int_equal(baton_alloc(r->worker, pool, old, 32), 32);
 	must(baton_free(r->worker, old, 32));

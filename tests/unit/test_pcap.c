@@ -41,7 +41,7 @@ make(struct port *p)
 	assert_int_equal(baton_ctx_create(NULL, &p->ctx), 0);
 	baton_pool_config_init(&config);
 	config.count = 2048;
-	config.page_size = BATON_PAGE_4K;
+	config.page_size = BATON_PAGE_BASE;
 	assert_int_equal(baton_pool_create(p->ctx, &config, &p->pool), 0);
 	assert_int_equal(baton_worker_create(p->ctx, NULL, &p->worker), 0);
 }

@@ -58,7 +58,7 @@ pool(struct rig *r, uint32_t count)
 
 	baton_pool_config_init(&pc);
 	pc.count = count;
-	pc.page_size = BATON_PAGE_4K;
+	pc.page_size = BATON_PAGE_BASE;
 	must(baton_pool_create(r->ctx, &pc, &p));
 	return p;
 }
@@ -409,7 +409,7 @@ odd_stride(void **state)
 		baton_pool_config_init(&pc);
 		pc.count = 8;
 		pc.data_len = len;
-		pc.page_size = BATON_PAGE_4K;
+		pc.page_size = BATON_PAGE_BASE;
 		must(baton_pool_create(r->ctx, &pc, &p));
 		baton_pool_info(p, &info);
 		assert_true(info.stride >= len);

@@ -12,6 +12,7 @@
 
 #include <baton/baton.h>
 
+#include "base/page.h"
 #include "cc_util.h"
 #include "dma/reach.h"
 #include "ioas/ioas.h"
@@ -61,6 +62,7 @@ begin(struct place *p)
 
 	memset(p, 0, sizeof(*p));
 	p->f = fake_new();
+	p->f->os.page = page_bytes(); /* the memory is no fake */
 	assert_int_equal(baton_ctx_create(&c, &p->ctx), 0);
 	p->os = cc_heap_os();
 	p->os.memfd = counted;
@@ -141,7 +143,7 @@ pool(struct place *p, const char *name, unsigned flags)
 	baton_pool_config_init(&c);
 	c.name = name;
 	c.count = 64;
-	c.page_size = BATON_PAGE_4K;
+	c.page_size = BATON_PAGE_BASE;
 	c.mem_flags = flags;
 	assert_int_equal(baton_pool_create(p->ctx, &c, &pool), 0);
 	return pool;

@@ -324,7 +324,7 @@ several_workers(void **state)
 	baton_pool_config_init(&pc);
 	pc.count = 8192;
 	pc.data_len = 512;
-	pc.page_size = BATON_PAGE_4K;
+	pc.page_size = BATON_PAGE_BASE;
 	must(baton_pool_create(r.ctx, &pc, &r.pool));
 	for (unsigned i = 0; i < WORKERS; i++)
 		must(baton_worker_create(r.ctx, &wc, &r.worker[i]));
@@ -378,7 +378,7 @@ names_stay(void **state)
 	must(baton_ctx_create(&cc, &ctx));
 	baton_pool_config_init(&poolc);
 	poolc.count = 1024;
-	poolc.page_size = BATON_PAGE_4K;
+	poolc.page_size = BATON_PAGE_BASE;
 	must(baton_pool_create(ctx, &poolc, &pool));
 	must(baton_worker_create(ctx, NULL, &qc.worker));
 	must(baton_port_open(ctx, "net_null0", &port));

@@ -98,7 +98,7 @@ up(struct bench *b)
 
 	baton_pool_config_init(&p);
 	p.count = 4096;
-	p.page_size = BATON_PAGE_4K;
+	p.page_size = BATON_PAGE_BASE;
 	assert_int_equal(baton_ctx_create(&cc, &b->ctx), 0);
 	assert_int_equal(baton_pool_create(b->ctx, &p, &b->pool), 0);
 	assert_int_equal(baton_worker_create(b->ctx, NULL, &b->worker), 0);

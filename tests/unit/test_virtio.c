@@ -432,7 +432,7 @@ tx_unmapped_pool(void **state)
 	rig_up(&r, &plain);
 	baton_pool_config_init(&p);
 	p.count = 256;
-	p.page_size = BATON_PAGE_4K;
+	p.page_size = BATON_PAGE_BASE;
 	assert_int_equal(baton_pool_create(r.ctx, &p, &late), 0);
 	assert_int_equal(baton_alloc(r.worker, late, &t, 1), 1);
 	t.len = 60;

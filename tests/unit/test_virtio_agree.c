@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/page.h"
+
 #define TIMEOUT_MS 800
 
 #define FEATURES                                                                                   \
@@ -429,7 +431,8 @@ rings_of_before(void **state)
 		rig_roundtrip_rx(&r, 600, i);
 		rig_roundtrip_tx(&r, 600, i);
 	}
-	assert_in_range(fakedev_connections(r.fakedev), 2, 3);
+	/* Rings of all these sizes lie in one page, where it has 64 KiB. */
+	assert_in_range(fakedev_connections(r.fakedev), page_bytes() < 65536 ? 2 : 1, 3);
 	rig_down(&r);
 }
 

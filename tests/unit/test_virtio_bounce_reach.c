@@ -242,7 +242,7 @@ a_driver_without_slots(void **state)
 	baton_pool_config_init(&pc);
 	pc.name = "far";
 	pc.count = 4096;
-	pc.page_size = BATON_PAGE_4K;
+	pc.page_size = BATON_PAGE_BASE;
 	must(baton_pool_create(r.ctx, &pc, &far));
 	must(rig_open(&r));
 	r.port->reach.can_bounce = false;
@@ -382,7 +382,7 @@ start(struct bench *b, const char *args)
 			      &b->ctx));
 	baton_pool_config_init(&p);
 	p.count = 1024;
-	p.page_size = BATON_PAGE_4K;
+	p.page_size = BATON_PAGE_BASE;
 	must(baton_pool_create(b->ctx, &p, &b->pool));
 	must(baton_worker_create(b->ctx, &w, &b->worker));
 	snprintf(device, sizeof(device), "net_virtio_user0,path=%s,timeout=300%s", b->path, args);

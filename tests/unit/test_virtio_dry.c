@@ -139,7 +139,7 @@ set_up(struct set *s)
 		baton_pool_config_init(&pc);
 		pc.name = name;
 		pc.count = s->count[i];
-		pc.page_size = BATON_PAGE_4K;
+		pc.page_size = BATON_PAGE_BASE;
 		must(baton_pool_create(s->ctx, &pc, &s->pool[i]));
 	}
 	for (unsigned w = 0; w < s->n_workers; w++) {

@@ -295,7 +295,7 @@ read_only(void **state)
 {
 	struct baton_mem_config mc = { .size = sizeof(mc),
 				       .bytes = 4096,
-				       .page_size = BATON_PAGE_4K,
+				       .page_size = BATON_PAGE_BASE,
 				       .node = BATON_NODE_ANY };
 	struct baton_map_config map;
 	struct baton_arena_info info;

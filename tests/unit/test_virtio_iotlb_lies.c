@@ -134,7 +134,7 @@ no_foreign_descriptor(void **state)
 	baton_pool_config_init(&c);
 	c.name = "second";
 	c.count = 64;
-	c.page_size = BATON_PAGE_4K;
+	c.page_size = BATON_PAGE_BASE;
 	assert_int_equal(baton_pool_create(r.ctx, &c, &second), 0);
 	assert_int_equal(rig_open(&r), 0);
 	assert_int_equal(rig_start(&r), 0);
@@ -160,7 +160,7 @@ refused_while_it_runs(void **state)
 {
 	struct baton_mem_config mc = { .size = sizeof(mc),
 				       .bytes = 4096,
-				       .page_size = BATON_PAGE_4K,
+				       .page_size = BATON_PAGE_BASE,
 				       .node = BATON_NODE_ANY };
 	struct baton_mapping *m;
 	struct baton_arena *arena;
@@ -258,7 +258,7 @@ answers_read_slowly(void **state)
 	struct rig_config c = iommu;
 	struct baton_mem_config mc = { .size = sizeof(mc),
 				       .bytes = 4096,
-				       .page_size = BATON_PAGE_4K,
+				       .page_size = BATON_PAGE_BASE,
 				       .node = BATON_NODE_ANY };
 	const struct baton_mapping *at = NULL;
 	struct baton_mapping *m[MORE];

@@ -66,7 +66,7 @@ prepare(struct bench *b, uint64_t features, unsigned pairs)
 	baton_pool_config_init(&p);
 	p.name = "bench";
 	p.count = 4096;
-	p.page_size = BATON_PAGE_4K;
+	p.page_size = BATON_PAGE_BASE;
 	assert_int_equal(baton_pool_create(b->ctx, &p, &b->pool), 0);
 	fake_pci_share(b->fake, b->pool);
 	assert_int_equal(baton_worker_create(b->ctx, &w, &b->worker), 0);

@@ -150,7 +150,9 @@ struct baton_ioas_info {
 	unsigned mappings;        /* number of mappings */
 	uint64_t mapped_bytes;    /* size of all mappings, in bytes */
 	uint64_t map_calls;       /* number of times that the kernel was asked to map memory */
-	uint64_t page_sizes;    /* bitmap of page sizes in bytes; iommufd tells the smallest one */
+	/* Bitmap of page sizes in bytes, none smaller than the kernel's ordinary pages; iommufd
+	 * tells the smallest one. */
+	uint64_t page_sizes;
 	uint64_t mappings_left; /* number of further mappings; UINT64_MAX: no limit is known */
 	enum baton_ioas_accounting accounting; /* what pinned memory is charged to */
 	unsigned ranges; /* number of ranges that baton_ioas_ranges() returns */
@@ -195,8 +197,8 @@ BATON_API unsigned baton_ioas_ranges(const struct baton_ioas *ioas, struct baton
 struct baton_map_config {
 	size_t size;      /* sizeof(struct baton_map_config), in bytes */
 	const char *name; /* shown in error messages; NULL: "memory" */
-	void *va;         /* first byte; a multiple of the IOMMU's smallest page size */
-	size_t bytes;     /* size in bytes; a multiple of the IOMMU's smallest page size */
+	void *va;         /* first byte; a multiple of the smallest of baton_ioas_info.page_sizes */
+	size_t bytes;     /* size in bytes; a multiple of the same */
 	/* Page size of the memory in bytes, as in struct baton_arena_info; 0: ordinary pages. */
 	uint64_t page_size;
 	unsigned flags; /* BATON_MAP_*; neither READ nor WRITE: both */

@@ -17,10 +17,11 @@
 extern "C" {
 #endif
 
-#define BATON_PAGE_ANY 0u         /* the largest hugepages that fit; else 4 KiB and one warning */
-#define BATON_PAGE_4K  (4u << 10) /* ordinary pages of 4 KiB */
-#define BATON_PAGE_2M  (2u << 20) /* hugepages of 2 MiB */
-#define BATON_PAGE_1G  (1u << 30) /* hugepages of 1 GiB */
+#define BATON_PAGE_ANY  0u         /* the largest hugepages that fit; else BASE and one warning */
+#define BATON_PAGE_BASE 1u         /* ordinary pages of the kernel's size: 4, 16 or 64 KiB */
+#define BATON_PAGE_4K   (4u << 10) /* ordinary pages, on a kernel where they have 4 KiB */
+#define BATON_PAGE_2M   (2u << 20) /* hugepages of 2 MiB */
+#define BATON_PAGE_1G   (1u << 30) /* hugepages of 1 GiB */
 
 #define BATON_NODE_ANY (-1) /* any NUMA node */
 
@@ -37,8 +38,11 @@ struct baton_mem_config {
 	size_t size;      /* sizeof(struct baton_mem_config), in bytes */
 	const char *name; /* shown in error messages and /proc/PID/maps; NULL: "baton" */
 	size_t bytes;     /* wanted size in bytes; rounded up to the page size */
-	/* BATON_PAGE_*, in bytes. A page size other than BATON_PAGE_ANY is never replaced by
-	 * another one. */
+	/*
+	 * BATON_PAGE_*, or the size of the kernel's ordinary pages in bytes. A page size other than
+	 * BATON_PAGE_ANY is never replaced by another one: BATON_PAGE_4K is refused by a kernel
+	 * whose ordinary pages have 64 KiB.
+	 */
 	uint64_t page_size;
 	int node; /* NUMA node, or BATON_NODE_ANY */
 	/* Mount point of the hugetlbfs to take pages from; NULL: take hugepages from a memfd. */
@@ -85,7 +89,7 @@ BATON_API void baton_arena_destroy(struct baton_arena *arena);
 struct baton_arena_info {
 	void *base;         /* first byte of the memory */
 	size_t bytes;       /* size in bytes, a multiple of page_size */
-	uint64_t page_size; /* page size in use, in bytes */
+	uint64_t page_size; /* page size in use, in bytes; never BATON_PAGE_BASE */
 	/* File descriptor of the memory; it belongs to the arena. -1: the memory has no file, so
 	 * that it serves every port but those of vhost-user backends. */
 	int fd;
