@@ -3,6 +3,8 @@
 
 #include <poll.h>
 
+#include "base/page.h"
+
 static void
 on_log(void *arg, enum baton_log_level level, const char *line)
 {
@@ -85,6 +87,14 @@ open_port(struct bench *b, const char *args)
 	return ret;
 }
 
+const char *
+bench_shared_args(void)
+{
+	/* Rings and slots begin at pages, and one between them is free. */
+	return page_bytes() < 65536 ? ",confine=on,window=0x100000000-0x10003ffff"
+				    : ",confine=on,window=0x100000000-0x10006ffff";
+}
+
 int
 bench_reopen(struct bench *b, const char *args)
 {
@@ -130,7 +140,7 @@ bench_up(struct bench *b, const struct model *m, const struct way *way)
 	baton_pool_config_init(&p);
 	p.name = "conform";
 	p.count = BUFS;
-	p.page_size = BATON_PAGE_4K;
+	p.page_size = BATON_PAGE_BASE;
 	must(baton_pool_create(b->ctx, &p, &b->pool));
 	must(baton_worker_create(b->ctx, &w, &b->worker));
 	must(open_port(b, way->args));

@@ -21,9 +21,6 @@
 #define DESCS  64u
 #define QUEUES 2u
 
-/* Fewer slots than two rings have descriptors. */
-#define SHARED_SLOTS_ARGS ",confine=on,window=0x100000000-0x10003ffff"
-
 /* How the device reaches packets. */
 struct way {
 	const char *name, *args;
@@ -76,6 +73,9 @@ void bench_down(struct bench *b);
 
 /** Close the port, and open it with other arguments. Return: of baton_port_open(). */
 int bench_reopen(struct bench *b, const char *args);
+
+/** The arguments of a port with fewer slots than two rings have descriptors. */
+const char *bench_shared_args(void);
 /** Open the port again as it was, after bench_reopen() has failed. */
 void bench_open_again(struct bench *b);
 /** Configure the port and its queues by b->queues, offloads and mtu. Return: the first error. */

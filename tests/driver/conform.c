@@ -6,12 +6,12 @@
  */
 #include "bench.h"
 
-static const struct way ways[] = {
+static struct way ways[] = {
 	/* The first two are enough for models that are brief. */
 	{ "direct", "", F_DIRECT, false },
 	{ "bounced", ",bounce=always", F_BOUNCE, true },
 	{ "confined", ",confine=on", F_CONFINED, true },
-	{ "shared slots", SHARED_SLOTS_ARGS, F_SHARED_SLOTS, true },
+	{ "shared slots", NULL /* bench_shared_args() */, F_SHARED_SLOTS, true },
 	{ "34 and 33 bits", ",dma-limit=34,ring-limit=33", F_LIMITS, false },
 };
 static const struct way copied = { "no device", "", F_DMA, false };
@@ -126,9 +126,12 @@ conform(const struct model *const *models)
 		else if (!(has & (F_BIT(F_DIRECT) | F_BIT(F_BOUNCE))))
 			fail_msg("%s: a device that reads memory, and neither packets nor slots",
 				 (*m)->list);
-		for (size_t w = 0; w < ((*m)->brief ? 2 : WAYS); w++)
+		for (size_t w = 0; w < ((*m)->brief ? 2 : WAYS); w++) {
+			if (ways[w].needs == F_SHARED_SLOTS)
+				ways[w].args = bench_shared_args();
 			if ((has & F_BIT(F_DMA)) && (has & F_BIT(ways[w].needs)))
 				add_way(*m, &ways[w]);
+		}
 	}
 	if (getenv("CONFORM_LISTS"))
 		return 0;

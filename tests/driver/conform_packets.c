@@ -69,7 +69,7 @@ check_shared_slots(struct bench *b)
 {
 	struct baton_reach_summary sum;
 
-	if (opens_with(b, F_SHARED_SLOTS, SHARED_SLOTS_ARGS, &sum))
+	if (opens_with(b, F_SHARED_SLOTS, bench_shared_args(), &sum))
 		assert_true(sum.shared_slots);
 }
 

@@ -96,7 +96,7 @@ up(void **state)
 	struct baton_ioas_config ic;
 	struct baton_mem_config mc = { .size = sizeof(mc),
 				       .bytes = 64 << 10,
-				       .page_size = BATON_PAGE_4K,
+				       .page_size = BATON_PAGE_BASE,
 				       .node = BATON_NODE_ANY };
 	struct baton_arena_info info;
 	struct bench *b = calloc(1, sizeof(*b));
