@@ -171,10 +171,10 @@ reset(struct exn_model *m)
 
 	memset(m->regs, 0, sizeof(m->regs));
 	memset(m->head, 0, sizeof(m->head));
-	m->regs[0] = 0x314e5845;
+	m->regs[0] = m->id;
 	m->regs[STATUS / 4] = 1;
-	m->regs[QUEUES / 4] = EXN_MODEL_QUEUES | 1024u << 16;
-	m->regs[FRAME / 4] = EXN_FRAME_MAX;
+	m->regs[QUEUES / 4] = m->queues | 1024u << 16;
+	m->regs[FRAME / 4] = m->frame;
 	memcpy(&m->regs[MAC / 4], mac, sizeof(mac));
 }
 
@@ -238,6 +238,9 @@ exn_model_start(struct baton_ctx *ctx)
 	assert_non_null(m);
 	pci_model_start(&m->pci, &device);
 	ctx->pci_os = &m->pci.os;
+	m->id = 0x314e5845;
+	m->queues = EXN_MODEL_QUEUES;
+	m->frame = EXN_FRAME_MAX;
 	reset(m);
 	return m;
 }

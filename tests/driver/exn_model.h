@@ -17,6 +17,7 @@ struct exn_model {
 	uint16_t head[2][EXN_MODEL_QUEUES]; /* RX, TX: the place it uses next */
 	bool keeps_ring;                    /* a queue does not stop */
 	unsigned csums;                     /* checksums filled in */
+	uint32_t id, queues, frame;         /* what it says it is and has */
 };
 
 struct exn_model *exn_model_start(struct baton_ctx *ctx);
