@@ -17,8 +17,8 @@
 extern "C" {
 #endif
 
-#define BATON_PAGE_ANY  0u         /* the largest hugepages that fit; else BASE and one warning */
-#define BATON_PAGE_BASE 1u         /* ordinary pages of the kernel's size: 4, 16 or 64 KiB */
+#define BATON_PAGE_ANY  0u /* the largest hugepages that fit; else 4 to 64 KiB and a warning */
+#define BATON_PAGE_BASE 1u /* ordinary pages, of the kernel's 4, 16 or 64 KiB */
 #define BATON_PAGE_4K   (4u << 10) /* ordinary pages, on a kernel where they have 4 KiB */
 #define BATON_PAGE_2M   (2u << 20) /* hugepages of 2 MiB */
 #define BATON_PAGE_1G   (1u << 30) /* hugepages of 1 GiB */

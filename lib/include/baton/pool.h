@@ -83,7 +83,7 @@ struct baton_pool_config {
 	uint16_t headroom;  /* offset of a received packet in bytes, less than data_len; 0:
 			       BATON_DEFAULT_HEADROOM */
 	int node;           /* NUMA node of the memory, or BATON_NODE_ANY */
-	uint64_t page_size; /* as in struct baton_mem_config */
+	uint64_t page_size; /* BATON_PAGE_*, or the ordinary pages' size in bytes */
 	const char *hugetlbfs; /* as in struct baton_mem_config */
 
 	void *base;        /* first byte of supplied memory; NULL: the pool allocates an arena */
