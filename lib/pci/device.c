@@ -14,17 +14,26 @@
 
 /* ---- configuration space ---- */
 
-int
-pci_config_read(struct pci_device *dev, unsigned off, unsigned n, uint32_t *value)
+static int
+check_inside(const struct pci_device *dev, unsigned off, unsigned n)
 {
-	uint8_t b[4] = { 0 };
-	ssize_t got;
-
 	if (n > 4 || off > dev->config_size || n > dev->config_size - off)
 		return baton_err(EINVAL,
 				 "%s: byte %#x is not inside the %llu bytes of its configuration "
 				 "space",
 				 dev->info.bdf, off, (unsigned long long)dev->config_size);
+	return 0;
+}
+
+int
+pci_config_read(struct pci_device *dev, unsigned off, unsigned n, uint32_t *value)
+{
+	int ret = check_inside(dev, off, n);
+	uint8_t b[4] = { 0 };
+	ssize_t got;
+
+	if (ret < 0)
+		return ret;
 	got = dev->os->pread(dev->os, dev->fd, b, n, dev->config_offset + off);
 	if (got != (ssize_t)n)
 		return baton_err(EIO, "%s: configuration space cannot be read at %#x: %s",
@@ -39,13 +48,11 @@ pci_config_write(struct pci_device *dev, unsigned off, unsigned n, uint32_t valu
 {
 	uint8_t b[4] = { (uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16),
 			 (uint8_t)(value >> 24) };
+	int ret = check_inside(dev, off, n);
 	ssize_t put;
 
-	if (n > 4 || off > dev->config_size || n > dev->config_size - off)
-		return baton_err(EINVAL,
-				 "%s: byte %#x is not inside the %llu bytes of its configuration "
-				 "space",
-				 dev->info.bdf, off, (unsigned long long)dev->config_size);
+	if (ret < 0)
+		return ret;
 	put = dev->os->pwrite(dev->os, dev->fd, b, n, dev->config_offset + off);
 	if (put != (ssize_t)n)
 		return baton_err(EIO, "%s: configuration space cannot be written at %#x: %s",

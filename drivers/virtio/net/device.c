@@ -22,17 +22,19 @@ const struct baton_arg virtio_args[] = {
 	{ 0 },
 };
 
-/* A switch: 0 or 1, with what it is when it is not given. */
-static int
-arg_switch(const struct port_arg *args, unsigned n, const char *key, uint64_t *value)
-{
-	return port_arg_uint(args, n, key, 0, 1, value);
-}
-
 static int
 parse_features(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 {
-	uint64_t mrg = 1, in_order = 1, event_idx = 1, packed = 0, vectorized = 1, cq = 1;
+	static const struct {
+		const char *key;
+		uint64_t features; /* that 0 forbids */
+	} switches[] = {
+		{ "mrg_rxbuf", VIRTIO_NET_F_MRG_RXBUF },
+		{ "in_order", VIRTIO_F_IN_ORDER },
+		{ "event_idx", VIRTIO_F_EVENT_IDX },
+		{ "cq", CTRL_FEATURES },
+	};
+	uint64_t packed = 0, vectorized = 1;
 	const char *iface = port_arg(args, n, "iface");
 	int ret;
 
@@ -41,20 +43,20 @@ parse_features(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 				 "iface=%s names the TAP of the kernel's /dev/vhost-net, which is "
 				 "not supported: path= a vhost-user socket, and leave iface out",
 				 iface);
+	for (unsigned i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
+		uint64_t on = 1;
 
-	if ((ret = arg_switch(args, n, "mrg_rxbuf", &mrg)) < 0 ||
-	    (ret = arg_switch(args, n, "in_order", &in_order)) < 0 ||
-	    (ret = arg_switch(args, n, "event_idx", &event_idx)) < 0 ||
-	    (ret = arg_switch(args, n, "cq", &cq)) < 0 ||
-	    (ret = arg_switch(args, n, "packed_vq", &packed)) < 0 ||
-	    (ret = arg_switch(args, n, "vectorized", &vectorized)) < 0)
+		if ((ret = port_arg_uint(args, n, switches[i].key, 0, 1, &on)) < 0)
+			return ret;
+		vd->forbidden |= on ? 0 : switches[i].features;
+	}
+	if ((ret = port_arg_uint(args, n, "packed_vq", 0, 1, &packed)) < 0 ||
+	    (ret = port_arg_uint(args, n, "vectorized", 0, 1, &vectorized)) < 0)
 		return ret;
 	if (packed)
 		return baton_err(ENOTSUP, "packed_vq=1: this driver has split rings only; leave "
 					  "packed_vq out");
 	vd->scalar = !vectorized;
-	vd->forbidden = (mrg ? 0 : VIRTIO_NET_F_MRG_RXBUF) | (in_order ? 0 : VIRTIO_F_IN_ORDER) |
-			(event_idx ? 0 : VIRTIO_F_EVENT_IDX) | (cq ? 0 : CTRL_FEATURES);
 	return 0;
 }
 

@@ -12,6 +12,22 @@
 #define RESET_MS 1000
 #define PAUSE_NS 100000
 
+/* Wait until a register of 8 or 16 bits reads 0, an answer. Return: what it reads in the end. */
+static uint16_t
+wait_zero(const struct virtio_pci *vp, uint32_t off, unsigned bits)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_NS };
+	const uint64_t deadline = ctx_now_ns() + RESET_MS * 1000000ull;
+	uint16_t v;
+
+	while ((v = bits == 8 ? pci_read8(&vp->common, off) : pci_read16(&vp->common, off)) != 0) {
+		if ((v == 0xff && pci_is_dead(vp->pci.dev)) || ctx_now_ns() > deadline)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	return v;
+}
+
 /* ---- one queue ---- */
 
 static void
@@ -101,13 +117,10 @@ virtio_pci_ring_stop(struct nic_dev *dev, struct nic_queue *nq)
 {
 	struct virtio_pci *vp = virtio_pci_of(dev);
 	struct virtq *vq = virtq_of_nic(nq);
-	const struct timespec pause = { .tv_nsec = PAUSE_NS };
-	uint64_t deadline = ctx_now_ns() + RESET_MS * 1000000ull;
 	uint16_t v;
 
-	if (vq ==
-	    &vp->virtio.ctrl
-		     .vq) /* it has no buffers, and the device is reset before the ring is freed */
+	/* This one has no buffers, and the device is reset before the ring is freed. */
+	if (vq == &vp->virtio.ctrl.vq)
 		return 0;
 	if (!(vp->virtio.features & VIRTIO_F_RING_RESET))
 		return baton_err(ENOTSUP,
@@ -116,13 +129,10 @@ virtio_pci_ring_stop(struct nic_dev *dev, struct nic_queue *nq)
 				 vp->virtio.where);
 	pci_write16(&vp->common, COMMON(queue_select), vq->vring);
 	pci_write16(&vp->common, COMMON(queue_reset), 1);
-	while ((v = pci_read16(&vp->common, COMMON(queue_reset))) != 0) {
-		if (ctx_now_ns() > deadline)
-			return baton_err(ETIMEDOUT,
-					 "%s: queue %u is not reset within %u ms (it reads %#x)",
-					 vp->virtio.where, vq->vring, RESET_MS, v);
-		nanosleep(&pause, NULL);
-	}
+	v = wait_zero(vp, COMMON(queue_reset), 16);
+	if (v)
+		return baton_err(ETIMEDOUT, "%s: queue %u is not reset within %u ms (it reads %#x)",
+				 vp->virtio.where, vq->vring, RESET_MS, v);
 	if (pci_read16(&vp->common, COMMON(queue_enable)))
 		return baton_err(EIO, "%s: queue %u is still enabled after its reset",
 				 vp->virtio.where, vq->vring);
@@ -192,25 +202,18 @@ virtio_pci_start(struct nic_dev *dev)
 static int
 reset(struct virtio_pci *vp)
 {
-	const struct timespec pause = { .tv_nsec = PAUSE_NS };
-	uint64_t deadline = ctx_now_ns() + RESET_MS * 1000000ull;
-	uint8_t status;
+	uint16_t status;
 
 	pci_write8(&vp->common, COMMON(device_status), 0);
-	while ((status = pci_read8(&vp->common, COMMON(device_status))) != 0) {
-		if (status == 0xff && pci_is_dead(vp->pci.dev))
-			return baton_err(ENODEV,
-					 "%s reads as all ones: it was removed, or has no power or "
-					 "no link",
-					 vp->pci.dev->info.bdf);
-		if (ctx_now_ns() > deadline)
-			return baton_err(ETIMEDOUT,
-					 "%s: its status reads %#x, not 0, %u ms after it was "
-					 "reset",
-					 vp->pci.dev->info.bdf, status, RESET_MS);
-		nanosleep(&pause, NULL);
-	}
-	return 0;
+	status = wait_zero(vp, COMMON(device_status), 8);
+	if (!status)
+		return 0;
+	if (status == 0xff && pci_is_dead(vp->pci.dev))
+		return baton_err(ENODEV,
+				 "%s reads as all ones: it was removed, or has no power or no link",
+				 vp->pci.dev->info.bdf);
+	return baton_err(ETIMEDOUT, "%s: its status reads %#x, not 0, %u ms after it was reset",
+			 vp->pci.dev->info.bdf, status, RESET_MS);
 }
 
 /* The doorbells go with the reset. */

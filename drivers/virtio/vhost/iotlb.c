@@ -308,6 +308,7 @@ next(struct vhost_dev *vd)
 	struct vhost_channel *ch = &vd->vu.channel;
 	struct vhost_msg msg = { 0 };
 	char why[96];
+	bool valid;
 
 	if (!gather(vd, VHOST_HDR_SIZE))
 		return false;
@@ -323,14 +324,10 @@ next(struct vhost_dev *vd)
 		return false;
 	memcpy(&msg.p, ch->in + VHOST_HDR_SIZE, msg.size);
 	ch->filled = 0;
-	if (hear(vd, &msg)) {
-		if (msg.flags & VHOST_NEED_REPLY)
-			reply(vd, msg.request, true);
-	} else {
-		ch->ignored++;
-		if (msg.flags & VHOST_NEED_REPLY)
-			reply(vd, msg.request, false);
-	}
+	valid = hear(vd, &msg);
+	ch->ignored += !valid;
+	if (msg.flags & VHOST_NEED_REPLY)
+		reply(vd, msg.request, valid);
 	return ch->src.fd >= 0;
 }
 
