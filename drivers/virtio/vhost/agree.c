@@ -41,9 +41,8 @@ leave_out(struct vhost_dev *vd, uint64_t bit, const char *why)
 	for (size_t i = 0; i < sizeof(optional) / sizeof(optional[0]); i++)
 		if (optional[i].bit == bit && !(vu->warned & bit))
 			port_log(&vd->virtio.nic.port, BATON_LOG_WARN,
-				 "the backend at %s offers %s and does not serve it (%s): going on "
-				 "without: %s",
-				 vu->sock.path, optional[i].name, why, optional[i].without);
+				 "%s offers %s and does not serve it (%s): going on without: %s",
+				 vd->virtio.where, optional[i].name, why, optional[i].without);
 	vu->warned |= bit;
 }
 
@@ -122,9 +121,9 @@ ask_queues(struct vhost_dev *vd)
 	if (vd->virtio.max_pairs != queues && !(vd->vu.warned & VHOST_PROTOCOL_F_MQ)) {
 		vd->vu.warned |= VHOST_PROTOCOL_F_MQ;
 		port_log(&vd->virtio.nic.port, BATON_LOG_WARN,
-			 "the backend at %s says it has %llu queue pairs; 1 to 32,768 are "
-			 "possible: taking it for %llu",
-			 vd->vu.sock.path, (unsigned long long)queues,
+			 "%s says it has %llu queue pairs; 1 to 32,768 are possible: taking it for "
+			 "%llu",
+			 vd->virtio.where, (unsigned long long)queues,
 			 (unsigned long long)vd->virtio.max_pairs);
 	}
 	return 0;
@@ -172,8 +171,8 @@ disbelieve(struct vhost_dev *vd, uint64_t feature, const char *what)
 	vd->virtio.config_features &= ~feature;
 	if (!(vd->vu.warned & VHOST_PROTOCOL_F_CONFIG))
 		port_log(&vd->virtio.nic.port, BATON_LOG_WARN,
-			 "the configuration space of the backend at %s has %s: not using it",
-			 vd->vu.sock.path, what);
+			 "the configuration space of %s has %s: not using it", vd->virtio.where,
+			 what);
 	vd->vu.warned |= VHOST_PROTOCOL_F_CONFIG;
 }
 
@@ -262,12 +261,11 @@ static int
 no_iotlb(const struct vhost_dev *vd)
 {
 	return baton_err(ENOTSUP,
-			 "the backend at %s translates no addresses: that takes "
-			 "VIRTIO_F_ACCESS_PLATFORM (bit 33 of features %#llx) and the protocol "
-			 "features BACKEND_REQ and REPLY_ACK (bits 5 and 3); start it with them "
-			 "(DPDK: iommu-support=1), or leave iommu_platform=1 out when the port is "
-			 "opened",
-			 vd->vu.sock.path, (unsigned long long)vd->virtio.offered);
+			 "%s translates no addresses: that takes VIRTIO_F_ACCESS_PLATFORM (bit 33 "
+			 "of features %#llx) and the protocol features BACKEND_REQ and REPLY_ACK "
+			 "(bits 5 and 3); start it with them (DPDK: iommu-support=1), or leave "
+			 "iommu_platform=1 out when the port is opened",
+			 vd->virtio.where, (unsigned long long)vd->virtio.offered);
 }
 
 /* Check that a later backend is fit for the queues that were set up for the first one. */
@@ -282,19 +280,17 @@ check_fit(struct vhost_dev *vd)
 
 	if (missing)
 		return baton_err(ENOTSUP,
-				 "the backend at %s offers features %#llx, without %#llx that the "
-				 "one before it had: start the same again, or close the port and "
-				 "open it anew",
-				 vd->vu.sock.path, (unsigned long long)vd->virtio.offered,
+				 "%s offers features %#llx, without %#llx that the one before it "
+				 "had: start the same again, or close the port and open it anew",
+				 vd->virtio.where, (unsigned long long)vd->virtio.offered,
 				 (unsigned long long)missing);
 	if ((vd->virtio.first & VIRTIO_F_ACCESS_PLATFORM) &&
 	    !(vd->vu.protocol & VHOST_PROTOCOL_F_BACKEND_REQ))
 		return no_iotlb(vd);
 	if (pairs > vd->virtio.max_pairs)
 		return baton_err(ENOTSUP,
-				 "the backend at %s has %llu queue pairs, %u are in use: start it "
-				 "with as many",
-				 vd->vu.sock.path, (unsigned long long)vd->virtio.max_pairs, pairs);
+				 "%s has %llu queue pairs, %u are in use: start it with as many",
+				 vd->virtio.where, (unsigned long long)vd->virtio.max_pairs, pairs);
 	return 0;
 }
 
@@ -323,9 +319,9 @@ handshake(struct vhost_dev *vd)
 	vd->virtio.nic.link = 1;
 	if (!(vd->virtio.offered & VIRTIO_F_VERSION_1))
 		return baton_err(ENOTSUP,
-				 "the backend at %s offers features %#llx, without "
-				 "VIRTIO_F_VERSION_1 (bit 32): legacy virtio is not supported",
-				 vd->vu.sock.path, (unsigned long long)vd->virtio.offered);
+				 "%s offers features %#llx, without VIRTIO_F_VERSION_1 (bit 32): "
+				 "legacy virtio is not supported",
+				 vd->virtio.where, (unsigned long long)vd->virtio.offered);
 	ret = negotiate_protocol(vd);
 	return ret ? ret : read_config(vd);
 }

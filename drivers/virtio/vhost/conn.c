@@ -209,7 +209,7 @@ come_back(struct vhost_dev *vd)
 	}
 	vu->reconnects++;
 	vu->failures = vu->logged_unfit = 0;
-	port_log(port, BATON_LOG_INFO, "the backend at %s is back", vu->sock.path);
+	port_log(port, BATON_LOG_INFO, "%s is back", vd->virtio.where);
 	port_link(port, vd->virtio.nic.link);
 	port_back(port);
 }
@@ -312,8 +312,8 @@ on_socket(struct ctx_source *src, uint32_t events)
 		return;
 	}
 	if (vd->vu.state == VHOST_THERE)
-		port_log(&vd->virtio.nic.port, BATON_LOG_WARN, "the backend at %s %s: link down",
-			 vd->vu.sock.path, n > 0 ? "sent an unexpected message" : "hung up");
+		port_log(&vd->virtio.nic.port, BATON_LOG_WARN, "%s %s: link down", vd->virtio.where,
+			 n > 0 ? "sent an unexpected message" : "hung up");
 	else
 		vd->vu.failures++;
 	vhost_disconnect(vd);

@@ -84,8 +84,8 @@ static void
 not_confirmed(struct vhost_dev *vd, const struct ioas_entry *e, const char *sentence)
 {
 	port_log(&vd->virtio.nic.port, BATON_LOG_WARN,
-		 "took %s back without the word of the backend at %s, which is disconnected: %s",
-		 e->name, vd->vu.sock.path, baton_last_error());
+		 "took %s back without the word of %s, which is disconnected: %s", e->name,
+		 vd->virtio.where, baton_last_error());
 	vhost_disconnect(vd);
 	baton_err(0, "%s", sentence);
 }
@@ -210,9 +210,8 @@ static void
 hang_up(struct vhost_dev *vd, enum baton_log_level level, const char *why)
 {
 	port_log(&vd->virtio.nic.port, level,
-		 "the backend at %s %s: its channel is closed, and what it asks for is not heard "
-		 "any more",
-		 vd->vu.sock.path, why);
+		 "%s %s: its channel is closed, and what it asks for is not heard any more",
+		 vd->virtio.where, why);
 	vhost_channel_close(vd);
 }
 

@@ -77,9 +77,9 @@ forbidden(struct vhost_dev *vd, uint32_t request, const char *call, int e)
 {
 	failed(vd, request);
 	return baton_err(e,
-			 "%s is forbidden here (%s), so %s cannot be sent to the backend at %s: "
-			 "allow that system call (seccomp)",
-			 call, strerror(e), name_of(request), vd->vu.sock.path);
+			 "%s is forbidden here (%s), so %s cannot be sent to %s: allow that system "
+			 "call (seccomp)",
+			 call, strerror(e), name_of(request), vd->virtio.where);
 }
 
 static int
@@ -90,17 +90,16 @@ connection_lost(struct vhost_dev *vd, uint32_t request, const char *call)
 	if (limits_forbidden(e))
 		return forbidden(vd, request, call, e);
 	failed(vd, request);
-	return baton_err(ECONNRESET, "the backend at %s hung up during %s%s%s: look at its log",
-			 vd->vu.sock.path, name_of(request), e ? ": " : "", e ? strerror(e) : "");
+	return baton_err(ECONNRESET, "%s hung up during %s%s%s: look at its log", vd->virtio.where,
+			 name_of(request), e ? ": " : "", e ? strerror(e) : "");
 }
 
 static void
 log_waiting(struct vhost_dev *vd, uint32_t request)
 {
 	if (!vd->vu.logged_waiting)
-		port_log(&vd->virtio.nic.port, BATON_LOG_WARN,
-			 "waiting for the backend at %s to answer %s", vd->vu.sock.path,
-			 name_of(request));
+		port_log(&vd->virtio.nic.port, BATON_LOG_WARN, "waiting for %s to answer %s",
+			 vd->virtio.where, name_of(request));
 	vd->vu.logged_waiting = 1;
 }
 
@@ -122,10 +121,8 @@ wait_for(struct vhost_dev *vd, short events, int64_t deadline, uint32_t request)
 		left = deadline - now_ms();
 		n = poll(p, 2, left < PATIENCE_MS ? (left > 0 ? (int)left : 0) : PATIENCE_MS);
 		if (n < 0 && errno == EINTR && !vd->vu.open)
-			return baton_err(EINTR,
-					 "interrupted while waiting for the backend at %s to "
-					 "answer %s",
-					 vd->vu.sock.path, name_of(request));
+			return baton_err(EINTR, "interrupted while waiting for %s to answer %s",
+					 vd->virtio.where, name_of(request));
 		if (n < 0 && errno != EINTR && errno != EAGAIN)
 			return forbidden(vd, request, "poll", errno);
 		if (n > 0 && p[1].revents)
@@ -139,9 +136,9 @@ wait_for(struct vhost_dev *vd, short events, int64_t deadline, uint32_t request)
 	} while (left > 0);
 	failed(vd, request);
 	return baton_err(ETIMEDOUT,
-			 "the backend at %s did not %s %s within %u ms%s: is it stuck? (argument "
-			 "timeout=MS waits longer)",
-			 vd->vu.sock.path, events & POLLIN ? "answer" : "take", name_of(request),
+			 "%s did not %s %s within %u ms%s: is it stuck? (argument timeout=MS waits "
+			 "longer)",
+			 vd->virtio.where, events & POLLIN ? "answer" : "take", name_of(request),
 			 vd->virtio.timeout_ms,
 			 vd->vu.failed_ack ? ", though it agreed to acknowledge (REPLY_ACK)" : "");
 }
@@ -151,7 +148,7 @@ vhost_check_connected(const struct vhost_dev *vd)
 {
 	if (vd->vu.src.fd >= 0)
 		return 0;
-	return baton_err(ECONNRESET, "the backend at %s is not connected", vd->vu.sock.path);
+	return baton_err(ECONNRESET, "%s is not connected", vd->virtio.where);
 }
 
 static int
@@ -212,9 +209,8 @@ refused(struct vhost_dev *vd, uint32_t request, uint64_t answer)
 {
 	vd->vu.failed = request;
 	vd->vu.failed_ack = 0;
-	return baton_err(EREMOTEIO,
-			 "the backend at %s refused %s (it answered %llu): look at its log",
-			 vd->vu.sock.path, name_of(request), (unsigned long long)answer);
+	return baton_err(EREMOTEIO, "%s refused %s (it answered %llu): look at its log",
+			 vd->virtio.where, name_of(request), (unsigned long long)answer);
 }
 
 /* Receive a reply of @least to @most bytes. */
@@ -233,10 +229,9 @@ get_reply(struct vhost_dev *vd, struct vhost_msg *msg, uint32_t least, uint32_t 
 	    !(msg->flags & VHOST_REPLY) || msg->size < least || msg->size > most) {
 		failed(vd, request);
 		return baton_err(EPROTO,
-				 "the backend at %s answered %s with request %u, flags %#x, %u "
-				 "bytes; a reply to %u of %s%u bytes was due: is it a vhost-user "
-				 "backend?",
-				 vd->vu.sock.path, name_of(request), msg->request, msg->flags,
+				 "%s answered %s with request %u, flags %#x, %u bytes; a reply to "
+				 "%u of %s%u bytes was due: is it a vhost-user backend?",
+				 vd->virtio.where, name_of(request), msg->request, msg->flags,
 				 msg->size, request, least < most ? "at most " : "", most);
 	}
 	return receive(vd, &msg->p, msg->size, deadline, request);

@@ -72,10 +72,10 @@ not_accepted(const struct vhost_dev *vd, const char *how)
 
 	virtio_feature_names(vd->virtio.features, names, sizeof(names));
 	return baton_err(ENOTSUP,
-			 "the backend at %s %sdoes not accept features %#llx of the %#llx it "
-			 "offered: VERSION_1%s; mrg_rxbuf=0, in_order=0, event_idx=0 and queues=1 "
-			 "do without one of them, and so do ports without checksum offloads",
-			 vd->vu.sock.path, how, (unsigned long long)vd->virtio.features,
+			 "%s %sdoes not accept features %#llx of the %#llx it offered: "
+			 "VERSION_1%s; mrg_rxbuf=0, in_order=0, event_idx=0 and queues=1 do "
+			 "without one of them, and so do ports without checksum offloads",
+			 vd->virtio.where, how, (unsigned long long)vd->virtio.features,
 			 (unsigned long long)vd->virtio.offered, names);
 }
 
@@ -216,7 +216,7 @@ let_go(struct vhost_dev *vd, const struct virtq *vq)
 	if (ret < 0 || msg.p.state.index == vq->vring)
 		return ret;
 	vhost_disconnect(vd);
-	return baton_err(EPROTO, "the backend at %s answered for ring %u, not %u", vd->vu.sock.path,
+	return baton_err(EPROTO, "%s answered for ring %u, not %u", vd->virtio.where,
 			 msg.p.state.index, vq->vring);
 }
 
@@ -233,8 +233,7 @@ vu_stop(struct nic_dev *dev)
 	int ret = 0;
 
 	if (vu->peer.orphaned)
-		ret = baton_err(ECONNRESET, "the backend at %s hung up before it let go",
-				vu->sock.path);
+		ret = baton_err(ECONNRESET, "%s hung up before it let go", vd->virtio.where);
 	for (unsigned i = 0; !ret && (nq = nic_queue(dev, i)); i++)
 		if (runs(virtq_of_nic(nq)))
 			ret = let_go(vd, virtq_of_nic(nq));
