@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * virtio-net: a port, its split rings, and the transport that connects them to a device. The rings
- * know nothing of the transport but virtio_notify(); the transport knows nothing of packets.
+ * know nothing of the transport but virtq_notify(); the transport knows nothing of packets.
  */
 #ifndef VIRTIO_NET_VIRTIO_H
 #define VIRTIO_NET_VIRTIO_H

@@ -234,7 +234,7 @@ read_config(struct vhost_dev *vd)
 
 	if (!(vd->vu.protocol & VHOST_PROTOCOL_F_CONFIG) || !(vd->virtio.offered & has))
 		return 0;
-	ret = vhost_call_up_to(vd, &msg, CONFIG_HDR + VHOST_MAX_CONFIG);
+	ret = vhost_call(vd, &msg, 0, CONFIG_HDR + VHOST_MAX_CONFIG);
 	if (ret < 0)
 		return ret;
 	got = config_bytes(&msg);
@@ -307,7 +307,7 @@ static int
 handshake(struct vhost_dev *vd)
 {
 	struct vhost_msg msg = { .request = VHOST_GET_FEATURES };
-	int ret = vhost_answer(vd, &msg, sizeof(msg.p.u64));
+	int ret = vhost_answer(vd, &msg, sizeof(msg.p.u64), sizeof(msg.p.u64));
 
 	if (ret < 0)
 		return ret;

@@ -20,6 +20,10 @@
 #define UNFIT_MS      250 /* after a backend that is not fit */
 #define MS            1000000ull
 
+/* For a reply: DPDK 22.11's vhost looks for its first connection only once a second. */
+#define TIMEOUT_MS 1200
+#define WAIT_MS    30000 /* server=1: for a backend to connect */
+
 #define IOMMU_IF_OFFERED 2 /* iommu_platform= was not given */
 
 DEFINE_CONTAINER(dev_of_source, struct vhost_dev, vu.src)
@@ -389,7 +393,7 @@ vhost_check(struct nic_dev *dev, const struct port_arg *args, unsigned n)
 {
 	struct vhost_dev *vd = vhost_of(dev);
 	struct vhost_user *vu = &vd->vu;
-	uint64_t timeout = VHOST_TIMEOUT_MS, wait = VHOST_WAIT_MS, server = 0, reconnect = 1,
+	uint64_t timeout = TIMEOUT_MS, wait = WAIT_MS, server = 0, reconnect = 1,
 		 iommu = IOMMU_IF_OFFERED;
 	int ret;
 

@@ -204,15 +204,6 @@ receive(struct vhost_dev *vd, void *buf, size_t size, int64_t deadline, uint32_t
 	return 0;
 }
 
-static int
-refused(struct vhost_dev *vd, uint32_t request, uint64_t answer)
-{
-	vd->vu.failed = request;
-	vd->vu.failed_ack = 0;
-	return baton_err(EREMOTEIO, "%s refused %s (it answered %llu): look at its log",
-			 vd->virtio.where, name_of(request), (unsigned long long)answer);
-}
-
 /* Receive a reply of @least to @most bytes. */
 static int
 get_reply(struct vhost_dev *vd, struct vhost_msg *msg, uint32_t least, uint32_t most,
@@ -245,25 +236,17 @@ vhost_ask(struct vhost_dev *vd, struct vhost_msg *msg, int64_t deadline)
 }
 
 int
-vhost_answer(struct vhost_dev *vd, struct vhost_msg *msg, uint32_t size)
+vhost_answer(struct vhost_dev *vd, struct vhost_msg *msg, uint32_t least, uint32_t most)
 {
-	return get_reply(vd, msg, size, size, vhost_deadline(vd));
+	return get_reply(vd, msg, least, most, vhost_deadline(vd));
 }
 
 int
-vhost_call(struct vhost_dev *vd, struct vhost_msg *msg, uint32_t size)
+vhost_call(struct vhost_dev *vd, struct vhost_msg *msg, uint32_t least, uint32_t most)
 {
 	int ret = vhost_ask(vd, msg, vhost_deadline(vd));
 
-	return ret < 0 ? ret : vhost_answer(vd, msg, size);
-}
-
-int
-vhost_call_up_to(struct vhost_dev *vd, struct vhost_msg *msg, uint32_t most)
-{
-	int ret = vhost_ask(vd, msg, vhost_deadline(vd));
-
-	return ret < 0 ? ret : get_reply(vd, msg, 0, most, vhost_deadline(vd));
+	return ret < 0 ? ret : vhost_answer(vd, msg, least, most);
 }
 
 int
@@ -281,18 +264,19 @@ vhost_send(struct vhost_dev *vd, struct vhost_msg *msg, const int *fds, unsigned
 	vd->vu.in_ack = 1;
 	ret = get_reply(vd, msg, sizeof(uint64_t), sizeof(uint64_t), deadline);
 	vd->vu.in_ack = 0;
-	if (ret < 0)
+	if (ret < 0 || !msg->p.u64)
 		return ret;
-	if (msg->p.u64)
-		return refused(vd, request, msg->p.u64);
-	return 0;
+	vd->vu.failed = request;
+	vd->vu.failed_ack = 0;
+	return baton_err(EREMOTEIO, "%s refused %s (it answered %llu): look at its log",
+			 vd->virtio.where, name_of(request), (unsigned long long)msg->p.u64);
 }
 
 int
 vhost_get_u64(struct vhost_dev *vd, uint32_t request, uint64_t *value)
 {
 	struct vhost_msg msg = { .request = request };
-	int ret = vhost_call(vd, &msg, sizeof(msg.p.u64));
+	int ret = vhost_call(vd, &msg, sizeof(msg.p.u64), sizeof(msg.p.u64));
 
 	*value = msg.p.u64;
 	return ret;

@@ -13,8 +13,8 @@
 #include "sock/sock.h"
 #include "virtio/net/virtio.h"
 
-#define VHOST_MAX_REGIONS                                                                          \
-	8 /* the number that every backend accepts: "Memory regions description" */
+/* The number that every backend accepts: "Memory regions description". */
+#define VHOST_MAX_REGIONS 8
 
 /* An entry of the memory table. The user address is a name only, that the addresses of rings are
  * given by. */
@@ -99,9 +99,7 @@ enum vhost_request {
 	VHOST_GET_STATUS = 40,
 };
 
-enum vhost_backend_request { /* on the backend's own channel */
-			     VHOST_BACKEND_IOTLB_MSG = 1,
-};
+#define VHOST_BACKEND_IOTLB_MSG 1 /* a request on the channel of the backend's own */
 
 #define VHOST_F_PROTOCOL_FEATURES (1ull << 30)
 
@@ -176,12 +174,9 @@ int vhost_send(struct vhost_dev *vd, struct vhost_msg *msg, const int *fds, unsi
 /**
  * Send a message and wait for its reply, which replaces @msg.
  *
- * @size: the only valid size of its payload. Return: 0; -ETIMEDOUT, -ECONNRESET, -EPROTO.
+ * @least, @most: the valid sizes of its payload. Return: 0; -ETIMEDOUT, -ECONNRESET, -EPROTO.
  */
-int vhost_call(struct vhost_dev *vd, struct vhost_msg *msg, uint32_t size);
-
-/** As vhost_call(), for a reply of any size up to @most, which is then msg->size. */
-int vhost_call_up_to(struct vhost_dev *vd, struct vhost_msg *msg, uint32_t most);
+int vhost_call(struct vhost_dev *vd, struct vhost_msg *msg, uint32_t least, uint32_t most);
 
 /** Requests that set, and get, one number. */
 int vhost_get_u64(struct vhost_dev *vd, uint32_t request, uint64_t *value);
@@ -198,7 +193,7 @@ int vhost_check_connected(const struct vhost_dev *vd);
 
 /** The two halves of vhost_call(). */
 int vhost_ask(struct vhost_dev *vd, struct vhost_msg *msg, int64_t deadline);
-int vhost_answer(struct vhost_dev *vd, struct vhost_msg *msg, uint32_t size);
+int vhost_answer(struct vhost_dev *vd, struct vhost_msg *msg, uint32_t least, uint32_t most);
 
 /* ---- iotlb.c ---- */
 
@@ -240,11 +235,6 @@ int vhost_iotlb_push(struct vhost_dev *vd);
 void vhost_iotlb_forget(void *arg, const struct ioas_entry *e);
 
 /* ---- conn.c ---- */
-
-#define VHOST_TIMEOUT_MS                                                                           \
-	1200 /* for a reply: DPDK 22.11's vhost looks for its first connection only once a second  \
-	      */
-#define VHOST_WAIT_MS 30000 /* server=1: for a backend to connect */
 
 /* Of struct virtio_transport, and of struct nic_ops. */
 int vhost_check(struct nic_dev *dev, const struct port_arg *args, unsigned n);

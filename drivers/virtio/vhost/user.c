@@ -211,7 +211,7 @@ let_go(struct vhost_dev *vd, const struct virtq *vq)
 	struct vhost_msg msg = { .request = VHOST_GET_VRING_BASE,
 				 .size = sizeof(msg.p.state),
 				 .p.state.index = vq->vring };
-	int ret = vhost_call(vd, &msg, sizeof(msg.p.state));
+	int ret = vhost_call(vd, &msg, sizeof(msg.p.state), sizeof(msg.p.state));
 
 	if (ret < 0 || msg.p.state.index == vq->vring)
 		return ret;
