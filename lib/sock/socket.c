@@ -14,16 +14,10 @@ void
 sock_init(struct sock *s, const struct baton_ctx *ctx, const char *user,
 	  const struct sock_peer *peer)
 {
-	*s = (struct sock){ .ctx = ctx,
-			    .user = user,
-			    .peer = peer,
-			    .table = -1,
-			    .dir = -1,
-			    .name = -1,
-			    .key = -1,
-			    .mode = SOCK_UNSET,
-			    .group = SOCK_UNSET,
-			    .owner = SOCK_UNSET };
+	*s = (struct sock){ .ctx = ctx, .user = user, .peer = peer };
+	s->table = s->dir = s->name = -1;
+	s->key = -1;
+	s->mode = s->group = s->owner = SOCK_UNSET;
 }
 
 /* The socket, and its address. Return: a descriptor; a negative errno. */
