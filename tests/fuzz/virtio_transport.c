@@ -154,7 +154,7 @@ t_describe(const struct nic_dev *dev, char *text, size_t room)
 }
 
 static void
-t_xstats(const struct nic_dev *dev, struct port_xstats *list)
+t_xstats(const struct baton_port *port, struct port_xstats *list)
 {
 	port_xstat(list, 0, "reconnects");
 }
@@ -163,7 +163,6 @@ static const struct virtio_transport transport = {
 	.open = t_open,
 	.close = t_close,
 	.describe = t_describe,
-	.xstats = t_xstats,
 };
 
 static const struct nic_ops nic_ops = {
@@ -180,6 +179,7 @@ static const struct baton_arg args[] = {
 
 static const struct port_ops port_ops = {
 	VIRTIO_PORT_OPS(struct virtio_dev),
+	.xstats = t_xstats,
 };
 
 const struct baton_driver virtio_fuzz_driver = {
