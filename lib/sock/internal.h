@@ -42,6 +42,9 @@ int sock_clear(const struct sock *s, const struct sockaddr_un *sa);
 /** Make the socket's file, with its owner and mode. Return: 0; a negative errno. */
 int sock_bind(struct sock *s, int fd, const struct sockaddr_un *sa);
 
+/** Log where a server listens, and who may connect. */
+void sock_log_server(const struct sock *s);
+
 /** Set the message for a server that nobody connected to within @ms: who may. Return: -ETIMEDOUT.
  */
 int sock_nobody_came(const struct sock *s, unsigned ms);

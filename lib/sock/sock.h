@@ -84,13 +84,14 @@ void sock_unlock(struct sock *s);
  */
 int sock_connect(struct sock *s, bool awaited, int *fd);
 
-/** Listen at the path, and log that. @fd: receives the listener. Return: 0; -EADDRINUSE ... */
+/** Listen at the path. @fd: receives the listener. Return: 0; -EADDRINUSE ... */
 int sock_listen(struct sock *s, int *fd);
 
 /** Return: 0, and @fd is a connection; -EAGAIN: there is none; another negative errno. */
 int sock_accept(const struct sock *s, int listener, int *fd);
 
-/** Wait for a connection, or a signal, for @ms. Return: 0; -ETIMEDOUT, -EINTR ... */
+/** Log where the server listens, and who may connect; then wait for a connection, or a signal, for
+ * @ms. Return: 0; -ETIMEDOUT, -EINTR ... */
 int sock_wait(const struct sock *s, int listener, unsigned ms, int *fd);
 
 /** Close a connection, so that others may connect. */
@@ -101,9 +102,6 @@ void sock_close(struct sock *s, int *fd);
 /** Set who may connect to a server, by the texts of arguments; NULL: not given. Return: 0; -EINVAL.
  */
 int sock_set_access(struct sock *s, const char *mode, const char *group, const char *owner);
-
-/** Log where a server listens, and who may connect. */
-void sock_log_server(const struct sock *s);
 
 /** Remove a server's socket, unless another one has its path by now. */
 void sock_remove(const struct sock *s);

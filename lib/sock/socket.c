@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The ends of a local socket: connected to as client, or listened at as server. */
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -81,7 +83,6 @@ sock_listen(struct sock *s, int *fd)
 		return ret;
 	}
 	*fd = new;
-	sock_log_server(s);
 	return 0;
 }
 
@@ -101,19 +102,32 @@ sock_accept(const struct sock *s, int listener, int *fd)
 int
 sock_wait(const struct sock *s, int listener, unsigned ms, int *fd)
 {
-	uint64_t deadline = ctx_now_ns() + ms * MS, now;
+	const uint64_t deadline = ctx_now_ns() + ms * MS;
 	struct pollfd p = { .fd = listener, .events = POLLIN };
+	sigset_t all, before;
 	int ret;
 
+	/* A signal that comes as soon as the line is logged ends the wait, too. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	sock_log_server(s);
 	while ((ret = sock_accept(s, listener, fd)) == -EAGAIN) {
-		now = ctx_now_ns();
-		if (now >= deadline)
-			return sock_nobody_came(s, ms);
-		if (poll(&p, 1, (int)((deadline - now) / MS + 1)) < 0 && errno == EINTR)
-			return baton_err(EINTR,
-					 "interrupted while waiting for a %s to connect to %s",
-					 s->peer->name, s->path);
+		const uint64_t now = ctx_now_ns(), left = now < deadline ? deadline - now : 0;
+		const struct timespec wait = { .tv_sec = (time_t)(left / (1000 * MS)),
+					       .tv_nsec = (long)(left % (1000 * MS)) };
+
+		if (!left) {
+			ret = sock_nobody_came(s, ms);
+			break;
+		}
+		if (ppoll(&p, 1, &wait, &before) < 0 && errno == EINTR) {
+			ret = baton_err(EINTR,
+					"interrupted while waiting for a %s to connect to %s",
+					s->peer->name, s->path);
+			break;
+		}
 	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return ret;
 }
 

@@ -76,16 +76,6 @@ connected(struct vhost_dev *vd, int ret)
 	return 0;
 }
 
-static int
-wait_for_backend(struct vhost_dev *vd)
-{
-	struct vhost_user *vu = &vd->vu;
-
-	if (vu->open) /* else it was logged just now */
-		sock_log_server(&vu->sock);
-	return sock_wait(&vu->sock, vu->listener.fd, vu->wait_ms, &vu->src.fd);
-}
-
 /* ---- the control thread's part ---- */
 
 static void on_socket(struct ctx_source *src, uint32_t events);
@@ -110,7 +100,8 @@ vhost_connect(struct vhost_dev *vd)
 		return 0;
 	do {
 		vhost_disconnect(vd);
-		ret = connected(vd, vu->server ? wait_for_backend(vd)
+		ret = connected(vd, vu->server ? sock_wait(&vu->sock, vu->listener.fd, vu->wait_ms,
+							   &vu->src.fd)
 					       : sock_connect(&vu->sock, false, &vu->src.fd));
 		if (!ret)
 			ret = vhost_handshake_begin(vd);
