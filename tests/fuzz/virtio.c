@@ -19,7 +19,7 @@ at_least(unsigned n, unsigned least)
 static void
 add_window(struct fuzz_config *c, uint32_t room, bool many_segs)
 {
-	const uint64_t page = page_bytes(), slack = 16 * page, start = 1 << 20,
+	const uint64_t page = page_bytes(), slack = 12 * page, start = 1 << 20,
 		       rings = FUZZ_PAIRS * 32 * (c->rx_descs + c->tx_descs) + page;
 	uint64_t slots = FUZZ_PAIRS * (c->rx_descs * (room + 192) + c->tx_descs * 2304);
 	const size_t len = strlen(c->args);
