@@ -49,8 +49,8 @@ static void *
 start(struct baton_ctx *ctx, char *spec, size_t room)
 {
 	return start_with(spec, room,
-			  FAKEDEV_FEATURES | FAKEDEV_F_CTRL | FAKEDEV_F_MQ | FAKEDEV_F_CSUM |
-				  FAKEDEV_F_GUEST_CSUM,
+			  FAKEDEV_FEATURES | FAKEDEV_F_CTRL | FAKEDEV_F_MQ | FAKEDEV_F_EVENT_IDX |
+				  FAKEDEV_F_CSUM | FAKEDEV_F_GUEST_CSUM,
 			  "");
 }
 
