@@ -51,7 +51,7 @@ bench_configure(struct bench *b)
 					.tx_queues = b->queues,
 					.offloads = b->offloads,
 					.mtu = b->mtu,
-					.stop_timeout_ms = 50 };
+					.stop_timeout_ms = 20 };
 	struct baton_queue_config q = { .size = sizeof(q), .descs = DESCS, .worker = b->worker };
 	int ret = baton_port_configure(b->port, &pc);
 
