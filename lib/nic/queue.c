@@ -90,8 +90,8 @@ set_up(struct nic_dev *dev, struct nic_queue *nq)
 			(uint16_t)(q->descs / 2 < NIC_TX_MAX_SEGS ? q->descs / 2 : NIC_TX_MAX_SEGS);
 	else if ((ret = fit_pool(dev, nq)) < 0)
 		return ret;
-	q->wake_fd = event_open("the ring");
-	if (q->wake_fd < 0)
+	/* Without it, nobody sleeps on the queue: the port layer refuses to arm it. */
+	if (ops->arm && (q->wake_fd = event_open("the ring")) < 0)
 		return q->wake_fd;
 	ret = ops->queue_setup ? ops->queue_setup(dev, nq) : 0;
 	nq->driver_has = !ret;
@@ -390,8 +390,6 @@ nic_arm(struct baton_queue *q)
 	struct nic_queue *nq = nic_queue_of(q);
 	const struct nic_ops *ops = nic_of(q->port)->ops;
 
-	if (!ops->arm)
-		return baton_err(ENOTSUP, "%s: the device wakes nobody", q->port->name);
 	if (ops->pci && !nq->vector)
 		return baton_err(ENOTSUP, "%s %s %u: the device has no interrupt for it",
 				 q->port->name, q->tx ? "txq" : "rxq", q->index);

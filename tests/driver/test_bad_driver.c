@@ -223,6 +223,61 @@ a_complete_one_is_not(void **state)
 	assert_int_equal(baton_ctx_destroy(ctx), 0);
 }
 
+/* What a driver does not declare, the kit refuses, whatever the application asks for. */
+static void
+what_it_cannot_is_refused(void **state)
+{
+	static const char *const needs_slots[] = { ",bounce=always", ",confine=on" };
+	struct baton_worker_config w = { .size = sizeof(w), .name = "w", .cache_size = 64 };
+	struct baton_port_config pc = { .size = sizeof(pc), .rx_queues = 1, .tx_queues = 1 };
+	struct baton_queue_config q = { .size = sizeof(q), .descs = 16 };
+	struct baton_ctx *ctx = made_context();
+	struct baton_pool_config p;
+	struct baton_worker *worker;
+	struct baton_pool *pool;
+	struct baton_port *port;
+	struct baton_rxq *rx;
+	struct baton_txq *tx;
+	const uint8_t mac[6] = { 2 };
+	char spec[64];
+
+	make_driver();
+	made.driver.bounces = false;
+	for (unsigned i = 0; i < 2; i++) {
+		snprintf(spec, sizeof(spec), "net_made0%s", needs_slots[i]);
+		assert_int_equal(baton_port_open(ctx, spec, &port), -ENOTSUP);
+	}
+	baton_pool_config_init(&p);
+	p.count = 1024;
+	p.page_size = BATON_PAGE_4K;
+	assert_int_equal(baton_pool_create(ctx, &p, &pool), 0);
+	assert_int_equal(baton_worker_create(ctx, &w, &worker), 0);
+	assert_int_equal(baton_port_open(ctx, "net_made0", &port), 0);
+	pc.offloads = BATON_OFFLOAD_RX_CSUM;
+	assert_int_equal(baton_port_configure(port, &pc), -ENOTSUP);
+	pc.offloads = 0;
+	assert_int_equal(baton_port_configure(port, &pc), 0);
+	q.worker = worker;
+	assert_int_equal(baton_txq_setup(port, 0, &q, &tx), 0);
+	q.pool = pool;
+	assert_int_equal(baton_rxq_setup(port, 0, &q, &rx), 0);
+	rx_there = tx_there = 0;
+	assert_int_equal(baton_port_start(port), 0);
+	assert_int_equal(baton_rxq_stop(rx), -ENOTSUP);
+	assert_int_equal(baton_txq_stop(tx), -ENOTSUP);
+	assert_int_equal(baton_rxq_arm(rx), -ENOTSUP);
+	assert_int_equal(baton_txq_arm(tx), -ENOTSUP);
+	assert_int_equal(baton_port_set_mac(port, mac), -ENOTSUP);
+	assert_int_equal(baton_port_set_promisc(port, 1), -ENOTSUP);
+	assert_int_equal(baton_port_set_allmulti(port, 1), -ENOTSUP);
+	assert_int_equal(baton_port_set_macs(port, &mac, 1), -ENOTSUP);
+	assert_int_equal(baton_port_set_vlan(port, 1, 1), -ENOTSUP);
+	assert_int_equal(baton_port_close(port), 0);
+	assert_int_equal(baton_worker_destroy(worker), 0);
+	assert_int_equal(baton_pool_destroy(pool), 0);
+	assert_int_equal(baton_ctx_destroy(ctx), 0);
+}
+
 int
 main(void)
 {
@@ -230,6 +285,7 @@ main(void)
 		cmocka_unit_test(a_complete_one_is_not),
 		cmocka_unit_test(contradictions_are_refused),
 		cmocka_unit_test(halves_of_a_pci_driver),
+		cmocka_unit_test(what_it_cannot_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
