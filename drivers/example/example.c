@@ -166,6 +166,7 @@ ring_start(struct nic_dev *dev, struct nic_queue *nq)
 	*block = pci_reg_part(&dev->pci->regs, at, EXN_BLOCK_BYTES);
 	pci_write64(block, EXN_BASE, nic_ring_iova(dev, nq));
 	pci_write32(block, EXN_SIZE, nq->q.descs);
+	pci_write32(block, EXN_TAIL, 0); /* the queue's former run has left it where it ended */
 	pci_write32(block, EXN_ROOM, nq->posted_len);
 	pci_write32(block, EXN_VECTOR, nq->vector);
 	pci_write32(block, EXN_QCTRL, EXN_QCTRL_EN);

@@ -533,10 +533,13 @@ arm(struct fuzz *f, unsigned queue)
 	int ret;
 
 	f->at = queue;
-	ret = baton_rxq_arm(fuzz_rxq(f, queue));
+	ret = is_tx(queue) ? baton_txq_arm(fuzz_txq(f, queue)) : baton_rxq_arm(fuzz_rxq(f, queue));
 	if (ret < 0)
 		check_error(f, queue, ret, "queue_arm");
-	baton_rxq_disarm(fuzz_rxq(f, queue));
+	if (is_tx(queue))
+		baton_txq_disarm(fuzz_txq(f, queue));
+	else
+		baton_rxq_disarm(fuzz_rxq(f, queue));
 }
 
 /* How long a stop waits for packets that a device never sends; few steps of that kind make an input
@@ -587,7 +590,7 @@ fuzz_app_step(struct fuzz *f, unsigned op)
 		else if ((arg & 15) == 3 && f->life++ < 6)
 			fuzz_app_port_reset(f);
 		else
-			arm(f, pair);
+			arm(f, arg & 64 ? FUZZ_PAIRS + pair : pair);
 		break;
 	case 9:
 		misuse(f, arg);

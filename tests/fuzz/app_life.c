@@ -7,7 +7,10 @@ enum fuzz_kept
 fuzz_app_settle(struct fuzz *f)
 {
 	uint32_t slots = 0;
-	const enum fuzz_kept kept = f->dev->asked(f, &slots);
+	enum fuzz_kept kept;
+
+	fuzz_catch_up();
+	kept = fuzz_asked(&slots);
 
 	fuzz_emptied(f, kept, slots);
 	for (unsigned i = 0; i < FUZZ_QUEUES; i++)
@@ -56,12 +59,13 @@ fuzz_app_queue_stop(struct fuzz *f, unsigned queue, bool finish)
 	if (finish)
 		f->dev->finish(f, queue);
 	ret = fuzz_queue_stop(f, queue);
-	if (ret < 0 && (ret != -ETIMEDOUT || !f->dev->refused(f)))
+	if (ret < 0 && (ret != -ETIMEDOUT || !fuzz_refused()))
 		fuzz_fail("queue %u does not stop", queue);
 	if (!ret) {
 		fuzz_queue_new(f, queue, false);
 		return;
 	}
+	fuzz_life->kept_ring = false;
 	f->q[queue].running = false;
 	f->q[queue].stuck = f->restart = true;
 }
@@ -81,10 +85,14 @@ fuzz_app_queue_start(struct fuzz *f, unsigned queue)
 	}
 	fuzz_queue_new(f, queue, true);
 	ret = fuzz_queue_start(f, queue);
-	if (ret == -ENOBUFS)
-		fuzz_queue_new(f, queue, false);
-	else if (ret < 0)
+	if (!ret)
+		return;
+	if (ret != -ENOBUFS && !fuzz_refused())
 		fuzz_fail("queue %u does not start", queue);
+	fuzz_queue_new(f, queue, false);
+	if (fuzz_life->kept_ring)
+		f->q[queue].stuck = f->restart = true;
+	fuzz_life->kept_ring = false;
 }
 
 void
@@ -118,7 +126,8 @@ fuzz_app_port_reset(struct fuzz *f)
 
 	fuzz_app_port_stop(f);
 	ret = baton_port_reset(f->rig->port);
-	if (ret < 0 && (ret != -ETIMEDOUT || !f->dev->refused(f)))
+	fuzz_catch_up();
+	if (ret < 0 && !fuzz_refused())
 		fuzz_fail("the port is not reset: %d", ret);
 	if (f->rig->port->info.state !=
 	    (ret < 0 && was_removed ? BATON_PORT_REMOVED : BATON_PORT_STOPPED))
@@ -137,10 +146,11 @@ fuzz_app_port_start(struct fuzz *f)
 		fuzz_queue_new(f, i, true);
 	f->at = FUZZ_QUEUES; /* filters are told again, to a device that listens */
 	ret = baton_port_start(f->rig->port);
+	fuzz_catch_up();
 	if (!ret)
 		return;
 	if (ret != -ENOBUFS && (ret != -ENODEV || f->rig->port->info.state != BATON_PORT_REMOVED) &&
-	    !f->dev->refused(f))
+	    !fuzz_refused())
 		fuzz_fail("the port does not start: %d", ret);
 	fuzz_app_settle(f);
 }
@@ -154,6 +164,8 @@ fuzz_app_begin(struct fuzz *f)
 		if (!f->q[i].running)
 			fuzz_fail("a queue of a rig with all buffers home does not start");
 	}
+	if (!f->rig->bounced != !f->rig->port->reach.rx_mem)
+		fuzz_fail("a rig whose packets are copied, or are not, against its will");
 }
 
 void

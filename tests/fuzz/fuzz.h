@@ -28,14 +28,15 @@
 #define FUZZ_UNTRACED
 #endif
 
-#define FUZZ_HEAD   2u /* bytes of an input that choose the rig */
-#define FUZZ_PAIRS  2u
-#define FUZZ_QUEUES (2 * FUZZ_PAIRS) /* RX queues, then TX queues */
-#define FUZZ_POOLS  2u               /* 0: RX and TX; 1: TX only, of another shape */
-#define FUZZ_BUFS   2048u
-#define FUZZ_HELD   256u
-#define FUZZ_RING   256u /* the largest */
-#define FUZZ_BURST  96u
+#define FUZZ_HEAD      2u /* bytes of an input that choose the rig */
+#define FUZZ_PAIRS     2u
+#define FUZZ_QUEUES    (2 * FUZZ_PAIRS) /* RX queues, then TX queues */
+#define FUZZ_POOLS     2u               /* 0: RX and TX; 1: TX only, of another shape */
+#define FUZZ_BUFS      2048u
+#define FUZZ_HELD      256u
+#define FUZZ_RING      256u       /* the largest */
+#define FUZZ_RIG_BYTES (8u << 20) /* of buffers; only what is touched takes memory */
+#define FUZZ_BURST     96u
 
 /* ---- input ---- */
 
@@ -78,6 +79,28 @@ struct fuzz_free_list {
 	uint32_t idx[FUZZ_BUFS];
 };
 
+#define FUZZ_OLD 24u
+
+/* What a device is about to do, so many times, and what it did. */
+struct fuzz_life {
+	uint8_t keeps;      /* not confirm that it let go of everything */
+	uint8_t kind;       /* enum fuzz_kept, of that */
+	uint8_t keeps_ring; /* not confirm the stop of one queue */
+	uint8_t undecided;  /* not know yet, when it has gone, what it lets go of */
+	uint8_t no_start, no_reset;
+	bool refused;   /* it refused something */
+	bool kept_ring; /* the stop of a queue was among that */
+	bool was_reset; /* it confirmed a reset, which the driver is about to act on */
+	uint8_t asked;  /* what it said when it was asked to let go: enum fuzz_kept */
+	uint32_t slots; /* that it kept then */
+	struct {
+		uint8_t *base;
+		size_t bytes;
+		uint8_t kind;
+	} old[FUZZ_OLD]; /* memory that it has from before */
+	unsigned n_old;
+};
+
 /* One configuration's port and pools, kept between inputs. */
 struct fuzz_rig {
 	uint8_t head[FUZZ_HEAD];
@@ -85,6 +108,7 @@ struct fuzz_rig {
 	bool bounced; /* packets are copied: whose buffer they come in is the pool's to say */
 	uint8_t *memory,
 		*alias; /* the pools' buffers, twice: the device writes through the second */
+	int fd;         /* of that memory */
 	struct baton_ctx *ctx;
 	struct baton_worker *worker;
 	struct baton_pool *pool[FUZZ_POOLS];
@@ -92,6 +116,7 @@ struct fuzz_rig {
 	struct baton_port *port;
 	struct baton_queue *queue[FUZZ_QUEUES];
 	struct baton_port_info info;
+	struct fuzz_life life;
 	void *device; /* the device's own, of state_size */
 };
 
@@ -173,29 +198,35 @@ struct fuzz {
 
 /* A driver's device. All of it runs on the fuzzer's thread. */
 struct fuzz_device {
-	const struct baton_driver *driver;
 	size_t state_size;
 	/* What an input's first bytes ask for. Bits without a meaning are cleared, so that the same
 	 * is asked for by the same bytes. */
 	void (*configure)(uint8_t head[FUZZ_HEAD], struct fuzz_config *c);
+	/* Make the device before the port is opened, and drop it once that is closed. NULL: the
+	 * driver finds it by itself. */
+	void (*connect)(struct fuzz_rig *r);
+	void (*disconnect)(struct fuzz_rig *r);
 	/* A new input: forget what was planned. */
 	void (*begin)(struct fuzz *f);
 	/* One step; any number is one. */
 	void (*step)(struct fuzz *f, unsigned op);
-	/*
-	 * The driver has called it to let go of everything. Return: what it said to that (enum
-	 * fuzz_kept), once; *slots: those that went with the rest. FUZZ_LET_GO also when it was not
-	 * asked.
-	 */
-	enum fuzz_kept (*asked)(struct fuzz *f, uint32_t *slots);
-	/* It is about to refuse a start, or a reset; once. */
-	bool (*refused)(struct fuzz *f);
+	/* Take note of what the driver gave to the queue, if it runs. */
+	void (*scan)(struct fuzz *f, unsigned queue);
+	/* The device goes away, or comes back. */
+	void (*lost)(struct fuzz *f, unsigned how);
+	void (*back)(struct fuzz *f, unsigned how);
+	/* The process that has what it did not let go of ends. NULL: it is no process. */
+	void (*process_ends)(struct fuzz *f);
+	/* A packet that comes in parts. */
+	void (*parts)(struct fuzz *f, unsigned how);
 	/* From now on it confirms whatever it is asked for, and its old processes end. */
 	void (*obey)(struct fuzz *f);
 	/* The queue is about to be stopped: have done with what it sent, so that nobody waits. */
 	void (*finish)(struct fuzz *f, unsigned queue);
-	/* Something of the device's own at each read of the driver. */
-	void (*at_read)(struct fuzz *f, enum hostile_when when, const void *p, size_t size);
+	/* Whose ring the driver reads there; FUZZ_QUEUES: none's. */
+	unsigned (*whose)(const struct fuzz *f, const void *p);
+	/* Something of the device's own before each read of the driver. Or NULL. */
+	void (*before_read)(struct fuzz *f, const void *p);
 	/* A step of the application that only this kind of device has, such as a filter's. */
 	void (*command)(struct fuzz *f);
 };
@@ -203,8 +234,9 @@ struct fuzz_device {
 /* The one that this program was linked with. */
 extern const struct fuzz_device fuzz_device;
 
-/* rig->device of the rig that is in use, also while its port is opened and closed. */
+/* rig->device and rig->life of the rig in use, also while its port is opened and closed. */
 extern void *fuzz_state;
+extern struct fuzz_life *fuzz_life;
 
 /* The input that runs; NULL: none. */
 extern struct fuzz *fuzz_current;
@@ -217,7 +249,64 @@ struct fuzz_rig *fuzz_rig(const struct fuzz_device *dev, const uint8_t head[FUZZ
 void fuzz_rig_drop_all(void);
 int fuzz_run(const uint8_t *data, size_t size);
 
+/** Give the port addresses for its rings, of @ring_bytes, and slots: all, or half of them, so that
+ * queues share them. */
+void fuzz_add_window(struct fuzz_config *c, uint32_t ring_bytes, uint32_t rx_slot, bool half);
+
+/* ---- clock.c ---- */
+
+/** Let time pass. */
+void fuzz_wait(unsigned ms);
+
+/* ---- life.c: what a device says when it is asked to let go, and how it goes and comes ---- */
+
+/** The device was asked to let go of everything. Return: it does not, and remembers what it has. */
+bool fuzz_keeps_all(const struct dma_reach *r);
+
+/** Is it about to refuse something, as @times says? */
+bool fuzz_refuses(uint8_t *times);
+
+/** What it had kept is let go of: it does not write there any more. */
+void fuzz_lets_go(enum fuzz_kept kind);
+
+/** The driver has acted on a reset, if there was one (life->was_reset). */
+void fuzz_catch_up(void);
+
+/** Whatever was planned is not. */
+void fuzz_obey(void);
+
+/** What it said when it was asked last, once, and what slots it kept then. */
+enum fuzz_kept fuzz_asked(uint32_t *slots);
+
+/** Has it refused something? Once. */
+bool fuzz_refused(void);
+
+/** The device is about to be reported away. */
+void fuzz_away(struct fuzz *f);
+
+/** The control thread handles what was raised; timers wait. */
+void fuzz_poll(const struct fuzz *f);
+
+/** The control thread has its turn, after a while: what is away is emptied, or comes back. */
+void fuzz_look(struct fuzz *f, unsigned ms);
+
+/** A step of the device's life: it goes, comes, refuses, and writes to what it did not let go of.
+ */
+void fuzz_live(struct fuzz *f, unsigned kind);
+
 /* ---- model.c: what a device tells of itself ---- */
+
+/** At each read of the driver: what was planned for one of them. */
+void fuzz_at_read(enum hostile_when when, const void *p, size_t size);
+
+/** Where the device sees @len bytes of the driver's process; NULL: not in one buffer's data room.
+ */
+uint8_t *fuzz_view(const struct fuzz *f, const void *va, uint32_t len);
+
+/** The device reads @n bytes of a packet, from its @at-th on: are they what was sent? @seed: its
+ * first byte. */
+void fuzz_check_sent(struct fuzz *f, unsigned queue, const uint8_t *p, uint32_t n, uint32_t *at,
+		     uint8_t *seed);
 
 /** Where the device writes to a buffer's data room. */
 uint8_t *fuzz_room(const struct fuzz *f, unsigned pool, uint32_t buf);

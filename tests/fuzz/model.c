@@ -42,6 +42,75 @@ fuzz_find(const struct fuzz *f, const void *p, unsigned *pool, uint32_t *buf, ui
 	return false;
 }
 
+uint8_t *FUZZ_UNTRACED
+fuzz_view(const struct fuzz *f, const void *va, uint32_t len)
+{
+	unsigned pool;
+	uint32_t buf, off;
+
+	if (!fuzz_find(f, va, &pool, &buf, &off) || off + len > f->rig->pool[pool]->view.data_len)
+		return NULL;
+	return fuzz_room(f, pool, buf) + off;
+}
+
+void FUZZ_UNTRACED
+fuzz_check_sent(struct fuzz *f, unsigned queue, const uint8_t *p, uint32_t n, uint32_t *at,
+		uint8_t *seed)
+{
+	for (uint32_t k = 0; k < n; k++, ++*at) {
+		*seed = *at ? *seed : p[k];
+		if (!(*seed & 0x80) && p[k] != fuzz_byte(*seed, *at))
+			fuzz_fail("queue %u: byte %u of a packet is %#x, the application wrote "
+				  "%#x",
+				  queue, *at, p[k], fuzz_byte(*seed, *at));
+	}
+}
+
+/* ---- at the driver's reads ---- */
+
+/* Over what is read, where it is read. */
+static void
+overwrite(struct fuzz *f, const void *p, size_t size)
+{
+	const uint32_t value = f->act.value, how = f->act.how;
+	const unsigned whose = f->dev->whose(f, p);
+	unsigned pool;
+	uint32_t buf, off;
+	uint8_t *to = (uint8_t *)(uintptr_t)p;
+
+	fuzz_wild(f, whose < FUZZ_QUEUES ? whose : f->at);
+	if (fuzz_find(f, p, &pool, &buf, &off))
+		to = fuzz_room(f, pool, buf) + off;
+	if (size > 8) {
+		to += value >> 16 & 0x38;
+		size = 8;
+	}
+	if (size == 8 && how & 1) /* the other half */
+		to += 4;
+	if (size >= 2 && how & 2) {
+		const uint16_t x = (uint16_t)value;
+
+		memcpy(to, &x, sizeof(x));
+	} else {
+		*to = (uint8_t)(*to + (how & 4 ? value & 3 : value));
+	}
+}
+
+void
+fuzz_at_read(enum hostile_when when, const void *p, size_t size)
+{
+	struct fuzz *f = fuzz_current;
+
+	if (!f)
+		return;
+	if (f->dev->before_read && when == HOSTILE_BEFORE)
+		f->dev->before_read(f, p);
+	if (!f->act.countdown || f->act.after != (when == HOSTILE_AFTER) || f->at == FUZZ_QUEUES)
+		return;
+	if (!--f->act.countdown)
+		overwrite(f, p, size);
+}
+
 /* Of a wild queue anything may have come: what the model has with it is a guess. */
 static bool
 is_guess(const struct fuzz *f, uint8_t who)
@@ -88,7 +157,8 @@ fuzz_completed(struct fuzz *f, unsigned queue, const struct fuzz_packet *p,
 
 	if (!fuzz_honest(f, queue))
 		return;
-	if (e->n_segs + p->segs > FUZZ_RING)
+	fuzz_skip_dropped(&f->q[queue]);
+	if (e->n_segs + p->segs > FUZZ_RING || e->n == FUZZ_RING)
 		fuzz_fail("the driver posted more than a ring");
 	e->packet[(e->first + e->n++) % FUZZ_RING] = *p;
 	for (unsigned i = 0; i < p->segs; i++) {

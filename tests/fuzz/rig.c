@@ -7,12 +7,12 @@
 #include "base/page.h"
 #include "fuzz.h"
 
-#define RIGS      4096       /* as many as there are values of the first bytes */
-#define RIG_BYTES (8u << 20) /* of buffers; only what is touched takes memory */
+#define RIGS 4096 /* as many as there are values of the first bytes */
 
 static struct fuzz_rig *rigs[RIGS];
 struct fuzz *fuzz_current;
 void *fuzz_state;
+struct fuzz_life *fuzz_life;
 
 /* ---- the pools' free lists: the same order at the beginning of each input ---- */
 
@@ -63,14 +63,14 @@ count_report(void *arg, const struct baton_violation *violation)
 	fuzz_current->reports++;
 }
 
-static void
-at_read(enum hostile_when when, const void *p, size_t size)
-{
-	if (fuzz_current)
-		fuzz_current->dev->at_read(fuzz_current, when, p, size);
-}
-
 /* ---- rigs ---- */
+
+static void
+use(struct fuzz_rig *r)
+{
+	fuzz_state = r->device;
+	fuzz_life = &r->life;
+}
 
 static void
 must(int ret, const char *what)
@@ -85,13 +85,13 @@ make_memory(struct fuzz_rig *r)
 {
 	int fd = memfd_create("fuzz", MFD_CLOEXEC);
 
-	if (fd < 0 || ftruncate(fd, RIG_BYTES) < 0)
+	if (fd < 0 || ftruncate(fd, FUZZ_RIG_BYTES) < 0)
 		fuzz_fail("no memory");
-	r->memory = mmap(NULL, RIG_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	r->alias = mmap(NULL, RIG_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	r->memory = mmap(NULL, FUZZ_RIG_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	r->alias = mmap(NULL, FUZZ_RIG_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (r->memory == MAP_FAILED || r->alias == MAP_FAILED)
 		fuzz_fail("no memory");
-	close(fd);
+	r->fd = fd;
 }
 
 static void
@@ -112,9 +112,10 @@ make_pools(struct fuzz_rig *r)
 		c.base = r->memory + at;
 		c.bytes = ((size_t)c.count * c.stride + page_bytes() - 1) / page_bytes() *
 			  page_bytes(); /* whole pages can be mapped */
-		c.fd = -1;
+		c.fd = r->fd;           /* a device may insist on memory that can be handed over */
+		c.fd_offset = at;
 		c.backing = &backing;
-		if (c.count > FUZZ_BUFS || at + c.bytes > RIG_BYTES)
+		if (c.count > FUZZ_BUFS || at + c.bytes > FUZZ_RIG_BYTES)
 			fuzz_fail("a pool of %u buffers of %u bytes", c.count, c.data_len);
 		at += c.bytes;
 		r->free[i].n = 0;
@@ -122,6 +123,21 @@ make_pools(struct fuzz_rig *r)
 			r->free[i].idx[r->free[i].n++] = k;
 		must(baton_pool_create(r->ctx, &c, &r->pool[i]), "pool");
 	}
+}
+
+void
+fuzz_add_window(struct fuzz_config *c, uint32_t ring_bytes, uint32_t rx_slot, bool half)
+{
+	const uint64_t page = page_bytes(), slack = 12 * page, start = 1 << 20,
+		       rings = ring_bytes + page;
+	uint64_t slots = FUZZ_PAIRS * (c->rx_descs * rx_slot + c->tx_descs * 2304);
+	const size_t len = strlen(c->args);
+
+	if (half)
+		slots /= 2;
+	snprintf(c->args + len, sizeof(c->args) - len, ",window=%#llx-%#llx",
+		 (unsigned long long)start,
+		 (unsigned long long)(start + (rings + slots + slack) / page * page - 1));
 }
 
 /* A pool whose buffers may be too small is refused, or not; either way the queue can be set up
@@ -185,7 +201,7 @@ make_rig(const struct fuzz_device *dev, const uint8_t head[FUZZ_HEAD],
 
 	if (!r || !(r->device = calloc(1, dev->state_size)))
 		fuzz_fail("no memory");
-	fuzz_state = r->device;
+	use(r);
 	memcpy(r->head, head, FUZZ_HEAD);
 	r->config = *config;
 	make_memory(r);
@@ -194,6 +210,8 @@ make_rig(const struct fuzz_device *dev, const uint8_t head[FUZZ_HEAD],
 	if (r->worker->simd > r->config.simd)
 		r->worker->simd = r->config.simd;
 	make_pools(r);
+	if (dev->connect)
+		dev->connect(r);
 	make_port(r);
 	return r;
 }
@@ -201,14 +219,17 @@ make_rig(const struct fuzz_device *dev, const uint8_t head[FUZZ_HEAD],
 static void
 drop_rig(struct fuzz_rig *r)
 {
-	fuzz_state = r->device;
+	use(r);
 	must(baton_port_close(r->port), "close");
 	must(baton_worker_destroy(r->worker), "worker");
 	for (unsigned i = 0; i < FUZZ_POOLS; i++)
 		must(baton_pool_destroy(r->pool[i]), "pool");
 	must(baton_ctx_destroy(r->ctx), "context");
-	munmap(r->memory, RIG_BYTES);
-	munmap(r->alias, RIG_BYTES);
+	if (fuzz_device.disconnect)
+		fuzz_device.disconnect(r);
+	munmap(r->memory, FUZZ_RIG_BYTES);
+	munmap(r->alias, FUZZ_RIG_BYTES);
+	close(r->fd);
 	free(r->device);
 	free(r);
 }
@@ -235,7 +256,7 @@ fuzz_rig(const struct fuzz_device *dev, const uint8_t head[FUZZ_HEAD])
 	slot = &rigs[(plain[0] | plain[1] << 8) % RIGS];
 	if (!*slot)
 		*slot = make_rig(dev, plain, &c);
-	fuzz_state = (*slot)->device;
+	use(*slot);
 	return *slot;
 }
 
@@ -253,9 +274,9 @@ fuzz_run(const uint8_t *data, size_t size)
 	memset(&f, 0, offsetof(struct fuzz, q));
 	memcpy(head, data, FUZZ_HEAD);
 	f.dev = &fuzz_device;
-	fuzz_current = &f;
-	hostile_hook = at_read;
+	hostile_hook = fuzz_at_read;
 	f.rig = fuzz_rig(f.dev, head);
+	fuzz_current = &f;
 	f.in = (struct fuzz_in){ data + FUZZ_HEAD, data + size };
 	for (unsigned i = 0; i < FUZZ_POOLS; i++) {
 		f.owner[i] = owner[i];

@@ -3,7 +3,6 @@
  * the driver was given. */
 #include "virtio.h"
 
-#include "base/page.h"
 #include "base/simd.h"
 
 #define ETH_LEN 14u
@@ -12,23 +11,6 @@ static unsigned
 at_least(unsigned n, unsigned least)
 {
 	return n < least ? least : n;
-}
-
-/* Addresses for half of the slots, so that the queues share them; for all where half is not enough
- * for a packet. */
-static void
-add_window(struct fuzz_config *c, uint32_t room, bool many_segs)
-{
-	const uint64_t page = page_bytes(), slack = 12 * page, start = 1 << 20,
-		       rings = FUZZ_PAIRS * 32 * (c->rx_descs + c->tx_descs) + page;
-	uint64_t slots = FUZZ_PAIRS * (c->rx_descs * (room + 192) + c->tx_descs * 2304);
-	const size_t len = strlen(c->args);
-
-	if (!many_segs && c->rx_descs >= 32 && c->tx_descs >= 16)
-		slots /= 2;
-	snprintf(c->args + len, sizeof(c->args) - len, ",window=%#llx-%#llx",
-		 (unsigned long long)start,
-		 (unsigned long long)(start + (rings + slots + slack) / page * page - 1));
 }
 
 /*
@@ -69,8 +51,10 @@ configure(uint8_t head[FUZZ_HEAD], struct fuzz_config *c)
 				roomy ? bounced ? 2048 : 600 : 0);
 	else
 		room = HDR_LEN + 22u + c->mtu;
+	/* Slots for half of the descriptors, or for all where half is not enough for a packet. */
 	if (head[0] >> 6 == 2)
-		add_window(c, room, mrg && !roomy);
+		fuzz_add_window(c, FUZZ_PAIRS * 32 * (c->rx_descs + c->tx_descs), room + 192,
+				!(mrg && !roomy) && c->rx_descs >= 32 && c->tx_descs >= 16);
 	c->pool[0].headroom = headroom;
 	c->pool[0].data_len = headroom - HDR_LEN + room;
 	c->pool[0].count = FUZZ_PAIRS * (c->rx_descs + c->tx_descs) + 32 + 64 + 64;
@@ -128,8 +112,11 @@ void FUZZ_UNTRACED
 vdev_scan(struct fuzz *f, unsigned queue)
 {
 	struct vdev_ring *r = &vdev.ring[queue];
-	const uint16_t idx = load(&r->avail->idx);
+	uint16_t idx;
 
+	if (!r->on)
+		return;
+	idx = load(&r->avail->idx);
 	if ((uint16_t)(idx - r->seen) > r->size - r->n) {
 		if (fuzz_honest(f, queue))
 			fuzz_fail("queue %u: the driver made %u more available, with %u of %u "
@@ -377,13 +364,7 @@ check_packet(struct fuzz *f, unsigned queue, uint16_t id)
 		if (!i && (p[0] & ~1 || p[1] || (p[0] && !f->rig->config.offloads)))
 			fuzz_fail("queue %u: a header with flags %#x, gso_type %#x", queue, p[0],
 				  p[1]);
-		for (uint32_t k = skip; k < d.len; k++, at++) {
-			seed = at ? seed : p[k];
-			if (!(seed & 0x80) && p[k] != fuzz_byte(seed, at))
-				fuzz_fail("queue %u: byte %u of a packet is %#x, the application "
-					  "wrote %#x",
-					  queue, at, p[k], fuzz_byte(seed, at));
-		}
+		fuzz_check_sent(f, queue, p + skip, d.len - skip, &at, &seed);
 		skip = 0;
 		if (!(d.flags & WIRE_DESC_NEXT))
 			return;
@@ -437,7 +418,7 @@ static void
 begin(struct fuzz *f)
 {
 	f->rig->bounced = f->rig->head[0] >> 7;
-	vdev_obey();
+	fuzz_obey();
 }
 
 static void
@@ -446,7 +427,7 @@ step(struct fuzz *f, unsigned op)
 	const unsigned pair = op & 1;
 
 	if (op >> 3 == 15) {
-		vdev_live(f, op & 7);
+		fuzz_live(f, op & 7);
 		return;
 	}
 	op = op >> 1 & 7;
@@ -463,22 +444,25 @@ finish(struct fuzz *f, unsigned queue)
 {
 	struct vdev_ring *r = &vdev.ring[queue];
 
-	if (r->on && queue >= FUZZ_PAIRS && !vdev.keeps) {
+	if (r->on && queue >= FUZZ_PAIRS && !fuzz_life->keeps) {
 		r->idx = load(&r->avail->idx);
 		vdev_publish(r);
 	}
 }
 
 const struct fuzz_device fuzz_device = {
-	.driver = &virtio_fuzz_driver,
 	.state_size = sizeof(struct vdev_state),
 	.configure = configure,
 	.begin = begin,
 	.step = step,
+	.scan = vdev_scan,
+	.lost = vdev_lost,
+	.back = vdev_back,
+	.process_ends = vdev_process_ends,
+	.parts = vdev_parts,
+	.obey = vdev_obey,
 	.finish = finish,
-	.asked = vdev_asked,
-	.refused = vdev_refused,
-	.obey = vdev_obey_all,
-	.at_read = vdev_at_read,
+	.whose = vdev_whose,
+	.before_read = vdev_before_read,
 	.command = vdev_command,
 };

@@ -30,33 +30,14 @@ struct vdev_ring {
 	bool any;
 };
 
-#define VDEV_OLD 24u
-
 /* All the device's memory of the rig in use. */
 struct vdev_state {
 	struct vdev_ring ring[FUZZ_QUEUES];
 	struct vdev_ring ctrl;
-	uint8_t answer; /* to the next command */
-	bool dead;      /* the driver does not use the control queue any more */
-	/* What it is about to do: so many times. */
-	uint8_t keeps;      /* not confirm a stop of everything, nor that it has gone */
-	uint8_t kind;       /* enum fuzz_kept, of that */
-	uint8_t keeps_ring; /* not confirm a stop of one ring */
-	uint8_t undecided;  /* say -EAGAIN when it has gone */
-	uint8_t no_start, no_reset;
-	bool refused;
-	/* What it said. */
-	uint8_t asked;
-	uint32_t slots;
-	/* Memory that it has from before, and the end of its process. */
-	struct {
-		uint8_t *base;
-		size_t bytes;
-		uint8_t kind;
-	} old[VDEV_OLD];
-	unsigned n_old;
-	struct mem_holder *holder;
-	int given; /* what its process has of a file; closed when it ends */
+	uint8_t answer;            /* to the next command */
+	bool dead;                 /* the driver does not use the control queue any more */
+	struct mem_holder *holder; /* the process that has what was not let go of */
+	int given;                 /* what it has of a file; closed when it ends */
 };
 
 struct virtio_dev;
@@ -87,22 +68,18 @@ void vdev_sent(struct fuzz *f, unsigned queue, uint16_t id);
 /** The driver has read the queue to its end. */
 void vdev_settle(struct fuzz *f, unsigned queue);
 void vdev_lie(struct fuzz *f, unsigned kind, unsigned pair);
-void vdev_at_read(struct fuzz *f, enum hostile_when when, const void *p, size_t size);
+unsigned vdev_whose(const struct fuzz *f, const void *p);
+void vdev_before_read(struct fuzz *f, const void *p);
 void vdev_command(struct fuzz *f);
 
 /* ---- virtio_life.c ---- */
 
-/** A step of the device's life: it goes, comes, refuses, and writes to what it did not let go of.
- */
-void vdev_live(struct fuzz *f, unsigned kind);
-
 /** Of struct fuzz_device. */
-enum fuzz_kept vdev_asked(struct fuzz *f, uint32_t *slots);
-bool vdev_refused(struct fuzz *f);
-void vdev_obey_all(struct fuzz *f);
-
-/** Whatever was planned is not. */
-void vdev_obey(void);
+void vdev_obey(struct fuzz *f);
+void vdev_lost(struct fuzz *f, unsigned how);
+void vdev_back(struct fuzz *f, unsigned how);
+void vdev_parts(struct fuzz *f, unsigned how);
+void vdev_process_ends(struct fuzz *f);
 
 /** Everything was asked back. Return: 0: it let go; -ETIMEDOUT. */
 int vdev_let_go(struct virtio_dev *vd);

@@ -99,6 +99,23 @@ lie_in_packet(struct fuzz *f, unsigned queue, unsigned how, uint32_t value)
 	fuzz_must_stop(f, queue, what, false);
 }
 
+/* Complete a packet that others wait before: what is known of it is known to be complete only by
+ * itself. */
+static void
+complete_ahead(struct fuzz *f, unsigned queue)
+{
+	struct vdev_ring *r = &vdev.ring[queue];
+	uint16_t id;
+
+	if (queue < FUZZ_PAIRS || in_order(f) || r->n < 2)
+		return;
+	id = vdev_pick(r, 1);
+	vdev_put(r, id, 0);
+	vdev_sent(f, queue, id);
+	vdev_publish(r);
+	vdev_settle(f, queue);
+}
+
 /* Completed: something that cannot be. */
 static void
 lie_about_key(struct fuzz *f, unsigned queue, unsigned how, uint32_t value)
@@ -119,6 +136,7 @@ lie_about_key(struct fuzz *f, unsigned queue, unsigned how, uint32_t value)
 		id = not_given(r, value);
 		break;
 	case 2:
+		complete_ahead(f, queue);
 		if (r->any && not_given(r, r->last) == r->last) {
 			id = r->last;
 			what = "completed twice";
@@ -261,8 +279,8 @@ vdev_lie(struct fuzz *f, unsigned kind, unsigned pair)
 
 /* ---- at the driver's reads ---- */
 
-static unsigned
-whose(const struct fuzz *f, const void *p)
+unsigned
+vdev_whose(const struct fuzz *f, const void *p)
 {
 	for (unsigned i = 0; i < FUZZ_QUEUES; i++) {
 		const struct vdev_ring *r = &vdev.ring[i];
@@ -271,47 +289,16 @@ whose(const struct fuzz *f, const void *p)
 		    (const uint8_t *)p < (const uint8_t *)&r->used->ring[r->size])
 			return i;
 	}
-	return f->at;
-}
-
-/* Over what is read, where it is read. */
-static void
-overwrite(struct fuzz *f, const void *p, size_t size)
-{
-	const uint32_t value = f->act.value, how = f->act.how;
-	unsigned pool;
-	uint32_t buf, off;
-	uint8_t *to = (uint8_t *)(uintptr_t)p;
-
-	fuzz_wild(f, whose(f, p));
-	if (fuzz_find(f, p, &pool, &buf, &off))
-		to = fuzz_room(f, pool, buf) + off;
-	if (size > 8) {
-		to += value >> 16 & 0x38;
-		size = 8;
-	}
-	if (size == 8 && how & 1) /* the length */
-		to += 4;
-	if (size >= 2 && how & 2) {
-		const uint16_t x = (uint16_t)value;
-
-		memcpy(to, &x, sizeof(x));
-	} else {
-		*to = (uint8_t)(*to + (how & 4 ? value & 3 : value));
-	}
+	return FUZZ_QUEUES;
 }
 
 static void answer(struct fuzz *f);
 
 void
-vdev_at_read(struct fuzz *f, enum hostile_when when, const void *p, size_t size)
+vdev_before_read(struct fuzz *f, const void *p)
 {
-	if (vdev.ctrl.on && when == HOSTILE_BEFORE && p == &vdev.ctrl.used->idx)
+	if (vdev.ctrl.on && p == &vdev.ctrl.used->idx)
 		answer(f);
-	if (!f->act.countdown || f->act.after != (when == HOSTILE_AFTER) || f->at == FUZZ_QUEUES)
-		return;
-	if (!--f->act.countdown)
-		overwrite(f, p, size);
 }
 
 /* ---- the control queue ---- */

@@ -73,9 +73,7 @@ t_start(struct nic_dev *dev)
 		if (!vd->nic.port.txq[i]->stopped)
 			vdev_attach(FUZZ_PAIRS + i, virtq_of(vd->nic.port.txq[i]));
 	}
-	if (vdev.no_start) {
-		vdev.no_start--;
-		vdev.refused = true;
+	if (fuzz_refuses(&fuzz_life->no_start)) {
 		dev->unconfirmed = vdev_let_go(vd) < 0;
 		return baton_err(EIO, "the fuzzer's device does not start");
 	}
@@ -109,9 +107,8 @@ t_ring_stop(struct nic_dev *dev, struct nic_queue *nq)
 	struct virtq *vq = virtq_of_nic(nq);
 	const unsigned queue = vdev_number(vd, vq);
 
-	if (vdev.keeps_ring && fuzz_current && queue < FUZZ_QUEUES) {
-		vdev.keeps_ring--;
-		vdev.refused = true;
+	if (queue < FUZZ_QUEUES && fuzz_refuses(&fuzz_life->keeps_ring)) {
+		fuzz_life->kept_ring = true;
 		vdev_scan(fuzz_current, queue);
 		return baton_err(ETIMEDOUT,
 				 "the fuzzer's device does not say that it let go of queue %u",
@@ -126,8 +123,8 @@ t_gone(struct nic_dev *dev)
 {
 	struct virtio_dev *vd = virtio_of_nic(dev);
 
-	if (vdev.undecided) {
-		vdev.undecided--;
+	if (fuzz_life->undecided) {
+		fuzz_life->undecided--;
 		return -EAGAIN;
 	}
 	return vdev_let_go(vd);
@@ -237,17 +234,12 @@ vdev_at(const struct fuzz *f, uint64_t iova, uint32_t len)
 	const struct dma_block *const blocks[] = { r->ctrl, r->rx_mem, r->tx_mem };
 	uint8_t *p =
 		(uint8_t *)(uintptr_t)(iova + IOVA_BASE); /* NOLINT(performance-no-int-to-ptr) */
-	unsigned pool;
-	uint32_t buf, off;
 
 	for (unsigned i = 0; i < 3; i++)
 		if (blocks[i] && iova >= blocks[i]->iova &&
 		    iova + len <= blocks[i]->iova + blocks[i]->bytes)
 			return blocks[i]->base + (iova - blocks[i]->iova);
-	if (f->rig->bounced || !fuzz_find(f, p, &pool, &buf, &off) ||
-	    off + len > f->rig->pool[pool]->view.data_len)
-		return NULL;
-	return fuzz_room(f, pool, buf) + off;
+	return f->rig->bounced ? NULL : fuzz_view(f, p, len);
 }
 
 bool
