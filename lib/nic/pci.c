@@ -227,13 +227,13 @@ find(struct nic_dev *dev)
 {
 	struct nic_pci *p = dev->pci;
 	const struct nic_pci_ops *ops = p->ops;
-	int ret = ops->bar_bytes ? pci_reg(p->dev, 0, 0, ops->bar_bytes, &p->regs) : 0;
+	int ret = ops->bar_bytes ? pci_reg(p->dev, ops->bar, 0, ops->bar_bytes, &p->regs) : 0;
 
 	if (!ret && ops->id && nic_get32(dev, ops->id_reg) != ops->id)
 		ret = baton_err(EPROTO,
-				"%s reads %#x at %#x of BAR 0, a %s reads %#x: it is another "
+				"%s reads %#x at %#x of BAR %u, a %s reads %#x: it is another "
 				"device, or broken",
-				p->bdf, nic_get32(dev, ops->id_reg), ops->id_reg,
+				p->bdf, nic_get32(dev, ops->id_reg), ops->id_reg, ops->bar,
 				dev->port.driver->name, ops->id);
 	return ret || !ops->find ? ret : ops->find(dev);
 }
@@ -456,7 +456,7 @@ enable_vectors(struct nic_dev *dev)
 	unsigned n = 1;
 
 	for (unsigned i = 0; (nq = nic_queue(dev, i)); i++) {
-		nq->vector = n < vectors ? (uint16_t)n : 0;
+		nq->vector = n < vectors && !(nq->q.tx && p->ops->only_rx_wakes) ? (uint16_t)n : 0;
 		if (nq->vector)
 			fds[n++] = nq->q.wake_fd;
 	}

@@ -18,8 +18,10 @@
 #include "pci/pci_device.h"
 
 struct nic_pci_ops {
-	/* Bytes of registers in BAR 0, for nic_get32() and the like; 0: find() has them. */
+	/* Bytes of registers in a BAR, for nic_get32() and the like; 0: find() has them. */
 	uint32_t bar_bytes;
+	uint8_t bar;
+	bool only_rx_wakes;  /* vectors from 1 on are those of the RX queues; TX has none */
 	uint32_t id_reg, id; /* what the register at id_reg always reads; 0: there is none such */
 
 	/* The device was opened: find what else there is of it. NULL: nothing. */
@@ -51,7 +53,7 @@ struct nic_pci {
 	const struct nic_pci_ops *ops;
 	struct nic_dev *nic;
 	struct pci_device *dev; /* NULL: the device is closed */
-	struct pci_reg regs;    /* bar_bytes of BAR 0 */
+	struct pci_reg regs;    /* bar_bytes of the BAR */
 	struct baton_ioas *ioas;
 	struct ctx_source change; /* vector 0; fd -1: none */
 	struct ctx_timer retry;   /* the next step for a device that failed */
@@ -88,7 +90,7 @@ extern const struct baton_arg nic_pci_args[];
 int nic_pci_wait(const struct pci_reg *r, uint32_t off, uint32_t mask, uint32_t value, unsigned ms,
 		 const char *what);
 
-/* ---- registers in BAR 0 ---- */
+/* ---- registers in the BAR ---- */
 
 static inline uint32_t
 nic_get32(const struct nic_dev *dev, uint32_t reg)
