@@ -8,9 +8,11 @@ rx_fault(const struct rx_codec *rx)
 {
 	if (!rx->next || !rx->put || !rx->commit)
 		return "next, put or commit of its RX codec";
-	if (!(rx->two_rings ? rx->named != NULL : rx->plain != NULL))
-		return rx->two_rings ? "named of its RX codec, which has two rings"
-				     : "plain of its RX codec";
+	if (!rx->plain && !rx->two_rings)
+		return "plain of its RX codec";
+	if (rx->two_rings && (rx->plain || rx->counts_segs || rx->verdict))
+		return "an RX codec without plain, counts_segs and verdict, while that has two "
+		       "rings";
 	if (rx->two_rings && !rx->any_order)
 		return "any_order of its RX codec, which has two rings";
 	if (rx->any_order && !rx->two_rings && !rx->restore)

@@ -73,15 +73,10 @@ struct rx_codec {
 	 * nothing to be said about it but a verdict. @hdr: the first byte that the device may
 	 * write.
 	 *
-	 * @len: receives the length, header included, not validated. @flags: the token's.
+	 * @len: receives the length, header included, not validated. @flags: the token's. Two
+	 * rings: NULL, and next() is asked.
 	 */
 	bool (*plain)(const struct rx_cursor *c, uint32_t at, const uint8_t *hdr, unsigned mode,
-		      uint32_t *len, uint8_t *flags);
-	/*
-	 * The same with two rings, in place of plain(), at position @pos. @key: receives the key,
-	 * not validated.
-	 */
-	bool (*named)(const struct rx_cursor *c, uint16_t pos, unsigned mode, uint32_t *key,
 		      uint32_t *len, uint8_t *flags);
 	/*
 	 * Whether plain() and segs() read the header, which is then worth to be prefetched. NULL:

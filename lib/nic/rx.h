@@ -419,13 +419,21 @@ nic_rx_one(struct nic_queue *nq, const struct baton_pool_view *v, struct baton_t
 
 /* Two rings: whether position @pos has a plain packet, of a key that may be completed now. */
 NIC_INLINE bool
-nic_rx_named(const struct nic_queue *nq, const struct rx_cursor *c, uint16_t pos, unsigned mode,
-	     uint32_t *key, uint32_t *len, uint8_t *flags, const struct rx_codec *codec)
+nic_rx_named(const struct nic_queue *nq, uint16_t pos, unsigned mode, uint32_t *key, uint32_t *len,
+	     uint8_t *flags, const struct rx_codec *codec)
 {
-	return baton_likely(codec->named(c, pos, mode, key, len, flags) &&
-			    MUST(rx_id, *key <= nq->mask) &&
-			    MUST(rx_posted, nq->shadow[*key] != SHADOW_NONE) &&
-			    nic_rx_is_next(nq, *key, nq->ring));
+	struct nic_rx_state state = nq->state;
+	struct rx_entry e;
+
+	if (baton_unlikely(codec->next(nq, &state, pos, 1, &e) != 1 || e.more || e.bad))
+		return false;
+	*key = e.key;
+	*len = e.len;
+	if (mode & NIC_MODE_META)
+		*flags = (uint8_t)e.meta;
+	return baton_likely(MUST(rx_id, e.key <= nq->mask) &&
+			    MUST(rx_posted, nq->shadow[e.key] != SHADOW_NONE) &&
+			    nic_rx_is_next(nq, e.key, nq->ring));
 }
 
 /*
@@ -455,8 +463,7 @@ nic_rx_plain(struct nic_queue *nq, const struct baton_pool_view *v, struct baton
 		struct baton_token t = model;
 		uint32_t key = at, buf, len;
 
-		if (codec->two_rings &&
-		    !nic_rx_named(nq, &cursor, pos, mode, &key, &len, &t.flags, codec))
+		if (codec->two_rings && !nic_rx_named(nq, pos, mode, &key, &len, &t.flags, codec))
 			break;
 		buf = shadow[key];
 		if (codec->reads_header && codec->reads_header(mode))

@@ -188,8 +188,7 @@ nic_rx_bounce_plain(struct nic_queue *nq, const struct baton_pool_view *v,
 		 */
 		__builtin_prefetch(next);
 		__builtin_prefetch(next + BATON_CACHE_LINE);
-		if (codec->two_rings &&
-		    !nic_rx_named(nq, &cursor, pos, mode, &key, &len, &flags, codec))
+		if (codec->two_rings && !nic_rx_named(nq, pos, mode, &key, &len, &flags, codec))
 			break;
 		slot = slot_of ? shadow[key] : key;
 		hdr = slots + (size_t)slot * stride;

@@ -66,6 +66,7 @@ SPOIL(rx_counts, made.rx.counts_segs = true)
 SPOIL(rx_counts_nowhere, (made.rx.counts_segs = true, made.rx.segs = segs, made.rx.header = 0))
 SPOIL(rx_meta, made.rx.meta = meta)
 SPOIL(rx_two, made.rx.two_rings = true)
+SPOIL(rx_two_in_order, (made.rx.two_rings = true, made.rx.any_order = false, made.rx.plain = NULL))
 SPOIL(rx_header, made.rx.header = 65)
 SPOIL(tx_put, made.tx.put = NULL)
 SPOIL(tx_commit, made.tx.commit = NULL)
@@ -131,7 +132,8 @@ static const struct contradiction {
 	{ spoil_rx_counts, "segs" },
 	{ spoil_rx_counts_nowhere, "a header of its RX codec" },
 	{ spoil_rx_meta, "verdict" },
-	{ spoil_rx_two, "named" },
+	{ spoil_rx_two, "plain, counts_segs and verdict, while that has two rings" },
+	{ spoil_rx_two_in_order, "any_order of its RX codec, which has two rings" },
 	{ spoil_rx_header, "headers of 65 (RX) and 12" },
 	{ spoil_tx_put, "put" },
 	{ spoil_tx_commit, "commit of its TX codec" },
