@@ -39,7 +39,9 @@ fit_pool(const struct nic_dev *dev, struct nic_queue *nq)
 	const struct baton_port *port = &dev->port;
 	struct baton_queue *q = &nq->q;
 	const struct baton_pool_view *v = &q->pool->view;
-	const uint32_t header = ops->rx->header, frame = port_frame_max(BATON_MAX_MTU),
+	/* Whatever the MTU is, somebody may send the longest frame that the device takes. */
+	const uint32_t header = ops->rx->header, least = port_frame_max(BATON_MAX_MTU),
+		       frame = dev->limits.frame > least ? dev->limits.frame : least,
 		       mtu = port->mtu_set ? port->info.mtu : 1500u;
 	const uint32_t places = q->descs / nic_rx_rings(ops->rx) - ops->rx->gap,
 		       most = places < NIC_RX_MAX_SEGS ? places : NIC_RX_MAX_SEGS;

@@ -32,6 +32,7 @@ struct bench {
 	struct baton_port *port;
 	struct baton_pool *pool; /* start() */
 	struct baton_worker *worker;
+	struct baton_rxq *rxq;
 };
 
 static void
@@ -95,7 +96,6 @@ start(struct bench *b)
 	struct baton_worker_config w = { .size = sizeof(w), .name = "w" };
 	struct baton_queue_config q = { .size = sizeof(q), .descs = 64 };
 	struct baton_pool_config p;
-	struct baton_rxq *rxq;
 	struct baton_txq *txq;
 
 	baton_pool_config_init(&p);
@@ -107,7 +107,7 @@ start(struct bench *b)
 	must(baton_port_configure(b->port, &pc));
 	must(baton_txq_setup(b->port, 0, &q, &txq));
 	q.pool = b->pool;
-	must(baton_rxq_setup(b->port, 0, &q, &rxq));
+	must(baton_rxq_setup(b->port, 0, &q, &b->rxq));
 	must(baton_port_start(b->port));
 }
 
@@ -155,6 +155,30 @@ impossible_limits(void **state)
 	refused(&b, EPROTO, "says it takes frames of 80 bytes at most");
 }
 
+/* The device may receive its longest frame, which is longer than any MTU is. */
+static void
+long_frame(void **state)
+{
+	static const uint8_t frame[12000];
+	struct baton_token t[64];
+	uint32_t len = 0;
+	struct bench b;
+	int n;
+
+	up(&b);
+	b.m->frame = 16000;
+	must(baton_port_open(b.ctx, SPEC, &b.port));
+	start(&b);
+	assert_true(exn_receive(b.m, 0, frame, sizeof(frame), 0, NULL));
+	n = baton_rx_burst(b.rxq, t, 64);
+	must(n);
+	for (int i = 0; i < n; i++)
+		len += t[i].len;
+	assert_int_equal(len, sizeof(frame));
+	must(baton_free(b.worker, t, (unsigned)n));
+	down(&b);
+}
+
 /* Limits are those of the device that was there first. */
 static void
 another_after_reset(void **state)
@@ -188,6 +212,7 @@ main(void)
 		cmocka_unit_test(settings),
 		cmocka_unit_test(another_device),
 		cmocka_unit_test(impossible_limits),
+		cmocka_unit_test(long_frame),
 		cmocka_unit_test(another_after_reset),
 	};
 
