@@ -164,7 +164,7 @@ make_rings(struct nic_dev *dev)
 
 	for (unsigned i = 0; (nq = nic_queue(dev, i)); i++)
 		bytes += ring_bytes(dev, nq);
-	ret = baton_ctrl_alloc(&dev->port.reach, bytes, BATON_CACHE_LINE, &rings);
+	ret = baton_ctrl_alloc(&dev->port.reach, bytes, BATON_PAGE_4K, &rings);
 	if (ret < 0)
 		return ret;
 	dev->ring_base = rings.va;

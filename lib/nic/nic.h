@@ -47,9 +47,9 @@ struct nic_ops {
 
 	uint8_t ring_bits, data_bits; /* of the addresses of rings and packets; open() may
 					 set port->reach.device_*_bits instead */
-	uint8_t desc_bytes; /* of a descriptor, if a ring is an array of them; else ring_bytes() */
-	uint8_t max_macs;   /* addresses in its table; 0: NIC_MAX_MACS */
-	uint32_t offloads;  /* BATON_OFFLOAD_*; open() may add some */
+	uint8_t desc_bytes;           /* of all rings, for each place; else ring_bytes() */
+	uint8_t max_macs;             /* addresses in its table; 0: NIC_MAX_MACS */
+	uint32_t offloads;            /* BATON_OFFLOAD_*; open() may add some */
 
 	/*
 	 * What a user can do if a packet may take too many buffers, such as ", or use X=0"; "" or
@@ -128,7 +128,8 @@ struct nic_ops {
 	size_t (*own_bytes)(const struct nic_dev *dev);
 	void (*own_attach)(struct nic_dev *dev, size_t offset);
 	/* Bytes of ring memory for a queue of nq->q.descs places, in all its rings. NULL:
-	 * desc_bytes for each. */
+	 * desc_bytes for each. The queues' memory follows one another from the begin of a page on.
+	 */
 	size_t (*ring_bytes)(const struct nic_queue *nq);
 	/*
 	 * Lay out a ring in nq->mem, which is zeroed, and choose other bursts than the kit has.

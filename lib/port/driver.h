@@ -33,7 +33,7 @@ enum rx_error {
 	RX_ERROR_SEGMENTATION, /* that was not negotiated */
 	RX_ERROR_CSUM_RANGE,   /* a checksum to be filled in outside of the packet */
 	RX_ERROR_LINK_TYPE,    /* no Ethernet packet */
-	RX_ERROR_DAMAGED,      /* a capture cannot be read on: what follows is unknown */
+	RX_ERROR_DAMAGED,      /* the device says so; a capture that cannot be read on */
 	RX_ERRORS
 };
 
