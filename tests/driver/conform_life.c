@@ -129,6 +129,12 @@ has_settings(struct bench *b)
 	return info.state == BATON_PORT_STARTED && (!b->m->has || b->m->has(b->dev, &s));
 }
 
+static bool
+is_back_with_settings(struct bench *b)
+{
+	return b->lost && b->back == b->lost && has_settings(b);
+}
+
 /* What was asked for is there again after a stop, after a reset, and after a return. */
 static void
 settings_kept(struct bench *b)
@@ -153,7 +159,7 @@ settings_kept(struct bench *b)
 	if (!has(b, F_LOST))
 		return;
 	b->m->lose(b->dev);
-	serve(b, has_settings);
+	serve(b, is_back_with_settings);
 	one_each_way(b, 700, 1);
 }
 
