@@ -11,7 +11,7 @@ from rows_pmd import BATON, BOUNCED
 
 ROUNDS = 500
 BOUNCE = "bounce=always"
-EXAMPLES = ("example",)
+EXAMPLES = ("example", "example2")
 SCALAR = "mrg_rxbuf=0,vectorized=0"
 PEERS = ["mrg_rxbuf=0,in_order=0,vectorized=1", "mrg_rxbuf=0,in_order=1"]
 PEERS_MRG = ["mrg_rxbuf=1,in_order=1", "mrg_rxbuf=1,in_order=0"]

@@ -73,7 +73,7 @@ class OtherMachines(unittest.TestCase):
                 "-Ddocs=disabled", "-Dhugetlbfs=disabled")
             targets = [line.split(":")[0] for line in run("ninja", "-C", build, "-t", "targets", "all").split("\n")]
             objects = [t for t in targets if t.endswith(".c.o")]
-            for part in ("libbaton", "drivers_virtio", "example", "apps/testpmd/", "tests/unit/", "perf/"):
+            for part in ("libbaton", "drivers_virtio", "example_driver", "example2", "apps/testpmd/", "tests/unit/", "perf/"):
                 self.assertTrue(any(part in o for o in objects), part)
             self.assertFalse([o for o in objects if "avx" in o], "files of x86's")
             run("ninja", "-C", build, "-k0", *objects)

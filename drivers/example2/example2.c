@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * net_example2: the driver of the EXN2 (docs/example2-nic.md).
+ *
+ * The memory of a queue of n places: n completions, then, 8 * n bytes further, the TX descriptors,
+ * or FIRST, and 16 * n bytes further REST, so that each ring begins at a multiple of 64.
+ */
+#include "nic/pci.h"
+#include "regs.h"
+
+struct exn2_queue {
+	struct nic_queue nq;
+	struct pci_reg block; /* its registers */
+};
+
+DEFINE_CONTAINER(exn2_queue_of, struct exn2_queue, nq)
+
+/* ---- codecs ---- */
+
+/* Read the completion at position @pos. Return: whether it is there: TURN is 1 in even turns. */
+NIC_INLINE bool
+completed(const struct nic_queue *nq, uint16_t pos, uint64_t *entry)
+{
+	const shared64 *done = nq->mem;
+
+	*entry = shared_load64_acquire(&done[pos & nq->mask]);
+	return (*entry & EXN2_TURN) == !(pos & nq->q.descs);
+}
+
+NIC_INLINE int
+rx_next(const struct nic_queue *nq, struct nic_rx_state *state, uint16_t pos, uint16_t published,
+	struct rx_entry *e)
+{
+	const uint32_t places = nq->q.descs / 2;
+	enum baton_csum csum = BATON_CSUM_UNKNOWN;
+	uint64_t entry;
+
+	if (!completed(nq, pos, &entry))
+		return NIC_RX_NOT_DONE;
+	if (entry & EXN2_L4_KNOWN)
+		csum = entry & EXN2_L4_GOOD ? BATON_CSUM_GOOD : BATON_CSUM_BAD;
+	*e = (struct rx_entry){
+		.key = (uint16_t)(entry >> EXN2_PLACE) + (entry & EXN2_OF_REST ? places : 0),
+		.len = (uint16_t)(entry >> EXN2_LEN),
+		.more = !(entry & EXN2_END),
+		.bad = entry & EXN2_BAD ? 1 + RX_ERROR_DAMAGED : 0,
+		.meta = csum << BATON_TOKEN_L4_SHIFT,
+	};
+	/* A place that FIRST has not would be one of REST. */
+	return (uint16_t)(entry >> EXN2_PLACE) < places ? 1 : NIC_RX_BAD_KEY;
+}
+
+NIC_INLINE void
+rx_put(struct nic_queue *nq, uint16_t pos, uint16_t key, uint64_t iova)
+{
+	le64 *ring = (le64 *)nq->mem + nq->q.descs * (1 + nic_ring_of(nq, key));
+
+	store_le64(&ring[key & nq->mask / 2], iova);
+}
+
+/* The device only reads descriptors. */
+NIC_INLINE void
+rx_again(struct nic_queue *nq, uint16_t pos, uint16_t key)
+{
+}
+
+NIC_INLINE uint16_t
+tx_published(const struct nic_queue *nq)
+{
+	uint16_t pos = nq->done;
+	uint64_t entry;
+
+	while (pos != nq->posted && completed(nq, pos, &entry))
+		pos++;
+	return (uint16_t)(pos - nq->done);
+}
+
+/* The key of the completion @n after the next one. */
+NIC_INLINE uint32_t
+key_at(const struct nic_queue *nq, unsigned n)
+{
+	const shared64 *done = nq->mem;
+
+	return (uint16_t)(shared_load64(&done[(nq->done + n) & nq->mask]) >> EXN2_PLACE);
+}
+
+NIC_INLINE uint32_t
+tx_key(const struct nic_queue *nq)
+{
+	return key_at(nq, 0);
+}
+
+NIC_INLINE unsigned
+tx_turn(const struct nic_queue *nq, unsigned n)
+{
+	unsigned i = 0;
+
+	while (i < n && key_at(nq, i) == ((nq->tail + i) & nq->mask))
+		i++;
+	return i;
+}
+
+NIC_INLINE void
+tx_put(struct nic_queue *nq, uint32_t d, uint64_t iova, uint32_t len, bool first, bool last,
+       const struct tx_plan *p)
+{
+	struct exn2_tx_desc *ring = (void *)((le64 *)nq->mem + nq->q.descs);
+	uint64_t info = len | (last ? EXN2_TX_END : 0);
+
+	if (first && p && p->csum)
+		info |= EXN2_TX_SUM | (uint64_t)p->csum_start << EXN2_TX_FROM |
+			(uint64_t)p->csum_offset << EXN2_TX_OFFSET;
+	store_le64(&ring[d].addr, iova);
+	store_le64(&ring[d].info, info);
+}
+
+/* The doorbells: all that was posted since the start. */
+NIC_INLINE void
+commit(struct nic_queue *nq)
+{
+	const struct pci_reg *block = &exn2_queue_of(nq)->block;
+
+	pci_write32(block, EXN2_TAIL, nq->q.tx ? nq->head : nq->ring[0].posted);
+	if (!nq->q.tx)
+		pci_write32(block, EXN2_REST_TAIL, nq->ring[1].posted);
+}
+
+static const struct rx_codec rx = {
+	.any_order = true,
+	.two_rings = true,
+	.next = rx_next,
+	.put = rx_put,
+	.again = rx_again,
+	.commit = commit,
+};
+
+static const struct tx_codec tx = {
+	.any_order = true,
+	.published = tx_published,
+	.in_turn = tx_turn,
+	.key = tx_key,
+	.put = tx_put,
+	.commit = commit,
+};
+
+#define NIC_RX      rx
+#define NIC_TX      tx
+#define NIC_NAME(x) exn2_##x
+#include "nic/bursts.h"
+
+/* ---- the device ---- */
+
+static int
+command(struct nic_dev *dev, uint32_t code, const char *what)
+{
+	int ret;
+
+	nic_put32(dev, EXN2_COMMAND, code);
+	ret = nic_pci_wait(&dev->pci->regs, EXN2_STATE, EXN2_ENDED, code, 1000, what);
+	if (ret < 0 || !(nic_get32(dev, EXN2_STATE) & EXN2_ERROR))
+		return ret;
+	return baton_err(EIO, "%s: %s failed, STATE is %#x", dev->port.name, what,
+			 nic_get32(dev, EXN2_STATE));
+}
+
+/* The device confirms the reset when it uses no memory any more. */
+static int
+quiesce(struct nic_dev *dev)
+{
+	return command(dev, EXN2_RESET, "the reset");
+}
+
+/* Read the link. Return: whether the device needs a reset. */
+static bool
+poll_device(struct nic_dev *dev)
+{
+	const uint32_t link = nic_get32(dev, EXN2_LINK);
+
+	dev->link = link & EXN2_LINK_UP;
+	__atomic_store_n(&dev->port.link.speed_mbps, link >> 8, __ATOMIC_RELAXED);
+	return (nic_get32(dev, EXN2_STATE) & EXN2_ERROR) == EXN2_NO_MEMORY;
+}
+
+static int
+identify(struct nic_dev *dev)
+{
+	const uint32_t v = nic_get32(dev, EXN2_LIMITS);
+	const struct nic_limits limits = {
+		.queues = v >> 8 & 0xff,
+		.min_descs = 8,
+		.max_descs = 1u << (v & 15),
+		.frame = v >> 16,
+		.mac = nic_get64(dev, EXN2_ADDRESS),
+	};
+
+	poll_device(dev);
+	return nic_set_limits(dev, &limits);
+}
+
+static int
+start(struct nic_dev *dev)
+{
+	struct nic_queue *nq;
+
+	for (unsigned i = 0; (nq = nic_queue(dev, i)); i++) {
+		const uint32_t at = (nq->q.tx ? EXN2_TX : EXN2_RX) + nq->q.index * EXN2_BLOCK_BYTES;
+		const uint64_t iova = nic_ring_iova(dev, nq);
+		struct pci_reg *block = &exn2_queue_of(nq)->block;
+
+		*block = pci_reg_part(&dev->pci->regs, at, EXN2_BLOCK_BYTES);
+		pci_write64(block, EXN2_DONE, iova);
+		pci_write64(block, EXN2_RING, iova + 8 * nq->q.descs);
+		pci_write32(block, EXN2_PLACES, nq->q.descs / (nq->q.tx ? 1 : 2));
+		if (nq->q.tx)
+			continue;
+		pci_write64(block, EXN2_REST, iova + 16 * nq->q.descs);
+		pci_write32(block, EXN2_ROOM, nq->posted_len);
+	}
+	return command(dev, EXN2_START, "the start");
+}
+
+static uint32_t
+rx_room(uint32_t bytes)
+{
+	return bytes / EXN2_ALIGN * EXN2_ALIGN;
+}
+
+static void
+arm(struct nic_queue *nq, bool on)
+{
+	pci_write32(&exn2_queue_of(nq)->block, EXN2_WAKE, on);
+}
+
+static int
+set_mac(struct nic_dev *dev, const uint8_t mac[6])
+{
+	nic_put64(dev, EXN2_ADDRESS, nic_mac_bits(mac));
+	return 0;
+}
+
+static int
+set_rx_mode(struct nic_dev *dev, enum port_rx_mode mode, bool on)
+{
+	nic_put_bits(dev, EXN2_ACCEPT, mode == PORT_RX_PROMISC ? 1 : 2, on);
+	return 0;
+}
+
+/* ---- the driver ---- */
+
+static const struct nic_pci_ops pci_ops = {
+	.bar = 2,
+	.bar_bytes = EXN2_BAR_BYTES,
+	.id_reg = EXN2_SIGN,
+	.id = EXN2_SIGN_VALUE,
+	.only_rx_wakes = true,
+	.quiesce = quiesce,
+	.identify = identify,
+	.start = start,
+	.poll = poll_device,
+};
+
+static const struct nic_ops nic_ops = {
+	NIC_PCI_DEV_OPS,
+	.pci = &pci_ops,
+	.rx = &rx,
+	.tx = &tx,
+	.bursts = &exn2_bursts,
+	.ring_bits = 44,
+	.data_bits = 52,
+	.desc_bytes = 24,
+	.offloads = BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_TX_CSUM,
+	.rx_room = rx_room,
+	.arm = arm,
+	.set_mac = set_mac,
+	.set_rx_mode = set_rx_mode,
+};
+
+static const struct port_ops port_ops = { NIC_PCI_DEV_PORT_OPS(struct exn2_queue) };
+
+static const struct pci_id pci_ids[] = { { 0x4558, 0x0002 }, { 0, 0 } };
+
+const struct baton_driver example2_driver = {
+	.name = "net_example2",
+	.args = nic_pci_args,
+	.dma = true,
+	.bounces = true,
+	.ops = &port_ops,
+	.pci_ids = pci_ids,
+	.priv = &nic_ops,
+};
