@@ -232,7 +232,7 @@ static void
 check_lost(struct bench *b)
 {
 	/* A device that fails again soon has to wait a second. */
-	const unsigned times = b->way->bounced ? 1 : 2;
+	const unsigned times = *b->way->args || b->m->brief ? 1 : 2;
 	uint8_t in[64];
 
 	assert_int_equal(has(b, F_LOST), b->m->lose != NULL);

@@ -224,17 +224,17 @@ has_settings(const void *dev, const struct model_settings *s)
 	       (!(s->which & F_BIT(F_ALLMULTI)) || (mode >> 1 & 1) == s->allmulti);
 }
 
-#define EXAMPLE2(named, started)                                                                   \
+#define EXAMPLE2(named, started, is_brief)                                                         \
 	{                                                                                          \
-		.name = named, .list = "drivers/example2/features.txt", .start = started,          \
-		.stop = stop, .receive = receive, .receive_good = receive_good, .begin = begin,    \
-		.end = end, .damaged = damaged, .send = send, .csums = csums, .lie = lie,          \
-		.lie_tx = lie_tx, .keep = keep, .remove = remove_it, .lose = lose,                 \
+		.name = named, .list = "drivers/example2/features.txt", .brief = is_brief,         \
+		.start = started, .stop = stop, .receive = receive, .receive_good = receive_good,  \
+		.begin = begin, .end = end, .damaged = damaged, .send = send, .csums = csums,      \
+		.lie = lie, .lie_tx = lie_tx, .keep = keep, .remove = remove_it, .lose = lose,     \
 		.link = set_link, .strays = strays, .has = has_settings,                           \
 	}
 
-static const struct model in_order = EXAMPLE2("example2", start),
-			  backwards = EXAMPLE2("example2, sent backwards", start_backwards),
-			  shuffled = EXAMPLE2("example2, sent in any order", start_shuffled);
+static const struct model in_order = EXAMPLE2("example2", start, false),
+			  backwards = EXAMPLE2("example2, sent backwards", start_backwards, true),
+			  shuffled = EXAMPLE2("example2, sent in any order", start_shuffled, true);
 
 const struct model *const rig_models[] = { &in_order, &backwards, &shuffled, NULL };
