@@ -418,6 +418,20 @@ transmit(struct fuzz *f, unsigned queue)
 		send(f, queue, t, n);
 }
 
+void
+fuzz_app_send(struct fuzz *f, unsigned queue, unsigned packets)
+{
+	struct baton_token t[8];
+	unsigned n = 0;
+
+	while (n < packets && n < 8 && make_packet(f, t + n, 1, 0, 64)) {
+		write_packet(f, t + n, 1, false);
+		n++;
+	}
+	if (n)
+		send(f, queue, t, n);
+}
+
 static void
 clean(struct fuzz *f, unsigned queue, unsigned budget)
 {

@@ -107,7 +107,12 @@ complete_ahead(struct fuzz *f, unsigned queue)
 	struct vdev_ring *r = &vdev.ring[queue];
 	uint16_t id;
 
-	if (queue < FUZZ_PAIRS || in_order(f) || r->n < 2)
+	if (queue < FUZZ_PAIRS || in_order(f))
+		return;
+	if (r->n < 2)
+		fuzz_app_send(f, queue, 3);
+	vdev_scan(f, queue);
+	if (!fuzz_honest(f, queue) || r->n < 2)
 		return;
 	id = vdev_pick(r, 1);
 	vdev_put(r, id, 0);
@@ -125,6 +130,8 @@ lie_about_key(struct fuzz *f, unsigned queue, unsigned how, uint32_t value)
 	int64_t id = -1;
 
 	vdev_settle(f, queue);
+	if (how == 2)
+		complete_ahead(f, queue);
 	if (!fuzz_honest(f, queue) || !r->n) /* with none out any completion is one too many */
 		return;
 	switch (how) {
@@ -136,7 +143,6 @@ lie_about_key(struct fuzz *f, unsigned queue, unsigned how, uint32_t value)
 		id = not_given(r, value);
 		break;
 	case 2:
-		complete_ahead(f, queue);
 		if (r->any && not_given(r, r->last) == r->last) {
 			id = r->last;
 			what = "completed twice";
