@@ -105,7 +105,7 @@ nic_rx_post(struct nic_queue *nq, const struct baton_pool_view *v, struct dma_ca
 		const uint32_t buf = dma_cache_pop(c);
 		uint16_t key = pos & nq->mask;
 
-		if (codec->any_order && baton_unlikely(!nq->in_order))
+		if (codec->two_rings || (codec->any_order && baton_unlikely(!nq->in_order)))
 			key = nq->order[key];
 		nq->shadow[key] = buf;
 		codec->put(nq, pos, key, base + (uint64_t)buf * v->stride);
@@ -131,14 +131,14 @@ nic_rx_is_next(const struct nic_queue *nq, uint32_t key, const struct nic_ring r
 static inline void
 nic_rx_ring_completed(struct nic_queue *nq, uint16_t pos, uint32_t key)
 {
-	const uint32_t places = nq->q.descs / 2u;
+	const uint32_t places = nq->q.descs / 2u; /* a power of two */
 	struct nic_ring *r = &nq->ring[nic_ring_of(nq, key)];
-	const uint32_t base = key & places; /* places is a power of two */
+	const uint16_t done = r->done;
 
-	nq->shadow[key] = SHADOW_NONE;
 	nq->order[(uint16_t)(pos + nq->quota) & nq->mask] =
-		(uint16_t)(base | ((uint32_t)(r->done + r->share) & (places - 1)));
-	r->done++;
+		(uint16_t)((key & places) | ((uint32_t)(done + r->share) & (places - 1)));
+	r->done = (uint16_t)(done + 1);
+	nq->shadow[key] = SHADOW_NONE;
 }
 
 /*
@@ -425,7 +425,7 @@ nic_rx_named(const struct nic_queue *nq, uint16_t pos, unsigned mode, uint32_t *
 	struct nic_rx_state state = nq->state;
 	struct rx_entry e;
 
-	if (baton_unlikely(codec->next(nq, &state, pos, 1, &e) != 1 || e.more || e.bad))
+	if (baton_unlikely(codec->next(nq, &state, pos, 1, &e) != 1 || (e.more | e.bad)))
 		return false;
 	*key = e.key;
 	*len = e.len;
