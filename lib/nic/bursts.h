@@ -48,11 +48,11 @@ NIC_NAME(rx_post)(struct nic_queue *nq, const struct baton_pool_view *v, struct 
 }
 
 static int __attribute__((noinline))
-NIC_NAME(rx_bounce_one)(struct nic_queue *nq, const struct baton_pool_view *v,
-			struct baton_token *t, uint16_t published, unsigned mode,
-			struct rx_counts *r)
+NIC_NAME(rx_bounce_some)(struct nic_queue *nq, const struct baton_pool_view *v,
+			 struct baton_token *tokens, unsigned n, uint16_t published, unsigned mode,
+			 struct rx_counts *r)
 {
-	return nic_rx_bounce_one(nq, v, t, published, mode, r, &NIC_RX);
+	return nic_rx_bounce_some(nq, v, tokens, n, published, mode, r, &NIC_RX);
 }
 
 static void __attribute__((noinline)) NIC_NAME(rx_post_slots)(struct nic_queue *nq, unsigned n)
@@ -67,7 +67,7 @@ static const struct rx_loops NIC_NAME(rx_loops) = {
 };
 
 static const struct rx_bounce_loops NIC_NAME(rx_bounce_loops) = {
-	.one = NIC_NAME(rx_bounce_one),
+	.some = NIC_NAME(rx_bounce_some),
 	.post = NIC_NAME(rx_post_slots),
 };
 
@@ -172,9 +172,12 @@ NIC_NAME(tx_copy_shared)(struct nic_queue *nq, const struct baton_pool_view *v, 
 
 static void __attribute__((noinline))
 NIC_NAME(tx_copy_each)(struct nic_queue *nq, const struct baton_pool_view *v,
-		       const struct baton_token *t, unsigned n, uint32_t *idx)
+		       const struct baton_token *t, unsigned n, nic_ends ends)
 {
-	nic_tx_copy_each(nq, v, t, n, idx, &NIC_TX);
+	if (baton_unlikely(nq->slot_of != NULL))
+		nic_tx_copy_each(nq, v, t, n, ends, nq->slot_of, &NIC_TX);
+	else
+		nic_tx_copy_each(nq, v, t, n, ends, NULL, &NIC_TX);
 }
 
 static const struct tx_bounce_loops NIC_NAME(tx_copies) = {
@@ -211,6 +214,7 @@ NIC_NAME(tx_bounce)(struct baton_queue *q, struct baton_token *tokens, unsigned 
 	static const struct tx_loops loops = {
 		.in_turn = NIC_NAME(tx_in_turn),
 		.release = NIC_NAME(tx_bounce_release),
+		.release_chains = nic_tx_release_chains,
 		.post = NIC_NAME(tx_bounce_post),
 		.chain = NIC_NAME(tx_bounce_chain),
 		.any_order = NIC_NAME(tx_any_order),

@@ -86,6 +86,7 @@ struct nic_queue {
 	uint16_t post_off;   /* their offset in the data room: headroom - header */
 	uint16_t refill;     /* free places from which on a refill is worth it */
 	uint16_t quota;      /* places posted at most */
+	bool chained;        /* bounced: the last packet received had several buffers */
 	struct nic_ring ring[2]; /* two posting rings */
 	struct nic_rx_state state;
 
@@ -146,6 +147,18 @@ nic_refill_least(const struct nic_queue *nq)
 		       most = nic_ring_quota(nq) - nq->q.max_segs + 1;
 
 	return (uint16_t)(pays < most ? pays : most);
+}
+
+/* Packets of several buffers: bit i is set if buffer i is the last of its packet. */
+typedef uint64_t nic_ends;
+
+_Static_assert(DMA_BATCH <= 64, "a bit for each buffer of a batch");
+
+/* Count the buffers of the packet that begins with buffer @i. */
+static inline unsigned
+nic_ends_segs(nic_ends ends, unsigned i)
+{
+	return (unsigned)__builtin_ctzll(ends >> i) + 1;
 }
 
 /* ---- control thread ---- */

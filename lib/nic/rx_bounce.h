@@ -147,6 +147,146 @@ nic_rx_bounce_one(struct nic_queue *nq, const struct baton_pool_view *v, struct 
 	return nic_rx_deliver(nq, v, t, n, total, bad, f.meta, mode, r, codec);
 }
 
+/* ---- packets of several buffers, completed in ring order ---- */
+
+/* Packets whose completions were validated. */
+struct rx_run {
+	nic_ends ends;
+	uint32_t len[DMA_BATCH];   /* bytes in a slot */
+	uint32_t total[DMA_BATCH]; /* by a packet's first buffer: its bytes */
+};
+
+/*
+ * Validate packets of several buffers from @pos on, among @n completions, as far as
+ * nic_rx_bounce_one() would accept them; it reads the others again. All are validated before any is
+ * copied: a branch on what was loaded is slow while copies keep memory busy. Return: the number of
+ * their buffers.
+ */
+NIC_INLINE unsigned
+nic_rx_validate_run(const struct nic_queue *nq, uint16_t pos, unsigned n, struct rx_run *run,
+		    const struct rx_codec *codec)
+{
+	const struct rx_cursor cursor = nic_rx_cursor(nq, codec);
+	const uint32_t mask = nq->mask, stride = nq->slots->stride, room = nq->posted_len;
+	const uint8_t *const slots = dma_slot(nq->slots, nq->slot0);
+	unsigned i = 0, whole = 0;
+
+	run->ends = 0;
+	while (i < n) {
+		const uint8_t *const hdr = slots + (size_t)((pos + i) & mask) * stride;
+		const uint32_t segs = codec->segs(hdr);
+		uint32_t total = 0, len;
+		uint8_t flags;
+
+		if (segs - 2 >= nq->q.max_segs - 1u || segs > n - i)
+			break;
+		for (const unsigned end = i + segs; i < end; i++) {
+			if (!codec->plain(&cursor, (pos + i) & mask, hdr, 0, &len, &flags) ||
+			    !MUST(rx_plain_len, len - 1 < room))
+				return whole;
+			run->len[i] = len;
+			total += len;
+		}
+		if (run->len[whole] <= codec->header || total < codec->header + NIC_ETH_HLEN)
+			break;
+		run->total[whole] = total - codec->header;
+		run->ends |= (nic_ends)1 << (i - 1);
+		whole = i;
+	}
+	return whole;
+}
+
+/*
+ * Copy @n buffers, from position @pos on. What a buffer needs besides its copy is done right before
+ * the copy and without branches, so the CPU does it while it waits for the copies before. What is
+ * loaded for the next copy is loaded before this one.
+ */
+NIC_INLINE void
+nic_rx_copy_run(struct nic_queue *nq, const struct baton_pool_view *v, struct baton_token *t,
+		uint16_t pos, const struct rx_run *run, unsigned n, const struct rx_codec *codec)
+{
+	const uint32_t mask = nq->mask, stride = nq->slots->stride, room = v->stride;
+	const uint8_t *const slots = dma_slot(nq->slots, nq->slot0);
+	const uint32_t *top = nq->q.cache->idx + nq->q.cache->n - 1; /* the next buffer */
+	uint8_t *const data = v->data + nq->post_off;
+	const uint8_t *from = slots + (size_t)(pos & mask) * stride;
+	uint8_t *to = data + (size_t)*top * room;
+	uint32_t len = run->len[0];
+	bool first = true;
+
+	for (unsigned i = 0; i < n; i++) {
+		const unsigned next = i + 1 < n ? i + 1 : i;
+		const bool last = run->ends >> i & 1;
+		const uint32_t skip = first ? codec->header : 0, l = len - skip;
+		const uint8_t *const f = from + skip;
+		uint8_t *const b = to + skip;
+
+		t[i] = nic_rx_token(v, *top, (uint16_t)(nq->post_off + skip), l);
+		t[i].flags = last ? 0 : BATON_TOKEN_CONT;
+		first = last;
+		top -= next - i;
+		to = data + (size_t)*top * room;
+		from = slots + (size_t)((pos + next) & mask) * stride;
+		len = run->len[next];
+		dma_prefetch_write(to);
+		dma_prefetch_write(to + BATON_CACHE_LINE);
+		__builtin_prefetch(from + BATON_CACHE_LINE);
+		__builtin_prefetch(from + 2 * BATON_CACHE_LINE);
+		memcpy(b, f, l);
+	}
+}
+
+/* Deliver the packets of @n buffers from r->pos on, whose tokens begin at @tokens[r->tokens]. */
+NIC_INLINE void
+nic_rx_deliver_run(struct nic_queue *nq, const struct baton_pool_view *v,
+		   struct baton_token *tokens, const struct rx_run *run, unsigned n, unsigned mode,
+		   struct rx_counts *r, const struct rx_codec *codec)
+{
+	const struct baton_token *const copied = tokens + r->tokens;
+	const uint8_t *const slots = dma_slot(nq->slots, nq->slot0);
+
+	for (unsigned i = 0, segs; i < n; i += segs) {
+		struct baton_token *const t = tokens + r->tokens;
+		const uint8_t *const hdr = slots + (size_t)(r->pos & nq->mask) * nq->slots->stride;
+
+		segs = nic_ends_segs(run->ends, i);
+		if (baton_unlikely(t != copied + i)) /* one before it was dropped */
+			memmove(t, copied + i, segs * sizeof(*t));
+		r->pos = (uint16_t)(r->pos + segs);
+		nic_rx_deliver(nq, v, t, segs, run->total[i], RX_GOOD,
+			       (mode & NIC_MODE_META) && codec->meta ? codec->meta(hdr) : 0, mode,
+			       r, codec);
+	}
+}
+
+/*
+ * Receive a packet of any kind at r->pos, or several of several buffers, of @n completions. The
+ * cache has max_segs buffers. Return: as nic_rx_bounce_one().
+ */
+NIC_INLINE int
+nic_rx_bounce_some(struct nic_queue *nq, const struct baton_pool_view *v,
+		   struct baton_token *tokens, unsigned n, uint16_t published, unsigned mode,
+		   struct rx_counts *r, const struct rx_codec *codec)
+{
+	if (codec->counts_segs && !codec->two_rings && (mode & NIC_MODE_SEGS) &&
+	    baton_likely(!nq->slot_of && nic_rx_may_run(nq, codec))) {
+		struct dma_cache *const c = nq->q.cache;
+		unsigned most = n - r->tokens < published ? n - r->tokens : published;
+		struct rx_run run;
+
+		most = most < c->n ? most : c->n;
+		most = nic_rx_validate_run(nq, r->pos, most < DMA_BATCH ? most : DMA_BATCH, &run,
+					   codec);
+		if (baton_likely(most)) {
+			nic_rx_copy_run(nq, v, tokens + r->tokens, r->pos, &run, most, codec);
+			dma_cache_set(c, c->n - most);
+			nic_rx_deliver_run(nq, v, tokens, &run, most, mode, r, codec);
+			return 1;
+		}
+	}
+	return nic_rx_bounce_one(nq, v, tokens + r->tokens, published, mode, r, codec);
+}
+
 /*
  * Receive packets of one buffer, completed in ring order, that nic_rx_bounce_one() would accept,
  * which reads the others again.
@@ -214,9 +354,10 @@ nic_rx_bounce_plain(struct nic_queue *nq, const struct baton_pool_view *v,
 }
 
 struct rx_bounce_loops {
-	/* See nic_rx_bounce_one(). */
-	int (*one)(struct nic_queue *nq, const struct baton_pool_view *v, struct baton_token *t,
-		   uint16_t published, unsigned mode, struct rx_counts *r);
+	/* See nic_rx_bounce_some(). */
+	int (*some)(struct nic_queue *nq, const struct baton_pool_view *v,
+		    struct baton_token *tokens, unsigned n, uint16_t published, unsigned mode,
+		    struct rx_counts *r);
 	/* See nic_rx_post_slots(). */
 	void (*post)(struct nic_queue *nq, unsigned n);
 };
@@ -230,7 +371,7 @@ nic_rx_bounce(struct baton_queue *q, struct baton_token *tokens, unsigned n, uns
 	const uint16_t published = nic_rx_published(nq, codec),
 		       end = (uint16_t)(nq->done + published);
 	struct rx_counts r = { .pos = nq->done };
-	bool dry = false, chained = false;
+	bool dry = false, chained = nq->chained;
 	int ret = 1;
 
 	if (baton_unlikely(n < q->max_segs))
@@ -258,10 +399,10 @@ nic_rx_bounce(struct baton_queue *q, struct baton_token *tokens, unsigned n, uns
 			continue;
 		dry = dma_cache_reserve(q->cache, q->max_segs) < q->max_segs;
 		if (!dry)
-			ret = loops->one(nq, v, tokens + r.tokens, (uint16_t)(end - r.pos), mode,
-					 &r);
+			ret = loops->some(nq, v, tokens, n, (uint16_t)(end - r.pos), mode, &r);
 		chained = r.tokens - before > 1;
 	}
+	nq->chained = chained;
 	nic_rx_consumed(nq, &r);
 	dma_cache_settle(q->cache);
 	if (baton_unlikely(dry))

@@ -79,22 +79,48 @@ nic_tx_jumped(struct nic_queue *nq, unsigned published)
 			       (uint16_t)(nq->head - nq->tail));
 }
 
-/* Free a packet in several slots at the tail. Return: the number of packets freed, 1 or 0. */
-unsigned
-nic_tx_release_chain(struct nic_queue *nq)
+static inline uint32_t
+and_of(const uint32_t *words, unsigned n)
 {
-	const unsigned segs = nq->segs[nq->tail & nq->mask];
+	uint32_t all = ~0u;
 
-	if (segs - 2 >= NIC_TX_MAX_SEGS - 1)
-		return 0;
-	/* One that begins with a descriptor without a slot is freed by nic_tx_release_key(). */
-	if (nq->slot_of && nq->slot_of[nq->tail & nq->mask] == DMA_SLOT_NONE)
-		return 0;
-	for (unsigned k = 0; k < segs; k++)
-		if (nq->shadow[(nq->tail + k) & nq->mask] != SHADOW_NONE)
-			return 0;
-	if (baton_unlikely(nq->slot_of != NULL))
-		nic_tx_return_slots(nq, nq->tail, segs);
-	nq->tail = (uint16_t)(nq->tail + segs);
-	return 1;
+	for (unsigned i = 0; i < n; i++)
+		all &= words[i];
+	return all;
+}
+
+/* Whether none of @n descriptors from @pos on has a buffer. */
+static bool
+have_no_buffers(const struct nic_queue *nq, uint32_t pos, unsigned n)
+{
+	const uint32_t d = pos & nq->mask, left = nq->mask + 1u - d, most = n < left ? n : left;
+
+	return (and_of(nq->shadow + d, most) & and_of(nq->shadow, n - most)) == SHADOW_NONE;
+}
+
+unsigned
+nic_tx_release_chains(struct nic_queue *nq, unsigned n)
+{
+	const uint8_t *const all_segs = nq->segs;
+	const uint32_t mask = nq->mask, tail = nq->tail, *const slot_of = nq->slot_of;
+	uint32_t pos = tail;
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		const uint32_t segs = all_segs[pos & mask];
+
+		if (segs - 2 >= NIC_TX_MAX_SEGS - 1)
+			break;
+		/* nic_tx_release_key() frees one that begins with a descriptor without a slot. */
+		if (slot_of &&
+		    (slot_of[pos & mask] == DMA_SLOT_NONE || pos + segs - tail > DMA_SLOT_BURST))
+			break;
+		pos += segs;
+	}
+	if (!have_no_buffers(nq, tail, pos - tail))
+		return n > 1 ? nic_tx_release_chains(nq, 1) : 0;
+	if (baton_unlikely(slot_of != NULL) && i)
+		nic_tx_return_slots(nq, nq->tail, pos - tail);
+	nq->tail = (uint16_t)pos;
+	return i;
 }

@@ -24,10 +24,15 @@ struct tx_loops {
 	unsigned (*in_turn)(const struct nic_queue *nq, unsigned n);
 	/* Free packets of one buffer at the tail, of one pool, into the cache. */
 	unsigned (*release)(struct nic_queue *nq, unsigned n);
+	/*
+	 * Free packets that are in several slots each. Their keys are not consecutive, so @n > 1
+	 * only where completions are valid without keys. NULL: there are no slots.
+	 */
+	unsigned (*release_chains)(struct nic_queue *nq, unsigned n);
 	/* Post packets of one buffer with headroom, of one pool. */
 	unsigned (*post)(struct nic_queue *nq, const struct baton_token *tokens, unsigned n,
 			 uint64_t *bytes);
-	/* Send a packet that is not plain, as nic_tx_chain() does. */
+	/* Send a packet that is not plain, as nic_tx_chain() does, or several. */
 	int (*chain)(struct nic_queue *nq, const struct baton_token *tokens, unsigned n, bool first,
 		     uint64_t *bytes);
 	/* Process completions one by one, with all checks: nic_tx_any_order() of the codec. */
@@ -217,8 +222,10 @@ nic_tx_reclaim_run(struct nic_queue *nq, unsigned n, const struct tx_loops *loop
 	if (baton_unlikely(!nic_tx_are_posted(nq, n)))
 		return nic_tx_jumped(nq, n);
 	for (unsigned i = 0; i < n;) {
-		unsigned run = loops->release(nq, n - i);
+		unsigned run = loops->release_chains ? loops->release_chains(nq, n - i) : 0;
 
+		if (!run)
+			run = loops->release(nq, n - i);
 		i += run;
 		freed += run;
 		if (run || i == n)
@@ -343,6 +350,14 @@ nic_tx_wants_report(const struct nic_queue *nq)
 	return (uint16_t)(nq->head - last) >= NIC_TX_REPORT;
 }
 
+/* The same at least every NIC_TX_REPORT descriptors. */
+NIC_INLINE void
+nic_tx_report_run(struct nic_queue *nq, const struct tx_codec *codec)
+{
+	if (codec->report && nic_tx_wants_report(nq))
+		nic_tx_report(nq, codec);
+}
+
 NIC_INLINE int
 nic_tx_burst(struct baton_queue *q, const struct baton_token *tokens, unsigned n,
 	     const struct tx_loops *loops, const struct tx_codec *codec)
@@ -365,21 +380,22 @@ nic_tx_burst(struct baton_queue *q, const struct baton_token *tokens, unsigned n
 	while (done < n) {
 		unsigned plain =
 			nic_tx_send_plain(nq, tokens + done, n - done, &bytes, loops, codec);
+		uint16_t posted;
 
 		done += plain;
 		packets += plain;
-		if (codec->report && nic_tx_wants_report(nq))
-			nic_tx_report(nq, codec);
+		nic_tx_report_run(nq, codec);
 		if (baton_likely(done == n))
 			break;
 		if (plain)
 			continue; /* the reason is another pool, the end of the ring, or a packet
 				     that is not plain */
+		posted = nq->posted;
 		ret = loops->chain(nq, tokens + done, n - done, !done, &bytes);
 		if (ret <= 0)
 			break;
 		done += (unsigned)ret;
-		packets++;
+		packets += (uint16_t)(nq->posted - posted);
 	}
 	if (!done)
 		return ret < 0 ? ret : 0;

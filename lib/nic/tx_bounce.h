@@ -85,7 +85,7 @@ struct tx_bounce_loops {
 			   uint64_t *sum);
 	/* nic_tx_copy_each() */
 	void (*each)(struct nic_queue *nq, const struct baton_pool_view *v,
-		     const struct baton_token *t, unsigned n, uint32_t *idx);
+		     const struct baton_token *t, unsigned n, nic_ends ends);
 	/* nic_tx_chain() */
 	int (*chain)(struct nic_queue *nq, const struct baton_token *tokens, unsigned n, bool first,
 		     uint64_t *bytes);
@@ -131,72 +131,105 @@ nic_tx_bounce_post(struct nic_queue *nq, const struct baton_token *tokens, unsig
 /* ---- packets of several buffers, a slot each ---- */
 
 /*
- * Check for a packet of several buffers of one bounced pool, each of which fits into a slot, if
- * fewer slots would not hold it: no buffer is split. Return: the number of buffers, which are given
- * then; 0 for any other packet.
+ * End the CPU's right to packets of several buffers of one bounced pool, each of which fits into a
+ * slot, where fewer slots would not hold the packet: no buffer is split. Stop before any other
+ * packet. All are given before any is copied: a branch on what was loaded is slow while copies keep
+ * memory busy.
+ *
+ * @n: at most DMA_BATCH. @idx: receives the buffers. Return: the number of buffers of these
+ * packets, which have *bytes.
  */
 NIC_INLINE unsigned
-nic_tx_give_each(struct nic_queue *nq, const struct baton_pool_view *v, const struct baton_token *t,
-		 unsigned n, uint32_t *bytes, const struct tx_codec *codec)
+nic_tx_give_each(struct nic_queue *nq, const struct baton_pool_view *view,
+		 const struct baton_token *tokens, unsigned n, uint32_t *idx, nic_ends *ends,
+		 uint64_t *bytes, const struct tx_codec *codec)
 {
-	const uint32_t room = nq->slots->room, most = n < nq->q.max_segs ? n : nq->q.max_segs,
-		       pool = v->index;
-	uint32_t len = codec->header, fits = room - codec->header;
-	bool more = true;
-	unsigned i;
+	const struct baton_pool_view v = *view; /* in registers: stores below cannot alias it */
+	const uint32_t room = nq->slots->room, most = nq->q.max_segs, max_len = nq->q.max_len;
+	const struct baton_token *const end = tokens + n, *t = tokens, *whole = tokens;
+	nic_ends bits = 0;
 
-	for (i = 0; more && i < most; i++, fits = room) {
-		if (t[i].pool != pool || t[i].len - 1u >= fits ||
-		    !dma_give_raw(v, v->data_len, t[i].buf, (uint32_t)t[i].off + t[i].len, t[i].gen,
-				  BATON_OWNER_FREE << 16))
+	while (t != end && (t->flags & BATON_TOKEN_CONT) && !csum_wanted(*t)) {
+		const struct baton_token *const stop = end - t > most ? t + most : end;
+		uint32_t len = codec->header, fits = room - codec->header;
+
+		for (; t != stop; t++, fits = room) {
+			if (t->pool != v.index || t->len - 1u >= fits ||
+			    !dma_give_raw(&v, v.data_len, t->buf, (uint32_t)t->off + t->len, t->gen,
+					  BATON_OWNER_FREE << 16))
+				goto out;
+			*idx++ = t->buf;
+			len += t->len;
+			if (!(t->flags & BATON_TOKEN_CONT))
+				break;
+		}
+		if (t == stop)
 			break;
-		len += t[i].len;
-		more = t[i].flags & BATON_TOKEN_CONT;
+		t++;
+		if (len - codec->header > max_len || len <= (t - whole - 1) * room)
+			break;
+		*bytes += len - codec->header;
+		bits |= (nic_ends)1 << (t - tokens - 1);
+		whole = t;
 	}
-	*bytes = len - codec->header;
-	if (baton_likely(!more && *bytes <= nq->q.max_len && len > (i - 1) * room))
-		return i;
-	while (i-- > 0)
-		dma_ungive(v, t[i]);
-	return 0;
+out:
+	*ends = bits;
+	while (t != whole)
+		dma_ungive(&v, *--t);
+	return (unsigned)(whole - tokens);
 }
 
 /*
- * Two passes: there is no call between the stores of the first, and the second has little to keep
- * across its calls.
+ * Copy and send packets that nic_tx_give_each() took. What a buffer needs besides its copy is done
+ * right before the copy and without branches, so the CPU does it while it waits for the copies
+ * before. What is loaded for the next copy is loaded before this one.
  */
 NIC_INLINE void
-nic_tx_copy_each(struct nic_queue *nq, const struct baton_pool_view *v, const struct baton_token *t,
-		 unsigned n, uint32_t *idx, const struct tx_codec *codec)
+nic_tx_copy_each(struct nic_queue *nq, const struct baton_pool_view *v,
+		 const struct baton_token *tokens, unsigned n, nic_ends ends,
+		 const uint32_t *slot_of, const struct tx_codec *codec)
 {
-	const uint32_t mask = nq->mask, head = nq->head,
-		       stride = nq->slots->stride, *const slot_of = nq->slot_of;
-	const uint32_t first = slot_of ? 0 : nq->slot0, room = v->stride;
-	const uint64_t iova = dma_slot_iova(nq->slots, first);
-	uint8_t *const slots = dma_slot(nq->slots, first), *const data = v->data;
-	uint32_t *const shadow = nq->shadow;
-	uint8_t *const segs = nq->segs;
-	uint32_t hdr = codec->header;
+	const uint32_t mask = nq->mask, stride = nq->slots->stride, room = v->stride;
+	const uint32_t first_slot = slot_of ? 0 : nq->slot0, head = nq->head;
+	const uint64_t iova = dma_slot_iova(nq->slots, first_slot);
+	uint8_t *const slots = dma_slot(nq->slots, first_slot), *const data = v->data;
+	const struct baton_token *t = tokens;
+	uint32_t d = head & mask, len = t->len;
+	const uint8_t *from = data + (size_t)t->buf * room + t->off;
+	size_t at = (size_t)(slot_of ? slot_of[d] : d) * stride;
+	bool first = true;
 
-	for (unsigned i = 0; i < n; i++, hdr = 0) {
-		const uint32_t d = (head + i) & mask;
+	for (unsigned i = 0; i < n; i++) {
+		const struct baton_token *const now = t;
+		const bool last = ends >> i & 1;
+		const uint32_t hdr = first ? codec->header : 0, l = len;
+		const uint8_t *const f = from;
+		uint8_t *const to = slots + at;
 
-		codec->put(nq, d, iova + (uint64_t)(slot_of ? slot_of[d] : d) * stride,
-			   t[i].len + hdr, !i, i + 1 == n, NULL);
-		shadow[d] = SHADOW_NONE;
-		segs[d] = 0; /* not the first descriptor */
-		idx[i] = t[i].buf;
+		codec->put(nq, d, iova + at, l + hdr, first, last, NULL);
+		nq->shadow[d] = SHADOW_NONE;
+		nq->segs[d] = 0; /* not the first descriptor */
+		first = last;
+		t += i + 1 < n;
+		d = (head + (uint32_t)(t - tokens)) & mask;
+		len = t->len;
+		from = data + (size_t)t->buf * room + t->off;
+		at = (size_t)(slot_of ? slot_of[d] : d) * stride;
+		__builtin_prefetch(from);
+		__builtin_prefetch(from + BATON_CACHE_LINE);
+		nic_prefetch_slot(slots + at);
+		memcpy(to + hdr, f, l);
+		dma_poison(v, now->buf);
 	}
-	hdr = codec->header;
-	if (codec->plain_header)
-		codec->plain_header(slots + (size_t)(slot_of ? slot_of[head & mask] : head & mask) *
-						    stride);
-	for (unsigned i = 0; i < n; i++, hdr = 0) {
-		const uint32_t d = (head + i) & mask;
-		const size_t at = (size_t)(slot_of ? slot_of[d] : d) * stride + hdr;
+	for (unsigned i = 0; i < n;) {
+		const unsigned segs = nic_ends_segs(ends, i);
 
-		memcpy(slots + at, data + (size_t)t[i].buf * room + t[i].off, t[i].len);
-		dma_poison(v, t[i].buf);
+		d = nq->head & mask;
+		if (codec->plain_header)
+			codec->plain_header(slots + (size_t)(slot_of ? slot_of[d] : d) * stride);
+		nic_tx_chain_done(nq, segs, codec);
+		nic_tx_report_run(nq, codec);
+		i += segs;
 	}
 }
 
@@ -206,35 +239,33 @@ nic_tx_bounce_chain(struct nic_queue *nq, const struct baton_token *t, unsigned 
 		    const struct tx_codec *codec)
 {
 	const struct baton_pool_view *const v = &nq->q.views[t->pool];
-	const unsigned room = nic_tx_room(nq, codec);
-	struct dma_cache *c = queue_worker(&nq->q)->caches[t->pool];
-	uint32_t bytes;
-	unsigned segs;
+	struct dma_cache *const c =
+		v->count && v->bounce ? dma_cache(queue_worker(&nq->q), v->pool) : NULL;
+	unsigned most = nic_tx_room(nq, codec);
+	nic_ends ends;
 
-	if (!v->count || !v->bounce || !c || csum_wanted(*t) || c->batch < nq->q.max_segs ||
-	    !(segs = nic_tx_give_each(nq, v, t, n < room ? n : room, &bytes, codec)))
-		return loops->chain(nq, t, n, first, sum);
-	if (!nic_tx_slots_ready(nq, segs)) {
-		for (unsigned i = 0; i < segs; i++)
-			dma_ungive(v, t[i]);
-		queue_full(&nq->q, t, n);
-		return 0;
+	if (baton_likely(c != NULL)) {
+		most = most < n ? most : n;
+		most = most < c->batch ? most : c->batch;
+		if (baton_unlikely(nq->slot_of != NULL))
+			most = dma_slot_reserve(nq->slot_cache, most);
+		dma_cache_room(c, most);
+		most = nic_tx_give_each(nq, v, t, most, c->idx + c->n, &ends, sum, codec);
 	}
+	if (baton_unlikely(!c || !most))
+		return loops->chain(nq, t, n, first, sum);
 	if (baton_unlikely(nq->slot_of != NULL))
-		nic_tx_fetch_slots(nq, nq->head, segs);
-	dma_cache_room(c, segs);
-	loops->each(nq, v, t, segs, c->idx + c->n);
-	dma_cache_set(c, c->n + segs);
-	nic_tx_chain_done(nq, segs, codec);
-	*sum += bytes;
-	return (int)segs;
+		nic_tx_fetch_slots(nq, nq->head, most);
+	loops->each(nq, v, t, most, ends);
+	dma_cache_set(c, c->n + most);
+	return (int)most;
 }
 
 /* ---- completions ---- */
 
-/** tx.c: free a packet in several slots at the tail. Return: the number of packets freed, 1 or 0.
- */
-unsigned nic_tx_release_chain(struct nic_queue *nq);
+/** tx.c: free packets at the tail that are in several slots each, and that all are complete.
+ * Return: how many of @n. */
+unsigned nic_tx_release_chains(struct nic_queue *nq, unsigned n);
 
 /* As nic_tx_release(), also for packets in slots. */
 NIC_INLINE unsigned
@@ -252,7 +283,7 @@ nic_tx_bounce_release(struct nic_queue *nq, unsigned n, const struct tx_codec *c
 		if (segs[d] != 1 || shadow[d] != SHADOW_NONE)
 			break;
 	}
-	if (!i && nic_tx_release_chain(nq))
+	if (!i && nic_tx_release_chains(nq, 1))
 		return 1;
 	if (!i)
 		return nic_tx_release(nq, n, codec);

@@ -330,6 +330,95 @@ bursts_reclaim_either(void **state)
 	}
 }
 
+/* Make a token wrong: of another generation, of the buffer before it once more, or without bytes.
+ */
+static void
+spoil(struct baton_token *t, unsigned how)
+{
+	if (how == 0)
+		t->gen++;
+	else if (how == 1)
+		t->buf = t[-1].buf, t->gen = t[-1].gen;
+	else
+		t->len = 0;
+}
+
+/*
+ * Long packets are checked several at once. A wrong token anywhere keeps its own packet and those
+ * after it with the CPU, and those before it are sent.
+ */
+static void
+a_wrong_token_among_long_packets(void **state)
+{
+	struct rig_config c = { .args = ",bounce=always", .mtu = 9000, .pool_count = 2048 };
+	static uint8_t frame[4][9000];
+	struct rig r;
+
+	rig_up(&r, &c);
+	for (unsigned round = 0; round < 60; round++) {
+		const unsigned wrong = round / 3, how = round % 3 == 1 && !wrong ? 0 : round % 3;
+		struct baton_token t[32], good;
+		unsigned n = 0, segs = 0, before;
+		int sent;
+
+		for (unsigned i = 0; i < 4; i++) {
+			rig_frame(frame[i], sizeof(frame[i]), round * 4 + i);
+			segs = rig_packet(&r, frame[i], sizeof(frame[i]), 0, t + n);
+			n += segs;
+		}
+		assert_int_equal(n, 20);
+		before = wrong / segs * segs;
+		good = t[wrong];
+		spoil(&t[wrong], how);
+		sent = baton_tx_burst(r.tx, t, n);
+		if (before)
+			assert_int_equal(sent, before);
+		else
+			assert_true(sent < 0);
+		assert_int_equal(rig_held(&r, BATON_HOLDER_CPU), n - before);
+		t[wrong] = good;
+		assert_int_equal(baton_tx_burst(r.tx, t + before, n - before), n - before);
+		for (unsigned i = 0; i < 4; i++)
+			complete_one(&r, frame[i], sizeof(frame[i]));
+		rig_check_home(&r);
+		assert_true(baton_tx_clean(r.tx, 8) >= 0);
+		assert_int_equal(baton_txq_in_flight(r.tx), 0);
+	}
+	assert_int_equal(rig_stats(&r).tx_packets, 60 * 4);
+	assert_int_equal(r.violations, 10); /* reported where the wrong packet comes first */
+	r.violations = 0;
+	rig_down(&r);
+}
+
+/* What a device says of the second of two long packets is no key: its second descriptor. */
+static void
+a_wrong_key_among_long_packets(void **state)
+{
+	struct rig_config c = { .args = ",bounce=always", .descs = 16, .mtu = 9000 };
+	static uint8_t frame[9000];
+	struct baton_token t[16];
+	struct rig r;
+	unsigned n = 0;
+	int head;
+
+	rig_up(&r, &c);
+	rig_frame(frame, sizeof(frame), 1);
+	for (unsigned i = 0; i < 2; i++)
+		n += rig_packet(&r, frame, sizeof(frame), 0, t + n);
+	assert_int_equal(n, 10);
+	assert_int_equal(baton_tx_burst(r.tx, t, n), n);
+	head = fakedev_pop(r.fakedev, FAKEDEV_TX);
+	assert_true(head >= 0);
+	fakedev_put(r.fakedev, FAKEDEV_TX, 0, (uint32_t)head, 0);
+	fakedev_put(r.fakedev, FAKEDEV_TX, 1, (uint32_t)head + 1, 0);
+	fakedev_publish(r.fakedev, FAKEDEV_TX, 2);
+	n = rig_packet(&r, frame, 64, 0, t);
+	assert_int_equal(baton_tx_burst(r.tx, t, n), -EIO);
+	assert_non_null(strstr(baton_txq_error(r.tx), "used id"));
+	assert_int_equal(baton_free(r.worker, t, n), 0);
+	rig_discard(&r);
+}
+
 /* The slots of small rings are large enough for the longest packet. */
 static void
 small_rings(void **state)
@@ -431,6 +520,8 @@ main(void)
 		cmocka_unit_test(checksums_are_the_devices),
 		cmocka_unit_test(two_pools_in_one_burst),
 		cmocka_unit_test(bursts_reclaim_either),
+		cmocka_unit_test(a_wrong_token_among_long_packets),
+		cmocka_unit_test(a_wrong_key_among_long_packets),
 		cmocka_unit_test(small_rings),
 		cmocka_unit_test(more_pools_than_regions),
 		cmocka_unit_test(limits),

@@ -141,8 +141,13 @@ post(struct nic_queue *nq, const struct baton_token *tokens, unsigned n, uint64_
 SIMD_TARGET int
 SIMD_NAME(virtq_tx_burst)(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 {
-	static const struct tx_loops loops = { in_turn8, release8, post, virtq_tx_chain,
-					       virtq_tx_any_order };
+	static const struct tx_loops loops = {
+		.in_turn = in_turn8,
+		.release = release8,
+		.post = post,
+		.chain = virtq_tx_chain,
+		.any_order = virtq_tx_any_order,
+	};
 
 	return nic_tx_burst(q, tokens, n, &loops, &split_tx);
 }
