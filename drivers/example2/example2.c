@@ -27,24 +27,44 @@ completed(const struct nic_queue *nq, uint16_t pos, uint64_t *entry)
 	return (*entry & EXN2_TURN) == !(pos & nq->q.descs);
 }
 
+NIC_INLINE uint8_t
+rx_flags(uint64_t entry)
+{
+	if (!(entry & EXN2_L4_KNOWN))
+		return BATON_CSUM_UNKNOWN;
+	return (entry & EXN2_L4_GOOD ? BATON_CSUM_GOOD : BATON_CSUM_BAD) << BATON_TOKEN_L4_SHIFT;
+}
+
+NIC_INLINE bool
+rx_named(const struct rx_cursor *c, uint16_t pos, unsigned mode, uint32_t *key, uint32_t *len,
+	 uint8_t *flags)
+{
+	const shared64 *done = c->ring;
+	const uint64_t entry = shared_load64_acquire(&done[pos & (c->u[0] - 1)]);
+
+	*key = (uint16_t)(entry >> EXN2_PLACE);
+	*len = (uint16_t)(entry >> EXN2_LEN);
+	if (mode & NIC_MODE_META)
+		*flags = rx_flags(entry);
+	return (entry & (EXN2_TURN | EXN2_END | EXN2_OF_REST | EXN2_BAD)) ==
+	       (EXN2_END | (pos & c->u[0] ? 0 : EXN2_TURN));
+}
+
 NIC_INLINE int
 rx_next(const struct nic_queue *nq, struct nic_rx_state *state, uint16_t pos, uint16_t published,
 	struct rx_entry *e)
 {
 	const uint32_t places = nq->q.descs / 2;
-	enum baton_csum csum = BATON_CSUM_UNKNOWN;
 	uint64_t entry;
 
 	if (!completed(nq, pos, &entry))
 		return NIC_RX_NOT_DONE;
-	if (entry & EXN2_L4_KNOWN)
-		csum = entry & EXN2_L4_GOOD ? BATON_CSUM_GOOD : BATON_CSUM_BAD;
 	*e = (struct rx_entry){
 		.key = (uint16_t)(entry >> EXN2_PLACE) + (entry & EXN2_OF_REST ? places : 0),
 		.len = (uint16_t)(entry >> EXN2_LEN),
 		.more = !(entry & EXN2_END),
 		.bad = entry & EXN2_BAD ? 1 + RX_ERROR_DAMAGED : 0,
-		.meta = csum << BATON_TOKEN_L4_SHIFT,
+		.meta = rx_flags(entry),
 	};
 	/* A place that FIRST has not would be one of REST. */
 	return (uint16_t)(entry >> EXN2_PLACE) < places ? 1 : NIC_RX_BAD_KEY;
@@ -128,6 +148,7 @@ commit(struct nic_queue *nq)
 static const struct rx_codec rx = {
 	.any_order = true,
 	.two_rings = true,
+	.named = rx_named,
 	.next = rx_next,
 	.put = rx_put,
 	.again = rx_again,

@@ -38,7 +38,7 @@ struct rx_entry {
 /* What a codec needs at every packet of a run, kept in registers. */
 struct rx_cursor {
 	const void *ring, *aux;
-	uint32_t u[2];
+	uint32_t u[2]; /* u[0] is the number of places, unless cursor() has another use */
 };
 
 /* next(): besides 1 (an entry) */
@@ -74,9 +74,15 @@ struct rx_codec {
 	 * write.
 	 *
 	 * @len: receives the length, header included, not validated. @flags: the token's. Two
-	 * rings: NULL, and next() is asked.
+	 * rings: NULL, and named() is asked.
 	 */
 	bool (*plain)(const struct rx_cursor *c, uint32_t at, const uint8_t *hdr, unsigned mode,
+		      uint32_t *len, uint8_t *flags);
+	/*
+	 * The same with two rings, at position @pos, for a packet in a buffer of the first ring.
+	 * @key: receives the key, not validated. NULL: next() is asked, which is slower.
+	 */
+	bool (*named)(const struct rx_cursor *c, uint16_t pos, unsigned mode, uint32_t *key,
 		      uint32_t *len, uint8_t *flags);
 	/*
 	 * Whether plain() and segs() read the header, which is then worth to be prefetched. NULL:

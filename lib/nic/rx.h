@@ -77,7 +77,8 @@ nic_rx_published(const struct nic_queue *nq, const struct rx_codec *codec)
 NIC_INLINE struct rx_cursor
 nic_rx_cursor(const struct nic_queue *nq, const struct rx_codec *codec)
 {
-	return codec->cursor ? codec->cursor(nq) : (struct rx_cursor){ .ring = nq->mem };
+	return codec->cursor ? codec->cursor(nq)
+			     : (struct rx_cursor){ .ring = nq->mem, .u = { nq->q.descs } };
 }
 
 NIC_INLINE int
@@ -98,21 +99,27 @@ NIC_INLINE void
 nic_rx_post(struct nic_queue *nq, const struct baton_pool_view *v, struct dma_cache *c, unsigned n,
 	    const struct rx_codec *codec)
 {
+	const bool ordered =
+		codec->two_rings || (codec->any_order && baton_unlikely(!nq->in_order));
 	const uint64_t base = v->iova + nq->post_off;
+	const uint32_t *top = c->idx + c->n, mask = nq->mask, stride = v->stride;
+	const uint16_t posted = nq->posted, *const order = nq->order;
+	uint32_t *const shadow = nq->shadow;
 
 	for (unsigned i = 0; i < n; i++) {
-		const uint16_t pos = (uint16_t)(nq->posted + i);
-		const uint32_t buf = dma_cache_pop(c);
-		uint16_t key = pos & nq->mask;
+		const uint16_t pos = (uint16_t)(posted + i);
+		const uint32_t buf = *--top;
+		uint16_t key = pos & mask;
 
-		if (codec->two_rings || (codec->any_order && baton_unlikely(!nq->in_order)))
-			key = nq->order[key];
-		nq->shadow[key] = buf;
-		codec->put(nq, pos, key, base + (uint64_t)buf * v->stride);
+		if (ordered)
+			key = order[key];
+		shadow[key] = buf;
+		codec->put(nq, pos, key, base + (uint64_t)buf * stride);
 		if (codec->two_rings)
 			nq->ring[nic_ring_of(nq, key)].posted++;
 	}
-	nq->posted = (uint16_t)(nq->posted + n);
+	dma_cache_set(c, c->n - n);
+	nq->posted = (uint16_t)(posted + n);
 }
 
 /* ---- one completion, by all rules ---- */
@@ -417,23 +424,65 @@ nic_rx_one(struct nic_queue *nq, const struct baton_pool_view *v, struct baton_t
 	return nic_rx_deliver(nq, v, t, n, len, bad, f.meta, mode, r, codec);
 }
 
-/* Two rings: whether position @pos has a plain packet, of a key that may be completed now. */
+/*
+ * A run of plain packets of a device with two rings. Each has one buffer, which is of the first
+ * ring; the rest of the kit takes the others.
+ */
+struct rx_run {
+	uint32_t *shadow;
+	uint16_t *order;
+	uint32_t places, mask;
+	uint16_t done;  /* of the first ring */
+	uint16_t share; /* of the first ring */
+	uint16_t quota;
+};
+
+/* @n: packets at most; receives how many of the first ring's places are posted, if that is less. */
+NIC_INLINE struct rx_run
+nic_rx_run(const struct nic_queue *nq, unsigned *n)
+{
+	const unsigned posted = (uint16_t)(nq->ring[0].posted - nq->ring[0].done);
+
+	if (*n > posted)
+		*n = posted;
+	return (struct rx_run){ nq->shadow,       nq->order,         nq->q.descs / 2u, nq->mask,
+				nq->ring[0].done, nq->ring[0].share, nq->quota };
+}
+
+/* The place of the first ring that is due. */
+NIC_INLINE uint32_t
+nic_rx_due(const struct rx_run *run, unsigned i)
+{
+	return (run->done + i) & (run->places - 1);
+}
+
+/* Whether position @pos has a plain packet, of the key @due. */
 NIC_INLINE bool
-nic_rx_named(const struct nic_queue *nq, uint16_t pos, unsigned mode, uint32_t *key, uint32_t *len,
-	     uint8_t *flags, const struct rx_codec *codec)
+nic_rx_is_due(const struct nic_queue *nq, const struct rx_cursor *c, uint16_t pos, uint32_t due,
+	      unsigned mode, uint32_t *len, uint8_t *flags, const struct rx_codec *codec)
 {
 	struct nic_rx_state state = nq->state;
 	struct rx_entry e;
+	uint32_t key;
 
-	if (baton_unlikely(codec->next(nq, &state, pos, 1, &e) != 1 || (e.more | e.bad)))
+	if (codec->named)
+		return codec->named(c, pos, mode, &key, len, flags) && MUST(rx_in_turn, key == due);
+	if (codec->next(nq, &state, pos, 1, &e) != 1 || (e.more | e.bad) ||
+	    !MUST(rx_in_turn, e.key == due))
 		return false;
-	*key = e.key;
 	*len = e.len;
 	if (mode & NIC_MODE_META)
 		*flags = (uint8_t)e.meta;
-	return baton_likely(MUST(rx_id, e.key <= nq->mask) &&
-			    MUST(rx_posted, nq->shadow[e.key] != SHADOW_NONE) &&
-			    nic_rx_is_next(nq, e.key, nq->ring));
+	return true;
+}
+
+/* It was completed at position @pos, the @i-th of the run: as nic_rx_ring_completed(). */
+NIC_INLINE void
+nic_rx_run_completed(const struct rx_run *run, unsigned i, uint16_t pos, uint32_t due)
+{
+	run->shadow[due] = SHADOW_NONE;
+	run->order[(uint32_t)(pos + run->quota) & run->mask] =
+		(uint16_t)((uint32_t)(run->done + i + run->share) & (run->places - 1));
 }
 
 /*
@@ -454,34 +503,40 @@ nic_rx_plain(struct nic_queue *nq, const struct baton_pool_view *v, struct baton
 	/* A token's two halves: {buf:32, off:16, len:16} and {gen:16, pool:8, flags:8, hash:32}. */
 	const struct baton_token model = { .off = (uint16_t)(nq->post_off + codec->header),
 					   .pool = v->index };
+	const uint16_t from = r->pos;
+	struct rx_run run;
 	uint64_t bytes = 0;
 	unsigned i;
 
+	if (codec->two_rings)
+		run = nic_rx_run(nq, &n);
 	for (i = 0; i < n; i++) {
-		const uint16_t pos = (uint16_t)(r->pos + i);
-		const uint32_t at = pos & mask;
+		const uint16_t pos = (uint16_t)(from + i);
+		const uint32_t at = pos & mask, key = codec->two_rings ? nic_rx_due(&run, i) : at,
+			       buf = shadow[key];
 		struct baton_token t = model;
-		uint32_t key = at, buf, len;
+		uint32_t len;
 
-		if (codec->two_rings && !nic_rx_named(nq, pos, mode, &key, &len, &t.flags, codec))
-			break;
-		buf = shadow[key];
 		if (codec->reads_header && codec->reads_header(mode))
 			__builtin_prefetch(hdr +
 					   (size_t)SHADOW_BUF(shadow[(at + 4) & mask]) * stride);
-		if (baton_unlikely((!codec->two_rings &&
-				    !codec->plain(&cursor, at, hdr + (size_t)buf * stride, mode,
-						  &len, &t.flags)) ||
+		if (baton_unlikely(!(codec->two_rings
+					     ? nic_rx_is_due(nq, &cursor, pos, key, mode, &len,
+							     &t.flags, codec)
+					     : codec->plain(&cursor, at, hdr + (size_t)buf * stride,
+							    mode, &len, &t.flags)) ||
 				   !MUST(rx_plain_len, len - least <= span)))
 			break;
 		if (codec->two_rings)
-			nic_rx_ring_completed(nq, pos, key);
+			nic_rx_run_completed(&run, i, pos, key);
 		t.buf = buf;
 		t.len = (uint16_t)(len - codec->header);
 		t.gen = dma_take(v, buf);
 		tokens[i] = t;
 		bytes += len;
 	}
+	if (codec->two_rings)
+		nq->ring[0].done = (uint16_t)(nq->ring[0].done + i);
 	r->pos = (uint16_t)(r->pos + i);
 	r->tokens += i;
 	r->packets += i;

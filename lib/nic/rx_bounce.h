@@ -298,29 +298,33 @@ nic_rx_bounce_plain(struct nic_queue *nq, const struct baton_pool_view *v,
 {
 	const struct rx_cursor cursor = nic_rx_cursor(nq, codec);
 	const uint32_t *const shadow = nq->shadow;
-	const uint32_t mask = nq->mask, half = mask / 2, least = codec->header + NIC_ETH_HLEN,
+	const uint32_t mask = nq->mask, least = codec->header + NIC_ETH_HLEN,
 		       span = nq->posted_len - least;
 	const uint8_t *const slots = dma_slot(nq->slots, slot_of ? 0 : nq->slot0);
 	const uint32_t stride = nq->slots->stride;
 	const uint16_t off = (uint16_t)(nq->post_off + codec->header);
 	struct dma_cache *const c = nq->q.cache;
 	const uint32_t *const top = c->idx + c->n - 1;
+	const uint16_t from = r->pos;
+	struct rx_run run;
 	uint64_t bytes = 0;
 	unsigned i;
 
+	if (codec->two_rings)
+		run = nic_rx_run(nq, &n);
 	for (i = 0; i < n; i++) {
 		/* Slots that belong to the queue never leave their keys. */
-		const uint16_t pos = (uint16_t)(r->pos + i);
-		const uint32_t at = pos & mask;
-		/* Of two rings the first has the most to do. */
-		const uint32_t ahead = codec->two_rings ? (nq->ring[0].done + NIC_RX_AHEAD) & half
-							: (at + NIC_RX_AHEAD) & mask;
+		const uint16_t pos = (uint16_t)(from + i);
+		const uint32_t at = pos & mask, key = codec->two_rings ? nic_rx_due(&run, i) : at,
+			       ahead = codec->two_rings ? nic_rx_due(&run, i + NIC_RX_AHEAD)
+							: (at + NIC_RX_AHEAD) & mask,
+			       slot = slot_of ? shadow[key] : key;
+		const uint8_t *const hdr = slots + (size_t)slot * stride;
 		const uint8_t *const next =
 			(const uint8_t *)((uintptr_t)slots +
 					  (size_t)(slot_of ? shadow[ahead] : ahead) * stride);
-		uint32_t key = at, slot, len;
-		const uint8_t *hdr;
 		uint8_t flags = 0;
+		uint32_t len;
 
 		/*
 		 * This slot may not be completed yet. A slot that is not posted is harmless here:
@@ -328,16 +332,14 @@ nic_rx_bounce_plain(struct nic_queue *nq, const struct baton_pool_view *v,
 		 */
 		__builtin_prefetch(next);
 		__builtin_prefetch(next + BATON_CACHE_LINE);
-		if (codec->two_rings && !nic_rx_named(nq, pos, mode, &key, &len, &flags, codec))
-			break;
-		slot = slot_of ? shadow[key] : key;
-		hdr = slots + (size_t)slot * stride;
-		if (baton_unlikely((!codec->two_rings &&
-				    !codec->plain(&cursor, at, hdr, mode, &len, &flags)) ||
+		if (baton_unlikely(!(codec->two_rings ? nic_rx_is_due(nq, &cursor, pos, key, mode,
+								      &len, &flags, codec)
+						      : codec->plain(&cursor, at, hdr, mode, &len,
+								     &flags)) ||
 				   !MUST(rx_plain_len, len - least <= span)))
 			break;
 		if (codec->two_rings)
-			nic_rx_ring_completed(nq, pos, key);
+			nic_rx_run_completed(&run, i, pos, key);
 		tokens[i] =
 			nic_rx_copy(v, *(top - i), off, hdr + codec->header, len - codec->header);
 		if (mode & NIC_MODE_META)
@@ -347,6 +349,8 @@ nic_rx_bounce_plain(struct nic_queue *nq, const struct baton_pool_view *v,
 		bytes += len;
 	}
 	dma_cache_set(c, c->n - i);
+	if (codec->two_rings)
+		nq->ring[0].done = (uint16_t)(nq->ring[0].done + i);
 	r->pos = (uint16_t)(r->pos + i);
 	r->tokens += i;
 	r->packets += i;
