@@ -96,7 +96,7 @@ commit(struct nic_queue *nq)
 {
 	const uint16_t end = nq->q.tx ? nq->head : nq->posted;
 
-	pci_write32(&exn_queue_of(nq)->block, EXN_TAIL, end & nq->mask);
+	nic_doorbell(nq, &exn_queue_of(nq)->block, EXN_TAIL, end & nq->mask);
 }
 
 static const struct rx_codec rx = {

@@ -140,9 +140,9 @@ commit(struct nic_queue *nq)
 {
 	const struct pci_reg *block = &exn2_queue_of(nq)->block;
 
-	pci_write32(block, EXN2_TAIL, nq->q.tx ? nq->head : nq->ring[0].posted);
+	nic_doorbell(nq, block, EXN2_TAIL, nq->q.tx ? nq->head : nq->ring[0].posted);
 	if (!nq->q.tx)
-		pci_write32(block, EXN2_REST_TAIL, nq->ring[1].posted);
+		nic_doorbell(nq, block, EXN2_REST_TAIL, nq->ring[1].posted);
 }
 
 static const struct rx_codec rx = {

@@ -132,6 +132,14 @@ nic_put_bits(const struct nic_dev *dev, uint32_t reg, uint32_t bits, bool on)
 int nic_pci_check(const struct baton_driver *driver, const struct port_arg *args, unsigned n);
 void nic_pci_xstats(const struct baton_port *port, struct port_xstats *list);
 
+/** Ring a doorbell: a store to the register @off of @r, counted as the queue's notification. */
+static inline void
+nic_doorbell(struct nic_queue *nq, const struct pci_reg *r, uint32_t off, uint32_t value)
+{
+	queue_count(&nq->q.stats.kicks, 1);
+	pci_write32(r, off, value);
+}
+
 /* Of struct nic_ops. */
 int nic_pci_dev_open(struct nic_dev *dev, const struct port_arg *args, unsigned n);
 int nic_pci_ready(struct nic_dev *dev);

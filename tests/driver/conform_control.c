@@ -306,6 +306,18 @@ print_counters(const struct bench *b)
 		       x[i].name);
 }
 
+static uint64_t
+counter(const struct bench *b, const char *name)
+{
+	struct baton_xstat x[128];
+	const unsigned n = baton_port_xstats(b->port, x, 128);
+
+	for (unsigned i = 0; i < n && i < 128; i++)
+		if (!strcmp(x[i].name, name))
+			return x[i].value;
+	return 0;
+}
+
 static void
 check_stats(struct bench *b)
 {
@@ -325,6 +337,7 @@ check_stats(struct bench *b)
 	baton_txq_stats(b->tx, &st);
 	assert_int_equal(st.tx_packets, 10);
 	bytes = st.tx_bytes;
+	assert_int_equal(!!counter(b, "tx_q0_kicks"), has(b, F_DMA)); /* the device was told */
 	if (has(b, F_RX_OUTSIDE))
 		assert_int_equal(bytes, 1045);
 	must(baton_port_stop(b->port));
