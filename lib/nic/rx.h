@@ -428,7 +428,7 @@ nic_rx_one(struct nic_queue *nq, const struct baton_pool_view *v, struct baton_t
  * A run of plain packets of a device with two rings. Each has one buffer, which is of the first
  * ring; the rest of the kit takes the others.
  */
-struct rx_run {
+struct rx_first_run {
 	uint32_t *shadow;
 	uint16_t *order;
 	uint32_t places, mask;
@@ -438,20 +438,21 @@ struct rx_run {
 };
 
 /* @n: packets at most; receives how many of the first ring's places are posted, if that is less. */
-NIC_INLINE struct rx_run
+NIC_INLINE struct rx_first_run
 nic_rx_run(const struct nic_queue *nq, unsigned *n)
 {
 	const unsigned posted = (uint16_t)(nq->ring[0].posted - nq->ring[0].done);
 
 	if (*n > posted)
 		*n = posted;
-	return (struct rx_run){ nq->shadow,       nq->order,         nq->q.descs / 2u, nq->mask,
-				nq->ring[0].done, nq->ring[0].share, nq->quota };
+	return (struct rx_first_run){ nq->shadow, nq->order,        nq->q.descs / 2u,
+				      nq->mask,   nq->ring[0].done, nq->ring[0].share,
+				      nq->quota };
 }
 
 /* The place of the first ring that is due. */
 NIC_INLINE uint32_t
-nic_rx_due(const struct rx_run *run, unsigned i)
+nic_rx_due(const struct rx_first_run *run, unsigned i)
 {
 	return (run->done + i) & (run->places - 1);
 }
@@ -478,7 +479,7 @@ nic_rx_is_due(const struct nic_queue *nq, const struct rx_cursor *c, uint16_t po
 
 /* It was completed at position @pos, the @i-th of the run: as nic_rx_ring_completed(). */
 NIC_INLINE void
-nic_rx_run_completed(const struct rx_run *run, unsigned i, uint16_t pos, uint32_t due)
+nic_rx_run_completed(const struct rx_first_run *run, unsigned i, uint16_t pos, uint32_t due)
 {
 	run->shadow[due] = SHADOW_NONE;
 	run->order[(uint32_t)(pos + run->quota) & run->mask] =
@@ -504,7 +505,7 @@ nic_rx_plain(struct nic_queue *nq, const struct baton_pool_view *v, struct baton
 	const struct baton_token model = { .off = (uint16_t)(nq->post_off + codec->header),
 					   .pool = v->index };
 	const uint16_t from = r->pos;
-	struct rx_run run;
+	struct rx_first_run run;
 	uint64_t bytes = 0;
 	unsigned i;
 

@@ -306,7 +306,7 @@ nic_rx_bounce_plain(struct nic_queue *nq, const struct baton_pool_view *v,
 	struct dma_cache *const c = nq->q.cache;
 	const uint32_t *const top = c->idx + c->n - 1;
 	const uint16_t from = r->pos;
-	struct rx_run run;
+	struct rx_first_run run;
 	uint64_t bytes = 0;
 	unsigned i;
 
