@@ -5,7 +5,7 @@
  * A driver declares the limits of the device when the port is opened, and its transport names the
  * address space. At start the driver allocates control memory for its rings. Then dma_reach_pools()
  * decides on the pools, and dma_reach_slots() makes slots if packets are copied. Whatever a device
- * accesses besides packet buffers comes from baton_ctrl_alloc(). So all that is mapped for a port
+ * accesses besides packet buffers comes from dma_ctrl_alloc(). So all that is mapped for a port
  * is listed here.
  */
 #ifndef BATON_DMA_REACH_H
@@ -103,7 +103,7 @@ uint64_t dma_data_limit(const struct dma_reach *r);
 
 /* ---- memory for the device; control thread ---- */
 
-struct baton_ctrl {
+struct dma_ctrl {
 	void *va; /* zeroed */
 	uint64_t iova;
 	size_t bytes;
@@ -115,7 +115,7 @@ struct baton_ctrl {
  *
  * Return: 0; an error of baton_ioas_map() or baton_arena_create().
  */
-int baton_ctrl_alloc(struct dma_reach *r, size_t bytes, size_t align, struct baton_ctrl *out);
+int dma_ctrl_alloc(struct dma_reach *r, size_t bytes, size_t align, struct dma_ctrl *out);
 
 /**
  * Decide on every pool of the context, map those that are direct, and fill @views.

@@ -116,7 +116,7 @@ drop_block(struct dma_reach *r, struct dma_block *b, uint32_t slots, bool confir
 }
 
 int
-baton_ctrl_alloc(struct dma_reach *r, size_t bytes, size_t align, struct baton_ctrl *out)
+dma_ctrl_alloc(struct dma_reach *r, size_t bytes, size_t align, struct dma_ctrl *out)
 {
 	struct dma_block *b = r->ctrl;
 	int ret;
@@ -131,9 +131,9 @@ baton_ctrl_alloc(struct dma_reach *r, size_t bytes, size_t align, struct baton_c
 		r->committed = true;
 	}
 	b->used = up(b->used, align);
-	*out = (struct baton_ctrl){ .va = b->base + b->used,
-				    .iova = b->iova + b->used,
-				    .bytes = bytes };
+	*out = (struct dma_ctrl){ .va = b->base + b->used,
+				  .iova = b->iova + b->used,
+				  .bytes = bytes };
 	b->used += bytes;
 	return 0;
 }

@@ -150,6 +150,10 @@ NIC_NAME(tx_burst)(struct baton_queue *q, struct baton_token *tokens, unsigned n
 	return nic_tx_burst(q, tokens, n, &NIC_NAME(tx_loops), &NIC_TX);
 }
 
+/*
+ * Also of bounced queues: nic_tx_release() takes nothing that is in slots, and such packets are
+ * freed one by one.
+ */
 static int
 NIC_NAME(tx_clean)(struct nic_queue *nq, unsigned budget)
 {

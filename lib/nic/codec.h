@@ -4,9 +4,13 @@
  * from them (rx.h, tx.h, bounced: rx_bounce.h, tx_bounce.h, peek.h).
  *
  * A codec is a constant of small always-inline functions: the compiler folds it into the bursts. It
- * reads what the device wrote, each field once, and writes descriptors. It decides nothing about
- * buffers: keys, lengths and the number of segments are validated by the kit against private
- * records.
+ * reads what the device wrote, and writes descriptors. Whatever next() and key() return, the kit
+ * validates against private records: keys, lengths and the number of segments.
+ *
+ * plain() and in_turn() recognise the expected case only: the key that is due, one buffer. What
+ * they refuse, the kit reads again and validates. next() may also check what only the codec knows,
+ * such as a batch of virtio's IN_ORDER. Each call reads a field once; two calls may read different
+ * values.
  */
 #ifndef BATON_NIC_CODEC_H
 #define BATON_NIC_CODEC_H
@@ -16,13 +20,10 @@
 
 #define NIC_INLINE static inline __attribute__((always_inline))
 
-/*
- * How a burst treats what the device says of a packet; a constant to the compiler in every burst. A
- * codec may have further bits of its own from NIC_MODE_OWN on.
+/* How a burst treats what the device says of a packet; a constant to the compiler in every burst.
  */
 #define NIC_MODE_SEGS 1u /* packets may have several buffers */
 #define NIC_MODE_META 2u /* checksum verdicts are wanted */
-#define NIC_MODE_OWN  4u
 
 /* A completion, copied out of shared memory. Nothing in it is believed. */
 struct rx_entry {
@@ -45,6 +46,9 @@ struct rx_cursor {
 #define NIC_RX_NOT_DONE 0
 #define NIC_RX_BAD_KEY  (-1) /* not a key at all; the kit's words */
 #define NIC_RX_BAD_OWN  (-2) /* and below: the codec's own, told by broken() */
+
+/* verdict(): deliver the packet. */
+#define RX_GOOD (-1)
 
 struct rx_codec {
 	uint8_t header; /* bytes of the device's in front of a packet, in its first buffer */
@@ -140,10 +144,10 @@ nic_rx_rings(const struct rx_codec *codec)
 	return codec->two_rings ? 2 : 1;
 }
 
-#define RX_GOOD       (-1)
-#define NIC_TX_REPORT 32u
-
 /* ---- TX ---- */
+
+/* tx_codec.report(): of so many descriptors, one at least is reported. */
+#define NIC_TX_REPORT 32u
 
 /* A packet that is not plain, and what it takes to send it. */
 struct tx_plan {

@@ -158,13 +158,13 @@ make_rings(struct nic_dev *dev)
 {
 	const struct nic_ops *ops = dev->ops;
 	size_t bytes = ops->own_bytes ? ops->own_bytes(dev) : 0, offset = 0;
-	struct baton_ctrl rings;
+	struct dma_ctrl rings;
 	struct nic_queue *nq;
 	int ret;
 
 	for (unsigned i = 0; (nq = nic_queue(dev, i)); i++)
 		bytes += ring_bytes(dev, nq);
-	ret = baton_ctrl_alloc(&dev->port.reach, bytes, BATON_PAGE_4K, &rings);
+	ret = dma_ctrl_alloc(&dev->port.reach, bytes, BATON_PAGE_4K, &rings);
 	if (ret < 0)
 		return ret;
 	dev->ring_base = rings.va;

@@ -8,7 +8,8 @@
  * deadline, stop, and what a device has not confirmed to have let go of goes into quarantine. A
  * driver is asked for single steps, and cannot forget the others.
  *
- * All of it runs on the control thread, with the workers outside of their bursts.
+ * All but the bursts, and what says "the queue's thread", runs on the control thread, with the
+ * workers outside of their bursts.
  */
 #ifndef BATON_NIC_NIC_H
 #define BATON_NIC_NIC_H
@@ -31,7 +32,8 @@ typedef int nic_burst(struct baton_queue *q, struct baton_token *tokens, unsigne
 struct nic_bursts {
 	nic_burst *rx[4], *rx_bounce[4]; /* by mode: bits NIC_MODE_* */
 	nic_burst *tx, *tx_bounce;
-	unsigned (*waiting)(const struct nic_queue *nq);
+	unsigned (*waiting)(const struct nic_queue *nq); /* the control thread */
+	/* The queue's thread, as the bursts. */
 	int (*peek)(const struct nic_queue *nq, struct baton_peek *peeks, unsigned n);
 	int (*tx_clean)(struct nic_queue *nq, unsigned budget);
 };
@@ -88,7 +90,9 @@ struct nic_ops {
 	int (*stop)(struct nic_dev *dev);
 	/* The rings are to be emptied, after drain: what must end before the queues do. Or NULL. */
 	void (*stopping)(struct nic_dev *dev);
-	/* Start or stop one ring of a started device; ring_stop returns as `stop`. NULL: it cannot.
+	/*
+	 * Start or stop one ring of a started device. ring_stop returns 0 only if the device has
+	 * confirmed that it let go of the ring. NULL: it cannot.
 	 */
 	int (*ring_start)(struct nic_dev *dev, struct nic_queue *nq);
 	int (*ring_stop)(struct nic_dev *dev, struct nic_queue *nq);
@@ -223,7 +227,7 @@ int nic_reset(struct baton_port *port);
 int nic_renew_space(struct baton_port *port);
 int nic_queue_start(struct baton_queue *q);
 int nic_queue_stop(struct baton_queue *q);
-unsigned nic_completed(const struct baton_queue *q);
+unsigned nic_completed(const struct baton_queue *q); /* the queue's thread */
 
 /** Start a device that came back, with its rings set up anew. */
 int nic_bring_up(struct nic_dev *dev);
@@ -248,6 +252,7 @@ int nic_check_device(const struct nic_dev *dev);
 /* Of struct port_ops. */
 int nic_queue_setup(struct baton_port *port, struct baton_queue *q);
 void nic_queue_release(struct baton_port *port, struct baton_queue *q);
+/* The same, the queue's thread. */
 int nic_arm(struct baton_queue *q);
 void nic_disarm(struct baton_queue *q);
 int nic_tx_clean(struct baton_queue *q, unsigned budget);

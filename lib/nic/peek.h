@@ -25,7 +25,7 @@ struct peek_cursor {
 	uint16_t taken[NIC_PEEK_FAR];
 };
 
-/* ring.c: copy bytes of the packet, until there is no more room. */
+/* peek.c: copy bytes of the packet, until there is no more room. */
 void nic_peek_show(struct baton_peek *p, const uint8_t *from, uint32_t len);
 
 static inline bool

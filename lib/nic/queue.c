@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The records of a queue: what its ring holds. */
+/*
+ * The records of a queue: set-up, what its ring holds, filling an RX ring; and what the kit does
+ * for a queue outside of bursts: arm, peek, clean.
+ */
 #include <stdlib.h>
 #include <unistd.h>
 

@@ -28,7 +28,11 @@
 
 #define SHADOW_NONE 0xffffffffu
 
-/* A shadow entry: {pool:8, buf:24}. */
+/*
+ * A shadow entry. TX: {pool:8, buf:24}; SHADOW_NONE for a slot, or a header without a buffer. RX:
+ * the number of the buffer, or of the slot; SHADOW_NONE when the key is not posted, while that is
+ * marked there (nic_posted()).
+ */
 #define SHADOW(pool, buf) ((uint32_t)(pool) << 24 | (buf))
 #define SHADOW_POOL(s)    ((s) >> 24)
 #define SHADOW_BUF(s)     ((s)&BATON_MAX_BUFS)
@@ -42,8 +46,8 @@
 #define NIC_TX_DESCS 0x3fu
 
 /*
- * What a codec remembers from one completion to the next, such as an open batch. A look ahead
- * (nic/peek.h) works on a copy.
+ * What a codec remembers from one completion to the next: the open batch of virtio's IN_ORDER, so
+ * far. A look ahead (nic/peek.h) works on a copy.
  */
 struct nic_rx_state {
 	uint16_t end; /* last position of the batch */
@@ -67,7 +71,7 @@ struct nic_report {
 struct nic_queue {
 	struct baton_queue q;
 
-	uint32_t *shadow; /* by key: the buffer or slot that it has; private */
+	uint32_t *shadow; /* by key (TX: by descriptor): what it has, SHADOW(); private */
 	void *mem;        /* its ring memory, which the device reads and writes */
 	uint16_t mask;
 	uint16_t done;   /* RX: positions consumed; TX: packets completed */
@@ -77,7 +81,13 @@ struct nic_queue {
 	uint8_t in_order; /* the device completes in the order given, so far */
 	/*
 	 * By place: the key posted there, or completed there last; while in_order, p is at p. NULL:
-	 * the device cannot complete out of order.
+	 * the device cannot complete out of order. A ring of 4 places, `done` 5, `posted` 7:
+	 *
+	 *	place  order[]
+	 *	  0       2     key 2 was completed at position 4: to be posted at 8
+	 *	  1       0     the device has key 0, posted at position 5
+	 *	  2       1     the device has key 1, posted at position 6
+	 *	  3       3     key 3 was completed at position 3: to be posted at 7
 	 */
 	uint16_t *order;
 	uint32_t displaced;  /* places of `order` with another key than their own */
@@ -100,8 +110,13 @@ struct nic_queue {
 	/* Bounced: the device sees slots; key i's is number slot0 + i. */
 	const struct dma_slots *slots; /* NULL: direct */
 	uint32_t slot0;
-	uint32_t *slot_of; /* shared slots: TX: by descriptor; RX: by place, what was completed
-			      there */
+	/*
+	 * Shared slots. TX: by descriptor, the slot that it has while it is in flight. RX: by
+	 * place, the slot that was completed there, until it is posted again, `quota` positions
+	 * later: in the drawing above, with a quota of 3, that of place 0 at position 7. What is
+	 * posted has its slot in `shadow`.
+	 */
+	uint32_t *slot_of;
 	struct slot_cache *slot_cache; /* shared slots */
 
 	uint8_t mode;       /* RX: NIC_MODE_* of its burst */
@@ -190,15 +205,5 @@ void nic_slots_fill(struct nic_queue *nq, uint32_t most);
 /** Return shared slots to the stack; the ring is empty. */
 void nic_slots_empty(struct nic_queue *nq);
 void nic_slots_detach(struct nic_queue *nq);
-
-/** Return the slot of a descriptor whose packet was completed, if slots are shared. TX. */
-static inline void
-nic_slot_done(struct nic_queue *nq, uint16_t d)
-{
-	if (nq->slot_of[d] == DMA_SLOT_NONE)
-		return;
-	dma_slot_push(nq->slot_cache, nq->slot_of[d]);
-	nq->slot_of[d] = DMA_SLOT_NONE;
-}
 
 #endif

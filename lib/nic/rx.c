@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Receiving: keys out of order, and what is rare. */
-#include "nic/peek.h"
+#include "nic/rx.h"
 
 /* ---- keys out of order ---- */
 
@@ -164,33 +164,4 @@ nic_rx_endless(struct nic_queue *nq)
 {
 	return queue_violation(&nq->q, "a packet goes on after %u buffers, the most that one has",
 			       nq->q.max_segs);
-}
-
-/* ---- looking ---- */
-
-/* ASan builds poison buffers of the device. */
-#if defined(__SANITIZE_ADDRESS__) || defined(SHARED_CLANG_ASAN)
-__attribute__((no_sanitize_address, noinline)) static void
-copy(uint8_t *to, const uint8_t *from, uint32_t len)
-{
-	for (uint32_t i = 0; i < len; i++)
-		((volatile uint8_t *)to)[i] = from[i];
-}
-#else
-static void
-copy(uint8_t *to, const uint8_t *from, uint32_t len)
-{
-	memcpy(to, from, len);
-}
-#endif
-
-void
-nic_peek_show(struct baton_peek *p, const uint8_t *from, uint32_t len)
-{
-	uint32_t at = p->len < p->room ? p->len : p->room,
-		 n = len < p->room - at ? len : p->room - at;
-
-	if (p->data && n)
-		copy((uint8_t *)p->data + at, from, n);
-	p->len += len;
 }

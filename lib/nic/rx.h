@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Receive: made for a driver from its codec by NIC_RX_DIRECT() below.
+ * Receive: made for a driver from its codec by nic/bursts.h.
  *
  * A burst is a loop for plain packets, which stops before the first packet of another kind, then
  * the code for any packet. Nothing that the device writes is used before these checks, each on a
@@ -23,7 +23,7 @@ struct rx_counts {
 	uint16_t pos;
 };
 
-/* ---- ring.c: what is rare, and the same for every codec ---- */
+/* ---- rx.c: what is rare, and the same for every codec ---- */
 
 BATON_COLD int nic_rx_no_room(const struct nic_queue *nq, unsigned n);
 BATON_COLD int nic_rx_jumped(struct nic_queue *nq, uint16_t published);
@@ -241,12 +241,12 @@ nic_rx_gather(struct nic_queue *nq, uint16_t pos, uint16_t published, struct rx_
 }
 
 /*
- * Get a further completion of a packet, at @pos: *e is there already, or is read now. Return: as
+ * Get one completion of a packet, at @pos: *e is there already, or is read now. Return: as
  * nic_rx_validate().
  */
 NIC_INLINE uint32_t
-nic_rx_further(struct nic_queue *nq, uint16_t pos, uint16_t published, struct rx_entry *e,
-	       const struct rx_codec *codec)
+nic_rx_completion(struct nic_queue *nq, uint16_t pos, uint16_t published, struct rx_entry *e,
+		  const struct rx_codec *codec)
 {
 	int ret;
 
@@ -298,7 +298,7 @@ nic_rx_first(struct nic_queue *nq, const struct baton_pool_view *v, uint16_t pub
 			return ret;
 	}
 	first->segs = (unsigned)ret;
-	first->held = nic_rx_further(nq, r->pos, published, &list[0], codec);
+	first->held = nic_rx_completion(nq, r->pos, published, &list[0], codec);
 	if (baton_unlikely(first->held == SHADOW_NONE))
 		return -EIO;
 	r->pos++;
@@ -344,7 +344,7 @@ nic_rx_more(struct nic_queue *nq, const struct baton_pool_view *v, struct baton_
 {
 	for (unsigned i = 1; i < segs; i++, published--) {
 		struct rx_entry *e = codec->counts_segs ? &list[0] : &list[i];
-		const uint32_t buf = nic_rx_further(nq, r->pos, published, e, codec);
+		const uint32_t buf = nic_rx_completion(nq, r->pos, published, e, codec);
 
 		if (buf == SHADOW_NONE)
 			return -EIO;
@@ -395,14 +395,14 @@ nic_rx_one(struct nic_queue *nq, const struct baton_pool_view *v, struct baton_t
 	struct rx_first f;
 	unsigned n = 1;
 	uint32_t len;
-	int ret = nic_rx_first(nq, v, published, mode, r, list, &f, false, codec);
-	int bad = list[0].bad - 1;
+	int bad, ret = nic_rx_first(nq, v, published, mode, r, list, &f, false, codec);
 
 	if (baton_unlikely(ret <= 0)) {
 		if (f.held != SHADOW_NONE)
 			nic_rx_drop(nq, f.held);
 		return ret;
 	}
+	bad = list[0].bad - 1;
 	len = f.len;
 	if (baton_unlikely(!MUST(rx_runt, len >= NIC_ETH_HLEN) && f.segs == 1)) {
 		nic_rx_drop(nq, f.held);

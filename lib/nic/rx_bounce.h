@@ -128,7 +128,7 @@ nic_rx_bounce_one(struct nic_queue *nq, const struct baton_pool_view *v, struct 
 	for (unsigned i = 1; i < f.segs; i++) {
 		struct rx_entry *e = codec->counts_segs ? &list[0] : &list[i];
 		const uint32_t slot =
-			nic_rx_further(nq, r->pos, (uint16_t)(published - i), e, codec);
+			nic_rx_completion(nq, r->pos, (uint16_t)(published - i), e, codec);
 
 		if (baton_unlikely(slot == SHADOW_NONE)) {
 			nic_rx_untake(nq, v, t, n);

@@ -2,6 +2,16 @@
 /* Completed packets: their buffers and slots, whatever the descriptors look like. */
 #include "nic/tx_bounce.h"
 
+/* Return the slot of a descriptor whose packet was completed; slots are shared. */
+static void
+free_slot(struct nic_queue *nq, uint16_t d)
+{
+	if (nq->slot_of[d] == DMA_SLOT_NONE)
+		return;
+	dma_slot_push(nq->slot_cache, nq->slot_of[d]);
+	nq->slot_of[d] = DMA_SLOT_NONE;
+}
+
 unsigned
 nic_tx_release_key(struct nic_queue *nq, uint16_t key)
 {
@@ -13,7 +23,7 @@ nic_tx_release_key(struct nic_queue *nq, uint16_t key)
 		struct dma_cache *c;
 
 		if (baton_unlikely(nq->slot_of != NULL))
-			nic_slot_done(nq, d);
+			free_slot(nq, d);
 		if (s == SHADOW_NONE)
 			continue; /* a descriptor of a header or a slot has no buffer */
 		c = queue_worker(&nq->q)->caches[SHADOW_POOL(s)];
@@ -117,10 +127,61 @@ nic_tx_release_chains(struct nic_queue *nq, unsigned n)
 			break;
 		pos += segs;
 	}
+	if (!i)
+		return 0;
 	if (!have_no_buffers(nq, tail, pos - tail))
 		return n > 1 ? nic_tx_release_chains(nq, 1) : 0;
-	if (baton_unlikely(slot_of != NULL) && i)
+	if (baton_unlikely(slot_of != NULL))
 		nic_tx_return_slots(nq, nq->tail, pos - tail);
 	nq->tail = (uint16_t)pos;
 	return i;
+}
+
+/* ---- slots and buffers of a packet that is sent ---- */
+
+bool
+nic_tx_slots_ready(struct nic_queue *nq, unsigned n)
+{
+	if (!nq->slot_of || dma_slot_reserve(nq->slot_cache, n) == n)
+		return true;
+	queue_count(&nq->q.stats.no_slot, 1);
+	return false;
+}
+
+void
+nic_tx_fetch_slots(struct nic_queue *nq, uint16_t pos, unsigned n)
+{
+	const uint32_t d = pos & nq->mask, k = nq->q.descs - d < n ? nq->q.descs - d : n;
+
+	dma_slot_get(nq->slot_cache, nq->slot_of + d, k);
+	dma_slot_get(nq->slot_cache, nq->slot_of, n - k);
+}
+
+void
+nic_tx_return_slots(struct nic_queue *nq, uint16_t pos, unsigned n)
+{
+	const uint32_t d = pos & nq->mask, k = nq->q.descs - d < n ? nq->q.descs - d : n;
+
+	dma_slot_put(nq->slot_cache, nq->slot_of + d, k);
+	dma_slot_put(nq->slot_cache, nq->slot_of, n - k);
+	memset(nq->slot_of + d, 0xff, k * sizeof(*nq->slot_of));
+	memset(nq->slot_of, 0xff, (n - k) * sizeof(*nq->slot_of));
+}
+
+void
+nic_tx_free_sources(struct nic_queue *nq, const struct tx_plan *p)
+{
+	for (unsigned i = 0; i < p->segs; i++) {
+		const struct baton_token t = p->t[i];
+		const struct baton_pool_view *v = &nq->q.views[t.pool];
+		struct dma_cache *cache = dma_cache(queue_worker(&nq->q), v->pool);
+
+		dma_poison(v, t.buf);
+		if (baton_unlikely(!cache)) {
+			dma_free_bufs(v->pool, &t.buf, 1);
+			continue;
+		}
+		dma_cache_room(cache, 1);
+		dma_cache_push(cache, t.buf);
+	}
 }

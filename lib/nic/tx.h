@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Send: made for a driver from its codec.
+ * Send: made for a driver from its codec by nic/bursts.h.
  *
  * A burst reclaims; then a loop takes plain packets, and stops before the first packet of another
- * kind; then the code for other packets (tx_chain.h) sends one. Descriptors are used in ring order.
+ * kind; then nic_tx_chain() sends one of any kind. Descriptors are used in ring order.
  * Where the device reads a header in front of a packet, it is in the headroom of the first buffer,
  * so that a packet of one buffer takes one descriptor. Buffers go to the worker's cache as soon as
  * their completion is validated; descriptors become free in ring order.
@@ -32,10 +32,10 @@ struct tx_loops {
 	/* Post packets of one buffer with headroom, of one pool. */
 	unsigned (*post)(struct nic_queue *nq, const struct baton_token *tokens, unsigned n,
 			 uint64_t *bytes);
-	/* Send a packet that is not plain, as nic_tx_chain() does, or several. */
+	/* Send a packet of any kind, as nic_tx_chain() does, or several. */
 	int (*chain)(struct nic_queue *nq, const struct baton_token *tokens, unsigned n, bool first,
 		     uint64_t *bytes);
-	/* Process completions one by one, with all checks: nic_tx_any_order() of the codec. */
+	/* nic_tx_any_order() of the codec. */
 	int (*any_order)(struct nic_queue *nq, unsigned n, unsigned freed);
 };
 
@@ -79,7 +79,7 @@ nic_tx_sent(struct nic_queue *nq, unsigned n, unsigned descs, const struct tx_co
 
 /* Record that the @descs descriptors from the head on are a packet. */
 NIC_INLINE void
-nic_tx_chain_done(struct nic_queue *nq, unsigned descs, const struct tx_codec *codec)
+nic_tx_record(struct nic_queue *nq, unsigned descs, const struct tx_codec *codec)
 {
 	nq->segs[nq->head & nq->mask] = (uint8_t)descs;
 	if (descs > 1)
@@ -167,11 +167,14 @@ nic_tx_among_next(const struct nic_queue *nq, uint32_t key, uint16_t packets)
 	return ((key - nq->tail) & nq->mask) < packets || nic_tx_walk_to(nq, key, packets);
 }
 
-/* Process completions one by one, with all checks. */
+/*
+ * Process @n further completions one by one, with all checks. @freed: tokens freed by those before.
+ * Return: tokens freed; -EIO after a violation.
+ */
 NIC_INLINE int
 nic_tx_any_order(struct nic_queue *nq, unsigned n, unsigned freed, const struct tx_codec *codec)
 {
-	for (unsigned i = freed; i < n; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		const uint32_t key = codec->key(nq);
 
 		if (baton_unlikely(!nic_tx_in_flight(nq, key)))
@@ -191,10 +194,13 @@ nic_tx_release(struct nic_queue *nq, unsigned n, const struct tx_codec *codec)
 	const uint32_t *const shadow = nq->shadow;
 	const uint8_t *const segs = nq->segs;
 	const uint32_t mask = nq->mask, pool = SHADOW_POOL(shadow[nq->tail & mask]);
-	struct dma_cache *c = queue_worker(&nq->q)->caches[pool % BATON_MAX_POOLS];
+	struct dma_cache *c;
 	uint32_t *idx;
 	unsigned i;
 
+	if (baton_unlikely(pool >= BATON_MAX_POOLS)) /* SHADOW_NONE */
+		return 0;
+	c = queue_worker(&nq->q)->caches[pool];
 	if (baton_unlikely(!c))
 		return 0;
 	if (n > c->batch)
@@ -204,7 +210,7 @@ nic_tx_release(struct nic_queue *nq, unsigned n, const struct tx_codec *codec)
 	for (i = 0; i < n; i++) {
 		const uint32_t d = (nq->tail + i) & mask, s = shadow[d];
 
-		if (baton_unlikely(segs[d] != 1 || SHADOW_POOL(s) != pool || s == SHADOW_NONE))
+		if (baton_unlikely(segs[d] != 1 || SHADOW_POOL(s) != pool))
 			break;
 		idx[i] = SHADOW_BUF(s);
 	}
@@ -242,7 +248,7 @@ nic_tx_reclaim(struct nic_queue *nq, unsigned budget, const struct tx_loops *loo
 	       const struct tx_codec *codec)
 {
 	const uint16_t published = nic_tx_published(nq, codec);
-	unsigned n = published < budget ? published : budget, freed = 0;
+	unsigned n = published < budget ? published : budget, done = 0;
 	int sure;
 
 	if (!n)
@@ -257,8 +263,8 @@ nic_tx_reclaim(struct nic_queue *nq, unsigned budget, const struct tx_loops *loo
 			return sure;
 		return nic_tx_reclaim_run(nq, n < (unsigned)sure ? n : (unsigned)sure, loops);
 	}
-	while (freed < n) {
-		unsigned run = loops->in_turn(nq, n - freed < DMA_BATCH ? n - freed : DMA_BATCH);
+	while (done < n) {
+		unsigned run = loops->in_turn(nq, n - done < DMA_BATCH ? n - done : DMA_BATCH);
 
 		if (baton_unlikely(!nic_tx_are_posted(nq, run)))
 			return nic_tx_jumped(nq, run);
@@ -266,10 +272,11 @@ nic_tx_reclaim(struct nic_queue *nq, unsigned budget, const struct tx_loops *loo
 		if (!run)
 			break;
 		nq->done = (uint16_t)(nq->done + run);
-		freed += run;
+		done += run;
 		nic_tx_advance(nq); /* over packets that were completed out of order */
 	}
-	return baton_likely(freed == n) ? (int)freed : loops->any_order(nq, n, freed);
+	/* Each of them had one token. */
+	return baton_likely(done == n) ? (int)done : loops->any_order(nq, n - done, done);
 }
 
 /*
@@ -350,7 +357,7 @@ nic_tx_wants_report(const struct nic_queue *nq)
 	return (uint16_t)(nq->head - last) >= NIC_TX_REPORT;
 }
 
-/* The same at least every NIC_TX_REPORT descriptors. */
+/* The same, if NIC_TX_REPORT descriptors were used since the last report. */
 NIC_INLINE void
 nic_tx_report_run(struct nic_queue *nq, const struct tx_codec *codec)
 {
@@ -424,6 +431,8 @@ int nic_tx_check(struct nic_queue *nq, const struct tx_plan *p, bool first);
  * as above. Nothing is changed unless that is 1.
  */
 int nic_tx_give(struct nic_queue *nq, struct tx_plan *p, bool first);
+
+/* ---- tx.c: slots, and buffers that were copied ---- */
 
 /** Whether there are @n slots. Missing slots are counted. */
 bool nic_tx_slots_ready(struct nic_queue *nq, unsigned n);
@@ -506,8 +515,9 @@ nic_tx_put_buffers(struct nic_queue *nq, uint16_t from, const struct tx_plan *p,
 }
 
 /*
- * Send any packet. Return: the number of its tokens; 0 if there is no room, or an error is not due
- * yet; a negative errno. Nothing is changed unless the packet is sent.
+ * Send a packet of any kind, of one buffer or a chain of them. Return: the number of its tokens; 0
+ * if there is no room, or an error is not due yet; a negative errno. Nothing is changed unless the
+ * packet is sent.
  */
 NIC_INLINE int
 nic_tx_chain(struct nic_queue *nq, const struct baton_token *t, unsigned n, bool first,
@@ -546,7 +556,7 @@ nic_tx_chain(struct nic_queue *nq, const struct baton_token *t, unsigned n, bool
 		nic_tx_put_slots(nq, from, &p, codec);
 	else
 		nic_tx_put_buffers(nq, from, &p, codec);
-	nic_tx_chain_done(nq, descs, codec);
+	nic_tx_record(nq, descs, codec);
 	*bytes += p.len;
 	return (int)p.segs;
 }

@@ -76,7 +76,7 @@ nic_tx_measure(struct nic_queue *nq, struct tx_plan *p, unsigned n, bool first, 
 		return bad_packet(nq, first, TX_ERROR_TOO_LONG, "bytes", p->len, q->max_len);
 	/*
 	 * A bounced packet has one descriptor for each slot, however many buffers it has;
-	 * nic_slots_need() has made slots large enough.
+	 * slots_need() has made slots large enough.
 	 */
 	p->slots = nq->slots ? slots_for(nq, p, header) : 0;
 	return 1;
@@ -135,51 +135,4 @@ nic_tx_give(struct nic_queue *nq, struct tx_plan *p, bool first)
 		return 1;
 	ungive(q, p->t, p->segs);
 	return first ? csum_refuse(q, p->len) : 0;
-}
-
-bool
-nic_tx_slots_ready(struct nic_queue *nq, unsigned n)
-{
-	if (!nq->slot_of || dma_slot_reserve(nq->slot_cache, n) == n)
-		return true;
-	queue_count(&nq->q.stats.no_slot, 1);
-	return false;
-}
-
-void
-nic_tx_fetch_slots(struct nic_queue *nq, uint16_t pos, unsigned n)
-{
-	const uint32_t d = pos & nq->mask, k = nq->q.descs - d < n ? nq->q.descs - d : n;
-
-	dma_slot_get(nq->slot_cache, nq->slot_of + d, k);
-	dma_slot_get(nq->slot_cache, nq->slot_of, n - k);
-}
-
-void
-nic_tx_return_slots(struct nic_queue *nq, uint16_t pos, unsigned n)
-{
-	const uint32_t d = pos & nq->mask, k = nq->q.descs - d < n ? nq->q.descs - d : n;
-
-	dma_slot_put(nq->slot_cache, nq->slot_of + d, k);
-	dma_slot_put(nq->slot_cache, nq->slot_of, n - k);
-	memset(nq->slot_of + d, 0xff, k * sizeof(*nq->slot_of));
-	memset(nq->slot_of, 0xff, (n - k) * sizeof(*nq->slot_of));
-}
-
-void
-nic_tx_free_sources(struct nic_queue *nq, const struct tx_plan *p)
-{
-	for (unsigned i = 0; i < p->segs; i++) {
-		const struct baton_token t = p->t[i];
-		const struct baton_pool_view *v = &nq->q.views[t.pool];
-		struct dma_cache *cache = dma_cache(queue_worker(&nq->q), v->pool);
-
-		dma_poison(v, t.buf);
-		if (baton_unlikely(!cache)) {
-			dma_free_bufs(v->pool, &t.buf, 1);
-			continue;
-		}
-		dma_cache_room(cache, 1);
-		dma_cache_push(cache, t.buf);
-	}
 }

@@ -4,8 +4,8 @@
  * registry.c.
  *
  * The port layer checks arguments, states, queue numbers and ring sizes, and the callbacks of a
- * driver may rely on that. All callbacks run on the control thread, with the workers of the queues
- * outside of their bursts.
+ * driver may rely on that. All callbacks but the bursts, and those that say "the queue's thread",
+ * run on the control thread, with the workers of the queues outside of their bursts.
  */
 #ifndef BATON_PORT_DRIVER_H
 #define BATON_PORT_DRIVER_H
@@ -66,9 +66,9 @@ struct queue_counters {
 };
 
 /*
- * A queue. A driver embeds it as the first member of its own queue struct.
- * First cache line: what a burst reads. The counters are written by the worker only, with relaxed
- * stores.
+ * A queue. A driver embeds it as the first member of its own queue struct. What a burst reads is in
+ * front: `head`, `views` and `cache` fill the first cache line. The counters are written by the
+ * worker only, with relaxed stores.
  */
 struct baton_queue {
 	struct baton_queue_head head;
@@ -98,6 +98,9 @@ struct baton_queue {
 			   of the control thread */
 	struct dma_holder holder;
 	char error[128]; /* the protocol violation that stopped it, or "" */
+	/*
+	 * The burst that it has in `head` while it runs. Set by queue_setup, start or queue_start.
+	 */
 	int (*active_burst)(struct baton_queue *q, struct baton_token *tokens, unsigned n);
 };
 
@@ -136,17 +139,19 @@ struct port_ops {
 	int (*check)(const struct baton_driver *driver, const struct port_arg *args,
 		     unsigned n_args);
 	void (*close)(struct baton_port *port);
-	/* Allocate what a ring of q->descs descriptors needs, and set q->active_burst. */
+	/* Allocate what a ring of q->descs descriptors needs. */
 	int (*queue_setup)(struct baton_port *port, struct baton_queue *q);
 	/* Free what queue_setup allocated; the queue holds no buffers. */
 	void (*queue_release)(struct baton_port *port, struct baton_queue *q);
 	int (*start)(struct baton_port *port);
 	/*
-	 * Make the device let go of everything, then free the buffers of every queue (dma_put()).
+	 * Make the device let go of everything, then free the buffers of every queue
+	 * (dma_free_bufs()).
 	 * Buffers that a device does not confirm to have let go of go to dma_quarantine_buf().
 	 * Return: 0; -ETIMEDOUT if there were any.
 	 */
 	int (*stop)(struct baton_port *port);
+	/* See baton_tx_clean(). The queue's thread. */
 	int (*tx_clean)(struct baton_queue *q, unsigned budget);
 	/* See struct baton_queue_level. NULL: there is no ring. The queue's thread. */
 	unsigned (*in_flight)(const struct baton_queue *q);
@@ -155,7 +160,8 @@ struct port_ops {
 	uint32_t (*held)(const struct baton_queue *q, const struct baton_pool *pool);
 	/*
 	 * Start or stop one queue of a started port. Its worker is outside of its bursts.
-	 * queue_stop returns as `stop`. NULL: the device needs no call.
+	 * queue_stop returns 0; -ENOTSUP if it runs on; another error if the device did not
+	 * confirm: the queue keeps its buffers until `stop`. NULL: the device needs no call.
 	 */
 	int (*queue_start)(struct baton_queue *q);
 	int (*queue_stop)(struct baton_queue *q);

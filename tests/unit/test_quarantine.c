@@ -146,7 +146,7 @@ no_memory_for_quarantine(void **state)
 {
 	struct baton_ioas_config c;
 	struct baton_arena *arena;
-	struct baton_ctrl rings;
+	struct dma_ctrl rings;
 	struct baton_ioas *ioas;
 	struct place p;
 
@@ -155,7 +155,7 @@ no_memory_for_quarantine(void **state)
 	c.backend = BATON_IOAS_FLAT;
 	assert_int_equal(baton_ioas_create(p.ctx, &c, &ioas), 0);
 	p.reach.ioas = ioas;
-	assert_int_equal(baton_ctrl_alloc(&p.reach, 100, 64, &rings), 0);
+	assert_int_equal(dma_ctrl_alloc(&p.reach, 100, 64, &rings), 0);
 	arena = p.reach.ctrl->arena;
 	dma_reach_release(&p.reach, false, NULL);
 	assert_int_equal(p.closed + p.unmapped, 0);

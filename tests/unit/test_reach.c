@@ -120,12 +120,12 @@ start(struct place *p, unsigned port)
 	static const struct dma_slots_need none = { 0 };
 	struct dma_reach *r = &p->r[port];
 	bool needed[BATON_MAX_POOLS], bounced = false;
-	struct baton_ctrl rings;
+	struct dma_ctrl rings;
 	int ret = dma_reach_check(r);
 
 	memset(needed, 1, sizeof(needed));
 	memset(p->views[port], 0, sizeof(p->views[port]));
-	if (ret < 0 || (ret = baton_ctrl_alloc(r, 9000, 64, &rings)) < 0 ||
+	if (ret < 0 || (ret = dma_ctrl_alloc(r, 9000, 64, &rings)) < 0 ||
 	    (ret = dma_reach_pools(r, needed, p->views[port])) < 0)
 		return ret;
 	assert_true(rings.iova + rings.bytes - 1 <= dma_ring_limit(r));
@@ -403,7 +403,7 @@ small_windows(void **state)
 	begin(&p);
 	pool_over(&p, "frames", base, GIB);
 	place(&p, &c, 64, 64);
-	assert_int_equal(baton_ctrl_alloc(&p.r[0], 32 * 1024, 64, &(struct baton_ctrl){ 0 }), 0);
+	assert_int_equal(dma_ctrl_alloc(&p.r[0], 32 * 1024, 64, &(struct dma_ctrl){ 0 }), 0);
 	assert_int_equal(start(&p, 0), -ENOSPC);
 	says("slots");
 	end(&p);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The PCI transport of modern virtio devices (virtio 1.2, sections 3.1.1, 4.1): opening the device,
- * features, configuration space, events. Its queues: pci_queue.c.
+ * features, configuration space, events. Its queues: queue.c.
  */
 #include <sys/epoll.h>
 

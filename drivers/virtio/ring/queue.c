@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Split rings: layout, set-up, filling and emptying. The bursts are in rx.c and tx.c. */
+/* Split rings: layout, set-up, wake-ups and notifications. The bursts are made in bursts.c. */
 #include <unistd.h>
 
 #include "base/event.h"
@@ -74,8 +74,8 @@ virtq_release(struct nic_dev *dev, struct nic_queue *nq)
 }
 
 /*
- * Write the flag, or the position, before reading the index, as the device writes the index before
- * it reads them (2.7.7.2).
+ * nic_arm() executes the full barrier between this store and its read of the index, as the device
+ * does between its write of the index and its read of this (2.7.7.2).
  */
 void
 virtq_arm(struct nic_queue *nq, bool on)

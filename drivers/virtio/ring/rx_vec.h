@@ -3,7 +3,7 @@
  * Receive and refill, eight at a time. Included by rx_avx2.c and rx_avx512.c.
  *
  * Eight used elements are read once, into registers. They are accepted if virtq_rx_plain() would
- * accept all eight; else that function decides.
+ * accept all eight; else that function decides, on a read of its own.
  */
 #include "dma/lanes.h"
 #include "virtio/ring/split.h"
@@ -56,12 +56,12 @@ receive8(struct nic_queue *nq, const struct baton_pool_view *v, struct baton_tok
 	const q8 off = q8_set((uint64_t)v->headroom << 32), pool = q8_set((uint64_t)v->index << 16);
 	const d8 span = d8_set(nq->posted_len - least);
 	d8 ids = d8_iota(start), sum = d8_set(0);
-	uint32_t slot;
+	uint32_t place;
 
-	for (slot = start; slot + LANES <= end; slot += LANES, tokens += LANES) {
-		const uint32_t *const bufs = nq->shadow + slot;
-		const uint32_t *const ahead = slot + 2 * LANES <= size ? bufs + LANES : nq->shadow;
-		const q8 elem = shared_load8(&ring[slot]);
+	for (place = start; place + LANES <= end; place += LANES, tokens += LANES) {
+		const uint32_t *const bufs = nq->shadow + place;
+		const uint32_t *const ahead = place + 2 * LANES <= size ? bufs + LANES : nq->shadow;
+		const q8 elem = shared_load8(&ring[place]);
 		const d8 len = q8_high(elem);
 		d8 rest = d8_set(0); /* {gen:16, 0:8, flags:8} */
 		q8 first;
@@ -83,7 +83,7 @@ receive8(struct nic_queue *nq, const struct baton_pool_view *v, struct baton_tok
 		sum = _mm256_add_epi32(sum, len);
 		ids = _mm256_add_epi32(ids, d8_set(LANES));
 	}
-	n = slot - start;
+	n = place - start;
 	r->pos = (uint16_t)(r->pos + n);
 	r->tokens += n;
 	r->packets += n;

@@ -15,11 +15,20 @@
 #include "nic/tx_bounce.h"
 #include "virtio/ring/virtq.h"
 
-/* The rare parts: rx.c, tx.c. */
+/* The rare parts: bursts.c. */
 int virtq_rx_verdict(const struct nic_queue *nq, uint64_t meta, struct baton_token *t,
 		     uint32_t len);
 int virtq_tx_check_batch(struct nic_queue *nq, uint16_t published);
 void virtq_tx_avail_put(struct nic_queue *nq, unsigned n);
+
+/*
+ * What orders memory: the acquire of `used->idx` before the reads of elements, headers and packets;
+ * the release of `avail->idx` after the writes of descriptors, entries and packets; smp_mb()
+ * between that and the read of the flags. So CPUs see it, which a device without ORDER_PLATFORM
+ * asks for (virtio 1.2, section 6). With ORDER_PLATFORM, it is enough on x86, where a device on the
+ * bus sees stores in the order in which CPUs see them; elsewhere dma_wmb() and dma_rmb() would be
+ * needed there.
+ */
 
 /* Completions that the device has published and that were not consumed. */
 NIC_INLINE uint16_t

@@ -14,14 +14,14 @@ in_turn8(const struct nic_queue *nq, unsigned n)
 	unsigned i;
 
 	for (i = 0; i + LANES <= n; i += LANES) {
-		const uint32_t slot = (nq->done + i) & nq->mask, d = (nq->tail + i) & nq->mask;
+		const uint32_t place = (nq->done + i) & nq->mask, d = (nq->tail + i) & nq->mask;
 
-		if (baton_unlikely(slot + LANES > nq->mask + 1u || d + LANES > nq->mask + 1u))
+		if (baton_unlikely(place + LANES > nq->mask + 1u || d + LANES > nq->mask + 1u))
 			break;
 		if (baton_unlikely(
 			    !d8_all(MUST8(tx_in_turn,
 					  _mm256_cmpeq_epi32(q8_low(shared_load8(
-								     &virtq_used_ring(nq)[slot])),
+								     &virtq_used_ring(nq)[place])),
 							     d8_iota(d))))))
 			break;
 	}
@@ -33,7 +33,7 @@ release8(struct nic_queue *nq, unsigned n)
 {
 	const uint32_t start = nq->tail & nq->mask, size = nq->mask + 1u;
 	const uint32_t pool = SHADOW_POOL(nq->shadow[start]);
-	struct dma_cache *c = queue_worker(&nq->q)->caches[pool % BATON_MAX_POOLS];
+	struct dma_cache *c = pool < BATON_MAX_POOLS ? queue_worker(&nq->q)->caches[pool] : NULL;
 	const d8 model = d8_set(SHADOW(pool, 0));
 	unsigned i = 0;
 

@@ -31,7 +31,7 @@ struct virtq {
 	int kick_fd;         /* eventfd to notify the device; the device writes to q.wake_fd */
 	struct pci_reg bell; /* PCI: its doorbell, in place of kick_fd; len 0: none */
 	uint16_t vring;      /* its number for the transport */
-	uint8_t idle;        /* stopped, but running for the device, and empty */
+	uint8_t idle;        /* vhost-user: stopped, but running for the device, and empty */
 };
 
 DEFINE_CONTAINER(virtq_of_nic, struct virtq, nq)
@@ -111,6 +111,7 @@ void virtq_arm(struct nic_queue *nq, bool on);
 /** Choose the bursts for the CPU and the negotiated features: set q->active_burst. */
 void virtq_choose(struct virtq *vq, uint64_t features, bool scalar);
 
+/* Defined in bursts.c by nic/bursts.h, as NIC_NAME(rx_burst) and so on. */
 #define VIRTQ_NAME(x) virtq_##x
 NIC_DECLARE_BURSTS(VIRTQ_NAME);
 

@@ -67,9 +67,10 @@ BATON_API int baton_txq_setup(struct baton_port *port, uint16_t index,
  * @rxq: the queue; nothing happens if it is stopped.
  *
  * Thread: the control thread.
- * Return: 0 on success; -ETIMEDOUT if the worker did not leave the queue (the queue runs on), or
- * buffers were quarantined (the queue is stopped); -EINVAL if the port is not started; -ENOTSUP if
- * the device cannot stop a queue alone (the queue runs on).
+ * Return: 0 on success; -ETIMEDOUT if the worker did not leave the queue, or -ENOTSUP if the device
+ * cannot stop a queue alone (the queue runs on); -EINVAL if the port is not started; -ETIMEDOUT,
+ * -EIO or another error of the driver if the device did not confirm: the queue is stopped, keeps
+ * its buffers and cannot be started until the port was stopped.
  */
 BATON_API int baton_rxq_stop(struct baton_rxq *rxq);
 
@@ -82,9 +83,10 @@ BATON_API int baton_rxq_stop(struct baton_rxq *rxq);
  * @txq: the queue; nothing happens if it is stopped.
  *
  * Thread: the control thread.
- * Return: 0 on success; -ETIMEDOUT if the worker did not leave the queue (the queue runs on), or
- * buffers were quarantined (the queue is stopped); -EINVAL if the port is not started; -ENOTSUP if
- * the device cannot stop a queue alone (the queue runs on).
+ * Return: 0 on success; -ETIMEDOUT if the worker did not leave the queue, or -ENOTSUP if the device
+ * cannot stop a queue alone (the queue runs on); -EINVAL if the port is not started; -ETIMEDOUT,
+ * -EIO or another error of the driver if the device did not confirm: the queue is stopped, keeps
+ * its buffers and cannot be started until the port was stopped.
  */
 BATON_API int baton_txq_stop(struct baton_txq *txq);
 
