@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Workers, and the operations of the application: alloc, free, copy. */
+#include "base/structs.h"
 #include "dma/pool.h"
 
 #include <stdlib.h>
@@ -7,10 +8,19 @@
 #include "base/err.h"
 #include "dma/burst.h"
 
+static const struct baton_worker_config defaults = { 0 };
+
+void
+baton_worker_config_init_(struct baton_worker_config *config, size_t size)
+{
+	struct_init(config, size, &defaults, sizeof(defaults));
+}
+
 int
 baton_worker_create(struct baton_ctx *ctx, const struct baton_worker_config *config,
 		    struct baton_worker **out)
 {
+	struct baton_worker_config c = defaults;
 	uint32_t cache_size = BATON_DEFAULT_CACHE;
 	struct baton_worker *w;
 	unsigned i;
@@ -22,11 +32,11 @@ baton_worker_create(struct baton_ctx *ctx, const struct baton_worker_config *con
 	if (!out)
 		return baton_err(EINVAL, "worker_create: there is no place for the worker: out is "
 					 "NULL");
-	if (config && config->size != sizeof(*config))
-		return baton_err(EINVAL, "worker: config.size is %zu, this library knows %zu",
-				 config->size, sizeof(*config));
-	if (config && config->cache_size)
-		cache_size = config->cache_size;
+	ret = struct_take(&c, sizeof(c), config, "struct baton_worker_config");
+	if (ret < 0)
+		return ret;
+	if (c.cache_size)
+		cache_size = c.cache_size;
 	if (cache_size > 8192)
 		return baton_err(EINVAL,
 				 "worker: a cache of %u buffers, at most 8,192 are possible",
@@ -55,8 +65,8 @@ baton_worker_create(struct baton_ctx *ctx, const struct baton_worker_config *con
 	w->cache_size = cache_size;
 	w->index = (uint8_t)i;
 	w->simd = (uint8_t)simd_best();
-	if (config && config->name)
-		snprintf(w->name, sizeof(w->name), "%s", config->name);
+	if (c.name)
+		snprintf(w->name, sizeof(w->name), "%s", c.name);
 	else
 		snprintf(w->name, sizeof(w->name), "worker%u", i);
 	ctx->workers[i] = w;

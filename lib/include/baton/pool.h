@@ -99,6 +99,9 @@ struct baton_pool_config {
 	unsigned mem_flags; /* BATON_MEM_*, for the arena that the pool allocates */
 };
 
+/* baton_pool_config_init() for a struct of @size bytes. */
+BATON_API void baton_pool_config_init_(struct baton_pool_config *config, size_t size);
+
 /**
  * Set a configuration to the defaults, its size included.
  *
@@ -108,7 +111,11 @@ struct baton_pool_config {
  *
  * Thread: any thread.
  */
-BATON_API void baton_pool_config_init(struct baton_pool_config *config);
+static inline void
+baton_pool_config_init(struct baton_pool_config *config)
+{
+	baton_pool_config_init_(config, sizeof(*config));
+}
 
 /**
  * Create a pool. All of its buffers are free.
@@ -148,6 +155,10 @@ struct baton_pool_info {
 	uint64_t page_size; /* page size of the memory, in bytes; 0: supplied memory */
 };
 
+/* baton_pool_info() for a struct of @size bytes. */
+BATON_API void baton_pool_info_(const struct baton_pool *pool, struct baton_pool_info *info,
+				size_t size);
+
 /**
  * Get the properties of a pool.
  *
@@ -158,7 +169,11 @@ struct baton_pool_info {
  *
  * Thread: any thread.
  */
-BATON_API void baton_pool_info(const struct baton_pool *pool, struct baton_pool_info *info);
+static inline void
+baton_pool_info(const struct baton_pool *pool, struct baton_pool_info *info)
+{
+	baton_pool_info_(pool, info, sizeof(*info));
+}
 
 /** Kind of a holder of buffers. */
 enum baton_holder_kind {
@@ -176,6 +191,10 @@ struct baton_holder {
 	char name[48]; /* "free", "worker w0", "application", "net_virtio_user0 rxq 0", ... */
 };
 
+/* baton_pool_holders() for a struct of @size bytes. */
+BATON_API unsigned baton_pool_holders_(const struct baton_pool *pool, struct baton_holder *out,
+				       unsigned n, size_t size);
+
 /**
  * Count the buffers of a pool by holder.
  *
@@ -191,8 +210,11 @@ struct baton_holder {
  * Return: the number of holders that there are, which may be more than @n; this function cannot
  * fail.
  */
-BATON_API unsigned baton_pool_holders(const struct baton_pool *pool, struct baton_holder *out,
-				      unsigned n);
+static inline unsigned
+baton_pool_holders(const struct baton_pool *pool, struct baton_holder *out, unsigned n)
+{
+	return baton_pool_holders_(pool, out, n, sizeof(*out));
+}
 
 /* ---- workers ---- */
 
@@ -203,6 +225,24 @@ struct baton_worker_config {
 	uint32_t cache_size; /* buffers to cache of each pool at most, 1 to 8,192; 0:
 				BATON_DEFAULT_CACHE */
 };
+
+/* baton_worker_config_init() for a struct of @size bytes. */
+BATON_API void baton_worker_config_init_(struct baton_worker_config *config, size_t size);
+
+/**
+ * Set a configuration to the defaults, its size included.
+ *
+ * This function cannot fail.
+ *
+ * @config: receives the defaults.
+ *
+ * Thread: any thread.
+ */
+static inline void
+baton_worker_config_init(struct baton_worker_config *config)
+{
+	baton_worker_config_init_(config, sizeof(*config));
+}
 
 /**
  * Create a worker.
