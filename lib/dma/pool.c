@@ -62,7 +62,9 @@ check_config(struct baton_pool_config *c, const struct baton_pool_config *in)
 	int ret;
 
 	if (!in)
-		return baton_err(EINVAL, "pool: there is no configuration: it is NULL");
+		return baton_err(EINVAL, "pool: there is no configuration: it is NULL; fill one "
+					 "in, from "
+					 "baton_pool_config_init() on");
 	*c = defaults;
 	ret = struct_take(c, sizeof(*c), in, "struct baton_pool_config");
 	if (ret < 0)

@@ -15,6 +15,7 @@ const struct misuse_exception misuse_exceptions[] = {
 	{ "ctx_create", "config", WRONG_NULL, FINE, "the defaults" },
 	{ "ioas_create", "config", WRONG_NULL, FINE, "the defaults" },
 	{ "worker_create", "config", WRONG_NULL, FINE, "the defaults" },
+	{ "port_configure", "config", WRONG_NULL, FINE, "the defaults" },
 	{ "ioas_destroy", "ioas", WRONG_NULL, FINE, "nothing to destroy, as free(NULL)" },
 	{ "ioas_unmap", "mapping", WRONG_NULL, FINE, "nothing to unmap, as free(NULL)" },
 	{ "arena_destroy", "arena", WRONG_NULL, FINE, "nothing to destroy, as free(NULL)" },

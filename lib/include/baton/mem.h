@@ -47,7 +47,8 @@ struct baton_mem_config {
 	int node; /* NUMA node, or BATON_NODE_ANY */
 	/* Mount point of the hugetlbfs to take pages from; NULL: take hugepages from a memfd. */
 	const char *hugetlbfs;
-	unsigned flags; /* BATON_MEM_* */
+	unsigned flags;    /* BATON_MEM_* */
+	uint32_t reserved; /* 0 */
 };
 
 /* baton_mem_config_init() for a struct of @size bytes. */

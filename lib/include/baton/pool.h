@@ -97,6 +97,7 @@ struct baton_pool_config {
 	/* Free list that the application supplies; NULL: Baton has its own, which is lock-free. */
 	const struct baton_pool_backing *backing;
 	unsigned mem_flags; /* BATON_MEM_*, for the arena that the pool allocates */
+	uint32_t reserved;  /* 0 */
 };
 
 /* baton_pool_config_init() for a struct of @size bytes. */
@@ -224,6 +225,7 @@ struct baton_worker_config {
 	const char *name;    /* shown in reports; NULL: "worker" and a number */
 	uint32_t cache_size; /* buffers to cache of each pool at most, 1 to 8,192; 0:
 				BATON_DEFAULT_CACHE */
+	uint32_t reserved;   /* 0 */
 };
 
 /* baton_worker_config_init() for a struct of @size bytes. */

@@ -152,7 +152,7 @@ baton_port_config_init(struct baton_port_config *config)
  * Queues that were set up before do not exist any more.
  *
  * @port:   the port.
- * @config: the configuration.
+ * @config: the configuration; NULL for the defaults.
  *
  * Thread: the control thread.
  * Return: 0 on success; -EINVAL if a number is out of its range; -EBUSY if the port is started;

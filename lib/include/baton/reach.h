@@ -51,6 +51,7 @@ struct baton_reach_config {
 	 * in any order. */
 	const struct baton_iova_range *windows;
 	unsigned n_windows; /* number of ranges in windows, 32 at most */
+	uint32_t reserved2; /* 0 */
 };
 
 /* baton_reach_config_init() for a struct of @size bytes. */
