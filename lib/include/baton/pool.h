@@ -460,47 +460,6 @@ baton_side(const struct baton_worker *worker, struct baton_token token)
 	return (struct baton_side *)(void *)(v->side + (size_t)token.buf * BATON_SIDE_SIZE);
 }
 
-/**
- * Count the tokens of the packet that begins at @tokens[0].
- *
- * @tokens: the tokens.
- * @n:      number of tokens.
- *
- * Thread: any thread.
- * Return: the number of tokens of the packet, @n at most; this function cannot fail.
- */
-static inline unsigned
-baton_packet_segs(const struct baton_token *tokens, unsigned n)
-{
-	unsigned i = 0;
-
-	while (i + 1 < n && (tokens[i].flags & BATON_TOKEN_CONT))
-		i++;
-	return n ? i + 1 : 0;
-}
-
-/**
- * Copy a packet into newly allocated buffers.
- *
- * Baton has no way to share a buffer; a packet to be sent twice is copied. The copy includes hash,
- * flags and side record.
- *
- * @worker: the worker.
- * @pool:   pool of the new buffers.
- * @in:     tokens of the packet.
- * @n:      number of tokens in @in; those behind the packet are ignored.
- * @out:    receives the tokens of the copy.
- * @max:    number of tokens that @out has room for.
- *
- * Thread: the worker's thread.
- * Return: the number of tokens of the copy; -ENOBUFS if the pool has too few free buffers;
- * -EMSGSIZE if the copy needs more than @max tokens; -EPERM if a token is refused, which is a
- * violation. Nothing is allocated then.
- */
-BATON_API int baton_packet_copy(struct baton_worker *worker, struct baton_pool *pool,
-				const struct baton_token *in, unsigned n, struct baton_token *out,
-				unsigned max);
-
 #ifdef __cplusplus
 }
 #endif

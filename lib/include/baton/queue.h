@@ -8,7 +8,7 @@
 #ifndef BATON_QUEUE_H
 #define BATON_QUEUE_H
 
-#include <baton/pool.h>
+#include <baton/packet.h>
 
 #ifdef __cplusplus
 extern "C" {
