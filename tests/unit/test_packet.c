@@ -140,7 +140,10 @@ make(struct rig *r, struct packet *p)
 	p->t[0].flags |= p->flags;
 	p->side = any(r, 2);
 	if (p->side) {
-		p->tci = baton_side(r->worker, p->t[0])->vlan_tci = (uint16_t)any(r, 65536);
+		struct baton_side *side = baton_side(r->worker, p->t[0]);
+
+		p->tci = side->vlan_tci = (uint16_t)any(r, 65536);
+		side->valid = BATON_SIDE_VLAN;
 		p->t[0].flags |= BATON_TOKEN_SIDE;
 	}
 }

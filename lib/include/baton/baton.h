@@ -14,6 +14,7 @@
 #include <baton/context.h>
 #include <baton/ioas.h>
 #include <baton/mem.h>
+#include <baton/offload.h>
 #include <baton/packet.h>
 #include <baton/pool.h>
 #include <baton/port.h>

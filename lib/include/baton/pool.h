@@ -22,6 +22,7 @@
 
 #include <baton/context.h>
 #include <baton/mem.h>
+#include <baton/offload.h>
 #include <baton/token.h>
 
 #ifdef __cplusplus
@@ -383,24 +384,6 @@ static_assert(sizeof(struct baton_pool_view) == 64, "ABI");
 _Static_assert(sizeof(struct baton_pool_view) == 64, "ABI");
 _Static_assert(offsetof(struct baton_worker_head, thread) == 16 + sizeof(void *), "ABI");
 #endif
-
-#define BATON_SIDE_SIZE 64 /* bytes of a side record */
-
-/** The side record of a buffer, valid if the token has BATON_TOKEN_SIDE. */
-struct baton_side {
-	uint64_t timestamp; /* time of the device's clock, in nanoseconds */
-	uint16_t vlan_tci;  /* VLAN tag: removed on RX, to insert on TX */
-	uint16_t l2_len;    /* length of the link-layer header, in bytes */
-	uint16_t l3_len;    /* length of the IP header with its VLAN tags, in bytes */
-	uint16_t l4_len;    /* length of the TCP or UDP header, in bytes */
-	uint16_t tso_segsz; /* payload of each segment to cut the packet into, in bytes */
-	/* Offset of the L4 checksum from the end of l2_len + l3_len, in bytes: 16 for TCP, 6 for
-	 * UDP. */
-	uint16_t csum_offset;
-	uint16_t reserved[2];
-	uint64_t reserved2[3];
-	uint8_t app[16]; /* 16 bytes for the application */
-};
 
 #define BATON_OWNER_FREE       0u  /* holder number in the owner table: free, index 0 */
 #define BATON_OWNER_CPU        1u  /* holder number: the application */

@@ -97,24 +97,6 @@ BATON_API int baton_port_check(const char *devargs);
  */
 BATON_API int baton_port_open(struct baton_ctx *ctx, const char *devargs, struct baton_port **out);
 
-/**
- * Offload: the device checks the checksums of received packets.
- *
- * Tokens carry the result (enum baton_csum). A packet with BATON_CSUM_PARTIAL comes with a side
- * record, so that the application can send it on as it is; l3_len of that record contains VLAN
- * tags, if any.
- */
-#define BATON_OFFLOAD_RX_CSUM (1u << 0)
-
-/**
- * Offload: the device completes the checksums of packets to send.
- *
- * A packet asks for it with BATON_CSUM_PARTIAL in the L4 bits of its first token, and l2_len,
- * l3_len and csum_offset in the side record. Without this offload the driver completes the
- * checksum.
- */
-#define BATON_OFFLOAD_TX_CSUM (1u << 1)
-
 /** Configuration of a port. */
 struct baton_port_config {
 	size_t size;        /* sizeof(struct baton_port_config), in bytes */

@@ -303,7 +303,10 @@ BATON_API void baton_txq_disarm(struct baton_txq *txq);
 
 struct baton_queue; /* a queue of either direction, inside the library */
 
-/* A burst of a driver. Parameters and result are those of baton_rx_burst(). */
+/*
+ * A burst of a driver. Parameters and result are those of baton_rx_burst(). One that sends does not
+ * write to the tokens.
+ */
 typedef int (*baton_burst_fn_)(struct baton_queue *queue, struct baton_token *tokens, unsigned n);
 
 /**
@@ -422,14 +425,15 @@ baton_rx_peek(struct baton_rxq *rxq, struct baton_peek *peeks, unsigned n)
  * baton_rx_burst().
  */
 static inline int
-baton_tx_burst(struct baton_txq *txq, struct baton_token *tokens, unsigned n)
+baton_tx_burst(struct baton_txq *txq, const struct baton_token *tokens, unsigned n)
 {
 	struct baton_queue_head *h = (struct baton_queue_head *)(void *)txq;
 	int ret = baton_queue_ready_(h, 1, "tx_burst");
 
 	if (baton_unlikely(ret < 0))
 		return ret;
-	return h->tx_burst((struct baton_queue *)(void *)h, tokens, n);
+	return h->tx_burst((struct baton_queue *)(void *)h, (struct baton_token *)(uintptr_t)tokens,
+			   n);
 }
 
 #ifdef __cplusplus
