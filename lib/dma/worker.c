@@ -95,6 +95,8 @@ baton_worker_destroy(struct baton_worker *worker)
 		free(worker->caches[i]);
 		worker->caches[i] = NULL;
 	}
+	free(worker->hash);
+	worker->hash = NULL;
 	handle_close(worker);
 	return 0;
 }

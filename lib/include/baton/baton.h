@@ -12,6 +12,7 @@
 #include <baton/base.h>
 #include <baton/cc.h>
 #include <baton/context.h>
+#include <baton/hash.h>
 #include <baton/ioas.h>
 #include <baton/mem.h>
 #include <baton/offload.h>
