@@ -24,7 +24,7 @@ extern "C" {
 #define BATON_RSS_IPV6_TCP  (1u << 5) /* addresses and ports of TCP over IPv6 */
 #define BATON_RSS_IPV6_UDP  (1u << 6) /* addresses and ports of UDP over IPv6 */
 #define BATON_RSS_IPV6_SCTP (1u << 7) /* addresses and ports of SCTP over IPv6 */
-#define BATON_RSS_ALL       0xffu     /* all of them */
+#define BATON_RSS_ALL       0xffu     /* bits of all of them */
 
 /**
  * Get the key of Microsoft's RSS verification suite, which most NICs have by default.
@@ -37,13 +37,13 @@ BATON_API const uint8_t *baton_rss_key(void);
 /**
  * Compute the Toeplitz hash of bytes.
  *
- * @key:   the key.
+ * @key:   bytes of the key.
  * @bytes: number of its bytes, @len + 4 at least: with fewer, bytes behind them count as 0.
  * @data:  the bytes.
  * @len:   number of bytes.
  *
  * Thread: any thread.
- * Return: the hash; 0 if @key or @data is NULL.
+ * Return: the hash, a number of 32 bits; 0 if @key or @data is NULL.
  */
 BATON_API uint32_t baton_toeplitz(const uint8_t *key, size_t bytes, const void *data, size_t len);
 
@@ -69,12 +69,12 @@ BATON_API int baton_packet_hash(struct baton_worker *worker, const struct baton_
 /**
  * Compute the CRC32C (Castagnoli) of bytes.
  *
- * @crc:   the CRC of what comes before them; 0 at the beginning.
+ * @crc:   the CRC, a number of 32 bits, of what comes before them; 0 at the beginning.
  * @data:  the bytes.
  * @len:   number of bytes.
  *
  * Thread: any thread.
- * Return: the CRC; @crc if @data is NULL.
+ * Return: the CRC, a number of 32 bits; @crc if @data is NULL.
  */
 BATON_API uint32_t baton_crc32c(uint32_t crc, const void *data, size_t len);
 

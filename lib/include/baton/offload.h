@@ -88,7 +88,8 @@ struct baton_side {
 	uint32_t ptype;     /* BATON_PTYPE_* */
 	uint16_t vlan_tci;  /* outer VLAN tag */
 	uint16_t inner_tci; /* VLAN tag behind it */
-	uint16_t vlan_type; /* Ethertype of the outer tag: 0x8100 or 0x88a8; TX: 0 is 0x8100 */
+	uint16_t vlan_type; /* number of the outer tag's Ethertype, 0x8100 or 0x88a8; TX: 0 is
+			       0x8100 */
 	uint16_t l2_len;    /* length of the link-layer header, in bytes */
 	uint16_t l3_len;    /* length of the IP header with its VLAN tags, in bytes */
 	uint16_t l4_len;    /* length of the TCP or UDP header, in bytes */
@@ -102,23 +103,23 @@ struct baton_side {
 };
 
 /** Packet types: one of each group, or 0 where it is not known. */
-#define BATON_PTYPE_L2_ETHER 0x001u /* Ethernet */
-#define BATON_PTYPE_L2_ARP   0x002u /* ARP */
-#define BATON_PTYPE_L2_VLAN  0x003u /* a VLAN tag in the frame */
-#define BATON_PTYPE_L2_QINQ  0x004u /* two VLAN tags in the frame */
-#define BATON_PTYPE_L2_MASK  0x00fu
-#define BATON_PTYPE_L3_IPV4  0x010u /* IPv4 without options */
-#define BATON_PTYPE_L3_IPV4X 0x020u /* IPv4 with options */
-#define BATON_PTYPE_L3_IPV6  0x030u /* IPv6 without extension headers */
-#define BATON_PTYPE_L3_IPV6X 0x040u /* IPv6 with extension headers */
-#define BATON_PTYPE_L3_MASK  0x0f0u
-#define BATON_PTYPE_L4_TCP   0x100u /* TCP */
-#define BATON_PTYPE_L4_UDP   0x200u /* UDP */
-#define BATON_PTYPE_L4_SCTP  0x300u /* SCTP */
-#define BATON_PTYPE_L4_ICMP  0x400u /* ICMP or ICMPv6 */
-#define BATON_PTYPE_L4_FRAG  0x500u /* a fragment; what it is of is not looked at */
-#define BATON_PTYPE_L4_OTHER 0x600u /* another protocol */
-#define BATON_PTYPE_L4_MASK  0xf00u
+#define BATON_PTYPE_L2_ETHER 0x001u /* packets: Ethernet */
+#define BATON_PTYPE_L2_ARP   0x002u /* packets: ARP */
+#define BATON_PTYPE_L2_VLAN  0x003u /* packets: a VLAN tag in the frame */
+#define BATON_PTYPE_L2_QINQ  0x004u /* packets: two VLAN tags in the frame */
+#define BATON_PTYPE_L2_MASK  0x00fu /* bits of the group */
+#define BATON_PTYPE_L3_IPV4  0x010u /* packets: IPv4 without options */
+#define BATON_PTYPE_L3_IPV4X 0x020u /* packets: IPv4 with options */
+#define BATON_PTYPE_L3_IPV6  0x030u /* packets: IPv6 without extension headers */
+#define BATON_PTYPE_L3_IPV6X 0x040u /* packets: IPv6 with extension headers */
+#define BATON_PTYPE_L3_MASK  0x0f0u /* bits of the group */
+#define BATON_PTYPE_L4_TCP   0x100u /* packets: TCP */
+#define BATON_PTYPE_L4_UDP   0x200u /* packets: UDP */
+#define BATON_PTYPE_L4_SCTP  0x300u /* packets: SCTP */
+#define BATON_PTYPE_L4_ICMP  0x400u /* packets: ICMP or ICMPv6 */
+#define BATON_PTYPE_L4_FRAG  0x500u /* packets: a fragment; what it is of is not looked at */
+#define BATON_PTYPE_L4_OTHER 0x600u /* packets: another protocol */
+#define BATON_PTYPE_L4_MASK  0xf00u /* bits of the group */
 
 #ifdef __cplusplus
 static_assert(sizeof(struct baton_side) == BATON_SIDE_SIZE, "a side record is a cache line");
