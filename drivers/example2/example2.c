@@ -5,6 +5,7 @@
  * The memory of a queue of n places: n completions, then, 8 * n bytes further, the TX descriptors,
  * or FIRST, and 16 * n bytes further REST, so that each ring begins at a multiple of 64.
  */
+#include "base/validate.h"
 #include "nic/pci.h"
 #include "regs.h"
 
@@ -67,7 +68,7 @@ rx_next(const struct nic_queue *nq, struct nic_rx_state *state, uint16_t pos, ui
 		.meta = rx_flags(entry),
 	};
 	/* A place that FIRST has not would be one of REST. */
-	return (uint16_t)(entry >> EXN2_PLACE) < places ? 1 : NIC_RX_BAD_KEY;
+	return MUST(rx_id, (uint16_t)(entry >> EXN2_PLACE) < places) ? 1 : NIC_RX_BAD_KEY;
 }
 
 NIC_INLINE void
@@ -87,10 +88,11 @@ rx_again(struct nic_queue *nq, uint16_t pos, uint16_t key)
 NIC_INLINE uint16_t
 tx_published(const struct nic_queue *nq)
 {
+	const uint16_t end = (uint16_t)(nq->done + nq->q.descs);
 	uint16_t pos = nq->done;
 	uint64_t entry;
 
-	while (pos != nq->posted && completed(nq, pos, &entry))
+	while (pos != end && completed(nq, pos, &entry))
 		pos++;
 	return (uint16_t)(pos - nq->done);
 }

@@ -2,7 +2,6 @@
 /* The values of device arguments. */
 #include <stdlib.h>
 
-#include "base/structs.h"
 #include "port/driver.h"
 
 const char *
@@ -57,16 +56,16 @@ port_parse_mac(const char *text, uint8_t mac[6])
 }
 
 static unsigned
-append(const struct baton_arg *args, struct baton_arg *out, unsigned n, size_t size, unsigned at)
+append(const struct baton_arg *args, struct baton_arg *out, unsigned n, unsigned at)
 {
 	for (; args && args->name; args++, at++)
 		if (at < n)
-			struct_give(struct_at(out, at, size), size, args, sizeof(*args));
+			out[at] = *args;
 	return at;
 }
 
 int
-baton_driver_args_(const char *driver, struct baton_arg *out, unsigned n, size_t size)
+baton_driver_args(const char *driver, struct baton_arg *out, unsigned n)
 {
 	const struct baton_driver *const *d = baton_driver_table;
 	unsigned count;
@@ -79,9 +78,9 @@ baton_driver_args_(const char *driver, struct baton_arg *out, unsigned n, size_t
 	if (!*d)
 		return baton_err(EINVAL, "no driver \"%s\"; baton_drivers() has their names",
 				 driver);
-	count = append((*d)->args, out, n, size, 0);
-	count = append((*d)->more_args, out, n, size, count);
-	return (int)append((*d)->dma ? port_reach_args : NULL, out, n, size, count);
+	count = append((*d)->args, out, n, 0);
+	count = append((*d)->more_args, out, n, count);
+	return (int)append((*d)->dma ? port_reach_args : NULL, out, n, count);
 }
 
 const char *const *

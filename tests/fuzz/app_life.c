@@ -56,6 +56,12 @@ fuzz_app_queue_stop(struct fuzz *f, unsigned queue, bool finish)
 	}
 	if (!f->q[queue].running)
 		return;
+	if (f->dev->whole) {
+		ret = fuzz_queue_stop(f, queue);
+		if (ret != -ENOTSUP)
+			fuzz_fail("queue %u stops alone: %d", queue, ret);
+		return;
+	}
 	if (finish)
 		f->dev->finish(f, queue);
 	ret = fuzz_queue_stop(f, queue);
@@ -85,10 +91,12 @@ fuzz_app_queue_start(struct fuzz *f, unsigned queue)
 	}
 	fuzz_queue_new(f, queue, true);
 	ret = fuzz_queue_start(f, queue);
-	if (!ret)
+	if (f->dev->whole ? ret == -ENOTSUP : !ret) {
+		f->q[queue].running = !ret;
 		return;
-	if (ret != -ENOBUFS && !fuzz_refused())
-		fuzz_fail("queue %u does not start", queue);
+	}
+	if (f->dev->whole || (ret != -ENOBUFS && !fuzz_refused()))
+		fuzz_fail("queue %u does not start: %d", queue, ret);
 	fuzz_queue_new(f, queue, false);
 	if (fuzz_life->kept_ring)
 		f->q[queue].stuck = f->restart = true;
@@ -173,7 +181,7 @@ fuzz_app_end(struct fuzz *f)
 {
 	fuzz_check_sums(f);
 	f->dev->obey(f);
-	for (unsigned i = 0; i < FUZZ_QUEUES && !f->rig->port->away; i++)
+	for (unsigned i = 0; i < FUZZ_QUEUES && !f->dev->whole && !f->rig->port->away; i++)
 		fuzz_app_queue_stop(f, i, true);
 	if (f->restart)
 		fuzz_app_port_stop(f);
@@ -183,4 +191,24 @@ fuzz_app_end(struct fuzz *f)
 	baton_worker_flush(f->rig->worker);
 	fuzz_check_sums(f);
 	fuzz_check_home(f);
+}
+
+int
+fuzz_app_set(struct fuzz *f, unsigned which)
+{
+	static const uint8_t macs[2][6] = { { 2, 0, 0, 0, 0, 9 }, { 1, 0, 0, 0, 0, 1 } };
+	struct baton_port *port = f->rig->port;
+
+	switch (which % 5) {
+	case 0:
+		return baton_port_set_promisc(port, which & 8);
+	case 1:
+		return baton_port_set_allmulti(port, which & 8);
+	case 2:
+		return baton_port_set_macs(port, macs, which >> 3 & 1 ? 2 : 0);
+	case 3:
+		return baton_port_set_vlan(port, which, which & 8);
+	default:
+		return baton_port_set_mac(port, macs[0]);
+	}
 }

@@ -3,52 +3,27 @@
  * was given. */
 #include "example.h"
 
-#define ETH_LEN 14u
-
 /* ---- rigs ---- */
 
-/*
- * {csum, roomy, spare}, {reach:2}, {rings:3}. What is not roomy has data rooms so small that
- * packets take many buffers. What is spare has buffers for RX rings anew while those of before are
- * in quarantine.
- */
 static void
 configure(uint8_t head[FUZZ_HEAD], struct fuzz_config *c)
 {
-	static const struct {
-		uint16_t rx, tx, headroom;
-	} rings[] = { { 8, 8, 64 },   { 8, 16, 5 },   { 16, 8, 1 },   { 16, 32, 77 },
-		      { 32, 16, 12 }, { 64, 64, 64 }, { 128, 32, 3 }, { 256, 256, 77 } };
-	static const char *const reach[] = { "", ",bounce=always", ",bounce=always",
-					     ",confine=on" };
-	const uint16_t headroom = rings[head[1] & 7].headroom;
-	uint32_t most, room;
+	static const struct fuzz_pci_shape shape = {
+		.rx_rings = 1,
+		.gap = 1,
+		.desc_bytes = 16,
+		.room_step = 128,
+		.rings = { { 8, 8, 64 },
+			   { 8, 16, 5 },
+			   { 16, 8, 1 },
+			   { 16, 32, 77 },
+			   { 32, 16, 12 },
+			   { 64, 64, 64 },
+			   { 128, 32, 3 },
+			   { 256, 256, 77 } },
+	};
 
-	head[0] &= 0xc7;
-	head[1] &= 7;
-	c->simd = 0;
-	c->rx_descs = rings[head[1]].rx;
-	c->tx_descs = rings[head[1]].tx;
-	c->mtu = head[0] & EXAMPLE_HEAD_ROOMY ? 1500 : BATON_MAX_MTU;
-	c->offloads =
-		head[0] & EXAMPLE_HEAD_CSUM ? BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_TX_CSUM : 0;
-	snprintf(c->args, sizeof(c->args), PCI_MODEL_BDF ",ioas=vhost%s", reach[head[0] >> 6]);
-	most = c->rx_descs - 1 < 64 ? c->rx_descs - 1 : 64;
-	room = (BATON_MAX_MTU + 22 + most - 1) / most;
-	if (head[0] & EXAMPLE_HEAD_ROOMY && room < 2000)
-		room = 2000;
-	room = (room + 127) / 128 * 128;
-	if (head[0] >> 6 == 2)
-		fuzz_add_window(c, FUZZ_PAIRS * 16 * (c->rx_descs + c->tx_descs), room + 192,
-				c->rx_descs >= 128 && c->tx_descs >= 32);
-	c->pool[0].headroom = headroom;
-	c->pool[0].data_len = headroom + room + headroom % 64;
-	c->pool[0].count = FUZZ_PAIRS * (c->rx_descs + c->tx_descs) + 160;
-	if (head[0] & EXAMPLE_HEAD_SPARE)
-		c->pool[0].count += FUZZ_PAIRS * c->rx_descs;
-	c->pool[1].headroom = (uint16_t)(headroom + 3);
-	c->pool[1].data_len = headroom + 203u;
-	c->pool[1].count = 128;
+	fuzz_pci_configure(head, c, &shape);
 }
 
 /* ---- what the driver gave ---- */
@@ -68,18 +43,11 @@ note(struct fuzz *f, unsigned queue, unsigned place)
 	const bool rx = queue < FUZZ_PAIRS;
 	const struct edev_desc d = r->given[place] = r->desc[place];
 	const uint32_t len = rx ? r->room : d.info & 0xffff;
-	const uint8_t *p = fuzz_pci_at(f, d.addr, len, rx);
-	unsigned pool;
-	uint32_t buf, off;
 
-	if (!fuzz_known(f, queue))
-		return;
-	if (!p || !len || (rx ? d.info : d.info & (TX_DONE | 0x7efc0000)))
+	if (fuzz_known(f, queue) && (!fuzz_pci_given(f, queue, d.addr, len) ||
+				     (rx ? d.info : d.info & (TX_DONE | 0x7efc0000))))
 		fuzz_fail("queue %u: descriptor %u: %u bytes at %#llx, %#llx", queue, place, len,
 			  (unsigned long long)d.addr, (unsigned long long)d.info);
-	if (!f->rig->bounced &&
-	    fuzz_find(f, f->rig->memory + (p - f->rig->alias), &pool, &buf, &off))
-		fuzz_device_has(f, queue, pool, buf);
 }
 
 void FUZZ_UNTRACED
@@ -119,148 +87,61 @@ edev_put(struct edev_ring *r, uint64_t info)
 	r->n--;
 }
 
-/* Bytes of a packet into the buffer of a place. A queue that is wild may be wrong about whose it
- * is. */
-static void FUZZ_UNTRACED
-write_bytes(struct fuzz *f, unsigned queue, unsigned place, uint8_t seed, uint32_t from, uint32_t n)
-{
-	uint8_t *p = fuzz_pci_at(f, edev.ring[queue].given[place].addr, n, true);
-
-	if (!p || (!fuzz_known(f, queue) && (f->rig->bounced || !fuzz_may_write(f, queue, p))))
-		return;
-	for (uint32_t i = 0; i < n; i++)
-		p[i] = fuzz_byte(seed, from + i);
-}
-
-static struct fuzz_seg
-seg_of(struct fuzz *f, unsigned queue, uint32_t len)
+static const void *
+ring(unsigned queue, size_t *bytes)
 {
 	const struct edev_ring *r = &edev.ring[queue];
-	struct fuzz_seg s = { .off = f->rig->pool[0]->view.headroom, .len = (uint16_t)len };
-	const uint8_t *p = fuzz_pci_at(f, r->given[r->head].addr, 1, true);
-	unsigned pool;
-	uint32_t off;
 
-	if (p && !f->rig->bounced)
-		fuzz_find(f, f->rig->memory + (p - f->rig->alias), &pool, &s.buf, &off);
-	return s;
+	*bytes = r->size * sizeof(*r->desc);
+	return r->on ? r->desc : NULL;
 }
 
-static void
-open_packet(struct fuzz *f, struct edev_ring *r, unsigned how)
+static uint32_t
+room(unsigned queue)
 {
-	static const uint64_t marks[4] = { 0, RX_GOOD4, RX_BAD, 0 };
+	return edev.ring[queue].room;
+}
 
-	r->marks = marks[how % 4];
-	r->total = 0;
-	r->packet = (struct fuzz_packet){ .seed = f->seed++ & 0x7f, .drop = how % 4 == 2 };
-	if (how % 4 == 1 && f->rig->config.offloads)
-		r->packet.l4 = BATON_CSUM_GOOD;
+static bool
+has(unsigned queue, unsigned open, unsigned parts)
+{
+	return edev.ring[queue].n >= parts;
+}
+
+static uint64_t
+buffer(unsigned queue, unsigned open)
+{
+	const struct edev_ring *r = &edev.ring[queue];
+
+	return r->given[r->head].addr;
 }
 
 /* Marks of the packet are in its last descriptor, or in all of them. */
-void
-edev_part(struct fuzz *f, unsigned queue, uint32_t len, bool end)
-{
-	struct edev_ring *r = &edev.ring[queue];
-	struct fuzz_packet *p = &r->packet;
-	const struct fuzz_seg s = seg_of(f, queue, len);
-
-	write_bytes(f, queue, r->head, p->seed, r->total, len);
-	if (len)
-		r->seg[p->segs++] = s;
-	else if (!r->open)
-		p->drop = true; /* runt: its first buffer is empty */
-	if (!len && !f->rig->bounced)
-		fuzz_device_done(f, queue, 0, s.buf);
-	r->open++;
-	r->total += len;
-	edev_put(r, RX_DONE | (end ? RX_END : 0) | (end || p->seed & 1 ? r->marks : 0) |
-			    (uint64_t)len << RX_LEN);
-	if (!end)
-		return;
-	r->open = 0;
-	p->drop |= r->total < ETH_LEN;
-	fuzz_completed(f, queue, p, r->seg);
-}
-
-bool
-edev_close_packet(struct fuzz *f, unsigned queue)
-{
-	struct edev_ring *r = &edev.ring[queue];
-
-	if (r->open && r->n)
-		edev_part(f, queue, 20, true);
-	return !r->open;
-}
-
 static void
-packet(struct fuzz *f, unsigned queue, unsigned segs, uint32_t len, unsigned how)
+complete(unsigned queue, uint32_t len, bool end)
 {
-	struct edev_ring *r = &edev.ring[queue];
+	static const uint64_t marks[FUZZ_MARKS] = {
+		[FUZZ_SUM_GOOD] = RX_GOOD4, [FUZZ_DAMAGED] = RX_BAD
+	};
+	const struct fuzz_pci_rx *rx = &edev.pci.rx[queue];
 
-	open_packet(f, r, how);
-	for (unsigned i = 0; i < segs; i++) {
-		const bool end = i + 1 == segs;
-		uint32_t n = end ? len : r->room - (how & 64 ? i % 3 : 0);
-
-		if (how & 128 && !i && !end)
-			n = how >> 4 & 3; /* or nothing: it is dropped */
-		edev_part(f, queue, n, end);
-	}
+	edev_put(&edev.ring[queue], RX_DONE | (end ? RX_END : 0) |
+					    (end || rx->packet.seed & 1 ? marks[rx->mark] : 0) |
+					    (uint64_t)len << RX_LEN);
 }
 
-/* The second packet is there before the first: the driver waits for the first. */
-static void
-out_of_order(struct fuzz *f, unsigned queue, uint32_t len)
+static bool
+early(struct fuzz *f, unsigned queue, uint32_t len)
 {
 	struct edev_ring *r = &edev.ring[queue];
 	const unsigned head = r->head, second = edev_place(r, 1);
-	const uint64_t info = RX_DONE | RX_END | (uint64_t)len << RX_LEN;
-	const uint8_t seed = (f->seed + 1) & 0x7f;
 
-	write_bytes(f, queue, second, seed, 0, len);
-	r->desc[second].info = info;
+	if (r->n < 2)
+		return false;
+	fuzz_pci_bytes(f, queue, r->given[second].addr, (f->seed + 1) & 0x7f, 0, len);
+	r->desc[second].info = RX_DONE | RX_END | (uint64_t)len << RX_LEN;
 	fuzz_app_drain(f, queue);
-	if (!r->on || r->head != head || r->n < 2)
-		return;
-	packet(f, queue, 1, len, 0);
-	packet(f, queue, 1, len, 0);
-}
-
-static void
-receive(struct fuzz *f, unsigned queue)
-{
-	struct edev_ring *r = &edev.ring[queue];
-	const unsigned a = in_u8(&f->in), how = in_u8(&f->in);
-	unsigned n = 1 + (a & 31), segs = 1, most = f->rig->info.rx_max_segs;
-	uint32_t len = in_u8(&f->in);
-
-	if (!r->on)
-		return;
-	edev_scan(f, queue);
-	len = len == 255 ? r->room : len >= 224 ? len % (ETH_LEN + 1) : len;
-	if (a >> 6 == 2) { /* one more buffer of a packet that goes on */
-		if (!r->n || r->open + 1 >= most)
-			return;
-		if (!r->open)
-			open_packet(f, r, how);
-		edev_part(f, queue, how & 128 ? len : r->room, false);
-		return;
-	}
-	if (!edev_close_packet(f, queue))
-		return;
-	if (a >> 6 == 3) {
-		if (r->n >= 2 && fuzz_honest(f, queue))
-			out_of_order(f, queue, len);
-		return;
-	}
-	if (a >> 6 == 1) {
-		segs = 1 + (how >> 2 & 63) % most;
-		n = 1 + n % 3;
-	}
-	while (n-- && r->n >= segs)
-		packet(f, queue, segs, len, how);
+	return r->on && r->head == head && r->n >= 2;
 }
 
 /* ---- sending, for the driver ---- */
@@ -270,34 +151,21 @@ static void
 check_packets(struct fuzz *f, unsigned queue, unsigned k)
 {
 	const struct edev_ring *r = &edev.ring[queue];
-	uint32_t at = 0, end = 0;
-	uint8_t seed = 0;
+	struct fuzz_pci_tx tx = { 0 };
 
 	for (unsigned i = 0; i <= k && fuzz_honest(f, queue); i++) {
 		const struct edev_desc d = r->given[edev_place(r, i)];
-		const uint32_t len = d.info & 0xffff;
-		const uint8_t *p = fuzz_pci_at(f, d.addr, len, false);
 
-		if (!p)
-			fuzz_fail("queue %u: %u bytes at %#llx", queue, len,
-				  (unsigned long long)d.addr);
-		if (d.info & TX_CSUM) {
-			end = (d.info >> 32 & 0xffff) + (uint32_t)(d.info >> 48) + 2;
-			if (at || !f->rig->config.offloads)
-				fuzz_fail("queue %u: a checksum that nobody asked for", queue);
-		}
-		fuzz_check_sent(f, queue, p, len, &at, &seed);
-		if (!(d.info & TX_END))
-			continue;
-		if (at > f->rig->config.mtu + 22u || end > at)
-			fuzz_fail("queue %u: a packet of %u bytes, with a checksum up to %u", queue,
-				  at, end);
-		at = end = 0;
+		fuzz_pci_check_part(f, queue, &tx, d.addr, d.info & 0xffff, d.info & TX_CSUM,
+				    d.info >> 32 & 0xffff, (uint32_t)(d.info >> 48));
+		if (d.info & TX_END)
+			fuzz_pci_check_end(f, queue, &tx);
 	}
 }
 
-int
-edev_report(const struct edev_ring *r, unsigned k)
+/* Which of the descriptors that the device has is the @k-th to be reported. Return: -1: none. */
+static int
+report(const struct edev_ring *r, unsigned k)
 {
 	for (unsigned i = 0; i < r->n; i++)
 		if (r->given[edev_place(r, i)].info & TX_REPORT && !k--)
@@ -305,23 +173,17 @@ edev_report(const struct edev_ring *r, unsigned k)
 	return -1;
 }
 
-void
-edev_sent(struct fuzz *f, unsigned queue, unsigned k, bool check)
+/* What was sent up to the @k-th descriptor that the device has is sent. */
+static void
+sent(struct fuzz *f, unsigned queue, unsigned k, bool check)
 {
 	struct edev_ring *r = &edev.ring[queue];
 	struct edev_desc *last = &r->desc[edev_place(r, k)];
 
 	if (check)
 		check_packets(f, queue, k);
-	for (unsigned i = 0; i <= k; i++) {
-		const uint8_t *p = fuzz_pci_at(f, r->given[edev_place(r, i)].addr, 1, false);
-		unsigned pool;
-		uint32_t buf, off;
-
-		if (p && !f->rig->bounced &&
-		    fuzz_find(f, f->rig->memory + (p - f->rig->alias), &pool, &buf, &off))
-			fuzz_device_done(f, queue, pool, buf);
-	}
+	for (unsigned i = 0; i <= k; i++)
+		fuzz_pci_done(f, queue, r->given[edev_place(r, i)].addr);
 	__atomic_store_n(&last->info, last->info | TX_DONE, __ATOMIC_RELEASE);
 	r->head = edev_place(r, k + 1);
 	r->n -= k + 1;
@@ -332,30 +194,26 @@ static void
 late(struct fuzz *f, unsigned queue)
 {
 	struct edev_ring *r = &edev.ring[queue];
-	const int k = edev_report(r, 1);
+	const int k = report(r, 1);
 
 	if (k < 0 || !fuzz_honest(f, queue))
 		return;
 	r->desc[edev_place(r, (unsigned)k)].info |= TX_DONE;
 	fuzz_app_drain(f, queue);
-	edev_sent(f, queue, (unsigned)edev_report(r, 0), true);
-	edev_sent(f, queue, (unsigned)edev_report(r, 0), true);
+	sent(f, queue, (unsigned)report(r, 0), true);
+	sent(f, queue, (unsigned)report(r, 0), true);
 }
 
 static void
-send(struct fuzz *f, unsigned queue)
+send(struct fuzz *f, unsigned queue, unsigned how)
 {
 	struct edev_ring *r = &edev.ring[queue];
-	const unsigned a = in_u8(&f->in);
 	int k;
 
-	if (!r->on)
-		return;
-	edev_scan(f, queue);
-	if (a >> 6 == 2)
+	if (how >> 6 == 2)
 		late(f, queue);
-	for (unsigned n = 1 + (a & 31); n && (k = edev_report(r, 0)) >= 0; n--)
-		edev_sent(f, queue, (unsigned)k, a >> 6 != 3);
+	for (unsigned n = 1 + (how & 31); n && (k = report(r, 0)) >= 0; n--)
+		sent(f, queue, (unsigned)k, how >> 6 != 3);
 }
 
 /* ---- registers ---- */
@@ -378,6 +236,8 @@ start_ring(unsigned queue, uint32_t block)
 	*r = (struct edev_ring){ .on = true,
 				 .size = exn_reg(edev.m, block + 8),
 				 .room = exn_reg(edev.m, block + 0x1c) };
+	if (queue < FUZZ_PAIRS)
+		edev.pci.rx[queue].open = 0;
 	r->desc = fuzz_pci_ring(base, r->size * 16);
 	if (!r->desc || r->size < 8 || r->size > FUZZ_RING || r->size & (r->size - 1) || base % 128)
 		fuzz_fail("queue %u: a ring of %u places at %#llx", queue, r->size,
@@ -424,7 +284,20 @@ fail(void)
 	pci_model_interrupt(&edev.m->pci, 0);
 }
 
-static const struct fuzz_pci_ops pci_ops = { write_reg, let_go, fail };
+static const struct fuzz_pci_ops pci_ops = {
+	.write = write_reg,
+	.let_go = let_go,
+	.fail = fail,
+	.ring = ring,
+	.room = room,
+	.has = has,
+	.buffer = buffer,
+	.complete = complete,
+	.early = early,
+	.send = send,
+	.lie = edev_lie,
+	.scribble = edev_scribble,
+};
 
 static void
 connect(struct fuzz_rig *r)
@@ -447,28 +320,9 @@ const char *const baton_driver_names[] = { "net_example", NULL };
 /* ---- the device as the fuzzer sees it ---- */
 
 static void
-begin(struct fuzz *f)
+command(struct fuzz *f)
 {
-	f->rig->bounced = f->rig->head[0] >> 6;
-	fuzz_obey();
-}
-
-static void
-step(struct fuzz *f, unsigned op)
-{
-	const unsigned pair = op & 1;
-
-	if (op >> 3 == 15) {
-		fuzz_live(f, op & 7);
-		return;
-	}
-	op = op >> 1 & 7;
-	if (op < 2)
-		receive(f, pair);
-	else if (op < 4)
-		send(f, FUZZ_PAIRS + pair);
-	else
-		edev_lie(f, op - 4, pair);
+	fuzz_pci_command(f, 0);
 }
 
 static void
@@ -480,8 +334,8 @@ finish(struct fuzz *f, unsigned queue)
 	if (!r->on || queue < FUZZ_PAIRS || fuzz_life->keeps)
 		return;
 	edev_scan(f, queue);
-	while ((k = edev_report(r, 0)) >= 0)
-		edev_sent(f, queue, (unsigned)k, true);
+	while ((k = report(r, 0)) >= 0)
+		sent(f, queue, (unsigned)k, true);
 	for (unsigned i = 0; i < r->size && !fuzz_known(f, queue); i++)
 		r->desc[i].info |= TX_DONE;
 }
@@ -491,14 +345,14 @@ const struct fuzz_device fuzz_device = {
 	.configure = configure,
 	.connect = connect,
 	.disconnect = disconnect,
-	.begin = begin,
-	.step = step,
+	.begin = fuzz_pci_begin,
+	.step = fuzz_pci_step,
 	.scan = edev_scan,
 	.lost = fuzz_pci_lost,
 	.back = fuzz_pci_back,
-	.parts = edev_parts,
+	.parts = fuzz_pci_parts,
 	.obey = fuzz_pci_obey,
 	.finish = finish,
-	.whose = edev_whose,
-	.command = edev_command,
+	.whose = fuzz_pci_whose,
+	.command = command,
 };

@@ -7,10 +7,6 @@
 #include "../driver/exn_model.h"
 #include "pci_nic.h"
 
-#define EXAMPLE_HEAD_CSUM  0x01
-#define EXAMPLE_HEAD_ROOMY 0x02
-#define EXAMPLE_HEAD_SPARE 0x04
-
 /* The bits of a descriptor's second word. */
 #define RX_DONE  1ull
 #define RX_END   2ull
@@ -34,13 +30,6 @@ struct edev_ring {
 	struct edev_desc *desc;
 	unsigned n, head;
 	struct edev_desc given[FUZZ_RING]; /* by place, as the driver wrote them */
-
-	/* RX: a packet whose end is not there yet: */
-	unsigned open; /* its buffers so far */
-	uint64_t marks;
-	uint32_t total;
-	struct fuzz_packet packet;
-	struct fuzz_seg seg[FUZZ_RING];
 };
 
 struct edev_state {
@@ -61,26 +50,12 @@ edev_place(const struct edev_ring *r, unsigned ahead)
 
 void edev_scan(struct fuzz *f, unsigned queue);
 
-/** One buffer of a packet, with @len bytes of it; @end: the last. */
-void edev_part(struct fuzz *f, unsigned queue, uint32_t len, bool end);
-
-/** End the packet whose end is not there. Return: whether there is none now. */
-bool edev_close_packet(struct fuzz *f, unsigned queue);
-
 /** Write back over the next descriptor. */
 void edev_put(struct edev_ring *r, uint64_t info);
 
-/** What was sent up to the @k-th descriptor that the device has is sent. */
-void edev_sent(struct fuzz *f, unsigned queue, unsigned k, bool check);
+/* ---- example_lies.c: of struct fuzz_pci_ops ---- */
 
-/** Which of the descriptors that the device has is the @k-th to be reported. Return: -1: none. */
-int edev_report(const struct edev_ring *r, unsigned k);
-
-/* ---- example_lies.c ---- */
-
-void edev_lie(struct fuzz *f, unsigned kind, unsigned pair);
-void edev_parts(struct fuzz *f, unsigned how);
-unsigned edev_whose(const struct fuzz *f, const void *p);
-void edev_command(struct fuzz *f);
+void edev_lie(struct fuzz *f, unsigned queue, unsigned kind, unsigned how, uint32_t value);
+void edev_scribble(struct fuzz *f, unsigned queue, unsigned where, uint32_t value);
 
 #endif

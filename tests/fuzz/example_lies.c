@@ -2,17 +2,6 @@
 /* What the fuzzer's EXN1 says that is not true, and when. */
 #include "example.h"
 
-/* What was completed is received, so that the driver has posted all that it can. */
-static void
-settle(struct fuzz *f, unsigned queue)
-{
-	for (unsigned i = 0; i < 8 && fuzz_honest(f, queue); i++) {
-		fuzz_app_free(f, FUZZ_HELD);
-		fuzz_app_drain(f, queue);
-		edev_scan(f, queue);
-	}
-}
-
 /* ---- lies that must be noticed ---- */
 
 /* A length that no buffer has, alone or in a packet's second buffer; all ones. */
@@ -24,7 +13,7 @@ lie_about_length(struct fuzz *f, unsigned queue, unsigned how, uint32_t value)
 	const unsigned before = how == 2;
 
 	edev_scan(f, queue);
-	if (r->n < 1 + before || !edev_close_packet(f, queue) || r->n < 1 + before ||
+	if (r->n < 1 + before || !fuzz_pci_close(f, queue) || r->n < 1 + before ||
 	    (before && f->rig->info.rx_max_segs < 2))
 		return;
 	if (before)
@@ -41,9 +30,9 @@ lie_about_end(struct fuzz *f, unsigned queue, uint32_t value)
 	const unsigned most = f->rig->info.rx_max_segs;
 
 	edev_scan(f, queue);
-	if (!edev_close_packet(f, queue))
+	if (!fuzz_pci_close(f, queue))
 		return;
-	settle(f, queue);
+	fuzz_pci_settle(f, queue);
 	if (!fuzz_honest(f, queue) || r->n < most)
 		return;
 	for (unsigned n = value & 1 ? r->n : most; n; n--)
@@ -71,14 +60,12 @@ done_in_vain(struct fuzz *f, unsigned queue)
 
 /* ---- writes of all kinds ---- */
 
-static void
-write_anywhere(struct fuzz *f, unsigned queue, unsigned where, uint32_t value)
+void
+edev_scribble(struct fuzz *f, unsigned queue, unsigned where, uint32_t value)
 {
 	struct edev_ring *r = &edev.ring[queue];
 	struct edev_desc *d = &r->desc[(value >> 16) % r->size];
-	uint8_t *p;
 
-	fuzz_wild(f, queue);
 	switch (where % 8) {
 	case 0:
 		d->info = value;
@@ -103,117 +90,19 @@ write_anywhere(struct fuzz *f, unsigned queue, unsigned where, uint32_t value)
 			r->desc[i].info |= value & 1 ? TX_DONE : RX_DONE;
 		break;
 	default:
-		p = fuzz_pci_at(f, r->given[(value >> 16) % r->size].addr, 16, true);
-		if (!p || f->rig->bounced || !fuzz_may_write(f, queue, p))
-			break;
-		p[value % 16] = (uint8_t)(value >> 8);
+		fuzz_pci_scribble(f, queue, r->given[(value >> 16) % r->size].addr, value);
 		break;
 	}
 }
 
-/*
- * Steps that are not honest: 0: lengths, 1: no end, 2: DONE in vain, 3: anything anywhere, now or
- * at one of the next reads.
- */
+/* 0: lengths, 1: no end, 2: DONE in vain. */
 void
-edev_lie(struct fuzz *f, unsigned kind, unsigned pair)
+edev_lie(struct fuzz *f, unsigned queue, unsigned kind, unsigned how, uint32_t value)
 {
-	const unsigned how = in_u8(&f->in),
-		       queue = (how & 128 || kind == 2) ? FUZZ_PAIRS + pair : pair;
-	const uint32_t value = in_u32(&f->in);
-
-	if (!edev.ring[queue].on)
-		return;
-	if (kind == 3 && how & 64) {
-		write_anywhere(f, queue, how, value);
-		return;
-	}
-	if (kind == 3) {
-		f->act.countdown = 1 + (value >> 24) % 64;
-		f->act.after = how & 1;
-		f->act.how = (uint8_t)(how >> 1);
-		f->act.value = value;
-		return;
-	}
-	f->act.countdown = 0; /* these shall be heard as they are said */
-	if (!fuzz_honest(f, queue))
-		return;
 	if (kind == 2)
 		done_in_vain(f, queue);
 	else if (queue < FUZZ_PAIRS && kind == 0)
 		lie_about_length(f, queue, how % 3, value);
 	else if (queue < FUZZ_PAIRS)
 		lie_about_end(f, queue, value);
-}
-
-/* A packet whose last buffer comes after the others were looked at. */
-void
-edev_parts(struct fuzz *f, unsigned how)
-{
-	const unsigned queue = how & 1, most = f->rig->info.rx_max_segs;
-	unsigned n = most < 2 ? 0 : 1 + in_u8(&f->in) % (most - 1);
-	struct edev_ring *r = &edev.ring[queue];
-
-	if (!fuzz_honest(f, queue))
-		return;
-	f->act.countdown = 0;
-	edev_scan(f, queue);
-	if (!edev_close_packet(f, queue) || r->n < n + 1 || !n)
-		return;
-	r->marks = r->total = 0;
-	r->packet = (struct fuzz_packet){ .seed = f->seed++ & 0x7f };
-	while (n--)
-		edev_part(f, queue, how & 4 ? r->room : 33, false);
-	if (how & 16)
-		fuzz_app_peek(f, queue, 8);
-	fuzz_app_drain(f, queue);
-	if (how & 32)
-		fuzz_app_peek(f, queue, 8);
-	if (r->on && r->open && r->n)
-		edev_part(f, queue, how >> 1, true);
-	fuzz_check_sums(f);
-}
-
-unsigned
-edev_whose(const struct fuzz *f, const void *p)
-{
-	for (unsigned i = 0; i < FUZZ_QUEUES; i++) {
-		const struct edev_ring *r = &edev.ring[i];
-
-		if (r->on && p >= (const void *)r->desc && p < (const void *)(r->desc + r->size))
-			return i;
-	}
-	return FUZZ_QUEUES;
-}
-
-/* ---- settings ---- */
-
-void
-edev_command(struct fuzz *f)
-{
-	static const uint8_t macs[2][6] = { { 2, 0, 0, 0, 0, 9 }, { 1, 0, 0, 0, 0, 1 } };
-	const unsigned which = in_u8(&f->in);
-	struct baton_port *port = f->rig->port;
-	const bool can = port->started && !port->away;
-	int ret;
-
-	switch (which % 5) {
-	case 0:
-		ret = baton_port_set_promisc(port, which & 8);
-		break;
-	case 1:
-		ret = baton_port_set_allmulti(port, which & 8);
-		break;
-	case 2:
-		ret = baton_port_set_macs(port, macs, which >> 3 & 1 ? 2 : 0);
-		break;
-	case 3:
-		ret = baton_port_set_vlan(port, which, which & 8);
-		break;
-	default:
-		ret = baton_port_set_mac(port, macs[0]);
-		break;
-	}
-	if (ret != (can ? 0 : -ENETDOWN))
-		fuzz_fail("setting %u: %d", which % 5, ret);
 }

@@ -199,6 +199,8 @@ struct fuzz {
 /* A driver's device. All of it runs on the fuzzer's thread. */
 struct fuzz_device {
 	size_t state_size;
+	/* It cannot stop or start one queue alone, nor wake anybody for TX. */
+	bool whole;
 	/* What an input's first bytes ask for. Bits without a meaning are cleared, so that the same
 	 * is asked for by the same bytes. */
 	void (*configure)(uint8_t head[FUZZ_HEAD], struct fuzz_config *c);
@@ -425,6 +427,10 @@ void fuzz_app_queue_start(struct fuzz *f, unsigned queue);
 void fuzz_app_port_stop(struct fuzz *f);
 void fuzz_app_port_reset(struct fuzz *f);
 void fuzz_app_port_start(struct fuzz *f);
+
+/** Ask for a setting: promiscuous, all multicast, MAC table, VLAN, MAC. Return: what the call
+ * returned. */
+int fuzz_app_set(struct fuzz *f, unsigned which);
 
 /* The handles of a queue by its number, and its counters. */
 struct baton_rxq *fuzz_rxq(const struct fuzz *f, unsigned queue);

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include "base/page.h"
+#include "ctx/ctx.h"
 #include "fuzz.h"
+#include "mem/os.h"
 
 #define RIGS 4096 /* as many as there are values of the first bytes */
 
@@ -189,6 +191,25 @@ make_port(struct fuzz_rig *r)
 	baton_port_info(r->port, &r->info);
 }
 
+static int
+leave_empty(const struct mem_os *os, void *base, size_t bytes)
+{
+	return 0;
+}
+
+/* Memory of small pages that are there once they are used, and no limits to read of: so a port
+ * starts quickly, everywhere alike. */
+static const struct mem_os *
+bare_machine(void)
+{
+	static struct mem_os os;
+
+	os = mem_os_host;
+	os.sys = os.proc = "/nonexistent";
+	os.populate = leave_empty;
+	return &os;
+}
+
 static struct fuzz_rig *
 make_rig(const struct fuzz_device *dev, const uint8_t head[FUZZ_HEAD],
 	 const struct fuzz_config *config)
@@ -206,6 +227,7 @@ make_rig(const struct fuzz_device *dev, const uint8_t head[FUZZ_HEAD],
 	r->config = *config;
 	make_memory(r);
 	must(baton_ctx_create(&c, &r->ctx), "context");
+	r->ctx->mem_os = bare_machine();
 	must(baton_worker_create(r->ctx, &w, &r->worker), "worker");
 	if (r->worker->simd > r->config.simd)
 		r->worker->simd = r->config.simd;

@@ -348,7 +348,6 @@ answer(struct fuzz *f)
 void
 vdev_command(struct fuzz *f)
 {
-	static const uint8_t macs[2][6] = { { 2, 0, 0, 0, 0, 9 }, { 1, 0, 0, 0, 0, 1 } };
 	const unsigned which = in_u8(&f->in), how = vdev.answer = in_u8(&f->in);
 	struct baton_port *port = f->rig->port;
 	int ret;
@@ -359,23 +358,7 @@ vdev_command(struct fuzz *f)
 		return;
 	f->restart = true;
 	f->at = FUZZ_QUEUES;
-	switch (which % 5) {
-	case 0:
-		ret = baton_port_set_promisc(port, which & 8);
-		break;
-	case 1:
-		ret = baton_port_set_allmulti(port, which & 8);
-		break;
-	case 2:
-		ret = baton_port_set_macs(port, macs, which >> 3 & 1 ? 2 : 0);
-		break;
-	case 3:
-		ret = baton_port_set_vlan(port, which, which & 8);
-		break;
-	default:
-		ret = baton_port_set_mac(port, macs[0]);
-		break;
-	}
+	ret = fuzz_app_set(f, which);
 	if (vdev.dead ? ret != -ENOTSUP : (ret == 0) != (how % ANSWERS == ANSWER_YES))
 		fuzz_fail("command %u was answered with %u/%u: %d", which % 5, how % ANSWERS,
 			  how / ANSWERS, ret);

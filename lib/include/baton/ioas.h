@@ -50,8 +50,8 @@ struct baton_ioas_config {
 	const void *flat_base; /* BATON_IOAS_FLAT only; NULL: IOVA = address */
 };
 
-/* baton_ioas_config_init() for a struct of @size bytes. */
-BATON_API void baton_ioas_config_init_(struct baton_ioas_config *config, size_t size);
+struct baton_ioas;
+struct baton_mapping;
 
 /**
  * Set a configuration to the defaults, its size included.
@@ -62,14 +62,7 @@ BATON_API void baton_ioas_config_init_(struct baton_ioas_config *config, size_t 
  *
  * Thread: any thread.
  */
-static inline void
-baton_ioas_config_init(struct baton_ioas_config *config)
-{
-	baton_ioas_config_init_(config, sizeof(*config));
-}
-
-struct baton_ioas;
-struct baton_mapping;
+BATON_API void baton_ioas_config_init(struct baton_ioas_config *config);
 
 /**
  * Get a backend by its name.
@@ -168,10 +161,6 @@ struct baton_ioas_info {
 	int unsafe_interrupts;
 };
 
-/* baton_ioas_info() for a struct of @size bytes. */
-BATON_API void baton_ioas_info_(const struct baton_ioas *ioas, struct baton_ioas_info *info,
-				size_t size);
-
 /**
  * Get the state of an address space.
  *
@@ -182,11 +171,7 @@ BATON_API void baton_ioas_info_(const struct baton_ioas *ioas, struct baton_ioas
  *
  * Thread: the control thread.
  */
-static inline void
-baton_ioas_info(const struct baton_ioas *ioas, struct baton_ioas_info *info)
-{
-	baton_ioas_info_(ioas, info, sizeof(*info));
-}
+BATON_API void baton_ioas_info(const struct baton_ioas *ioas, struct baton_ioas_info *info);
 
 /**
  * Get the addresses that can be mapped, as sorted ranges without the holes between them.
@@ -226,9 +211,6 @@ struct baton_map_config {
 	uint64_t fd_offset; /* offset of va in that file, in bytes */
 };
 
-/* baton_map_config_init() for a struct of @size bytes. */
-BATON_API void baton_map_config_init_(struct baton_map_config *config, size_t size);
-
 /**
  * Set a configuration to the defaults, its size included.
  *
@@ -238,11 +220,7 @@ BATON_API void baton_map_config_init_(struct baton_map_config *config, size_t si
  *
  * Thread: any thread.
  */
-static inline void
-baton_map_config_init(struct baton_map_config *config)
-{
-	baton_map_config_init_(config, sizeof(*config));
-}
+BATON_API void baton_map_config_init(struct baton_map_config *config);
 
 /**
  * Map memory for the devices of an address space.
@@ -302,10 +280,6 @@ struct baton_mapping_info {
 	struct baton_ioas *ioas; /* the address space */
 };
 
-/* baton_mapping_info() for a struct of @size bytes. */
-BATON_API void baton_mapping_info_(const struct baton_mapping *mapping,
-				   struct baton_mapping_info *info, size_t size);
-
 /**
  * Get the properties of a mapping.
  *
@@ -316,11 +290,8 @@ BATON_API void baton_mapping_info_(const struct baton_mapping *mapping,
  *
  * Thread: any thread.
  */
-static inline void
-baton_mapping_info(const struct baton_mapping *mapping, struct baton_mapping_info *info)
-{
-	baton_mapping_info_(mapping, info, sizeof(*info));
-}
+BATON_API void baton_mapping_info(const struct baton_mapping *mapping,
+				  struct baton_mapping_info *info);
 
 /**
  * Translate an address in a mapping to the address that the device uses.

@@ -39,10 +39,6 @@ struct baton_arg {
 	const char *help; /* what it does, for people: a phrase, without a period */
 };
 
-/* baton_driver_args() for a struct of @size bytes. */
-BATON_API int baton_driver_args_(const char *driver, struct baton_arg *out, unsigned n,
-				 size_t size);
-
 /**
  * Get the arguments of a driver's ports, for help texts.
  *
@@ -58,11 +54,7 @@ BATON_API int baton_driver_args_(const char *driver, struct baton_arg *out, unsi
  * Return: the number of arguments, which may be more than @n; -EINVAL if there is no such driver,
  * or @out is NULL and @n is not 0.
  */
-static inline int
-baton_driver_args(const char *driver, struct baton_arg *out, unsigned n)
-{
-	return baton_driver_args_(driver, out, n, sizeof(*out));
-}
+BATON_API int baton_driver_args(const char *driver, struct baton_arg *out, unsigned n);
 
 /**
  * Check the name of a port and its arguments, as far as that is possible without opening anything.
@@ -97,6 +89,24 @@ BATON_API int baton_port_check(const char *devargs);
  */
 BATON_API int baton_port_open(struct baton_ctx *ctx, const char *devargs, struct baton_port **out);
 
+/**
+ * Offload: the device checks the checksums of received packets.
+ *
+ * Tokens carry the result (enum baton_csum). A packet with BATON_CSUM_PARTIAL comes with a side
+ * record, so that the application can send it on as it is; l3_len of that record contains VLAN
+ * tags, if any.
+ */
+#define BATON_OFFLOAD_RX_CSUM (1u << 0)
+
+/**
+ * Offload: the device completes the checksums of packets to send.
+ *
+ * A packet asks for it with BATON_CSUM_PARTIAL in the L4 bits of its first token, and l2_len,
+ * l3_len and csum_offset in the side record. Without this offload the driver completes the
+ * checksum.
+ */
+#define BATON_OFFLOAD_TX_CSUM (1u << 1)
+
 /** Configuration of a port. */
 struct baton_port_config {
 	size_t size;        /* sizeof(struct baton_port_config), in bytes */
@@ -110,31 +120,13 @@ struct baton_port_config {
 	uint32_t offloads; /* BATON_OFFLOAD_*, out of info.offloads */
 };
 
-/* baton_port_config_init() for a struct of @size bytes. */
-BATON_API void baton_port_config_init_(struct baton_port_config *config, size_t size);
-
-/**
- * Set a configuration to the defaults, its size included.
- *
- * This function cannot fail.
- *
- * @config: receives the defaults.
- *
- * Thread: any thread.
- */
-static inline void
-baton_port_config_init(struct baton_port_config *config)
-{
-	baton_port_config_init_(config, sizeof(*config));
-}
-
 /**
  * Configure a stopped port: numbers of queues, MTU and offloads.
  *
  * Queues that were set up before do not exist any more.
  *
  * @port:   the port.
- * @config: the configuration; NULL for the defaults.
+ * @config: the configuration.
  *
  * Thread: the control thread.
  * Return: 0 on success; -EINVAL if a number is out of its range; -EBUSY if the port is started;
@@ -269,10 +261,6 @@ struct baton_port_fault {
 	uint8_t reserved[7];
 };
 
-/* baton_port_fault() for a struct of @size bytes. */
-BATON_API void baton_port_fault_(const struct baton_port *port, struct baton_port_fault *fault,
-				 size_t size);
-
 /**
  * Get the last fault of the device of a port.
  *
@@ -283,11 +271,7 @@ BATON_API void baton_port_fault_(const struct baton_port *port, struct baton_por
  *
  * Thread: the control thread.
  */
-static inline void
-baton_port_fault(const struct baton_port *port, struct baton_port_fault *fault)
-{
-	baton_port_fault_(port, fault, sizeof(*fault));
-}
+BATON_API void baton_port_fault(const struct baton_port *port, struct baton_port_fault *fault);
 
 /** Properties and state of a port. */
 struct baton_port_info {
@@ -316,10 +300,6 @@ struct baton_port_info {
 	char detail[256]; /* a line of the driver's: features in use, transport */
 };
 
-/* baton_port_info() for a struct of @size bytes. */
-BATON_API void baton_port_info_(const struct baton_port *port, struct baton_port_info *info,
-				size_t size);
-
 /**
  * Get the properties and the state of a port.
  *
@@ -330,11 +310,7 @@ BATON_API void baton_port_info_(const struct baton_port *port, struct baton_port
  *
  * Thread: the control thread.
  */
-static inline void
-baton_port_info(const struct baton_port *port, struct baton_port_info *info)
-{
-	baton_port_info_(port, info, sizeof(*info));
-}
+BATON_API void baton_port_info(const struct baton_port *port, struct baton_port_info *info);
 
 /** State of a link. */
 struct baton_link {
@@ -343,10 +319,6 @@ struct baton_link {
 	uint16_t reserved;
 	uint32_t speed_mbps; /* speed in Mbit/s; 0: unknown */
 };
-
-/* baton_port_link() for a struct of @size bytes. */
-BATON_API void baton_port_link_(const struct baton_port *port, struct baton_link *link,
-				size_t size);
 
 /**
  * Get the state of the link, as the device reported it last.
@@ -358,11 +330,7 @@ BATON_API void baton_port_link_(const struct baton_port *port, struct baton_link
  *
  * Thread: any thread.
  */
-static inline void
-baton_port_link(const struct baton_port *port, struct baton_link *link)
-{
-	baton_port_link_(port, link, sizeof(*link));
-}
+BATON_API void baton_port_link(const struct baton_port *port, struct baton_link *link);
 
 /**
  * Set the MTU of a stopped port.
@@ -484,10 +452,6 @@ struct baton_stats {
 	uint64_t tx_discarded; /* part of tx_packets: packets that the device had not sent then */
 };
 
-/* baton_port_stats() for a struct of @size bytes. */
-BATON_API void baton_port_stats_(const struct baton_port *port, struct baton_stats *stats,
-				 size_t size);
-
 /**
  * Get the statistics of a port: exactly the sums of its queues' statistics.
  *
@@ -503,15 +467,7 @@ BATON_API void baton_port_stats_(const struct baton_port *port, struct baton_sta
  *
  * Thread: any thread, but not during baton_port_configure() or baton_port_close().
  */
-static inline void
-baton_port_stats(const struct baton_port *port, struct baton_stats *stats)
-{
-	baton_port_stats_(port, stats, sizeof(*stats));
-}
-
-/* baton_rxq_stats() for a struct of @size bytes. */
-BATON_API void baton_rxq_stats_(const struct baton_rxq *rxq, struct baton_stats *stats,
-				size_t size);
+BATON_API void baton_port_stats(const struct baton_port *port, struct baton_stats *stats);
 
 /**
  * Get the statistics of an RX queue. Members of the other direction are 0.
@@ -523,15 +479,7 @@ BATON_API void baton_rxq_stats_(const struct baton_rxq *rxq, struct baton_stats 
  *
  * Thread: any thread, but not during baton_port_configure() or baton_port_close().
  */
-static inline void
-baton_rxq_stats(const struct baton_rxq *rxq, struct baton_stats *stats)
-{
-	baton_rxq_stats_(rxq, stats, sizeof(*stats));
-}
-
-/* baton_txq_stats() for a struct of @size bytes. */
-BATON_API void baton_txq_stats_(const struct baton_txq *txq, struct baton_stats *stats,
-				size_t size);
+BATON_API void baton_rxq_stats(const struct baton_rxq *rxq, struct baton_stats *stats);
 
 /**
  * Get the statistics of a TX queue. Members of the other direction are 0.
@@ -543,11 +491,7 @@ BATON_API void baton_txq_stats_(const struct baton_txq *txq, struct baton_stats 
  *
  * Thread: any thread, but not during baton_port_configure() or baton_port_close().
  */
-static inline void
-baton_txq_stats(const struct baton_txq *txq, struct baton_stats *stats)
-{
-	baton_txq_stats_(txq, stats, sizeof(*stats));
-}
+BATON_API void baton_txq_stats(const struct baton_txq *txq, struct baton_stats *stats);
 
 /**
  * Reset all statistics of a port and of its queues to 0, also those that only baton_port_xstats()
@@ -568,10 +512,6 @@ struct baton_xstat {
 	uint64_t value; /* number of packets, bytes or times, as the name says */
 };
 
-/* baton_port_xstats() for a struct of @size bytes. */
-BATON_API unsigned baton_port_xstats_(const struct baton_port *port, struct baton_xstat *out,
-				      unsigned n, size_t size);
-
 /**
  * Get all statistics of a port by name: sums, those of the device, and those of each queue.
  *
@@ -587,11 +527,8 @@ BATON_API unsigned baton_port_xstats_(const struct baton_port *port, struct bato
  * Return: the number of statistics that there are, which may be more than @n; this function cannot
  * fail.
  */
-static inline unsigned
-baton_port_xstats(const struct baton_port *port, struct baton_xstat *out, unsigned n)
-{
-	return baton_port_xstats_(port, out, n, sizeof(*out));
-}
+BATON_API unsigned baton_port_xstats(const struct baton_port *port, struct baton_xstat *out,
+				     unsigned n);
 
 #ifdef __cplusplus
 }

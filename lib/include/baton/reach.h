@@ -51,11 +51,7 @@ struct baton_reach_config {
 	 * in any order. */
 	const struct baton_iova_range *windows;
 	unsigned n_windows; /* number of ranges in windows, 32 at most */
-	uint32_t reserved2; /* 0 */
 };
-
-/* baton_reach_config_init() for a struct of @size bytes. */
-BATON_API void baton_reach_config_init_(struct baton_reach_config *config, size_t size);
 
 /**
  * Set a configuration to the defaults, its size included.
@@ -66,11 +62,7 @@ BATON_API void baton_reach_config_init_(struct baton_reach_config *config, size_
  *
  * Thread: any thread.
  */
-static inline void
-baton_reach_config_init(struct baton_reach_config *config)
-{
-	baton_reach_config_init_(config, sizeof(*config));
-}
+BATON_API void baton_reach_config_init(struct baton_reach_config *config);
 
 /**
  * Configure how a port may access memory.
@@ -90,10 +82,6 @@ baton_reach_config_init(struct baton_reach_config *config)
 BATON_API int baton_port_set_reach(struct baton_port *port,
 				   const struct baton_reach_config *config);
 
-/* baton_port_get_reach() for a struct of @size bytes. */
-BATON_API int baton_port_get_reach_(const struct baton_port *port,
-				    struct baton_reach_config *config, size_t size);
-
 /**
  * Get what device arguments or baton_port_set_reach() configured last.
  *
@@ -104,11 +92,8 @@ BATON_API int baton_port_get_reach_(const struct baton_port *port,
  * Thread: the control thread.
  * Return: 0 on success; -ENOTSUP if the port has no device that accesses memory.
  */
-static inline int
-baton_port_get_reach(const struct baton_port *port, struct baton_reach_config *config)
-{
-	return baton_port_get_reach_(port, config, sizeof(*config));
-}
+BATON_API int baton_port_get_reach(const struct baton_port *port,
+				   struct baton_reach_config *config);
 
 /**
  * Parse the text of the device argument window=, such as "0x0-0x3fffffff".
@@ -141,10 +126,6 @@ struct baton_reach_info {
 	char why[176];          /* the reason, in one sentence */
 };
 
-/* baton_port_reach() for a struct of @size bytes. */
-BATON_API unsigned baton_port_reach_(const struct baton_port *port, struct baton_reach_info *out,
-				     unsigned n, size_t size);
-
 /**
  * Get what was decided when the port was last started.
  *
@@ -156,11 +137,8 @@ BATON_API unsigned baton_port_reach_(const struct baton_port *port, struct baton
  * Return: the number of entries that there are, which may be more than @n; 0 before the first
  * start; this function cannot fail.
  */
-static inline unsigned
-baton_port_reach(const struct baton_port *port, struct baton_reach_info *out, unsigned n)
-{
-	return baton_port_reach_(port, out, n, sizeof(*out));
-}
+BATON_API unsigned baton_port_reach(const struct baton_port *port, struct baton_reach_info *out,
+				    unsigned n);
 
 /** Summary of what the device of a port accesses. */
 struct baton_reach_summary {
@@ -181,10 +159,6 @@ struct baton_reach_summary {
 	const char *protects; /* what the port is protected against, in one sentence */
 };
 
-/* baton_port_reach_summary() for a struct of @size bytes. */
-BATON_API void baton_port_reach_summary_(const struct baton_port *port,
-					 struct baton_reach_summary *out, size_t size);
-
 /**
  * Get a summary of what the device of a port accesses.
  *
@@ -195,11 +169,8 @@ BATON_API void baton_port_reach_summary_(const struct baton_port *port,
  *
  * Thread: the control thread.
  */
-static inline void
-baton_port_reach_summary(const struct baton_port *port, struct baton_reach_summary *out)
-{
-	baton_port_reach_summary_(port, out, sizeof(*out));
-}
+BATON_API void baton_port_reach_summary(const struct baton_port *port,
+					struct baton_reach_summary *out);
 
 #ifdef __cplusplus
 }
