@@ -148,6 +148,7 @@ leave_to_device(const struct baton_worker *worker, struct baton_token *t, const 
 		return;
 	if (!(t->flags & BATON_TOKEN_SIDE))
 		memset(side, 0, sizeof(*side));
+	side->valid |= BATON_SIDE_CSUM;
 	side->l2_len = (uint16_t)h->l2_len;
 	side->l3_len = (uint16_t)h->l3_len;
 	side->csum_offset = h->proto == PROTO_TCP ? 16 : 6;

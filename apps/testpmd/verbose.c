@@ -141,7 +141,7 @@ add_packet(struct verbose *v, const struct lcore *lc, unsigned queue, const stru
 {
 	const struct baton_side *side =
 		tok->flags & BATON_TOKEN_SIDE ? baton_side(lc->worker, *tok) : NULL;
-	bool vlan = side && side->vlan_tci;
+	bool vlan = side && (side->valid & BATON_SIDE_VLAN);
 	struct cursor c = { lc->worker, tok, segs, 0 };
 	uint8_t eth[ETHER_HDR] = { 0 };
 	unsigned total = 0;

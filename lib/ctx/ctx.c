@@ -12,12 +12,10 @@ ctx_init(struct baton_ctx *ctx, const struct baton_ctx_config *config)
 {
 	int ret;
 
-	if (config) {
-		ctx->log = config->log;
-		ctx->log_arg = config->log_arg;
-		ctx->on_violation = config->on_violation;
-		ctx->violation_arg = config->violation_arg;
-	}
+	ctx->log = config->log;
+	ctx->log_arg = config->log_arg;
+	ctx->on_violation = config->on_violation;
+	ctx->violation_arg = config->violation_arg;
 	ret = ctx_events_open(ctx);
 	if (ret < 0)
 		return ret;

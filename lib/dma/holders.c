@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Count the buffers of a pool by holder, each where the holder keeps them. */
+#include "base/structs.h"
 #include "dma/pool.h"
 
 #include <stdarg.h>
 
 struct list {
 	struct baton_holder *out;
+	size_t size; /* of an entry */
 	unsigned room, n;
 };
 
 static void __attribute__((format(printf, 4, 5)))
 add(struct list *l, enum baton_holder_kind kind, uint32_t count, const char *fmt, ...)
 {
+	struct baton_holder h = { .kind = kind, .count = count };
 	va_list ap;
 
 	if (l->n < l->room) {
-		struct baton_holder *h = &l->out[l->n];
-
-		h->kind = kind;
-		h->count = count;
 		va_start(ap, fmt);
-		vsnprintf(h->name, sizeof(h->name), fmt, ap);
+		vsnprintf(h.name, sizeof(h.name), fmt, ap);
 		va_end(ap);
+		struct_give(struct_at(l->out, l->n, l->size), l->size, &h, sizeof(h));
 	}
 	l->n++;
 }
@@ -57,9 +57,10 @@ count_owner(const struct baton_pool *pool, uint32_t holder)
 }
 
 unsigned
-baton_pool_holders(const struct baton_pool *pool, struct baton_holder *out, unsigned n)
+baton_pool_holders_(const struct baton_pool *pool, struct baton_holder *out, unsigned n,
+		    size_t size)
 {
-	struct list l = { .out = out, .room = out ? n : 0 };
+	struct list l = { .out = out, .size = size, .room = out ? n : 0 };
 	struct baton_ctx *ctx;
 	uint32_t count;
 

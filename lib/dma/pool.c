@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Pools: geometry, memory, the free list. */
 #include "dma/pool.h"
+#include "base/structs.h"
 
 #include <stdlib.h>
 #include <sys/random.h>
@@ -12,19 +13,18 @@
 
 #define LINE BATON_CACHE_LINE
 
+static const struct baton_pool_config defaults = {
+	.data_len = BATON_DEFAULT_DATA_LEN,
+	.headroom = BATON_DEFAULT_HEADROOM,
+	.node = BATON_NODE_ANY,
+	.page_size = BATON_PAGE_ANY,
+	.fd = -1,
+};
+
 void
-baton_pool_config_init(struct baton_pool_config *config)
+baton_pool_config_init_(struct baton_pool_config *config, size_t size)
 {
-	if (!config)
-		return;
-	*config = (struct baton_pool_config){
-		.size = sizeof(*config),
-		.data_len = BATON_DEFAULT_DATA_LEN,
-		.headroom = BATON_DEFAULT_HEADROOM,
-		.node = BATON_NODE_ANY,
-		.page_size = BATON_PAGE_ANY,
-		.fd = -1,
-	};
+	struct_init(config, size, &defaults, sizeof(defaults));
 }
 
 /*
@@ -59,13 +59,16 @@ check_outside(const struct baton_pool_config *c)
 static int
 check_config(struct baton_pool_config *c, const struct baton_pool_config *in)
 {
-	if (!in || in->size < offsetof(struct baton_pool_config, base) || in->size > sizeof(*c))
-		return baton_err(EINVAL,
-				 "pool: config.size is %zu, this library knows %zu bytes: use "
-				 "baton_pool_config_init()",
-				 in ? in->size : 0, sizeof(*c));
-	baton_pool_config_init(c);
-	memcpy(c, in, in->size);
+	int ret;
+
+	if (!in)
+		return baton_err(EINVAL, "pool: there is no configuration: it is NULL; fill one "
+					 "in, from "
+					 "baton_pool_config_init() on");
+	*c = defaults;
+	ret = struct_take(c, sizeof(*c), in, "struct baton_pool_config");
+	if (ret < 0)
+		return ret;
 	if (c->data_len == 0)
 		c->data_len = BATON_DEFAULT_DATA_LEN;
 	if (c->headroom == 0)
@@ -364,20 +367,21 @@ baton_pool_destroy(struct baton_pool *pool)
 }
 
 void
-baton_pool_info(const struct baton_pool *pool, struct baton_pool_info *info)
+baton_pool_info_(const struct baton_pool *pool, struct baton_pool_info *out, size_t size)
 {
-	if (!info)
+	struct baton_pool_info info = { 0 };
+
+	if (!out)
 		return;
-	memset(info, 0, sizeof(*info));
-	if (handle_check(pool, HANDLE_POOL, "pool_info") < 0)
-		return;
-	*info = (struct baton_pool_info){
-		.name = pool->name,
-		.index = pool->view.index,
-		.count = pool->view.count,
-		.data_len = pool->view.data_len,
-		.stride = pool->view.stride,
-		.headroom = pool->view.headroom,
-		.page_size = pool->page_size,
-	};
+	if (handle_check(pool, HANDLE_POOL, "pool_info") == 0)
+		info = (struct baton_pool_info){
+			.name = pool->name,
+			.index = pool->view.index,
+			.count = pool->view.count,
+			.data_len = pool->view.data_len,
+			.stride = pool->view.stride,
+			.headroom = pool->view.headroom,
+			.page_size = pool->page_size,
+		};
+	struct_give(out, size, &info, sizeof(info));
 }

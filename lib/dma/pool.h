@@ -76,6 +76,7 @@ struct baton_worker {
 	struct baton_pool *last_pool;              /* of the last allocation; DMA_NO_POOL: none */
 	struct dma_cache *last_cache;              /* its cache of that pool */
 	struct dma_cache *caches[BATON_MAX_POOLS]; /* allocated at first use */
+	void *hash; /* of baton_packet_hash(): the table of the last key */
 	uint32_t cache_size;
 	uint32_t n_queues; /* number of its queues; control thread */
 	uint32_t acked; /* the last epoch that it acknowledged; release; the control thread reads it

@@ -4,6 +4,7 @@
  * in reach_mem.c.
  */
 #include "dma/reach.h"
+#include "base/structs.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -16,11 +17,11 @@
 #define LEAST_BITS 12u /* a page of the smallest size that kernels have */
 
 void
-baton_reach_config_init(struct baton_reach_config *config)
+baton_reach_config_init_(struct baton_reach_config *config, size_t size)
 {
-	if (!config)
-		return;
-	*config = (struct baton_reach_config){ .size = sizeof(*config) };
+	const struct baton_reach_config defaults = { 0 };
+
+	struct_init(config, size, &defaults, sizeof(defaults));
 }
 
 /* ---- what was asked for ---- */
@@ -28,11 +29,6 @@ baton_reach_config_init(struct baton_reach_config *config)
 static int
 check_config(const struct baton_reach_config *c)
 {
-	if (!c || c->size != sizeof(*c))
-		return baton_err(EINVAL,
-				 "reach config.size is %zu, this library knows %zu: use "
-				 "baton_reach_config_init()",
-				 c ? c->size : 0, sizeof(*c));
 	if (c->bounce > BATON_BOUNCE_NEVER)
 		return baton_err(EINVAL, "bounce is %d: auto, always or never", (int)c->bounce);
 	if (c->confine && c->bounce == BATON_BOUNCE_NEVER)
@@ -56,10 +52,15 @@ check_config(const struct baton_reach_config *c)
 }
 
 int
-dma_reach_set(struct dma_reach *r, const struct baton_reach_config *c)
+dma_reach_set(struct dma_reach *r, const struct baton_reach_config *config)
 {
+	struct baton_reach_config all = { 0 }, *const c = &all;
 	struct baton_iova_range *windows = NULL;
-	int ret = check_config(c);
+	int ret = config ? struct_take(&all, sizeof(all), config, "struct baton_reach_config")
+			 : baton_err(EINVAL, "there is no configuration of reach: it is NULL");
+
+	if (!ret)
+		ret = check_config(c);
 
 	if (ret < 0)
 		return ret;
@@ -391,7 +392,8 @@ void
 dma_reach_log(struct dma_reach *r)
 {
 	struct baton_reach_info info[BATON_MAX_POOLS + 8];
-	const unsigned most = BATON_MAX_POOLS + 8, all = dma_reach_list(r, info, most),
+	const unsigned most = BATON_MAX_POOLS + 8,
+		       all = dma_reach_list(r, info, most, sizeof(info[0])),
 		       n = all < most ? all : most;
 	const bool bounces = any(r, BATON_REACH_BOUNCE);
 
@@ -424,7 +426,7 @@ list_mem(const struct dma_reach *r, const struct dma_block *b, const char *why,
 }
 
 unsigned
-dma_reach_list(const struct dma_reach *r, struct baton_reach_info *out, unsigned n)
+dma_reach_list(const struct dma_reach *r, struct baton_reach_info *out, unsigned n, size_t size)
 {
 	struct baton_reach_info info;
 	char slots[96];
@@ -433,7 +435,7 @@ dma_reach_list(const struct dma_reach *r, struct baton_reach_info *out, unsigned
 #define ADD                                                                                        \
 	do {                                                                                       \
 		if (k < n)                                                                         \
-			out[k] = info;                                                             \
+			struct_give(struct_at(out, k, size), size, &info, sizeof(info));           \
 		k++;                                                                               \
 	} while (0)
 	for (const struct dma_block *b = r->ctrl; b; b = b->next) {

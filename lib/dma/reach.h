@@ -161,7 +161,8 @@ void dma_reach_release(struct dma_reach *r, bool confirmed, struct dma_quarantin
 void dma_reach_log(struct dma_reach *r);
 
 /** See baton_port_reach() and baton_port_reach_summary(). */
-unsigned dma_reach_list(const struct dma_reach *r, struct baton_reach_info *out, unsigned n);
+unsigned dma_reach_list(const struct dma_reach *r, struct baton_reach_info *out, unsigned n,
+			size_t size);
 void dma_reach_sum(const struct dma_reach *r, struct baton_reach_summary *out);
 
 /** The port is closed. */

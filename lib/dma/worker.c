@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Workers, and the operations of the application: alloc, free, copy. */
+#include "base/structs.h"
 #include "dma/pool.h"
 
 #include <stdlib.h>
@@ -7,10 +8,19 @@
 #include "base/err.h"
 #include "dma/burst.h"
 
+static const struct baton_worker_config defaults = { 0 };
+
+void
+baton_worker_config_init_(struct baton_worker_config *config, size_t size)
+{
+	struct_init(config, size, &defaults, sizeof(defaults));
+}
+
 int
 baton_worker_create(struct baton_ctx *ctx, const struct baton_worker_config *config,
 		    struct baton_worker **out)
 {
+	struct baton_worker_config c = defaults;
 	uint32_t cache_size = BATON_DEFAULT_CACHE;
 	struct baton_worker *w;
 	unsigned i;
@@ -22,11 +32,11 @@ baton_worker_create(struct baton_ctx *ctx, const struct baton_worker_config *con
 	if (!out)
 		return baton_err(EINVAL, "worker_create: there is no place for the worker: out is "
 					 "NULL");
-	if (config && config->size != sizeof(*config))
-		return baton_err(EINVAL, "worker: config.size is %zu, this library knows %zu",
-				 config->size, sizeof(*config));
-	if (config && config->cache_size)
-		cache_size = config->cache_size;
+	ret = struct_take(&c, sizeof(c), config, "struct baton_worker_config");
+	if (ret < 0)
+		return ret;
+	if (c.cache_size)
+		cache_size = c.cache_size;
 	if (cache_size > 8192)
 		return baton_err(EINVAL,
 				 "worker: a cache of %u buffers, at most 8,192 are possible",
@@ -55,8 +65,8 @@ baton_worker_create(struct baton_ctx *ctx, const struct baton_worker_config *con
 	w->cache_size = cache_size;
 	w->index = (uint8_t)i;
 	w->simd = (uint8_t)simd_best();
-	if (config && config->name)
-		snprintf(w->name, sizeof(w->name), "%s", config->name);
+	if (c.name)
+		snprintf(w->name, sizeof(w->name), "%s", c.name);
 	else
 		snprintf(w->name, sizeof(w->name), "worker%u", i);
 	ctx->workers[i] = w;
@@ -85,6 +95,8 @@ baton_worker_destroy(struct baton_worker *worker)
 		free(worker->caches[i]);
 		worker->caches[i] = NULL;
 	}
+	free(worker->hash);
+	worker->hash = NULL;
 	handle_close(worker);
 	return 0;
 }
@@ -287,68 +299,4 @@ baton_free(struct baton_worker *worker, const struct baton_token *tokens, unsign
 		}
 	}
 	return 0;
-}
-
-int
-baton_packet_copy(struct baton_worker *worker, struct baton_pool *pool,
-		  const struct baton_token *in, unsigned n, struct baton_token *out, unsigned max)
-{
-	int ret = dma_worker_ready(worker, "packet_copy");
-	unsigned segs, used = 0, got;
-	uint32_t room, bytes = 0;
-
-	if (!ret && ((!in && n) || (!out && max)))
-		ret = baton_err(EINVAL, "packet_copy: %s is NULL", !in && n ? "in" : "out");
-	if (!ret)
-		ret = handle_check(pool, HANDLE_POOL, "packet_copy");
-	if (!ret)
-		ret = handle_check_ctx(worker->ctx, pool->ctx, "packet_copy", "pool");
-	if (baton_unlikely(ret < 0))
-		return ret;
-	room = pool->view.data_len - pool->view.headroom;
-	segs = baton_packet_segs(in, n);
-	for (unsigned i = 0; i < segs; i++) {
-		if (!baton_data(worker, in[i]))
-			return -EPERM;
-		bytes += in[i].len;
-	}
-	unsigned need = bytes ? (bytes + room - 1) / room : 1;
-
-	if (need > max)
-		return baton_err(EMSGSIZE, "packet_copy: %u bytes take %u buffers, room for %u",
-				 bytes, need, max);
-	got = baton_alloc(worker, pool, out, need);
-	if (got < need) {
-		baton_free(worker, out, got);
-		return baton_err(ENOBUFS, "packet_copy: pool %s has %u of %u buffers", pool->name,
-				 got, need);
-	}
-	for (unsigned i = 0; i < segs; i++) {
-		const uint8_t *src = baton_data(worker, in[i]);
-
-		for (uint32_t left = in[i].len; left;) {
-			uint32_t k = room - out[used].len;
-
-			if (!k) {
-				used++;
-				continue;
-			}
-			k = k < left ? k : left;
-			memcpy((uint8_t *)baton_data(worker, out[used]) + out[used].len, src, k);
-			out[used].len = (uint16_t)(out[used].len + k);
-			src += k;
-			left -= k;
-		}
-	}
-	for (unsigned i = 0; i + 1 < need; i++)
-		out[i].flags |= BATON_TOKEN_CONT;
-	if (segs) {
-		out[0].hash = in[0].hash;
-		out[0].flags |= in[0].flags & (uint8_t) ~(BATON_TOKEN_CONT | BATON_TOKEN_SIDE);
-		if (in[0].flags & BATON_TOKEN_SIDE) {
-			*baton_side(worker, out[0]) = *baton_side(worker, in[0]);
-			out[0].flags |= BATON_TOKEN_SIDE;
-		}
-	}
-	return (int)need;
 }

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/page.h"
+#include "base/structs.h"
 #include "ctx/ctx.h"
 #include "ioas/space.h"
 
@@ -17,11 +18,11 @@ static const char *const backend_names[] = {
 };
 
 void
-baton_ioas_config_init(struct baton_ioas_config *config)
+baton_ioas_config_init_(struct baton_ioas_config *config, size_t size)
 {
-	if (!config)
-		return;
-	*config = (struct baton_ioas_config){ .size = sizeof(*config) };
+	const struct baton_ioas_config defaults = { 0 };
+
+	struct_init(config, size, &defaults, sizeof(defaults));
 }
 
 int
@@ -47,11 +48,6 @@ baton_ioas_backend_by_name(const char *name, enum baton_ioas_backend *out)
 static int
 check_config(const struct baton_ioas_config *c)
 {
-	if (c->size != sizeof(*c))
-		return baton_err(EINVAL,
-				 "baton_ioas_config.size is %zu, this library's is %zu; set it to "
-				 "sizeof(struct baton_ioas_config) and build against its header",
-				 c->size, sizeof(*c));
 	if ((unsigned)c->backend > BATON_IOAS_VHOST)
 		return baton_err(EINVAL,
 				 "address space: there is no backend %d; use one of BATON_IOAS_*",
@@ -126,9 +122,9 @@ baton_ioas_create_with(struct baton_ctx *ctx, const struct baton_ioas_config *co
 	if (!out)
 		return baton_err(EINVAL, "baton_ioas_create() needs an out");
 	baton_ioas_config_init(&c);
-	if (config)
-		c = *config;
-	ret = check_config(&c);
+	ret = struct_take(&c, sizeof(c), config, "struct baton_ioas_config");
+	if (!ret)
+		ret = check_config(&c);
 	if (ret)
 		return ret;
 	memory = os->alloc(os, handle_room(sizeof(*ioas)));
@@ -265,17 +261,11 @@ baton_ctx_set_ioas(struct baton_ctx *ctx, struct baton_ioas *ioas)
 	return 0;
 }
 
-void
-baton_ioas_info(const struct baton_ioas *ioas, struct baton_ioas_info *info)
+static void
+describe(const struct baton_ioas *ioas, struct baton_ioas_info *info)
 {
-	enum baton_ioas_backend backend;
+	const enum baton_ioas_backend backend = ioas->ops ? ioas->ops->backend : ioas->asked;
 
-	if (!info)
-		return;
-	memset(info, 0, sizeof(*info));
-	if (handle_enter(ioas, HANDLE_IOAS, "ioas_info") < 0)
-		return;
-	backend = ioas->ops ? ioas->ops->backend : ioas->asked;
 	*info = (struct baton_ioas_info){
 		.name = ioas->name,
 		.backend = backend,
@@ -294,6 +284,18 @@ baton_ioas_info(const struct baton_ioas *ioas, struct baton_ioas_info *info)
 		.ranges = ioas->space.n_windows,
 		.unsafe_interrupts = ioas->unsafe_interrupts,
 	};
+}
+
+void
+baton_ioas_info_(const struct baton_ioas *ioas, struct baton_ioas_info *out, size_t size)
+{
+	struct baton_ioas_info info = { 0 };
+
+	if (!out)
+		return;
+	if (handle_enter(ioas, HANDLE_IOAS, "ioas_info") == 0)
+		describe(ioas, &info);
+	struct_give(out, size, &info, sizeof(info));
 }
 
 unsigned

@@ -6,15 +6,16 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/structs.h"
 #include "ctx/ctx.h"
 #include "ioas/space.h"
 
+static const struct baton_map_config defaults = { .fd = -1 };
+
 void
-baton_map_config_init(struct baton_map_config *config)
+baton_map_config_init_(struct baton_map_config *config, size_t size)
 {
-	if (!config)
-		return;
-	*config = (struct baton_map_config){ .size = sizeof(*config), .fd = -1 };
+	struct_init(config, size, &defaults, sizeof(defaults));
 }
 
 uint64_t
@@ -54,11 +55,6 @@ check_config(const struct baton_ioas *ioas, const struct baton_map_config *c, co
 {
 	uint64_t page;
 
-	if (c->size != sizeof(*c))
-		return baton_err(EINVAL,
-				 "baton_map_config.size is %zu, this library's is %zu; set it to "
-				 "sizeof(struct baton_map_config) and build against its header",
-				 c->size, sizeof(*c));
 	if (!ioas->ops)
 		return baton_err(ENODEV,
 				 "%s: the address space %s has no device yet, so which addresses "
@@ -319,9 +315,10 @@ map(struct baton_ioas *ioas, const struct baton_map_config *c, struct baton_mapp
 }
 
 int
-baton_ioas_map(struct baton_ioas *ioas, const struct baton_map_config *c,
+baton_ioas_map(struct baton_ioas *ioas, const struct baton_map_config *config,
 	       struct baton_mapping **out)
 {
+	struct baton_map_config all = defaults, *c = &all;
 	struct baton_mapping *m;
 	const char *name;
 	void *memory;
@@ -330,8 +327,11 @@ baton_ioas_map(struct baton_ioas *ioas, const struct baton_map_config *c,
 	ret = handle_enter(ioas, HANDLE_IOAS, "ioas_map");
 	if (ret)
 		return ret;
-	if (!c || !out)
+	if (!config || !out)
 		return baton_err(EINVAL, "baton_ioas_map() needs a config and an out");
+	ret = struct_take(&all, sizeof(all), config, "struct baton_map_config");
+	if (ret)
+		return ret;
 	name = c->name ? c->name : "memory";
 	ret = check_config(ioas, c, name);
 	if (ret)
@@ -478,13 +478,14 @@ ioas_find_iova(const struct baton_ioas *ioas, uint64_t iova, struct ioas_entry *
 }
 
 void
-baton_mapping_info(const struct baton_mapping *m, struct baton_mapping_info *info)
+baton_mapping_info_(const struct baton_mapping *m, struct baton_mapping_info *info, size_t size)
 {
-	if (!info)
-		return;
-	memset(info, 0, sizeof(*info));
-	if (handle_check(m, HANDLE_MAPPING, "mapping_info") == 0)
-		*info = m->info;
+	const struct baton_mapping_info none = { 0 };
+
+	if (info)
+		struct_give(info, size,
+			    handle_check(m, HANDLE_MAPPING, "mapping_info") == 0 ? &m->info : &none,
+			    sizeof(none));
 }
 
 int

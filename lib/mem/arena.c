@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "mem/arena.h"
+#include "base/structs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -302,12 +303,20 @@ report(struct baton_ctx *ctx, const char *name, const struct mem_backed *b)
 			    : "");
 }
 
+static const struct baton_mem_config defaults = { .node = BATON_NODE_ANY };
+
+void
+baton_mem_config_init_(struct baton_mem_config *config, size_t size)
+{
+	struct_init(config, size, &defaults, sizeof(defaults));
+}
+
 static int
-create(struct baton_ctx *ctx, const struct baton_mem_config *config, const struct mem_os *os,
+create(struct baton_ctx *ctx, const struct baton_mem_config *given, const struct mem_os *os,
        const struct arena_use *use, struct baton_arena **out)
 {
 	struct mem_need need = { 0 };
-	struct baton_mem_config c;
+	struct baton_mem_config c = defaults;
 	struct mem_backed backed;
 	struct baton_arena *arena;
 	void *memory;
@@ -317,14 +326,11 @@ create(struct baton_ctx *ctx, const struct baton_mem_config *config, const struc
 	ret = handle_check(ctx, HANDLE_CTX, "arena_create");
 	if (ret)
 		return ret;
-	if (!config || !out)
+	if (!given || !out)
 		return baton_err(EINVAL, "baton_arena_create() needs a config and an out");
-	if (config->size != sizeof(*config))
-		return baton_err(EINVAL,
-				 "baton_mem_config.size is %zu, this library's is %zu; set it to "
-				 "sizeof(struct baton_mem_config) and build against its header",
-				 config->size, sizeof(*config));
-	c = *config;
+	ret = struct_take(&c, sizeof(c), given, "struct baton_mem_config");
+	if (ret)
+		return ret;
 	if (c.page_size == BATON_PAGE_BASE)
 		c.page_size = page_bytes();
 	snprintf(name, sizeof(name), "%s", c.name ? c.name : "baton");
@@ -437,11 +443,13 @@ arena_leave_mapped(struct baton_arena *arena)
 }
 
 void
-baton_arena_info(const struct baton_arena *arena, struct baton_arena_info *info)
+baton_arena_info_(const struct baton_arena *arena, struct baton_arena_info *info, size_t size)
 {
-	if (!info)
-		return;
-	memset(info, 0, sizeof(*info));
-	if (handle_check(arena, HANDLE_ARENA, "arena_info") == 0)
-		*info = arena->info;
+	const struct baton_arena_info none = { 0 };
+
+	if (info)
+		struct_give(info, size,
+			    handle_check(arena, HANDLE_ARENA, "arena_info") == 0 ? &arena->info
+										 : &none,
+			    sizeof(none));
 }

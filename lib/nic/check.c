@@ -71,6 +71,8 @@ ops_fault(const struct nic_ops *ops)
 		return "one of open, close, ready, start, stop, lost and reset";
 	if (!ops->ring_start != !ops->ring_stop)
 		return "ring_start or ring_stop, while it has the other";
+	if (ops->ring_can_stop && !ops->ring_stop)
+		return "the ring_stop that its ring_can_stop is about";
 	if (!ops->own_bytes != !ops->own_attach)
 		return "own_bytes or own_attach, while it has the other";
 	if (!ops->ring_bytes && !ops->desc_bytes)

@@ -229,6 +229,19 @@ quarantined(struct nic_dev *dev, struct held held)
 
 /* ---- start ---- */
 
+/* Set the burst of a queue by its mode, NIC_MODE_*, and by whether it has slots. */
+static void
+choose_burst(struct nic_queue *nq, unsigned mode)
+{
+	const struct nic_bursts *bursts = nic_of(nq->q.port)->ops->bursts;
+
+	nq->mode = (uint8_t)mode;
+	if (nq->q.tx)
+		nq->q.active_burst = nq->slots ? bursts->tx_bounce : bursts->tx;
+	else
+		nq->q.active_burst = (nq->slots ? bursts->rx_bounce : bursts->rx)[mode & 3];
+}
+
 void
 nic_attach(struct nic_dev *dev, struct nic_queue *nq)
 {
@@ -241,21 +254,9 @@ nic_attach(struct nic_dev *dev, struct nic_queue *nq)
 		mode |= NIC_MODE_SEGS;
 	if (dev->port.offloads & BATON_OFFLOAD_RX_CSUM)
 		mode |= NIC_MODE_META;
-	nic_choose_burst(nq, mode);
+	choose_burst(nq, mode);
 	if (dev->ops->ring_attach)
 		dev->ops->ring_attach(dev, nq);
-}
-
-void
-nic_choose_burst(struct nic_queue *nq, unsigned mode)
-{
-	const struct nic_bursts *bursts = nic_of(nq->q.port)->ops->bursts;
-
-	nq->mode = (uint8_t)mode;
-	if (nq->q.tx)
-		nq->q.active_burst = nq->slots ? bursts->tx_bounce : bursts->tx;
-	else
-		nq->q.active_burst = (nq->slots ? bursts->rx_bounce : bursts->rx)[mode & 3];
 }
 
 static void
@@ -273,7 +274,7 @@ static int
 prepare(const struct baton_port *port, struct nic_queue *nq)
 {
 	nq->q.max_len = port_frame_max(port->mtu_set ? port->info.mtu : port->info.max_mtu);
-	return nq->q.tx || nq->q.stopped ? 0 : nic_queue_fill(nq);
+	return nq->q.tx ? 0 : nic_queue_fill(nq);
 }
 
 int
@@ -287,7 +288,7 @@ nic_bring_up(struct nic_dev *dev)
 		dev->ops->configure(dev);
 	ret = make_rings(dev);
 	for (unsigned i = 0; !ret && (nq = nic_queue(dev, i)); i++)
-		ret = prepare(&dev->port, nq);
+		ret = nq->q.stopped ? 0 : prepare(&dev->port, nq);
 	if (ret < 0) {
 		empty_all(dev, true); /* the device has not been told of the rings */
 		return ret;
@@ -320,7 +321,7 @@ tx_busy(const struct nic_queue *nq)
 {
 	const struct nic_ops *ops = nic_of(nq->q.port)->ops;
 
-	return nq->q.tx && !nq->q.stopped && !nq->q.error[0] &&
+	return nq->q.tx && !nq->q.error[0] &&
 	       nic_tx_published(nq, ops->tx) != (uint16_t)(nq->posted - nq->done);
 }
 
@@ -338,7 +339,8 @@ drain(struct nic_dev *dev, const struct nic_queue *only)
 		bool busy = only && tx_busy(only);
 
 		for (unsigned i = 0; !only && i < dev->port.info.tx_queues; i++)
-			busy |= tx_busy(nic_queue_of_const(dev->port.txq[i]));
+			busy |= !dev->port.txq[i]->stopped &&
+				tx_busy(nic_queue_of_const(dev->port.txq[i]));
 		if (!busy || !dev->port.device_up)
 			return;
 		nanosleep(&pause, NULL);
@@ -413,9 +415,7 @@ nic_queue_start(struct baton_queue *q)
 				 "the device has not confirmed that it stopped, with %u buffers in "
 				 "the ring: stop the port",
 				 nic_queue_in_flight(q));
-	q->stopped = 0; /* for prepare() */
 	ret = prepare(q->port, nq);
-	q->stopped = 1;
 	if (ret < 0)
 		return ret;
 	ret = dev->ops->ring_start(dev, nq);
@@ -445,11 +445,11 @@ nic_queue_stop(struct baton_queue *q)
 				 "%s: one queue of this device cannot be stopped alone: stop the "
 				 "port",
 				 q->port->name);
-	q->stopped = 0;
+	if (dev->ops->ring_can_stop && (ret = dev->ops->ring_can_stop(dev)) < 0)
+		return ret;
 	drain(dev, nq);
-	q->stopped = 1;
 	ret = dev->ops->ring_stop(dev, nq);
-	nq->stuck = ret < 0 && ret != -ENOTSUP;
+	nq->stuck = ret < 0;
 	if (ret < 0)
 		return ret;
 	clear_ring(dev, nq);

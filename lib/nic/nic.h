@@ -96,6 +96,9 @@ struct nic_ops {
 	 */
 	int (*ring_start)(struct nic_dev *dev, struct nic_queue *nq);
 	int (*ring_stop)(struct nic_dev *dev, struct nic_queue *nq);
+	/* Whether ring_stop can be asked of this device. Return: 0; -ENOTSUP, with why. NULL: it
+	 * can. */
+	int (*ring_can_stop)(const struct nic_dev *dev);
 	/*
 	 * Do what the device needs so that its other rings go on, after a ring was stopped and is
 	 * empty. NULL: nothing.
@@ -234,9 +237,6 @@ int nic_bring_up(struct nic_dev *dev);
 
 /** Give a queue that holds nothing its ring anew. */
 void nic_attach(struct nic_dev *dev, struct nic_queue *nq);
-
-/** Set the burst of a queue by its mode, NIC_MODE_*, and by whether it has slots. */
-void nic_choose_burst(struct nic_queue *nq, unsigned mode);
 
 /* ---- check.c ---- */
 

@@ -238,6 +238,13 @@ find(struct nic_dev *dev)
 	return ret || !ops->find ? ret : ops->find(dev);
 }
 
+static void
+tell_failed(struct nic_dev *dev)
+{
+	if (dev->pci->ops->failed)
+		dev->pci->ops->failed(dev);
+}
+
 static int
 acquire(struct nic_dev *dev)
 {
@@ -256,8 +263,8 @@ acquire(struct nic_dev *dev)
 	ret = find(dev);
 	if (!ret)
 		ret = reset_confirmed(dev);
-	if (!ret)
-		ret = p->ops->identify(dev);
+	if (!ret && (ret = p->ops->identify(dev)) < 0)
+		tell_failed(dev);
 	if (!ret)
 		ret = watch(dev);
 	if (!ret)
@@ -484,10 +491,12 @@ bring_up(struct nic_dev *dev)
 
 	/* With the reset the device let go of all memory. */
 	if ((ret = reset_confirmed(dev)) < 0 || (ret = pci_bus_master(p->dev, true)) < 0 ||
-	    (ret = enable_vectors(dev)) < 0 ||
-	    (p->ops->prepare && (ret = p->ops->prepare(dev)) < 0) || (ret = start_rings(dev)) < 0)
+	    (ret = enable_vectors(dev)) < 0)
 		return ret;
-	return p->ops->start(dev);
+	if ((p->ops->prepare && (ret = p->ops->prepare(dev)) < 0) || (ret = start_rings(dev)) < 0 ||
+	    (ret = p->ops->start(dev)) < 0)
+		tell_failed(dev);
+	return ret;
 }
 
 int

@@ -42,6 +42,11 @@ struct nic_pci_ops {
 	int (*prepare)(struct nic_dev *dev);
 	int (*start)(struct nic_dev *dev);
 	/*
+	 * Tell the device that it was not set up: identify, prepare, a ring_start or start failed.
+	 * NULL: it need not be told.
+	 */
+	void (*failed)(struct nic_dev *dev);
+	/*
 	 * Look at the device: vector 0 was raised, or the tick came. Set dev->link. Return: whether
 	 * the device says that it needs a reset.
 	 */

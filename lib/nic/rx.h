@@ -590,13 +590,14 @@ nic_rx_rest(struct nic_queue *nq, const struct baton_pool_view *v, struct baton_
 	return ret < 0 ? ret : 0;
 }
 
-/* Post buffers of the worker's cache at all free places. */
+/* Post buffers of the worker's cache at all free places, of which there is one at least. */
 NIC_INLINE void
 nic_rx_refill(struct nic_queue *nq, const struct baton_pool_view *v, const struct rx_loops *loops,
 	      const struct rx_codec *codec)
 {
 	struct baton_queue *q = &nq->q;
-	unsigned free_ = nq->quota - (uint16_t)(nq->posted - nq->done);
+	const uint16_t before = nq->posted;
+	unsigned free_ = nq->quota - (uint16_t)(before - nq->done);
 
 	while (free_) {
 		unsigned want = free_ < DMA_BATCH ? free_ : DMA_BATCH;
@@ -606,6 +607,8 @@ nic_rx_refill(struct nic_queue *nq, const struct baton_pool_view *v, const struc
 		free_ -= n;
 		if (baton_unlikely(n < want)) {
 			queue_count(&q->stats.nobuf, 1);
+			if (nq->posted == before) /* nothing that the device has not seen */
+				return;
 			break;
 		}
 	}

@@ -2,6 +2,7 @@
 /* The values of device arguments. */
 #include <stdlib.h>
 
+#include "base/structs.h"
 #include "port/driver.h"
 
 const char *
@@ -56,16 +57,16 @@ port_parse_mac(const char *text, uint8_t mac[6])
 }
 
 static unsigned
-append(const struct baton_arg *args, struct baton_arg *out, unsigned n, unsigned at)
+append(const struct baton_arg *args, struct baton_arg *out, unsigned n, size_t size, unsigned at)
 {
 	for (; args && args->name; args++, at++)
 		if (at < n)
-			out[at] = *args;
+			struct_give(struct_at(out, at, size), size, args, sizeof(*args));
 	return at;
 }
 
 int
-baton_driver_args(const char *driver, struct baton_arg *out, unsigned n)
+baton_driver_args_(const char *driver, struct baton_arg *out, unsigned n, size_t size)
 {
 	const struct baton_driver *const *d = baton_driver_table;
 	unsigned count;
@@ -78,9 +79,9 @@ baton_driver_args(const char *driver, struct baton_arg *out, unsigned n)
 	if (!*d)
 		return baton_err(EINVAL, "no driver \"%s\"; baton_drivers() has their names",
 				 driver);
-	count = append((*d)->args, out, n, 0);
-	count = append((*d)->more_args, out, n, count);
-	return (int)append((*d)->dma ? port_reach_args : NULL, out, n, count);
+	count = append((*d)->args, out, n, size, 0);
+	count = append((*d)->more_args, out, n, size, count);
+	return (int)append((*d)->dma ? port_reach_args : NULL, out, n, size, count);
 }
 
 const char *const *

@@ -4,29 +4,39 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/structs.h"
 #include "ctx/ctx.h"
 #include "dma/pool.h"
 #include "dma/quarantine.h"
 #include "ioas/ioas.h"
 #include "port/driver.h"
 
+static const struct baton_ctx_config defaults = { 0 };
+
+void
+baton_ctx_config_init_(struct baton_ctx_config *config, size_t size)
+{
+	struct_init(config, size, &defaults, sizeof(defaults));
+}
+
 int
 baton_ctx_create(const struct baton_ctx_config *config, struct baton_ctx **out)
 {
+	struct baton_ctx_config c = defaults;
 	struct baton_ctx *ctx;
 	int ret;
 
 	if (!out)
 		return baton_err(EINVAL, "ctx_create: there is no place for the context: out is "
 					 "NULL");
-	if (config && config->size != sizeof(*config))
-		return baton_err(EINVAL, "context: config.size is %zu, this library knows %zu",
-				 config->size, sizeof(*config));
+	ret = struct_take(&c, sizeof(c), config, "struct baton_ctx_config");
+	if (ret < 0)
+		return ret;
 	ctx = calloc(1, sizeof(*ctx));
 	if (!ctx)
 		return baton_err(ENOMEM, "context: out of memory");
 	ctx->views = aligned_alloc(64, DMA_VIEWS_BYTES);
-	ret = ctx->views ? ctx_init(ctx, config) : baton_err(ENOMEM, "context: out of memory");
+	ret = ctx->views ? ctx_init(ctx, &c) : baton_err(ENOMEM, "context: out of memory");
 	if (ret < 0) {
 		free(ctx->views);
 		free(ctx);

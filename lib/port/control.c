@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Information and settings of a port: addresses, filters. */
 
+#include "base/structs.h"
 #include "port/port.h"
 
 /* What every TX queue takes. */
@@ -16,28 +17,32 @@ max_len(const struct baton_port *port)
 }
 
 void
-baton_port_info(const struct baton_port *port, struct baton_port_info *info)
+baton_port_info_(const struct baton_port *port, struct baton_port_info *out, size_t size)
 {
-	if (!info)
+	struct baton_port_info info = { 0 };
+
+	if (!out)
 		return;
-	memset(info, 0, sizeof(*info));
-	if (handle_enter(port, HANDLE_PORT, "port_info") < 0)
-		return;
-	*info = port->info;
-	info->max_len = max_len(port);
+	if (handle_enter(port, HANDLE_PORT, "port_info") == 0) {
+		info = port->info;
+		info.max_len = max_len(port);
+	}
+	struct_give(out, size, &info, sizeof(info));
 }
 
 void
-baton_port_link(const struct baton_port *port, struct baton_link *link)
+baton_port_link_(const struct baton_port *port, struct baton_link *out, size_t size)
 {
-	if (!link)
+	struct baton_link link = { 0 };
+
+	if (!out)
 		return;
-	memset(link, 0, sizeof(*link));
-	if (handle_check(port, HANDLE_PORT, "port_link") < 0)
-		return;
-	link->up = __atomic_load_n(&port->link.up, __ATOMIC_RELAXED);
-	link->full_duplex = __atomic_load_n(&port->link.full_duplex, __ATOMIC_RELAXED);
-	link->speed_mbps = __atomic_load_n(&port->link.speed_mbps, __ATOMIC_RELAXED);
+	if (handle_check(port, HANDLE_PORT, "port_link") == 0) {
+		link.up = __atomic_load_n(&port->link.up, __ATOMIC_RELAXED);
+		link.full_duplex = __atomic_load_n(&port->link.full_duplex, __ATOMIC_RELAXED);
+		link.speed_mbps = __atomic_load_n(&port->link.speed_mbps, __ATOMIC_RELAXED);
+	}
+	struct_give(out, size, &link, sizeof(link));
 }
 
 int

@@ -12,6 +12,8 @@ csum_read(const struct baton_queue *q, struct baton_token first, uint32_t len,
 	if (!(first.flags & BATON_TOKEN_SIDE))
 		return false;
 	memcpy(&side, v->side + (size_t)first.buf * BATON_SIDE_SIZE, sizeof(side));
+	if (!(side.valid & BATON_SIDE_CSUM))
+		return false;
 	start = (uint32_t)side.l2_len + side.l3_len;
 	if (start > UINT16_MAX || start + side.csum_offset + 2 > len)
 		return false;
@@ -24,9 +26,9 @@ csum_refuse(struct baton_queue *q, uint32_t len)
 {
 	queue_count_error(q, TX_ERROR_CSUM, 1);
 	return baton_err(EINVAL,
-			 "%s txq %u: a checksum to fill in, but the token has no side record, or "
-			 "one whose l2_len + "
-			 "l3_len + csum_offset lies outside of the packet's %u bytes",
+			 "%s txq %u: a checksum to fill in, but the token has no side record with "
+			 "BATON_SIDE_CSUM, or one whose l2_len + l3_len + csum_offset lies outside "
+			 "of the packet's %u bytes",
 			 q->port->name, q->index, len);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Accesses that a port's device was refused. */
+#include "base/structs.h"
 #include "port/port.h"
 
 /*
@@ -32,11 +33,13 @@ port_fault(struct baton_port *port, uint64_t iova, bool write)
 }
 
 void
-baton_port_fault(const struct baton_port *port, struct baton_port_fault *fault)
+baton_port_fault_(const struct baton_port *port, struct baton_port_fault *fault, size_t size)
 {
-	if (!fault)
-		return;
-	memset(fault, 0, sizeof(*fault));
-	if (handle_enter(port, HANDLE_PORT, "port_fault") == 0)
-		*fault = port->fault;
+	const struct baton_port_fault none = { 0 };
+
+	if (fault)
+		struct_give(fault, size,
+			    handle_enter(port, HANDLE_PORT, "port_fault") == 0 ? &port->fault
+									       : &none,
+			    sizeof(none));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Opening, configuring and closing ports. */
 #include "port/port.h"
+#include "base/structs.h"
 #include "port/devargs.h"
 
 #include <stdarg.h>
@@ -182,9 +183,18 @@ keep_counters(struct baton_queue **to, unsigned n_to, struct baton_queue **from,
 		queue_keep_counters(to[i], from[i]);
 }
 
-int
-baton_port_configure(struct baton_port *port, const struct baton_port_config *c)
+static const struct baton_port_config defaults = { .rx_queues = 1, .tx_queues = 1 };
+
+void
+baton_port_config_init_(struct baton_port_config *config, size_t size)
 {
+	struct_init(config, size, &defaults, sizeof(defaults));
+}
+
+int
+baton_port_configure(struct baton_port *port, const struct baton_port_config *config)
+{
+	struct baton_port_config all = defaults, *const c = &all;
 	const struct baton_port_info *i;
 	struct baton_queue **rxq, **txq;
 	int ret = port_enter(port, "port_configure");
@@ -192,9 +202,9 @@ baton_port_configure(struct baton_port *port, const struct baton_port_config *c)
 	if (ret < 0)
 		return ret;
 	i = &port->info;
-	if (!c || c->size != sizeof(*c))
-		return baton_err(EINVAL, "%s: port config.size is %zu, this library knows %zu",
-				 port->name, c ? c->size : 0, sizeof(*c));
+	ret = struct_take(&all, sizeof(all), config, "struct baton_port_config");
+	if (ret < 0)
+		return ret;
 	if (port->started)
 		return baton_err(EBUSY, "%s is started: stop it before configuring it", port->name);
 	if (c->rx_queues < 1 || c->rx_queues > i->max_rx_queues || c->tx_queues < 1 ||

@@ -2,6 +2,7 @@
 /* The user's configuration of reach: device arguments, and the functions of <baton/reach.h>. */
 #include <stdlib.h>
 
+#include "base/structs.h"
 #include "port/port.h"
 
 #define MAX_WINDOWS 32u
@@ -198,8 +199,9 @@ baton_port_set_reach(struct baton_port *port, const struct baton_reach_config *c
 }
 
 int
-baton_port_get_reach(const struct baton_port *port, struct baton_reach_config *config)
+baton_port_get_reach_(const struct baton_port *port, struct baton_reach_config *config, size_t size)
 {
+	struct baton_reach_config c;
 	int ret = handle_enter(port, HANDLE_PORT, "port_get_reach");
 
 	if (ret < 0)
@@ -211,28 +213,33 @@ baton_port_get_reach(const struct baton_port *port, struct baton_reach_config *c
 				 port->name);
 	if (!port->driver->dma)
 		return no_device(port);
-	dma_reach_get(&port->reach, config);
+	dma_reach_get(&port->reach, &c);
+	struct_init(config, size, &c, sizeof(c));
 	return 0;
 }
 
 unsigned
-baton_port_reach(const struct baton_port *port, struct baton_reach_info *out, unsigned n)
+baton_port_reach_(const struct baton_port *port, struct baton_reach_info *out, unsigned n,
+		  size_t size)
 {
 	if (handle_enter(port, HANDLE_PORT, "port_reach") < 0)
 		return 0;
-	return port->driver->dma ? dma_reach_list(&port->reach, out, out ? n : 0) : 0;
+	return port->driver->dma ? dma_reach_list(&port->reach, out, out ? n : 0, size) : 0;
 }
 
 void
-baton_port_reach_summary(const struct baton_port *port, struct baton_reach_summary *out)
+baton_port_reach_summary_(const struct baton_port *port, struct baton_reach_summary *out,
+			  size_t size)
 {
+	struct baton_reach_summary sum = { 0 };
+
 	if (!out)
 		return;
-	memset(out, 0, sizeof(*out));
-	if (handle_enter(port, HANDLE_PORT, "port_reach_summary") < 0)
-		return;
-	if (port->driver->dma)
-		dma_reach_sum(&port->reach, out);
-	else
-		out->protects = "no device reaches memory";
+	if (handle_enter(port, HANDLE_PORT, "port_reach_summary") == 0) {
+		if (port->driver->dma)
+			dma_reach_sum(&port->reach, &sum);
+		else
+			sum.protects = "no device reaches memory";
+	}
+	struct_give(out, size, &sum, sizeof(sum));
 }

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "base/structs.h"
 #include "port/port.h"
 
 /*
@@ -162,6 +163,14 @@ check_descs(const struct baton_port *port, uint32_t descs)
 	return 0;
 }
 
+static const struct baton_queue_config defaults = { 0 };
+
+void
+baton_queue_config_init_(struct baton_queue_config *config, size_t size)
+{
+	struct_init(config, size, &defaults, sizeof(defaults));
+}
+
 static int
 check_setup(struct baton_port *port, uint16_t index, const struct baton_queue_config *c, int tx)
 {
@@ -172,9 +181,6 @@ check_setup(struct baton_port *port, uint16_t index, const struct baton_queue_co
 	if (ret < 0)
 		return ret;
 	n = tx ? port->info.tx_queues : port->info.rx_queues;
-	if (!c || c->size != sizeof(*c))
-		return baton_err(EINVAL, "%s: queue config.size is %zu, this library knows %zu",
-				 port->name, c ? c->size : 0, sizeof(*c));
 	if (port->started)
 		return baton_err(EBUSY, "%s is started: stop it before setting up queues",
 				 port->name);
@@ -248,11 +254,16 @@ queue_teardown(struct baton_queue *q)
 }
 
 int
-queue_setup(struct baton_port *port, uint16_t index, const struct baton_queue_config *c,
+queue_setup(struct baton_port *port, uint16_t index, const struct baton_queue_config *config,
 	    struct baton_queue **out, int tx)
 {
-	int ret = check_setup(port, index, c, tx);
+	struct baton_queue_config all = defaults, *const c = &all;
+	int ret = config ? struct_take(&all, sizeof(all), config, "struct baton_queue_config")
+			 : baton_err(EINVAL, "there is no configuration of the queue: it is NULL");
 	struct baton_queue *q;
+
+	if (!ret)
+		ret = check_setup(port, index, c, tx);
 
 	if (ret < 0)
 		return ret;

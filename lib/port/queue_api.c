@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The functions of RX and TX queues, which are one struct inside. */
 #include "base/event.h"
+#include "base/structs.h"
 #include "port/port.h"
 
 /* The queue behind a handle. Return: NULL, when it is not that of a set-up queue. */
@@ -84,28 +85,28 @@ baton_txq_start(struct baton_txq *txq)
 	return ret < 0 ? ret : queue_start((struct baton_queue *)(void *)txq);
 }
 
-void
-baton_rxq_stats(const struct baton_rxq *rxq, struct baton_stats *stats)
+static void
+stats_of(const struct baton_queue *q, struct baton_stats *out, size_t size)
 {
-	const struct baton_queue *q = queue_of(rxq, HANDLE_RXQ, "rxq_stats");
+	struct baton_stats stats = { 0 };
 
-	if (!stats)
+	if (!out)
 		return;
-	memset(stats, 0, sizeof(*stats));
 	if (q)
-		queue_stats(q, stats);
+		queue_stats(q, &stats);
+	struct_give(out, size, &stats, sizeof(stats));
 }
 
 void
-baton_txq_stats(const struct baton_txq *txq, struct baton_stats *stats)
+baton_rxq_stats_(const struct baton_rxq *rxq, struct baton_stats *stats, size_t size)
 {
-	const struct baton_queue *q = queue_of(txq, HANDLE_TXQ, "txq_stats");
+	stats_of(queue_of(rxq, HANDLE_RXQ, "rxq_stats"), stats, size);
+}
 
-	if (!stats)
-		return;
-	memset(stats, 0, sizeof(*stats));
-	if (q)
-		queue_stats(q, stats);
+void
+baton_txq_stats_(const struct baton_txq *txq, struct baton_stats *stats, size_t size)
+{
+	stats_of(queue_of(txq, HANDLE_TXQ, "txq_stats"), stats, size);
 }
 
 const char *
@@ -145,39 +146,42 @@ baton_txq_in_flight(const struct baton_txq *txq)
 }
 
 static int
-level_of(struct baton_queue *q, int tx, const char *operation, struct baton_queue_level *level)
+level_of(struct baton_queue *q, int tx, const char *operation, struct baton_queue_level *out,
+	 size_t size)
 {
+	struct baton_queue_level level;
 	int ret = handle_check(q, tx ? HANDLE_TXQ : HANDLE_RXQ, operation);
 	const struct port_ops *ops;
 
-	if (!ret && !level)
+	if (!ret && !out)
 		ret = baton_err(EINVAL, "%s: there is no place for the level: it is NULL",
 				operation);
 	if (ret < 0)
 		return ret;
 	ops = q->port->driver->ops;
 	ret = baton_queue_ready_(&q->head, tx, operation);
-	*level = (struct baton_queue_level){ .descs = q->descs, .room = q->descs };
-	if (ret < 0)
-		return ret;
-	if (q->error[0])
-		return queue_dead(q, NULL, 0);
-	level->in_flight = in_flight(q);
-	level->room = q->descs - level->in_flight;
-	level->completed = ops->completed ? ops->completed(q) : 0;
-	return 0;
+	level = (struct baton_queue_level){ .descs = q->descs, .room = q->descs };
+	if (!ret && q->error[0])
+		ret = queue_dead(q, NULL, 0);
+	if (!ret) {
+		level.in_flight = in_flight(q);
+		level.room = q->descs - level.in_flight;
+		level.completed = ops->completed ? ops->completed(q) : 0;
+	}
+	struct_give(out, size, &level, sizeof(level));
+	return ret;
 }
 
 int
-baton_rxq_level(struct baton_rxq *rxq, struct baton_queue_level *level)
+baton_rxq_level_(struct baton_rxq *rxq, struct baton_queue_level *level, size_t size)
 {
-	return level_of((struct baton_queue *)(void *)rxq, 0, "rxq_level", level);
+	return level_of((struct baton_queue *)(void *)rxq, 0, "rxq_level", level, size);
 }
 
 int
-baton_txq_level(struct baton_txq *txq, struct baton_queue_level *level)
+baton_txq_level_(struct baton_txq *txq, struct baton_queue_level *level, size_t size)
 {
-	return level_of((struct baton_queue *)(void *)txq, 1, "txq_level", level);
+	return level_of((struct baton_queue *)(void *)txq, 1, "txq_level", level, size);
 }
 
 int
@@ -195,8 +199,27 @@ baton_tx_clean(struct baton_txq *txq, unsigned budget)
 	return q->port->driver->ops->tx_clean ? q->port->driver->ops->tx_clean(q, budget) : 0;
 }
 
+/* Packets that a call looks at, at most: it looks 256 buffers ahead. */
+#define QUEUE_PEEK_MOST 256u
+
+/* For an application that knows fewer or more members of struct baton_peek. */
+static BATON_COLD int
+peek_other(struct baton_queue *q, struct baton_peek *peeks, unsigned n, size_t size)
+{
+	struct baton_peek list[QUEUE_PEEK_MOST];
+	int got;
+
+	n = n < QUEUE_PEEK_MOST ? n : QUEUE_PEEK_MOST;
+	for (unsigned i = 0; i < n; i++)
+		struct_give(&list[i], sizeof(list[i]), struct_at(peeks, i, size), size);
+	got = q->port->driver->ops->peek(q, list, n);
+	for (int i = 0; i < got; i++)
+		struct_give(struct_at(peeks, (unsigned)i, size), size, &list[i], sizeof(list[i]));
+	return got;
+}
+
 int
-baton_rx_peek(struct baton_rxq *rxq, struct baton_peek *peeks, unsigned n)
+baton_rx_peek_(struct baton_rxq *rxq, struct baton_peek *peeks, unsigned n, size_t size)
 {
 	struct baton_queue *q = (struct baton_queue *)(void *)rxq;
 	int ret = handle_check(rxq, HANDLE_RXQ, "rx_peek");
@@ -213,7 +236,8 @@ baton_rx_peek(struct baton_rxq *rxq, struct baton_peek *peeks, unsigned n)
 				 q->index, q->port->driver->name);
 	if (q->error[0])
 		return queue_dead(q, NULL, 0);
-	return q->port->driver->ops->peek(q, peeks, n);
+	return size == sizeof(*peeks) ? q->port->driver->ops->peek(q, peeks, n)
+				      : peek_other(q, peeks, n, size);
 }
 
 /* ---- wake-ups ---- */

@@ -8,6 +8,7 @@
  */
 #include <stdarg.h>
 
+#include "base/structs.h"
 #include "port/port.h"
 
 #define N_COUNTERS (sizeof(struct queue_counters) / sizeof(uint64_t))
@@ -93,26 +94,26 @@ queue_stats(const struct baton_queue *q, struct baton_stats *s)
 }
 
 void
-baton_port_stats(const struct baton_port *port, struct baton_stats *stats)
+baton_port_stats_(const struct baton_port *port, struct baton_stats *stats, size_t size)
 {
+	struct baton_stats sum = { 0 }, s;
+	bool valid = handle_check(port, HANDLE_PORT, "port_stats") == 0;
+
 	if (!stats)
 		return;
-	memset(stats, 0, sizeof(*stats));
-	if (handle_check(port, HANDLE_PORT, "port_stats") < 0)
-		return;
-	for (unsigned i = 0; i < port_n_queues(port); i++) {
-		struct baton_stats s;
-
+	for (unsigned i = 0; valid && i < port_n_queues(port); i++) {
 		queue_stats(port_queue(port, i), &s);
 		for (size_t f = 0; f < sizeof(s) / sizeof(uint64_t); f++)
-			((uint64_t *)stats)[f] += ((uint64_t *)&s)[f];
+			((uint64_t *)&sum)[f] += ((uint64_t *)&s)[f];
 	}
+	struct_give(stats, size, &sum, sizeof(sum));
 }
 
 /* ---- by name ---- */
 
 struct port_xstats {
 	struct baton_xstat *out;
+	size_t size; /* of an entry there */
 	unsigned n, room;
 	const uint64_t *base; /* base of the port's own counters, in their order */
 	uint64_t *note;       /* for a reset: receives their values */
@@ -122,13 +123,14 @@ struct port_xstats {
 static void __attribute__((format(printf, 3, 4)))
 append(struct port_xstats *l, uint64_t value, const char *fmt, ...)
 {
+	struct baton_xstat x = { .value = value };
 	va_list ap;
 
 	if (l->n < l->room) {
 		va_start(ap, fmt);
-		vsnprintf(l->out[l->n].name, sizeof(l->out[l->n].name), fmt, ap);
+		vsnprintf(x.name, sizeof(x.name), fmt, ap);
 		va_end(ap);
-		l->out[l->n].value = value;
+		struct_give(struct_at(l->out, l->n, l->size), l->size, &x, sizeof(x));
 	}
 	l->n++;
 }
@@ -182,9 +184,9 @@ queue_xstats(const struct baton_queue *q, struct port_xstats *l)
 }
 
 unsigned
-baton_port_xstats(const struct baton_port *port, struct baton_xstat *out, unsigned n)
+baton_port_xstats_(const struct baton_port *port, struct baton_xstat *out, unsigned n, size_t size)
 {
-	struct port_xstats l = { .out = out, .room = out ? n : 0 };
+	struct port_xstats l = { .out = out, .room = out ? n : 0, .size = size };
 	struct baton_stats s;
 
 	if (handle_enter(port, HANDLE_PORT, "port_xstats") < 0)

@@ -216,8 +216,9 @@ send_partial(struct bench *b)
 	memcpy(baton_data(b->worker, t), in, sizeof(in));
 	t.len = sizeof(in);
 	t.flags = BATON_TOKEN_SIDE | BATON_CSUM_PARTIAL << BATON_TOKEN_L4_SHIFT;
-	*baton_side(b->worker, t) =
-		(struct baton_side){ .l2_len = 14, .l3_len = 20, .csum_offset = 16 };
+	*baton_side(b->worker, t) = (struct baton_side){
+		.valid = BATON_SIDE_CSUM, .l2_len = 14, .l3_len = 20, .csum_offset = 16
+	};
 	assert_int_equal(baton_tx_burst(b->tx, &t, 1), 1);
 	if (!has(b, F_TX_OUTSIDE))
 		return 0;

@@ -20,6 +20,12 @@ can(const struct nic_dev *dev, enum nic_setting setting, const char *what)
 	return 0;
 }
 
+static int
+can_stop(const struct nic_dev *dev)
+{
+	return 0;
+}
+
 static uint32_t
 segs(const uint8_t *hdr)
 {
@@ -54,6 +60,7 @@ SPOIL(lost, made.ops.lost = NULL)
 SPOIL(reset, made.ops.reset = NULL)
 SPOIL(ring_start, made.ops.ring_start = good_ring)
 SPOIL(ring_stop, made.ops.ring_stop = good_ring)
+SPOIL(ring_can_stop, made.ops.ring_can_stop = can_stop)
 SPOIL(own_bytes, made.ops.own_bytes = own_bytes)
 SPOIL(ring_bytes, made.ops.desc_bytes = 0)
 SPOIL(can, made.ops.can = can)
@@ -121,6 +128,7 @@ static const struct contradiction {
 	{ spoil_reset, "reset" },
 	{ spoil_ring_start, "ring_stop, while" },
 	{ spoil_ring_stop, "ring_start or" },
+	{ spoil_ring_can_stop, "the ring_stop that" },
 	{ spoil_own_bytes, "own_attach" },
 	{ spoil_ring_bytes, "ring_bytes" },
 	{ spoil_can, "`can`" },

@@ -175,7 +175,8 @@ check_sane(struct fuzz *f, const struct baton_token *t, unsigned segs)
 	if (t[0].flags & BATON_TOKEN_SIDE) {
 		const struct baton_side *s = baton_side(f->rig->worker, t[0]);
 
-		if (s->l2_len + s->l3_len + s->csum_offset + 2u > total)
+		if (s->valid != BATON_SIDE_CSUM ||
+		    s->l2_len + s->l3_len + s->csum_offset + 2u > total)
 			fuzz_fail("a side record that points to %u + %u + %u, outside of %u bytes",
 				  s->l2_len, s->l3_len, s->csum_offset, total);
 	}
@@ -322,6 +323,7 @@ ask_csum(struct fuzz *f, struct baton_token *t, unsigned how)
 	struct baton_side *s = baton_side(f->rig->worker, *t);
 
 	memset(s, 0, sizeof(*s));
+	s->valid = BATON_SIDE_CSUM;
 	s->l2_len = 14;
 	s->l3_len = (uint16_t)(how & 8 ? 60000 : how & 7);
 	s->csum_offset = (uint16_t)(how & 16 ? 65535 : 6);

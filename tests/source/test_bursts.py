@@ -35,7 +35,7 @@ def faults(name, text):
     found = [f"{name}: {m[1]}() is a burst" for m in BURST.finditer(text)]
     found += [f"{name}: a table of bursts or loops" for _ in TABLE.finditer(text)]
     if ASSIGNED.search(text) and not (CHOICE.search(name) and CHOSEN.search(text)):
-        found.append(f"{name}: active_burst is set, which nic_choose_burst() does")
+        found.append(f"{name}: active_burst is set, which nic_attach() does")
     return found
 
 
@@ -68,7 +68,7 @@ class Bursts(unittest.TestCase):
                     "nq->q.active_burst = mine;"):
             self.assertEqual(len(faults("drivers/x/bursts.c", bad)), 1, bad)
         self.assertEqual(faults("drivers/x/simd.c", "q->active_burst = table[simd]; /* rx_avx2 */"),
-                         ["drivers/x/simd.c: active_burst is set, which nic_choose_burst() does"])
+                         ["drivers/x/simd.c: active_burst is set, which nic_attach() does"])
         for good in ("struct baton_queue *q = f(struct_baton_token);", "if (q->active_burst == f)", ".bursts = &x_bursts,"):
             self.assertEqual(faults("drivers/x/device.c", good), [], good)
         self.assertEqual(faults("drivers/x/simd.c", "rx = { f, f_avx2 }; q->active_burst = rx[simd];"), [])

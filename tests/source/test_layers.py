@@ -9,13 +9,13 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # A folder may include itself and what stands before it.
-ORDER = ["lib/base", "lib/ctx", "lib/sock", "lib/mem", "lib/ioas", "lib/dma", "lib/pci", "lib/port", "lib/nic", "drivers", "apps"]
+ORDER = ["lib/base", "lib/ctx", "lib/sock", "lib/mem", "lib/ioas", "lib/dma", "lib/packet", "lib/pci", "lib/port", "lib/nic", "drivers", "apps"]
 # dma and pci stand side by side, and so do drivers.
 APART = [{"lib/dma", "lib/pci"}, {"drivers/example", "drivers/example2", "drivers/null", "drivers/pcap", "drivers/virtio"}]
 # Whose a public header is.
 PUBLIC = {
     "base": "lib/base", "config": "lib/base", "violation": "lib/base", "context": "lib/ctx", "mem": "lib/mem", "cc": "lib/mem", "ioas": "lib/ioas",
-    "token": "lib/base", "pool": "lib/dma", "reach": "lib/dma", "port": "lib/port", "queue": "lib/port", "baton": "lib/port",
+    "offload": "lib/base", "packet": "lib/packet", "hash": "lib/packet", "token": "lib/base", "pool": "lib/dma", "reach": "lib/dma", "port": "lib/port", "queue": "lib/port", "baton": "lib/port",
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<(baton/[^>]+)>)', re.M)
 

@@ -110,6 +110,7 @@ set_status(struct fake_pci *f, uint8_t v)
 	if ((v & 8) && f->refuses)
 		v &= (uint8_t)~8u;
 	f->status = v;
+	f->told_failed |= v >> 7;
 	f->fakedev->features =
 		f->driver_features &
 		~FAKE_F_ACCESS_PLATFORM; /* no IOTLB: its addresses are those of its memory */

@@ -49,6 +49,7 @@ struct fake_pci {
 
 	/* its state */
 	uint8_t status;
+	bool told_failed; /* FAILED was written to it */
 	uint32_t device_select, driver_select;
 	uint64_t driver_features;
 	uint16_t change_vector, select;

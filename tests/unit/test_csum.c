@@ -74,7 +74,9 @@ packet(struct port *p, const uint8_t *frame, uint16_t cut, uint16_t offset, stru
 	memcpy(baton_data(p->worker, t[0]), frame, cut);
 	memcpy(baton_data(p->worker, t[1]), frame + cut, LEN - cut);
 	side = baton_side(p->worker, t[0]);
-	*side = (struct baton_side){ .l2_len = 14, .l3_len = 20, .csum_offset = offset };
+	*side = (struct baton_side){
+		.valid = BATON_SIDE_CSUM, .l2_len = 14, .l3_len = 20, .csum_offset = offset
+	};
 	t[0].flags =
 		BATON_TOKEN_CONT | BATON_TOKEN_SIDE | BATON_CSUM_PARTIAL << BATON_TOKEN_L4_SHIFT;
 }

@@ -177,7 +177,8 @@ checksums_are_the_devices(void **state)
 		n = cut(&r, &r.pool, 1, frame, len, 3 + below(5), t);
 		if (i & 1) {
 			side = baton_side(r.worker, t[0]);
-			*side = (struct baton_side){ .l2_len = 14,
+			*side = (struct baton_side){ .valid = BATON_SIDE_CSUM,
+						     .l2_len = 14,
 						     .l3_len = 20,
 						     .csum_offset = 16 };
 			t[0].flags |= BATON_TOKEN_SIDE | BATON_CSUM_PARTIAL << BATON_TOKEN_L4_SHIFT;

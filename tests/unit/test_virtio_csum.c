@@ -52,7 +52,8 @@ ask(const struct rig *r, struct baton_token *t, unsigned l2, unsigned l3, unsign
 {
 	struct baton_side *side = baton_side(r->worker, *t);
 
-	*side = (struct baton_side){ .l2_len = (uint16_t)l2,
+	*side = (struct baton_side){ .valid = BATON_SIDE_CSUM,
+				     .l2_len = (uint16_t)l2,
 				     .l3_len = (uint16_t)l3,
 				     .csum_offset = (uint16_t)offset };
 	t->flags |= BATON_TOKEN_SIDE | BATON_CSUM_PARTIAL << BATON_TOKEN_L4_SHIFT;

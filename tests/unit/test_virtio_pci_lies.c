@@ -17,13 +17,22 @@ refused(struct bench *b, int err, const char *words)
 	down(b);
 }
 
+/* The same, and the device is told. */
+static void
+given_up(struct bench *b, int err, const char *words)
+{
+	assert_int_equal(try_open(b), err);
+	assert_true(b->fake->told_failed);
+	refused(b, err, words);
+}
+
 static void
 features_that_are_missing(void **state)
 {
 	struct bench b;
 
 	prepare(&b, FAKE_FEATURES & ~FAKEDEV_F_VERSION_1, 1);
-	refused(&b, -ENOTSUP, "VIRTIO_F_VERSION_1");
+	given_up(&b, -ENOTSUP, "VIRTIO_F_VERSION_1");
 	prepare(&b, FAKE_FEATURES & ~FAKE_F_ACCESS_PLATFORM, 1);
 	b.own_space = true; /* whatever is found: not flat, so an IOMMU */
 	refused(&b, -ENOTSUP, "it would bypass the IOMMU");
@@ -33,8 +42,10 @@ features_that_are_missing(void **state)
 	prepare(&b, FAKE_FEATURES, 1);
 	b.fake->refuses = true;
 	must(try_open(&b));
+	assert_false(b.fake->told_failed);
 	assert_int_equal(try_start(&b), -ENOTSUP);
 	says("does not accept features");
+	assert_true(b.fake->told_failed);
 	down(&b);
 }
 
@@ -149,18 +160,19 @@ lies_elsewhere(void **state)
 	refused(&b, -ENODEV, "all ones");
 	prepare(&b, FAKE_FEATURES, 1);
 	b.fake->restless = true;
-	refused(&b, -EPROTO, "changed its configuration");
+	given_up(&b, -EPROTO, "changed its configuration");
 	prepare(&b, FAKE_FEATURES | FAKEDEV_F_NET_MTU, 1);
 	b.fake->mtu = 67;
 	refused(&b, -EPROTO, "MTU is 67");
 	prepare(&b, FAKE_FEATURES | FAKEDEV_F_MQ | FAKEDEV_F_CTRL_VQ, 0);
-	refused(&b, -EPROTO, "0 queue pairs");
+	given_up(&b, -EPROTO, "0 queue pairs");
 
 	prepare(&b, FAKE_FEATURES, 1);
 	b.fake->notify_off = 0x400; /* times 4: right behind the structure */
 	must(try_open(&b));
 	assert_int_equal(try_start(&b), -EPROTO);
 	says("doorbell");
+	assert_true(b.fake->told_failed);
 	all_home(&b);
 	b.fake->notify_off = 0;
 	b.fake->no_vector = true;
@@ -171,7 +183,9 @@ lies_elsewhere(void **state)
 	assert_int_equal(baton_port_start(b.port), -EINVAL);
 	says("128");
 	b.fake->queue_max = 256;
+	b.fake->told_failed = false;
 	must(baton_port_start(b.port));
+	assert_false(b.fake->told_failed);
 	traffic(&b);
 	down(&b);
 }

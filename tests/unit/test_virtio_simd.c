@@ -309,7 +309,8 @@ spoil(struct pair *p, struct rig *r, struct baton_token *t, const struct baton_t
 		break;
 	case 7: /* a checksum to fill in, perhaps nowhere */
 		side = baton_side(r->worker, *t);
-		*side = (struct baton_side){ .l2_len = 14,
+		*side = (struct baton_side){ .valid = BATON_SIDE_CSUM,
+					     .l2_len = 14,
 					     .l3_len = 20,
 					     .csum_offset = (uint16_t)rnd(p, 100) };
 		t->flags |= BATON_TOKEN_SIDE | BATON_CSUM_PARTIAL << BATON_TOKEN_L4_SHIFT;

@@ -5,11 +5,11 @@
  */
 #include <poll.h>
 
-#include "virtio/net/ctrl.h"
+#include "virtio/net/virtio.h"
 
 #define RING_SIZE  4
 #define TIMEOUT_MS 200 /* for an answer; less if the timeout of the port is shorter */
-#define DATA_MAX   (8 + CTRL_MACS * 6)
+#define DATA_MAX   (8 + NIC_MAX_MACS * 6)
 
 enum { CLASS_RX, CLASS_MAC, CLASS_VLAN, CLASS_MQ = 4 };
 enum { RX_PROMISC, RX_ALLMULTI };
@@ -104,6 +104,7 @@ ring_start(struct virtio_dev *vd)
 	c->vq.used = (struct vring_used *)(void *)c->block->used;
 	c->vq.nq.q.descs = RING_SIZE;
 	c->vq.nq.mask = RING_SIZE - 1;
+	c->vq.nq.done = c->vq.nq.posted = 0;
 	virtq_events_init(&c->vq, vd->features);
 	virtq_wake_on(&c->vq);
 	c->vq.vring = (uint16_t)vring;

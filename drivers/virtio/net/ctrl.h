@@ -10,11 +10,25 @@
 #ifndef VIRTIO_CTRL_H
 #define VIRTIO_CTRL_H
 
-#include "virtio/net/virtio.h"
+#include "virtio/ring/virtq.h"
+
+struct virtio_dev;
 
 #define CTRL_FEATURES                                                                              \
 	(VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_CTRL_VLAN |                    \
 	 VIRTIO_NET_F_CTRL_MAC_ADDR)
+
+struct virtio_ctrl {
+	struct virtq vq;
+	struct virtio_ctrl_block *block; /* in the ring memory, at offset */
+	uint32_t offset;
+	enum {
+		CTRL_UNUSED, /* the device does not know its ring */
+		CTRL_RUNS,
+		CTRL_DEAD, /* not answered, or not correctly: not used again */
+	} state;
+	uint8_t has_fds;
+};
 
 /** Bytes of ring memory that the control queue takes. */
 size_t virtio_ctrl_bytes(void);
@@ -29,5 +43,14 @@ int virtio_ctrl_pairs(struct virtio_dev *vd, uint16_t n);
 
 /** Discard the settings of the user, and close the descriptors. */
 void virtio_ctrl_release(struct virtio_dev *vd);
+
+/* Of struct nic_ops. */
+void virtio_ctrl_attach(struct nic_dev *dev, size_t offset);
+void virtio_ctrl_stop(struct nic_dev *dev);
+int virtio_ctrl_can(const struct nic_dev *dev, enum nic_setting setting, const char *what);
+int virtio_ctrl_rx_mode(struct nic_dev *dev, enum port_rx_mode mode, bool on);
+int virtio_ctrl_macs(struct nic_dev *dev, const uint8_t (*macs)[6], unsigned n);
+int virtio_ctrl_vlan(struct nic_dev *dev, uint16_t vid, bool on);
+int virtio_ctrl_mac(struct nic_dev *dev, const uint8_t mac[6]);
 
 #endif

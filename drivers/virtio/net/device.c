@@ -2,9 +2,8 @@
 /* virtio-net as a port: arguments, features, start and stop. */
 #include <stdlib.h>
 #include <sys/random.h>
-#include <time.h>
 
-#include "virtio/net/ctrl.h"
+#include "virtio/net/virtio.h"
 
 #define MAX_SPEED 1000000 /* Mbit/s */
 

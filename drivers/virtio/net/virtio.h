@@ -9,10 +9,8 @@
 #include <unistd.h>
 
 #include "base/event.h"
+#include "virtio/net/ctrl.h"
 #include "virtio/ring/split.h"
-
-struct mem_holder;
-struct virtio_dev;
 
 /* Control thread only. All return 0 or a negative errno with its sentence. */
 struct virtio_transport {
@@ -27,21 +25,6 @@ struct virtio_transport {
 
 /** The names of all that have one, each with a space before it. */
 void virtio_feature_names(uint64_t features, char *text, size_t room);
-
-#define CTRL_MACS NIC_MAX_MACS
-
-/* The control queue (ctrl.c). */
-struct virtio_ctrl {
-	struct virtq vq;
-	struct virtio_ctrl_block *block; /* in the ring memory, at offset */
-	uint32_t offset;
-	enum {
-		CTRL_UNUSED, /* the device does not know its ring */
-		CTRL_RUNS,
-		CTRL_DEAD, /* not answered, or not correctly: not used again */
-	} state;
-	uint8_t has_fds;
-};
 
 struct virtio_dev {
 	struct nic_dev nic;
@@ -67,14 +50,6 @@ int virtio_open(struct nic_dev *dev, const struct port_arg *args, unsigned n);
 void virtio_close(struct nic_dev *dev);
 void virtio_configure(struct nic_dev *dev);
 size_t virtio_own_bytes(const struct nic_dev *dev);
-void virtio_ctrl_attach(struct nic_dev *dev, size_t offset);
-void virtio_ctrl_stop(struct nic_dev *dev);
-int virtio_ctrl_can(const struct nic_dev *dev, enum nic_setting setting, const char *what);
-int virtio_ctrl_rx_mode(struct nic_dev *dev, enum port_rx_mode mode, bool on);
-int virtio_ctrl_macs(struct nic_dev *dev, const uint8_t (*macs)[6], unsigned n);
-int virtio_ctrl_vlan(struct nic_dev *dev, uint16_t vid, bool on);
-int virtio_ctrl_mac(struct nic_dev *dev, const uint8_t mac[6]);
-
 bool virtio_spreads(const struct nic_dev *dev, const struct nic_queue *nq);
 void virtio_attach(struct nic_dev *dev, struct nic_queue *nq);
 
@@ -85,7 +60,7 @@ void virtio_attach(struct nic_dev *dev, struct nic_queue *nq);
 	.close = virtio_close, .configure = virtio_configure, .own_bytes = virtio_own_bytes,       \
 	.own_attach = virtio_ctrl_attach, .stopping = virtio_ctrl_stop,                            \
 	.queue_setup = virtq_setup, .queue_release = virtq_release, .spreads = virtio_spreads,     \
-	.ring_bytes = virtq_ring_bytes, .ring_attach = virtio_attach, .kick = virtq_kick_ring,     \
+	.ring_bytes = virtq_ring_bytes, .ring_attach = virtio_attach, .kick = virtq_kick,          \
 	.arm = virtq_arm, .can = virtio_ctrl_can, .set_mac = virtio_ctrl_mac,                      \
 	.set_rx_mode = virtio_ctrl_rx_mode, .set_macs = virtio_ctrl_macs,                          \
 	.set_vlan = virtio_ctrl_vlan

@@ -8,7 +8,6 @@
 #include "base/limits.h"
 #include "base/validate.h"
 #include "ioas/ioas.h"
-#include "virtio/net/ctrl.h"
 #include "virtio/pci/pci.h"
 
 #define GENERATIONS 16 /* attempts to read a configuration that changes meanwhile */
@@ -222,6 +221,16 @@ poll_device(struct nic_dev *dev)
 	return false;
 }
 
+/* Say that the device is given up, until it is reset (3.1.1). No bit is cleared (2.1.1). */
+static void
+failed(struct nic_dev *dev)
+{
+	const struct pci_reg *r = &virtio_pci_of(dev)->common;
+
+	pci_write8(r, COMMON(device_status),
+		   pci_read8(r, COMMON(device_status)) | VIRTIO_STATUS_FAILED);
+}
+
 static const struct nic_pci_ops pci_ops = {
 	.find = virtio_pci_find,
 	.identify = identify,
@@ -229,6 +238,7 @@ static const struct nic_pci_ops pci_ops = {
 	.quiesce = virtio_pci_quiesce,
 	.prepare = virtio_pci_prepare,
 	.start = virtio_pci_start,
+	.failed = failed,
 	.poll = poll_device,
 };
 
@@ -299,6 +309,7 @@ static const struct nic_ops nic_ops = {
 	.priv = &transport,
 	.ring_start = virtio_pci_ring_start,
 	.ring_stop = virtio_pci_ring_stop,
+	.ring_can_stop = virtio_pci_ring_can_stop,
 };
 
 static const struct port_ops port_ops = {

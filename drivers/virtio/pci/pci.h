@@ -66,5 +66,6 @@ int virtio_pci_quiesce(struct nic_dev *dev);
 /* Of struct nic_ops. */
 int virtio_pci_ring_start(struct nic_dev *dev, struct nic_queue *nq);
 int virtio_pci_ring_stop(struct nic_dev *dev, struct nic_queue *nq);
+int virtio_pci_ring_can_stop(const struct nic_dev *dev);
 
 #endif

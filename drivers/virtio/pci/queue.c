@@ -6,7 +6,6 @@
 #include <time.h>
 
 #include "base/validate.h"
-#include "virtio/net/ctrl.h"
 #include "virtio/pci/pci.h"
 
 #define RESET_MS 1000
@@ -111,6 +110,19 @@ virtio_pci_ring_start(struct nic_dev *dev, struct nic_queue *nq)
 	return baton_err(EIO, "%s: queue %u does not get enabled", vp->virtio.where, vq->vring);
 }
 
+int
+virtio_pci_ring_can_stop(const struct nic_dev *dev)
+{
+	const struct virtio_dev *vd = virtio_of_nic_const(dev);
+
+	if (vd->features & VIRTIO_F_RING_RESET)
+		return 0;
+	return baton_err(ENOTSUP,
+			 "%s does not offer VIRTIO_F_RING_RESET, so one queue cannot be stopped "
+			 "alone: stop the port",
+			 vd->where);
+}
+
 /* 2.6.1: the device may use the queue until this reads 0. */
 int
 virtio_pci_ring_stop(struct nic_dev *dev, struct nic_queue *nq)
@@ -122,11 +134,6 @@ virtio_pci_ring_stop(struct nic_dev *dev, struct nic_queue *nq)
 	/* This one has no buffers, and the device is reset before the ring is freed. */
 	if (vq == &vp->virtio.ctrl.vq)
 		return 0;
-	if (!(vp->virtio.features & VIRTIO_F_RING_RESET))
-		return baton_err(ENOTSUP,
-				 "%s does not offer VIRTIO_F_RING_RESET, so one queue cannot be "
-				 "stopped alone: stop the port",
-				 vp->virtio.where);
 	pci_write16(&vp->common, COMMON(queue_select), vq->vring);
 	pci_write16(&vp->common, COMMON(queue_reset), 1);
 	v = wait_zero(vp, COMMON(queue_reset), 16);

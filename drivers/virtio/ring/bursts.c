@@ -29,7 +29,9 @@ virtq_rx_verdict(const struct nic_queue *nq, uint64_t meta, struct baton_token *
 	const struct baton_pool_view *pool = &nq->q.pool->view;
 	const uint8_t flags = (uint8_t)meta;
 	const uint16_t start = (uint16_t)(meta >> 16), offset = (uint16_t)(meta >> 32);
-	struct baton_side side = { .l2_len = NIC_ETH_HLEN, .csum_offset = offset };
+	struct baton_side side = { .valid = BATON_SIDE_CSUM,
+				   .l2_len = NIC_ETH_HLEN,
+				   .csum_offset = offset };
 	const int error = meta_error(flags, (uint8_t)(meta >> 8), start, offset, len);
 
 	if (error != RX_GOOD || !t)

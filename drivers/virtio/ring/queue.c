@@ -45,7 +45,8 @@ virtq_attach(struct virtq *vq, uint64_t features, uint64_t zeros, bool scalar)
 	vq->used = (struct vring_used *)(void *)(p + USED_AT);
 
 	vq->feature_in_order = !!(features & VIRTIO_F_IN_ORDER);
-	virtq_choose(vq, features, scalar);
+	vq->csum = !!(features & VIRTIO_NET_F_CSUM);
+	virtq_choose(&vq->nq, scalar);
 	vq->avail_offset = vq->batch_end = 0;
 	virtq_events_init(vq, features);
 	for (uint32_t i = 0; i < size; i++)
@@ -104,7 +105,7 @@ virtq_events_init(struct virtq *vq, uint64_t features)
 
 	vq->event_idx = !!(features & VIRTIO_F_EVENT_IDX);
 	vq->notify_flags = vq->event_idx ? &notify : (const void *)used;
-	vq->kick_idx = vq->nq.done = vq->nq.posted = 0;
+	vq->kick_idx = 0;
 	virtq_wake_off(vq);
 }
 
@@ -116,21 +117,22 @@ virtq_events_init(struct virtq *vq, uint64_t features)
 void
 virtq_notify(struct virtq *vq)
 {
-	uint16_t event, published;
-
 	if (vq->event_idx) {
-		event = (uint16_t)(avail_event(vq) - vq->kick_idx);
-		published = (uint16_t)(vq->nq.posted - vq->kick_idx);
+		const uint16_t event = (uint16_t)(avail_event(vq) - vq->kick_idx),
+			       published = (uint16_t)(vq->nq.posted - vq->kick_idx);
+
 		vq->kick_idx = vq->nq.posted;
 		if (event >= published)
 			return;
 	}
-	virtq_kick(vq);
+	virtq_kick(&vq->nq);
 }
 
 void
-virtq_kick(struct virtq *vq)
+virtq_kick(struct nic_queue *nq)
 {
+	struct virtq *vq = virtq_of_nic(nq);
+
 	vq->kick_idx = vq->nq.posted;
 	/* The device asked for it. A full eventfd counter contains the notification already. */
 	if (vq->bell.len)
@@ -138,10 +140,4 @@ virtq_kick(struct virtq *vq)
 	else
 		event_signal(vq->kick_fd);
 	queue_count(&vq->nq.q.stats.kicks, 1);
-}
-
-void
-virtq_kick_ring(struct nic_queue *nq)
-{
-	virtq_kick(virtq_of_nic(nq));
 }

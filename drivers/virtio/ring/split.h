@@ -201,7 +201,7 @@ split_commit(struct nic_queue *nq)
 
 	split_show(nq);
 	smp_mb(); /* the flag is read after the index is written (virtio 1.2, 2.7.13.4.1) */
-	if (baton_unlikely(!(shared_load16(vq->notify_flags) & VRING_USED_F_NO_NOTIFY)))
+	if (!(shared_load16(vq->notify_flags) & VRING_USED_F_NO_NOTIFY))
 		virtq_notify(vq);
 }
 

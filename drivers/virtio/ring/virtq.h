@@ -47,13 +47,11 @@ virtq_used_ring(const struct nic_queue *nq)
 	return ring;
 }
 
-BATON_COLD void virtq_kick(struct virtq *vq);
-
 /**
  * Notify the device, unless it named (EVENT_IDX) a position other than those published since the
  * last call.
  */
-BATON_COLD void virtq_notify(struct virtq *vq);
+void virtq_notify(struct virtq *vq);
 
 /**
  * Initialise the flags, or positions, by which the two sides notify each other; nobody is to be
@@ -103,13 +101,13 @@ void virtq_attach(struct virtq *vq, uint64_t features, uint64_t zeros, bool scal
 
 /* Of struct nic_ops. */
 size_t virtq_ring_bytes(const struct nic_queue *nq);
-void virtq_kick_ring(struct nic_queue *nq);
+BATON_COLD void virtq_kick(struct nic_queue *nq);
 int virtq_setup(struct nic_dev *dev, struct nic_queue *nq);
 void virtq_release(struct nic_dev *dev, struct nic_queue *nq);
 void virtq_arm(struct nic_queue *nq, bool on);
 
-/** Choose the bursts for the CPU and the negotiated features: set q->active_burst. */
-void virtq_choose(struct virtq *vq, uint64_t features, bool scalar);
+/** Choose the burst of the queue's mode for the CPU: set q->active_burst. */
+void virtq_choose(struct nic_queue *nq, bool scalar);
 
 /* Defined in bursts.c by nic/bursts.h, as NIC_NAME(rx_burst) and so on. */
 #define VIRTQ_NAME(x) virtq_##x

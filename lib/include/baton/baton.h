@@ -12,8 +12,11 @@
 #include <baton/base.h>
 #include <baton/cc.h>
 #include <baton/context.h>
+#include <baton/hash.h>
 #include <baton/ioas.h>
 #include <baton/mem.h>
+#include <baton/offload.h>
+#include <baton/packet.h>
 #include <baton/pool.h>
 #include <baton/port.h>
 #include <baton/queue.h>

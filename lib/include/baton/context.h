@@ -47,6 +47,24 @@ struct baton_ctx_config {
 	void *violation_arg;             /* first argument of the violation handler */
 };
 
+/* baton_ctx_config_init() for a struct of @size bytes. */
+BATON_API void baton_ctx_config_init_(struct baton_ctx_config *config, size_t size);
+
+/**
+ * Set a configuration to the defaults, its size included.
+ *
+ * This function cannot fail.
+ *
+ * @config: receives the defaults.
+ *
+ * Thread: any thread.
+ */
+static inline void
+baton_ctx_config_init(struct baton_ctx_config *config)
+{
+	baton_ctx_config_init_(config, sizeof(*config));
+}
+
 /**
  * Create a context.
  *

@@ -50,8 +50,8 @@ struct baton_ioas_config {
 	const void *flat_base; /* BATON_IOAS_FLAT only; NULL: IOVA = address */
 };
 
-struct baton_ioas;
-struct baton_mapping;
+/* baton_ioas_config_init() for a struct of @size bytes. */
+BATON_API void baton_ioas_config_init_(struct baton_ioas_config *config, size_t size);
 
 /**
  * Set a configuration to the defaults, its size included.
@@ -62,7 +62,14 @@ struct baton_mapping;
  *
  * Thread: any thread.
  */
-BATON_API void baton_ioas_config_init(struct baton_ioas_config *config);
+static inline void
+baton_ioas_config_init(struct baton_ioas_config *config)
+{
+	baton_ioas_config_init_(config, sizeof(*config));
+}
+
+struct baton_ioas;
+struct baton_mapping;
 
 /**
  * Get a backend by its name.
@@ -161,6 +168,10 @@ struct baton_ioas_info {
 	int unsafe_interrupts;
 };
 
+/* baton_ioas_info() for a struct of @size bytes. */
+BATON_API void baton_ioas_info_(const struct baton_ioas *ioas, struct baton_ioas_info *info,
+				size_t size);
+
 /**
  * Get the state of an address space.
  *
@@ -171,7 +182,11 @@ struct baton_ioas_info {
  *
  * Thread: the control thread.
  */
-BATON_API void baton_ioas_info(const struct baton_ioas *ioas, struct baton_ioas_info *info);
+static inline void
+baton_ioas_info(const struct baton_ioas *ioas, struct baton_ioas_info *info)
+{
+	baton_ioas_info_(ioas, info, sizeof(*info));
+}
 
 /**
  * Get the addresses that can be mapped, as sorted ranges without the holes between them.
@@ -211,6 +226,9 @@ struct baton_map_config {
 	uint64_t fd_offset; /* offset of va in that file, in bytes */
 };
 
+/* baton_map_config_init() for a struct of @size bytes. */
+BATON_API void baton_map_config_init_(struct baton_map_config *config, size_t size);
+
 /**
  * Set a configuration to the defaults, its size included.
  *
@@ -220,7 +238,11 @@ struct baton_map_config {
  *
  * Thread: any thread.
  */
-BATON_API void baton_map_config_init(struct baton_map_config *config);
+static inline void
+baton_map_config_init(struct baton_map_config *config)
+{
+	baton_map_config_init_(config, sizeof(*config));
+}
 
 /**
  * Map memory for the devices of an address space.
@@ -280,6 +302,10 @@ struct baton_mapping_info {
 	struct baton_ioas *ioas; /* the address space */
 };
 
+/* baton_mapping_info() for a struct of @size bytes. */
+BATON_API void baton_mapping_info_(const struct baton_mapping *mapping,
+				   struct baton_mapping_info *info, size_t size);
+
 /**
  * Get the properties of a mapping.
  *
@@ -290,8 +316,11 @@ struct baton_mapping_info {
  *
  * Thread: any thread.
  */
-BATON_API void baton_mapping_info(const struct baton_mapping *mapping,
-				  struct baton_mapping_info *info);
+static inline void
+baton_mapping_info(const struct baton_mapping *mapping, struct baton_mapping_info *info)
+{
+	baton_mapping_info_(mapping, info, sizeof(*info));
+}
 
 /**
  * Translate an address in a mapping to the address that the device uses.

@@ -47,8 +47,27 @@ struct baton_mem_config {
 	int node; /* NUMA node, or BATON_NODE_ANY */
 	/* Mount point of the hugetlbfs to take pages from; NULL: take hugepages from a memfd. */
 	const char *hugetlbfs;
-	unsigned flags; /* BATON_MEM_* */
+	unsigned flags;    /* BATON_MEM_* */
+	uint32_t reserved; /* 0 */
 };
+
+/* baton_mem_config_init() for a struct of @size bytes. */
+BATON_API void baton_mem_config_init_(struct baton_mem_config *config, size_t size);
+
+/**
+ * Set a configuration to the defaults, its size included.
+ *
+ * This function cannot fail.
+ *
+ * @config: receives the defaults.
+ *
+ * Thread: any thread.
+ */
+static inline void
+baton_mem_config_init(struct baton_mem_config *config)
+{
+	baton_mem_config_init_(config, sizeof(*config));
+}
 
 struct baton_arena;
 
@@ -104,6 +123,10 @@ struct baton_arena_info {
 	bool sealed;
 };
 
+/* baton_arena_info() for a struct of @size bytes. */
+BATON_API void baton_arena_info_(const struct baton_arena *arena, struct baton_arena_info *info,
+				 size_t size);
+
 /**
  * Get the properties of an arena.
  *
@@ -114,7 +137,11 @@ struct baton_arena_info {
  *
  * Thread: any thread.
  */
-BATON_API void baton_arena_info(const struct baton_arena *arena, struct baton_arena_info *info);
+static inline void
+baton_arena_info(const struct baton_arena *arena, struct baton_arena_info *info)
+{
+	baton_arena_info_(arena, info, sizeof(*info));
+}
 
 #ifdef __cplusplus
 }

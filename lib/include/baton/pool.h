@@ -22,6 +22,7 @@
 
 #include <baton/context.h>
 #include <baton/mem.h>
+#include <baton/offload.h>
 #include <baton/token.h>
 
 #ifdef __cplusplus
@@ -97,7 +98,11 @@ struct baton_pool_config {
 	/* Free list that the application supplies; NULL: Baton has its own, which is lock-free. */
 	const struct baton_pool_backing *backing;
 	unsigned mem_flags; /* BATON_MEM_*, for the arena that the pool allocates */
+	uint32_t reserved;  /* 0 */
 };
+
+/* baton_pool_config_init() for a struct of @size bytes. */
+BATON_API void baton_pool_config_init_(struct baton_pool_config *config, size_t size);
 
 /**
  * Set a configuration to the defaults, its size included.
@@ -108,7 +113,11 @@ struct baton_pool_config {
  *
  * Thread: any thread.
  */
-BATON_API void baton_pool_config_init(struct baton_pool_config *config);
+static inline void
+baton_pool_config_init(struct baton_pool_config *config)
+{
+	baton_pool_config_init_(config, sizeof(*config));
+}
 
 /**
  * Create a pool. All of its buffers are free.
@@ -148,6 +157,10 @@ struct baton_pool_info {
 	uint64_t page_size; /* page size of the memory, in bytes; 0: supplied memory */
 };
 
+/* baton_pool_info() for a struct of @size bytes. */
+BATON_API void baton_pool_info_(const struct baton_pool *pool, struct baton_pool_info *info,
+				size_t size);
+
 /**
  * Get the properties of a pool.
  *
@@ -158,7 +171,11 @@ struct baton_pool_info {
  *
  * Thread: any thread.
  */
-BATON_API void baton_pool_info(const struct baton_pool *pool, struct baton_pool_info *info);
+static inline void
+baton_pool_info(const struct baton_pool *pool, struct baton_pool_info *info)
+{
+	baton_pool_info_(pool, info, sizeof(*info));
+}
 
 /** Kind of a holder of buffers. */
 enum baton_holder_kind {
@@ -176,6 +193,10 @@ struct baton_holder {
 	char name[48]; /* "free", "worker w0", "application", "net_virtio_user0 rxq 0", ... */
 };
 
+/* baton_pool_holders() for a struct of @size bytes. */
+BATON_API unsigned baton_pool_holders_(const struct baton_pool *pool, struct baton_holder *out,
+				       unsigned n, size_t size);
+
 /**
  * Count the buffers of a pool by holder.
  *
@@ -191,8 +212,11 @@ struct baton_holder {
  * Return: the number of holders that there are, which may be more than @n; this function cannot
  * fail.
  */
-BATON_API unsigned baton_pool_holders(const struct baton_pool *pool, struct baton_holder *out,
-				      unsigned n);
+static inline unsigned
+baton_pool_holders(const struct baton_pool *pool, struct baton_holder *out, unsigned n)
+{
+	return baton_pool_holders_(pool, out, n, sizeof(*out));
+}
 
 /* ---- workers ---- */
 
@@ -202,7 +226,26 @@ struct baton_worker_config {
 	const char *name;    /* shown in reports; NULL: "worker" and a number */
 	uint32_t cache_size; /* buffers to cache of each pool at most, 1 to 8,192; 0:
 				BATON_DEFAULT_CACHE */
+	uint32_t reserved;   /* 0 */
 };
+
+/* baton_worker_config_init() for a struct of @size bytes. */
+BATON_API void baton_worker_config_init_(struct baton_worker_config *config, size_t size);
+
+/**
+ * Set a configuration to the defaults, its size included.
+ *
+ * This function cannot fail.
+ *
+ * @config: receives the defaults.
+ *
+ * Thread: any thread.
+ */
+static inline void
+baton_worker_config_init(struct baton_worker_config *config)
+{
+	baton_worker_config_init_(config, sizeof(*config));
+}
 
 /**
  * Create a worker.
@@ -342,24 +385,6 @@ _Static_assert(sizeof(struct baton_pool_view) == 64, "ABI");
 _Static_assert(offsetof(struct baton_worker_head, thread) == 16 + sizeof(void *), "ABI");
 #endif
 
-#define BATON_SIDE_SIZE 64 /* bytes of a side record */
-
-/** The side record of a buffer, valid if the token has BATON_TOKEN_SIDE. */
-struct baton_side {
-	uint64_t timestamp; /* time of the device's clock, in nanoseconds */
-	uint16_t vlan_tci;  /* VLAN tag: removed on RX, to insert on TX */
-	uint16_t l2_len;    /* length of the link-layer header, in bytes */
-	uint16_t l3_len;    /* length of the IP header with its VLAN tags, in bytes */
-	uint16_t l4_len;    /* length of the TCP or UDP header, in bytes */
-	uint16_t tso_segsz; /* payload of each segment to cut the packet into, in bytes */
-	/* Offset of the L4 checksum from the end of l2_len + l3_len, in bytes: 16 for TCP, 6 for
-	 * UDP. */
-	uint16_t csum_offset;
-	uint16_t reserved[2];
-	uint64_t reserved2[3];
-	uint8_t app[16]; /* 16 bytes for the application */
-};
-
 #define BATON_OWNER_FREE       0u  /* holder number in the owner table: free, index 0 */
 #define BATON_OWNER_CPU        1u  /* holder number: the application */
 #define BATON_OWNER_QUARANTINE 2u  /* holder number: quarantine */
@@ -417,47 +442,6 @@ baton_side(const struct baton_worker *worker, struct baton_token token)
 		return NULL;
 	return (struct baton_side *)(void *)(v->side + (size_t)token.buf * BATON_SIDE_SIZE);
 }
-
-/**
- * Count the tokens of the packet that begins at @tokens[0].
- *
- * @tokens: the tokens.
- * @n:      number of tokens.
- *
- * Thread: any thread.
- * Return: the number of tokens of the packet, @n at most; this function cannot fail.
- */
-static inline unsigned
-baton_packet_segs(const struct baton_token *tokens, unsigned n)
-{
-	unsigned i = 0;
-
-	while (i + 1 < n && (tokens[i].flags & BATON_TOKEN_CONT))
-		i++;
-	return n ? i + 1 : 0;
-}
-
-/**
- * Copy a packet into newly allocated buffers.
- *
- * Baton has no way to share a buffer; a packet to be sent twice is copied. The copy includes hash,
- * flags and side record.
- *
- * @worker: the worker.
- * @pool:   pool of the new buffers.
- * @in:     tokens of the packet.
- * @n:      number of tokens in @in; those behind the packet are ignored.
- * @out:    receives the tokens of the copy.
- * @max:    number of tokens that @out has room for.
- *
- * Thread: the worker's thread.
- * Return: the number of tokens of the copy; -ENOBUFS if the pool has too few free buffers;
- * -EMSGSIZE if the copy needs more than @max tokens; -EPERM if a token is refused, which is a
- * violation. Nothing is allocated then.
- */
-BATON_API int baton_packet_copy(struct baton_worker *worker, struct baton_pool *pool,
-				const struct baton_token *in, unsigned n, struct baton_token *out,
-				unsigned max);
 
 #ifdef __cplusplus
 }

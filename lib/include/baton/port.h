@@ -39,6 +39,10 @@ struct baton_arg {
 	const char *help; /* what it does, for people: a phrase, without a period */
 };
 
+/* baton_driver_args() for a struct of @size bytes. */
+BATON_API int baton_driver_args_(const char *driver, struct baton_arg *out, unsigned n,
+				 size_t size);
+
 /**
  * Get the arguments of a driver's ports, for help texts.
  *
@@ -54,7 +58,11 @@ struct baton_arg {
  * Return: the number of arguments, which may be more than @n; -EINVAL if there is no such driver,
  * or @out is NULL and @n is not 0.
  */
-BATON_API int baton_driver_args(const char *driver, struct baton_arg *out, unsigned n);
+static inline int
+baton_driver_args(const char *driver, struct baton_arg *out, unsigned n)
+{
+	return baton_driver_args_(driver, out, n, sizeof(*out));
+}
 
 /**
  * Check the name of a port and its arguments, as far as that is possible without opening anything.
@@ -89,24 +97,6 @@ BATON_API int baton_port_check(const char *devargs);
  */
 BATON_API int baton_port_open(struct baton_ctx *ctx, const char *devargs, struct baton_port **out);
 
-/**
- * Offload: the device checks the checksums of received packets.
- *
- * Tokens carry the result (enum baton_csum). A packet with BATON_CSUM_PARTIAL comes with a side
- * record, so that the application can send it on as it is; l3_len of that record contains VLAN
- * tags, if any.
- */
-#define BATON_OFFLOAD_RX_CSUM (1u << 0)
-
-/**
- * Offload: the device completes the checksums of packets to send.
- *
- * A packet asks for it with BATON_CSUM_PARTIAL in the L4 bits of its first token, and l2_len,
- * l3_len and csum_offset in the side record. Without this offload the driver completes the
- * checksum.
- */
-#define BATON_OFFLOAD_TX_CSUM (1u << 1)
-
 /** Configuration of a port. */
 struct baton_port_config {
 	size_t size;        /* sizeof(struct baton_port_config), in bytes */
@@ -120,13 +110,31 @@ struct baton_port_config {
 	uint32_t offloads; /* BATON_OFFLOAD_*, out of info.offloads */
 };
 
+/* baton_port_config_init() for a struct of @size bytes. */
+BATON_API void baton_port_config_init_(struct baton_port_config *config, size_t size);
+
+/**
+ * Set a configuration to the defaults, its size included.
+ *
+ * This function cannot fail.
+ *
+ * @config: receives the defaults.
+ *
+ * Thread: any thread.
+ */
+static inline void
+baton_port_config_init(struct baton_port_config *config)
+{
+	baton_port_config_init_(config, sizeof(*config));
+}
+
 /**
  * Configure a stopped port: numbers of queues, MTU and offloads.
  *
  * Queues that were set up before do not exist any more.
  *
  * @port:   the port.
- * @config: the configuration.
+ * @config: the configuration; NULL for the defaults.
  *
  * Thread: the control thread.
  * Return: 0 on success; -EINVAL if a number is out of its range; -EBUSY if the port is started;
@@ -261,6 +269,10 @@ struct baton_port_fault {
 	uint8_t reserved[7];
 };
 
+/* baton_port_fault() for a struct of @size bytes. */
+BATON_API void baton_port_fault_(const struct baton_port *port, struct baton_port_fault *fault,
+				 size_t size);
+
 /**
  * Get the last fault of the device of a port.
  *
@@ -271,7 +283,11 @@ struct baton_port_fault {
  *
  * Thread: the control thread.
  */
-BATON_API void baton_port_fault(const struct baton_port *port, struct baton_port_fault *fault);
+static inline void
+baton_port_fault(const struct baton_port *port, struct baton_port_fault *fault)
+{
+	baton_port_fault_(port, fault, sizeof(*fault));
+}
 
 /** Properties and state of a port. */
 struct baton_port_info {
@@ -300,6 +316,10 @@ struct baton_port_info {
 	char detail[256]; /* a line of the driver's: features in use, transport */
 };
 
+/* baton_port_info() for a struct of @size bytes. */
+BATON_API void baton_port_info_(const struct baton_port *port, struct baton_port_info *info,
+				size_t size);
+
 /**
  * Get the properties and the state of a port.
  *
@@ -310,7 +330,11 @@ struct baton_port_info {
  *
  * Thread: the control thread.
  */
-BATON_API void baton_port_info(const struct baton_port *port, struct baton_port_info *info);
+static inline void
+baton_port_info(const struct baton_port *port, struct baton_port_info *info)
+{
+	baton_port_info_(port, info, sizeof(*info));
+}
 
 /** State of a link. */
 struct baton_link {
@@ -319,6 +343,10 @@ struct baton_link {
 	uint16_t reserved;
 	uint32_t speed_mbps; /* speed in Mbit/s; 0: unknown */
 };
+
+/* baton_port_link() for a struct of @size bytes. */
+BATON_API void baton_port_link_(const struct baton_port *port, struct baton_link *link,
+				size_t size);
 
 /**
  * Get the state of the link, as the device reported it last.
@@ -330,7 +358,11 @@ struct baton_link {
  *
  * Thread: any thread.
  */
-BATON_API void baton_port_link(const struct baton_port *port, struct baton_link *link);
+static inline void
+baton_port_link(const struct baton_port *port, struct baton_link *link)
+{
+	baton_port_link_(port, link, sizeof(*link));
+}
 
 /**
  * Set the MTU of a stopped port.
@@ -452,6 +484,10 @@ struct baton_stats {
 	uint64_t tx_discarded; /* part of tx_packets: packets that the device had not sent then */
 };
 
+/* baton_port_stats() for a struct of @size bytes. */
+BATON_API void baton_port_stats_(const struct baton_port *port, struct baton_stats *stats,
+				 size_t size);
+
 /**
  * Get the statistics of a port: exactly the sums of its queues' statistics.
  *
@@ -467,7 +503,15 @@ struct baton_stats {
  *
  * Thread: any thread, but not during baton_port_configure() or baton_port_close().
  */
-BATON_API void baton_port_stats(const struct baton_port *port, struct baton_stats *stats);
+static inline void
+baton_port_stats(const struct baton_port *port, struct baton_stats *stats)
+{
+	baton_port_stats_(port, stats, sizeof(*stats));
+}
+
+/* baton_rxq_stats() for a struct of @size bytes. */
+BATON_API void baton_rxq_stats_(const struct baton_rxq *rxq, struct baton_stats *stats,
+				size_t size);
 
 /**
  * Get the statistics of an RX queue. Members of the other direction are 0.
@@ -479,7 +523,15 @@ BATON_API void baton_port_stats(const struct baton_port *port, struct baton_stat
  *
  * Thread: any thread, but not during baton_port_configure() or baton_port_close().
  */
-BATON_API void baton_rxq_stats(const struct baton_rxq *rxq, struct baton_stats *stats);
+static inline void
+baton_rxq_stats(const struct baton_rxq *rxq, struct baton_stats *stats)
+{
+	baton_rxq_stats_(rxq, stats, sizeof(*stats));
+}
+
+/* baton_txq_stats() for a struct of @size bytes. */
+BATON_API void baton_txq_stats_(const struct baton_txq *txq, struct baton_stats *stats,
+				size_t size);
 
 /**
  * Get the statistics of a TX queue. Members of the other direction are 0.
@@ -491,7 +543,11 @@ BATON_API void baton_rxq_stats(const struct baton_rxq *rxq, struct baton_stats *
  *
  * Thread: any thread, but not during baton_port_configure() or baton_port_close().
  */
-BATON_API void baton_txq_stats(const struct baton_txq *txq, struct baton_stats *stats);
+static inline void
+baton_txq_stats(const struct baton_txq *txq, struct baton_stats *stats)
+{
+	baton_txq_stats_(txq, stats, sizeof(*stats));
+}
 
 /**
  * Reset all statistics of a port and of its queues to 0, also those that only baton_port_xstats()
@@ -512,6 +568,10 @@ struct baton_xstat {
 	uint64_t value; /* number of packets, bytes or times, as the name says */
 };
 
+/* baton_port_xstats() for a struct of @size bytes. */
+BATON_API unsigned baton_port_xstats_(const struct baton_port *port, struct baton_xstat *out,
+				      unsigned n, size_t size);
+
 /**
  * Get all statistics of a port by name: sums, those of the device, and those of each queue.
  *
@@ -527,8 +587,11 @@ struct baton_xstat {
  * Return: the number of statistics that there are, which may be more than @n; this function cannot
  * fail.
  */
-BATON_API unsigned baton_port_xstats(const struct baton_port *port, struct baton_xstat *out,
-				     unsigned n);
+static inline unsigned
+baton_port_xstats(const struct baton_port *port, struct baton_xstat *out, unsigned n)
+{
+	return baton_port_xstats_(port, out, n, sizeof(*out));
+}
 
 #ifdef __cplusplus
 }

@@ -8,7 +8,7 @@
 #ifndef BATON_QUEUE_H
 #define BATON_QUEUE_H
 
-#include <baton/pool.h>
+#include <baton/packet.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -25,6 +25,24 @@ struct baton_queue_config {
 	struct baton_worker *worker; /* worker whose thread and caches serve the queue */
 	struct baton_pool *pool;     /* RX: pool of the buffers to receive into; TX: NULL */
 };
+
+/* baton_queue_config_init() for a struct of @size bytes. */
+BATON_API void baton_queue_config_init_(struct baton_queue_config *config, size_t size);
+
+/**
+ * Set a configuration to the defaults, its size included.
+ *
+ * This function cannot fail.
+ *
+ * @config: receives the defaults.
+ *
+ * Thread: any thread.
+ */
+static inline void
+baton_queue_config_init(struct baton_queue_config *config)
+{
+	baton_queue_config_init_(config, sizeof(*config));
+}
 
 /**
  * Set up an RX queue of a configured, stopped port.
@@ -168,6 +186,9 @@ struct baton_queue_level {
 			       RX: buffers, several to a packet if the port merges buffers */
 };
 
+/* baton_rxq_level() for a struct of @size bytes. */
+BATON_API int baton_rxq_level_(struct baton_rxq *rxq, struct baton_queue_level *level, size_t size);
+
 /**
  * Get how full the ring of an RX queue is.
  *
@@ -177,7 +198,14 @@ struct baton_queue_level {
  * Thread: the queue's thread.
  * Return: 0 on success; -ENETDOWN, -EIO or -EPERM as baton_rx_burst().
  */
-BATON_API int baton_rxq_level(struct baton_rxq *rxq, struct baton_queue_level *level);
+static inline int
+baton_rxq_level(struct baton_rxq *rxq, struct baton_queue_level *level)
+{
+	return baton_rxq_level_(rxq, level, sizeof(*level));
+}
+
+/* baton_txq_level() for a struct of @size bytes. */
+BATON_API int baton_txq_level_(struct baton_txq *txq, struct baton_queue_level *level, size_t size);
 
 /**
  * Get how full the ring of a TX queue is.
@@ -191,7 +219,11 @@ BATON_API int baton_rxq_level(struct baton_rxq *rxq, struct baton_queue_level *l
  * Thread: the queue's thread.
  * Return: 0 on success; -ENETDOWN, -EIO or -EPERM as baton_rx_burst().
  */
-BATON_API int baton_txq_level(struct baton_txq *txq, struct baton_queue_level *level);
+static inline int
+baton_txq_level(struct baton_txq *txq, struct baton_queue_level *level)
+{
+	return baton_txq_level_(txq, level, sizeof(*level));
+}
 
 /**
  * Free the buffers that the device has sent.
@@ -271,7 +303,10 @@ BATON_API void baton_txq_disarm(struct baton_txq *txq);
 
 struct baton_queue; /* a queue of either direction, inside the library */
 
-/* A burst of a driver. Parameters and result are those of baton_rx_burst(). */
+/*
+ * A burst of a driver. Parameters and result are those of baton_rx_burst(). One that sends does not
+ * write to the tokens.
+ */
 typedef int (*baton_burst_fn_)(struct baton_queue *queue, struct baton_token *tokens, unsigned n);
 
 /**
@@ -341,6 +376,10 @@ struct baton_peek {
 	uint32_t len;  /* out: bytes of the packet */
 };
 
+/* baton_rx_peek() for a struct of @size bytes. */
+BATON_API int baton_rx_peek_(struct baton_rxq *rxq, struct baton_peek *peeks, unsigned n,
+			     size_t size);
+
 /**
  * Look at the packets that the next baton_rx_burst() would return, without taking them.
  *
@@ -360,7 +399,11 @@ struct baton_peek {
  * Return: the number of packets looked at; -EINVAL if @rxq is not an RX queue; -ENOTSUP if the
  * driver cannot do it; -ENETDOWN, -EIO or -EPERM as baton_rx_burst().
  */
-BATON_API int baton_rx_peek(struct baton_rxq *rxq, struct baton_peek *peeks, unsigned n);
+static inline int
+baton_rx_peek(struct baton_rxq *rxq, struct baton_peek *peeks, unsigned n)
+{
+	return baton_rx_peek_(rxq, peeks, n, sizeof(*peeks));
+}
 
 /**
  * Send packets: give their buffers to the device.
@@ -382,14 +425,15 @@ BATON_API int baton_rx_peek(struct baton_rxq *rxq, struct baton_peek *peeks, uns
  * baton_rx_burst().
  */
 static inline int
-baton_tx_burst(struct baton_txq *txq, struct baton_token *tokens, unsigned n)
+baton_tx_burst(struct baton_txq *txq, const struct baton_token *tokens, unsigned n)
 {
 	struct baton_queue_head *h = (struct baton_queue_head *)(void *)txq;
 	int ret = baton_queue_ready_(h, 1, "tx_burst");
 
 	if (baton_unlikely(ret < 0))
 		return ret;
-	return h->tx_burst((struct baton_queue *)(void *)h, tokens, n);
+	return h->tx_burst((struct baton_queue *)(void *)h, (struct baton_token *)(uintptr_t)tokens,
+			   n);
 }
 
 #ifdef __cplusplus

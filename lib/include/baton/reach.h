@@ -51,7 +51,11 @@ struct baton_reach_config {
 	 * in any order. */
 	const struct baton_iova_range *windows;
 	unsigned n_windows; /* number of ranges in windows, 32 at most */
+	uint32_t reserved2; /* 0 */
 };
+
+/* baton_reach_config_init() for a struct of @size bytes. */
+BATON_API void baton_reach_config_init_(struct baton_reach_config *config, size_t size);
 
 /**
  * Set a configuration to the defaults, its size included.
@@ -62,7 +66,11 @@ struct baton_reach_config {
  *
  * Thread: any thread.
  */
-BATON_API void baton_reach_config_init(struct baton_reach_config *config);
+static inline void
+baton_reach_config_init(struct baton_reach_config *config)
+{
+	baton_reach_config_init_(config, sizeof(*config));
+}
 
 /**
  * Configure how a port may access memory.
@@ -82,6 +90,10 @@ BATON_API void baton_reach_config_init(struct baton_reach_config *config);
 BATON_API int baton_port_set_reach(struct baton_port *port,
 				   const struct baton_reach_config *config);
 
+/* baton_port_get_reach() for a struct of @size bytes. */
+BATON_API int baton_port_get_reach_(const struct baton_port *port,
+				    struct baton_reach_config *config, size_t size);
+
 /**
  * Get what device arguments or baton_port_set_reach() configured last.
  *
@@ -92,8 +104,11 @@ BATON_API int baton_port_set_reach(struct baton_port *port,
  * Thread: the control thread.
  * Return: 0 on success; -ENOTSUP if the port has no device that accesses memory.
  */
-BATON_API int baton_port_get_reach(const struct baton_port *port,
-				   struct baton_reach_config *config);
+static inline int
+baton_port_get_reach(const struct baton_port *port, struct baton_reach_config *config)
+{
+	return baton_port_get_reach_(port, config, sizeof(*config));
+}
 
 /**
  * Parse the text of the device argument window=, such as "0x0-0x3fffffff".
@@ -126,6 +141,10 @@ struct baton_reach_info {
 	char why[176];          /* the reason, in one sentence */
 };
 
+/* baton_port_reach() for a struct of @size bytes. */
+BATON_API unsigned baton_port_reach_(const struct baton_port *port, struct baton_reach_info *out,
+				     unsigned n, size_t size);
+
 /**
  * Get what was decided when the port was last started.
  *
@@ -137,8 +156,11 @@ struct baton_reach_info {
  * Return: the number of entries that there are, which may be more than @n; 0 before the first
  * start; this function cannot fail.
  */
-BATON_API unsigned baton_port_reach(const struct baton_port *port, struct baton_reach_info *out,
-				    unsigned n);
+static inline unsigned
+baton_port_reach(const struct baton_port *port, struct baton_reach_info *out, unsigned n)
+{
+	return baton_port_reach_(port, out, n, sizeof(*out));
+}
 
 /** Summary of what the device of a port accesses. */
 struct baton_reach_summary {
@@ -159,6 +181,10 @@ struct baton_reach_summary {
 	const char *protects; /* what the port is protected against, in one sentence */
 };
 
+/* baton_port_reach_summary() for a struct of @size bytes. */
+BATON_API void baton_port_reach_summary_(const struct baton_port *port,
+					 struct baton_reach_summary *out, size_t size);
+
 /**
  * Get a summary of what the device of a port accesses.
  *
@@ -169,8 +195,11 @@ struct baton_reach_summary {
  *
  * Thread: the control thread.
  */
-BATON_API void baton_port_reach_summary(const struct baton_port *port,
-					struct baton_reach_summary *out);
+static inline void
+baton_port_reach_summary(const struct baton_port *port, struct baton_reach_summary *out)
+{
+	baton_port_reach_summary_(port, out, sizeof(*out));
+}
 
 #ifdef __cplusplus
 }

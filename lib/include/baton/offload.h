@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Offloads: what is done to packets beside moving them.
+ *
+ * An application asks for offloads when it configures a port (struct baton_port_config). What the
+ * device can do is in info.offloads; what it cannot, and Baton does instead, is in
+ * info.soft_offloads. So an application is written once, for every port. A port that asks for none
+ * pays for none.
+ *
+ * What an offload says of a packet, or is told for one, is in the packet's first token and in the
+ * side record of its buffer.
+ */
+#ifndef BATON_OFFLOAD_H
+#define BATON_OFFLOAD_H
+
+#include <baton/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * Offload: the checksums of received packets are checked.
+ *
+ * Tokens carry the result (enum baton_csum): that of the IPv4 header, and that of TCP, UDP and
+ * SCTP. A packet with BATON_CSUM_PARTIAL comes with a side record, so that the application can send
+ * it on as it is; l3_len of that record contains VLAN tags, if any.
+ */
+#define BATON_OFFLOAD_RX_CSUM (1u << 0)
+
+/**
+ * Offload: the checksums of packets to send are completed.
+ *
+ * A packet asks for it with BATON_CSUM_PARTIAL. In the L4 bits of its first token it says that the
+ * L4 checksum is to be completed: that of the pseudo-header is in place (of SCTP, which has none:
+ * zero), and the side record has l2_len, l3_len and csum_offset, valid by BATON_SIDE_CSUM. In the
+ * L3 bits it says that the checksum of the IPv4 header is to be filled in, behind l2_len. Without
+ * this offload Baton completes them nevertheless.
+ */
+#define BATON_OFFLOAD_TX_CSUM (1u << 1)
+
+/** Offload: the outer VLAN tag of received packets is removed, and is in the side record. */
+#define BATON_OFFLOAD_RX_VLAN (1u << 2)
+
+/** Offload: a second tag is removed as well, where there are two. It needs BATON_OFFLOAD_RX_VLAN.
+ */
+#define BATON_OFFLOAD_RX_QINQ (1u << 3)
+
+/** Offload: the token's hash is the Toeplitz hash of the packet's flow (BATON_TOKEN_HASH). */
+#define BATON_OFFLOAD_RX_HASH (1u << 4)
+
+/** Offload: the side record has the packet type. */
+#define BATON_OFFLOAD_RX_PTYPE (1u << 5)
+
+/** Offload: the side record has the time at which the packet was received. */
+#define BATON_OFFLOAD_RX_TIME (1u << 6)
+
+/** Offload: VLAN tags that the side record has are inserted into packets to send. */
+#define BATON_OFFLOAD_TX_VLAN (1u << 16)
+
+/**
+ * Offload: TCP packets up to info.max_gso_len are cut into segments that the MTU allows, as the
+ * side record asks for (BATON_SIDE_SEGMENT).
+ */
+#define BATON_OFFLOAD_TX_TSO (1u << 17)
+
+/** Offload: the same for UDP: each segment is a datagram of its own. */
+#define BATON_OFFLOAD_TX_USO (1u << 18)
+
+#define BATON_SIDE_SIZE 64 /* bytes of a side record */
+
+#define BATON_SIDE_CSUM    (1u << 0) /* l2_len, l3_len and csum_offset are valid */
+#define BATON_SIDE_VLAN    (1u << 1) /* vlan_tci is valid: RX: removed; TX: to be inserted */
+#define BATON_SIDE_QINQ    (1u << 2) /* inner_tci is valid, too */
+#define BATON_SIDE_SEGMENT (1u << 3) /* l2_len, l3_len, l4_len and seg_size are valid: cut it */
+#define BATON_SIDE_TIME    (1u << 4) /* timestamp is valid */
+#define BATON_SIDE_PTYPE   (1u << 5) /* ptype is valid */
+#define BATON_SIDE_MARK    (1u << 6) /* mark is valid */
+
+/**
+ * The side record of a buffer, there if the token has BATON_TOKEN_SIDE. Only members whose bit is
+ * set in `valid` say something.
+ */
+struct baton_side {
+	uint32_t valid;     /* BATON_SIDE_* */
+	uint32_t mark;      /* what a rule of the device has marked the packet with */
+	uint64_t timestamp; /* time of the device's clock, in nanoseconds */
+	uint32_t ptype;     /* BATON_PTYPE_* */
+	uint16_t vlan_tci;  /* outer VLAN tag */
+	uint16_t inner_tci; /* VLAN tag behind it */
+	uint16_t vlan_type; /* number of the outer tag's Ethertype, 0x8100 or 0x88a8; TX: 0 is
+			       0x8100 */
+	uint16_t l2_len;    /* length of the link-layer header, in bytes */
+	uint16_t l3_len;    /* length of the IP header with its VLAN tags, in bytes */
+	uint16_t l4_len;    /* length of the TCP or UDP header, in bytes */
+	uint16_t seg_size;  /* payload of each segment to cut the packet into, in bytes */
+	/* Offset of the L4 checksum from the end of l2_len + l3_len, in bytes: 16 for TCP, 6 for
+	 * UDP, 8 for SCTP. */
+	uint16_t csum_offset;
+	uint16_t reserved[2];
+	uint64_t reserved2;
+	uint8_t app[16]; /* 16 bytes for the application, whatever `valid` says */
+};
+
+/** Packet types: one of each group, or 0 where it is not known. */
+#define BATON_PTYPE_L2_ETHER 0x001u /* packets: Ethernet */
+#define BATON_PTYPE_L2_ARP   0x002u /* packets: ARP */
+#define BATON_PTYPE_L2_VLAN  0x003u /* packets: a VLAN tag in the frame */
+#define BATON_PTYPE_L2_QINQ  0x004u /* packets: two VLAN tags in the frame */
+#define BATON_PTYPE_L2_MASK  0x00fu /* bits of the group */
+#define BATON_PTYPE_L3_IPV4  0x010u /* packets: IPv4 without options */
+#define BATON_PTYPE_L3_IPV4X 0x020u /* packets: IPv4 with options */
+#define BATON_PTYPE_L3_IPV6  0x030u /* packets: IPv6 without extension headers */
+#define BATON_PTYPE_L3_IPV6X 0x040u /* packets: IPv6 with extension headers */
+#define BATON_PTYPE_L3_MASK  0x0f0u /* bits of the group */
+#define BATON_PTYPE_L4_TCP   0x100u /* packets: TCP */
+#define BATON_PTYPE_L4_UDP   0x200u /* packets: UDP */
+#define BATON_PTYPE_L4_SCTP  0x300u /* packets: SCTP */
+#define BATON_PTYPE_L4_ICMP  0x400u /* packets: ICMP or ICMPv6 */
+#define BATON_PTYPE_L4_FRAG  0x500u /* packets: a fragment; what it is of is not looked at */
+#define BATON_PTYPE_L4_OTHER 0x600u /* packets: another protocol */
+#define BATON_PTYPE_L4_MASK  0xf00u /* bits of the group */
+
+#ifdef __cplusplus
+static_assert(sizeof(struct baton_side) == BATON_SIDE_SIZE, "a side record is a cache line");
+}
+#else
+_Static_assert(sizeof(struct baton_side) == BATON_SIDE_SIZE, "a side record is a cache line");
+#endif
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The headers of a packet, found by software. A packet is a stranger's: every length is bounded. */
+#ifndef BATON_PACKET_HEADERS_H
+#define BATON_PACKET_HEADERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define HEADERS_MOST 256u /* bytes of a packet that are looked at */
+
+enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMP6 = 58, PROTO_SCTP = 132 };
+
+struct headers {
+	uint16_t tci[2]; /* of the outer tags, in their order */
+	uint16_t tpid;   /* Ethertype of the outer tag */
+	uint8_t tags;    /* VLAN tags, two at most */
+	uint8_t ip;      /* 4, 6, or 0: none, or one that is cut or lies */
+	uint8_t proto;   /* behind the IP header */
+	bool arp;
+	bool options;    /* of IPv4, or extension headers of IPv6 */
+	bool fragment;   /* l4 is not there, or only its beginning */
+	uint16_t l2_len; /* with tags */
+	uint16_t l3_len; /* of the IP header; `ip` */
+	uint32_t end;    /* offset behind the IP payload, in the packet */
+	bool l4;         /* the header of TCP, UDP or SCTP is there as a whole */
+	uint16_t l4_len; /* then: its length */
+};
+
+static inline uint16_t
+get_be16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static inline void
+put_be16(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static inline uint32_t
+get_be32(const uint8_t *p)
+{
+	return (uint32_t)get_be16(p) << 16 | get_be16(p + 2);
+}
+
+static inline void
+put_be32(uint8_t *p, uint32_t v)
+{
+	put_be16(p, v >> 16);
+	put_be16(p + 2, v);
+}
+
+/**
+ * Find the headers of a packet of @len bytes, whose first @have bytes are at @p: at least
+ * HEADERS_MOST, or all.
+ */
+void headers_find(const uint8_t *p, uint32_t have, uint32_t len, struct headers *h);
+
+/** Its packet type: BATON_PTYPE_*. */
+uint32_t headers_ptype(const struct headers *h);
+
+#endif
