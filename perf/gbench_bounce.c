@@ -148,7 +148,7 @@ slots_of(const struct bounced *b, const struct backend_ring *r, bool chains, uin
 }
 
 static void
-record(struct bounced *b, unsigned burst)
+record_take(struct bounced *b, unsigned burst)
 {
 	struct baton_token t[ROOM];
 	uint8_t *slot[ROOM];
@@ -160,8 +160,15 @@ record(struct bounced *b, unsigned burst)
 		b->copy[FRONT_RX][burst][i] =
 			(struct copy){ baton_data(b->front->worker, t[i]), slot[i], t[i].len };
 	baton_free(b->front->worker, t, n);
+}
 
-	n = make(b, t);
+static void
+record_give(struct bounced *b, unsigned burst)
+{
+	struct baton_token t[ROOM];
+	uint8_t *slot[ROOM];
+	const unsigned n = make(b, t);
+
 	for (unsigned i = 0; i < n; i++)
 		b->copy[FRONT_TX][burst][i] =
 			(struct copy){ NULL, baton_data(b->front->worker, t[i]), t[i].len };
@@ -278,8 +285,14 @@ begin(unsigned i)
 
 	if (!b->front)
 		open_port(b);
+	/*
+	 * One direction after the other, as they are timed: which buffers a burst gets, and in
+	 * which order, depends on the burst before.
+	 */
 	for (unsigned burst = 0; burst < BURSTS; burst++)
-		record(b, burst);
+		record_take(b, burst);
+	for (unsigned burst = 0; burst < BURSTS; burst++)
+		record_give(b, burst);
 	b->at = 0;
 	b->least = UINT64_MAX / 8;
 	return b;
