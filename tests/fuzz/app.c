@@ -421,15 +421,13 @@ transmit(struct fuzz *f, unsigned queue)
 }
 
 void
-fuzz_app_send(struct fuzz *f, unsigned queue, unsigned packets)
+fuzz_app_send(struct fuzz *f, unsigned queue, unsigned packets, unsigned segs)
 {
 	struct baton_token t[8];
 	unsigned n = 0;
 
-	while (n < packets && n < 8 && make_packet(f, t + n, 1, 0, 64)) {
-		write_packet(f, t + n, 1, false);
-		n++;
-	}
+	for (; packets-- && n + segs <= 8 && make_packet(f, t + n, segs, 0, 64); n += segs)
+		write_packet(f, t + n, segs, false);
 	if (n)
 		send(f, queue, t, n);
 }

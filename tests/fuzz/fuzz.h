@@ -405,8 +405,8 @@ fuzz_byte(uint8_t seed, uint32_t i)
 void fuzz_app_step(struct fuzz *f, unsigned op);
 /** Receive all there is, or complete all that was sent. */
 void fuzz_app_drain(struct fuzz *f, unsigned queue);
-/** Send some packets that are plain. */
-void fuzz_app_send(struct fuzz *f, unsigned queue, unsigned packets);
+/** Send some packets of @segs buffers each. */
+void fuzz_app_send(struct fuzz *f, unsigned queue, unsigned packets, unsigned segs);
 void fuzz_app_peek(struct fuzz *f, unsigned queue, unsigned n);
 /** Whatever the driver has asked the device for was answered: the model follows. Return: what the
  * device kept. */

@@ -99,6 +99,17 @@ lie_in_packet(struct fuzz *f, unsigned queue, unsigned how, uint32_t value)
 	fuzz_must_stop(f, queue, what, false);
 }
 
+/* Something must be in flight for some lies: @least packets, else a few of @segs buffers. */
+static void
+have_sent(struct fuzz *f, unsigned queue, unsigned least, unsigned segs)
+{
+	if (queue < FUZZ_PAIRS || !fuzz_honest(f, queue) || vdev.ring[queue].n >= least)
+		return;
+	fuzz_app_send(f, queue, 3, segs);
+	if (fuzz_honest(f, queue))
+		vdev_scan(f, queue);
+}
+
 /* Complete a packet that others wait before: what is known of it is known to be complete only by
  * itself. */
 static void
@@ -109,9 +120,7 @@ complete_ahead(struct fuzz *f, unsigned queue)
 
 	if (queue < FUZZ_PAIRS || in_order(f))
 		return;
-	if (r->n < 2)
-		fuzz_app_send(f, queue, 3);
-	vdev_scan(f, queue);
+	have_sent(f, queue, 2, 1);
 	if (!fuzz_honest(f, queue) || r->n < 2)
 		return;
 	id = vdev_pick(r, 1);
@@ -130,6 +139,7 @@ lie_about_key(struct fuzz *f, unsigned queue, unsigned how, uint32_t value)
 	int64_t id = -1;
 
 	vdev_settle(f, queue);
+	have_sent(f, queue, 1, how == 3 ? 2 : 1);
 	if (how == 2)
 		complete_ahead(f, queue);
 	if (!fuzz_honest(f, queue) || !r->n) /* with none out any completion is one too many */
@@ -173,6 +183,7 @@ lie_about_middle(struct fuzz *f, unsigned queue)
 	int id;
 
 	vdev_settle(f, queue);
+	have_sent(f, queue, 1, 2);
 	id = fuzz_honest(f, queue) ? in_the_middle(r) : -1;
 	if (id < 0)
 		return;
