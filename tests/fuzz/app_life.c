@@ -146,6 +146,7 @@ fuzz_app_port_reset(struct fuzz *f)
 void
 fuzz_app_port_start(struct fuzz *f)
 {
+	bool is_gone;
 	int ret;
 
 	if (f->rig->port->started)
@@ -157,8 +158,9 @@ fuzz_app_port_start(struct fuzz *f)
 	fuzz_catch_up();
 	if (!ret)
 		return;
-	if (ret != -ENOBUFS && (ret != -ENODEV || f->rig->port->info.state != BATON_PORT_REMOVED) &&
-	    !fuzz_refused())
+	is_gone = f->rig->port->info.state == BATON_PORT_REMOVED ||
+		  (f->dev->is_dead && f->dev->is_dead());
+	if (ret != -ENOBUFS && (ret != -ENODEV || !is_gone) && !fuzz_refused())
 		fuzz_fail("the port does not start: %d", ret);
 	fuzz_app_settle(f);
 }

@@ -348,6 +348,7 @@ const struct fuzz_device fuzz_device = {
 	.begin = fuzz_pci_begin,
 	.step = fuzz_pci_step,
 	.scan = edev_scan,
+	.is_dead = fuzz_pci_is_dead,
 	.lost = fuzz_pci_lost,
 	.back = fuzz_pci_back,
 	.parts = fuzz_pci_parts,

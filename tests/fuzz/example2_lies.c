@@ -18,6 +18,14 @@ go_on(struct fdev_queue *q, unsigned ring)
 	q->ring[ring].used++;
 }
 
+/* A look ahead ends before the lie, and a burst at it. */
+static void
+must_stop(struct fuzz *f, unsigned queue, const char *lie)
+{
+	fuzz_app_peek(f, queue, 8);
+	fuzz_must_stop(f, queue, lie, false);
+}
+
 /* A length that no buffer has, alone or in a packet's second buffer; all ones. */
 static void
 lie_about_length(struct fuzz *f, unsigned queue, unsigned how, uint32_t value)
@@ -32,7 +40,7 @@ lie_about_length(struct fuzz *f, unsigned queue, unsigned how, uint32_t value)
 		go_on(q, 0);
 	fdev_say(q, how == 1 ? UINT64_MAX
 			     : DONE_LAST | rx_done(q, second, fdev_place(q, second, 0), more));
-	fuzz_must_stop(f, queue, how == 1 ? "all ones" : "length", false);
+	must_stop(f, queue, how == 1 ? "all ones" : "length");
 }
 
 /* As many buffers as the longest packet takes, and no end. */
@@ -46,7 +54,7 @@ lie_about_end(struct fuzz *f, unsigned queue, uint32_t value)
 		return;
 	for (unsigned n = value & 1 ? fdev_left(q, 1) + 1 : most, i = 0; i < n; i++)
 		go_on(q, i > 0);
-	fuzz_must_stop(f, queue, "a packet without an end", false);
+	must_stop(f, queue, "a packet without an end");
 }
 
 /* FIRST has one buffer fewer than are completed. A burst that ended before that would post it. */
@@ -64,7 +72,7 @@ lie_about_number(struct fuzz *f, unsigned queue)
 		fuzz_pci_part(f, queue, 60, true);
 	}
 	fdev_say(q, DONE_LAST | rx_done(q, 0, fdev_place(q, 0, 0), 60));
-	fuzz_must_stop(f, queue, "more than was posted", false);
+	must_stop(f, queue, "more than was posted");
 }
 
 /* The place: @how 0: that FIRST has not, and would be the one of REST that is due, 1: the same of
@@ -102,7 +110,7 @@ lie_about_place(struct fuzz *f, unsigned queue, unsigned how, unsigned ring, uin
 	if (ring && value & 2)
 		go_on(q, 0);
 	fdev_say(q, DONE_LAST | rx_done(q, ring, place, 60));
-	fuzz_must_stop(f, queue, what[how], false);
+	must_stop(f, queue, what[how]);
 }
 
 static void
@@ -150,7 +158,7 @@ lie_about_packets(struct fuzz *f, unsigned queue, uint32_t value)
 	struct fdev_queue *q = &fdev.queue[queue];
 
 	for (unsigned i = 0; value & 1 && q->places <= 16 && i <= q->places / 8; i++) {
-		fuzz_app_send(f, queue, 8);
+		fuzz_app_send(f, queue, 8, 1);
 		fdev_scan(f, queue);
 		while (q->n_flight)
 			fdev_sent(f, queue, 0, false);
@@ -173,7 +181,7 @@ lie_about_twice(struct fuzz *f, unsigned queue)
 	uint16_t first;
 
 	if (q->n_flight < 2)
-		fuzz_app_send(f, queue, 2);
+		fuzz_app_send(f, queue, 2, 1);
 	fdev_scan(f, queue);
 	if (q->n_flight < 2 || !fuzz_honest(f, queue))
 		return;
@@ -200,8 +208,9 @@ lie_to_tx(struct fuzz *f, unsigned queue, unsigned how, uint32_t value)
 		lie_about_twice(f, queue);
 		return;
 	}
-	if (!q->n_flight) /* without one, a completion is one too many */
-		fuzz_app_send(f, queue, 1);
+	/* Without one, a completion is one too many. */
+	if (how % 6 == 3 ? tx_place(q, true, 0) < 0 : !q->n_flight)
+		fuzz_app_send(f, queue, 2, how % 6 == 3 ? 2 : 1);
 	fdev_scan(f, queue);
 	if (!q->n_flight || !fuzz_honest(f, queue))
 		return;

@@ -214,6 +214,8 @@ struct fuzz_device {
 	void (*step)(struct fuzz *f, unsigned op);
 	/* Take note of what the driver gave to the queue, if it runs. */
 	void (*scan)(struct fuzz *f, unsigned queue);
+	/* Whether it reads as all ones. NULL: it never does. */
+	bool (*is_dead)(void);
 	/* The device goes away, or comes back. */
 	void (*lost)(struct fuzz *f, unsigned how);
 	void (*back)(struct fuzz *f, unsigned how);

@@ -101,6 +101,12 @@ fuzz_pci_at(const struct fuzz *f, uint64_t iova, uint32_t len, bool write)
 
 /* ---- how it goes and comes ---- */
 
+bool
+fuzz_pci_is_dead(void)
+{
+	return pci.m->dead;
+}
+
 void
 fuzz_pci_lost(struct fuzz *f, unsigned how)
 {

@@ -150,6 +150,7 @@ void fuzz_pci_begin(struct fuzz *f);
 void fuzz_pci_step(struct fuzz *f, unsigned op);
 void fuzz_pci_parts(struct fuzz *f, unsigned how);
 unsigned fuzz_pci_whose(const struct fuzz *f, const void *p);
+bool fuzz_pci_is_dead(void);
 void fuzz_pci_lost(struct fuzz *f, unsigned how);
 void fuzz_pci_back(struct fuzz *f, unsigned how);
 void fuzz_pci_obey(struct fuzz *f);
