@@ -7,7 +7,7 @@
 #ifndef BATON_NIC_PEEK_H
 #define BATON_NIC_PEEK_H
 
-#include "nic/rx.h"
+#include "nic/rx_completion.h"
 
 /* Buffers, at most: the search for a double completion costs the square of this. */
 #define NIC_PEEK_FAR 256u

@@ -21,11 +21,7 @@ NIC_INLINE struct baton_token
 nic_rx_copy(const struct baton_pool_view *v, uint32_t buf, uint16_t off, const uint8_t *from,
 	    uint32_t len)
 {
-	struct baton_token t = { .buf = buf,
-				 .off = off,
-				 .len = (uint16_t)len,
-				 .gen = dma_take(v, buf),
-				 .pool = v->index };
+	const struct baton_token t = nic_rx_token(v, buf, off, len);
 
 	dma_copy(v->data + (size_t)buf * v->stride + off, from, len);
 	return t;
@@ -298,8 +294,7 @@ nic_rx_bounce_plain(struct nic_queue *nq, const struct baton_pool_view *v,
 {
 	const struct rx_cursor cursor = nic_rx_cursor(nq, codec);
 	const uint32_t *const shadow = nq->shadow;
-	const uint32_t mask = nq->mask, least = codec->header + NIC_ETH_HLEN,
-		       span = nq->posted_len - least;
+	const uint32_t mask = nq->mask, span = nq->posted_len - codec->header - NIC_ETH_HLEN;
 	const uint8_t *const slots = dma_slot(nq->slots, slot_of ? 0 : nq->slot0);
 	const uint32_t stride = nq->slots->stride;
 	const uint16_t off = (uint16_t)(nq->post_off + codec->header);
@@ -332,14 +327,9 @@ nic_rx_bounce_plain(struct nic_queue *nq, const struct baton_pool_view *v,
 		 */
 		__builtin_prefetch(next);
 		__builtin_prefetch(next + BATON_CACHE_LINE);
-		if (baton_unlikely(!(codec->two_rings ? nic_rx_is_due(nq, &cursor, pos, key, mode,
-								      &len, &flags, codec)
-						      : codec->plain(&cursor, at, hdr, mode, &len,
-								     &flags)) ||
-				   !MUST(rx_plain_len, len - least <= span)))
+		if (baton_unlikely(!nic_rx_accept(nq, &cursor, &run, i, pos, key, hdr, span, mode,
+						  &len, &flags, codec)))
 			break;
-		if (codec->two_rings)
-			nic_rx_run_completed(&run, i, pos, key);
 		tokens[i] =
 			nic_rx_copy(v, *(top - i), off, hdr + codec->header, len - codec->header);
 		if (mode & NIC_MODE_META)
@@ -349,12 +339,7 @@ nic_rx_bounce_plain(struct nic_queue *nq, const struct baton_pool_view *v,
 		bytes += len;
 	}
 	dma_cache_set(c, c->n - i);
-	if (codec->two_rings)
-		nq->ring[0].done = (uint16_t)(nq->ring[0].done + i);
-	r->pos = (uint16_t)(r->pos + i);
-	r->tokens += i;
-	r->packets += i;
-	r->bytes += bytes - (uint64_t)i * codec->header;
+	nic_rx_run_end(nq, i, bytes, r, codec);
 }
 
 struct rx_bounce_loops {
@@ -372,16 +357,14 @@ nic_rx_bounce(struct baton_queue *q, struct baton_token *tokens, unsigned n, uns
 {
 	struct nic_queue *nq = nic_queue_of(q);
 	const struct baton_pool_view *v = &q->views[q->pool->view.index];
-	const uint16_t published = nic_rx_published(nq, codec),
-		       end = (uint16_t)(nq->done + published);
 	struct rx_counts r = { .pos = nq->done };
 	bool dry = false, chained = nq->chained;
+	const int published = nic_rx_begin(nq, n, codec);
+	const uint16_t end = (uint16_t)(nq->done + published);
 	int ret = 1;
 
-	if (baton_unlikely(n < q->max_segs))
-		return nic_rx_no_room(nq, n);
-	if (baton_unlikely(!MUST(rx_jump, published <= (uint16_t)(nq->posted - nq->done))))
-		return nic_rx_jumped(nq, published);
+	if (baton_unlikely(published < 0))
+		return published;
 	while (ret > 0 && r.pos != end && n - r.tokens >= q->max_segs && !dry) {
 		const uint16_t left = (uint16_t)(end - r.pos);
 		unsigned want = n - r.tokens < left ? n - r.tokens : left;
@@ -407,14 +390,13 @@ nic_rx_bounce(struct baton_queue *q, struct baton_token *tokens, unsigned n, uns
 		chained = r.tokens - before > 1;
 	}
 	nq->chained = chained;
-	nic_rx_consumed(nq, &r);
+	nic_rx_end(nq, &r);
 	dma_cache_settle(q->cache);
 	if (baton_unlikely(dry))
 		queue_count(&q->stats.nobuf, 1);
 	if (baton_unlikely(ret < 0))
-		/* The packets before the violation are valid; the next burst returns -EIO. */
-		return r.tokens ? (int)r.tokens : ret;
-	if (nq->quota - (uint16_t)(nq->posted - nq->done) >= nq->refill) {
+		return nic_rx_violated(&r, ret);
+	if (nic_rx_wants_refill(nq)) {
 		/* Nothing is left in the ring, and the device could have more keys. */
 		if (baton_unlikely(nq->slot_of &&
 				   nq->quota < nq->q.descs - codec->gap * nic_rx_rings(codec) &&

@@ -9,7 +9,7 @@
 #ifndef BATON_NIC_TX_BOUNCE_H
 #define BATON_NIC_TX_BOUNCE_H
 
-#include "nic/tx.h"
+#include "nic/tx_chain.h"
 
 #define NIC_TX_AHEAD 8 /* slots to prefetch ahead */
 
@@ -51,8 +51,7 @@ nic_tx_copy_plain(struct nic_queue *nq, const struct baton_pool_view *v, struct 
 			nic_prefetch_slot(slots + (size_t)slot_of[ahead] * stride);
 		else if (!slot_of)
 			nic_prefetch_slot(slots + (size_t)ahead * stride);
-		if (baton_unlikely(t->pool != pool || (t->flags & BATON_TOKEN_CONT) ||
-				   csum_wanted(*t) || len - 1 >= longest ||
+		if (baton_unlikely(!nic_tx_is_plain(t, pool, longest) ||
 				   !dma_give_raw(v, v->data_len, buf, off + len, t->gen,
 						 BATON_OWNER_FREE << 16)))
 			break;
@@ -133,8 +132,7 @@ nic_tx_bounce_post(struct nic_queue *nq, const struct baton_token *tokens, unsig
 /*
  * End the CPU's right to packets of several buffers of one bounced pool, each of which fits into a
  * slot, where fewer slots would not hold the packet: no buffer is split. Stop before any other
- * packet. All are given before any is copied: a branch on what was loaded is slow while copies keep
- * memory busy.
+ * packet. All are given before any is copied, for the reason of nic_rx_validate_run().
  *
  * @n: at most DMA_BATCH. @idx: receives the buffers. Return: the number of buffers of these
  * packets, which have *bytes.
@@ -180,9 +178,7 @@ out:
 }
 
 /*
- * Copy and send packets that nic_tx_give_each() took. What a buffer needs besides its copy is done
- * right before the copy and without branches, so the CPU does it while it waits for the copies
- * before. What is loaded for the next copy is loaded before this one.
+ * Copy and send packets that nic_tx_give_each() took, in the manner of nic_rx_copy_run().
  */
 NIC_INLINE void
 nic_tx_copy_each(struct nic_queue *nq, const struct baton_pool_view *v,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Packets that are not plain: of several buffers, without headroom, or with a checksum to fill in.
  */
-#include "nic/tx.h"
+#include "nic/tx_chain.h"
 
 /* Is the token's pool bounced, and the queue without slots? There is no address to post then. */
 static bool
