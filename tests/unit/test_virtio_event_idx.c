@@ -219,14 +219,45 @@ comes_back_without(void **state)
 	rig_discard(&r);
 }
 
+/* Without EVENT_IDX each refill is told, but not one that found no buffer. */
+static void
+dry_cache_is_no_news(void **state)
+{
+	struct rig_config c = { .fakedev.features = FAKEDEV_FEATURES };
+	struct baton_token all[1024], t[RIG_BURST];
+	uint8_t frame[60];
+	unsigned n = 0;
+	uint64_t kicks;
+	struct rig r;
+
+	rig_up(&r, &c);
+	while (n < 1024 && baton_alloc(r.worker, r.pool, &all[n], 1) == 1)
+		n++;
+	assert_in_range(n, RIG_BURST, 1023);
+	rig_frame(frame, sizeof(frame), 1);
+	for (unsigned i = 0; i < RIG_BURST; i++)
+		assert_int_equal(fakedev_rx_inject(r.fakedev, FAKEDEV_RX, frame, sizeof(frame)), 1);
+	kicks = fakedev_kicks(r.fakedev, FAKEDEV_RX);
+	assert_int_equal(baton_rx_burst(r.rx, t, RIG_BURST), RIG_BURST);
+	for (unsigned i = 1; i < 10; i++)
+		assert_int_equal(baton_rx_burst(r.rx, t, RIG_BURST), 0);
+	assert_int_equal(rig_stats(&r).rx_nobuf, 10);
+	assert_int_equal(fakedev_kicks(r.fakedev, FAKEDEV_RX), kicks);
+	assert_int_equal(baton_free(r.worker, t, RIG_BURST), 0);
+	assert_int_equal(baton_rx_burst(r.rx, t, RIG_BURST), 0);
+	assert_int_equal(fakedev_kicks(r.fakedev, FAKEDEV_RX), kicks + 1);
+	assert_int_equal(baton_free(r.worker, all, n), 0);
+	rig_down(&r);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(offered_and_agreed), cmocka_unit_test(notifies_when_passed),
-		cmocka_unit_test(left_alone),         cmocka_unit_test(heard_each_time),
-		cmocka_unit_test(woken_when_armed),   cmocka_unit_test(woken_at_once),
-		cmocka_unit_test(comes_back_without),
+		cmocka_unit_test(offered_and_agreed),   cmocka_unit_test(notifies_when_passed),
+		cmocka_unit_test(left_alone),           cmocka_unit_test(heard_each_time),
+		cmocka_unit_test(dry_cache_is_no_news), cmocka_unit_test(woken_when_armed),
+		cmocka_unit_test(woken_at_once),        cmocka_unit_test(comes_back_without),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
