@@ -2,6 +2,7 @@
 /* The life of a device's rings: start, drain, stop, lost and back, one queue alone. */
 #include <time.h>
 
+#include "base/page.h"
 #include "nic/nic.h"
 #include "nic/tx.h"
 
@@ -164,7 +165,7 @@ make_rings(struct nic_dev *dev)
 
 	for (unsigned i = 0; (nq = nic_queue(dev, i)); i++)
 		bytes += ring_bytes(dev, nq);
-	ret = dma_ctrl_alloc(&dev->port.reach, bytes, BATON_PAGE_4K, &rings);
+	ret = dma_ctrl_alloc(&dev->port.reach, bytes, page_bytes(), &rings);
 	if (ret < 0)
 		return ret;
 	dev->ring_base = rings.va;
