@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "pci_nic.h"
 
+#include <linux/pci_regs.h>
+
 #include "ioas/ioas.h"
 
 #define pci (*(struct fuzz_pci *)fuzz_state)
@@ -51,10 +53,16 @@ fuzz_pci_reset(void)
 	if (f && fuzz_refuses(&fuzz_life->no_reset))
 		fuzz_life->keeps++;
 	pci.m->keeps_config = pci.m->no_reset = f && fuzz_keeps_all(&f->rig->port->reach);
-	if (pci.m->keeps_config)
-		fuzz_life->refused = true;
-	else
+	if (!pci.m->keeps_config) {
 		confirmed();
+		return;
+	}
+	fuzz_life->refused = true;
+	/* Without the bus it reaches no memory, whatever it is told; nor did it keep any before. */
+	if (!(pci.m->config[PCI_COMMAND] & PCI_COMMAND_MASTER)) {
+		fuzz_life->asked = FUZZ_LET_GO;
+		fuzz_lets_go(FUZZ_TILL_RESET);
+	}
 }
 
 void
