@@ -39,7 +39,8 @@ add(const struct gbench_case *c)
 int
 main(int argc, char **argv)
 {
-	if (!add(gbench_cases()) || !add(gbench_slot_cases()) || !add(gbench_bounce_cases()))
+	if (!add(gbench_cases()) || !add(gbench_slot_cases()) || !add(gbench_bounce_cases()) ||
+	    !add(gbench_ring_cases()))
 		return 1;
 	benchmark::Initialize(&argc, argv);
 	if (benchmark::ReportUnrecognizedArguments(argc, argv))

@@ -33,6 +33,7 @@ struct gbench_case {
 const struct gbench_case *gbench_cases(void);
 const struct gbench_case *gbench_slot_cases(void);
 const struct gbench_case *gbench_bounce_cases(void);
+const struct gbench_case *gbench_ring_cases(void);
 
 #ifdef __cplusplus
 }

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/io.h"
+
 #ifdef BATON_ATOMIC_HOOKS
 #include BATON_ATOMIC_HOOKS
 #else
@@ -37,6 +39,19 @@ static inline uint64_t
 atomic_load64_relaxed(const uint64_t *p)
 {
 	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+static inline void
+atomic_store64_release(uint64_t *p, uint64_t v)
+{
+	__atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+
+/* What this thread stored before is visible before it loads anything after this. */
+static inline void
+atomic_fence(void)
+{
+	smp_mb();
 }
 
 /*

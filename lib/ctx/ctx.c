@@ -30,7 +30,7 @@ ctx_fini(struct baton_ctx *ctx)
 	thread_exit_del(&ctx->control_exit);
 	ctx->handle.tag |= HANDLE_CLOSED;
 	handle_fini(ctx);
-	ctx_events_close(ctx);
+	ctx_events_close(&ctx->events);
 	pthread_mutex_destroy(&ctx->lock);
 }
 
@@ -68,7 +68,7 @@ poll_events(struct baton_ctx *ctx, int timeout_ms)
 	timeout_ms = ctx_events_timeout(ctx, timeout_ms);
 	/* Serve one event at a time: serving it may remove the source of the next one. */
 	while (served < 64) {
-		ret = ctx_events_wait(ctx, served ? 0 : timeout_ms, &src, &events);
+		ret = ctx_events_wait(&ctx->events, served ? 0 : timeout_ms, &src, &events);
 		if (ret < 0)
 			return ret;
 		if (ret == 0)

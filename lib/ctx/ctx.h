@@ -15,6 +15,7 @@ struct baton_ioas;
 struct baton_pool;
 struct baton_pool_view;
 struct baton_port;
+struct baton_ring;
 struct baton_worker;
 struct cc_source;
 struct dma_holder;
@@ -81,6 +82,9 @@ struct baton_ctx {
 	 */
 	struct dma_holder *holders[BATON_MAX_PORTS * 2 * BATON_MAX_QUEUES];
 
+	struct baton_ring *rings; /* all token rings; under `lock` */
+	unsigned n_rings;
+
 	struct baton_ioas *ioases; /* all address spaces */
 	struct baton_ioas *ioas;   /* the one that devices share, or NULL */
 
@@ -124,9 +128,23 @@ void baton_log(const struct baton_ctx *ctx, enum baton_log_level level, const ch
 int ctx_source_add(struct baton_ctx *ctx, struct ctx_source *src, uint32_t events);
 void ctx_source_del(struct baton_ctx *ctx, struct ctx_source *src);
 
-/** Open and close the descriptors of ctx->events. Return: 0 or a negative errno. */
+/** Open the descriptors of ctx->events. Return: 0 or a negative errno. */
 int ctx_events_open(struct baton_ctx *ctx);
-void ctx_events_close(struct baton_ctx *ctx);
+
+/** The same for somebody else who waits, and has no timers: a worker. @who: for messages. */
+int ctx_events_open_plain(struct ctx_events *e, const char *who);
+
+void ctx_events_close(struct ctx_events *e);
+
+/** ctx_source_add() and ctx_source_del() for events of either kind. */
+int ctx_events_add(struct ctx_events *e, struct ctx_source *src, uint32_t events);
+void ctx_events_del(struct ctx_events *e, struct ctx_source *src);
+
+/*
+ * The longest that a call waits that was told not to, where the descriptor is always readable: the
+ * caller's loop would spin otherwise. A source that has something ends it at once.
+ */
+#define CTX_NAP_MS 5
 
 /** How long baton_ctx_poll() waits that is told to wait @timeout_ms: shorter where timers are no
  * events, and a little where the descriptor is readable all the time.
@@ -140,7 +158,7 @@ int ctx_events_timeout(const struct baton_ctx *ctx, int timeout_ms);
  * @src:        receives the source, and @events what it has.
  * Return: 1; 0: none has anything; a negative errno.
  */
-int ctx_events_wait(struct baton_ctx *ctx, int timeout_ms, struct ctx_source **src,
+int ctx_events_wait(struct ctx_events *e, int timeout_ms, struct ctx_source **src,
 		    uint32_t *events);
 
 /** Arm ctx->events for the first timer. */

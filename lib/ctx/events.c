@@ -14,12 +14,6 @@
 
 #define NS_PER_S 1000000000ull
 
-/*
- * The longest that a call waits that was told not to, where the descriptor is always readable: the
- * caller's loop would spin otherwise. A source that has something ends it at once.
- */
-#define NAP_MS 5
-
 _Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR &&
 		       EPOLLHUP == POLLHUP && EPOLLRDHUP == POLLRDHUP,
 	       "sources get the same bits either way");
@@ -31,12 +25,12 @@ ran_out(int err)
 }
 
 static int
-failed(int err)
+failed(const char *who, int err)
 {
 	struct text why = { 0 };
 
 	limits_files(&why, err);
-	return baton_err(err, "context: no descriptor for events and timers: %s", why.text);
+	return baton_err(err, "%s: no descriptor for events and timers: %s", who, why.text);
 }
 
 /* ---- timers ---- */
@@ -85,7 +79,7 @@ ctx_events_timeout(const struct baton_ctx *ctx, int timeout_ms)
 	if (ctx->events.timer.fd >= 0)
 		return timeout_ms;
 	if (spins && timeout_ms == 0)
-		timeout_ms = NAP_MS;
+		timeout_ms = CTX_NAP_MS;
 	if (!ctx->timers)
 		return timeout_ms;
 	now = ctx_now_ns();
@@ -114,24 +108,48 @@ open_epoll(int fd, void *ptr)
 	return -1;
 }
 
+static int
+open_readable(struct ctx_events *e, const char *who)
+{
+	e->readable = event_open(who);
+	if (e->readable < 0)
+		return e->readable;
+	event_signal(e->readable);
+	return 0;
+}
+
+int
+ctx_events_open_plain(struct ctx_events *e, const char *who)
+{
+	*e = (struct ctx_events){ .timer.fd = -1, .readable = -1 };
+	e->fd = e->epoll_fd = open_epoll(-1, NULL);
+	if (e->epoll_fd >= 0)
+		return 0;
+	if (ran_out(errno))
+		return failed(who, errno);
+	if (open_readable(e, who) < 0)
+		return e->readable;
+	e->fd = e->readable;
+	return 0;
+}
+
 /* Without timerfds. Return: 0; a negative errno: there is no epoll either. */
 static int
 open_without_timer(struct baton_ctx *ctx)
 {
 	struct ctx_events *e = &ctx->events;
+	int ret = open_readable(e, "context");
 
-	e->readable = event_open("context");
-	if (e->readable < 0)
-		return e->readable;
-	event_signal(e->readable);
+	if (ret < 0)
+		return ret;
 	e->epoll_fd = open_epoll(-1, NULL);
 	if (e->epoll_fd < 0)
-		return ran_out(errno) ? failed(errno) : 0;
+		return ran_out(errno) ? failed("context", errno) : 0;
 	e->fd = open_epoll(e->epoll_fd, NULL);
 	if (e->fd >= 0)
 		return 0;
 	if (ran_out(errno))
-		return failed(errno);
+		return failed("context", errno);
 	close(e->epoll_fd); /* it may not watch anything */
 	e->epoll_fd = -1;
 	return 0;
@@ -155,27 +173,25 @@ ctx_events_open(struct baton_ctx *ctx)
 		close(e->timer.fd);
 	e->timer.fd = -1;
 	if (ran_out(err))
-		return failed(err);
+		return failed("context", err);
 	ret = open_without_timer(ctx);
 	if (ret < 0) {
-		ctx_events_close(ctx);
+		ctx_events_close(&ctx->events);
 		return ret;
 	}
 	baton_log(ctx, BATON_LOG_INFO,
 		  "context: %s forbidden here (%s): its descriptor polls readable %s, and "
 		  "baton_ctx_poll() naps for up to %u ms",
 		  e->epoll_fd < 0 ? "epoll is" : "timerfds are", strerror(err),
-		  e->epoll_fd < 0 ? "always" : "while timers are set", NAP_MS);
+		  e->epoll_fd < 0 ? "always" : "while timers are set", CTX_NAP_MS);
 	if (e->epoll_fd < 0)
 		e->fd = e->readable;
 	return 0;
 }
 
 void
-ctx_events_close(struct baton_ctx *ctx)
+ctx_events_close(struct ctx_events *e)
 {
-	struct ctx_events *e = &ctx->events;
-
 	if (e->fd >= 0 && e->fd != e->epoll_fd && e->fd != e->readable)
 		close(e->fd);
 	if (e->epoll_fd >= 0)
@@ -221,10 +237,9 @@ drop_polled(struct ctx_events *e, unsigned i)
 }
 
 int
-ctx_source_add(struct baton_ctx *ctx, struct ctx_source *src, uint32_t events)
+ctx_events_add(struct ctx_events *e, struct ctx_source *src, uint32_t events)
 {
 	struct epoll_event ev = { .events = events, .data.ptr = src };
-	struct ctx_events *e = &ctx->events;
 
 	if (e->epoll_fd < 0)
 		return add_polled(e, src, events);
@@ -236,10 +251,8 @@ ctx_source_add(struct baton_ctx *ctx, struct ctx_source *src, uint32_t events)
 }
 
 void
-ctx_source_del(struct baton_ctx *ctx, struct ctx_source *src)
+ctx_events_del(struct ctx_events *e, struct ctx_source *src)
 {
-	struct ctx_events *e = &ctx->events;
-
 	if (e->epoll_fd >= 0)
 		epoll_ctl(e->epoll_fd, EPOLL_CTL_DEL, src->fd, NULL);
 	for (unsigned i = 0; i < e->n; i++)
@@ -247,6 +260,18 @@ ctx_source_del(struct baton_ctx *ctx, struct ctx_source *src)
 			drop_polled(e, i);
 			return;
 		}
+}
+
+int
+ctx_source_add(struct baton_ctx *ctx, struct ctx_source *src, uint32_t events)
+{
+	return ctx_events_add(&ctx->events, src, events);
+}
+
+void
+ctx_source_del(struct baton_ctx *ctx, struct ctx_source *src)
+{
+	ctx_events_del(&ctx->events, src);
 }
 
 /* ---- waiting ---- */
@@ -281,9 +306,8 @@ wait_poll(struct ctx_events *e, int timeout_ms, struct ctx_source **src, uint32_
 }
 
 int
-ctx_events_wait(struct baton_ctx *ctx, int timeout_ms, struct ctx_source **src, uint32_t *events)
+ctx_events_wait(struct ctx_events *e, int timeout_ms, struct ctx_source **src, uint32_t *events)
 {
-	struct ctx_events *e = &ctx->events;
 	struct epoll_event ev;
 	int n;
 

@@ -18,7 +18,7 @@ kind_name(uint32_t kind)
 {
 	static const char *const names[] = {
 		"context",  "pool",  "worker",        "port",    "RX queue",
-		"TX queue", "arena", "address space", "mapping",
+		"TX queue", "arena", "address space", "mapping", "token ring",
 	};
 
 	kind &= ~HANDLE_CLOSED;

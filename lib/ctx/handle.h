@@ -22,6 +22,7 @@ enum handle_kind {
 	HANDLE_ARENA,
 	HANDLE_IOAS,
 	HANDLE_MAPPING,
+	HANDLE_RING,
 	HANDLE_END, /* not a kind */
 };
 

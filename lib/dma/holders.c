@@ -2,6 +2,7 @@
 /* Count the buffers of a pool by holder, each where the holder keeps them. */
 #include "base/structs.h"
 #include "dma/pool.h"
+#include "dma/ring.h"
 
 #include <stdarg.h>
 
@@ -81,7 +82,18 @@ baton_pool_holders_(const struct baton_pool *pool, struct baton_holder *out, uns
 			add(&l, BATON_HOLDER_CACHE, __atomic_load_n(&c->n, __ATOMIC_RELAXED),
 			    "worker %s", w->name);
 	}
-	add(&l, BATON_HOLDER_CPU, count_owner(pool, BATON_OWNER_CPU), "application");
+	count = count_owner(pool, BATON_OWNER_CPU);
+	pthread_mutex_lock(&ctx->lock);
+	for (struct baton_ring *r = ctx->rings; r; r = r->next) {
+		uint32_t in_ring = dma_ring_held(r, pool);
+
+		in_ring = in_ring < count ? in_ring : count;
+		if (in_ring)
+			add(&l, BATON_HOLDER_RING, in_ring, "ring %s", r->name);
+		count -= in_ring;
+	}
+	pthread_mutex_unlock(&ctx->lock);
+	add(&l, BATON_HOLDER_CPU, count, "application");
 	count = count_owner(pool, BATON_OWNER_QUARANTINE);
 	if (count)
 		add(&l, BATON_HOLDER_QUARANTINE, count, "quarantine");

@@ -16,6 +16,7 @@
 
 #include <baton/pool.h>
 
+#include "base/io.h"
 #include "base/simd.h"
 #include "base/stack.h"
 #include "ctx/ctx.h"
@@ -66,6 +67,34 @@ struct dma_cache {
 
 #define DMA_BATCH 64u /* indexes to reserve or make room for at once, at most */
 
+/*
+ * What may wake a worker that sleeps: a queue, a token ring. Embedded in it; its source's fd
+ * becomes readable for it.
+ */
+struct dma_waker {
+	struct ctx_source src;
+	/*
+	 * The worker is about to sleep; its thread. Return: 0; 1: there is something for it, so
+	 * that it must not sleep; a negative errno: it cannot be woken for this.
+	 */
+	int (*sleep)(struct dma_waker *waker);
+	/* It does not sleep any more; its thread. What was written to fd is drained later. */
+	void (*wake)(struct dma_waker *waker);
+	struct dma_waker *next;
+	bool armed; /* sleep() has returned 0 or 1, and wake() was not called since */
+};
+
+/* How a worker sleeps (dma/sleep.c). */
+struct dma_sleep {
+	pthread_mutex_t lock; /* of all but `asleep` and `readable` */
+	struct ctx_events events;
+	struct ctx_source control; /* the control thread's; fd -1: it never slept */
+	struct dma_waker *wakers;
+	uint32_t asleep; /* atomic: the worker is in no burst, and begins none before it has cleared
+			    this */
+	bool armed;      /* baton_worker_arm(), without disarm since; the worker's thread */
+};
+
 /* No pool has this address, NULL included. */
 #define DMA_NO_POOL ((struct baton_pool *)1)
 
@@ -79,11 +108,13 @@ struct baton_worker {
 	void *hash; /* of baton_packet_hash(): the table of the last key */
 	uint32_t cache_size;
 	uint32_t n_queues; /* number of its queues; control thread */
+	uint32_t n_rings;  /* number of rings that it is producer or consumer of; control thread */
 	uint32_t acked; /* the last epoch that it acknowledged; release; the control thread reads it
 			 */
 	uint8_t index;
 	uint8_t simd; /* enum simd_level: what its bursts may use */
 	char name[32];
+	struct dma_sleep sleep;
 } __attribute__((aligned(64)));
 
 /* Bytes of a table of views, one for each value of a token's pool field. */
@@ -336,6 +367,48 @@ dma_worker_ready(struct baton_worker *worker, const char *operation)
 					      baton_thread_self()))
 		return dma_worker_enter(worker, operation);
 	return 0;
+}
+
+/* ---- sleeping workers (dma/sleep.c) ---- */
+
+void dma_sleep_init(struct baton_worker *worker);
+void dma_sleep_fini(struct baton_worker *worker);
+
+/** Something of the worker's that may wake it; nothing any more. Control thread. Return: 0 or a
+ * negative errno. */
+int dma_waker_add(struct baton_worker *worker, struct dma_waker *waker);
+void dma_waker_del(struct baton_worker *worker, struct dma_waker *waker);
+
+/** Wake the worker if it sleeps in baton_worker_arm(). Any thread. */
+void dma_worker_wake(struct baton_worker *worker);
+
+/** Whether it sleeps there, and has left every burst. Any thread. */
+static inline bool
+dma_worker_sleeps(const struct baton_worker *worker)
+{
+	return __atomic_load_n(&worker->sleep.asleep, __ATOMIC_SEQ_CST);
+}
+
+/**
+ * It is about to use its queues: the control thread has to wait for it from now on. What that has
+ * published before is visible to what follows. The worker's thread.
+ */
+static inline void
+dma_worker_awake(struct baton_worker *worker)
+{
+	if (baton_likely(!__atomic_load_n(&worker->sleep.asleep, __ATOMIC_RELAXED)))
+		return;
+	__atomic_store_n(&worker->sleep.asleep, 0, __ATOMIC_SEQ_CST);
+	smp_mb();
+}
+
+/** A thread that is in no burst acknowledges what the control thread has asked for. */
+static inline void
+dma_worker_acknowledge(struct baton_worker *worker, uint32_t epoch)
+{
+	worker->head.seen = epoch;
+	/* What it did to its queues is visible to the thread that waits for this. */
+	__atomic_store_n(&worker->acked, epoch, __ATOMIC_RELEASE);
 }
 
 /* Write the name of a holder by its number, for reports. */

@@ -69,6 +69,7 @@ baton_worker_create(struct baton_ctx *ctx, const struct baton_worker_config *con
 		snprintf(w->name, sizeof(w->name), "%s", c.name);
 	else
 		snprintf(w->name, sizeof(w->name), "worker%u", i);
+	dma_sleep_init(w);
 	ctx->workers[i] = w;
 	*out = w;
 	return 0;
@@ -86,6 +87,11 @@ baton_worker_destroy(struct baton_worker *worker)
 				 "worker %s still serves %u queues: close their ports or set them "
 				 "up again",
 				 worker->name, worker->n_queues);
+	if (worker->n_rings)
+		return baton_err(EBUSY,
+				 "worker %s is still producer or consumer of %u token rings: "
+				 "destroy them first",
+				 worker->name, worker->n_rings);
 	thread_exit_del(&worker->exit);
 	/* No thread's: every call that takes it looks closer. */
 	__atomic_store_n(&worker->head.thread, 1, __ATOMIC_RELEASE);
@@ -97,6 +103,7 @@ baton_worker_destroy(struct baton_worker *worker)
 	}
 	free(worker->hash);
 	worker->hash = NULL;
+	dma_sleep_fini(worker);
 	handle_close(worker);
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include "ctx/ctx.h"
 #include "dma/pool.h"
 #include "dma/quarantine.h"
+#include "dma/ring.h"
 #include "ioas/ioas.h"
 #include "port/driver.h"
 
@@ -57,6 +58,8 @@ check_empty(struct baton_ctx *ctx)
 		if (ctx->ports[i])
 			return baton_err(EBUSY, "context: port %s is still open",
 					 ctx->ports[i]->name);
+	if (ctx->rings)
+		return baton_err(EBUSY, "context: token ring %s still exists", ctx->rings->name);
 	for (unsigned i = 0; i < BATON_MAX_WORKERS; i++)
 		if (ctx->workers[i])
 			return baton_err(EBUSY, "context: worker %s still exists",

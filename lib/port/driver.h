@@ -96,6 +96,8 @@ struct baton_queue {
 			   queue_setup on */
 	uint32_t armed; /* atomic: its worker may sleep on wake_fd; in a cache line without members
 			   of the control thread */
+	struct dma_waker waker;
+	uint64_t full_seen; /* TX: stats.full when its worker last woke, or the queue was set up */
 	struct dma_holder holder;
 	char error[128]; /* the protocol violation that stopped it, or "" */
 	/*

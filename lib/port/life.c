@@ -6,8 +6,9 @@
  * anything of a queue is freed, its worker must have left every burst that began before. So the
  * control thread increments the worker's epoch, and waits until the worker acknowledges the epoch
  * at its next burst of any queue, or is unbound. A worker that sleeps on an armed queue is woken
- * for that. Each pair of a store here and a load in the worker (state, epoch, thread, armed) is
- * sequentially consistent, so that one side sees the other.
+ * for that; one that sleeps in baton_worker_arm() is outside of its bursts, and is woken to see
+ * what is new. Each pair of a store here and a load in the worker (state, epoch, thread, armed,
+ * asleep) is sequentially consistent, so that one side sees the other.
  */
 #include <time.h>
 
@@ -43,7 +44,7 @@ wake_queues(struct baton_queue *const *queues, unsigned n, const struct baton_wo
 
 /* Wake the worker if it sleeps on one of its queues. */
 static void
-wake_worker(const struct baton_worker *w)
+wake_worker(struct baton_worker *w)
 {
 	for (unsigned p = 0; p < BATON_MAX_PORTS; p++) {
 		const struct baton_port *port = w->ctx->ports[p];
@@ -53,6 +54,7 @@ wake_worker(const struct baton_worker *w)
 		wake_queues(port->rxq, port->info.rx_queues, w);
 		wake_queues(port->txq, port->info.tx_queues, w);
 	}
+	dma_worker_wake(w);
 }
 
 /* Whether the worker has left every burst of the queue that began before ask(). */
@@ -66,7 +68,7 @@ is_out(const struct baton_queue *q)
 	 * Unbound: the next thread that binds it sees the states. Bound to this thread: it is in no
 	 * burst.
 	 */
-	return !thread || thread == baton_thread_self() ||
+	return !thread || thread == baton_thread_self() || dma_worker_sleeps(w) ||
 	       (int32_t)(__atomic_load_n(&w->acked, __ATOMIC_ACQUIRE) - q->asked) >= 0;
 }
 

@@ -20,6 +20,9 @@ int queue_setup(struct baton_port *port, uint16_t index, const struct baton_queu
 /* What a queue does at its bursts: the other direction's is always refused. */
 void queue_set_burst(struct baton_queue *q, baton_burst_fn_ burst);
 
+/* What its worker does with the queue when it sleeps; queue_setup has made q->wake_fd. */
+void queue_set_waker(struct baton_queue *q);
+
 /* The burst of a queue that a protocol violation has stopped. */
 int queue_dead(struct baton_queue *q, struct baton_token *tokens, unsigned n);
 

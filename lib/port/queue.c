@@ -133,20 +133,19 @@ baton_queue_enter_(struct baton_queue_head *head, int tx, const char *operation)
 	ret = dma_worker_ready(worker, operation);
 	if (ret < 0)
 		return ret;
+	dma_worker_awake(worker);
 	epoch = __atomic_load_n(&worker->head.epoch, __ATOMIC_ACQUIRE);
 	state = __atomic_load_n(&q->head.handle.state, __ATOMIC_ACQUIRE);
 	if (state & QUEUE_RUNNING)
 		q->head.handle.ack = state;
 	else
 		ret = report_stopped(q);
-	worker->head.seen = epoch;
 	/*
 	 * A thread that begins a burst is in no other burst: it acknowledges for all queues of its
-	 * worker, also for those that it will not use again. Release: what it did to them is
-	 * visible to the thread that waits for this, and that thread may free a stopped queue at
-	 * once. So nothing of the queue is read from here on.
+	 * worker, also for those that it will not use again. The thread that waits for this may
+	 * free a stopped queue at once. So nothing of the queue is read from here on.
 	 */
-	__atomic_store_n(&worker->acked, epoch, __ATOMIC_RELEASE);
+	dma_worker_acknowledge(worker, epoch);
 	return ret;
 }
 
@@ -246,6 +245,7 @@ queue_teardown(struct baton_queue *q)
 {
 	if (!q->set_up)
 		return;
+	dma_waker_del(queue_worker(q), &q->waker);
 	q->port->driver->ops->queue_release(q->port, q);
 	q->port->ctx->holders[(q->owner >> 16) - BATON_OWNER_QUEUE] = NULL;
 	queue_worker(q)->n_queues--;
@@ -300,6 +300,12 @@ queue_setup(struct baton_port *port, uint16_t index, const struct baton_queue_co
 	queue_worker(q)->n_queues++;
 	q->idle_reason = QUEUE_IDLE_PORT;
 	q->set_up = 1;
+	queue_set_waker(q);
+	ret = dma_waker_add(c->worker, &q->waker);
+	if (ret < 0) {
+		queue_teardown(q);
+		return ret;
+	}
 	*out = q;
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The functions of RX and TX queues, which are one struct inside. */
+#include "base/container.h"
 #include "base/event.h"
 #include "base/structs.h"
 #include "port/port.h"
@@ -336,4 +337,43 @@ void
 baton_txq_disarm(struct baton_txq *txq)
 {
 	disarm(queue_of(txq, HANDLE_TXQ, "txq_disarm"), "txq_disarm");
+}
+
+/* ---- the queues of a worker that sleeps (dma/sleep.c) ---- */
+
+DEFINE_CONTAINER(queue_of_waker, struct baton_queue, waker)
+
+static int
+sleep_on(struct dma_waker *waker)
+{
+	struct baton_queue *q = queue_of_waker(waker);
+	uint32_t state = __atomic_load_n(&q->head.handle.state, __ATOMIC_SEQ_CST);
+	bool started = (state & QUEUE_RUNNING) && state != q->head.handle.ack;
+	int ret;
+
+	if (started) /* and its worker does not know yet */
+		q->head.handle.ack = state;
+	/* A worker has nothing to wait for at a queue with room, or at one that is dead. */
+	if (q->tx && q->stats.full == q->full_seen)
+		return started;
+	if ((state & QUEUE_RUNNING) && queue_error(q)[0])
+		return started;
+	ret = arm(q, "worker_arm");
+	return ret < 0 ? ret : started;
+}
+
+static void
+wake_from(struct dma_waker *waker)
+{
+	struct baton_queue *q = queue_of_waker(waker);
+
+	disarm(q, "worker_disarm");
+	q->full_seen = q->stats.full;
+}
+
+void
+queue_set_waker(struct baton_queue *q)
+{
+	q->waker = (struct dma_waker){ .src.fd = q->wake_fd, .sleep = sleep_on, .wake = wake_from };
+	q->full_seen = q->stats.full;
 }

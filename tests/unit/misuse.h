@@ -14,7 +14,21 @@
 
 #include "misuse_cells.h"
 
-enum kind { CTX, POOL, WORKER, PORT, RXQ, TXQ, ARENA, IOAS, MAPPING, KINDS, TOKEN = KINDS, PLAIN };
+enum kind {
+	CTX,
+	POOL,
+	WORKER,
+	PORT,
+	RXQ,
+	TXQ,
+	ARENA,
+	IOAS,
+	MAPPING,
+	RING,
+	KINDS,
+	TOKEN = KINDS,
+	PLAIN
+};
 enum wrong {
 	WRONG_NULL,
 	WRONG_KIND,
@@ -63,6 +77,7 @@ struct misuse_side {
 	struct baton_arena *arena;
 	struct baton_ioas *ioas;
 	struct baton_mapping *mapping;
+	struct baton_ring *ring; /* the worker's on both sides */
 };
 
 struct misuse_bench {

@@ -74,6 +74,17 @@ space_up(struct baton_ctx *ctx, struct baton_arena **arena, struct baton_ioas **
 	must(baton_ioas_map_arena(*ioas, *arena, UINT64_MAX, mapping));
 }
 
+static struct baton_ring *
+ring_up(const struct misuse_side *s)
+{
+	struct baton_ring_config c = { .size = sizeof(c), .producer = s->worker };
+	struct baton_ring *ring;
+
+	c.consumer = s->worker;
+	must(baton_ring_create(s->ctx, &c, &ring));
+	return ring;
+}
+
 static void
 side_up(struct misuse_side *s, struct misuse_bench *b)
 {
@@ -86,6 +97,7 @@ side_up(struct misuse_side *s, struct misuse_bench *b)
 	s->pool = pool_up(s->ctx);
 	must(baton_worker_create(s->ctx, &wc, &s->worker));
 	must(baton_worker_bind(s->worker));
+	s->ring = ring_up(s);
 	port_up(s, "net_null0", &s->port, &s->rxq, &s->txq);
 	port_up(s, "net_null1", &s->idle, &s->idle_rxq, &s->idle_txq);
 	must(baton_port_open(s->ctx, "net_null2", &s->raw));
@@ -113,6 +125,8 @@ make_closed(struct misuse_bench *b)
 	b->of_closed = t[0];
 	must(baton_free(s.worker, t, 1));
 	must(baton_port_close(s.port));
+	s.ring = ring_up(&s);
+	must(baton_ring_destroy(s.ring));
 	must(baton_worker_destroy(s.worker));
 	must(baton_pool_destroy(s.pool));
 	space_up(s.ctx, &s.arena, &s.ioas, &s.mapping);
@@ -139,6 +153,7 @@ side_down(struct misuse_side *s)
 	must(baton_port_close(s->port));
 	must(baton_port_close(s->idle));
 	must(baton_port_close(s->raw));
+	must(baton_ring_destroy(s->ring));
 	must(baton_worker_destroy(s->worker));
 	must(baton_pool_destroy(s->pool));
 	must(baton_ioas_unmap(s->mapping));
@@ -159,9 +174,9 @@ void *
 misuse_object(const struct misuse_side *s, enum kind kind)
 {
 	void *const objects[] = {
-		[CTX] = s->ctx,     [POOL] = s->pool, [WORKER] = s->worker,
-		[PORT] = s->port,   [RXQ] = s->rxq,   [TXQ] = s->txq,
-		[ARENA] = s->arena, [IOAS] = s->ioas, [MAPPING] = s->mapping,
+		[CTX] = s->ctx,         [POOL] = s->pool, [WORKER] = s->worker, [PORT] = s->port,
+		[RXQ] = s->rxq,         [TXQ] = s->txq,   [ARENA] = s->arena,   [IOAS] = s->ioas,
+		[MAPPING] = s->mapping, [RING] = s->ring,
 	};
 
 	return objects[kind];
@@ -191,6 +206,8 @@ check_side(const struct misuse_side *s)
 	must(baton_free(s->worker, t, 1));
 	got = baton_rx_burst(s->rxq, t, 8);
 	assert_int_equal(got, 8);
+	assert_int_equal(baton_ring_enqueue(s->ring, t, 8), 8);
+	assert_int_equal(baton_ring_dequeue(s->ring, t, 8), 8);
 	assert_int_equal(baton_tx_burst(s->txq, t, 8), 8);
 	baton_port_link(s->port, &link);
 	assert_int_equal(link.up, 1);

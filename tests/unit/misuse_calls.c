@@ -92,6 +92,31 @@ queue_config(struct misuse_call *c)
 	return &config;
 }
 
+/* The handles inside it are the slots from 3 on. */
+static const struct baton_ring_config *
+ring_config(struct misuse_call *c)
+{
+	static struct baton_ring_config config;
+
+	config = (struct baton_ring_config){
+		.size = sizeof(config), .capacity = 64, .producer = H(3), .consumer = H(4)
+	};
+	return &config;
+}
+
+/* What was put is taken out again, with what was in front of it. */
+static long
+call_ring_enqueue(struct misuse_call *c)
+{
+	struct baton_token *t = (void *)c->room;
+	int ret = baton_ring_enqueue(H(0), c->tokens, 1);
+	int n = ret > 0 ? baton_ring_dequeue(H(0), t, 8) : 0;
+
+	if (n > 1)
+		baton_free(c->bench->a.worker, t, (unsigned)n - 1);
+	return ret;
+}
+
 CALL(nearest, baton_nearest(P(0, "a"), P(1, ((const char *[]){ "a", NULL }))))
 CALL(ctx_confidential, baton_ctx_confidential(H(0)))
 MAKE(ctx_create, baton_ctx_create(P(0, &ctx_config), ROOM(1)), baton_ctx_destroy(OUT(baton_ctx)))
@@ -137,6 +162,17 @@ CALL(worker_destroy, baton_worker_destroy(H(0)))
 CALL(worker_bind, baton_worker_bind(H(0)))
 VOID(worker_unbind, baton_worker_unbind(H(0)))
 VOID(worker_flush, baton_worker_flush(H(0)))
+CALL(worker_arm, baton_worker_arm(H(0)))
+VOID(worker_disarm, baton_worker_disarm(H(0)))
+VOID(ring_config_init, baton_ring_config_init(ROOM(0)))
+MAKE(ring_create, baton_ring_create(H(0), P(1, ring_config(c)), ROOM(2)),
+     baton_ring_destroy(OUT(baton_ring)))
+CALL(ring_destroy, baton_ring_destroy(H(0)))
+CALL(ring_drain, baton_ring_drain(H(0), H(1)))
+TAKE(ring_dequeue, baton_ring_dequeue(H(0), ROOM(1), 8))
+CALL(ring_count, baton_ring_count(H(0)))
+CALL(ring_arm, baton_ring_arm(H(0)))
+VOID(ring_disarm, baton_ring_disarm(H(0)))
 TAKE(alloc, baton_alloc(H(0), H(1), ROOM(2), 1))
 CALL(free, baton_free(H(0), c->tokens, 1))
 CALL(data, (intptr_t)baton_data(H(0), c->token))

@@ -6,6 +6,7 @@
 #define READS   "it only reads"
 #define HOT     "an instruction a packet; NULL faults at once, and nothing was changed"
 #define BURST   "an instruction a burst; the array faults at once, and nothing was changed"
+#define PASSED  "a ring passes on what it was given; whoever uses it is told"
 #define PLENTY  "counts without writing: how many there are"
 
 const struct misuse_exception misuse_exceptions[] = {
@@ -50,6 +51,20 @@ const struct misuse_exception misuse_exceptions[] = {
 	{ "packet_len", "tokens", WRONG_STALE, FINE, "it adds lengths, whosesoever they are" },
 	{ "packet_len", "tokens", WRONG_NOT_HELD, FINE, "it adds lengths, whosesoever they are" },
 	{ "packet_len", "tokens", WRONG_RANGE, FINE, "it adds lengths, whosesoever they are" },
+	{ "ring_create", "config", WRONG_NULL, FINE, "the defaults" },
+	{ "ring_create", "config_producer", WRONG_NULL, FINE, "any thread" },
+	{ "ring_create", "config_consumer", WRONG_NULL, FINE, "any thread" },
+	{ "ring_create", "config_producer", WRONG_STATE, FINE, "a worker has many rings" },
+	{ "ring_create", "config_consumer", WRONG_STATE, FINE, "a worker has many rings" },
+	{ "ring_create", "ctx", WRONG_STATE, FINE, "callbacks may make objects" },
+	{ "ring_enqueue", "tokens", WRONG_NULL, UNTOLD, BURST },
+	{ "ring_enqueue", "ring", WRONG_CONTEXT, FINE, PASSED },
+	{ "ring_enqueue", "tokens", WRONG_CONTEXT, FINE, PASSED },
+	{ "ring_enqueue", "tokens", WRONG_CLOSED, FINE, PASSED },
+	{ "ring_enqueue", "tokens", WRONG_STALE, FINE, PASSED },
+	{ "ring_enqueue", "tokens", WRONG_NOT_HELD, FINE, PASSED },
+	{ "ring_enqueue", "tokens", WRONG_RANGE, FINE, PASSED },
+	{ "ring_dequeue", "tokens", WRONG_NULL, UNTOLD, BURST },
 	{ "packet_view", "scratch", WRONG_NULL, FINE, "the bytes may lie in one buffer" },
 	/* Other threads */
 	{ "data", "worker", WRONG_THREAD, UNTOLD, "an instruction a packet" },
@@ -72,8 +87,8 @@ const struct misuse_exception misuse_exceptions[] = {
 	{ "worker_create", "ctx", WRONG_STATE, FINE, "callbacks may make objects" },
 	{ "port_open", "ctx", WRONG_STATE, FINE, "callbacks may make objects" },
 	{ "ctx_unbind", "ctx", WRONG_STATE, UNTOLD, "the next call binds the context again" },
-	/* States of a pool, here: a buffer is out; of a worker: queues use it; of an address space:
-	 * something is mapped; of an arena: it is mapped */
+	/* States of a pool, here: a buffer is out; of a ring: it has a token; of a worker: queues
+	 * use it; of an address space: something is mapped; of an arena: it is mapped */
 	{ "pool_destroy", "pool", WRONG_STATE, BUSY, "buffers are out" },
 	{ "alloc", "pool", WRONG_STATE, FINE, "that is its use" },
 	{ "packet_copy", "pool", WRONG_STATE, FINE, "that is its use" },
@@ -89,6 +104,11 @@ const struct misuse_exception misuse_exceptions[] = {
 	{ "toeplitz", "key", WRONG_NULL, FINE, "no key hashes to 0" },
 	{ "toeplitz", "data", WRONG_NULL, FINE, "nothing hashes to 0" },
 	{ "crc32c", "data", WRONG_NULL, FINE, "nothing changes a CRC by nothing" },
+	{ "ring_enqueue", "ring", WRONG_STATE, FINE, "that is its use" },
+	{ "ring_dequeue", "ring", WRONG_STATE, FINE, "that is its use" },
+	{ "ring_drain", "ring", WRONG_STATE, FINE, "that is its use" },
+	{ "ring_arm", "ring", WRONG_STATE, FINE, "that is its use" },
+	{ "ring_drain", "worker", WRONG_STATE, FINE, "that is its use" },
 	{ "packet_prepend", "worker", WRONG_STATE, FINE, "that is its use" },
 	{ "packet_append", "worker", WRONG_STATE, FINE, "that is its use" },
 	{ "packet_adjust", "worker", WRONG_STATE, FINE, "that is its use" },

@@ -16,7 +16,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "source"))
 from header import COMMENT, HEADERS, params_of, parse, sections  # noqa: E402
 
 KINDS = {"baton_ctx": "CTX", "baton_pool": "POOL", "baton_worker": "WORKER", "baton_port": "PORT", "baton_rxq": "RXQ",
-         "baton_txq": "TXQ", "baton_arena": "ARENA", "baton_ioas": "IOAS", "baton_mapping": "MAPPING"}
+         "baton_txq": "TXQ", "baton_arena": "ARENA", "baton_ioas": "IOAS", "baton_mapping": "MAPPING",
+         "baton_ring": "RING"}
 HANDLE = ("NULL", "KIND", "CLOSED", "CONTEXT", "STATE")
 WRONG = {"PLAIN": ("NULL",), "TOKEN": ("NULL", "CONTEXT", "CLOSED", "STALE", "NOT_HELD", "RANGE"),
          "PORT": HANDLE + ("NOT_SET_UP",), "RXQ": HANDLE + ("NOT_SET_UP",), "TXQ": HANDLE + ("NOT_SET_UP",)}

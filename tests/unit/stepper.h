@@ -49,4 +49,7 @@ int stepper_run(struct stepper *s, unsigned int first, unsigned int last, int bu
 /** End the other process. */
 void stepper_close(struct stepper *s);
 
+/** Return: 0 when tracing works here; a negative errno. */
+int stepper_try(void);
+
 #endif

@@ -375,9 +375,18 @@ run_state(struct outcome *o, const struct cell *c, enum how how)
 			assert_int_equal(baton_port_set_link(port, 1), 0);
 		}
 	} else {
+		struct baton_token t[8];
+		int left;
+
 		if (queue)
 			assert_int_equal(baton_port_stop(a->port), 0);
+		if (c->kind == RING) {
+			assert_int_equal(baton_alloc(a->worker, a->pool, t, 1), 1);
+			assert_int_equal(baton_ring_enqueue(a->ring, t, 1), 1);
+		}
 		make_call(o);
+		while (c->kind == RING && (left = baton_ring_dequeue(a->ring, t, 8)) > 0)
+			assert_int_equal(baton_free(a->worker, t, (unsigned)left), 0);
 		if (queue)
 			assert_int_equal(baton_port_start(a->port), 0);
 	}

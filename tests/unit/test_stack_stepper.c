@@ -305,36 +305,6 @@ test_ring(void **state)
 
 #endif
 
-static bool
-nothing(void *shared)
-{
-	return true;
-}
-
-static void
-touch(void *shared)
-{
-	*(volatile int *)shared = 1;
-}
-
-/* Return: 0 when tracing works here. */
-static int
-try_tracing(void)
-{
-	void *p = map_shared(sizeof(int));
-	struct stepper_ops ops = { .victim = touch, .other = nothing, .shared = p };
-	struct stepper_result r;
-	struct stepper s;
-	int rc = stepper_open(&s, &ops);
-
-	if (rc)
-		return rc;
-	rc = stepper_run(&s, 1, MAX_STEPS, PATIENCE_MS, &r);
-	stepper_close(&s);
-	munmap(p, sizeof(int));
-	return rc ? rc : r.rounds ? 0 : -ENOSYS;
-}
-
 int
 main(void)
 {
@@ -352,7 +322,7 @@ main(void)
 	puts("skipped: single steps through another process are for x86-64 here");
 	return 77;
 #endif
-	rc = try_tracing();
+	rc = stepper_try();
 	if (rc) {
 		printf("skipped: no single steps by ptrace here: %s\n", strerror(-rc));
 		return 77;

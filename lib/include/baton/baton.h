@@ -21,6 +21,7 @@
 #include <baton/port.h>
 #include <baton/queue.h>
 #include <baton/reach.h>
+#include <baton/ring.h>
 #include <baton/token.h>
 #include <baton/violation.h>
 

@@ -9,8 +9,8 @@
  * probability of 65,535 in 65,536. Misuse by two threads at the same moment may go undetected,
  * except in a library built with -Downership=strict.
  *
- * An application that passes a token to another thread must do so through a queue that orders
- * memory accesses.
+ * An application passes tokens to another thread through a token ring (<baton/ring.h>), or through
+ * another queue that orders memory accesses.
  *
  * A worker is the identity of one thread that moves packets, with its caches of free buffers. A
  * worker belongs to the thread that uses it first, until baton_worker_unbind().
@@ -184,6 +184,7 @@ enum baton_holder_kind {
 	BATON_HOLDER_CPU,        /* the application, which has the tokens */
 	BATON_HOLDER_QUEUE,      /* a device queue */
 	BATON_HOLDER_QUARANTINE, /* a device that has not confirmed its reset */
+	BATON_HOLDER_RING,       /* a token ring; they are the application's */
 };
 
 /** A holder of buffers. */
@@ -208,7 +209,7 @@ BATON_API unsigned baton_pool_holders_(const struct baton_pool *pool, struct bat
  * @n:    number of holders that @out has room for.
  *
  * Thread: any thread, while no port, queue or worker is set up or closed. The counts are exact
- * if no worker of the context is in a call.
+ * if no worker of the context, and nobody who uses a token ring, is in a call.
  * Return: the number of holders that there are, which may be more than @n; this function cannot
  * fail.
  */
@@ -273,7 +274,7 @@ BATON_API int baton_worker_create(struct baton_ctx *ctx, const struct baton_work
  * @worker: the worker.
  *
  * Thread: the control thread.
- * Return: 0 on success; -EBUSY if queues use the worker.
+ * Return: 0 on success; -EBUSY if queues or token rings use the worker.
  */
 BATON_API int baton_worker_destroy(struct baton_worker *worker);
 
@@ -311,6 +312,47 @@ BATON_API void baton_worker_unbind(struct baton_worker *worker);
  * Thread: the worker's thread.
  */
 BATON_API void baton_worker_flush(struct baton_worker *worker);
+
+/**
+ * Ask for a wake-up of a worker that is about to sleep, for all it does.
+ *
+ * The descriptor that is returned polls readable when one of these holds, at once if it does now:
+ * - an RX queue of the worker has packets;
+ * - a TX queue of the worker that had no room for a packet, since the worker last woke, has some;
+ * - a token ring whose consumer the worker is has tokens;
+ * - a queue of the worker was started or stopped, or its device went away or came back.
+ *
+ *	fd = baton_worker_arm(worker);
+ *	poll(...) on fd, and whatever else the thread waits for
+ *	baton_worker_disarm(worker);
+ *	bursts of all queues and rings
+ *
+ * A worker between these two calls is in no burst: it keeps no port from being stopped or reset, or
+ * from coming back, however long it sleeps and whatever it sleeps on.
+ *
+ * The descriptor belongs to the worker and stays the same. Do not read it. Where a sandbox forbids
+ * epoll, it polls readable all the time, and baton_worker_disarm() waits for up to 5 ms if there is
+ * nothing to do.
+ *
+ * @worker: the worker. Its queues need not be armed one by one.
+ *
+ * Thread: the worker's thread.
+ * Return: a file descriptor; -ENOTSUP if a device of one of the queues cannot wake a worker (the
+ * error message names it): poll then; -EMFILE or -ENFILE if no file descriptor is left; -ENOMEM if
+ * memory is short; -EPERM if the worker belongs to another thread, which is a violation.
+ */
+BATON_API int baton_worker_arm(struct baton_worker *worker);
+
+/**
+ * End what baton_worker_arm() asked for, before polling the queues and rings again.
+ *
+ * This function cannot fail. Without a baton_worker_arm() before it, it does nothing.
+ *
+ * @worker: the worker.
+ *
+ * Thread: the worker's thread.
+ */
+BATON_API void baton_worker_disarm(struct baton_worker *worker);
 
 /* ---- the fast path ---- */
 

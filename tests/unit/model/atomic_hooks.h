@@ -20,7 +20,7 @@ atomic_load32_relaxed(const uint32_t *p)
 static inline void
 atomic_store32_relaxed(uint32_t *p, uint32_t v)
 {
-	model_store(p, &v, sizeof(v));
+	model_store(p, &v, sizeof(v), false);
 }
 
 static inline uint64_t
@@ -39,6 +39,18 @@ atomic_load64_relaxed(const uint64_t *p)
 
 	model_load(p, &v, sizeof(v), false);
 	return v;
+}
+
+static inline void
+atomic_store64_release(uint64_t *p, uint64_t v)
+{
+	model_store(p, &v, sizeof(v), true);
+}
+
+static inline void
+atomic_fence(void)
+{
+	model_fence();
 }
 
 static inline bool

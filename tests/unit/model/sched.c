@@ -17,12 +17,16 @@ struct step {
 	const char *what;
 	const void *p;
 	bool write;
+	bool fence; /* of the thread */
+	bool all;   /* of all threads */
 };
 
 struct store {
 	void *p; /* NULL: free */
 	size_t size;
 	uint64_t age;
+	bool release;
+	uint32_t clock[MODEL_THREADS]; /* a release store: the thread's */
 	unsigned char bytes[MAX_STORE];
 };
 
@@ -110,14 +114,20 @@ model_fail(const char *what)
 		swapcontext(&m.cur->ctx, &m.ctx);
 }
 
-/* Wait until the scheduler grants this step. */
+/* Wait until the scheduler grants a step. */
+static void
+await_step(struct step step)
+{
+	m.cur->next = step;
+	swapcontext(&m.cur->ctx, &m.ctx);
+}
+
 static void
 await(const char *what, const void *p, bool write)
 {
 	if (!place_of(p))
 		model_fail("an access outside the watched memory");
-	m.cur->next = (struct step){ .what = what, .p = p, .write = write };
-	swapcontext(&m.cur->ctx, &m.ctx);
+	await_step((struct step){ .what = what, .p = p, .write = write });
 }
 
 static void
@@ -210,8 +220,10 @@ model_load(const void *p, void *v, size_t size, bool acq)
 }
 
 void
-model_store(void *p, const void *v, size_t size)
+model_store(void *p, const void *v, size_t size, bool release_)
 {
+	if (!place_of(p) && m.cur)
+		model_fail("an access outside the watched memory");
 	if (!m.cur) {
 		memcpy(p, v, size);
 		return;
@@ -223,9 +235,58 @@ model_store(void *p, const void *v, size_t size)
 			continue;
 		*s = (struct store){ .p = p, .size = size, .age = ++m.age };
 		memcpy(s->bytes, v, size);
+		if (release_ && m.bug != MODEL_NO_RELEASE) {
+			s->release = true;
+			memcpy(s->clock, m.cur->clock, sizeof(s->clock));
+			m.cur->clock[m.cur - m.thread]++;
+		}
 		return;
 	}
 	model_fail("too many waiting stores");
+}
+
+/* The store is visible. */
+static void
+land(struct store *s)
+{
+	memcpy(s->p, s->bytes, s->size);
+	if (s->release)
+		join(place_of(s->p)->released, s->clock);
+	s->p = NULL;
+}
+
+void
+model_fence(void)
+{
+	if (m.cur && m.bug != MODEL_NO_FENCE)
+		await_step((struct step){ .what = "fence", .fence = true });
+}
+
+static void
+land_all(struct thread *t)
+{
+	for (;;) {
+		struct store *oldest = NULL;
+
+		for (unsigned int i = 0; i < SLOTS; i++)
+			if (t->store[i].p && (!oldest || t->store[i].age < oldest->age))
+				oldest = &t->store[i];
+		if (!oldest)
+			return;
+		land(oldest);
+	}
+}
+
+/* Each thread at a time of its own: a step for each. */
+void
+model_fence_all(void)
+{
+	if (!m.cur || m.bug == MODEL_NO_FENCE)
+		return;
+	for (unsigned int t = 0; t < m.c->threads; t++) {
+		await_step((struct step){ .what = "fence of all", .all = true });
+		land_all(&m.thread[t]);
+	}
 }
 
 static bool
@@ -280,7 +341,7 @@ model_memcpy(void *dst, const void *src, size_t n)
 		if (n > d->size || n > MAX_STORE)
 			model_fail("a copy past the end of a block");
 		plain_access(d, true);
-		model_store(dst, src, n);
+		model_store(dst, src, n, false);
 	} else if (s) {
 		if (n > s->size)
 			model_fail("a copy past the end of a block");
@@ -314,7 +375,7 @@ next_step(unsigned int actor)
 static bool
 waits_for_stores(const struct thread *t)
 {
-	if (!t->next.write || m.bug == MODEL_EARLY)
+	if (!t->next.fence && (!t->next.write || m.bug == MODEL_EARLY))
 		return false;
 	for (unsigned int i = 0; i < SLOTS; i++)
 		if (t->store[i].p)
@@ -322,12 +383,13 @@ waits_for_stores(const struct thread *t)
 	return false;
 }
 
-/* Stores to one place stay in order. */
+/* Stores to one place stay in order, and a release store comes after all. */
 static bool
 is_oldest(const struct thread *t, const struct store *s)
 {
 	for (unsigned int i = 0; i < SLOTS; i++)
-		if (t->store[i].p == s->p && t->store[i].age < s->age)
+		if ((t->store[i].p == s->p || (s->release && t->store[i].p)) &&
+		    t->store[i].age < s->age)
 			return false;
 	return true;
 }
@@ -362,7 +424,7 @@ still_asleep(uint64_t sleep, unsigned int actor)
 		unsigned int x = (unsigned int)__builtin_ctzll(rest);
 		struct step b = next_step(x);
 
-		if (a.p != b.p || (!a.write && !b.write))
+		if (!a.all && !b.all && (a.p != b.p || (!a.write && !b.write)))
 			left |= 1ull << x;
 	}
 	return left;
@@ -387,9 +449,8 @@ take_step(unsigned int actor)
 		return;
 	}
 	s = store_of(actor);
-	memcpy(s->p, s->bytes, s->size);
-	note(*(const uint32_t *)s->p, "");
-	s->p = NULL;
+	note(*(const uint32_t *)(const void *)s->bytes, "");
+	land(s);
 }
 
 /* ---- the search ---- */

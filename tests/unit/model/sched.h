@@ -9,9 +9,9 @@
  * order of independent steps, so every outcome of the case is still seen.
  *
  * The memory model:
- * - Relaxed and plain stores wait in a buffer of their thread and become visible at any later time
- *   and in any order (except two to the same place), at the latest before the thread's next
- *   compare-and-swap, which is a release. The thread itself sees them at once.
+ * - Stores wait in a buffer of their thread and become visible at any later time and in any order
+ *   (except two to the same place, and a release store, which comes after all before it), at the
+ *   latest before the thread's next compare-and-swap or fence. The thread itself sees them at once.
  * - Happens-before is tracked with vector clocks through acquire loads and compare-and-swaps; two
  *   plain accesses to the same record without it are reported as a race, in whatever order they
  *   ran. So a missing acquire is found although loads are never reordered here.
@@ -35,6 +35,8 @@ enum model_bug {
 	MODEL_PLAIN_STORE, /* compare, then store, as two steps */
 	MODEL_EARLY,       /* a compare-and-swap does not wait for the stores before it */
 	MODEL_NO_ACQUIRE,  /* nothing acquires */
+	MODEL_NO_RELEASE,  /* a release store is a relaxed one */
+	MODEL_NO_FENCE,    /* fences do nothing */
 };
 
 struct model_case {
@@ -68,7 +70,11 @@ void model_watch(const char *name, unsigned int number, const void *p, size_t si
 void model_fail(const char *what);
 
 void model_load(const void *p, void *v, size_t size, bool acquire);
-void model_store(void *p, const void *v, size_t size);
+void model_store(void *p, const void *v, size_t size, bool release);
+
+/** The thread's stores are visible; those of all threads. */
+void model_fence(void);
+void model_fence_all(void);
 bool model_cas(uint64_t *p, uint64_t *expected, uint64_t desired);
 
 /** memcpy, with watched plain memory on either side. */
