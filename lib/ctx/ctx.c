@@ -30,6 +30,7 @@ ctx_fini(struct baton_ctx *ctx)
 	thread_exit_del(&ctx->control_exit);
 	ctx->handle.tag |= HANDLE_CLOSED;
 	handle_fini(ctx);
+	ctx_app_fini(ctx);
 	ctx_events_close(&ctx->events);
 	pthread_mutex_destroy(&ctx->lock);
 }

@@ -11,6 +11,8 @@
 #include "base/thread.h"
 #include "ctx/handle.h"
 
+struct app_source;
+struct app_timer;
 struct baton_ioas;
 struct baton_pool;
 struct baton_pool_view;
@@ -93,9 +95,11 @@ struct baton_ctx {
 	baton_violation_fn on_violation;
 	void *violation_arg;
 
-	struct ctx_events events; /* what baton_ctx_poll() watches (ctx/events.c) */
-	struct ctx_timer *timers; /* by time */
-	struct dma_map *maps;     /* pools in address spaces (dma/pool_map.c); control thread */
+	struct ctx_events events;       /* what baton_ctx_poll() watches (ctx/events.c) */
+	struct ctx_timer *timers;       /* by time */
+	struct app_source *app_sources; /* the application's (ctx/app.c); control thread */
+	struct app_timer *app_timers;   /* the same */
+	struct dma_map *maps; /* pools in address spaces (dma/pool_map.c); control thread */
 	struct dma_quarantine *quarantines; /* what devices have not let go of, including devices of
 					       closed ports (dma/quarantine.c) */
 	struct mem_holder *holders_of_memory; /* those that were handed memory (mem/holder.c);
@@ -131,8 +135,11 @@ void ctx_source_del(struct baton_ctx *ctx, struct ctx_source *src);
 /** Open the descriptors of ctx->events. Return: 0 or a negative errno. */
 int ctx_events_open(struct baton_ctx *ctx);
 
-/** The same for somebody else who waits, and has no timers: a worker. @who: for messages. */
-int ctx_events_open_plain(struct ctx_events *e, const char *who);
+/**
+ * The same for somebody else who waits, and has no timers: a worker. @who: for messages. @first: a
+ * source whose fd is readable for EPOLLIN.
+ */
+int ctx_events_open_plain(struct ctx_events *e, const char *who, struct ctx_source *first);
 
 void ctx_events_close(struct ctx_events *e);
 
@@ -166,6 +173,9 @@ void ctx_events_arm(struct baton_ctx *ctx);
 
 /** Call what is due. Return: the number of timers. */
 int ctx_timers_run(struct baton_ctx *ctx);
+
+/** Forget the descriptors and timers of the application. */
+void ctx_app_fini(struct baton_ctx *ctx);
 
 uint64_t ctx_now_ns(void);
 

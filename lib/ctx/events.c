@@ -119,10 +119,10 @@ open_readable(struct ctx_events *e, const char *who)
 }
 
 int
-ctx_events_open_plain(struct ctx_events *e, const char *who)
+ctx_events_open_plain(struct ctx_events *e, const char *who, struct ctx_source *first)
 {
 	*e = (struct ctx_events){ .timer.fd = -1, .readable = -1 };
-	e->fd = e->epoll_fd = open_epoll(-1, NULL);
+	e->fd = e->epoll_fd = open_epoll(first->fd, first);
 	if (e->epoll_fd >= 0)
 		return 0;
 	if (ran_out(errno))
@@ -130,7 +130,7 @@ ctx_events_open_plain(struct ctx_events *e, const char *who)
 	if (open_readable(e, who) < 0)
 		return e->readable;
 	e->fd = e->readable;
-	return 0;
+	return ctx_events_add(e, first, EPOLLIN);
 }
 
 /* Without timerfds. Return: 0; a negative errno: there is no epoll either. */

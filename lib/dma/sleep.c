@@ -47,7 +47,7 @@ watch(struct dma_sleep *s, struct dma_waker *waker)
 static int
 watch_all(struct dma_sleep *s)
 {
-	int ret = ctx_events_add(&s->events, &s->control, EPOLLIN);
+	int ret = 0;
 
 	for (struct dma_waker *w = s->wakers; w && !ret; w = w->next)
 		ret = watch(s, w);
@@ -59,20 +59,19 @@ static int
 open_events(struct baton_worker *worker)
 {
 	struct dma_sleep *s = &worker->sleep;
-	int ret, fd = event_open(worker->name);
+	int ret;
 
-	if (fd < 0)
-		return fd;
-	ret = ctx_events_open_plain(&s->events, worker->name);
-	if (!ret) {
-		s->control.fd = fd;
+	s->control.fd = event_open(worker->name);
+	if (s->control.fd < 0)
+		return s->control.fd;
+	ret = ctx_events_open_plain(&s->events, worker->name, &s->control);
+	if (!ret)
 		ret = watch_all(s);
-		if (!ret)
-			return 0;
-		ctx_events_close(&s->events);
-	}
+	if (!ret)
+		return 0;
+	ctx_events_close(&s->events);
+	close(s->control.fd);
 	s->control.fd = -1;
-	close(fd);
 	return ret;
 }
 

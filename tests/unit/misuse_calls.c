@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A call of each public function that takes a pointer; one that is missing here does not build. */
+#include <unistd.h>
+
 #include <baton/cc.h>
 #include <baton/ioas.h>
 #include <baton/reach.h>
@@ -117,6 +119,24 @@ call_ring_enqueue(struct misuse_call *c)
 	return ret;
 }
 
+static void
+on_fd(void *arg, int fd, uint32_t events)
+{
+}
+
+static void
+on_timer(void *arg)
+{
+}
+
+static int
+a_pipe(void)
+{
+	static int ends[2];
+
+	return ends[1] || !pipe(ends) ? ends[0] : -1;
+}
+
 CALL(nearest, baton_nearest(P(0, "a"), P(1, ((const char *[]){ "a", NULL }))))
 CALL(ctx_confidential, baton_ctx_confidential(H(0)))
 MAKE(ctx_create, baton_ctx_create(P(0, &ctx_config), ROOM(1)), baton_ctx_destroy(OUT(baton_ctx)))
@@ -124,6 +144,12 @@ CALL(ctx_destroy, baton_ctx_destroy(H(0)))
 CALL(ctx_poll, baton_ctx_poll(H(0), 0))
 VOID(ctx_unbind, baton_ctx_unbind(H(0)))
 CALL(ctx_fd, baton_ctx_fd(H(0)))
+MAKE(ctx_add_fd, baton_ctx_add_fd(H(0), a_pipe(), BATON_FD_READ, P(1, on_fd), NULL),
+     baton_ctx_del_fd(H(0), a_pipe()))
+CALL(ctx_del_fd, baton_ctx_del_fd(H(0), a_pipe()))
+MAKE(ctx_timer, baton_ctx_timer(H(0), 1000000, P(1, on_timer), NULL),
+     baton_ctx_timer_cancel(H(0), on_timer, NULL))
+CALL(ctx_timer_cancel, baton_ctx_timer_cancel(H(0), P(1, on_timer), NULL))
 VOID(ioas_config_init, baton_ioas_config_init(ROOM(0)))
 CALL(ioas_backend_by_name, baton_ioas_backend_by_name(P(0, "flat"), ROOM(1)))
 MAKE(ioas_create, baton_ioas_create(H(0), P(1, &ioas_config), ROOM(2)),

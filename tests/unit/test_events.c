@@ -15,6 +15,8 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 
+#include <baton/ring.h>
+
 #include "base/event.h"
 
 #define MS 1000000ull
@@ -160,6 +162,101 @@ sources(void)
 	return 0;
 }
 
+/* ---- the application's ---- */
+
+static struct {
+	unsigned ticks, ready, once;
+	uint32_t events;
+} app;
+
+static void
+tick(void *arg)
+{
+	struct bench *b = arg;
+
+	app.ticks++;
+	if (app.ticks < 3)
+		baton_ctx_timer(b->ctx, 5, tick, b);
+}
+
+static void
+once(void *arg)
+{
+	app.once++;
+}
+
+static void
+on_fd(void *arg, int fd, uint32_t events)
+{
+	struct bench *b = arg;
+	char c;
+
+	app.ready++;
+	app.events = events;
+	if (events == BATON_FD_READ && read(fd, &c, 1) == 1 && c == 'x')
+		baton_ctx_del_fd(b->ctx, fd); /* in its own callback */
+}
+
+static int
+app_timers(struct bench *b)
+{
+	const uint64_t begin = ctx_now_ns();
+
+	if (baton_ctx_timer_cancel(b->ctx, tick, b) != -ENOENT ||
+	    baton_ctx_timer(b->ctx, 5, NULL, b) != -EINVAL)
+		return 30;
+	/* Set anew, cancelled, and told apart by their arguments. */
+	baton_ctx_timer(b->ctx, 1, once, b);
+	baton_ctx_timer(b->ctx, 100000, once, b);
+	baton_ctx_timer(b->ctx, 1, once, NULL);
+	if (baton_ctx_timer_cancel(b->ctx, once, NULL) || baton_ctx_timer(b->ctx, 5, tick, b))
+		return 31;
+	while (app.ticks < 3 && ctx_now_ns() < begin + 10000 * MS)
+		if (!readable(baton_ctx_fd(b->ctx), 10000) || baton_ctx_poll(b->ctx, 0) < 0)
+			return 32;
+	if (app.ticks != 3 || app.once || ctx_now_ns() < begin + 15 * MS)
+		return 33;
+	return baton_ctx_timer(b->ctx, 1, once, b) || baton_ctx_poll(b->ctx, 10000) != 1 ||
+			       app.once != 1
+		       ? 34
+		       : 0;
+}
+
+static int
+app_fds(struct bench *b)
+{
+	int ends[2];
+
+	if (pipe(ends) || baton_ctx_add_fd(b->ctx, -1, BATON_FD_READ, on_fd, b) != -EINVAL ||
+	    baton_ctx_add_fd(b->ctx, ends[0], 0, on_fd, b) != -EINVAL ||
+	    baton_ctx_add_fd(b->ctx, ends[0], BATON_FD_ERROR, on_fd, b) != -EINVAL ||
+	    baton_ctx_add_fd(b->ctx, ends[0], BATON_FD_READ, NULL, b) != -EINVAL ||
+	    baton_ctx_del_fd(b->ctx, ends[0]) != -ENOENT)
+		return 40;
+	if (baton_ctx_add_fd(b->ctx, ends[0], BATON_FD_READ, on_fd, b) ||
+	    baton_ctx_poll(b->ctx, 0) != 0 || app.ready)
+		return 41;
+	if (write(ends[1], "ax", 2) != 2 || baton_ctx_poll(b->ctx, 0) != 2 || app.ready != 2)
+		return 42;
+	if (write(ends[1], "a", 1) != 1 || baton_ctx_poll(b->ctx, 0) != 0 ||
+	    baton_ctx_del_fd(b->ctx, ends[0]) != -ENOENT)
+		return 43;
+	/* The other end, for writing; then in the new way: nothing to read there. */
+	if (baton_ctx_add_fd(b->ctx, ends[1], BATON_FD_WRITE, on_fd, b) ||
+	    baton_ctx_poll(b->ctx, 0) != 64 || app.events != BATON_FD_WRITE)
+		return 44;
+	if (baton_ctx_add_fd(b->ctx, ends[1], BATON_FD_READ, on_fd, b) ||
+	    baton_ctx_poll(b->ctx, 0) != 0)
+		return 45;
+	close(ends[0]);
+	if (baton_ctx_poll(b->ctx, 0) < 1 || app.events != BATON_FD_ERROR)
+		return 46;
+	/* What is left is forgotten with the context. */
+	baton_ctx_timer(b->ctx, 100000, once, b);
+	close(ends[1]);
+	return 0;
+}
+
 static int
 child(const int *calls, int err)
 {
@@ -179,6 +276,10 @@ child(const int *calls, int err)
 	ret = timers();
 	if (!ret)
 		ret = sources();
+	if (!ret)
+		ret = app_timers(&b);
+	if (!ret)
+		ret = app_fds(&b);
 	if (!ret && baton_ctx_destroy(b.ctx))
 		ret = 3;
 	return ret ? ret : open_fds() == fds ? 0 : 4;
@@ -227,6 +328,58 @@ each_forbidden(void **state)
 		in_child(child, calls[i], EPERM);
 		in_child(child, calls[i], ENOSYS);
 	}
+}
+
+/* ---- a worker that sleeps ---- */
+
+/* @calls are those of epoll: its descriptor is readable all the time, and disarm naps. */
+static int
+worker(const int *calls, int err)
+{
+	struct baton_ring_config rc = { .size = sizeof(rc) };
+	struct baton_token t = { 0 };
+	struct baton_ring *ring;
+	struct baton_ctx *ctx;
+	int fd, fds = open_fds(), naps = 0;
+
+	alarm(60);
+	if (!forbid(calls, err))
+		return 1;
+	if (baton_ctx_create(NULL, &ctx) || baton_worker_create(ctx, NULL, &rc.consumer) ||
+	    baton_ring_create(ctx, &rc, &ring))
+		return 2;
+	for (unsigned i = 0; i < 20; i++) {
+		uint64_t begin;
+
+		fd = baton_worker_arm(rc.consumer);
+		if (fd < 0)
+			return 10;
+		if (readable(fd, 0) != (calls[0] >= 0))
+			return 11;
+		begin = ctx_now_ns();
+		if (i & 1 && baton_ring_enqueue(ring, &t, 1) != 1)
+			return 12;
+		if (i & 1 && !readable(fd, 0))
+			return 13;
+		baton_worker_disarm(rc.consumer);
+		naps += !(i & 1) && ctx_now_ns() - begin >= 4 * MS;
+		if (baton_ring_dequeue(ring, &t, 1) != (int)(i & 1))
+			return 14;
+	}
+	if (calls[0] >= 0 && naps != 10)
+		return 15;
+	if (baton_ring_destroy(ring) || baton_worker_destroy(rc.consumer) || baton_ctx_destroy(ctx))
+		return 3;
+	return open_fds() == fds ? 0 : 4;
+}
+
+static void
+worker_sleeps(void **state)
+{
+	in_child(worker, (const int[]){ -1 }, EPERM);
+	in_child(worker, (const int[]){ SYS_epoll_create1, -1 }, EPERM);
+	in_child(worker, (const int[]){ SYS_epoll_create1, SYS_eventfd2, -1 }, ENOSYS);
+	in_child(worker, (const int[]){ SYS_epoll_ctl, -1 }, EPERM);
 }
 
 /* ---- event descriptors ---- */
@@ -298,9 +451,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_forbidden),
-		cmocka_unit_test(each_forbidden),
-		cmocka_unit_test(events),
+		cmocka_unit_test(nothing_forbidden), cmocka_unit_test(each_forbidden),
+		cmocka_unit_test(worker_sleeps),     cmocka_unit_test(events),
 		cmocka_unit_test(no_events),
 	};
 

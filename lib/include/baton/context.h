@@ -110,6 +110,97 @@ BATON_API int baton_ctx_destroy(struct baton_ctx *ctx);
  */
 BATON_API int baton_ctx_poll(struct baton_ctx *ctx, int timeout_ms);
 
+/* ---- descriptors and timers of the application ---- */
+
+#define BATON_FD_READ  1u /* flag: there is something to read, or the other end is closed */
+#define BATON_FD_WRITE 2u /* flag: there is room to write */
+#define BATON_FD_ERROR 4u /* flag: an error, or a hang-up; reported whether asked for or not */
+
+/**
+ * Descriptor callback: called by baton_ctx_poll() when a descriptor is ready.
+ *
+ * It is called again and again for as long as the descriptor is ready. It may add and remove
+ * descriptors, itself included, and set timers; open, stop and close ports; not poll or destroy the
+ * context.
+ *
+ * @arg:    as in baton_ctx_add_fd().
+ * @fd:     the file descriptor.
+ * @events: BATON_FD_*: what it is ready for.
+ *
+ * Thread: the control thread.
+ */
+typedef void (*baton_fd_fn)(void *arg, int fd, uint32_t events);
+
+/**
+ * Watch a descriptor of the application: baton_ctx_fd() polls readable when it is ready, and
+ * baton_ctx_poll() calls back.
+ *
+ * A descriptor that is watched already is watched in the new way from now on. Remove it before it
+ * is closed. What is still watched when the context is destroyed is forgotten.
+ *
+ * @ctx:    the context.
+ * @fd:     the file descriptor: a socket, a pipe, an eventfd, a terminal; not a file.
+ * @events: BATON_FD_READ, BATON_FD_WRITE, or both.
+ * @fn:     the callback.
+ * @arg:    its first argument.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -EINVAL if @fd, @events or @fn is invalid; -ENOMEM if memory is short; a
+ * negative errno of epoll_ctl(2), such as -EBADF, or -EPERM for a file.
+ */
+BATON_API int baton_ctx_add_fd(struct baton_ctx *ctx, int fd, uint32_t events, baton_fd_fn fn,
+			       void *arg);
+
+/**
+ * Stop watching a descriptor of the application. Its callback is not called any more.
+ *
+ * @ctx: the context.
+ * @fd:  the file descriptor.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -ENOENT if it is not watched.
+ */
+BATON_API int baton_ctx_del_fd(struct baton_ctx *ctx, int fd);
+
+/**
+ * Timer callback: called by baton_ctx_poll() once the time is over. It may do what a descriptor
+ * callback may.
+ *
+ * @arg: as in baton_ctx_timer().
+ *
+ * Thread: the control thread.
+ */
+typedef void (*baton_timer_fn)(void *arg);
+
+/**
+ * Set a timer: baton_ctx_fd() polls readable when it is due, and baton_ctx_poll() calls back once.
+ *
+ * A timer is told from others by @fn and @arg. One that is set already is set anew; a callback that
+ * sets its own makes it a periodic one. What is still set when the context is destroyed is
+ * forgotten.
+ *
+ * @ctx: the context.
+ * @ms:  the time from now, in milliseconds; it is never called earlier.
+ * @fn:  the callback.
+ * @arg: its argument.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -EINVAL if @fn is NULL; -ENOMEM if memory is short.
+ */
+BATON_API int baton_ctx_timer(struct baton_ctx *ctx, uint32_t ms, baton_timer_fn fn, void *arg);
+
+/**
+ * Cancel a timer. Its callback is not called any more.
+ *
+ * @ctx: the context.
+ * @fn:  the callback.
+ * @arg: its argument.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -ENOENT if it is not set.
+ */
+BATON_API int baton_ctx_timer_cancel(struct baton_ctx *ctx, baton_timer_fn fn, void *arg);
+
 /**
  * Let another thread become the control thread of a context.
  *
