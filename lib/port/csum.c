@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "port/csum.h"
 
+#include "packet/sum.h"
+
 bool
 csum_read(const struct baton_queue *q, struct baton_token first, uint32_t len,
 	  struct csum_request *out)
@@ -32,35 +34,6 @@ csum_refuse(struct baton_queue *q, uint32_t len)
 			 q->port->name, q->index, len);
 }
 
-/*
- * Compute the ones' complement sum of 16-bit words in the byte order of this machine (RFC 1071,
- * section 2), folded.
- */
-static uint32_t
-sum_of(const uint8_t *p, uint32_t n)
-{
-	uint64_t sum = 0;
-	uint32_t word;
-	uint16_t half;
-
-	for (; n >= sizeof(word); n -= sizeof(word), p += sizeof(word)) {
-		memcpy(&word, p, sizeof(word));
-		sum += word;
-	}
-	for (; n >= sizeof(half); n -= sizeof(half), p += sizeof(half)) {
-		memcpy(&half, p, sizeof(half));
-		sum += half;
-	}
-	if (n) {
-		half = 0;
-		memcpy(&half, p, 1);
-		sum += half;
-	}
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint32_t)sum;
-}
-
 static uint8_t *
 bytes_of(const struct baton_queue *q, struct baton_token t)
 {
@@ -85,17 +58,13 @@ csum_fill(const struct baton_queue *q, const struct baton_token *t, unsigned seg
 	uint16_t value;
 
 	for (unsigned i = 0; i < segs; i++) {
-		uint32_t part, from = skip < t[i].len ? skip : t[i].len;
+		uint32_t from = skip < t[i].len ? skip : t[i].len;
 
 		skip -= from;
-		part = sum_of(bytes_of(q, t[i]) + from, t[i].len - from);
-		/* At an odd offset the bytes are in the other halves of their words. */
-		sum += summed & 1 ? (part << 8 & 0xff00) | part >> 8 : part;
+		sum = sum_add(sum, sum_bytes(bytes_of(q, t[i]) + from, t[i].len - from), summed);
 		summed += t[i].len - from;
 	}
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	value = (uint16_t)~sum;
+	value = sum_end(sum);
 	if (!value)
 		value = 0xffff; /* the same number; in UDP, zero means that there is no checksum
 				   (RFC 768) */

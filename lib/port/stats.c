@@ -74,6 +74,7 @@ to_stats(const struct baton_queue *q, const struct queue_counters *c, struct bat
 		s->tx_lost = c->errors[TX_ERROR_WRITE];
 		s->tx_full = c->full;
 		s->tx_discarded = c->discarded;
+		s->tx_dropped = c->dropped;
 		return;
 	}
 	s->rx_packets = c->packets;
@@ -169,6 +170,7 @@ queue_xstats(const struct baton_queue *q, struct port_xstats *l)
 	append(l, q->tx ? s.tx_errors : s.rx_errors, "%s_q%u_errors", way, q->index);
 	if (q->tx) {
 		append(l, c.full, "tx_q%u_full", q->index);
+		append(l, c.dropped, "tx_q%u_dropped", q->index);
 	} else {
 		append(l, c.missed, "rx_q%u_missed", q->index);
 		append(l, c.nobuf, "rx_q%u_nobuf", q->index);
@@ -203,6 +205,7 @@ baton_port_xstats_(const struct baton_port *port, struct baton_xstat *out, unsig
 	append(&l, s.rx_nobuf, "rx_mbuf_allocation_errors");
 	append(&l, s.rx_discarded, "rx_discarded");
 	append(&l, s.tx_full, "tx_full");
+	append(&l, s.tx_dropped, "tx_dropped");
 	append(&l, s.tx_lost, "tx_lost");
 	append(&l, s.tx_discarded, "tx_discarded");
 	append(&l, s.violations, "violations");

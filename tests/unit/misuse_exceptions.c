@@ -39,6 +39,7 @@ const struct misuse_exception misuse_exceptions[] = {
 	{ "free", "tokens", WRONG_NULL, UNTOLD, BURST },
 	{ "rx_burst", "tokens", WRONG_NULL, UNTOLD, BURST },
 	{ "tx_burst", "tokens", WRONG_NULL, UNTOLD, BURST },
+	{ "tx_all", "tokens", WRONG_NULL, UNTOLD, BURST },
 	{ "packet_segs", "tokens", WRONG_NULL, UNTOLD, BURST },
 	{ "packet_segs", "tokens", WRONG_CONTEXT, FINE, "it counts flags, whosesoever they are" },
 	{ "packet_segs", "tokens", WRONG_CLOSED, FINE, "it counts flags, whosesoever they are" },
@@ -105,6 +106,8 @@ const struct misuse_exception misuse_exceptions[] = {
 	{ "packet_copy", "worker", WRONG_STATE, FINE, "that is its use" },
 	{ "packet_hash", "worker", WRONG_STATE, FINE, "that is its use" },
 	{ "packet_hash", "key", WRONG_NULL, FINE, "the default key" },
+	{ "packet_checksum", "worker", WRONG_STATE, FINE, "that is its use" },
+	{ "checksum", "data", WRONG_NULL, FINE, "nothing sums up to 0" },
 	{ "toeplitz", "key", WRONG_NULL, FINE, "no key hashes to 0" },
 	{ "toeplitz", "data", WRONG_NULL, FINE, "nothing hashes to 0" },
 	{ "crc32c", "data", WRONG_NULL, FINE, "nothing changes a CRC by nothing" },
@@ -140,6 +143,7 @@ const struct misuse_exception misuse_exceptions[] = {
 	{ "port_reset", "port", WRONG_NOT_SET_UP, FINE, "it is stopped already" },
 	{ "port_close", "port", WRONG_NOT_SET_UP, FINE, "whatever is open can be closed" },
 	/* A queue of a stopped port */
+	{ "tx_all", "txq", WRONG_STATE, FINE, "all are freed" },
 	{ "rxq_arm", "rxq", WRONG_STATE, FINE, "it wakes when its port is started" },
 	{ "txq_arm", "txq", WRONG_STATE, FINE, "it wakes when its port is started" },
 };

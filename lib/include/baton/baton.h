@@ -15,6 +15,7 @@
 #include <baton/hash.h>
 #include <baton/ioas.h>
 #include <baton/mem.h>
+#include <baton/net.h>
 #include <baton/offload.h>
 #include <baton/packet.h>
 #include <baton/pool.h>

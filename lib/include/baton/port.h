@@ -482,6 +482,9 @@ struct baton_stats {
 	uint64_t rx_discarded; /* packets complete in the ring, but not received, when the queue was
 				  stopped or lost its device */
 	uint64_t tx_discarded; /* part of tx_packets: packets that the device had not sent then */
+	uint64_t tx_dropped;   /* packets that baton_tx_all() has freed, as they could not be sent;
+				  they count in tx_full or tx_errors, too, unless the queue did not
+				  run */
 };
 
 /* baton_port_stats() for a struct of @size bytes. */

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The Internet checksum (RFC 1071), in parts. A sum is of 16-bit words as they lie in memory, so
+ * that nothing has to be swapped, and what is stored is stored as it is.
+ */
+#ifndef BATON_PACKET_SUM_H
+#define BATON_PACKET_SUM_H
+
+#include <stdint.h>
+#include <string.h>
+
+/** Sum up @n bytes. Return: below 1 << 16. */
+static inline uint32_t
+sum_bytes(const uint8_t *p, uint32_t n)
+{
+	uint64_t sum = 0;
+	uint32_t word;
+	uint16_t half;
+
+	for (; n >= sizeof(word); n -= (uint32_t)sizeof(word), p += sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
+		sum += word;
+	}
+	for (; n >= sizeof(half); n -= (uint32_t)sizeof(half), p += sizeof(half)) {
+		memcpy(&half, p, sizeof(half));
+		sum += half;
+	}
+	if (n) {
+		half = 0;
+		memcpy(&half, p, 1);
+		sum += half;
+	}
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint32_t)sum;
+}
+
+/** Add what @part bytes sum up to that begin at offset @at of what is summed up. */
+static inline uint32_t
+sum_add(uint32_t sum, uint32_t part, uint32_t at)
+{
+	/* At an odd offset the bytes are in the other halves of their words. */
+	return sum + (at & 1 ? (part << 8 & 0xff00) | part >> 8 : part);
+}
+
+/** The checksum to store. */
+static inline uint16_t
+sum_end(uint32_t sum)
+{
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~sum;
+}
+
+#endif
