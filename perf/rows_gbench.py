@@ -18,6 +18,7 @@ PEERS = {
     "token_ring_spsc": "rte_ring SP/SC, elements of 16 bytes, a burst of 32 in and out; at most 1 is wanted",
     "token_ring_mpmc": "rte_ring MP/MC, elements of 16 bytes, a burst of 32 in and out; at most 1 is wanted",
     "token_ring_mpmc_2t": "two threads; as token_ring_mpmc",
+    "pool_pair_2t": "one thread allocates and hands on, another frees, bursts of 32; rte_mempool with caches of 512 and rte_ring SP/SC of pointers",
     "slot_pool_2t": "two threads; one area searched under a lock as the kernel's swiotlb does it, slot by slot; at most 0.2 is wanted",
     "slot_pool_mempool_2t": "two threads; rte_mempool in bulk, with a cache of 256 as Baton's; at most 1 is wanted",
     "slot_pool_single_2t": "two threads, one slot at a time; as slot_pool_2t",

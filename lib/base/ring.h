@@ -14,7 +14,8 @@
  * only he and those before him move the tail there. Who is done earlier leaves a note at his first
  * position, {lap, length}, and goes; whoever finds the tail at a note moves it on, by
  * compare-and-swap. A note is for one position of one lap, so that an old one is none. Nobody
- * waits: a thread that is stopped between its head and its tail delays only the tokens behind it.
+ * waits: a thread that is stopped between its head and its tail delays only the tokens, or the use
+ * of the room, behind it.
  *
  * Memory order. A tail is published with release and read with acquire: who takes tokens sees them,
  * and who finds room sees that those who took them are done copying. Who advances a tail, by

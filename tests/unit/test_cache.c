@@ -2,6 +2,8 @@
 /* Workers' caches: within their size, with room left when they were full, and counted when pools
  * are compared with what may hold their buffers. */
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -109,6 +111,99 @@ room_is_left(void **state)
 	}
 }
 
+/* ---- a worker that only allocates, and one that only frees, on two threads ---- */
+
+#define HANDED 200000u
+
+struct pair {
+	struct place *p;
+	struct baton_ring *ring;
+	unsigned faults; /* atomic */
+};
+
+static bool
+has_faults(struct pair *pair)
+{
+	return __atomic_load_n(&pair->faults, __ATOMIC_RELAXED);
+}
+
+static void *
+allocate(void *arg)
+{
+	struct pair *pair = arg;
+	struct baton_token t;
+
+	baton_worker_bind(pair->p->from);
+	for (unsigned n = 0; n < HANDED && !has_faults(pair);) {
+		if (!baton_alloc(pair->p->from, pair->p->pool, &t, 1)) {
+			sched_yield();
+			continue;
+		}
+		while (!baton_ring_enqueue(pair->ring, &t, 1) && !has_faults(pair))
+			sched_yield();
+		n++;
+	}
+	baton_worker_unbind(pair->p->from);
+	return NULL;
+}
+
+static void
+free_all(struct pair *pair)
+{
+	struct baton_token t;
+
+	for (unsigned n = 0; n < HANDED && !has_faults(pair);) {
+		int got = baton_ring_dequeue(pair->ring, &t, 1);
+
+		if (!got)
+			sched_yield();
+		if (got > 0)
+			__atomic_fetch_add(&pair->faults, baton_free(pair->p->to, &t, 1) < 0,
+					   __ATOMIC_RELAXED);
+		n += (unsigned)got;
+	}
+}
+
+static uint64_t
+shared_operations(const struct stack *s)
+{
+	return (s->full.word >> 24) + (s->partial.word >> 24) + (s->spare.word >> 24);
+}
+
+/* One buffer at a time, also out of a pool that is nearly dry: they come home in blocks. */
+static void
+handed_on(void **state)
+{
+	static const struct {
+		uint32_t bufs, cache;
+	} cases[] = { { 8192, 512 }, { 8192, 64 }, { 256, 64 } };
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct baton_ring_config rc = { .size = sizeof(rc), .capacity = 1024 };
+		struct pair pair = { 0 };
+		uint64_t before, moved;
+		pthread_t thread;
+		struct place p;
+
+		begin(&p, cases[i].bufs, cases[i].cache);
+		pair.p = &p;
+		rc.producer = p.from;
+		rc.consumer = p.to;
+		must(baton_ring_create(p.ctx, &rc, &pair.ring));
+		before = shared_operations(&p.pool->stack);
+		assert_int_equal(pthread_create(&thread, NULL, allocate, &pair), 0);
+		free_all(&pair);
+		pthread_join(thread, NULL);
+		assert_int_equal(pair.faults, 0);
+		moved = shared_operations(&p.pool->stack) - before;
+		print_message("%u buffers, caches of 64 and %u: %.1f buffers an operation\n",
+			      cases[i].bufs, cases[i].cache, (double)HANDED / (double)moved);
+		assert_true(moved * 5 < HANDED);
+		must(baton_ring_destroy(pair.ring));
+		end(&p);
+	}
+}
+
 /* Whatever a worker does, its cache holds no more than it was made for. */
 static void
 within_its_size(void **state)
@@ -212,6 +307,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(room_is_left),
+		cmocka_unit_test(handed_on),
 		cmocka_unit_test(within_its_size),
 		cmocka_unit_test(every_worker_counts),
 		cmocka_unit_test(a_worker_that_comes_later),

@@ -12,7 +12,7 @@
  * what the taker has done before it took tokens does not order anything for who puts others later.
  *
  * No call waits for another thread. One that is stopped in the middle of a call delays only the
- * tokens behind its own.
+ * tokens behind those that it puts, or the use of the room behind those that it takes.
  */
 #ifndef BATON_RING_H
 #define BATON_RING_H
