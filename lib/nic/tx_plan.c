@@ -107,7 +107,7 @@ request_csum(struct nic_queue *nq, struct tx_plan *p)
 
 	if (!csum_read(&nq->q, p->t[0], p->len, &at))
 		return false;
-	if (!p->offload) {
+	if (!p->offload || at.crc) {
 		csum_fill(&nq->q, p->t, p->segs, at);
 		return true;
 	}

@@ -65,6 +65,7 @@ find_ipv6(const uint8_t *p, uint32_t have, uint32_t len, struct headers *h)
 			return false;
 		/* An atomic fragment is a whole packet (RFC 6946). */
 		h->fragment |= fragment && (get_be16(p + at + 2) & 0xfff9);
+		h->routed |= h->proto == 43 && p[at + 3];
 		h->proto = p[at];
 		at += fragment ? 8 : (p[at + 1] + 1u) * 8;
 		h->options = true;

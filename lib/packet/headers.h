@@ -19,6 +19,7 @@ struct headers {
 	bool arp;
 	bool options;    /* of IPv4, or extension headers of IPv6 */
 	bool fragment;   /* l4 is not there, or only its beginning */
+	bool routed;     /* IPv6: a routing header has further destinations */
 	uint16_t l2_len; /* with tags */
 	uint16_t l3_len; /* of the IP header; `ip` */
 	uint32_t end;    /* offset behind the IP payload, in the packet */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "port/csum.h"
 
-#include "packet/sum.h"
+#include <baton/hash.h>
+
+#define SCTP_CSUM 8u /* no other protocol has its checksum there */
 
 bool
 csum_read(const struct baton_queue *q, struct baton_token first, uint32_t len,
@@ -10,6 +12,7 @@ csum_read(const struct baton_queue *q, struct baton_token first, uint32_t len,
 	const struct baton_pool_view *v = &q->head.worker->handle.views[first.pool];
 	struct baton_side side;
 	uint32_t start;
+	bool crc;
 
 	if (!(first.flags & BATON_TOKEN_SIDE))
 		return false;
@@ -17,9 +20,12 @@ csum_read(const struct baton_queue *q, struct baton_token first, uint32_t len,
 	if (!(side.valid & BATON_SIDE_CSUM))
 		return false;
 	start = (uint32_t)side.l2_len + side.l3_len;
-	if (start > UINT16_MAX || start + side.csum_offset + 2 > len)
+	crc = side.csum_offset == SCTP_CSUM;
+	if (start > UINT16_MAX || start + side.csum_offset + (crc ? 4u : 2u) > len)
 		return false;
-	*out = (struct csum_request){ .start = (uint16_t)start, .offset = side.csum_offset };
+	*out = (struct csum_request){ .start = (uint16_t)start,
+				      .offset = side.csum_offset,
+				      .crc = crc };
 	return true;
 }
 
@@ -34,41 +40,133 @@ csum_refuse(struct baton_queue *q, uint32_t len)
 			 q->port->name, q->index, len);
 }
 
-static uint8_t *
-bytes_of(const struct baton_queue *q, struct baton_token t)
+uint16_t
+csum_bytes(const void *bytes, uint32_t n)
 {
-	return dma_data(&q->views[t.pool], t.buf) + t.off;
+	const uint8_t *p = bytes;
+	uint64_t sum = 0, a = 0, b = 0, c = 0;
+	uint32_t word[4];
+	uint16_t half;
+
+	/* Four sums, so that one does not wait for the other. */
+	for (; n >= sizeof(word); n -= (uint32_t)sizeof(word), p += sizeof(word)) {
+		memcpy(word, p, sizeof(word));
+		sum += word[0];
+		a += word[1];
+		b += word[2];
+		c += word[3];
+	}
+	sum += a + b + c;
+	for (; n >= sizeof(half); n -= (uint32_t)sizeof(half), p += sizeof(half)) {
+		memcpy(&half, p, sizeof(half));
+		sum += half;
+	}
+	if (n) {
+		half = 0;
+		memcpy(&half, p, 1);
+		sum += half;
+	}
+	return csum_fold(sum);
 }
 
-/* Store byte @pos of the packet. */
-static void
-put_byte(const struct baton_queue *q, const struct baton_token *t, uint32_t pos, uint8_t byte)
+static uint8_t *
+bytes_of(const struct baton_pool_view *views, struct baton_token t)
 {
-	for (; pos >= t->len; t++)
-		pos -= t->len;
-	bytes_of(q, *t)[pos] = byte;
+	return dma_data(&views[t.pool], t.buf) + t.off;
+}
+
+/* The part of bytes @from to @end of a packet that lies in token @t, which begins at byte @at. */
+static uint32_t
+part_of(struct baton_token t, uint32_t at, uint32_t from, uint32_t end, uint32_t *skip)
+{
+	const uint32_t first = from > at ? from - at : 0, last = end > at ? end - at : 0;
+
+	*skip = first < t.len ? first : t.len;
+	return last > *skip ? (last < t.len ? last : t.len) - *skip : 0;
+}
+
+uint16_t
+csum_range(const struct baton_pool_view *views, const struct baton_token *t, uint32_t from,
+	   uint32_t end)
+{
+	uint32_t sum = 0, summed = 0, skip;
+
+	for (uint32_t at = 0; at < end; at += t->len, t++) {
+		const uint32_t n = part_of(*t, at, from, end, &skip),
+			       part = csum_bytes(bytes_of(views, *t) + skip, n);
+
+		/* At an odd offset the bytes are in the other halves of their words. */
+		sum += summed & 1 ? (part << 8 & 0xff00) | part >> 8 : part;
+		summed += n;
+	}
+	return csum_fold(sum);
+}
+
+uint16_t
+csum_pseudo(const uint8_t *p, const struct headers *h, uint32_t len)
+{
+	const uint32_t at = h->l2_len + (h->ip == 6 ? 8u : 12u), addresses = h->ip == 6 ? 32 : 8;
+	uint8_t rest[8] = { 0 };
+
+	put_be32(rest, len);
+	rest[7] = h->proto;
+	return csum_fold((uint32_t)csum_bytes(p + at, addresses) + csum_bytes(rest, sizeof(rest)));
+}
+
+uint32_t
+csum_sctp(const struct baton_pool_view *views, const struct baton_token *t, uint32_t from,
+	  uint32_t end)
+{
+	static const uint8_t zero[4];
+	const uint32_t field = from + 8;
+	uint32_t crc = 0, skip;
+
+	for (uint32_t at = 0; at < end; at += t->len, t++) {
+		const uint8_t *p = bytes_of(views, *t);
+		/* In front of the field, in it, and behind it. */
+		uint32_t n = part_of(*t, at, from, field, &skip);
+
+		crc = baton_crc32c(crc, p + skip, n);
+		n = part_of(*t, at, field, field + 4, &skip);
+		crc = baton_crc32c(crc, zero, n);
+		n = part_of(*t, at, field + 4, end, &skip);
+		crc = baton_crc32c(crc, p + skip, n);
+	}
+	return crc;
+}
+
+/* Store bytes of the packet, from byte @pos on. */
+static void
+put_bytes(const struct baton_pool_view *views, const struct baton_token *t, uint32_t pos,
+	  const uint8_t *bytes, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++, pos++) {
+		for (; pos >= t->len; t++)
+			pos -= t->len;
+		bytes_of(views, *t)[pos] = bytes[i];
+	}
 }
 
 void
 csum_fill(const struct baton_queue *q, const struct baton_token *t, unsigned segs,
 	  struct csum_request at)
 {
-	uint32_t skip = at.start, sum = 0, summed = 0;
-	uint8_t out[2];
+	const uint32_t len = baton_packet_len(t, segs);
+	uint8_t out[4];
 	uint16_t value;
 
-	for (unsigned i = 0; i < segs; i++) {
-		uint32_t from = skip < t[i].len ? skip : t[i].len;
+	if (at.crc) { /* the lowest byte first: RFC 4960, appendix B */
+		const uint32_t crc = csum_sctp(q->views, t, at.start, len);
 
-		skip -= from;
-		sum = sum_add(sum, sum_bytes(bytes_of(q, t[i]) + from, t[i].len - from), summed);
-		summed += t[i].len - from;
+		for (unsigned i = 0; i < 4; i++)
+			out[i] = (uint8_t)(crc >> 8 * i);
+		put_bytes(q->views, t, (uint32_t)at.start + at.offset, out, 4);
+		return;
 	}
-	value = sum_end(sum);
+	value = (uint16_t)~csum_range(q->views, t, at.start, len);
 	if (!value)
 		value = 0xffff; /* the same number; in UDP, zero means that there is no checksum
 				   (RFC 768) */
-	memcpy(out, &value, sizeof(out));
-	put_byte(q, t, (uint32_t)at.start + at.offset, out[0]);
-	put_byte(q, t, (uint32_t)at.start + at.offset + 1, out[1]);
+	memcpy(out, &value, sizeof(value));
+	put_bytes(q->views, t, (uint32_t)at.start + at.offset, out, sizeof(value));
 }

@@ -1,18 +1,50 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * TX checksums: read what the application asks for (BATON_CSUM_PARTIAL on the first token of a
- * packet), and complete the checksum for devices that cannot.
+ * Checksums over the tokens of a packet; and those of TX: read what the application asks for
+ * (BATON_CSUM_PARTIAL on the first token of a packet), and complete the checksum for devices that
+ * cannot.
  */
 #ifndef BATON_PORT_CSUM_H
 #define BATON_PORT_CSUM_H
 
+#include "packet/headers.h"
 #include "port/driver.h"
 
 struct csum_request {
 	uint16_t start;  /* offset of the first byte to sum up, in the packet */
 	uint16_t offset; /* offset of the checksum from `start`; it has the sum of the pseudo-header
 			    now */
+	bool crc;        /* it is SCTP's, a CRC32C of 4 bytes, which devices do not know */
 };
+
+/** Fold a ones' complement sum to 16 bits. */
+static inline uint16_t
+csum_fold(uint64_t sum)
+{
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+/**
+ * Compute the ones' complement sum of 16-bit words in the byte order of this machine (RFC 1071,
+ * section 2), folded.
+ */
+uint16_t csum_bytes(const void *bytes, uint32_t n);
+
+/** The same of bytes @from to @end of a packet, whose buffers may be read. */
+uint16_t csum_range(const struct baton_pool_view *views, const struct baton_token *t, uint32_t from,
+		    uint32_t end);
+
+/**
+ * The sum of the pseudo-header of the packet whose first bytes are at @p, with @len bytes behind
+ * the IP header.
+ */
+uint16_t csum_pseudo(const uint8_t *p, const struct headers *h, uint32_t len);
+
+/** The CRC32C of bytes @from to @end of a packet, an SCTP packet whose checksum counts as 0. */
+uint32_t csum_sctp(const struct baton_pool_view *views, const struct baton_token *t, uint32_t from,
+		   uint32_t end);
 
 static inline bool
 csum_wanted(struct baton_token first)
