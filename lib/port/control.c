@@ -2,6 +2,7 @@
 /* Information and settings of a port: addresses, filters. */
 
 #include "base/structs.h"
+#include "port/offload.h"
 #include "port/port.h"
 
 /* What every TX queue takes. */
@@ -26,6 +27,7 @@ baton_port_info_(const struct baton_port *port, struct baton_port_info *out, siz
 	if (handle_enter(port, HANDLE_PORT, "port_info") == 0) {
 		info = port->info;
 		info.max_len = max_len(port);
+		info.soft_offloads = offload_possible(port);
 	}
 	struct_give(out, size, &info, sizeof(info));
 }

@@ -45,11 +45,12 @@ enum tx_error {
 	TX_ERROR_CSUM,       /* asked for without a side record, or outside of the packet */
 	TX_ERROR_TOKEN,      /* not the application's to send */
 	TX_ERROR_NOT_MAPPED, /* its pool is not mapped for the device */
-	TX_ERROR_WRITE, /* taken, but could not be written: the only one that was not refused */
+	TX_ERROR_WRITE,    /* taken, but could not be written: the only one that was not refused */
+	TX_ERROR_SEGMENTS, /* cannot be cut into the segments that it asks for */
 	TX_ERRORS
 };
 
-#define QUEUE_ERRORS 8
+#define QUEUE_ERRORS 10
 _Static_assert(RX_ERRORS <= (int)QUEUE_ERRORS && TX_ERRORS <= (int)QUEUE_ERRORS, "room for each");
 
 /* Written by the queue's worker, with relaxed stores; by the control thread when that is out. */
@@ -102,9 +103,11 @@ struct baton_queue {
 	struct dma_holder holder;
 	char error[128]; /* the protocol violation that stopped it, or "" */
 	/*
-	 * The burst that it has in `head` while it runs. Set by queue_setup, start or queue_start.
+	 * The driver's burst, which it has in `head` while it runs, unless there is something to do
+	 * by software. Set by queue_setup, start or queue_start.
 	 */
 	int (*active_burst)(struct baton_queue *q, struct baton_token *tokens, unsigned n);
+	struct offload *soft; /* what is done by software around it; NULL: nothing */
 };
 
 /** The worker that serves the queue. */
@@ -233,7 +236,10 @@ struct baton_port {
 		**txq; /* info.rx_queues and info.tx_queues of them; their size is the driver's */
 	uint64_t own_base[PORT_OWN_XSTATS]; /* counters that are no queue's, at the last reset */
 	uint32_t stop_timeout_ms;
-	uint32_t offloads; /* BATON_OFFLOAD_* that are configured */
+	uint32_t offloads; /* BATON_OFFLOAD_* of the device that are configured */
+	uint32_t soft;     /* those that are configured and done by software */
+	uint32_t rss_types;
+	uint8_t rss_key[BATON_RSS_KEY_LEN];
 	uint8_t configured, started;
 	uint8_t mtu_set;     /* info.mtu was configured: TX must keep it */
 	uint8_t link_off;    /* the application took the link down: baton_port_set_link(0) */

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/event.h"
+#include "port/offload.h"
 #include "port/port.h"
 
 #define NS_PER_MS 1000000ull
@@ -101,7 +102,7 @@ publish(struct baton_queue *q)
 	 */
 	if (running && q->fresh) {
 		q->error[0] = '\0';
-		queue_set_burst(q, q->active_burst);
+		queue_set_burst(q, offload_burst(q));
 		q->fresh = 0;
 	}
 	__atomic_store_n(&q->head.handle.state,
@@ -164,6 +165,13 @@ all_out(struct baton_port *port, uint64_t deadline)
 			return ret;
 	}
 	return 0;
+}
+
+static void
+drop_waiting(struct baton_port *port)
+{
+	for (unsigned i = 0; i < port_n_queues(port); i++)
+		offload_drop(port_queue(port, i));
 }
 
 static uint64_t
@@ -262,6 +270,7 @@ port_stop(struct baton_port *port)
 	if (ret < 0)
 		return ret;
 	ctx_timer_cancel(port->ctx, &port->quiesce);
+	drop_waiting(port);
 	if (port->away == PORT_AWAY_EMPTY)
 		ret = 0;
 	else if (port->away)
@@ -326,12 +335,16 @@ queue_stop(struct baton_queue *q)
 		publish(q);
 		return ret;
 	}
-	if (port->away || !port->driver->ops->queue_stop)
+	if (port->away || !port->driver->ops->queue_stop) {
+		offload_drop(q);
 		return 0;
+	}
 	ret = port->driver->ops->queue_stop(q);
 	if (ret == -ENOTSUP) { /* the device cannot stop it alone: it runs on */
 		q->stopped = 0;
 		publish(q);
+	} else {
+		offload_drop(q);
 	}
 	return ret < 0 ? baton_err_prefix(ret, "%s %s %u", port->name, q->tx ? "txq" : "rxq",
 					  q->index)
@@ -472,6 +485,7 @@ port_quiesce(struct ctx_timer *timer)
 		ctx_timer_set(port->ctx, timer, 1);
 		return;
 	}
+	drop_waiting(port);
 	memset(port->views, 0, DMA_VIEWS_BYTES);
 	port->away = PORT_AWAY_EMPTY;
 }

@@ -3,6 +3,7 @@
 #include "port/port.h"
 #include "base/structs.h"
 #include "port/devargs.h"
+#include "port/offload.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -84,8 +85,11 @@ open_named(struct baton_ctx *ctx, char *text, struct baton_port **out)
 		.default_descs = 256,
 		.mtu = 1500,
 		.max_mtu = BATON_MAX_MTU,
+		.max_gso_len = port_frame_max(UINT16_MAX),
 		.node = BATON_NODE_ANY,
 	};
+	memcpy(port->rss_key, baton_rss_key(), sizeof(port->rss_key));
+	port->rss_types = BATON_RSS_ALL;
 	ret = drv->dma ? port_reach_open(port, args, (unsigned)n) : 0;
 	if (!ret)
 		ret = drv->ops->open(port, args, (unsigned)n);
@@ -214,9 +218,9 @@ baton_port_configure(struct baton_port *port, const struct baton_port_config *co
 				 "are possible",
 				 port->name, c->rx_queues, c->tx_queues, i->max_rx_queues,
 				 i->max_tx_queues);
-	if (c->offloads & ~i->offloads)
-		return baton_err(ENOTSUP, "%s: offloads %#x were asked for, the device has %#x",
-				 port->name, c->offloads, i->offloads);
+	ret = offload_check(port, c->offloads);
+	if (ret < 0)
+		return ret;
 	if (c->mtu) {
 		ret = baton_port_set_mtu(port, c->mtu);
 		if (ret < 0)
@@ -236,7 +240,8 @@ baton_port_configure(struct baton_port *port, const struct baton_port_config *co
 	port->txq = txq;
 	port->info.rx_queues = c->rx_queues;
 	port->info.tx_queues = c->tx_queues;
-	port->offloads = c->offloads;
+	port->offloads = c->offloads & port->info.offloads;
+	port->soft = c->offloads & ~port->info.offloads;
 	port->stop_timeout_ms = c->stop_timeout_ms ? c->stop_timeout_ms : STOP_TIMEOUT_MS;
 	port->configured = 1;
 	return 0;

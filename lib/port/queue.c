@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/structs.h"
+#include "port/offload.h"
 #include "port/port.h"
 
 /*
@@ -247,6 +248,7 @@ queue_teardown(struct baton_queue *q)
 		return;
 	dma_waker_del(queue_worker(q), &q->waker);
 	q->port->driver->ops->queue_release(q->port, q);
+	offload_close(q);
 	q->port->ctx->holders[(q->owner >> 16) - BATON_OWNER_QUEUE] = NULL;
 	queue_worker(q)->n_queues--;
 	q->set_up = 0;
@@ -290,8 +292,11 @@ queue_setup(struct baton_port *port, uint16_t index, const struct baton_queue_co
 	ret = take_holder_id(q);
 	if (ret < 0)
 		return ret;
-	ret = port->driver->ops->queue_setup(port, q);
+	ret = offload_open(q, c->offloads);
+	if (!ret)
+		ret = port->driver->ops->queue_setup(port, q);
 	if (ret < 0) {
+		offload_close(q);
 		port->ctx->holders[(q->owner >> 16) - BATON_OWNER_QUEUE] = NULL;
 		return baton_err_prefix(ret, "%s %s %u", port->name, tx ? "txq" : "rxq", index);
 	}

@@ -3,6 +3,7 @@
 #include "base/container.h"
 #include "base/event.h"
 #include "base/structs.h"
+#include "port/offload.h"
 #include "port/port.h"
 
 /* The queue behind a handle. Return: NULL, when it is not that of a set-up queue. */
@@ -129,9 +130,10 @@ baton_txq_error(const struct baton_txq *txq)
 static unsigned
 in_flight(const struct baton_queue *q)
 {
-	return q && q->set_up && q->port->driver->ops->in_flight
-		       ? q->port->driver->ops->in_flight(q)
-		       : 0;
+	if (!q || !q->set_up)
+		return 0;
+	return (q->port->driver->ops->in_flight ? q->port->driver->ops->in_flight(q) : 0) +
+	       offload_waiting(q);
 }
 
 unsigned
@@ -166,7 +168,7 @@ level_of(struct baton_queue *q, int tx, const char *operation, struct baton_queu
 		ret = queue_dead(q, NULL, 0);
 	if (!ret) {
 		level.in_flight = in_flight(q);
-		level.room = q->descs - level.in_flight;
+		level.room = q->descs > level.in_flight ? q->descs - level.in_flight : 0;
 		level.completed = ops->completed ? ops->completed(q) : 0;
 	}
 	struct_give(out, size, &level, sizeof(level));
@@ -197,7 +199,10 @@ baton_tx_clean(struct baton_txq *txq, unsigned budget)
 		return ret;
 	if (q->error[0])
 		return queue_dead(q, NULL, 0);
-	return q->port->driver->ops->tx_clean ? q->port->driver->ops->tx_clean(q, budget) : 0;
+	ret = offload_waiting(q) ? offload_flush(q) : 0;
+	if (ret < 0 || !q->port->driver->ops->tx_clean)
+		return ret;
+	return q->port->driver->ops->tx_clean(q, budget);
 }
 
 /* Packets that a call looks at, at most: it looks 256 buffers ahead. */
@@ -280,6 +285,9 @@ arm(struct baton_queue *q, const char *operation)
 	if (!(state & QUEUE_RUNNING))
 		return q->wake_fd; /* it polls readable when the queue is started */
 	q->head.handle.ack = state;
+	ret = offload_waiting(q) ? offload_flush(q) : 0;
+	if (ret < 0)
+		return ret;
 	ret = queue_error(q)[0] ? -EIO : q->port->driver->ops->arm(q);
 	if (ret >= 0) {
 		__atomic_store_n(&q->armed, ARMED_DEVICE, __ATOMIC_RELAXED);

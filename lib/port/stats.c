@@ -23,10 +23,11 @@ static const char *const rx_error_names[RX_ERRORS] = {
 };
 
 static const char *const tx_error_names[TX_ERRORS] = {
-	[TX_ERROR_TOO_SHORT] = "too_short",   [TX_ERROR_TOO_LONG] = "too_long",
-	[TX_ERROR_BUFFERS] = "buffers",       [TX_ERROR_CUT_OFF] = "cut_off",
-	[TX_ERROR_CSUM] = "csum_request",     [TX_ERROR_TOKEN] = "token",
-	[TX_ERROR_NOT_MAPPED] = "not_mapped", [TX_ERROR_WRITE] = "write",
+	[TX_ERROR_TOO_SHORT] = "too_short",      [TX_ERROR_TOO_LONG] = "too_long",
+	[TX_ERROR_BUFFERS] = "buffers",          [TX_ERROR_CUT_OFF] = "cut_off",
+	[TX_ERROR_CSUM] = "csum_request",        [TX_ERROR_TOKEN] = "token",
+	[TX_ERROR_NOT_MAPPED] = "not_mapped",    [TX_ERROR_WRITE] = "write",
+	[TX_ERROR_SEGMENTS] = "segment_request",
 };
 
 static void

@@ -57,6 +57,7 @@ static struct baton_port_config port_config = { .size = sizeof(port_config),
 						.rx_queues = 1,
 						.tx_queues = 1 };
 static struct baton_reach_config reach_config = { .size = sizeof(reach_config) };
+static struct baton_rss_config rss_config = { .size = sizeof(rss_config) };
 static uint8_t mac[6] = { 2 };
 static uint8_t memory[65536] __attribute__((aligned(65536))); /* the largest of pages */
 
@@ -163,6 +164,7 @@ VOID(ctx_config_init, baton_ctx_config_init(ROOM(0)))
 VOID(mem_config_init, baton_mem_config_init(ROOM(0)))
 VOID(port_config_init, baton_port_config_init(ROOM(0)))
 VOID(queue_config_init, baton_queue_config_init(ROOM(0)))
+VOID(rss_config_init, baton_rss_config_init(ROOM(0)))
 VOID(worker_config_init, baton_worker_config_init(ROOM(0)))
 VOID(map_config_init, baton_map_config_init(ROOM(0)))
 MAKE(ioas_map, baton_ioas_map(H(0), P(1, map_config()), ROOM(2)),
@@ -241,6 +243,7 @@ CALL(port_set_link, baton_port_set_link(H(0), 1))
 CALL(port_set_promisc, baton_port_set_promisc(H(0), 1))
 CALL(port_set_allmulti, baton_port_set_allmulti(H(0), 1))
 CALL(port_set_macs, baton_port_set_macs(H(0), P(1, (const uint8_t (*)[6]) & mac), 1))
+CALL(port_set_rss, baton_port_set_rss(H(0), P(1, &rss_config)))
 CALL(port_set_vlan, baton_port_set_vlan(H(0), 1, 1))
 CALL(port_set_mac, baton_port_set_mac(H(0), P(1, mac)))
 VOID(port_stats, baton_port_stats(H(0), ROOM(1)))

@@ -17,6 +17,7 @@ const struct misuse_exception misuse_exceptions[] = {
 	{ "ioas_create", "config", WRONG_NULL, FINE, "the defaults" },
 	{ "worker_create", "config", WRONG_NULL, FINE, "the defaults" },
 	{ "port_configure", "config", WRONG_NULL, FINE, "the defaults" },
+	{ "port_set_rss", "config", WRONG_NULL, FINE, "the defaults" },
 	{ "ioas_destroy", "ioas", WRONG_NULL, FINE, "nothing to destroy, as free(NULL)" },
 	{ "ioas_unmap", "mapping", WRONG_NULL, FINE, "nothing to unmap, as free(NULL)" },
 	{ "arena_destroy", "arena", WRONG_NULL, FINE, "nothing to destroy, as free(NULL)" },
@@ -137,6 +138,7 @@ const struct misuse_exception misuse_exceptions[] = {
 	/* A port that is not configured */
 	{ "port_configure", "port", WRONG_NOT_SET_UP, FINE, SETTING },
 	{ "port_set_mac", "port", WRONG_NOT_SET_UP, FINE, SETTING },
+	{ "port_set_rss", "port", WRONG_NOT_SET_UP, FINE, SETTING },
 	{ "port_set_mtu", "port", WRONG_NOT_SET_UP, FINE, SETTING },
 	{ "port_set_link", "port", WRONG_NOT_SET_UP, FINE, SETTING },
 	{ "port_stop", "port", WRONG_NOT_SET_UP, FINE, "it is stopped already" },

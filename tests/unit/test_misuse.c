@@ -149,8 +149,10 @@ is_among(const char *name, const char *const *list)
 static void
 fill(struct misuse_call *c, struct misuse_bench *b, const struct misuse_function *f)
 {
-	static const char *const stopped[] = { "port_configure", "rxq_setup",    "txq_setup",
-					       "port_start",     "port_set_mtu", NULL };
+	static const char *const stopped[] = {
+		"port_configure", "rxq_setup",    "txq_setup", "port_start",
+		"port_set_mtu",   "port_set_rss", NULL
+	};
 
 	memset(c, 0, sizeof(*c));
 	c->bench = b;

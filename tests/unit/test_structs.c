@@ -114,6 +114,12 @@ txq_setup(struct rig *r, void *config)
 	return baton_txq_setup(r->port, 0, config, &r->txq);
 }
 
+static int
+port_set_rss(struct rig *r, void *config)
+{
+	return baton_port_set_rss(r->port, config);
+}
+
 /* A later member takes no padding of an earlier version's, which may be anything. */
 #define ENDS(type, member)                                                                         \
 	_Static_assert(sizeof(struct type) ==                                                      \
@@ -127,7 +133,8 @@ ENDS(baton_reach_config, reserved2);
 ENDS(baton_pool_config, reserved);
 ENDS(baton_worker_config, reserved);
 ENDS(baton_port_config, offloads);
-ENDS(baton_queue_config, pool);
+ENDS(baton_queue_config, reserved);
+ENDS(baton_rss_config, reserved);
 
 /* What is asked for, at the members' places of today. */
 union any {
@@ -140,6 +147,7 @@ union any {
 	struct baton_worker_config worker;
 	struct baton_port_config port;
 	struct baton_queue_config queue;
+	struct baton_rss_config rss;
 };
 
 static void
@@ -205,6 +213,12 @@ init_txq(struct rig *r, union any *c)
 	c->queue.worker = r->worker;
 }
 
+static void
+init_rss(struct rig *r, union any *c)
+{
+	baton_rss_config_init(&c->rss);
+}
+
 static const struct taken {
 	const char *type;
 	size_t size, least; /* now; with the members without which the call asks for nothing */
@@ -223,6 +237,7 @@ static const struct taken {
 	  port_configure },
 	{ "struct baton_queue_config", sizeof(struct baton_queue_config), 32, init_rxq, rxq_setup },
 	{ "struct baton_queue_config", sizeof(struct baton_queue_config), 24, init_txq, txq_setup },
+	{ "struct baton_rss_config", sizeof(struct baton_rss_config), 8, init_rss, port_set_rss },
 };
 
 static void

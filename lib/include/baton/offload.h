@@ -20,22 +20,23 @@ extern "C" {
 #endif
 
 /**
- * Offload: the checksums of received packets are checked.
+ * Offload: the L4 checksums of received packets are checked: those of TCP, UDP and SCTP.
  *
- * Tokens carry the result (enum baton_csum): that of the IPv4 header, and that of TCP, UDP and
- * SCTP. A packet with BATON_CSUM_PARTIAL comes with a side record, so that the application can send
- * it on as it is; l3_len of that record contains VLAN tags, if any.
+ * The L4 bits of the first token carry the result (enum baton_csum). A datagram of UDP over IPv4
+ * that has no checksum is good. Fragments, other protocols, and packets whose headers are cut or
+ * contradict their length stay BATON_CSUM_UNKNOWN. A packet with BATON_CSUM_PARTIAL comes with a
+ * side record, so that the application can send it on as it is; l3_len of that record contains VLAN
+ * tags, if any.
  */
 #define BATON_OFFLOAD_RX_CSUM (1u << 0)
 
 /**
  * Offload: the checksums of packets to send are completed.
  *
- * A packet asks for it with BATON_CSUM_PARTIAL. In the L4 bits of its first token it says that the
- * L4 checksum is to be completed: that of the pseudo-header is in place (of SCTP, which has none:
- * zero), and the side record has l2_len, l3_len and csum_offset, valid by BATON_SIDE_CSUM. In the
- * L3 bits it says that the checksum of the IPv4 header is to be filled in, behind l2_len. Without
- * this offload Baton completes them nevertheless.
+ * A packet asks for it with BATON_CSUM_PARTIAL in the L4 bits of its first token: the sum of the
+ * pseudo-header is in place (SCTP has none: whatever is there), and the side record has l2_len,
+ * l3_len and csum_offset, valid by BATON_SIDE_CSUM. Without this offload Baton completes the
+ * checksum nevertheless.
  */
 #define BATON_OFFLOAD_TX_CSUM (1u << 1)
 
@@ -55,17 +56,39 @@ extern "C" {
 /** Offload: the side record has the time at which the packet was received. */
 #define BATON_OFFLOAD_RX_TIME (1u << 6)
 
+/**
+ * Offload: the checksums of the IPv4 headers of received packets are checked.
+ *
+ * The L3 bits of the first token carry the result (enum baton_csum).
+ */
+#define BATON_OFFLOAD_RX_IPV4_CSUM (1u << 7)
+
 /** Offload: VLAN tags that the side record has are inserted into packets to send. */
 #define BATON_OFFLOAD_TX_VLAN (1u << 16)
 
 /**
- * Offload: TCP packets up to info.max_gso_len are cut into segments that the MTU allows, as the
- * side record asks for (BATON_SIDE_SEGMENT).
+ * Offload: TCP packets up to info.max_gso_len are cut into segments, each a packet of its own.
+ *
+ * A packet asks for it by a side record with BATON_SIDE_SEGMENT. Its headers are those of the first
+ * segment; seg_size bytes of payload, and the rest in the last one, follow copies of them. Lengths,
+ * IPv4's identification, sequence numbers and flags are set as Linux does it, and all checksums are
+ * filled in, whatever is in their place. Such a packet may have more tokens than info.max_segs.
  */
 #define BATON_OFFLOAD_TX_TSO (1u << 17)
 
 /** Offload: the same for UDP: each segment is a datagram of its own. */
 #define BATON_OFFLOAD_TX_USO (1u << 18)
+
+/**
+ * Offload: the checksums of the IPv4 headers of packets to send are filled in.
+ *
+ * A packet asks for it with BATON_CSUM_PARTIAL in the L3 bits of its first token; the side record
+ * has l2_len and l3_len, valid by BATON_SIDE_CSUM.
+ */
+#define BATON_OFFLOAD_TX_IPV4_CSUM (1u << 19)
+
+#define BATON_OFFLOAD_RX_ALL 0x0000fffdu /* the bits that offloads of received packets have */
+#define BATON_OFFLOAD_TX_ALL 0xffff0002u /* the bits that offloads of packets to send have */
 
 #define BATON_SIDE_SIZE 64 /* bytes of a side record */
 
@@ -84,7 +107,7 @@ extern "C" {
 struct baton_side {
 	uint32_t valid;     /* BATON_SIDE_* */
 	uint32_t mark;      /* what a rule of the device has marked the packet with */
-	uint64_t timestamp; /* time of the device's clock, in nanoseconds */
+	uint64_t timestamp; /* time of the device's clock, or CLOCK_REALTIME, in nanoseconds */
 	uint32_t ptype;     /* BATON_PTYPE_* */
 	uint16_t vlan_tci;  /* outer VLAN tag */
 	uint16_t inner_tci; /* VLAN tag behind it */

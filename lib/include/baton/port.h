@@ -14,6 +14,7 @@
 #ifndef BATON_PORT_H
 #define BATON_PORT_H
 
+#include <baton/hash.h>
 #include <baton/queue.h>
 
 #ifdef __cplusplus
@@ -107,7 +108,7 @@ struct baton_port_config {
 	/* How long a stop waits for workers to leave the queues, and for TX to complete, in
 	 * milliseconds; 0: 1,000. */
 	uint32_t stop_timeout_ms;
-	uint32_t offloads; /* BATON_OFFLOAD_*, out of info.offloads */
+	uint32_t offloads; /* BATON_OFFLOAD_*, out of info.offloads and info.soft_offloads */
 };
 
 /* baton_port_config_init() for a struct of @size bytes. */
@@ -138,9 +139,53 @@ baton_port_config_init(struct baton_port_config *config)
  *
  * Thread: the control thread.
  * Return: 0 on success; -EINVAL if a number is out of its range; -EBUSY if the port is started;
- * -ENOTSUP if the device lacks an offload; -ENOMEM if memory is short.
+ * -ENOTSUP if an offload is in neither info.offloads nor info.soft_offloads; -ENOMEM if memory is
+ * short.
  */
 BATON_API int baton_port_configure(struct baton_port *port, const struct baton_port_config *config);
+
+/** Configuration of the hash of received packets (BATON_OFFLOAD_RX_HASH). */
+struct baton_rss_config {
+	size_t size;           /* sizeof(struct baton_rss_config), in bytes */
+	const uint8_t *key;    /* the key; NULL: baton_rss_key() */
+	uint32_t key_len;      /* bytes of the key: BATON_RSS_KEY_LEN; key NULL: 0 */
+	uint32_t types;        /* BATON_RSS_*: what to hash; 0: BATON_RSS_ALL */
+	const uint16_t *table; /* RX queue for each value of the hash's last bits; NULL: the
+				  device's own choice */
+	uint32_t table_len;    /* number of entries of the table; table NULL: 0 */
+	uint32_t reserved;     /* 0 */
+};
+
+/* baton_rss_config_init() for a struct of @size bytes. */
+BATON_API void baton_rss_config_init_(struct baton_rss_config *config, size_t size);
+
+/**
+ * Set a configuration to the defaults, its size included.
+ *
+ * This function cannot fail.
+ *
+ * @config: receives the defaults.
+ *
+ * Thread: any thread.
+ */
+static inline void
+baton_rss_config_init(struct baton_rss_config *config)
+{
+	baton_rss_config_init_(config, sizeof(*config));
+}
+
+/**
+ * Set what the hash of received packets is computed by. The key is copied.
+ *
+ * @port:   a stopped port.
+ * @config: the configuration; NULL for the defaults.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -EINVAL if a length is wrong, or there is no such hash type (the error
+ * message has the numbers); -ENOTSUP if a table is given and the device has none; -EBUSY if the
+ * port is started.
+ */
+BATON_API int baton_port_set_rss(struct baton_port *port, const struct baton_rss_config *config);
 
 /**
  * Start a port: map the pools of the context for the device, fill the RX rings, enable the queues.
@@ -313,7 +358,11 @@ struct baton_port_info {
 	/* Longest packet for baton_tx_burst() as of the last start, without FCS, in bytes; 0: the
 	 * port was never started, or has no TX queue. */
 	uint32_t max_len;
-	char detail[256]; /* a line of the driver's: features in use, transport */
+	char detail[256];       /* a line of the driver's: features in use, transport */
+	uint32_t soft_offloads; /* BATON_OFFLOAD_* that the device lacks, and Baton does */
+	/* Longest packet that is cut into segments (BATON_OFFLOAD_TX_TSO), whatever the MTU, in
+	 * bytes; 0: none is. */
+	uint32_t max_gso_len;
 };
 
 /* baton_port_info() for a struct of @size bytes. */

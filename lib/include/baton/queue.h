@@ -24,6 +24,10 @@ struct baton_queue_config {
 	uint32_t descs;              /* descriptors, a power of two; 0: info.default_descs */
 	struct baton_worker *worker; /* worker whose thread and caches serve the queue */
 	struct baton_pool *pool;     /* RX: pool of the buffers to receive into; TX: NULL */
+	/* BATON_OFFLOAD_* of this queue's direction, beside those of the port; out of info.offloads
+	 * and info.soft_offloads. What the port was not configured for, Baton does. */
+	uint32_t offloads;
+	uint32_t reserved; /* 0 */
 };
 
 /* baton_queue_config_init() for a struct of @size bytes. */
@@ -54,8 +58,8 @@ baton_queue_config_init(struct baton_queue_config *config)
  *
  * Thread: the control thread.
  * Return: 0 on success; -EINVAL if the configuration is invalid (the error message has the limits);
- * -EBUSY if the port is started; -ENOSPC if the context has no room for a further queue; -ENOMEM if
- * memory is short; an error of the driver.
+ * -ENOTSUP if it asks for an offload that there is not; -EBUSY if the port is started; -ENOSPC if
+ * the context has no room for a further queue; -ENOMEM if memory is short; an error of the driver.
  */
 BATON_API int baton_rxq_setup(struct baton_port *port, uint16_t index,
 			      const struct baton_queue_config *config, struct baton_rxq **out);
@@ -70,8 +74,8 @@ BATON_API int baton_rxq_setup(struct baton_port *port, uint16_t index,
  *
  * Thread: the control thread.
  * Return: 0 on success; -EINVAL if the configuration is invalid (the error message has the limits);
- * -EBUSY if the port is started; -ENOSPC if the context has no room for a further queue; -ENOMEM if
- * memory is short; an error of the driver.
+ * -ENOTSUP if it asks for an offload that there is not; -EBUSY if the port is started; -ENOSPC if
+ * the context has no room for a further queue; -ENOMEM if memory is short; an error of the driver.
  */
 BATON_API int baton_txq_setup(struct baton_port *port, uint16_t index,
 			      const struct baton_queue_config *config, struct baton_txq **out);
@@ -167,7 +171,9 @@ BATON_API unsigned baton_rxq_in_flight(const struct baton_rxq *rxq);
  * their packets.
  *
  * A packet takes a descriptor for each of its buffers, or for each bounce slot it is copied to, and
- * one more if its first buffer has no headroom for the header of the device.
+ * one more if its first buffer has no headroom for the header of the device. Buffers of segments
+ * that found no room in the ring yet count, too: the next baton_tx_burst() or baton_tx_clean()
+ * gives them to the device first.
  *
  * @txq: the queue.
  *
@@ -419,10 +425,10 @@ baton_rx_peek(struct baton_rxq *rxq, struct baton_peek *peeks, unsigned n)
  * Thread: the queue's thread.
  * Return: the number of tokens taken; an error if the first packet is bad: -EPERM if a token is
  * refused, which is a violation; -EMSGSIZE if the packet is empty, longer than the MTU allows, or
- * has more than info.max_segs tokens; -EINVAL if its last token has BATON_TOKEN_CONT, or its
- * checksum is to be completed and its side record is missing or points outside of the packet;
- * -EFAULT if its pool is not mapped for this port. Also -ENETDOWN, -EIO and -EPERM as
- * baton_rx_burst().
+ * has more than info.max_segs tokens; -EINVAL if its last token has BATON_TOKEN_CONT, its checksum
+ * is to be completed and its side record is missing or points outside of the packet, or it is to be
+ * cut into segments and that cannot be (the error message says why); -EFAULT if its pool is not
+ * mapped for this port. Also -ENETDOWN, -EIO and -EPERM as baton_rx_burst().
  */
 static inline int
 baton_tx_burst(struct baton_txq *txq, const struct baton_token *tokens, unsigned n)
