@@ -40,7 +40,7 @@ int
 main(int argc, char **argv)
 {
 	if (!add(gbench_cases()) || !add(gbench_slot_cases()) || !add(gbench_bounce_cases()) ||
-	    !add(gbench_ring_cases()))
+	    !add(gbench_ring_cases()) || !add(gbench_gso_cases()))
 		return 1;
 	benchmark::Initialize(&argc, argv);
 	if (benchmark::ReportUnrecognizedArguments(argc, argv))

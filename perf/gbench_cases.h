@@ -34,6 +34,7 @@ const struct gbench_case *gbench_cases(void);
 const struct gbench_case *gbench_slot_cases(void);
 const struct gbench_case *gbench_bounce_cases(void);
 const struct gbench_case *gbench_ring_cases(void);
+const struct gbench_case *gbench_gso_cases(void);
 
 #ifdef __cplusplus
 }

@@ -23,6 +23,7 @@ PEERS = {
     "slot_pool_mempool_2t": "two threads; rte_mempool in bulk, with a cache of 256 as Baton's; at most 1 is wanted",
     "slot_pool_single_2t": "two threads, one slot at a time; as slot_pool_2t",
     "slot_pool_single_mempool_2t": "two threads, one slot at a time; as slot_pool_mempool_2t",
+    "gso_64k": "rte_gso_segment, whose segments point into the packet; at most 1.11 is wanted",
 }
 BOUNCE_COPY = (64, 1500, 9000)  # bytes of a packet
 COPY_BAR = 10                   # ns more than a memcpy of the same bytes
