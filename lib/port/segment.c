@@ -295,8 +295,9 @@ keep(struct cut *c, uint32_t n)
 	t->flags = 0;
 	t[-1].flags |= BATON_TOKEN_CONT;
 	c->kept[c->i] = 1;
-	/* Behind the last byte of the original buffer there may be room. */
-	c->tail = c->at + n == from.len ? c->q->views[from.pool].data_len - end : 0;
+	/* If more of this segment follows, the piece ends its buffer, and there may be room behind.
+	 */
+	c->tail = c->q->views[from.pool].data_len - end;
 }
 
 static bool

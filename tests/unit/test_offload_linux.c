@@ -69,8 +69,6 @@ open_tap(void)
 	write_file("/proc/sys/net/ipv6/conf/tap0/disable_ipv6", "1");
 	ifr.ifr_mtu = 9000;
 	assert_int_equal(ioctl(control, SIOCSIFMTU, &ifr), 0);
-	ifr.ifr_qlen = 8192;
-	assert_int_equal(ioctl(control, SIOCSIFTXQLEN, &ifr), 0);
 	ifr.ifr_flags = IFF_UP | IFF_NOARP;
 	assert_int_equal(ioctl(control, SIOCSIFFLAGS, &ifr), 0);
 	assert_int_equal(ioctl(control, SIOCGIFINDEX, &ifr), 0);
