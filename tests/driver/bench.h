@@ -127,7 +127,8 @@ struct scenario {
 	uint32_t needs; /* F_BIT()s; without one of them it is not run */
 };
 
-extern const struct scenario data_scenarios[], life_scenarios[]; /* NULL at the end */
+/* NULL at the end. */
+extern const struct scenario data_scenarios[], life_scenarios[], offload_scenarios[];
 
 /*
  * By feature: the device has it, or what would need it is refused as documented, whichever its list

@@ -21,9 +21,9 @@
 #include <baton/baton.h>
 
 #include "port/offload.h"
+#include "segment_made.h"
 
-#define FRAME_MAX (65535u + 22u)
-#define FRAMES    4096u
+#define FRAMES 4096u
 
 struct rig {
 	struct baton_ctx *ctx;
@@ -178,25 +178,7 @@ offload_close_rig(void)
 	free(rig.wire);
 }
 
-/* ---- random packets ---- */
-
-static uint64_t random_state = 88172645463325252ull;
-
-static inline uint32_t
-rnd(uint32_t n)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)(random_state >> 20) % n;
-}
-
-static inline void
-rnd_bytes(uint8_t *p, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++)
-		p[i] = (uint8_t)rnd(256);
-}
+/* ---- packets in buffers ---- */
 
 /* Put a frame into buffers of up to @most bytes. Return: tokens. */
 static inline unsigned
@@ -235,25 +217,24 @@ offload_join(const struct baton_token *t, unsigned n, uint8_t *to)
 	return len;
 }
 
-/* ---- checksums, byte by byte ---- */
-
-/* RFC 1071, not complemented, big-endian. */
-static inline uint32_t
-plain_sum(uint32_t sum, const uint8_t *p, uint32_t n)
+/** The packet in buffers, with its side record. Return: tokens. */
+static inline unsigned
+gso_tokens(const struct gso *g, struct baton_token *t)
 {
-	for (uint32_t i = 0; i < n; i++)
-		sum += i & 1 ? p[i] : (uint32_t)p[i] << 8;
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
+	const uint32_t room = rig.pool->view.data_len - 64;
+	uint32_t most = g->len / 200 + 1 + rnd(room);
+	unsigned n;
 
-static inline uint32_t
-plain_pseudo(const uint8_t *ip, uint8_t proto, uint32_t len)
-{
-	const bool v6 = ip[0] >> 4 == 6;
-
-	return plain_sum(proto + (len >> 16) + (len & 0xffff), ip + (v6 ? 8 : 12), v6 ? 32 : 8);
+	n = offload_scatter(g->b, g->len, most < room ? most : room, t, 1000);
+	t[0].flags |= BATON_TOKEN_SIDE;
+	*baton_side(rig.worker, t[0]) =
+		(struct baton_side){ .valid = BATON_SIDE_SEGMENT | BATON_SIDE_MARK,
+				     .mark = 5,
+				     .l2_len = (uint16_t)g->l2,
+				     .l3_len = (uint16_t)g->l3,
+				     .l4_len = (uint16_t)g->l4,
+				     .seg_size = (uint16_t)g->seg };
+	return n;
 }
 
 #endif

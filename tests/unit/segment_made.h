@@ -3,7 +3,11 @@
 #ifndef SEGMENT_MADE_H
 #define SEGMENT_MADE_H
 
-#include "offload_rig.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#define FRAME_MAX (65535u + 22u)
 
 struct gso {
 	uint8_t b[FRAME_MAX];
@@ -11,6 +15,49 @@ struct gso {
 	uint32_t seg;             /* seg_size */
 	uint8_t ip, proto;
 };
+
+/* ---- random numbers ---- */
+
+static uint64_t random_state = 88172645463325252ull;
+
+static inline uint32_t
+rnd(uint32_t n)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return (uint32_t)(random_state >> 20) % n;
+}
+
+static inline void
+rnd_bytes(uint8_t *p, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		p[i] = (uint8_t)rnd(256);
+}
+
+/* ---- checksums, byte by byte ---- */
+
+/* RFC 1071, not complemented, big-endian. */
+static inline uint32_t
+plain_sum(uint32_t sum, const uint8_t *p, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		sum += i & 1 ? p[i] : (uint32_t)p[i] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
+static inline uint32_t
+plain_pseudo(const uint8_t *ip, uint8_t proto, uint32_t len)
+{
+	const bool v6 = ip[0] >> 4 == 6;
+
+	return plain_sum(proto + (len >> 16) + (len & 0xffff), ip + (v6 ? 8 : 12), v6 ? 32 : 8);
+}
+
+/* ---- packets ---- */
 
 static inline void
 put16(uint8_t *p, uint32_t v)
@@ -132,26 +179,6 @@ gso_segment(const struct gso *g, uint32_t k, uint8_t *to)
 	sum = ~plain_sum(plain_pseudo(ip, g->proto, l4_len), l4, l4_len) & 0xffff;
 	put16(field, sum ? sum : 0xffff);
 	return heads + n;
-}
-
-/** The packet in buffers, with its side record. Return: tokens. */
-static inline unsigned
-gso_tokens(const struct gso *g, struct baton_token *t)
-{
-	const uint32_t room = rig.pool->view.data_len - 64;
-	uint32_t most = g->len / 200 + 1 + rnd(room);
-	unsigned n;
-
-	n = offload_scatter(g->b, g->len, most < room ? most : room, t, 1000);
-	t[0].flags |= BATON_TOKEN_SIDE;
-	*baton_side(rig.worker, t[0]) =
-		(struct baton_side){ .valid = BATON_SIDE_SEGMENT | BATON_SIDE_MARK,
-				     .mark = 5,
-				     .l2_len = (uint16_t)g->l2,
-				     .l3_len = (uint16_t)g->l3,
-				     .l4_len = (uint16_t)g->l4,
-				     .seg_size = (uint16_t)g->seg };
-	return n;
 }
 
 #endif

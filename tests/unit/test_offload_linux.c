@@ -5,7 +5,7 @@
  * same, and the frames that come out of the device are compared byte by byte. What is received from
  * Linux must be good; and VLAN tags go where Linux puts them and are found where it finds them.
  */
-#include "segment_made.h"
+#include "offload_rig.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>

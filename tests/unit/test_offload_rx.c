@@ -23,13 +23,6 @@ struct made {
 };
 
 static void
-put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static void
 make_l2(struct made *m)
 {
 	static const uint16_t tpids[] = { 0x8100, 0x88a8, 0x9100 };

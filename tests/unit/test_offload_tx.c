@@ -3,7 +3,7 @@
  * VLAN tags and checksums that software adds to packets to send: random ones, in buffers of random
  * sizes, against frames that were made byte by byte.
  */
-#include "segment_made.h"
+#include "offload_rig.h"
 
 #define PACKETS 10000
 #define TX      (BATON_OFFLOAD_TX_VLAN | BATON_OFFLOAD_TX_IPV4_CSUM | BATON_OFFLOAD_TX_CSUM)

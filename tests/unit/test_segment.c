@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Segmentation in software: random packets against segments that were made byte by byte. */
-#include "segment_made.h"
+#include "offload_rig.h"
 
 #define PACKETS 10000
 #define GSO     (BATON_OFFLOAD_TX_TSO | BATON_OFFLOAD_TX_USO)

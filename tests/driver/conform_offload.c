@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Offloads, all at once: as the device does them, or the library. */
+#include "bench.h"
+
+#include "../unit/segment_made.h"
+
+#define TAG  4u
+#define VLAN 0x6123
+
+static uint32_t
+start_with_all(struct bench *b)
+{
+	struct baton_port_info info;
+
+	baton_port_info(b->port, &info);
+	assert_int_equal(info.offloads & info.soft_offloads, 0);
+	assert_true(info.max_gso_len >= 65535 + 14);
+	b->offloads = info.offloads | info.soft_offloads;
+	bench_restart(b);
+	return info.offloads;
+}
+
+static enum baton_csum
+bits(struct baton_token t, unsigned shift)
+{
+	return (enum baton_csum)(t.flags >> shift & 3);
+}
+
+/* A whole packet of @payload bytes, with its checksums. */
+static struct gso
+packet(uint8_t ip, uint8_t proto, uint32_t payload)
+{
+	static struct gso g, one;
+
+	do
+		gso_make(&g, 1400, 1400, false);
+	while (g.ip != ip || g.proto != proto);
+	g.len = g.l2 + g.l3 + g.l4 + payload;
+	rnd_bytes(g.b + g.len - payload, payload);
+	gso_finish(&g);
+	one = g;
+	one.seg = payload;
+	gso_segment(&one, 0, g.b);
+	return g;
+}
+
+/* ---- received ---- */
+
+/* A packet from outside. Return: its first token. */
+static struct baton_token
+take_one(struct bench *b, const uint8_t *frame, uint32_t len, struct baton_side *side, uint8_t *got,
+	 uint32_t *have)
+{
+	struct baton_token t[64];
+	int n;
+
+	assert_true(b->m->receive(b->dev, 0, frame, len));
+	n = baton_rx_burst(b->rx, t, 64);
+	must(n);
+	assert_int_equal(gather(b, t, got, have), n);
+	assert_true(t[0].flags & BATON_TOKEN_SIDE);
+	*side = *baton_side(b->worker, t[0]);
+	must(baton_free(b->worker, t, (unsigned)n));
+	return t[0];
+}
+
+/* What the device knows of a checksum it need not say; what it does not, is computed. */
+static void
+expect_csum(struct baton_token t, unsigned shift, bool device, enum baton_csum want)
+{
+	if (!device || bits(t, shift) != BATON_CSUM_UNKNOWN)
+		assert_int_equal(bits(t, shift), want);
+}
+
+static void
+received(struct bench *b)
+{
+	static uint8_t frame[2048], got[MODEL_FRAME_MAX];
+	const uint32_t device = start_with_all(b);
+	const bool l4 = device & BATON_OFFLOAD_RX_CSUM, l3 = device & BATON_OFFLOAD_RX_IPV4_CSUM;
+	struct baton_token t;
+	struct baton_side side;
+	uint8_t flow[12];
+	uint32_t have;
+
+	for (unsigned i = 0; i < 3 * DESCS; i++) {
+		const bool tag = rnd(2), bad = rnd(2), v6 = rnd(2);
+		const struct gso g = packet(v6 ? 6 : 4, 6, 1 + rnd(1000));
+
+		memcpy(frame, g.b, 12);
+		put16(frame + 12, 0x8100);
+		put16(frame + 14, VLAN);
+		memcpy(frame + 12 + (tag ? TAG : 0), g.b + 12, g.len - 12);
+		if (bad)
+			frame[g.len - 1 + (tag ? TAG : 0)] ^= 1;
+		t = take_one(b, frame, g.len + (tag ? TAG : 0), &side, got, &have);
+		assert_int_equal(have, g.len);
+		got[have - 1] ^= bad;
+		assert_memory_equal(got, g.b, have);
+		expect_csum(t, BATON_TOKEN_L4_SHIFT, l4, bad ? BATON_CSUM_BAD : BATON_CSUM_GOOD);
+		expect_csum(t, BATON_TOKEN_L3_SHIFT, l3, v6 ? BATON_CSUM_UNKNOWN : BATON_CSUM_GOOD);
+		assert_int_equal(side.valid & BATON_SIDE_VLAN, tag ? BATON_SIDE_VLAN : 0);
+		if (tag)
+			assert_int_equal(side.vlan_tci, VLAN);
+		assert_true(side.valid & BATON_SIDE_TIME && side.timestamp);
+		assert_true(side.valid & BATON_SIDE_PTYPE);
+		assert_int_equal(side.ptype,
+				 (tag ? BATON_PTYPE_L2_VLAN : BATON_PTYPE_L2_ETHER) |
+					 (v6 ? BATON_PTYPE_L3_IPV6 : BATON_PTYPE_L3_IPV4) |
+					 BATON_PTYPE_L4_TCP);
+		assert_true(t.flags & BATON_TOKEN_HASH);
+		if (v6)
+			continue;
+		memcpy(flow, g.b + 14 + 12, sizeof(flow));
+		assert_int_equal(t.hash, baton_toeplitz(baton_rss_key(), BATON_RSS_KEY_LEN, flow,
+							sizeof(flow)));
+	}
+}
+
+/* ---- sent ---- */
+
+/* A packet to be cut, with a tag. Return: its tokens. */
+static unsigned
+to_cut(struct bench *b, const struct gso *g, struct baton_token *t)
+{
+	unsigned n = 0;
+
+	for (uint32_t at = 0; at < g->len; n++) {
+		const uint32_t part = g->len - at < 900 ? g->len - at : 900;
+
+		must(baton_alloc(b->worker, b->pool, &t[n], 1));
+		memcpy(baton_data(b->worker, t[n]), g->b + at, part);
+		t[n].len = (uint16_t)part;
+		at += part;
+		t[n].flags = at < g->len ? BATON_TOKEN_CONT : 0;
+	}
+	t[0].flags |= BATON_TOKEN_SIDE;
+	*baton_side(b->worker, t[0]) =
+		(struct baton_side){ .valid = BATON_SIDE_SEGMENT | BATON_SIDE_VLAN,
+				     .vlan_tci = VLAN,
+				     .l2_len = (uint16_t)g->l2,
+				     .l3_len = (uint16_t)g->l3,
+				     .l4_len = (uint16_t)g->l4,
+				     .seg_size = (uint16_t)g->seg };
+	return n;
+}
+
+/* The next segments of packet @g come out of the device. */
+static void
+expect_segments(struct bench *b, const struct gso *g)
+{
+	static uint8_t got[MODEL_FRAME_MAX], want[FRAME_MAX];
+	uint32_t len;
+
+	for (uint32_t k = 0; (len = gso_segment(g, k, want)); k++) {
+		int n = b->m->send(b->dev, 0, got);
+
+		for (unsigned again = 0; !n && again < 1000; again++) {
+			must(baton_tx_clean(b->tx, 1000));
+			n = b->m->send(b->dev, 0, got);
+		}
+		assert_int_equal(n, len + TAG);
+		memmove(want + 12 + TAG, want + 12, len - 12);
+		put16(want + 12, 0x8100);
+		put16(want + 14, VLAN);
+		assert_memory_equal(got, want, len + TAG);
+	}
+}
+
+/* One by one, and more than the ring has room for: what was begun waits, and nothing is lost. */
+static void
+sent(struct bench *b)
+{
+	enum { MOST = 40 };
+	static struct gso g[MOST];
+	struct baton_token t[16];
+	struct baton_stats st;
+	unsigned n = 0, segs = 0;
+	int ret = 1;
+
+	start_with_all(b);
+	for (unsigned i = 0; i < 200; i++) {
+		g[0] = packet(rnd(2) ? 4 : 6, rnd(2) ? 6 : 17, 1 + rnd(5000));
+		g[0].seg = 300 + rnd(1000);
+		g[0].seg = g[0].seg < g[0].len ? g[0].seg : g[0].len;
+		segs = to_cut(b, &g[0], t);
+		assert_int_equal(baton_tx_burst(b->tx, t, segs), segs);
+		assert_int_equal(baton_free(b->worker, t, 1), -EPERM);
+		b->violations = 0;
+		if (has(b, F_TX_OUTSIDE))
+			expect_segments(b, &g[0]);
+	}
+	for (; ret && n<MOST; n += ret> 0) {
+		g[n] = packet(4, 6, 4000);
+		g[n].seg = 500;
+		segs = to_cut(b, &g[n], t);
+		ret = baton_tx_burst(b->tx, t, segs);
+		must(ret);
+		assert_true(!ret || ret == (int)segs);
+	}
+	if (!ret)
+		must(baton_free(b->worker, t, segs));
+	assert_int_equal(!ret, has(b, F_DMA));
+	assert_true(n > 1);
+	for (unsigned i = 0; has(b, F_TX_OUTSIDE) && i < n; i++)
+		expect_segments(b, &g[i]);
+	must(baton_tx_clean(b->tx, 1000));
+	assert_int_equal(baton_txq_in_flight(b->tx), 0);
+	baton_txq_stats(b->tx, &st);
+	assert_int_equal(st.tx_errors, 0);
+	/* Some wait when the port stops. */
+	for (unsigned i = 0; i < 20 && ret >= 0; i++) {
+		segs = to_cut(b, &g[0], t);
+		ret = baton_tx_burst(b->tx, t, segs);
+		if (ret <= 0)
+			must(baton_free(b->worker, t, segs));
+	}
+}
+
+/* A packet that cannot be cut as it asks for is refused, and is the application's still. */
+static void
+refused(struct bench *b)
+{
+	struct gso g = packet(4, 17, 2000);
+	struct baton_token t[16];
+	unsigned segs;
+
+	start_with_all(b);
+	for (unsigned i = 0; i < 3; i++) {
+		g.seg = i == 0 ? 0 : i == 1 ? g.len + 1 : 100;
+		g.b[14 + 9] = i == 2 ? 1 : 17;
+		segs = to_cut(b, &g, t);
+		assert_int_equal(baton_tx_burst(b->tx, t, segs), -EINVAL);
+		assert_true(strlen(baton_last_error()) > 40);
+		must(baton_free(b->worker, t, segs));
+	}
+	one_each_way(b, 500, 1);
+}
+
+const struct scenario offload_scenarios[] = {
+	{ "offloads, received", received, F_BIT(F_RX_OUTSIDE) },
+	{ "offloads, sent", sent, 0 },
+	{ "offloads, refused", refused, 0 },
+	{ 0 },
+};
