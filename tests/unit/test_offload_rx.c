@@ -28,7 +28,7 @@ make_l2(struct made *m)
 	static const uint16_t tpids[] = { 0x8100, 0x88a8, 0x9100 };
 
 	rnd_bytes(m->b, 12);
-	m->tags = rnd(2) ? 0 : rnd(4);
+	m->tags = rnd(2) ? 0 : rnd(8) ? rnd(4) : rnd(11);
 	m->len = 12;
 	for (uint32_t i = 0; i < m->tags; i++, m->len += 4) {
 		const uint16_t tpid = tpids[rnd(3)], tci = (uint16_t)rnd(65536);

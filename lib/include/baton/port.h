@@ -198,7 +198,8 @@ BATON_API int baton_port_set_rss(struct baton_port *port, const struct baton_rss
  * each worker. The rings of a port that bounces hold slots and do not count; any other TX ring can
  * hold buffers of any pool. Such a pool never runs dry: every RX queue gets buffers, whatever the
  * other workers do. The check does not count what the application keeps beyond a burst for each
- * worker, in queues of its own for example, and buffers in quarantine: add those to the pool.
+ * worker, in queues of its own for example, segments that wait for room in a ring
+ * (BATON_OFFLOAD_TX_TSO in software), and buffers in quarantine: add those to the pool.
  *
  * @port: the port.
  *
