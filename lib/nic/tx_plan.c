@@ -105,7 +105,7 @@ request_csum(struct nic_queue *nq, struct tx_plan *p)
 {
 	struct csum_request at;
 
-	if (!csum_read(&nq->q, p->t[0], p->len, &at))
+	if (!csum_read(&nq->q, p->t, p->len, &at))
 		return false;
 	if (!p->offload || at.crc) {
 		csum_fill(&nq->q, p->t, p->segs, at);

@@ -76,6 +76,23 @@ find_ipv6(const uint8_t *p, uint32_t have, uint32_t len, struct headers *h)
 	return true;
 }
 
+uint8_t
+headers_ip(const uint8_t *p, uint32_t len, uint8_t *proto)
+{
+	uint32_t at = IPV6_HLEN;
+
+	if (p[0] >> 4 == 4) {
+		*proto = p[9];
+		return (p[0] & 15u) * 4 == len && !(get_be16(p + 6) & 0x3fff) ? 4 : 0;
+	}
+	if (p[0] >> 4 != 6 || len < IPV6_HLEN)
+		return 0;
+	for (*proto = p[6]; (*proto == 0 || *proto == 60) && at + 8 <= len;
+	     at += (p[at + 1] + 1u) * 8)
+		*proto = p[at];
+	return at == len ? 6 : 0;
+}
+
 static void
 find_l4(const uint8_t *p, uint32_t have, struct headers *h)
 {

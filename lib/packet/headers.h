@@ -59,6 +59,13 @@ put_be32(uint8_t *p, uint32_t v)
  */
 void headers_find(const uint8_t *p, uint32_t have, uint32_t len, struct headers *h);
 
+/**
+ * Read an IP header of exactly @len bytes, 20 at least, with options or with the hop-by-hop and
+ * destination options of IPv6. Return: 4 or 6; 0: it is none, or that of a fragment. *proto: what
+ * follows.
+ */
+uint8_t headers_ip(const uint8_t *p, uint32_t len, uint8_t *proto);
+
 /** Its packet type: BATON_PTYPE_*. */
 uint32_t headers_ptype(const struct headers *h);
 

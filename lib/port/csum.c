@@ -3,24 +3,58 @@
 
 #include <baton/hash.h>
 
-#define SCTP_CSUM 8u /* no other protocol has its checksum there */
+#define SCTP_CSUM 8u /* offset of its checksum */
+
+static uint8_t *
+bytes_of(const struct baton_pool_view *views, struct baton_token t)
+{
+	return dma_data(&views[t.pool], t.buf) + t.off;
+}
+
+void
+csum_gather(const struct baton_pool_view *views, const struct baton_token *t, uint32_t from,
+	    void *to, uint32_t n)
+{
+	for (uint8_t *p = to; n; t++) {
+		const uint32_t skip = from < t->len ? from : t->len, left = t->len - skip,
+			       part = left < n ? left : n;
+
+		memcpy(p, bytes_of(views, *t) + skip, part);
+		from -= skip;
+		p += part;
+		n -= part;
+	}
+}
+
+/* Whether SCTP follows the IP header of the packet. */
+static BATON_COLD bool
+is_sctp(const struct baton_queue *q, const struct baton_token *t, uint32_t len, uint32_t l2,
+	uint32_t l3)
+{
+	uint8_t ip[HEADERS_MOST], proto;
+
+	if (l3 < 20 || l3 > sizeof(ip) || l2 + l3 > len)
+		return false;
+	csum_gather(q->views, t, l2, ip, l3);
+	return headers_ip(ip, l3, &proto) && proto == PROTO_SCTP;
+}
 
 bool
-csum_read(const struct baton_queue *q, struct baton_token first, uint32_t len,
+csum_read(const struct baton_queue *q, const struct baton_token *t, uint32_t len,
 	  struct csum_request *out)
 {
-	const struct baton_pool_view *v = &q->head.worker->handle.views[first.pool];
+	const struct baton_pool_view *v = &q->head.worker->handle.views[t->pool];
 	struct baton_side side;
 	uint32_t start;
 	bool crc;
 
-	if (!(first.flags & BATON_TOKEN_SIDE))
+	if (!(t->flags & BATON_TOKEN_SIDE))
 		return false;
-	memcpy(&side, v->side + (size_t)first.buf * BATON_SIDE_SIZE, sizeof(side));
+	memcpy(&side, v->side + (size_t)t->buf * BATON_SIDE_SIZE, sizeof(side));
 	if (!(side.valid & BATON_SIDE_CSUM))
 		return false;
 	start = (uint32_t)side.l2_len + side.l3_len;
-	crc = side.csum_offset == SCTP_CSUM;
+	crc = side.csum_offset == SCTP_CSUM && is_sctp(q, t, len, side.l2_len, side.l3_len);
 	if (start > UINT16_MAX || start + side.csum_offset + (crc ? 4u : 2u) > len)
 		return false;
 	*out = (struct csum_request){ .start = (uint16_t)start,
@@ -67,12 +101,6 @@ csum_bytes(const void *bytes, uint32_t n)
 		sum += half;
 	}
 	return csum_fold(sum);
-}
-
-static uint8_t *
-bytes_of(const struct baton_pool_view *views, struct baton_token t)
-{
-	return dma_data(&views[t.pool], t.buf) + t.off;
 }
 
 /* The part of bytes @from to @end of a packet that lies in token @t, which begins at byte @at. */

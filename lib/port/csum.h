@@ -36,6 +36,10 @@ uint16_t csum_bytes(const void *bytes, uint32_t n);
 uint16_t csum_range(const struct baton_pool_view *views, const struct baton_token *t, uint32_t from,
 		    uint32_t end);
 
+/** Copy bytes @from to @from + @n of a packet, which has them, and whose buffers may be read. */
+void csum_gather(const struct baton_pool_view *views, const struct baton_token *t, uint32_t from,
+		 void *to, uint32_t n);
+
 /**
  * The sum of the pseudo-header of the packet whose first bytes are at @p, with @len bytes behind
  * the IP header.
@@ -55,10 +59,10 @@ csum_wanted(struct baton_token first)
 /**
  * Read the side record of a packet whose buffers the caller holds.
  *
- * @len: bytes of the packet. Return: false if there is no side record, or it points outside of the
- * packet.
+ * @len: bytes of the packet at @t. Return: false if there is no side record, or it points outside
+ * of the packet.
  */
-bool csum_read(const struct baton_queue *q, struct baton_token first, uint32_t len,
+bool csum_read(const struct baton_queue *q, const struct baton_token *t, uint32_t len,
 	       struct csum_request *out);
 
 /** Count the packet as refused. Return: -EINVAL, with a message about what csum_read() found

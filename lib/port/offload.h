@@ -66,12 +66,6 @@ offload_side(const struct baton_queue *q, struct baton_token t)
 /* ---- TX (offload_tx.c, segment.c) ---- */
 
 /**
- * Copy bytes @from to @from + @n of a packet, whose buffers may be read and which has them.
- */
-void offload_gather(const struct baton_queue *q, const struct baton_token *t, uint32_t from,
-		    void *to, uint32_t n);
-
-/**
  * Take buffers from the application: its tokens are stale, and t[i].gen is new. Return: how many;
  * fewer than @n: the next one is not the CPU's.
  */

@@ -102,7 +102,7 @@ process(const struct baton_queue *q, struct baton_token *t, unsigned segs, uint6
 	struct headers h;
 
 	if (t->len < have) {
-		offload_gather(q, t, 0, scratch, have);
+		csum_gather(q->views, t, 0, scratch, have);
 		p = scratch;
 	}
 	headers_find(p, have, len, &h);

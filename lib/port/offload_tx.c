@@ -47,21 +47,6 @@ offload_unclaim(struct baton_queue *q, const struct baton_token *t, unsigned n)
 		dma_ungive(&q->views[t[i].pool], t[i]);
 }
 
-void
-offload_gather(const struct baton_queue *q, const struct baton_token *t, uint32_t from, void *to,
-	       uint32_t n)
-{
-	for (uint8_t *p = to; n; t++) {
-		const uint32_t skip = from < t->len ? from : t->len, left = t->len - skip,
-			       part = left < n ? left : n;
-
-		memcpy(p, dma_data(&q->views[t->pool], t->buf) + t->off + skip, part);
-		from -= skip;
-		p += part;
-		n -= part;
-	}
-}
-
 /* ---- the checksum of the IPv4 header ---- */
 
 /* Fill it in. The packet stays as it is otherwise, so that it may be offered again. */
@@ -76,10 +61,10 @@ fill_ipv4(const struct baton_queue *q, const struct baton_token *t, unsigned seg
 
 	if (!(side->valid & BATON_SIDE_CSUM) || len < 20 || at + len > baton_packet_len(t, segs))
 		return false;
-	offload_gather(q, t, at, &first, 1);
+	csum_gather(q->views, t, at, &first, 1);
 	if (first >> 4 != 4 || (first & 15u) * 4 > len)
 		return false;
-	offload_gather(q, t, pos, out, 2);
+	csum_gather(q->views, t, pos, out, 2);
 	/* Without what is in its place now. */
 	memcpy(&sum, out, sizeof(sum));
 	sum = (uint16_t)~csum_fold((uint32_t)csum_range(q->views, t, at, at + (first & 15u) * 4) +
@@ -148,7 +133,7 @@ new_first(struct baton_queue *q, unsigned segs)
 	first.len = MACS;
 	first.hash = t[0].hash;
 	first.flags = t[0].flags | BATON_TOKEN_CONT;
-	offload_gather(q, t, 0, dma_data(&q->views[first.pool], first.buf) + first.off, MACS);
+	csum_gather(q->views, t, 0, dma_data(&q->views[first.pool], first.buf) + first.off, MACS);
 	*offload_side(q, first) = *offload_side(q, t[0]);
 	for (; left >= t[gone].len; gone++)
 		left -= t[gone].len;

@@ -68,27 +68,6 @@ refuse(const struct cut *c, const char *fmt, uint32_t a, uint32_t b)
 			 c->q->port->name, c->q->index, c->payload, c->size, text);
 }
 
-/* Whether the IPv4 or IPv6 header is there, is @len bytes long, and TCP or UDP follow. */
-static bool
-find_ip(struct heads *head, const uint8_t *p, uint32_t len)
-{
-	uint32_t at = 40;
-	uint8_t next;
-
-	head->ip = p[0] >> 4;
-	if (head->ip == 4) {
-		head->proto = p[9];
-		return (p[0] & 15u) * 4 == len && !(get_be16(p + 6) & 0x3fff);
-	}
-	if (head->ip != 6 || len < 40)
-		return false;
-	/* Hop-by-hop and destination options. */
-	for (next = p[6]; (next == 0 || next == 60) && at + 8 <= len; at += (p[at + 1] + 1u) * 8)
-		next = p[at];
-	head->proto = next;
-	return at == len;
-}
-
 static bool
 find_heads(struct cut *c, const struct baton_token *t, const struct baton_side *side, uint32_t have)
 {
@@ -100,9 +79,10 @@ find_heads(struct cut *c, const struct baton_token *t, const struct baton_side *
 
 	if (l2 < 14 || l3 < 20 || l2 + l3 + l4 > have)
 		return false;
-	offload_gather(c->q, t, 0, original, l2 + l3 + l4);
+	csum_gather(c->q->views, t, 0, original, l2 + l3 + l4);
 	type = get_be16(original + l2 - 2);
-	if (!find_ip(head, original + l2, l3) || type != (head->ip == 4 ? 0x0800 : 0x86dd))
+	head->ip = headers_ip(original + l2, l3, &head->proto);
+	if (!head->ip || type != (head->ip == 4 ? 0x0800 : 0x86dd))
 		return false;
 	if (head->proto == PROTO_TCP ? l4 < 20 || (original[l2 + l3 + 12] >> 4) * 4u != l4
 				     : head->proto != PROTO_UDP || l4 != 8)

@@ -46,7 +46,7 @@ soft_give(struct baton_queue *q, const struct baton_token *tokens, unsigned n, b
 
 		if (baton_likely(!csum_wanted(tokens[0])))
 			return (int)segs;
-		if (csum_read(q, tokens[0], *bytes, &at)) {
+		if (csum_read(q, tokens, *bytes, &at)) {
 			csum_fill(q, tokens, segs, at);
 			return (int)segs;
 		}

@@ -24,31 +24,30 @@ choose(uint8_t *flags)
 	const uint32_t tags = rnd(3), l4_len = g.len - g.l2 - g.l3;
 	uint8_t *ip = want + g.l2, *l4 = ip + g.l3;
 
+	const bool sctp = l4_len >= 12 && rnd(3) == 0;
+
 	*flags = 0;
+	if (sctp) {
+		g.b[g.l2 + (g.ip == 4 ? 9 : g.l3 > 40 ? 40 : 6)] = 132;
+		gso_finish(&g);
+	}
 	memcpy(want, g.b, g.len);
 	want_len = g.len;
-	switch (rnd(3)) {
-	case 0: /* TCP or UDP */
+	if (sctp) { /* whatever is in the checksum's place */
+		uint32_t crc;
+
+		*flags |= BATON_CSUM_PARTIAL << BATON_TOKEN_L4_SHIFT;
+		side.csum_offset = 8;
+		memset(l4 + 8, 0, 4);
+		crc = baton_crc32c(0, l4, l4_len);
+		memcpy(l4 + 8, &crc, 4);
+	} else if (rnd(2)) { /* TCP or UDP */
 		*flags |= BATON_CSUM_PARTIAL << BATON_TOKEN_L4_SHIFT;
 		put16(l4 + side.csum_offset, 0);
 		put16(l4 + side.csum_offset,
 		      ~plain_sum(plain_pseudo(ip, g.proto, l4_len), l4, l4_len) & 0xffff);
 		if (!l4[side.csum_offset] && !l4[side.csum_offset + 1])
 			put16(l4 + side.csum_offset, 0xffff);
-		break;
-	case 1: /* SCTP; whatever is in the checksum's place */
-		if (l4_len >= 12) {
-			uint32_t crc;
-
-			*flags |= BATON_CSUM_PARTIAL << BATON_TOKEN_L4_SHIFT;
-			side.csum_offset = 8;
-			memset(l4 + 8, 0, 4);
-			crc = baton_crc32c(0, l4, l4_len);
-			memcpy(l4 + 8, &crc, 4);
-		}
-		break;
-	default:
-		break;
 	}
 	if (g.ip == 4 && rnd(2)) {
 		*flags |= BATON_CSUM_PARTIAL << BATON_TOKEN_L3_SHIFT;
@@ -246,14 +245,19 @@ refused(void **state)
 	g.b[14] = 0x60;
 	n = tokens(&side, ipv4, 100);
 	expect_refused(n, -EINVAL, ++errors);
-	/* A CRC needs four bytes. */
-	side.l3_len = (uint16_t)(g.len - 14 - 8 - 3);
+	/* SCTP's CRC has four bytes. */
 	side.csum_offset = 8;
-	n = tokens(&side, l4, 100);
-	expect_refused(n, -EINVAL, ++errors);
-	side.csum_offset = 9; /* not SCTP's */
-	n = tokens(&side, l4, 100);
-	assert_int_equal(baton_tx_burst(rig.tx, t, n), n);
+	g.b[14] = 0x45;
+	g.len = 14 + 20 + 11;
+	put16(g.b + 16, 20 + 11);
+	for (unsigned sctp = 0; sctp < 2; sctp++) {
+		g.b[14 + 9] = sctp ? 132 : 6;
+		n = tokens(&side, l4, 10);
+		if (sctp)
+			expect_refused(n, -EINVAL, ++errors);
+		else
+			assert_int_equal(baton_tx_burst(rig.tx, t, n), n);
+	}
 	/* Tags that make it too long, or take a buffer too many. */
 	side = (struct baton_side){ .valid = BATON_SIDE_VLAN | BATON_SIDE_QINQ };
 	g.len = 1515;
