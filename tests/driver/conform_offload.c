@@ -208,13 +208,59 @@ sent(struct bench *b)
 	assert_int_equal(baton_txq_in_flight(b->tx), 0);
 	baton_txq_stats(b->tx, &st);
 	assert_int_equal(st.tx_errors, 0);
-	/* Some wait when the port stops. */
-	for (unsigned i = 0; i < 20 && ret >= 0; i++) {
-		segs = to_cut(b, &g[0], t);
+}
+
+/* Send until some segments wait for room. */
+static void
+leave_some(struct bench *b)
+{
+	struct gso g = packet(4, 6, 4000);
+	struct baton_token t[16];
+	int ret = 1;
+
+	g.seg = 500;
+	for (unsigned i = 0; ret && i < 40; i++) {
+		const unsigned segs = to_cut(b, &g, t);
+
 		ret = baton_tx_burst(b->tx, t, segs);
-		if (ret <= 0)
+		must(ret);
+		if (!ret)
 			must(baton_free(b->worker, t, segs));
 	}
+	assert_int_equal(ret, 0);
+}
+
+static bool
+is_back(struct bench *b)
+{
+	return b->lost && b->back;
+}
+
+/* What waits is free again when the port or the queue stops, or the device goes away. */
+static void
+left_waiting(struct bench *b)
+{
+	struct baton_stats st;
+
+	start_with_all(b);
+	leave_some(b);
+	must(baton_port_stop(b->port));
+	assert_int_equal(bench_out(b), 0);
+	baton_txq_stats(b->tx, &st);
+	assert_true(st.tx_discarded > 1);
+	must(baton_port_start(b->port));
+	if (has(b, F_TX_STOP)) {
+		leave_some(b);
+		must(baton_txq_stop(b->tx));
+		must(baton_txq_start(b->tx));
+	}
+	if (has(b, F_LOST)) {
+		leave_some(b);
+		b->m->lose(b->dev);
+		serve(b, is_back);
+	}
+	assert_int_equal(baton_txq_in_flight(b->tx), 0);
+	one_each_way(b, 500, 1);
 }
 
 /* A packet that cannot be cut as it asks for is refused, and is the application's still. */
@@ -240,6 +286,7 @@ refused(struct bench *b)
 const struct scenario offload_scenarios[] = {
 	{ "offloads, received", received, F_BIT(F_RX_OUTSIDE) },
 	{ "offloads, sent", sent, 0 },
+	{ "offloads, left waiting", left_waiting, F_BIT(F_DMA) },
 	{ "offloads, refused", refused, 0 },
 	{ 0 },
 };
