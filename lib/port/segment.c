@@ -16,6 +16,7 @@
 #define TOKENS_MOST   1024u
 #define SPARE         64u  /* buffers that are allocated at once */
 #define COPY_MOST     192u /* bytes that are copied rather than given a token of their own */
+#define PREFETCH      512u /* bytes */
 #define TAGS          8u   /* bytes of VLAN tags to insert, at most */
 #define TCP_FIN       0x01
 #define TCP_PSH       0x08
@@ -241,6 +242,26 @@ append(struct cut *c, uint32_t segments_left)
 	return t;
 }
 
+/* Prefetch the beginning of the next token, which is likely to be copied, and where to. */
+static void
+prefetch_next(const struct cut *c)
+{
+	if (c->i + 1 < c->n) {
+		const struct baton_token t = c->tokens[c->i + 1];
+		const uint8_t *p = dma_data(&c->q->views[t.pool], t.buf) + t.off;
+
+		for (uint32_t at = 0; at < PREFETCH; at += 64)
+			__builtin_prefetch(p + at);
+	}
+	if (c->spares) {
+		const struct baton_token t = c->spare[c->spares - 1];
+		uint8_t *p = dma_data(&c->q->views[t.pool], t.buf) + t.off;
+
+		for (uint32_t at = 0; at < PREFETCH; at += 64)
+			__builtin_prefetch(p + at, 1);
+	}
+}
+
 /*
  * Choose which piece of the current token stays: the largest, where @rest bytes are left of the
  * segment.
@@ -250,6 +271,7 @@ choose(struct cut *c, uint32_t rest)
 {
 	const uint32_t len = c->tokens[c->i].len - c->at;
 
+	prefetch_next(c);
 	c->keep_at = c->at;
 	if (len > rest && (len - rest >= c->size || len - rest > rest))
 		c->keep_at = c->at + rest;
