@@ -254,7 +254,7 @@ left_waiting(struct bench *b)
 		must(baton_txq_stop(b->tx));
 		must(baton_txq_start(b->tx));
 	}
-	if (has(b, F_LOST)) {
+	if (has(b, F_LOST) && b->m->lose) {
 		leave_some(b);
 		b->m->lose(b->dev);
 		serve(b, is_back);
