@@ -11,16 +11,22 @@
 
 /** Sum up @n bytes. Return: below 1 << 16. */
 static inline uint32_t
-sum_bytes(const uint8_t *p, uint32_t n)
+sum_bytes(const void *bytes, uint32_t n)
 {
-	uint64_t sum = 0;
-	uint32_t word;
+	const uint8_t *p = bytes;
+	uint64_t sum = 0, a = 0, b = 0, c = 0;
+	uint32_t word[4];
 	uint16_t half;
 
+	/* Four sums, so that one does not wait for the other. */
 	for (; n >= sizeof(word); n -= (uint32_t)sizeof(word), p += sizeof(word)) {
-		memcpy(&word, p, sizeof(word));
-		sum += word;
+		memcpy(word, p, sizeof(word));
+		sum += word[0];
+		a += word[1];
+		b += word[2];
+		c += word[3];
 	}
+	sum += a + b + c;
 	for (; n >= sizeof(half); n -= (uint32_t)sizeof(half), p += sizeof(half)) {
 		memcpy(&half, p, sizeof(half));
 		sum += half;

@@ -3,6 +3,8 @@
 
 #include <baton/hash.h>
 
+#include "packet/sum.h"
+
 #define SCTP_CSUM 8u /* offset of its checksum */
 
 static uint8_t *
@@ -77,30 +79,7 @@ csum_refuse(struct baton_queue *q, uint32_t len)
 uint16_t
 csum_bytes(const void *bytes, uint32_t n)
 {
-	const uint8_t *p = bytes;
-	uint64_t sum = 0, a = 0, b = 0, c = 0;
-	uint32_t word[4];
-	uint16_t half;
-
-	/* Four sums, so that one does not wait for the other. */
-	for (; n >= sizeof(word); n -= (uint32_t)sizeof(word), p += sizeof(word)) {
-		memcpy(word, p, sizeof(word));
-		sum += word[0];
-		a += word[1];
-		b += word[2];
-		c += word[3];
-	}
-	sum += a + b + c;
-	for (; n >= sizeof(half); n -= (uint32_t)sizeof(half), p += sizeof(half)) {
-		memcpy(&half, p, sizeof(half));
-		sum += half;
-	}
-	if (n) {
-		half = 0;
-		memcpy(&half, p, 1);
-		sum += half;
-	}
-	return csum_fold(sum);
+	return (uint16_t)sum_bytes(bytes, n);
 }
 
 /* The part of bytes @from to @end of a packet that lies in token @t, which begins at byte @at. */
