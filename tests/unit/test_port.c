@@ -607,7 +607,8 @@ closed_ports_are_small(void **state)
 		must(baton_port_close(r->port));
 	}
 	r->port = NULL;
-	assert_in_range(mallinfo2().uordblks - before, 0, times * 4096);
+	/* The structs of the port and of two queues, by which a call with an old handle is told. */
+	assert_in_range(mallinfo2().uordblks - before, 0, times * 5120);
 }
 
 int

@@ -3,6 +3,7 @@
 """What baton-testpmd counts, and how it ends."""
 import re
 import resource
+import os
 import signal
 import subprocess
 import time
@@ -67,6 +68,16 @@ def run_time():
     expect(r.rc == 0 and "Bye" in r.out, r)
 
 
+def wait_busy(p):
+    """Wait until the program has polled for a while: its threads, which never sleep, have had their CPU time."""
+    for _ in range(200):
+        with open(f"/proc/{p.pid}/stat", encoding="ascii") as f:
+            fields = f.read().rpartition(")")[2].split()
+        if (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") > 0.5 or p.poll() is not None:
+            return
+        time.sleep(0.05)
+
+
 @check
 def signals():
     for sig in (signal.SIGINT, signal.SIGTERM):
@@ -76,7 +87,7 @@ def signals():
             begun = ""
             while "Logical Core" not in begun and p.poll() is None:
                 begun += p.stdout.readline().decode()
-            time.sleep(0.5)
+            wait_busy(p)
             p.send_signal(sig)
             out = begun + p.stdout.read().decode()
             expect(p.wait(LIMIT) == 0, "%s %s: %s %s" % (sig, app, p.returncode, out))

@@ -6,7 +6,8 @@
  *
  *	p = baton_data(worker, token);
  *	at = baton_eth_write(p, room, dst, src, BATON_ETH_IPV4);
- *	at += baton_ipv4_write(p + at, room - at, from, to, BATON_IP_UDP, 8 + payload, 64);
+ *	at += baton_ipv4_write(p + at, room - at, from, to, BATON_IP_UDP,
+ *			       8 + payload, 64);
  *	at += baton_udp_write(p + at, room - at, 1000, 2000, payload);
  *
  * and when the payload is there, too, baton_packet_checksum().
