@@ -183,8 +183,9 @@ traffic_end(struct traffic *t)
 	pthread_join(t->pump, NULL);
 	active = NULL;
 	if (t->bad)
-		fail_msg("%llu bad packets or returns, the last return was %d",
-			 (unsigned long long)t->bad, t->bad_return);
+		fail_msg("%llu bad packets or returns, the last return was %d (RX: %s; TX: %s)",
+			 (unsigned long long)t->bad, t->bad_return, baton_rxq_error(t->r->rx),
+			 baton_txq_error(t->r->tx));
 }
 
 bool

@@ -211,7 +211,7 @@ def without_proc():
         raise Skip("needs root, for a folder over /proc")
     r, w = os.pipe()
     p = subprocess.Popen(["unshare", "-m", "sh", "-c", "mount -t tmpfs none /proc && exec \"$@\"", "sh"] +
-                         command("--no-pci -l 0,1 --no-huge --vdev=net_pcap0,rx_pcap=-,tx_pcap=-", "--run-time=1 --total-num-mbufs=2048"),
+                         command("--no-pci -l 0,1 --no-huge --vdev=net_pcap0,rx_pcap=-,tx_pcap=-", "--run-time=20 --stop-after=%d --total-num-mbufs=2048" % len(FRAMES)),
                          stdin=r, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     os.write(w, DATA)
     out, err = p.communicate(timeout=LIMIT)
