@@ -80,30 +80,10 @@ baton_checksum(const void *data, size_t len)
 		sum += sum_bytes(p + at, n);
 		at += n;
 	}
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)~sum;
+	return (uint16_t)~sum_fold(sum);
 }
 
 /* ---- of a packet ---- */
-
-/* Sum up bytes @from to @to, which are all there. */
-static uint32_t
-sum_range(struct baton_worker *worker, const struct baton_token *t, uint32_t from, uint32_t to)
-{
-	uint32_t sum = 0, begin = 0;
-
-	for (; begin < to; begin += t->len, t++) {
-		const uint32_t first = begin < from ? from - begin : 0,
-			       last = to - begin < t->len ? to - begin : t->len;
-		const uint8_t *p = baton_data(worker, *t);
-
-		if (first < last)
-			sum = sum_add(sum, sum_bytes(p + first, last - first),
-				      begin + first - from);
-	}
-	return sum;
-}
 
 static void
 store(struct baton_worker *worker, const struct baton_token *t, uint32_t at, uint16_t value)
@@ -116,21 +96,6 @@ store(struct baton_worker *worker, const struct baton_token *t, uint32_t at, uin
 			at -= t->len;
 		((uint8_t *)baton_data(worker, *t))[at] = bytes[i];
 	}
-}
-
-/* The sum of what TCP, UDP and ICMPv6 count besides their own bytes; @p: the headers. */
-static uint32_t
-sum_pseudo(const uint8_t *p, const struct headers *h, uint32_t len)
-{
-	const unsigned addresses = h->ip == 6 ? 32 : 8;
-	uint8_t pseudo[40];
-
-	if (h->ip == 4 && h->proto == PROTO_ICMP)
-		return 0;
-	memcpy(pseudo, p + h->l2_len + (h->ip == 6 ? 8 : 12), addresses);
-	put_be32(pseudo + addresses, len);
-	put_be32(pseudo + addresses + 4, h->proto);
-	return sum_bytes(pseudo, addresses + 8);
 }
 
 /* Where the checksum is in the header of what IP carries. Return: 0 if it has none to store. */
@@ -149,7 +114,7 @@ store_ipv4(struct baton_worker *worker, const struct baton_token *t, const struc
 {
 	store(worker, t, h->l2_len + 10u, 0);
 	store(worker, t, h->l2_len + 10u,
-	      sum_end(sum_range(worker, t, h->l2_len, h->l2_len + h->l3_len)));
+	      sum_end(sum_range(worker->head.handle.views, t, h->l2_len, h->l2_len + h->l3_len)));
 }
 
 int
@@ -180,13 +145,14 @@ baton_packet_checksum(struct baton_worker *worker, const struct baton_token *tok
 	from = (uint32_t)h.l2_len + h.l3_len;
 	end = h.end;
 	at = end > from ? checksum_at(&h, end - from) : 0;
-	pseudo = at ? sum_pseudo(p, &h, end - from) : 0;
+	/* ICMP of IPv4 counts its own bytes only. */
+	pseudo = at && !(h.ip == 4 && h.proto == PROTO_ICMP) ? sum_pseudo(p, &h, end - from) : 0;
 	if (h.ip == 4)
 		store_ipv4(worker, tokens, &h);
 	if (!at)
 		return h.ip == 4;
 	store(worker, tokens, from + at, 0);
-	value = sum_end(sum_range(worker, tokens, from, end) + pseudo);
+	value = sum_end(sum_range(worker->head.handle.views, tokens, from, end) + pseudo);
 	/* In UDP, 0 says that there is none (RFC 768). */
 	store(worker, tokens, from + at, h.proto == PROTO_UDP && !value ? 0xffff : value);
 	return 1 + (h.ip == 4);

@@ -9,8 +9,21 @@
 #include <stdint.h>
 #include <string.h>
 
-/** Sum up @n bytes. Return: below 1 << 16. */
-static inline uint32_t
+#include <baton/pool.h>
+
+#include "packet/headers.h"
+
+/** Fold a sum to 16 bits. */
+static inline uint16_t
+sum_fold(uint64_t sum)
+{
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+/** Sum up @n bytes. */
+static inline uint16_t
 sum_bytes(const void *bytes, uint32_t n)
 {
 	const uint8_t *p = bytes;
@@ -36,9 +49,7 @@ sum_bytes(const void *bytes, uint32_t n)
 		memcpy(&half, p, 1);
 		sum += half;
 	}
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint32_t)sum;
+	return sum_fold(sum);
 }
 
 /** Add what @part bytes sum up to that begin at offset @at of what is summed up. */
@@ -53,9 +64,17 @@ sum_add(uint32_t sum, uint32_t part, uint32_t at)
 static inline uint16_t
 sum_end(uint32_t sum)
 {
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)~sum;
+	return (uint16_t)~sum_fold(sum);
 }
+
+/** Sum up bytes @from to @end of a packet, which has them, and whose buffers may be read. */
+uint16_t sum_range(const struct baton_pool_view *views, const struct baton_token *t, uint32_t from,
+		   uint32_t end);
+
+/**
+ * Sum up the pseudo-header of the packet whose first bytes are at @p, with @len bytes behind the IP
+ * header.
+ */
+uint16_t sum_pseudo(const uint8_t *p, const struct headers *h, uint32_t len);
 
 #endif

@@ -3,8 +3,6 @@
 
 #include <baton/hash.h>
 
-#include "packet/sum.h"
-
 #define SCTP_CSUM 8u /* offset of its checksum */
 
 static uint8_t *
@@ -76,12 +74,6 @@ csum_refuse(struct baton_queue *q, uint32_t len)
 			 q->port->name, q->index, len);
 }
 
-uint16_t
-csum_bytes(const void *bytes, uint32_t n)
-{
-	return (uint16_t)sum_bytes(bytes, n);
-}
-
 /* The part of bytes @from to @end of a packet that lies in token @t, which begins at byte @at. */
 static uint32_t
 part_of(struct baton_token t, uint32_t at, uint32_t from, uint32_t end, uint32_t *skip)
@@ -90,34 +82,6 @@ part_of(struct baton_token t, uint32_t at, uint32_t from, uint32_t end, uint32_t
 
 	*skip = first < t.len ? first : t.len;
 	return last > *skip ? (last < t.len ? last : t.len) - *skip : 0;
-}
-
-uint16_t
-csum_range(const struct baton_pool_view *views, const struct baton_token *t, uint32_t from,
-	   uint32_t end)
-{
-	uint32_t sum = 0, summed = 0, skip;
-
-	for (uint32_t at = 0; at < end; at += t->len, t++) {
-		const uint32_t n = part_of(*t, at, from, end, &skip),
-			       part = csum_bytes(bytes_of(views, *t) + skip, n);
-
-		/* At an odd offset the bytes are in the other halves of their words. */
-		sum += summed & 1 ? (part << 8 & 0xff00) | part >> 8 : part;
-		summed += n;
-	}
-	return csum_fold(sum);
-}
-
-uint16_t
-csum_pseudo(const uint8_t *p, const struct headers *h, uint32_t len)
-{
-	const uint32_t at = h->l2_len + (h->ip == 6 ? 8u : 12u), addresses = h->ip == 6 ? 32 : 8;
-	uint8_t rest[8] = { 0 };
-
-	put_be32(rest, len);
-	rest[7] = h->proto;
-	return csum_fold((uint32_t)csum_bytes(p + at, addresses) + csum_bytes(rest, sizeof(rest)));
 }
 
 uint32_t
@@ -170,7 +134,7 @@ csum_fill(const struct baton_queue *q, const struct baton_token *t, unsigned seg
 		put_bytes(q->views, t, (uint32_t)at.start + at.offset, out, 4);
 		return;
 	}
-	value = (uint16_t)~csum_range(q->views, t, at.start, len);
+	value = (uint16_t)~sum_range(q->views, t, at.start, len);
 	if (!value)
 		value = 0xffff; /* the same number; in UDP, zero means that there is no checksum
 				   (RFC 768) */

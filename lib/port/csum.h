@@ -7,7 +7,7 @@
 #ifndef BATON_PORT_CSUM_H
 #define BATON_PORT_CSUM_H
 
-#include "packet/headers.h"
+#include "packet/sum.h"
 #include "port/driver.h"
 
 struct csum_request {
@@ -17,34 +17,9 @@ struct csum_request {
 	bool crc;        /* it is SCTP's, a CRC32C of 4 bytes, which devices do not know */
 };
 
-/** Fold a ones' complement sum to 16 bits. */
-static inline uint16_t
-csum_fold(uint64_t sum)
-{
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
-}
-
-/**
- * Compute the ones' complement sum of 16-bit words in the byte order of this machine (RFC 1071,
- * section 2), folded.
- */
-uint16_t csum_bytes(const void *bytes, uint32_t n);
-
-/** The same of bytes @from to @end of a packet, whose buffers may be read. */
-uint16_t csum_range(const struct baton_pool_view *views, const struct baton_token *t, uint32_t from,
-		    uint32_t end);
-
 /** Copy bytes @from to @from + @n of a packet, which has them, and whose buffers may be read. */
 void csum_gather(const struct baton_pool_view *views, const struct baton_token *t, uint32_t from,
 		 void *to, uint32_t n);
-
-/**
- * The sum of the pseudo-header of the packet whose first bytes are at @p, with @len bytes behind
- * the IP header.
- */
-uint16_t csum_pseudo(const uint8_t *p, const struct headers *h, uint32_t len);
 
 /** The CRC32C of bytes @from to @end of a packet, an SCTP packet whose checksum counts as 0. */
 uint32_t csum_sctp(const struct baton_pool_view *views, const struct baton_token *t, uint32_t from,

@@ -24,8 +24,7 @@ static void
 check_ipv4(struct baton_token *t, const uint8_t *p, const struct headers *h)
 {
 	if (h->ip == 4 && verdict(*t, BATON_TOKEN_L3_SHIFT) == BATON_CSUM_UNKNOWN)
-		set_verdict(t, BATON_TOKEN_L3_SHIFT,
-			    csum_bytes(p + h->l2_len, h->l3_len) == 0xffff);
+		set_verdict(t, BATON_TOKEN_L3_SHIFT, sum_bytes(p + h->l2_len, h->l3_len) == 0xffff);
 }
 
 static void
@@ -46,8 +45,8 @@ check_l4(const struct baton_queue *q, struct baton_token *t, const uint8_t *p,
 	} else if (h->proto == PROTO_UDP && !get_be16(p + from + 6)) {
 		good = h->ip == 4; /* IPv6 demands a checksum: RFC 8200, section 8.1 */
 	} else {
-		good = csum_fold((uint32_t)csum_range(q->views, t, from, h->end) +
-				 csum_pseudo(p, h, h->end - from)) == 0xffff;
+		good = sum_fold((uint32_t)sum_range(q->views, t, from, h->end) +
+				sum_pseudo(p, h, h->end - from)) == 0xffff;
 	}
 	set_verdict(t, BATON_TOKEN_L4_SHIFT, good);
 }

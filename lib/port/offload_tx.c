@@ -67,8 +67,8 @@ fill_ipv4(const struct baton_queue *q, const struct baton_token *t, unsigned seg
 	csum_gather(q->views, t, pos, out, 2);
 	/* Without what is in its place now. */
 	memcpy(&sum, out, sizeof(sum));
-	sum = (uint16_t)~csum_fold((uint32_t)csum_range(q->views, t, at, at + (first & 15u) * 4) +
-				   (uint16_t)~sum);
+	sum = (uint16_t)~sum_fold((uint32_t)sum_range(q->views, t, at, at + (first & 15u) * 4) +
+				  (uint16_t)~sum);
 	memcpy(out, &sum, sizeof(out));
 	for (unsigned i = 0; i < 2; i++, pos++) {
 		for (; pos >= t->len; t++)

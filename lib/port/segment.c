@@ -174,11 +174,11 @@ prepare(struct cut *c, const struct baton_token *first, const struct baton_side 
 		head->id = get_be16(l3 + 4);
 		memset(l3 + 2, 0, 4);
 		memset(l3 + 10, 0, 2);
-		head->ipv4_sum = csum_bytes(l3, head->l4 - head->l3);
+		head->ipv4_sum = sum_bytes(l3, head->l4 - head->l3);
 	}
 	if (head->proto == PROTO_TCP)
 		head->seq = get_be32(l4 + 4);
-	head->pseudo = csum_pseudo(head->bytes, &h, 0);
+	head->pseudo = sum_pseudo(head->bytes, &h, 0);
 	c->side = *side;
 	c->side.valid = BATON_SIDE_CSUM | (side->valid & (BATON_SIDE_MARK | BATON_SIDE_TIME));
 	c->side.l2_len = (uint16_t)head->l3;
@@ -202,7 +202,7 @@ put_heads(const struct cut *c, uint8_t *p, uint32_t k, uint32_t len)
 
 		put_be16(l3 + 2, total);
 		put_be16(l3 + 4, id);
-		store_sum(l3 + 10, (uint16_t)~csum_fold(head->ipv4_sum + be16(total) + be16(id)));
+		store_sum(l3 + 10, (uint16_t)~sum_fold(head->ipv4_sum + be16(total) + be16(id)));
 	} else {
 		put_be16(l3 + 4, head->l4 - head->l3 - 40 + l4_len);
 	}
@@ -212,10 +212,10 @@ put_heads(const struct cut *c, uint8_t *p, uint32_t k, uint32_t len)
 			l4[13] &= (uint8_t)~TCP_CWR;
 		if (k + 1 < c->segments)
 			l4[13] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
-		store_sum(l4 + 16, csum_fold(head->pseudo + be16(l4_len)));
+		store_sum(l4 + 16, sum_fold(head->pseudo + be16(l4_len)));
 	} else {
 		put_be16(l4 + 4, l4_len);
-		store_sum(l4 + 6, csum_fold(head->pseudo + be16(l4_len)));
+		store_sum(l4 + 6, sum_fold(head->pseudo + be16(l4_len)));
 	}
 }
 
