@@ -225,7 +225,7 @@ WRONG_OPTIONS = (
 )
 WRONG_HERE = (
     (",window=0-0x3fff", ["rings: 16 KiB are needed", "has 12 KiB", "a larger window"]),
-    (",window=0-0xffff", ["tx slots: 1 queue needs 5 slots", "11 KiB in all", "8 KiB are left", "a larger window"]),
+    (",window=0-0xbfff", ["rx slots: 1 queue needs 5 slots", "11 KiB in all", "10 KiB are left", "a larger window"]),
     (",dma-limit=12", ["rx slots: 1 queue needs 5 slots", "at or below 0xfff", "a higher limit"]),
     (",ring-limit=12", ["rings: 16 KiB are needed", "at or below 0xfff"]),
     (",dma-limit=20,bounce=never", ["bounce=never: mb_pool_0: ", "at or below 0xfffff", "1020 KiB"]),
