@@ -44,6 +44,18 @@ class Migration(unittest.TestCase):
         done = migrate("#include <baton/baton.h>\nif (side->valid & BATON_SIDE_VLAN)\n\tc.page_size = BATON_PAGE_BASE;\n")
         self.assertEqual((done.returncode, done.stdout), (0, ""))
 
+    def test_the_project_uses_the_new_interface(self):
+        for name in [*ROOT.glob("apps/*/*.[ch]"), *ROOT.glob("examples/**/*.[ch]"), *ROOT.glob("docs/examples/*.c")]:
+            done = subprocess.run([ROOT / "devtools/migrate-0.2", name], capture_output=True, text=True, check=False)
+            self.assertEqual(done.stdout, "")
+
+    def test_names_of_records(self):
+        old = "struct baton_side *s = baton_side(w, t);\ns->vlan_tci = 1;\n"
+        self.assertIn(":2:", migrate(old).stdout)
+        self.assertEqual(migrate(old + "s->valid |= BATON_SIDE_VLAN;\n").returncode, 0)
+        self.assertEqual(migrate("h->l2_len = 14;\n").returncode, 0, "another struct")
+        self.assertEqual(migrate("baton_side(w, t)->l2_len = 14;\n").returncode, 1)
+
     def test_errors(self):
         done = subprocess.run([ROOT / "devtools/migrate-0.2", "/nonexistent.c"], capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 2)
