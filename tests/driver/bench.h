@@ -128,7 +128,8 @@ struct scenario {
 };
 
 /* NULL at the end. */
-extern const struct scenario data_scenarios[], life_scenarios[], offload_scenarios[];
+extern const struct scenario data_scenarios[], life_scenarios[], offload_scenarios[],
+	sleep_scenarios[];
 
 /*
  * By feature: the device has it, or what would need it is refused as documented, whichever its list

@@ -84,6 +84,8 @@ add_way(const struct model *m, const struct way *way)
 		add(m, way, "", s->name, s->run, s->needs);
 	for (const struct scenario *s = offload_scenarios; s->run; s++)
 		add(m, way, "", s->name, s->run, s->needs);
+	for (const struct scenario *s = sleep_scenarios; s->run; s++)
+		add(m, way, "", s->name, s->run, s->needs);
 	for (enum feature f = 0; f < FEATURES; f++) {
 		assert_true(!packet_checks[f] != !control_checks[f]);
 		add(m, way, "feature ", feature_names[f],
