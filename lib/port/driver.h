@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The interface between a driver and the port layer: one constant struct for each driver, listed in
- * registry.c.
+ * The interface between a driver and the port layer: one constant struct for each driver, named in
+ * the meson.build of its folder.
  *
  * The port layer checks arguments, states, queue numbers and ring sizes, and the callbacks of a
  * driver may rely on that. All callbacks but the bursts, and those that say "the queue's thread",
@@ -259,7 +259,7 @@ struct baton_port {
 					  access has count 0 */
 };
 
-/** All drivers, and their names, NULL at the end (registry.c). Tests have tables of their own. */
+/** All drivers, and their names, NULL at the end (drivers/registry.c.in). Tests have their own. */
 extern const struct baton_driver *const baton_driver_table[];
 extern const char *const baton_driver_names[];
 
