@@ -64,7 +64,8 @@ struct queue_counters {
 	uint64_t no_slot;              /* bounced through shared slots: times there was none */
 	uint64_t errors[QUEUE_ERRORS]; /* by enum rx_error or tx_error */
 	uint64_t dropped;              /* TX: packets that baton_tx_all() has freed */
-	uint64_t discarded; /* packets in the ring when it was emptied: RX: complete; TX: not */
+	uint64_t discarded;  /* packets in the ring when it was emptied: RX: complete; TX: not */
+	uint64_t times_lost; /* TX: times of packets for which there was no room */
 };
 
 /*

@@ -10,7 +10,8 @@
 	(BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_RX_IPV4_CSUM | BATON_OFFLOAD_RX_VLAN |              \
 	 BATON_OFFLOAD_RX_QINQ | BATON_OFFLOAD_RX_HASH | BATON_OFFLOAD_RX_PTYPE |                  \
 	 BATON_OFFLOAD_RX_TIME | BATON_OFFLOAD_TX_CSUM | BATON_OFFLOAD_TX_IPV4_CSUM |              \
-	 BATON_OFFLOAD_TX_VLAN | BATON_OFFLOAD_TX_TSO | BATON_OFFLOAD_TX_USO)
+	 BATON_OFFLOAD_TX_VLAN | BATON_OFFLOAD_TX_TSO | BATON_OFFLOAD_TX_USO |                     \
+	 BATON_OFFLOAD_TX_TIME)
 
 /* Drivers' own bursts complete L4 checksums (csum_fill()). */
 #define NEEDS_NOTHING BATON_OFFLOAD_TX_CSUM
@@ -69,7 +70,10 @@ offload_open(struct baton_queue *q, uint32_t more)
 	if (!q->soft)
 		return baton_err(ENOMEM, "%s: no memory for offloads of a queue", port->name);
 	q->soft->what = what;
-	return 0;
+	ret = what & BATON_OFFLOAD_TX_TIME ? tx_times_open(q) : 0;
+	if (ret < 0)
+		offload_close(q);
+	return ret;
 }
 
 void
@@ -78,6 +82,7 @@ offload_close(struct baton_queue *q)
 	if (!q->soft)
 		return;
 	free(q->soft->t);
+	free(q->soft->times);
 	free(q->soft);
 	q->soft = NULL;
 }
@@ -124,6 +129,8 @@ drop_first(struct baton_queue *q)
 
 	baton_free(queue_worker(q), o->t + o->at, segs);
 	o->at += segs;
+	if (o->times)
+		tx_times_forget(o->times, o->at);
 }
 
 int
@@ -139,12 +146,15 @@ offload_flush(struct baton_queue *q)
 		__atomic_store_n(&q->stats.full, full, __ATOMIC_RELAXED);
 		if (!ret)
 			return 0;
-		if (ret > 0)
+		if (ret > 0) {
 			o->at += (unsigned)ret;
-		else if (q->error[0])
+			if (o->times)
+				tx_times_left(q, o->at);
+		} else if (q->error[0]) {
 			return ret;
-		else
+		} else {
 			drop_first(q);
+		}
 	}
 	o->at = o->n = 0;
 	return 0;
@@ -170,6 +180,8 @@ offload_drop(struct baton_queue *q)
 		dma_free_bufs(pool, &t.buf, 1);
 	}
 	o->at = o->n = 0;
+	if (o->times)
+		tx_times_forget(o->times, UINT32_MAX);
 	queue_count(&q->stats.packets, packets);
 	queue_count(&q->stats.bytes, bytes);
 	queue_count(&q->stats.discarded, packets);

@@ -9,6 +9,23 @@
 #include "packet/toeplitz.h"
 #include "port/driver.h"
 
+#define TX_STAGE 64u /* tokens of changed packets that are given to the driver at once, or more */
+
+/*
+ * Times of packets that left (tx_time.c). A packet asks before its burst, and the time is noted
+ * when the driver has taken it: `end` tokens of its burst, or of offload.t, are taken then.
+ */
+struct tx_times {
+	uint32_t head, tail; /* positions in ring[]: written, read */
+	uint32_t mask;
+	uint32_t n_asked;
+	struct {
+		uint64_t cookie;
+		uint32_t end;
+	} asked[TX_STAGE];
+	struct baton_tx_time ring[];
+};
+
 struct offload {
 	uint32_t what;      /* BATON_OFFLOAD_*, of the queue's direction */
 	uint32_t rss_types; /* BATON_RSS_* */
@@ -19,7 +36,8 @@ struct offload {
 	 * nobody else has.
 	 */
 	struct baton_token *t;
-	uint32_t room, at, n; /* of t[]; t[at] to t[n - 1] are to be sent */
+	uint32_t room, at, n;   /* of t[]; t[at] to t[n - 1] are to be sent */
+	struct tx_times *times; /* BATON_OFFLOAD_TX_TIME; else NULL */
 };
 
 /** What software can do for a port, beside what its device can: BATON_OFFLOAD_*. */
@@ -87,5 +105,22 @@ unsigned offload_tags(const struct offload *o, const struct baton_side *side, co
  */
 int offload_segment(struct baton_queue *q, const struct baton_token *t, unsigned n,
 		    const struct baton_side *side, uint8_t *reason);
+
+/* ---- times of packets to send (tx_time.c); the queue's thread, but for opening ---- */
+
+/** Allocate o->times. Return: 0; -ENOMEM. */
+int tx_times_open(struct baton_queue *q);
+
+/**
+ * A packet asks for its time; its last token is the one before @end. Return: false: no further one
+ * may ask before tx_times_left() or tx_times_forget().
+ */
+bool tx_times_ask(struct tx_times *times, uint64_t cookie, uint32_t end);
+
+/** The driver has taken the first @taken tokens: note the time of their packets. */
+void tx_times_left(struct baton_queue *q, uint32_t taken);
+
+/** What asked, and ends at token @end or before, is not reported. */
+void tx_times_forget(struct tx_times *times, uint32_t end);
 
 #endif

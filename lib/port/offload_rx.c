@@ -122,7 +122,7 @@ process(const struct baton_queue *q, struct baton_token *t, unsigned segs, uint6
 		struct baton_side *side = side_of(q, t);
 
 		side->timestamp = now;
-		side->valid |= BATON_SIDE_TIME;
+		side->valid = (side->valid & ~BATON_SIDE_DEVICE_CLOCK) | BATON_SIDE_TIME;
 	}
 	if (what & BATON_OFFLOAD_RX_VLAN)
 		strip(q, t, &h);

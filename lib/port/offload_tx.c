@@ -6,11 +6,11 @@
 #include "port/csum.h"
 #include "port/offload.h"
 
-#define MACS  12u /* bytes in front of the first tag */
-#define TAG   4u
-#define STAGE 64u /* tokens of changed packets that are given to the driver at once, or more */
+#define MACS 12u /* bytes in front of the first tag */
+#define TAG  4u
 
-enum kind { PLAIN, CHANGED, BAD };
+/* TIMED: as PLAIN, and its time is asked for. */
+enum kind { PLAIN, TIMED, CHANGED, BAD };
 
 /* ---- buffers ---- */
 
@@ -218,7 +218,9 @@ look(const struct baton_queue *q, const struct baton_token *t, unsigned segs)
 		return CHANGED;
 	if (ipv4 && !fill_ipv4(q, t, segs, &side))
 		return BAD;
-	return tags_of(o, &side) ? CHANGED : PLAIN;
+	if (tags_of(o, &side))
+		return CHANGED;
+	return o->times && (side.valid & BATON_SIDE_TX_TIME) ? TIMED : PLAIN;
 }
 
 /* Give the driver the packets that need nothing, in front. Return: as tx_burst. */
@@ -236,6 +238,21 @@ give_plain(struct baton_queue *q, const struct baton_token *t, unsigned n, bool 
 	return 0;
 }
 
+/* The same, with the times that they ask for. */
+static int
+give_run(struct baton_queue *q, const struct baton_token *t, unsigned n, bool first)
+{
+	const int ret = give_plain(q, t, n, first);
+	struct tx_times *times = q->soft->times;
+
+	if (times && times->n_asked) {
+		if (ret > 0)
+			tx_times_left(q, (uint32_t)ret);
+		tx_times_forget(times, UINT32_MAX); /* who is offered again asks again */
+	}
+	return ret;
+}
+
 /* Change one packet, and append it to o->t. Return: its tokens; 0: no buffers; an error. */
 static int
 change(struct baton_queue *q, const struct baton_token *t, unsigned segs, uint8_t *reason)
@@ -248,6 +265,21 @@ change(struct baton_queue *q, const struct baton_token *t, unsigned segs, uint8_
 		return insert_tags(q, t, segs, reason);
 	ret = offload_segment(q, t, segs, &side, reason);
 	return ret > 0 ? (int)segs : ret;
+}
+
+/* The same, and its time is asked for. There is room: each packet adds a token to o->t. */
+static int
+change_timed(struct baton_queue *q, const struct baton_token *t, unsigned segs, uint8_t *reason)
+{
+	struct offload *o = q->soft;
+	const struct baton_side *side = offload_side(q, *t);
+	const bool timed = o->times && (side->valid & BATON_SIDE_TX_TIME);
+	const uint64_t cookie = side->cookie;
+	const int ret = change(q, t, segs, reason);
+
+	if (ret > 0 && timed)
+		tx_times_ask(o->times, cookie, o->n);
+	return ret;
 }
 
 /* What of a packet's checksum request is wrong. */
@@ -274,13 +306,13 @@ give_changed(struct baton_queue *q, const struct baton_token *t, unsigned n, boo
 	unsigned done = 0;
 	int ret = 0;
 
-	while (done < n && o->n < STAGE) {
+	while (done < n && o->n < TX_STAGE) {
 		const unsigned segs = baton_packet_segs(t + done, n - done);
 		uint8_t reason = TX_ERROR_SEGMENTS;
 
 		if (look(q, t + done, segs) != CHANGED)
 			break;
-		ret = change(q, t + done, segs, &reason);
+		ret = change_timed(q, t + done, segs, &reason);
 		if (ret <= 0) {
 			*stop = ret < 0;
 			if (ret < 0 && first && !done) {
@@ -315,12 +347,15 @@ offload_tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 			const unsigned segs = baton_packet_segs(t + run, n - done - run);
 
 			kind = look(q, t + run, segs);
-			if (kind != PLAIN)
+			if (kind > TIMED)
 				break;
 			run += segs;
+			if (kind == TIMED &&
+			    !tx_times_ask(o->times, offload_side(q, t[run - segs])->cookie, run))
+				break;
 		}
 		if (run)
-			ret = give_plain(q, t, run, !done);
+			ret = give_run(q, t, run, !done);
 		else if (kind == BAD)
 			return done ? (int)done : refuse_ipv4(q, t, baton_packet_segs(t, n - done));
 		else

@@ -172,6 +172,7 @@ queue_xstats(const struct baton_queue *q, struct port_xstats *l)
 	if (q->tx) {
 		append(l, c.full, "tx_q%u_full", q->index);
 		append(l, c.dropped, "tx_q%u_dropped", q->index);
+		append(l, c.times_lost, "tx_q%u_times_lost", q->index);
 	} else {
 		append(l, c.missed, "rx_q%u_missed", q->index);
 		append(l, c.nobuf, "rx_q%u_nobuf", q->index);

@@ -119,9 +119,9 @@ received(struct bench *b)
 
 /* ---- sent ---- */
 
-/* A packet to be cut, with a tag. Return: its tokens. */
+/* A packet to be cut, with a tag, that asks for its time. Return: its tokens. */
 static unsigned
-to_cut(struct bench *b, const struct gso *g, struct baton_token *t)
+to_cut(struct bench *b, const struct gso *g, uint64_t cookie, struct baton_token *t)
 {
 	unsigned n = 0;
 
@@ -136,7 +136,9 @@ to_cut(struct bench *b, const struct gso *g, struct baton_token *t)
 	}
 	t[0].flags |= BATON_TOKEN_SIDE;
 	*baton_side(b->worker, t[0]) =
-		(struct baton_side){ .valid = BATON_SIDE_SEGMENT | BATON_SIDE_VLAN,
+		(struct baton_side){ .valid = BATON_SIDE_SEGMENT | BATON_SIDE_VLAN |
+					      BATON_SIDE_TX_TIME,
+				     .cookie = cookie,
 				     .vlan_tci = VLAN,
 				     .l2_len = (uint16_t)g->l2,
 				     .l3_len = (uint16_t)g->l3,
@@ -167,6 +169,24 @@ expect_segments(struct bench *b, const struct gso *g)
 	}
 }
 
+/* The times that are there: of each packet one, in order. Return: the next cookie. */
+static uint64_t
+read_times(struct bench *b, uint64_t next)
+{
+	struct baton_tx_time time[8];
+	int n;
+
+	do {
+		n = baton_tx_times(b->tx, time, 8);
+		must(n);
+		for (int i = 0; i < n; i++) {
+			assert_int_equal(time[i].cookie, next++);
+			assert_true(time[i].timestamp);
+		}
+	} while (n);
+	return next;
+}
+
 /* One by one, and more than the ring has room for: what was begun waits, and nothing is lost. */
 static void
 sent(struct bench *b)
@@ -176,6 +196,7 @@ sent(struct bench *b)
 	struct baton_token t[16];
 	struct baton_stats st;
 	unsigned n = 0, segs = 0;
+	uint64_t times = 0;
 	int ret = 1;
 
 	start_with_all(b);
@@ -183,17 +204,18 @@ sent(struct bench *b)
 		g[0] = packet(rnd(2) ? 4 : 6, rnd(2) ? 6 : 17, 1 + rnd(5000));
 		g[0].seg = 300 + rnd(1000);
 		g[0].seg = g[0].seg < g[0].len ? g[0].seg : g[0].len;
-		segs = to_cut(b, &g[0], t);
+		segs = to_cut(b, &g[0], i, t);
 		assert_int_equal(baton_tx_burst(b->tx, t, segs), segs);
 		assert_int_equal(baton_free(b->worker, t, 1), -EPERM);
 		b->violations = 0;
 		if (has(b, F_TX_OUTSIDE))
 			expect_segments(b, &g[0]);
+		times = read_times(b, times);
 	}
 	for (; ret && n<MOST; n += ret> 0) {
 		g[n] = packet(4, 6, 4000);
 		g[n].seg = 500;
-		segs = to_cut(b, &g[n], t);
+		segs = to_cut(b, &g[n], 200 + n, t);
 		ret = baton_tx_burst(b->tx, t, segs);
 		must(ret);
 		assert_true(!ret || ret == (int)segs);
@@ -206,6 +228,7 @@ sent(struct bench *b)
 		expect_segments(b, &g[i]);
 	must(baton_tx_clean(b->tx, 1000));
 	assert_int_equal(baton_txq_in_flight(b->tx), 0);
+	assert_int_equal(read_times(b, times), 200 + n);
 	baton_txq_stats(b->tx, &st);
 	assert_int_equal(st.tx_errors, 0);
 }
@@ -220,7 +243,7 @@ leave_some(struct bench *b)
 
 	g.seg = 500;
 	for (unsigned i = 0; ret && i < 40; i++) {
-		const unsigned segs = to_cut(b, &g, t);
+		const unsigned segs = to_cut(b, &g, i, t);
 
 		ret = baton_tx_burst(b->tx, t, segs);
 		must(ret);
@@ -275,7 +298,7 @@ refused(struct bench *b)
 	for (unsigned i = 0; i < 3; i++) {
 		g.seg = i == 0 ? 0 : i == 1 ? g.len + 1 : 100;
 		g.b[14 + 9] = i == 2 ? 1 : 17;
-		segs = to_cut(b, &g, t);
+		segs = to_cut(b, &g, i, t);
 		assert_int_equal(baton_tx_burst(b->tx, t, segs), -EINVAL);
 		assert_true(strlen(baton_last_error()) > 40);
 		must(baton_free(b->worker, t, segs));

@@ -53,7 +53,12 @@ extern "C" {
 /** Offload: the side record has the packet type. */
 #define BATON_OFFLOAD_RX_PTYPE (1u << 5)
 
-/** Offload: the side record has the time at which the packet was received. */
+/**
+ * Offload: the side record has the time at which the packet was received.
+ *
+ * A device takes it by its own clock when the packet arrives (BATON_SIDE_DEVICE_CLOCK). Baton takes
+ * CLOCK_REALTIME once for each burst, when the driver has handed over the burst's packets.
+ */
 #define BATON_OFFLOAD_RX_TIME (1u << 6)
 
 /**
@@ -87,18 +92,31 @@ extern "C" {
  */
 #define BATON_OFFLOAD_TX_IPV4_CSUM (1u << 19)
 
+/**
+ * Offload: the times at which packets left are reported (baton_tx_times()).
+ *
+ * A packet asks for it by a side record with BATON_SIDE_TX_TIME, and its `cookie` names it in the
+ * report. A device takes the time by its own clock when the packet leaves it (BATON_CLOCK_DEVICE).
+ * Baton takes CLOCK_REALTIME right after the device was told of the packet, as Linux does for
+ * SOF_TIMESTAMPING_TX_SOFTWARE: the packet left at that time or later. A packet that is cut into
+ * segments has the time of its last one.
+ */
+#define BATON_OFFLOAD_TX_TIME (1u << 21)
+
 #define BATON_OFFLOAD_RX_ALL 0x0000fffdu /* the bits that offloads of received packets have */
 #define BATON_OFFLOAD_TX_ALL 0xffff0002u /* the bits that offloads of packets to send have */
 
 #define BATON_SIDE_SIZE 64 /* bytes of a side record */
 
-#define BATON_SIDE_CSUM    (1u << 0) /* l2_len, l3_len and csum_offset are valid */
-#define BATON_SIDE_VLAN    (1u << 1) /* vlan_tci is valid: RX: removed; TX: to be inserted */
-#define BATON_SIDE_QINQ    (1u << 2) /* inner_tci is valid, too */
-#define BATON_SIDE_SEGMENT (1u << 3) /* l2_len, l3_len, l4_len and seg_size are valid: cut it */
-#define BATON_SIDE_TIME    (1u << 4) /* timestamp is valid */
-#define BATON_SIDE_PTYPE   (1u << 5) /* ptype is valid */
-#define BATON_SIDE_MARK    (1u << 6) /* mark is valid */
+#define BATON_SIDE_CSUM         (1u << 0) /* l2_len, l3_len and csum_offset are valid */
+#define BATON_SIDE_VLAN         (1u << 1) /* vlan_tci is valid: RX: removed; TX: to be inserted */
+#define BATON_SIDE_QINQ         (1u << 2) /* inner_tci is valid, too */
+#define BATON_SIDE_SEGMENT      (1u << 3) /* l2_len, l3_len, l4_len and seg_size are valid: cut it */
+#define BATON_SIDE_TIME         (1u << 4) /* timestamp is valid */
+#define BATON_SIDE_PTYPE        (1u << 5) /* ptype is valid */
+#define BATON_SIDE_MARK         (1u << 6) /* mark is valid */
+#define BATON_SIDE_TX_TIME      (1u << 7) /* TX: cookie is valid: report the time of the packet */
+#define BATON_SIDE_DEVICE_CLOCK (1u << 8) /* timestamp is by the clock of the device */
 
 /**
  * The side record of a buffer, there if the token has BATON_TOKEN_SIDE. Only members whose bit is
@@ -107,7 +125,7 @@ extern "C" {
 struct baton_side {
 	uint32_t valid;     /* BATON_SIDE_* */
 	uint32_t mark;      /* what a rule of the device has marked the packet with */
-	uint64_t timestamp; /* time of the device's clock, or CLOCK_REALTIME, in nanoseconds */
+	uint64_t timestamp; /* RX: nanoseconds of CLOCK_REALTIME, or of the device's clock */
 	uint32_t ptype;     /* BATON_PTYPE_* */
 	uint16_t vlan_tci;  /* outer VLAN tag */
 	uint16_t inner_tci; /* VLAN tag behind it */
@@ -121,8 +139,22 @@ struct baton_side {
 	 * UDP, 8 for SCTP. */
 	uint16_t csum_offset;
 	uint16_t reserved[2];
-	uint64_t reserved2;
+	uint64_t cookie; /* TX: what baton_tx_times() is to call the packet */
 	uint8_t app[16]; /* 16 bytes for the application, whatever `valid` says */
+};
+
+/**
+ * Clocks of timestamps.
+ *
+ * Times of one clock can be compared: those of CLOCK_REALTIME with each other, and those of a
+ * device's clock with each other, whether received or sent. A device's clock counts nanoseconds
+ * from an origin of its own, and two devices have two clocks. Where a device takes times of one
+ * direction only, a queue that asks for the offload by its own configuration, and not by its
+ * port's, has times of CLOCK_REALTIME for both.
+ */
+enum baton_clock {
+	BATON_CLOCK_REALTIME, /* CLOCK_REALTIME of this machine */
+	BATON_CLOCK_DEVICE,   /* the clock of the port's device */
 };
 
 /** Packet types: one of each group, or 0 where it is not known. */

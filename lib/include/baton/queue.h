@@ -246,6 +246,41 @@ baton_txq_level(struct baton_txq *txq, struct baton_queue_level *level)
  */
 BATON_API int baton_tx_clean(struct baton_txq *txq, unsigned budget);
 
+/** When a packet left (BATON_OFFLOAD_TX_TIME). */
+struct baton_tx_time {
+	uint64_t cookie;    /* `cookie` of the packet's side record */
+	uint64_t timestamp; /* in nanoseconds */
+	uint32_t clock;     /* enum baton_clock */
+	uint32_t reserved;
+};
+
+/* baton_tx_times() for a struct of @size bytes. */
+BATON_API int baton_tx_times_(struct baton_txq *txq, struct baton_tx_time *out, unsigned n,
+			      size_t size);
+
+/**
+ * Get the times at which packets left, in the order in which they were taken. Each is reported
+ * once.
+ *
+ * A queue keeps as many as it has descriptors. What finds no room is lost, and is one of
+ * baton_port_xstats() as "tx_q0_times_lost". Packets that never left, because the port was stopped
+ * or lost its device, are not reported.
+ *
+ * @txq: the queue, set up with BATON_OFFLOAD_TX_TIME for the port or for the queue.
+ * @out: receives the times.
+ * @n:   number of entries of @out.
+ *
+ * Thread: the queue's thread.
+ * Return: the number of times, 0 to @n; -ENOTSUP if the queue was set up without
+ * BATON_OFFLOAD_TX_TIME; -EINVAL if @out is NULL and @n is not 0; -ENETDOWN, -EIO or -EPERM as
+ * baton_rx_burst().
+ */
+static inline int
+baton_tx_times(struct baton_txq *txq, struct baton_tx_time *out, unsigned n)
+{
+	return baton_tx_times_(txq, out, n, sizeof(*out));
+}
+
 /**
  * Ask for a wake-up of a worker that is about to sleep.
  *
