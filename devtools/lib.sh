@@ -35,14 +35,15 @@ quietly()
 
 # shellcheck disable=SC2034 # used by the scripts
 PKGS_BUILD=(meson ninja-build pkg-config gcc libc6-dev libnuma-dev libhugetlbfs-dev
-	libedit-dev libjansson-dev libcmocka-dev)
+	libedit-dev libjansson-dev)
 # shellcheck disable=SC2034
 PKGS_PEER=(dpdk-dev python3 iproute2 ethtool procps)
 # shellcheck disable=SC2034
-PKGS_TEST=(libpcap-dev tcpdump tcpreplay iproute2 g++ clang clang-format libclang-rt-14-dev binutils libdpdk-dev valgrind doxygen man-db mandoc
+PKGS_TEST=(libcmocka-dev libpcap-dev tcpdump tcpreplay iproute2 g++ clang clang-format libclang-rt-14-dev binutils libdpdk-dev valgrind doxygen man-db mandoc
+	cmake make abigail-tools
 	gcc-s390x-linux-gnu libc6-dev-s390x-cross)
 # shellcheck disable=SC2034
-PKGS_BENCH=(g++ libdpdk-dev libbenchmark-dev libck-dev valgrind)
+PKGS_BENCH=(libcmocka-dev g++ libdpdk-dev libbenchmark-dev libck-dev valgrind)
 
 # shellcheck disable=SC2034 # the last ones build the kernel
 PKGS_VM=(python3 qemu-system-x86 seabios ipxe-qemu busybox-static kmod xz-utils lz4 make flex bison bc libelf-dev
@@ -104,7 +105,8 @@ need_hugepages()
 
 # ---- builds ----
 
-# configure NAME OPTION...: $BUILD_ROOT/NAME, set up or brought up to these options. NAME "" is the release build.
+# configure NAME OPTION...: $BUILD_ROOT/NAME, set up or brought up to these options. NAME "" is the release build. A folder that is there keeps
+# the options that are not named.
 configure()
 {
 	local name=$1 dir log
@@ -112,7 +114,7 @@ configure()
 	dir=$BUILD_ROOT${name:+/$name}
 	log=$BUILD_ROOT/log/meson-${name:-release}.log
 	if [ -f "$dir/build.ninja" ]; then
-		quietly "$log" meson setup --reconfigure "$dir" "$SRC" -Dtests=true "$@"
+		quietly "$log" meson setup --reconfigure "$dir" "$SRC" "$@"
 	else
 		quietly "$log" meson setup "$dir" "$SRC" "$@"
 	fi

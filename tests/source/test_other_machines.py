@@ -70,7 +70,7 @@ class OtherMachines(unittest.TestCase):
                                                 % (name, d))
             build = d / "build"
             run("meson", "setup", build, "--cross-file", d / "cross", "-Ddefault_library=static", "-Dwerror=true",
-                "-Ddocs=disabled", "-Dhugetlbfs=disabled")
+                "-Dtests=true", "-Ddocs=disabled", "-Dhugetlbfs=disabled")
             targets = [line.split(":")[0] for line in run("ninja", "-C", build, "-t", "targets", "all").split("\n")]
             objects = [t for t in targets if t.endswith(".c.o")]
             for part in ("libbaton", "drivers_virtio", "example_driver", "example2", "apps/testpmd/", "tests/unit/", "perf/"):

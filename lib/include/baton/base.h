@@ -49,7 +49,10 @@ struct baton_handle {
 BATON_API const char *baton_last_error(void);
 
 /**
- * Get the version of the library, such as "0.1.0".
+ * Get the version of the library, such as "0.2.0".
+ *
+ * BATON_VERSION is that of the headers, and BATON_VERSION_CHECK(major, minor, patch) is for #if. A
+ * program runs with any library that is not older than its headers.
  *
  * Thread: any thread.
  * Return: a NUL-terminated string, never NULL.
