@@ -71,6 +71,55 @@ rx_next(const struct nic_queue *nq, struct nic_rx_state *state, uint16_t pos, ui
 	return MUST(rx_id, (uint16_t)(entry >> EXN2_PLACE) < places) ? 1 : NIC_RX_BAD_KEY;
 }
 
+static uint32_t
+rx_ptype(uint64_t entry)
+{
+	static const uint16_t l2[] = { BATON_PTYPE_L2_ETHER, BATON_PTYPE_L2_VLAN,
+				       BATON_PTYPE_L2_QINQ, BATON_PTYPE_L2_QINQ },
+			      l3[8] = { 0,
+					0,
+					BATON_PTYPE_L3_IPV4,
+					BATON_PTYPE_L3_IPV4X,
+					BATON_PTYPE_L3_IPV6,
+					BATON_PTYPE_L3_IPV6X },
+			      l4[8] = { 0,
+					BATON_PTYPE_L4_TCP,
+					BATON_PTYPE_L4_UDP,
+					BATON_PTYPE_L4_SCTP,
+					BATON_PTYPE_L4_ICMP,
+					BATON_PTYPE_L4_FRAG,
+					BATON_PTYPE_L4_OTHER };
+	const unsigned tags = entry >> EXN2_KIND_L2 & 3, kind = entry >> EXN2_KIND_L3 & 7;
+
+	if (!tags && kind == 1)
+		return BATON_PTYPE_L2_ARP;
+	return (uint32_t)l2[tags] | l3[kind] | l4[entry >> EXN2_KIND_L4 & 7];
+}
+
+/* The tag and the type are in the last completion, time and mark in front of the packet. */
+NIC_INLINE void
+rx_describe(const struct nic_queue *nq, uint16_t first, uint16_t last, const uint8_t *hdr,
+	    struct rx_info *info)
+{
+	const shared64 *done = nq->mem;
+	const uint64_t entry = shared_load64(&done[last & nq->mask]);
+
+	if (entry & EXN2_TAG) {
+		info->valid |= BATON_SIDE_VLAN;
+		info->vlan_tci = (uint16_t)(entry >> EXN2_TCI);
+		info->vlan_type = entry & EXN2_TAG_S ? 0x88a8 : 0x8100;
+	}
+	info->valid |= BATON_SIDE_PTYPE;
+	info->ptype = rx_ptype(entry);
+	if (!nq->front)
+		return;
+	info->valid |= BATON_SIDE_TIME;
+	info->timestamp = shared_load64_at(hdr + EXN2_PREFIX_TIME);
+	info->mark = (uint32_t)shared_load64_at(hdr + EXN2_PREFIX_MARK);
+	if (info->mark)
+		info->valid |= BATON_SIDE_MARK;
+}
+
 NIC_INLINE void
 rx_put(struct nic_queue *nq, uint16_t pos, uint16_t key, uint64_t iova)
 {
@@ -153,6 +202,7 @@ static const struct rx_codec rx = {
 	.named = rx_named,
 	.next = rx_next,
 	.put = rx_put,
+	.describe = rx_describe,
 	.again = rx_again,
 	.commit = commit,
 };
@@ -169,6 +219,7 @@ static const struct tx_codec tx = {
 #define NIC_RX      rx
 #define NIC_TX      tx
 #define NIC_NAME(x) exn2_##x
+#define NIC_INFO
 #include "nic/bursts.h"
 
 /* ---- the device ---- */
@@ -220,11 +271,30 @@ identify(struct nic_dev *dev)
 	return nic_set_limits(dev, &limits);
 }
 
+static uint8_t
+rx_front(const struct nic_dev *dev)
+{
+	const uint32_t prefix = BATON_OFFLOAD_RX_TIME | BATON_OFFLOAD_RX_MARK;
+
+	return dev->port.offloads & prefix ? EXN2_PREFIX_BYTES : 0;
+}
+
+static uint32_t
+options(const struct nic_dev *dev)
+{
+	const uint32_t offloads = dev->port.offloads;
+
+	return (offloads & BATON_OFFLOAD_RX_VLAN ? EXN2_STRIP : 0) |
+	       (offloads & BATON_OFFLOAD_RX_PTYPE ? EXN2_TYPE : 0) |
+	       (rx_front(dev) ? EXN2_PREFIX : 0);
+}
+
 static int
 start(struct nic_dev *dev)
 {
 	struct nic_queue *nq;
 
+	nic_put32(dev, EXN2_OPTIONS, options(dev));
 	for (unsigned i = 0; (nq = nic_queue(dev, i)); i++) {
 		const uint32_t at = (nq->q.tx ? EXN2_TX : EXN2_RX) + nq->q.index * EXN2_BLOCK_BYTES;
 		const uint64_t iova = nic_ring_iova(dev, nq);
@@ -291,8 +361,10 @@ static const struct nic_ops nic_ops = {
 	.ring_bits = 44,
 	.data_bits = 52,
 	.desc_bytes = 24,
-	.offloads = BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_TX_CSUM,
+	.offloads = BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_RX_VLAN | BATON_OFFLOAD_RX_PTYPE |
+		    BATON_OFFLOAD_RX_TIME | BATON_OFFLOAD_RX_MARK | BATON_OFFLOAD_TX_CSUM,
 	.rx_room = rx_room,
+	.rx_front = rx_front,
 	.arm = arm,
 	.set_mac = set_mac,
 	.set_rx_mode = set_rx_mode,

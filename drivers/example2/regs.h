@@ -14,6 +14,7 @@ enum {
 	EXN2_LIMITS = 0x0010,
 	EXN2_ADDRESS = 0x0014,
 	EXN2_ACCEPT = 0x001c,
+	EXN2_OPTIONS = 0x0020,
 	EXN2_RX = 0x0800,
 	EXN2_TX = 0x1000,
 	EXN2_BAR_BYTES = 0x2000,
@@ -27,6 +28,14 @@ enum {
 #define EXN2_NO_MEMORY  0x0300u /* STATE: a memory access failed */
 #define EXN2_LINK_UP    1u
 #define EXN2_ALIGN      64u
+#define EXN2_STRIP      1u /* OPTIONS */
+#define EXN2_TYPE       2u
+#define EXN2_PREFIX     4u
+
+/* In front of a packet, with PREFIX. */
+#define EXN2_PREFIX_BYTES 16u
+#define EXN2_PREFIX_TIME  0u /* 64 bits */
+#define EXN2_PREFIX_MARK  8u /* 32 bits, and as many of 0 */
 
 /* A queue's block, at EXN2_RX or EXN2_TX + queue * EXN2_BLOCK_BYTES. */
 enum {
@@ -48,8 +57,15 @@ enum {
 #define EXN2_BAD      (1ull << 3)
 #define EXN2_L4_KNOWN (1ull << 4)
 #define EXN2_L4_GOOD  (1ull << 5)
-#define EXN2_PLACE    16 /* shifts, of 16 bits */
+#define EXN2_TAG      (1ull << 6)
+#define EXN2_TAG_S    (1ull << 7)
+#define EXN2_KIND     8 /* shifts: of 8 bits, which the next three divide */
+#define EXN2_KIND_L2  8
+#define EXN2_KIND_L3  10
+#define EXN2_KIND_L4  13
+#define EXN2_PLACE    16 /* of 16 bits */
 #define EXN2_LEN      32
+#define EXN2_TCI      48
 
 /* A descriptor of RX is an le64. */
 struct exn2_tx_desc {

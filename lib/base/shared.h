@@ -146,4 +146,17 @@ shared_load16_at(const uint8_t *p)
 	return value;
 }
 
+/* The same of 64 bits, in a buffer that is taken. The halves may be of different moments. */
+static inline uint64_t
+shared_load64_at(const uint8_t *p)
+{
+	typedef uint64_t __attribute__((may_alias, aligned(1))) u64;
+	uint64_t value;
+
+	hostile_before(p, sizeof(u64));
+	value = le64toh(*(const volatile u64 *)(const void *)p);
+	hostile_after(p, sizeof(u64));
+	return value;
+}
+
 #endif

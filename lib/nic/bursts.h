@@ -6,7 +6,8 @@
  *	#define NIC_TX	   example_tx
  *	#define NIC_NAME(x) example_##x
  *
- * and NIC_NAME(bursts) is that of its struct nic_ops.
+ * and NIC_NAME(bursts) is that of its struct nic_ops. If NIC_RX has describe(), NIC_INFO is
+ *defined, too.
  */
 #include "nic/bursts_decl.h"
 #include "nic/peek.h"
@@ -28,6 +29,10 @@ NIC_NAME(rx_plain)(struct nic_queue *nq, const struct baton_pool_view *v,
 		return nic_rx_plain(nq, v, tokens, n, NIC_MODE_SEGS, r, &NIC_RX);
 	case NIC_MODE_META:
 		return nic_rx_plain(nq, v, tokens, n, NIC_MODE_META, r, &NIC_RX);
+#ifdef NIC_INFO
+	case NIC_MODE_ALL:
+		return nic_rx_plain(nq, v, tokens, n, NIC_MODE_ALL, r, &NIC_RX);
+#endif
 	default:
 		return nic_rx_plain(nq, v, tokens, n, NIC_MODE_META | NIC_MODE_SEGS, r, &NIC_RX);
 	}
@@ -88,6 +93,10 @@ NIC_RX_BURST(, 0)
 NIC_RX_BURST(_segs, NIC_MODE_SEGS)
 NIC_RX_BURST(_meta, NIC_MODE_META)
 NIC_RX_BURST(_segs_meta, NIC_MODE_SEGS | NIC_MODE_META)
+#ifdef NIC_INFO
+static nic_burst NIC_NAME(rx_burst_info);
+NIC_RX_BURST(_info, NIC_MODE_ALL)
+#endif
 
 static unsigned
 NIC_NAME(rx_waiting)(const struct nic_queue *nq)
@@ -232,6 +241,10 @@ const struct nic_bursts NIC_NAME(bursts) = {
 		NIC_NAME(rx_burst_segs_meta) },
 	.rx_bounce = { NIC_NAME(rx_bounce), NIC_NAME(rx_bounce_segs), NIC_NAME(rx_bounce_meta),
 		       NIC_NAME(rx_bounce_segs_meta) },
+#ifdef NIC_INFO
+	.rx_info = NIC_NAME(rx_burst_info),
+	.rx_info_bounce = NIC_NAME(rx_bounce_info),
+#endif
 	.tx = NIC_NAME(tx_burst),
 	.tx_bounce = NIC_NAME(tx_bounce),
 	.waiting = NIC_NAME(rx_waiting),

@@ -41,13 +41,15 @@ tx_fault(const struct tx_codec *tx)
 }
 
 static const char *
-bursts_fault(const struct nic_bursts *bursts)
+bursts_fault(const struct nic_bursts *bursts, bool describes)
 {
 	bool all = bursts->tx && bursts->tx_bounce && bursts->waiting && bursts->peek &&
 		   bursts->tx_clean;
 
 	for (unsigned mode = 0; mode < 4; mode++)
 		all &= bursts->rx[mode] && bursts->rx_bounce[mode];
+	if (describes && (!bursts->rx_info || !bursts->rx_info_bounce))
+		return "NIC_INFO, defined before nic/bursts.h, while its RX codec has describe";
 	return all ? NULL : "a burst: nic/bursts.h makes them all";
 }
 
@@ -69,6 +71,8 @@ ops_fault(const struct nic_ops *ops)
 	if (!ops->open || !ops->close || !ops->ready || !ops->start || !ops->stop || !ops->lost ||
 	    !ops->reset)
 		return "one of open, close, ready, start, stop, lost and reset";
+	if (ops->rx_front && !ops->rx->describe)
+		return "describe of its RX codec, which reads what is in front of packets";
 	if (!ops->ring_start != !ops->ring_stop)
 		return "ring_start or ring_stop, while it has the other";
 	if (ops->ring_can_stop && !ops->ring_stop)
@@ -111,7 +115,7 @@ nic_check_ops(const struct baton_driver *driver)
 	if (!missing)
 		missing = tx_fault(ops->tx);
 	if (!missing)
-		missing = bursts_fault(ops->bursts);
+		missing = bursts_fault(ops->bursts, ops->rx->describe);
 	if (!missing)
 		missing = pci_fault(driver, ops->pci);
 	if (!missing)

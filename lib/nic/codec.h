@@ -24,6 +24,8 @@
  */
 #define NIC_MODE_SEGS 1u /* packets may have several buffers */
 #define NIC_MODE_META 2u /* checksum verdicts are wanted */
+#define NIC_MODE_INFO 4u /* so is what describe() reads; with both others */
+#define NIC_MODE_ALL  (NIC_MODE_SEGS | NIC_MODE_META | NIC_MODE_INFO)
 
 /* A completion, copied out of shared memory. Nothing in it is believed. */
 struct rx_entry {
@@ -40,6 +42,19 @@ struct rx_entry {
 struct rx_cursor {
 	const void *ring, *aux;
 	uint32_t u[2]; /* u[0] is the number of places, unless cursor() has another use */
+};
+
+/*
+ * What a device knows of a packet, by describe(). The kit delivers what the port is configured for,
+ * in the side record and the token. All of it is the device's word, and whatever it says, harmless.
+ */
+struct rx_info {
+	uint32_t valid; /* BATON_SIDE_VLAN, _QINQ, _TIME, _PTYPE, _MARK: those members are valid */
+	bool hashed;    /* hash is valid */
+	uint32_t hash, mark;
+	uint32_t ptype;     /* BATON_PTYPE_*, of the frame with the tags that the device removed */
+	uint64_t timestamp; /* nanoseconds of the device's clock */
+	uint16_t vlan_tci, inner_tci, vlan_type;
 };
 
 /* next(): besides 1 (an entry) */
@@ -114,6 +129,17 @@ struct rx_codec {
 	 */
 	int (*verdict)(const struct nic_queue *nq, uint64_t meta, struct baton_token *t,
 		       uint32_t len);
+
+	/*
+	 * Read what the device says of the packet of the completions at positions @first to @last.
+	 * *info is zeroed. @hdr: the first byte that the device may write of the first buffer, or
+	 * slot, which has nic_ops.rx_front() bytes of the device's in front of the packet, behind a
+	 * header. NIC_MODE_INFO only, for ports that ask for one of NIC_INFO_OFFLOADS of the
+	 * device. NULL: it says nothing. Drivers that have it define NIC_INFO before they include
+	 * nic/bursts.h.
+	 */
+	void (*describe)(const struct nic_queue *nq, uint16_t first, uint16_t last,
+			 const uint8_t *hdr, struct rx_info *info);
 
 	/*
 	 * Write the descriptor at position @pos: @key's, with the buffer at @iova. With two rings

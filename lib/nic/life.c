@@ -75,6 +75,7 @@ slots_need(const struct nic_dev *dev, struct dma_slots_need *rx, struct dma_slot
 		if (!rx_bounced(port, i))
 			continue;
 		rx->queues++;
+		rx->header = dev->ops->rx->header + nq->front; /* the same of all */
 		rx->keys += nq->q.descs;
 		/* Any posting ring may have to take the whole of the longest packet. */
 		least = nq->q.max_segs * nic_rx_rings(dev->ops->rx);
@@ -239,6 +240,8 @@ choose_burst(struct nic_queue *nq, unsigned mode)
 	nq->mode = (uint8_t)mode;
 	if (nq->q.tx)
 		nq->q.active_burst = nq->slots ? bursts->tx_bounce : bursts->tx;
+	else if (mode & NIC_MODE_INFO)
+		nq->q.active_burst = nq->slots ? bursts->rx_info_bounce : bursts->rx_info;
 	else
 		nq->q.active_burst = (nq->slots ? bursts->rx_bounce : bursts->rx)[mode & 3];
 }
@@ -255,6 +258,8 @@ nic_attach(struct nic_dev *dev, struct nic_queue *nq)
 		mode |= NIC_MODE_SEGS;
 	if (dev->port.offloads & BATON_OFFLOAD_RX_CSUM)
 		mode |= NIC_MODE_META;
+	if (nq->info)
+		mode = NIC_MODE_ALL;
 	choose_burst(nq, mode);
 	if (dev->ops->ring_attach)
 		dev->ops->ring_attach(dev, nq);

@@ -30,7 +30,8 @@ typedef int nic_burst(struct baton_queue *q, struct baton_token *tokens, unsigne
 
 /* What nic/bursts.h makes of the codecs. */
 struct nic_bursts {
-	nic_burst *rx[4], *rx_bounce[4]; /* by mode: bits NIC_MODE_* */
+	nic_burst *rx[4], *rx_bounce[4];     /* by mode: bits NIC_MODE_SEGS and _META */
+	nic_burst *rx_info, *rx_info_bounce; /* NIC_MODE_INFO; NULL: no describe() */
 	nic_burst *tx, *tx_bounce;
 	unsigned (*waiting)(const struct nic_queue *nq); /* the control thread */
 	/* The queue's thread, as the bursts. */
@@ -126,6 +127,12 @@ struct nic_ops {
 	 */
 	uint32_t (*rx_room)(uint32_t bytes);
 	/*
+	 * RX: bytes that the device puts in front of each packet in its first buffer, behind the
+	 * header of the codec, as the port is configured: a time, for instance. At most 64. Asked
+	 * of ports with NIC_MODE_INFO. NULL: none.
+	 */
+	uint8_t (*rx_front)(const struct nic_dev *dev);
+	/*
 	 * Ask for a wake-up at the next completion of the queue, which makes q->wake_fd readable,
 	 * or for none any more. NULL: the device cannot. On PCI, only queues with an interrupt
 	 * (nq->vector) are armed. The queue's thread.
@@ -172,6 +179,11 @@ struct nic_limits {
 	uint32_t frame; /* bytes of the longest, without FCS */
 	uint64_t mac;   /* as nic_mac_bits() */
 };
+
+/* Offloads that make a port's RX bursts ask describe(), if its device does them. */
+#define NIC_INFO_OFFLOADS                                                                          \
+	(BATON_OFFLOAD_RX_VLAN | BATON_OFFLOAD_RX_QINQ | BATON_OFFLOAD_RX_HASH |                   \
+	 BATON_OFFLOAD_RX_PTYPE | BATON_OFFLOAD_RX_TIME | BATON_OFFLOAD_RX_MARK)
 
 struct nic_dev {
 	struct baton_port port;

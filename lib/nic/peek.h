@@ -81,9 +81,10 @@ nic_peek_packet(struct peek_cursor *l, struct baton_peek *p, unsigned mode,
 	const uint16_t published = (uint16_t)(l->end - l->pos);
 	struct rx_entry e, all; /* the next; what was said of the packet */
 	const uint8_t *hdr = nic_peek_next(l, &e, codec);
+	const uint32_t skip = nic_rx_skip(nq, mode, codec);
 	uint32_t first, segs = 1;
 
-	if (!hdr || (codec->header && !MUST(rx_header, e.len >= codec->header)))
+	if (!hdr || (skip && !MUST(rx_header, e.len >= skip)))
 		return -1;
 	if (codec->counts_segs && (mode & NIC_MODE_SEGS)) {
 		segs = codec->segs(hdr);
@@ -96,8 +97,8 @@ nic_peek_packet(struct peek_cursor *l, struct baton_peek *p, unsigned mode,
 		all.meta = codec->meta(hdr);
 	p->len = 0;
 	p->segs = 1;
-	first = e.len - codec->header;
-	nic_peek_show(p, hdr + codec->header, first);
+	first = e.len - skip;
+	nic_peek_show(p, hdr + skip, first);
 	for (unsigned i = 1; codec->counts_segs ? i < segs : e.more; i++) {
 		const uint8_t *more = nic_peek_next(l, &e, codec);
 

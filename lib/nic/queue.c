@@ -43,7 +43,7 @@ fit_pool(const struct nic_dev *dev, struct nic_queue *nq)
 	struct baton_queue *q = &nq->q;
 	const struct baton_pool_view *v = &q->pool->view;
 	/* Whatever the MTU is, somebody may send the longest frame that the device takes. */
-	const uint32_t header = ops->rx->header, least = port_frame_max(BATON_MAX_MTU),
+	const uint32_t header = ops->rx->header + nq->front, least = port_frame_max(BATON_MAX_MTU),
 		       frame = dev->limits.frame > least ? dev->limits.frame : least,
 		       mtu = port->mtu_set ? port->info.mtu : 1500u;
 	const uint32_t places = q->descs / nic_rx_rings(ops->rx) - ops->rx->gap,
@@ -58,7 +58,7 @@ fit_pool(const struct nic_dev *dev, struct nic_queue *nq)
 	nq->post_off = (uint16_t)(v->headroom - header);
 	room = v->data_len - nq->post_off;
 	nq->posted_len = ops->rx_room ? ops->rx_room(room) : room;
-	if (!nq->posted_len)
+	if (!nq->posted_len || (nq->front && nq->posted_len < header + NIC_ETH_HLEN))
 		return baton_err(EINVAL,
 				 "pool %s has %u bytes for a packet in a buffer, too few for %s: "
 				 "give it a larger data room",
@@ -81,6 +81,28 @@ fit_pool(const struct nic_dev *dev, struct nic_queue *nq)
 	return 0;
 }
 
+/* What the device is to say of the packets of an RX queue. */
+static int
+choose_info(const struct nic_dev *dev, struct nic_queue *nq)
+{
+	const struct nic_ops *ops = dev->ops;
+	const uint32_t offloads = dev->port.offloads;
+	unsigned front;
+
+	nq->info = nq->front = 0;
+	if (nq->q.tx || !ops->rx->describe || !(offloads & NIC_INFO_OFFLOADS))
+		return 0;
+	front = ops->rx_front ? ops->rx_front(dev) : 0;
+	if (front + ops->rx->header > BATON_DEFAULT_HEADROOM)
+		return baton_err(EINVAL,
+				 "driver %s: %u bytes in front of packets, at most %u are possible",
+				 dev->port.driver->name, front + ops->rx->header,
+				 BATON_DEFAULT_HEADROOM);
+	nq->info = offloads & BATON_OFFLOAD_RX_ALL;
+	nq->front = (uint8_t)front;
+	return 0;
+}
+
 static int
 set_up(struct nic_dev *dev, struct nic_queue *nq)
 {
@@ -88,6 +110,8 @@ set_up(struct nic_dev *dev, struct nic_queue *nq)
 	struct baton_queue *q = &nq->q;
 	int ret = records(nq, ops);
 
+	if (!ret)
+		ret = choose_info(dev, nq);
 	if (ret < 0)
 		return ret;
 	if (q->tx)

@@ -120,6 +120,8 @@ struct nic_queue {
 	struct slot_cache *slot_cache; /* shared slots */
 
 	uint8_t mode;       /* RX: NIC_MODE_* of its burst */
+	uint8_t front;      /* RX: nic_ops.rx_front(), if the burst has NIC_MODE_INFO; else 0 */
+	uint32_t info;      /* RX: BATON_OFFLOAD_* that describe() answers for */
 	uint8_t driver_has; /* nic_ops.queue_setup() was done */
 	uint8_t stuck;   /* stopped, which the device did not confirm: it may use the ring still */
 	uint32_t offset; /* of `mem` in the port's ring memory */

@@ -97,6 +97,50 @@ nic_rx_untake(struct nic_queue *nq, const struct baton_pool_view *v,
 	}
 }
 
+/* ---- what a device says of a packet ---- */
+
+#define PTYPES (BATON_PTYPE_L2_MASK | BATON_PTYPE_L3_MASK | BATON_PTYPE_L4_MASK)
+
+void
+nic_rx_note(const struct nic_queue *nq, const struct rx_info *info, struct baton_token *t)
+{
+	const struct baton_pool_view *v = &nq->q.views[t->pool];
+	struct baton_side *side =
+		(struct baton_side *)(void *)(v->side + (size_t)t->buf * BATON_SIDE_SIZE);
+	const uint32_t asked = nq->info, says = info->valid;
+	uint32_t valid = 0;
+
+	/* The device checks sums without being asked. */
+	if (!(asked & BATON_OFFLOAD_RX_CSUM))
+		t->flags &= (uint8_t) ~(3u << BATON_TOKEN_L4_SHIFT);
+	if (info->hashed && (asked & BATON_OFFLOAD_RX_HASH)) {
+		t->hash = info->hash;
+		t->flags |= BATON_TOKEN_HASH;
+	}
+	if ((says & BATON_SIDE_VLAN) && (asked & BATON_OFFLOAD_RX_VLAN))
+		valid |= BATON_SIDE_VLAN;
+	if (valid && (says & BATON_SIDE_QINQ) && (asked & BATON_OFFLOAD_RX_QINQ))
+		valid |= BATON_SIDE_QINQ;
+	if ((says & BATON_SIDE_TIME) && (asked & BATON_OFFLOAD_RX_TIME))
+		valid |= BATON_SIDE_TIME | BATON_SIDE_DEVICE_CLOCK;
+	if ((says & BATON_SIDE_PTYPE) && (asked & BATON_OFFLOAD_RX_PTYPE))
+		valid |= BATON_SIDE_PTYPE;
+	if ((says & BATON_SIDE_MARK) && (asked & BATON_OFFLOAD_RX_MARK))
+		valid |= BATON_SIDE_MARK;
+	if (!valid)
+		return;
+	if (!(t->flags & BATON_TOKEN_SIDE))
+		side->valid = 0;
+	t->flags |= BATON_TOKEN_SIDE;
+	side->valid |= valid;
+	side->mark = info->mark;
+	side->timestamp = info->timestamp;
+	side->ptype = info->ptype & PTYPES;
+	side->vlan_tci = info->vlan_tci;
+	side->inner_tci = info->inner_tci;
+	side->vlan_type = info->vlan_type;
+}
+
 /* ---- what a device must not say ---- */
 
 int

@@ -66,6 +66,20 @@ nic_rx_token(const struct baton_pool_view *v, uint32_t buf, uint16_t off, uint32
 	return t;
 }
 
+/** Deliver what describe() has read, as far as the port asks for it. */
+void nic_rx_note(const struct nic_queue *nq, const struct rx_info *info, struct baton_token *t);
+
+/* The packet at @t is of the completions @first to @last, and begins at @hdr. */
+NIC_INLINE void
+nic_rx_describe(const struct nic_queue *nq, uint16_t first, uint16_t last, const uint8_t *hdr,
+		struct baton_token *t, const struct rx_codec *codec)
+{
+	struct rx_info info = { 0 };
+
+	codec->describe(nq, first, last, hdr, &info);
+	nic_rx_note(nq, &info, t);
+}
+
 /*
  * The further buffers of a packet, from r->pos on, but for empty ones. The first is tokens[0].
  *
@@ -96,12 +110,13 @@ nic_rx_more(struct nic_queue *nq, const struct baton_pool_view *v, struct baton_
 
 /*
  * The end of a packet's way: @t are its @n buffers with @len bytes in all, and @bad is what is
- * known of it so far, an error's index or RX_GOOD. Return: 1, delivered or counted as that error.
+ * known of it so far, an error's index or RX_GOOD. @from: the position of its first completion,
+ * with r->pos behind its last one. Return: 1, delivered or counted as that error.
  */
 NIC_INLINE int
 nic_rx_deliver(struct nic_queue *nq, const struct baton_pool_view *v, struct baton_token *t,
-	       unsigned n, uint32_t len, int bad, uint64_t meta, unsigned mode, struct rx_counts *r,
-	       const struct rx_codec *codec)
+	       unsigned n, uint32_t len, int bad, uint64_t meta, const uint8_t *hdr, uint16_t from,
+	       unsigned mode, struct rx_counts *r, const struct rx_codec *codec)
 {
 	if (bad == RX_GOOD && (mode & NIC_MODE_META))
 		bad = nic_rx_verdict(nq, meta, t, len, codec);
@@ -110,6 +125,8 @@ nic_rx_deliver(struct nic_queue *nq, const struct baton_pool_view *v, struct bat
 		queue_count_error(&nq->q, (unsigned)bad, 1);
 		return 1;
 	}
+	if (codec->describe && (mode & NIC_MODE_INFO))
+		nic_rx_describe(nq, from, (uint16_t)(r->pos - 1), hdr, t, codec);
 	r->tokens += n;
 	r->packets++;
 	r->bytes += len;
@@ -125,6 +142,7 @@ nic_rx_one(struct nic_queue *nq, const struct baton_pool_view *v, struct baton_t
 	   uint16_t published, unsigned mode, struct rx_counts *r, const struct rx_codec *codec)
 {
 	struct rx_entry list[NIC_RX_MAX_SEGS]; /* `counts_segs` uses the first only */
+	const uint16_t from = r->pos;
 	struct rx_first f;
 	unsigned n = 1;
 	uint32_t len;
@@ -142,7 +160,8 @@ nic_rx_one(struct nic_queue *nq, const struct baton_pool_view *v, struct baton_t
 		queue_count_error(&nq->q, RX_ERROR_RUNT, 1);
 		return 1;
 	}
-	t[0] = nic_rx_token(v, f.held, (uint16_t)(nq->post_off + codec->header), len);
+	t[0] = nic_rx_token(v, f.held, (uint16_t)(nq->post_off + nic_rx_skip(nq, mode, codec)),
+			    len);
 	if (baton_unlikely(f.segs > 1)) {
 		ret = nic_rx_more(nq, v, t, f.segs, (uint16_t)(published - 1), list, r, &n, codec);
 		if (ret < 0) {
@@ -154,7 +173,7 @@ nic_rx_one(struct nic_queue *nq, const struct baton_pool_view *v, struct baton_t
 		if (!MUST(rx_runt, t[0].len && len >= NIC_ETH_HLEN))
 			bad = RX_ERROR_RUNT;
 	}
-	return nic_rx_deliver(nq, v, t, n, len, bad, f.meta, mode, r, codec);
+	return nic_rx_deliver(nq, v, t, n, len, bad, f.meta, f.hdr, from, mode, r, codec);
 }
 
 /*
@@ -233,16 +252,16 @@ nic_rx_accept(const struct nic_queue *nq, const struct rx_cursor *c, const struc
 {
 	if (!(codec->two_rings ? nic_rx_is_due(nq, c, pos, key, mode, len, flags, codec)
 			       : codec->plain(c, key, hdr, mode, len, flags)) ||
-	    !MUST(rx_plain_len, *len - (codec->header + NIC_ETH_HLEN) <= span))
+	    !MUST(rx_plain_len, *len - (nic_rx_skip(nq, mode, codec) + NIC_ETH_HLEN) <= span))
 		return false;
 	if (codec->two_rings)
 		nic_rx_run_completed(run, i, pos, key);
 	return true;
 }
 
-/* A run took @n packets, with @bytes, headers included. */
+/* A run took @n packets, with @bytes, @skip of each in front of it. */
 NIC_INLINE void
-nic_rx_run_end(struct nic_queue *nq, unsigned n, uint64_t bytes, struct rx_counts *r,
+nic_rx_run_end(struct nic_queue *nq, unsigned n, uint64_t bytes, uint32_t skip, struct rx_counts *r,
 	       const struct rx_codec *codec)
 {
 	if (codec->two_rings)
@@ -250,7 +269,7 @@ nic_rx_run_end(struct nic_queue *nq, unsigned n, uint64_t bytes, struct rx_count
 	r->pos = (uint16_t)(r->pos + n);
 	r->tokens += n;
 	r->packets += n;
-	r->bytes += bytes - (uint64_t)n * codec->header;
+	r->bytes += bytes - (uint64_t)n * skip;
 }
 
 /*
@@ -264,11 +283,12 @@ nic_rx_plain(struct nic_queue *nq, const struct baton_pool_view *v, struct baton
 {
 	const struct rx_cursor cursor = nic_rx_cursor(nq, codec);
 	const uint32_t *const shadow = nq->shadow;
-	const uint32_t mask = nq->mask, span = nq->posted_len - codec->header - NIC_ETH_HLEN;
+	const uint32_t skip = nic_rx_skip(nq, mode, codec), mask = nq->mask,
+		       span = nq->posted_len - skip - NIC_ETH_HLEN;
 	const uint8_t *const hdr = v->data + nq->post_off;
 	const uint32_t stride = v->stride;
 	/* A token's two halves: {buf:32, off:16, len:16} and {gen:16, pool:8, flags:8, hash:32}. */
-	const struct baton_token model = { .off = (uint16_t)(nq->post_off + codec->header),
+	const struct baton_token model = { .off = (uint16_t)(nq->post_off + skip),
 					   .pool = v->index };
 	const uint16_t from = r->pos;
 	struct rx_first_run run;
@@ -292,12 +312,14 @@ nic_rx_plain(struct nic_queue *nq, const struct baton_pool_view *v, struct baton
 						  &t.flags, codec)))
 			break;
 		t.buf = buf;
-		t.len = (uint16_t)(len - codec->header);
+		t.len = (uint16_t)(len - skip);
 		t.gen = dma_take(v, buf);
+		if (mode & NIC_MODE_INFO)
+			nic_rx_describe(nq, pos, pos, hdr + (size_t)buf * stride, &t, codec);
 		tokens[i] = t;
 		bytes += len;
 	}
-	nic_rx_run_end(nq, i, bytes, r, codec);
+	nic_rx_run_end(nq, i, bytes, skip, r, codec);
 	return i;
 }
 

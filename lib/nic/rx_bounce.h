@@ -106,6 +106,7 @@ nic_rx_bounce_one(struct nic_queue *nq, const struct baton_pool_view *v, struct 
 	struct rx_entry list[NIC_RX_MAX_SEGS]; /* `counts_segs` uses the first only */
 	struct dma_cache *c = nq->q.cache;
 	const uint16_t pos = r->pos;
+	const uint32_t skip = nic_rx_skip(nq, mode, codec);
 	struct rx_first f;
 	unsigned n = 1;
 	uint32_t total;
@@ -119,8 +120,8 @@ nic_rx_bounce_one(struct nic_queue *nq, const struct baton_pool_view *v, struct 
 	bad = list[0].bad - 1;
 	total = f.len;
 	good = f.len || f.segs == 1;
-	t[0] = nic_rx_copy(v, dma_cache_pop(c), (uint16_t)(nq->post_off + codec->header),
-			   f.hdr + codec->header, f.len);
+	t[0] = nic_rx_copy(v, dma_cache_pop(c), (uint16_t)(nq->post_off + skip), f.hdr + skip,
+			   f.len);
 	for (unsigned i = 1; i < f.segs; i++) {
 		struct rx_entry *e = codec->counts_segs ? &list[0] : &list[i];
 		const uint32_t slot =
@@ -140,7 +141,7 @@ nic_rx_bounce_one(struct nic_queue *nq, const struct baton_pool_view *v, struct 
 	}
 	if (!MUST(rx_runt, good && total >= NIC_ETH_HLEN))
 		bad = RX_ERROR_RUNT;
-	return nic_rx_deliver(nq, v, t, n, total, bad, f.meta, mode, r, codec);
+	return nic_rx_deliver(nq, v, t, n, total, bad, f.meta, f.hdr, pos, mode, r, codec);
 }
 
 /* ---- packets of several buffers, completed in ring order ---- */
@@ -250,8 +251,8 @@ nic_rx_deliver_run(struct nic_queue *nq, const struct baton_pool_view *v,
 			memmove(t, copied + i, segs * sizeof(*t));
 		r->pos = (uint16_t)(r->pos + segs);
 		nic_rx_deliver(nq, v, t, segs, run->total[i], RX_GOOD,
-			       (mode & NIC_MODE_META) && codec->meta ? codec->meta(hdr) : 0, mode,
-			       r, codec);
+			       (mode & NIC_MODE_META) && codec->meta ? codec->meta(hdr) : 0, hdr,
+			       (uint16_t)(r->pos - segs), mode, r, codec);
 	}
 }
 
@@ -264,7 +265,8 @@ nic_rx_bounce_some(struct nic_queue *nq, const struct baton_pool_view *v,
 		   struct baton_token *tokens, unsigned n, uint16_t published, unsigned mode,
 		   struct rx_counts *r, const struct rx_codec *codec)
 {
-	if (codec->counts_segs && !codec->two_rings && (mode & NIC_MODE_SEGS) &&
+	if (codec->counts_segs && !codec->two_rings &&
+	    (mode & (NIC_MODE_SEGS | NIC_MODE_INFO)) == NIC_MODE_SEGS &&
 	    baton_likely(!nq->slot_of && nic_rx_may_run(nq, codec))) {
 		struct dma_cache *const c = nq->q.cache;
 		unsigned most = n - r->tokens < published ? n - r->tokens : published;
@@ -294,10 +296,11 @@ nic_rx_bounce_plain(struct nic_queue *nq, const struct baton_pool_view *v,
 {
 	const struct rx_cursor cursor = nic_rx_cursor(nq, codec);
 	const uint32_t *const shadow = nq->shadow;
-	const uint32_t mask = nq->mask, span = nq->posted_len - codec->header - NIC_ETH_HLEN;
+	const uint32_t skip = nic_rx_skip(nq, mode, codec), mask = nq->mask,
+		       span = nq->posted_len - skip - NIC_ETH_HLEN;
 	const uint8_t *const slots = dma_slot(nq->slots, slot_of ? 0 : nq->slot0);
 	const uint32_t stride = nq->slots->stride;
-	const uint16_t off = (uint16_t)(nq->post_off + codec->header);
+	const uint16_t off = (uint16_t)(nq->post_off + skip);
 	struct dma_cache *const c = nq->q.cache;
 	const uint32_t *const top = c->idx + c->n - 1;
 	const uint16_t from = r->pos;
@@ -330,16 +333,17 @@ nic_rx_bounce_plain(struct nic_queue *nq, const struct baton_pool_view *v,
 		if (baton_unlikely(!nic_rx_accept(nq, &cursor, &run, i, pos, key, hdr, span, mode,
 						  &len, &flags, codec)))
 			break;
-		tokens[i] =
-			nic_rx_copy(v, *(top - i), off, hdr + codec->header, len - codec->header);
+		tokens[i] = nic_rx_copy(v, *(top - i), off, hdr + skip, len - skip);
 		if (mode & NIC_MODE_META)
 			tokens[i].flags = flags;
+		if (mode & NIC_MODE_INFO)
+			nic_rx_describe(nq, pos, pos, hdr, &tokens[i], codec);
 		if (slot_of)
 			slot_of[at] = slot;
 		bytes += len;
 	}
 	dma_cache_set(c, c->n - i);
-	nic_rx_run_end(nq, i, bytes, r, codec);
+	nic_rx_run_end(nq, i, bytes, skip, r, codec);
 }
 
 struct rx_bounce_loops {

@@ -61,6 +61,13 @@ nic_rx_published(const struct nic_queue *nq, const struct rx_codec *codec)
 	return codec->published ? codec->published(nq) : (uint16_t)(nq->posted - nq->done);
 }
 
+/* Bytes of the device's in front of a packet. */
+NIC_INLINE uint32_t
+nic_rx_skip(const struct nic_queue *nq, unsigned mode, const struct rx_codec *codec)
+{
+	return codec->header + (codec->describe && (mode & NIC_MODE_INFO) ? nq->front : 0u);
+}
+
 NIC_INLINE struct rx_cursor
 nic_rx_cursor(const struct nic_queue *nq, const struct rx_codec *codec)
 {
@@ -246,6 +253,7 @@ nic_rx_first(struct nic_queue *nq, const struct baton_pool_view *v, uint16_t pub
 	     unsigned mode, struct rx_counts *r, struct rx_entry *list, struct rx_first *first,
 	     bool bounced, const struct rx_codec *codec)
 {
+	const uint32_t skip = nic_rx_skip(nq, mode, codec);
 	int ret = 1;
 
 	first->held = SHADOW_NONE;
@@ -259,11 +267,11 @@ nic_rx_first(struct nic_queue *nq, const struct baton_pool_view *v, uint16_t pub
 	if (baton_unlikely(first->held == SHADOW_NONE))
 		return -EIO;
 	r->pos++;
-	first->len = list[0].len - codec->header;
+	first->len = list[0].len - skip;
 	first->hdr = nic_rx_bytes(nq, v, first->held, bounced);
 	first->meta = list[0].meta;
-	if (baton_unlikely(codec->header && !MUST(rx_header, list[0].len >= codec->header)))
-		return nic_rx_no_header(nq, list[0].len, codec->header);
+	if (baton_unlikely(skip && !MUST(rx_header, list[0].len >= skip)))
+		return nic_rx_no_header(nq, list[0].len, skip);
 	if (codec->counts_segs && (mode & NIC_MODE_SEGS)) {
 		first->segs = codec->segs(first->hdr);
 		if (baton_unlikely(!MUST(rx_segs, first->segs - 1 < nq->q.max_segs) ||

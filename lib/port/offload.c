@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "port/offload.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/structs.h"
@@ -19,25 +20,57 @@
 uint32_t
 offload_possible(const struct baton_port *port)
 {
-	const uint32_t device = port->info.offloads;
-	uint32_t soft = SOFT & ~device;
+	return SOFT & ~port->info.offloads;
+}
 
-	/* The second tag is behind the first, which is not there any more. */
-	if (device & BATON_OFFLOAD_RX_VLAN)
-		soft &= ~BATON_OFFLOAD_RX_QINQ;
-	return soft;
+uint32_t
+offload_of_device(const struct baton_port *port, uint32_t asked)
+{
+	const uint32_t device = asked & port->info.offloads;
+
+	/* Software finds the second tag behind the first, which has to be there still. */
+	if (asked & ~device & BATON_OFFLOAD_RX_QINQ)
+		return device & ~BATON_OFFLOAD_RX_VLAN;
+	return device;
+}
+
+/* The names of offloads, as the public header has them: "RX_MARK, bit 30". */
+static const char *
+names_of(uint32_t offloads, char *text, size_t size)
+{
+	static const char *const names[32] = {
+		[0] = "RX_CSUM",       [1] = "TX_CSUM",  [2] = "RX_VLAN", [3] = "RX_QINQ",
+		[4] = "RX_HASH",       [5] = "RX_PTYPE", [6] = "RX_TIME", [7] = "RX_IPV4_CSUM",
+		[9] = "RX_MARK",       [16] = "TX_VLAN", [17] = "TX_TSO", [18] = "TX_USO",
+		[19] = "TX_IPV4_CSUM", [21] = "TX_TIME",
+	};
+	size_t len = 0;
+
+	text[0] = 0;
+	for (unsigned bit = 0; bit < 32 && len < size; bit++) {
+		if (!(offloads >> bit & 1))
+			continue;
+		len += (size_t)snprintf(text + len, size - len, "%s", len ? ", " : "");
+		if (len < size && names[bit])
+			len += (size_t)snprintf(text + len, size - len, "%s", names[bit]);
+		else if (len < size)
+			len += (size_t)snprintf(text + len, size - len, "bit %u", bit);
+	}
+	return text;
 }
 
 int
 offload_check(const struct baton_port *port, uint32_t asked)
 {
-	const uint32_t soft = offload_possible(port);
+	const uint32_t soft = offload_possible(port), none = asked & ~(port->info.offloads | soft);
+	char names[400];
 
-	if (asked & ~(port->info.offloads | soft))
+	if (none)
 		return baton_err(ENOTSUP,
-				 "%s: offloads %#x were asked for; the device has %#x, and %#x are "
-				 "possible in software",
-				 port->name, asked, port->info.offloads, soft);
+				 "%s: offloads %#x were asked for, of which nobody does %s (%#x): "
+				 "the device has %#x, and %#x are possible in software",
+				 port->name, asked, names_of(none, names, sizeof(names)), none,
+				 port->info.offloads, soft);
 	if ((asked & BATON_OFFLOAD_RX_QINQ) && !(asked & BATON_OFFLOAD_RX_VLAN))
 		return baton_err(EINVAL,
 				 "%s: offloads %#x have BATON_OFFLOAD_RX_QINQ (%#x), which needs "
@@ -52,6 +85,8 @@ offload_open(struct baton_queue *q, uint32_t more)
 	const struct baton_port *port = q->port;
 	const uint32_t mine = q->tx ? BATON_OFFLOAD_TX_ALL : BATON_OFFLOAD_RX_ALL;
 	uint32_t what;
+	char names[400];
+	uint32_t none;
 	int ret;
 
 	if (more & ~mine)
@@ -63,6 +98,16 @@ offload_open(struct baton_queue *q, uint32_t more)
 	ret = offload_check(port, port->offloads | port->soft | more);
 	if (ret < 0)
 		return ret;
+	/* The device does what its port is configured for, for all queues. */
+	none = more & ~port->offloads & ~SOFT;
+	if (port->offloads & BATON_OFFLOAD_RX_VLAN)
+		none |= more & ~port->offloads & BATON_OFFLOAD_RX_QINQ;
+	if (none)
+		return baton_err(ENOTSUP,
+				 "%s %s %u: offloads %#x were asked for, of which %s (%#x) cannot "
+				 "be a queue's alone: configure the port for it",
+				 port->name, q->tx ? "txq" : "rxq", q->index, more,
+				 names_of(none, names, sizeof(names)), none);
 	what = (port->soft | (more & ~port->offloads)) & mine & ~NEEDS_NOTHING;
 	if (!what)
 		return 0;

@@ -46,6 +46,9 @@ uint32_t offload_possible(const struct baton_port *port);
 /** Whether a port may be configured for these. Return: 0; -EINVAL or -ENOTSUP, for people. */
 int offload_check(const struct baton_port *port, uint32_t asked);
 
+/** Of offloads that a port may be configured for, those that its device is to do. */
+uint32_t offload_of_device(const struct baton_port *port, uint32_t asked);
+
 /** Set up what a queue needs for the offloads of its port, and for @more. Return: 0, or why not. */
 int offload_open(struct baton_queue *q, uint32_t more);
 void offload_close(struct baton_queue *q);

@@ -63,6 +63,19 @@ side_of(const struct baton_queue *q, struct baton_token *t)
 	return side;
 }
 
+/* The packet type, which is that of the whole frame, with the tags that the device has removed. */
+static uint32_t
+ptype_of(const struct baton_side *side, const struct headers *h)
+{
+	const unsigned tags = h->tags + 1u + !!(side->valid & BATON_SIDE_QINQ);
+	const uint32_t ptype = headers_ptype(h);
+
+	if (!(side->valid & BATON_SIDE_VLAN))
+		return ptype;
+	return (ptype & ~BATON_PTYPE_L2_MASK) |
+	       (tags > 1 ? BATON_PTYPE_L2_QINQ : BATON_PTYPE_L2_VLAN);
+}
+
 /* Remove the tags that were asked for, as far as they are in the first buffer. */
 static void
 strip(const struct baton_queue *q, struct baton_token *t, const struct headers *h)
@@ -115,7 +128,7 @@ process(const struct baton_queue *q, struct baton_token *t, unsigned segs, uint6
 	if (what & BATON_OFFLOAD_RX_PTYPE) {
 		struct baton_side *side = side_of(q, t);
 
-		side->ptype = headers_ptype(&h);
+		side->ptype = ptype_of(side, &h);
 		side->valid |= BATON_SIDE_PTYPE;
 	}
 	if (what & BATON_OFFLOAD_RX_TIME) {

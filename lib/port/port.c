@@ -240,8 +240,8 @@ baton_port_configure(struct baton_port *port, const struct baton_port_config *co
 	port->txq = txq;
 	port->info.rx_queues = c->rx_queues;
 	port->info.tx_queues = c->tx_queues;
-	port->offloads = c->offloads & port->info.offloads;
-	port->soft = c->offloads & ~port->info.offloads;
+	port->offloads = offload_of_device(port, c->offloads);
+	port->soft = c->offloads & ~port->offloads;
 	port->stop_timeout_ms = c->stop_timeout_ms ? c->stop_timeout_ms : STOP_TIMEOUT_MS;
 	port->configured = 1;
 	return 0;

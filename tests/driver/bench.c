@@ -57,8 +57,10 @@ bench_configure(struct bench *b)
 
 	for (uint16_t i = 0; !ret && i < b->queues; i++) {
 		q.pool = b->pool;
+		q.offloads = b->rxq_offloads;
 		ret = baton_rxq_setup(b->port, i, &q, &b->rxq[i]);
 		q.pool = NULL;
+		q.offloads = 0;
 		if (!ret)
 			ret = baton_txq_setup(b->port, i, &q, &b->txq[i]);
 	}

@@ -37,8 +37,8 @@ struct bench {
 	struct baton_pool *pool;
 	struct baton_worker *worker;
 	struct baton_port *port;
-	uint16_t queues; /* of each direction */
-	uint32_t offloads;
+	uint16_t queues;                 /* of each direction */
+	uint32_t offloads, rxq_offloads; /* of the port, of its RX queues */
 	uint16_t mtu;
 	struct baton_rxq *rx, *rxq[QUEUES]; /* rx: the first */
 	struct baton_txq *tx, *txq[QUEUES];

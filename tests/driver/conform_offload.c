@@ -7,6 +7,28 @@
 #define TAG  4u
 #define VLAN 0x6123
 
+/* What nobody does is refused, by its name. */
+static void
+ask_for_too_much(struct bench *b, const struct baton_port_info *info)
+{
+	const struct {
+		uint32_t bit;
+		const char *name;
+	} offloads[] = { { BATON_OFFLOAD_RX_MARK, "RX_MARK" }, { 1u << 30, "bit 30" } };
+
+	for (size_t i = 0; i < sizeof(offloads) / sizeof(offloads[0]); i++) {
+		if ((info->offloads | info->soft_offloads) & offloads[i].bit)
+			continue;
+		b->offloads = offloads[i].bit;
+		must(baton_port_stop(b->port));
+		assert_int_equal(bench_configure(b), -ENOTSUP);
+		assert_non_null(strstr(baton_last_error(), offloads[i].name));
+		b->offloads = 0;
+		must(bench_configure(b));
+		must(baton_port_start(b->port));
+	}
+}
+
 static uint32_t
 start_with_all(struct bench *b)
 {
@@ -15,6 +37,7 @@ start_with_all(struct bench *b)
 	baton_port_info(b->port, &info);
 	assert_int_equal(info.offloads & info.soft_offloads, 0);
 	assert_true(info.max_gso_len >= 65535 + 14);
+	ask_for_too_much(b, &info);
 	b->offloads = info.offloads | info.soft_offloads;
 	bench_restart(b);
 	return info.offloads;
@@ -72,16 +95,40 @@ expect_csum(struct baton_token t, unsigned shift, bool device, enum baton_csum w
 		assert_int_equal(bits(t, shift), want);
 }
 
+/* The time of the packet, and by which clock: later than @last of the same one. */
+static uint64_t
+expect_time(const struct baton_side *side, bool device, uint64_t last)
+{
+	assert_true(side->valid & BATON_SIDE_TIME);
+	assert_int_equal(!!(side->valid & BATON_SIDE_DEVICE_CLOCK), device);
+	assert_true(side->timestamp >= last && side->timestamp);
+	return side->timestamp;
+}
+
+/* Where the device has rules, every other packet has a mark. Return: it; 0: none. */
+static uint32_t
+choose_mark(const struct bench *b, uint32_t device)
+{
+	const uint32_t mark = rnd(2) ? 1 + rnd(UINT32_MAX - 1) : 0;
+
+	assert_int_equal(!!(device & BATON_OFFLOAD_RX_MARK), b->m->mark != NULL);
+	if (!b->m->mark)
+		return 0;
+	b->m->mark(b->dev, mark);
+	return mark;
+}
+
+/* @device: what the device does. */
 static void
-received(struct bench *b)
+receive_all(struct bench *b, uint32_t device)
 {
 	static uint8_t frame[2048], got[MODEL_FRAME_MAX];
-	const uint32_t device = start_with_all(b);
 	const bool l4 = device & BATON_OFFLOAD_RX_CSUM, l3 = device & BATON_OFFLOAD_RX_IPV4_CSUM;
 	struct baton_token t;
 	struct baton_side side;
+	uint64_t time = 0;
 	uint8_t flow[12];
-	uint32_t have;
+	uint32_t have, mark;
 
 	for (unsigned i = 0; i < 3 * DESCS; i++) {
 		const bool tag = rnd(2), bad = rnd(2), v6 = rnd(2);
@@ -93,6 +140,7 @@ received(struct bench *b)
 		memcpy(frame + 12 + (tag ? TAG : 0), g.b + 12, g.len - 12);
 		if (bad)
 			frame[g.len - 1 + (tag ? TAG : 0)] ^= 1;
+		mark = choose_mark(b, device);
 		t = take_one(b, frame, g.len + (tag ? TAG : 0), &side, got, &have);
 		assert_int_equal(have, g.len);
 		got[have - 1] ^= bad;
@@ -102,7 +150,12 @@ received(struct bench *b)
 		assert_int_equal(side.valid & BATON_SIDE_VLAN, tag ? BATON_SIDE_VLAN : 0);
 		if (tag)
 			assert_int_equal(side.vlan_tci, VLAN);
-		assert_true(side.valid & BATON_SIDE_TIME && side.timestamp);
+		if (tag)
+			assert_int_equal(side.vlan_type, 0x8100);
+		assert_int_equal(side.valid & BATON_SIDE_MARK, mark ? BATON_SIDE_MARK : 0);
+		if (mark)
+			assert_int_equal(side.mark, mark);
+		time = expect_time(&side, device & BATON_OFFLOAD_RX_TIME, time);
 		assert_true(side.valid & BATON_SIDE_PTYPE);
 		assert_int_equal(side.ptype,
 				 (tag ? BATON_PTYPE_L2_VLAN : BATON_PTYPE_L2_ETHER) |
@@ -115,6 +168,26 @@ received(struct bench *b)
 		assert_int_equal(t.hash, baton_toeplitz(baton_rss_key(), BATON_RSS_KEY_LEN, flow,
 							sizeof(flow)));
 	}
+}
+
+static void
+received(struct bench *b)
+{
+	receive_all(b, start_with_all(b));
+}
+
+/* The device does what only it can, and removes tags; all else is done for the queue. */
+static void
+received_by_queue(struct bench *b)
+{
+	const uint32_t all = start_with_all(b) & BATON_OFFLOAD_RX_ALL;
+
+	b->offloads = all & (BATON_OFFLOAD_RX_MARK | BATON_OFFLOAD_RX_VLAN);
+	b->rxq_offloads = BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_RX_IPV4_CSUM |
+			  BATON_OFFLOAD_RX_VLAN | BATON_OFFLOAD_RX_HASH | BATON_OFFLOAD_RX_PTYPE |
+			  BATON_OFFLOAD_RX_TIME;
+	bench_restart(b);
+	receive_all(b, b->offloads);
 }
 
 /* ---- sent ---- */
@@ -308,6 +381,7 @@ refused(struct bench *b)
 
 const struct scenario offload_scenarios[] = {
 	{ "offloads, received", received, F_BIT(F_RX_OUTSIDE) },
+	{ "offloads, received, by queue", received_by_queue, F_BIT(F_RX_OUTSIDE) },
 	{ "offloads, sent", sent, 0 },
 	{ "offloads, left waiting", left_waiting, F_BIT(F_DMA) },
 	{ "offloads, refused", refused, 0 },

@@ -13,7 +13,14 @@
 
 /* The registers, by the datasheet. */
 enum { SIGN, COMMAND = 0x04, STATE = 0x08, LINK = 0x0c, LIMITS = 0x10 };
-enum { ADDRESS = 0x14, ACCEPT = 0x1c, RX_BLOCKS = 0x0800, TX_BLOCKS = 0x1000, BLOCK = 64 };
+enum {
+	ADDRESS = 0x14,
+	ACCEPT = 0x1c,
+	OPTIONS = 0x20,
+	RX_BLOCKS = 0x0800,
+	TX_BLOCKS = 0x1000,
+	BLOCK = 64
+};
 enum { FIRST = 0x00, REST = 0x08, DONE = 0x10, PLACES = 0x18, ROOM = 0x1c };
 enum { FIRST_TAIL = 0x20, REST_TAIL = 0x24, WAKE = 0x28 };
 enum { START = 1, QUIESCE, RESET };
@@ -127,6 +134,10 @@ start(struct exn2_model *m)
 		exn2_wrong(m, "START while it runs");
 		return NO_COMMAND << 8;
 	}
+	if (m->regs[OPTIONS / 4] & ~7u) {
+		exn2_wrong(m, "OPTIONS %#x", m->regs[OPTIONS / 4]);
+		return BAD_QUEUE << 8;
+	}
 	for (unsigned i = 0; i < 2 * EXN2_QUEUES; i++) {
 		struct exn2_queue *q = &m->queue[i / EXN2_QUEUES][i % EXN2_QUEUES];
 
@@ -135,6 +146,7 @@ start(struct exn2_model *m)
 		block_of(m, q)[FIRST_TAIL / 4] = block_of(m, q)[REST_TAIL / 4] = 0;
 		block_of(m, q)[WAKE / 4] = 0;
 	}
+	m->options = m->regs[OPTIONS / 4];
 	take_address(m);
 	m->running = true;
 	return 0;
@@ -234,7 +246,7 @@ is_there(struct exn2_model *m, uint32_t off)
 	const uint32_t in = off % BLOCK;
 
 	if (!q)
-		return off <= ACCEPT;
+		return off <= OPTIONS;
 	return q->tx ? in <= FIRST + 4 || (in >= DONE && in <= PLACES) || in == FIRST_TAIL
 		     : in <= WAKE;
 }

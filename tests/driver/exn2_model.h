@@ -50,9 +50,12 @@ struct exn2_model {
 	struct exn2_queue queue[2][EXN2_QUEUES]; /* RX, TX */
 	uint8_t mac[6];                          /* in use */
 	bool running;
-	uint8_t pending; /* the command that is carried out; 0: none */
-	uint8_t reads;   /* of STATE until it ends */
-	unsigned csums;  /* checksums filled in */
+	uint32_t options; /* OPTIONS of the last START */
+	uint64_t clock;   /* nanoseconds: an odd number more with each packet */
+	uint32_t mark;    /* of packets that are received, by PREFIX */
+	uint8_t pending;  /* the command that is carried out; 0: none */
+	uint8_t reads;    /* of STATE until it ends */
+	unsigned csums;   /* checksums filled in */
 
 	enum exn2_order order;
 	uint32_t seed; /* not 0 */
@@ -72,6 +75,8 @@ void exn2_model_stop(struct exn2_model *m);
 #define EXN2_BAD      8u
 #define EXN2_L4_KNOWN 16u
 #define EXN2_L4_GOOD  32u
+#define EXN2_TAG      64u
+#define EXN2_TAG_S    128u
 
 /** Receive a frame; @marks: of its last completion, and BAD of each. Return: the number of buffers;
  * 0: it is dropped. */
@@ -104,6 +109,7 @@ uint32_t exn2_accept(const struct exn2_model *m);
 void exn2_wrong(struct exn2_model *m, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void exn2_doorbell(struct exn2_model *m, struct exn2_queue *q, unsigned ring, uint32_t tail);
+uint16_t exn2_kind(const uint8_t *frame, uint32_t len);
 void exn2_wake(struct exn2_model *m, struct exn2_queue *q, uint32_t on);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 enum { TX_LAST = 1 << 16, TX_SUM = 1 << 17 };
+enum { STRIP = 1, TYPE = 2, PREFIX = 4 };
 
 /* ---- posting ---- */
 
@@ -140,16 +141,49 @@ waiting(const struct exn2_queue *q, bool rest)
 	return (uint16_t)(q->ring[rest].tail - q->ring[rest].head);
 }
 
+/* The packet as the device writes it, by OPTIONS. Return: what its last completion says of it. */
+static uint64_t
+describe(struct exn2_model *m, const uint8_t *frame, uint32_t *len, uint8_t *to)
+{
+	const uint32_t type = *len >= 14 ? (uint32_t)frame[12] << 8 | frame[13] : 0;
+	uint64_t says = m->options & TYPE ? exn2_kind(frame, *len) : 0;
+	uint32_t at = 0;
+
+	if (m->options & PREFIX) {
+		m->clock += 12345;
+		memset(to, 0, 16);
+		for (unsigned i = 0; i < 8; i++)
+			to[i] = (uint8_t)(m->clock >> 8 * i);
+		for (unsigned i = 0; i < 4; i++)
+			to[8 + i] = (uint8_t)(m->mark >> 8 * i);
+		at = 16;
+	}
+	if ((m->options & STRIP) && *len >= 18 && (type == 0x8100 || type == 0x88a8)) {
+		says |= EXN2_TAG | (type == 0x88a8 ? EXN2_TAG_S : 0) | (uint64_t)frame[14] << 56 |
+			(uint64_t)frame[15] << 48;
+		memcpy(to + at, frame, 12);
+		memcpy(to + at + 12, frame + 16, *len - 16);
+		*len += at - 4;
+	} else {
+		memcpy(to + at, frame, *len);
+		*len += at;
+	}
+	return says;
+}
+
 unsigned
 exn2_receive(struct exn2_model *m, unsigned queue, const void *frame, uint32_t len, uint32_t marks)
 {
 	struct exn2_queue *q = &m->queue[0][queue];
 	const uint32_t room = q->room;
-	const uint8_t *from = frame;
+	uint8_t packet[16 + 65536];
+	const uint8_t *from = packet;
+	uint64_t says;
 	unsigned n;
 
 	if (!m->running || !q->places)
 		return 0;
+	says = describe(m, frame, &len, packet);
 	n = len ? (len + room - 1) / room : 1;
 	if (!waiting(q, false) || waiting(q, true) < n - 1)
 		return 0;
@@ -161,7 +195,7 @@ exn2_receive(struct exn2_model *m, unsigned queue, const void *frame, uint32_t l
 			return 0;
 		exn2_say(m, false, queue,
 			 EXN2_SAYS(place, k) | (i ? EXN2_REST : 0) |
-				 (i + 1 == n ? EXN2_LAST | marks : marks & EXN2_BAD));
+				 (i + 1 == n ? EXN2_LAST | says | marks : marks & EXN2_BAD));
 		from += k;
 		len -= k;
 	}

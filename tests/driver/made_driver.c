@@ -12,6 +12,7 @@ uint16_t rx_there, tx_there;
 struct rx_entry rx_says[MADE_SAYS];
 uint32_t tx_says[MADE_SAYS];
 uint32_t plain_len;
+struct rx_info info_says;
 
 struct made made;
 
@@ -36,6 +37,13 @@ rx_next(const struct nic_queue *nq, struct nic_rx_state *state, uint16_t pos, ui
 {
 	*e = rx_says[pos % MADE_SAYS];
 	return 1;
+}
+
+static void
+rx_describe(const struct nic_queue *nq, uint16_t first, uint16_t last, const uint8_t *hdr,
+	    struct rx_info *info)
+{
+	*info = info_says;
 }
 
 static void
@@ -93,6 +101,7 @@ static const struct rx_codec made_rx = {
 	.published = rx_published,
 	.plain = rx_plain,
 	.next = rx_next,
+	.describe = rx_describe,
 	.put = rx_put,
 	.restore = restore,
 	.commit = commit,
@@ -113,6 +122,7 @@ static const struct tx_codec made_tx = {
 #define NIC_RX      made_rx
 #define NIC_TX      made_tx
 #define NIC_NAME(x) made_##x
+#define NIC_INFO
 #include "nic/bursts.h"
 
 /* ---- the driver, all of which a test may change ---- */

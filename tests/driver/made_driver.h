@@ -40,7 +40,8 @@ extern struct made made;
 extern uint16_t rx_there, tx_there;
 extern struct rx_entry rx_says[MADE_SAYS];
 extern uint32_t tx_says[MADE_SAYS];
-extern uint32_t plain_len; /* of each packet, by plain(); 0: none is plain */
+extern uint32_t plain_len;       /* of each packet, by plain(); 0: none is plain */
+extern struct rx_info info_says; /* of each packet */
 
 /** Make it a driver that is as it should be: net_made. */
 void make_driver(void);

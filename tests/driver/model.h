@@ -59,6 +59,8 @@ struct model {
 	 * NULL: it cannot. */
 	bool (*begin)(void *dev, uint32_t len);
 	bool (*end)(void *dev, uint32_t more);
+	/* From now on, a rule gives packets this mark; 0: none. NULL: it has no rules. */
+	void (*mark)(void *dev, uint32_t mark);
 	/* A packet that the device says is damaged. NULL: it has no word for that. */
 	bool (*damaged)(void *dev);
 	/* It sends the next packet. Return: its length; 0: none; -1: it cannot reach it. NULL: what

@@ -38,6 +38,12 @@ meta(const uint8_t *hdr)
 	return 0;
 }
 
+static uint8_t
+front(const struct nic_dev *dev)
+{
+	return 8;
+}
+
 static const struct pci_id pci_ids[] = { { 0x4558, 0x0001 }, { 0, 0 } };
 
 #define SPOIL(name, change)                                                                        \
@@ -84,6 +90,9 @@ SPOIL(tx_plain_header, made.tx.plain_header = NULL)
 SPOIL(tx_write_header, made.tx.write_header = NULL)
 SPOIL(tx_header, made.tx.header = 200)
 SPOIL(burst, made.bursts.rx[2] = NULL)
+SPOIL(info_burst, made.bursts.rx_info = NULL)
+SPOIL(bounced_info_burst, made.bursts.rx_info_bounce = NULL)
+SPOIL(front_unread, (made.rx.describe = NULL, made.ops.rx_front = front))
 SPOIL(bounced_burst, made.bursts.rx_bounce[3] = NULL)
 SPOIL(tx_burst, made.bursts.tx = NULL)
 SPOIL(peek, made.bursts.peek = NULL)
@@ -153,6 +162,9 @@ static const struct contradiction {
 	{ spoil_tx_header, "200 bytes (TX)" },
 	{ spoil_burst, "a burst" },
 	{ spoil_bounced_burst, "a burst" },
+	{ spoil_info_burst, "NIC_INFO" },
+	{ spoil_bounced_info_burst, "NIC_INFO" },
+	{ spoil_front_unread, "in front of packets" },
 	{ spoil_tx_burst, "a burst" },
 	{ spoil_peek, "a burst" },
 	{ spoil_pci_ops, "PCI ids" },

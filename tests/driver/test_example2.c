@@ -78,6 +78,12 @@ end(void *dev, uint32_t more)
 	return write_one(dev, true, more, more, EXN2_LAST);
 }
 
+static void
+mark(void *dev, uint32_t value)
+{
+	((struct exn2_model *)dev)->mark = value;
+}
+
 static bool
 damaged(void *dev)
 {
@@ -228,9 +234,9 @@ has_settings(const void *dev, const struct model_settings *s)
 	{                                                                                          \
 		.name = named, .list = "drivers/example2/features.txt", .brief = is_brief,         \
 		.start = started, .stop = stop, .receive = receive, .receive_good = receive_good,  \
-		.begin = begin, .end = end, .damaged = damaged, .send = send, .csums = csums,      \
-		.lie = lie, .lie_tx = lie_tx, .keep = keep, .remove = remove_it, .lose = lose,     \
-		.link = set_link, .strays = strays, .has = has_settings,                           \
+		.begin = begin, .end = end, .mark = mark, .damaged = damaged, .send = send,        \
+		.csums = csums, .lie = lie, .lie_tx = lie_tx, .keep = keep, .remove = remove_it,   \
+		.lose = lose, .link = set_link, .strays = strays, .has = has_settings,             \
 	}
 
 static const struct model in_order = EXAMPLE2("example2", start, false),

@@ -78,6 +78,7 @@ put_address(const struct bench *b, uint32_t reg, uint64_t at)
 static void
 put_blocks(const struct bench *b)
 {
+	put(b, 0x20, 0);
 	put_address(b, RX + 0x00, b->iova + FIRST);
 	put_address(b, RX + 0x08, b->iova + REST);
 	put_address(b, RX + 0x10, b->iova + RX_DONE);
@@ -229,6 +230,29 @@ receiving(void **state)
 	assert_int_equal(le64toh(*word(b, RX_DONE, (done + 1) % 16)) & 0xe, 8 | 4 | 2);
 	assert_int_equal(exn2_receive(b->m, 0, frame, 129 + 128 * 7, 0), 0);
 	assert_int_equal(b->m->pci.stray, 0);
+}
+
+/* A tag is removed, the type is told, and time and mark are in front. */
+static void
+options(void **state)
+{
+	static const uint8_t frame[80] = { [12] = 0x88, 0xa8, 0x61,      0x23,    0x08,
+					   0x00,        0x45, [27] = 17, [79] = 9 },
+			     front[16] = { 0x39, 0x30, [8] = 0x78, 0x56, 0x34, 0x12 };
+	const struct bench *b = *state;
+	const uint8_t *const got = b->mem + BUFFERS;
+
+	put(b, 0x20, 7);
+	assert_int_equal(command(b, 1), 1);
+	post(b, false, 0, PLACES);
+	b->m->mark = 0x12345678;
+	assert_int_equal(exn2_receive(b->m, 0, frame, 80, 0), 1);
+	assert_int_equal(le64toh(*word(b, RX_DONE, 0)), 1 | 2 | 64 | 128 | 1 << 8 | 2 << 10 |
+								2 << 13 | 92ull << 32 |
+								0x6123ull << 48);
+	assert_memory_equal(got, front, 16);
+	assert_memory_equal(got + 16, frame, 12);
+	assert_memory_equal(got + 28, frame + 16, 64);
 }
 
 /* Six packets of one descriptor and one of two, in the order of @want. */
@@ -394,7 +418,7 @@ bad_blocks(void **state)
 		{ RX + 0x18, 2048, 0x201, "PLACES 2048" }, { RX + 0x1c, 0, 0x201, "ROOM 0" },
 		{ RX + 0x1c, 100, 0x201, "ROOM 100" },     { RX + 0x1c, 65536, 0x201, "ROOM" },
 		{ TX + 0x18, 4, 0x800201, "PLACES 4" },    { TX + 0x10, 4, 0x800201, "DONE at" },
-		{ TX + 0x58, 8, 0x810201, "not mapped" },
+		{ TX + 0x58, 8, 0x810201, "not mapped" },  { 0x20, 8, 0x201, "OPTIONS 0x8" },
 	};
 	const struct bench *b = *state;
 
@@ -431,8 +455,8 @@ bad_commands(void **state)
 	says(b, 1, "START while it runs");
 	put(b, 0x08, 3);
 	says(b, 1, "only read");
-	put(b, 0x20, 0);
-	says(b, 1, "a write of 4 bytes at 0x20");
+	put(b, 0x24, 0);
+	says(b, 1, "a write of 4 bytes at 0x24");
 	put(b, RX + 0x2c, 0);
 	says(b, 1, "at 0x82c");
 	pci_write16(&b->regs, RX + 0x20, 1);
@@ -523,9 +547,10 @@ main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, up, down)
 	const struct CMUnitTest tests[] = {
-		TEST(registers),  TEST(receiving),    TEST(in_order),    TEST(backwards),
-		TEST(shuffled),   TEST(checksum),     TEST(vectors),     TEST(keeping),
-		TEST(bad_blocks), TEST(bad_commands), TEST(bad_posting), TEST(bad_sending),
+		TEST(registers),   TEST(options),    TEST(receiving),    TEST(in_order),
+		TEST(backwards),   TEST(shuffled),   TEST(checksum),     TEST(vectors),
+		TEST(keeping),     TEST(bad_blocks), TEST(bad_commands), TEST(bad_posting),
+		TEST(bad_sending),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,6 +68,14 @@ extern "C" {
  */
 #define BATON_OFFLOAD_RX_IPV4_CSUM (1u << 7)
 
+/**
+ * Offload: the side record has the mark that a rule of the device has given the packet.
+ *
+ * Who sets such rules is not Baton. A packet that no rule has marked has no mark. There is none in
+ * software.
+ */
+#define BATON_OFFLOAD_RX_MARK (1u << 9)
+
 /** Offload: VLAN tags that the side record has are inserted into packets to send. */
 #define BATON_OFFLOAD_TX_VLAN (1u << 16)
 
