@@ -140,6 +140,13 @@ pcap_port_open(struct baton_port *port, const struct port_arg *args, unsigned n)
 	return 0;
 }
 
+/* The longest packet that the MTU allows, if it was set. */
+static uint32_t
+frame_max(const struct baton_port *port)
+{
+	return port->mtu_set ? port_frame_max(port->info.mtu) : PCAP_MAX_FRAME;
+}
+
 static int
 pcap_queue_setup(struct baton_port *port, struct baton_queue *q)
 {
@@ -152,7 +159,7 @@ pcap_queue_setup(struct baton_port *port, struct baton_queue *q)
 	}
 	q->active_burst = pp->in.end.path ? pcap_rx_burst : rx_none;
 	room = q->pool->view.data_len - q->pool->view.headroom;
-	segs = (PCAP_MAX_FRAME + room - 1) / room;
+	segs = (frame_max(port) + room - 1) / room;
 	q->max_segs = (uint16_t)(segs < PCAP_MAX_SEGS ? segs : PCAP_MAX_SEGS);
 	return 0;
 }
@@ -170,7 +177,7 @@ static uint16_t
 segs_of(const struct baton_port *port, const struct baton_queue *q)
 {
 	const uint32_t room = q->pool->view.data_len - q->pool->view.headroom;
-	const uint32_t most = (PCAP_MAX_FRAME + room - 1) / room;
+	const uint32_t most = (frame_max(port) + room - 1) / room;
 	uint64_t rings = q->pool->in_rings;
 	unsigned segs = most < PCAP_MAX_SEGS ? most : PCAP_MAX_SEGS;
 
@@ -190,7 +197,7 @@ segs_of(const struct baton_port *port, const struct baton_queue *q)
 static uint32_t
 max_len(const struct baton_port *port, const struct baton_queue *q)
 {
-	uint32_t len = port->mtu_set ? port_frame_max(port->info.mtu) : PCAP_MAX_FRAME, room;
+	uint32_t len = frame_max(port), room;
 
 	if (q->tx)
 		return len;
@@ -217,6 +224,9 @@ pcap_port_start(struct baton_port *port)
 	}
 	for (unsigned i = 0; i < port->info.rx_queues; i++) {
 		port->rxq[i]->max_segs = segs_of(port, port->rxq[i]);
+		/* The MTU may have been set since. */
+		if (port->info.rx_max_segs < port->rxq[i]->max_segs)
+			port->info.rx_max_segs = port->rxq[i]->max_segs;
 		port->rxq[i]->max_len = max_len(port, port->rxq[i]);
 	}
 	for (unsigned i = 0; i < port->info.tx_queues; i++)

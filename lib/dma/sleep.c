@@ -8,6 +8,7 @@
  * application that bursts without baton_worker_disarm() clears it at the first burst of any queue:
  * `seen` is no epoch then, and every burst enters by baton_queue_enter_().
  */
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
@@ -216,4 +217,21 @@ baton_worker_disarm(struct baton_worker *worker)
 	s->armed = false;
 	dma_worker_acknowledge(worker, __atomic_load_n(&worker->head.epoch, __ATOMIC_ACQUIRE));
 	pthread_mutex_unlock(&s->lock);
+}
+
+int
+baton_worker_sleep(struct baton_worker *worker, int timeout_ms)
+{
+	struct pollfd p = { .fd = baton_worker_arm(worker), .events = POLLIN };
+	int ret;
+
+	if (p.fd < 0 && p.fd != -ENOTSUP)
+		return p.fd;
+	if (p.fd < 0) {
+		poll(NULL, 0, timeout_ms ? 1 : 0);
+		return timeout_ms != 0;
+	}
+	ret = poll(&p, 1, timeout_ms);
+	baton_worker_disarm(worker);
+	return ret != 0;
 }

@@ -137,6 +137,7 @@ headers_find(const uint8_t *p, uint32_t have, uint32_t len, struct headers *h)
 		type = get_be16(p + h->l2_len + 2);
 		h->l2_len += TAG;
 	}
+	h->type = type;
 	h->arp = type == ETYPE_ARP;
 	if (type == ETYPE_IPV4 && find_ipv4(p, have, len, h))
 		h->ip = 4;

@@ -13,6 +13,7 @@ enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMP6 = 58, PROTO_SC
 struct headers {
 	uint16_t tci[2]; /* of the outer tags, in their order */
 	uint16_t tpid;   /* Ethertype of the outer tag */
+	uint16_t type;   /* Ethertype behind the tags */
 	uint8_t tags;    /* VLAN tags, two at most */
 	uint8_t ip;      /* 4, 6, or 0: none, or one that is cut or lies */
 	uint8_t proto;   /* behind the IP header */

@@ -4,6 +4,7 @@
 #include <baton/packet.h>
 
 #include "base/err.h"
+#include "base/structs.h"
 #include "dma/pool.h"
 #include "packet/headers.h"
 #include "packet/sum.h"
@@ -11,14 +12,33 @@
 unsigned
 baton_eth_write(void *out, size_t room, const uint8_t *dst, const uint8_t *src, uint16_t type)
 {
-	uint8_t *p = out;
+	uint8_t *p = out, macs[12];
 
 	if (!out || !dst || !src || room < BATON_ETH_HLEN)
 		return 0;
-	memcpy(p, dst, 6);
-	memcpy(p + 6, src, 6);
+	memcpy(macs, dst, 6);
+	memcpy(macs + 6, src, 6);
+	memcpy(p, macs, 12);
 	put_be16(p + 12, type);
 	return BATON_ETH_HLEN;
+}
+
+unsigned
+baton_arp_write(void *out, size_t room, uint16_t op, const uint8_t *src, uint32_t src_ip,
+		const uint8_t *dst, uint32_t dst_ip)
+{
+	uint8_t arp[BATON_ARP_LEN] = { 0, 1, 8, 0, 6, 4 }; /* Ethernet, IPv4, and their lengths */
+
+	if (!out || !src || room < BATON_ARP_LEN)
+		return 0;
+	put_be16(arp + 6, op);
+	memcpy(arp + 8, src, 6);
+	put_be32(arp + 14, src_ip);
+	if (dst)
+		memcpy(arp + 18, dst, 6);
+	put_be32(arp + 24, dst_ip);
+	memcpy(out, arp, sizeof(arp));
+	return BATON_ARP_LEN;
 }
 
 unsigned
@@ -117,31 +137,75 @@ store_ipv4(struct baton_worker *worker, const struct baton_token *t, const struc
 	      sum_end(sum_range(worker->head.handle.views, t, h->l2_len, h->l2_len + h->l3_len)));
 }
 
-int
-baton_packet_checksum(struct baton_worker *worker, const struct baton_token *tokens, unsigned n)
+/* Find the headers of a packet that the caller holds. @p: receives where its first bytes are. */
+static int
+find(struct baton_worker *worker, const struct baton_token *tokens, unsigned n, const char *what,
+     uint8_t scratch[HEADERS_MOST], const uint8_t **p, struct headers *h)
 {
-	uint32_t len = tokens ? baton_packet_len(tokens, n) : 0, from, end,
-		 have = len < HEADERS_MOST ? len : HEADERS_MOST, pseudo;
-	uint8_t scratch[HEADERS_MOST];
-	struct headers h;
-	const uint8_t *p;
-	uint16_t value;
-	unsigned at;
-	int ret = dma_worker_ready(worker, "packet_checksum");
+	const uint32_t len = tokens ? baton_packet_len(tokens, n) : 0,
+		       have = len < HEADERS_MOST ? len : HEADERS_MOST;
+	int ret = dma_worker_ready(worker, what);
 
 	if (ret < 0)
 		return ret;
 	if (!tokens || !n)
-		return baton_err(EINVAL, "packet_checksum: there is no token");
+		return baton_err(EINVAL, "%s: there is no token", what);
 	for (unsigned i = 0; i < n; i++)
 		if (!baton_data(worker, tokens[i]))
 			return -EPERM;
-	p = baton_packet_view(worker, tokens, n, 0, have, scratch);
-	if (!p)
+	*p = baton_packet_view(worker, tokens, n, 0, have, scratch);
+	if (!*p)
 		return -EPERM;
-	headers_find(p, have, len, &h);
-	if (!h.ip)
-		return 0;
+	headers_find(*p, have, len, h);
+	return 0;
+}
+
+int
+baton_packet_headers_(struct baton_worker *worker, const struct baton_token *tokens, unsigned n,
+		      struct baton_headers *headers, size_t size)
+{
+	uint8_t scratch[HEADERS_MOST];
+	struct baton_headers out;
+	const uint8_t *p;
+	struct headers h;
+	int ret = find(worker, tokens, n, "packet_headers", scratch, &p, &h);
+
+	if (!ret && !headers)
+		ret = baton_err(EINVAL, "packet_headers: there is no place for the headers");
+	if (ret < 0)
+		return ret;
+	out = (struct baton_headers){
+		.ptype = headers_ptype(&h),
+		.end = baton_packet_len(tokens, n),
+		.type = h.type,
+		.l3 = h.l2_len,
+		.tags = h.tags,
+	};
+	if (out.l3 > out.end)
+		out.l3 = (uint16_t)out.end;
+	if (h.ip) {
+		out.end = h.end;
+		out.l4 = (uint16_t)(h.l2_len + h.l3_len);
+		out.payload = h.l4 ? (uint16_t)(out.l4 + h.l4_len) : 0;
+		out.proto = h.proto;
+	}
+	struct_give(headers, size, &out, sizeof(out));
+	return 0;
+}
+
+int
+baton_packet_checksum(struct baton_worker *worker, const struct baton_token *tokens, unsigned n)
+{
+	uint8_t scratch[HEADERS_MOST];
+	uint32_t from, end, pseudo;
+	struct headers h;
+	const uint8_t *p;
+	uint16_t value;
+	unsigned at;
+	int ret = find(worker, tokens, n, "packet_checksum", scratch, &p, &h);
+
+	if (ret < 0 || !h.ip)
+		return ret;
 	from = (uint32_t)h.l2_len + h.l3_len;
 	end = h.end;
 	at = end > from ? checksum_at(&h, end - from) : 0;

@@ -127,6 +127,36 @@ headers(void **state)
 	assert_int_equal(out[40], 0xee);
 }
 
+/* Headers of answers: the addresses are those of the packet that is replaced. */
+static void
+answers(void **state)
+{
+	uint8_t p[43], request[42] = "\xff\xff\xff\xff\xff\xff\2\0\0\0\0\1\x08\x06"
+				     "\0\1\x08\0\6\4\0\1\2\0\0\0\0\1\12\0\0\1\0\0\0\0\0\0\12\0\0\2";
+	const uint8_t us[6] = { 2, 0, 0, 0, 0, 9 };
+
+	memset(p, 0xee, sizeof(p));
+	assert_int_equal(baton_eth_write(p, 14, (const uint8_t *)"\xff\xff\xff\xff\xff\xff",
+					 request + 6, BATON_ETH_ARP),
+			 14);
+	assert_int_equal(baton_arp_write(p + 14, 27, BATON_ARP_REQUEST, us, 1, NULL, 2), 0);
+	assert_int_equal(baton_arp_write(p + 14, 28, BATON_ARP_REQUEST, request + 6, 0x0a000001,
+					 NULL, 0x0a000002),
+			 28);
+	assert_memory_equal(p, request, 42);
+	assert_int_equal(p[42], 0xee);
+	assert_int_equal(baton_get_be16(p + 13), 0x0600);
+	assert_int_equal(baton_get_be32(p + 28), 0x0a000001);
+
+	baton_arp_write(p + 14, 28, BATON_ARP_REPLY, us, baton_get_be32(p + 38), p + 22,
+			baton_get_be32(p + 28));
+	baton_eth_write(p, 14, p + 6, us, BATON_ETH_ARP);
+	assert_memory_equal(p, "\2\0\0\0\0\1\2\0\0\0\0\x09\x08\x06\0\1\x08\0\6\4\0\2", 22);
+	assert_memory_equal(p + 22, "\2\0\0\0\0\x09\12\0\0\2\2\0\0\0\0\1\12\0\0\1", 20);
+	baton_eth_write(p, 14, p + 6, p, BATON_ETH_ARP);
+	assert_memory_equal(p, "\2\0\0\0\0\x09\2\0\0\0\0\1\x08\x06", 14);
+}
+
 static void
 sums(void **state)
 {
@@ -226,6 +256,38 @@ cut(const struct made *m, struct baton_token *t)
 }
 
 static void
+check_headers(const struct made *m, const struct baton_token *t, unsigned n)
+{
+	static const uint16_t l4_type[] = { [BATON_IP_ICMP] = BATON_PTYPE_L4_ICMP,
+					    [BATON_IP_TCP] = BATON_PTYPE_L4_TCP,
+					    [BATON_IP_UDP] = BATON_PTYPE_L4_UDP,
+					    [BATON_IP_ICMP6] = BATON_PTYPE_L4_ICMP,
+					    [99] = BATON_PTYPE_L4_OTHER };
+	const bool v6 = m->bytes[m->ip] >> 4 == 6;
+	struct baton_headers h;
+
+	memset(&h, 0xee, sizeof(h));
+	assert_int_equal(baton_packet_headers(b.worker, t, n, &h), 0);
+	assert_int_equal(h.type, v6 ? BATON_ETH_IPV6 : BATON_ETH_IPV4);
+	assert_int_equal(h.l3, m->ip);
+	assert_int_equal(h.tags, (m->ip - 14) / 4);
+	assert_int_equal(h.l4, m->l4);
+	assert_int_equal(h.end, m->l4 + m->l4_len);
+	assert_int_equal(h.proto, m->proto);
+	assert_int_equal(h.ptype & BATON_PTYPE_L3_MASK,
+			 v6 ? BATON_PTYPE_L3_IPV6 : BATON_PTYPE_L3_IPV4);
+	assert_int_equal(h.ptype & BATON_PTYPE_L4_MASK,
+			 m->fragment ? BATON_PTYPE_L4_FRAG : l4_type[m->proto]);
+	if (!m->fragment && m->proto == BATON_IP_UDP)
+		assert_int_equal(h.payload, m->l4 + 8);
+	else if (!m->fragment && m->proto == BATON_IP_TCP)
+		assert_int_equal(h.payload, m->l4 + 20);
+	else
+		assert_int_equal(h.payload, 0);
+	assert_int_equal(h.reserved, 0);
+}
+
+static void
 packets(void **state)
 {
 	static struct made m;
@@ -242,6 +304,7 @@ packets(void **state)
 		make(&m);
 		n = cut(&m, t);
 		v4 = m.bytes[m.ip] >> 4 == 4;
+		check_headers(&m, t, n);
 		assert_int_equal(baton_packet_checksum(b.worker, t, n), v4 + (m.csum != 0));
 		for (unsigned k = 0; k < n; at += t[k].len, k++)
 			memcpy(out + at, baton_data(b.worker, t[k]), t[k].len);
@@ -293,7 +356,9 @@ udp_zero(void **state)
 static void
 bad_packets(void **state)
 {
+	struct baton_headers h;
 	static struct made m;
+	unsigned found = 0;
 
 	seed = 7;
 	for (unsigned i = 0; i < 20000; i++) {
@@ -301,10 +366,16 @@ bad_packets(void **state)
 		unsigned n;
 
 		make(&m);
-		m.len = 1 + below(80);
+		m.len = below(2) ? 1 + below(80) : m.len;
 		for (unsigned k = below(4); k-- > 0;)
 			m.bytes[below(60)] = (uint8_t)below(256);
 		n = cut(&m, t);
+		assert_int_equal(baton_packet_headers(b.worker, t, n, &h), 0);
+		assert_true(h.l3 <= h.end && h.l4 <= h.end && h.payload <= h.end);
+		assert_true(h.end <= m.len && (!h.l4 || h.l3 + 20 <= h.l4));
+		assert_int_equal(!h.l4, !(h.ptype & BATON_PTYPE_L3_MASK));
+		assert_true(!h.payload || h.l4 + 8 <= h.payload);
+		found += h.payload != 0;
 		assert_in_range(baton_packet_checksum(b.worker, t, n), 0, 2);
 		assert_int_equal(baton_free(b.worker, t, n), 0);
 	}
@@ -317,9 +388,14 @@ bad_packets(void **state)
 		make(&m);
 		m.len = m.ip + 10;
 		n = cut(&m, t);
+		assert_int_equal(baton_packet_headers(b.worker, t, n, &h), 0);
+		assert_int_equal(h.ptype & ~BATON_PTYPE_L2_MASK, 0);
+		assert_int_equal(h.end, m.len);
 		assert_int_equal(baton_packet_checksum(b.worker, t, n), 0);
 		assert_int_equal(baton_free(b.worker, t, n), 0);
 	}
+	assert_in_range(found, 100, 19900);
+	assert_int_equal(baton_packet_headers(b.worker, NULL, 1, &h), -EINVAL);
 	assert_int_equal(b.violations, 0);
 }
 
@@ -328,8 +404,8 @@ bad_packets(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { T(headers), T(sums), T(packets), T(udp_zero),
-					    T(bad_packets) };
+	const struct CMUnitTest tests[] = { T(headers), T(answers),  T(sums),
+					    T(packets), T(udp_zero), T(bad_packets) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,6 +46,17 @@ make(struct port *p)
 	assert_int_equal(baton_worker_create(p->ctx, NULL, &p->worker), 0);
 }
 
+static void
+set_up_queues(struct port *p)
+{
+	struct baton_queue_config queue = { .size = sizeof(queue), .worker = p->worker };
+
+	queue.pool = p->pool;
+	assert_int_equal(baton_rxq_setup(p->port, 0, &queue, &p->rx), 0);
+	queue.pool = NULL;
+	assert_int_equal(baton_txq_setup(p->port, 0, &queue, &p->tx), 0);
+}
+
 static int
 open_port(struct port *p, const char *devargs, uint32_t stop_timeout_ms)
 {
@@ -55,16 +66,12 @@ open_port(struct port *p, const char *devargs, uint32_t stop_timeout_ms)
 		.tx_queues = 1,
 		.stop_timeout_ms = stop_timeout_ms,
 	};
-	struct baton_queue_config queue = { .size = sizeof(queue), .worker = p->worker };
 	int ret = baton_port_open(p->ctx, devargs, &p->port);
 
 	if (ret < 0)
 		return ret;
 	assert_int_equal(baton_port_configure(p->port, &config), 0);
-	queue.pool = p->pool;
-	assert_int_equal(baton_rxq_setup(p->port, 0, &queue, &p->rx), 0);
-	queue.pool = NULL;
-	assert_int_equal(baton_txq_setup(p->port, 0, &queue, &p->tx), 0);
+	set_up_queues(p);
 	ret = baton_port_start(p->port);
 	assert_int_equal(baton_worker_bind(p->worker), 0);
 	return ret;
@@ -272,13 +279,40 @@ little_room(void **state)
 	unlink(path);
 }
 
+/* With an MTU, no packet is longer; one that is set later counts from the next start on. */
+static void
+room_of_an_mtu(void **state)
+{
+	struct baton_port_config config = { .size = sizeof(config), .mtu = 1500 };
+	struct baton_port_info info;
+	struct port p;
+
+	config.rx_queues = config.tx_queues = 1;
+	make(&p);
+	assert_int_equal(open_port(&p, "net_pcap0,rx_pcap=/dev/null", 0), 0);
+	baton_port_info(p.port, &info);
+	assert_in_range(info.rx_max_segs, 49, 256);
+	assert_int_equal(baton_port_stop(p.port), 0);
+	assert_int_equal(baton_port_configure(p.port, &config), 0);
+	set_up_queues(&p);
+	baton_port_info(p.port, &info);
+	assert_int_equal(info.rx_max_segs, 1);
+	assert_int_equal(baton_port_start(p.port), 0);
+	assert_int_equal(baton_port_stop(p.port), 0);
+	assert_int_equal(baton_port_set_mtu(p.port, 9000), 0);
+	assert_int_equal(baton_port_start(p.port), 0);
+	baton_port_info(p.port, &info);
+	assert_int_equal(info.rx_max_segs, (9022 + 2047) / 2048);
+	down(&p);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reader_leaves),   cmocka_unit_test(reader_stands_still),
 		cmocka_unit_test(file_size_limit), cmocka_unit_test(two_ports),
-		cmocka_unit_test(little_room),
+		cmocka_unit_test(little_room),     cmocka_unit_test(room_of_an_mtu),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

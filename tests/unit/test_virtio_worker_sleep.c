@@ -90,6 +90,36 @@ for_packets_and_tokens(void **state)
 	rig_down(&r);
 }
 
+/* The three calls in one. */
+static void
+sleeps(void **state)
+{
+	struct baton_ring_config rc = { .size = sizeof(rc) };
+	struct baton_token t = { 0 };
+	struct baton_ring *ring;
+	struct rig r;
+
+	rig_up(&r, &config);
+	rc.consumer = r.worker;
+	assert_int_equal(baton_ring_create(r.ctx, &rc, &ring), 0);
+	receive(&r);
+	baton_tx_clean(r.tx, 1);
+	assert_int_equal(baton_worker_sleep(r.worker, 0), 0);
+	assert_int_equal(baton_worker_sleep(r.worker, 5), 0);
+	inject(&r);
+	assert_int_equal(baton_worker_sleep(r.worker, 0), 1);
+	assert_int_equal(baton_worker_sleep(r.worker, -1), 1);
+	assert_int_equal(receive(&r), 1);
+	assert_int_equal(baton_ring_enqueue(ring, &t, 1), 1);
+	assert_int_equal(baton_worker_sleep(r.worker, -1), 1);
+	assert_int_equal(baton_ring_dequeue(ring, &t, 1), 1);
+	assert_int_equal(baton_worker_sleep(r.worker, 0), 0);
+	/* It is awake: a stop needs it. */
+	assert_false(dma_worker_sleeps(r.worker));
+	assert_int_equal(baton_ring_destroy(ring), 0);
+	rig_down(&r);
+}
+
 /* Send until there is no room. Return: packets in flight. */
 static unsigned
 fill_up(struct rig *r)
@@ -386,6 +416,8 @@ cannot_be_woken(void **state)
 	assert_int_equal(baton_rxq_setup(null, 0, &qc, &rxq), 0);
 	assert_int_equal(baton_worker_arm(r.worker), -ENOTSUP);
 	assert_non_null(strstr(baton_last_error(), "net_null0 rxq 0"));
+	assert_int_equal(baton_worker_sleep(r.worker, -1), 1); /* to poll it again */
+	assert_int_equal(baton_worker_sleep(r.worker, 0), 0);
 	assert_false(dma_worker_sleeps(r.worker));
 	/* The others are as they were. */
 	inject(&r);
@@ -399,9 +431,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(for_packets_and_tokens), cmocka_unit_test(for_room),
-		cmocka_unit_test(for_the_control_thread), cmocka_unit_test(port_stops),
-		cmocka_unit_test(port_comes_back),        cmocka_unit_test(stops_and_starts),
+		cmocka_unit_test(for_packets_and_tokens),
+		cmocka_unit_test(sleeps),
+		cmocka_unit_test(for_room),
+		cmocka_unit_test(for_the_control_thread),
+		cmocka_unit_test(port_stops),
+		cmocka_unit_test(port_comes_back),
+		cmocka_unit_test(stops_and_starts),
 		cmocka_unit_test(cannot_be_woken),
 	};
 

@@ -354,6 +354,21 @@ BATON_API int baton_worker_arm(struct baton_worker *worker);
  */
 BATON_API void baton_worker_disarm(struct baton_worker *worker);
 
+/**
+ * Sleep until a worker has something to do: baton_worker_arm(), poll(2) and baton_worker_disarm().
+ *
+ * Where a device cannot wake a worker, such as that of net_pcap, the worker sleeps for a
+ * millisecond, and is to poll its queues again.
+ *
+ * @worker:     the worker.
+ * @timeout_ms: how long to sleep at most, in milliseconds; -1: without limit.
+ *
+ * Thread: the worker's thread.
+ * Return: 1 if there may be something to do, also after a signal; 0 if the time is over; an error
+ * of baton_worker_arm() but -ENOTSUP.
+ */
+BATON_API int baton_worker_sleep(struct baton_worker *worker, int timeout_ms);
+
 /* ---- the fast path ---- */
 
 /**

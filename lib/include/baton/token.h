@@ -44,6 +44,36 @@ struct baton_token {
 	uint32_t hash; /* RSS hash, or an application-defined number */
 } __attribute__((aligned(16)));
 
+/**
+ * Get the checksum status of the IPv4 header of a packet.
+ *
+ * @first: first token of the packet.
+ *
+ * Thread: any thread.
+ * Return: the status, BATON_CSUM_UNKNOWN unless an offload was asked for; this function cannot
+ * fail.
+ */
+static inline enum baton_csum
+baton_token_l3_csum(struct baton_token first)
+{
+	return (enum baton_csum)(first.flags >> BATON_TOKEN_L3_SHIFT & 3);
+}
+
+/**
+ * Get the checksum status of TCP, UDP or SCTP in a packet.
+ *
+ * @first: first token of the packet.
+ *
+ * Thread: any thread.
+ * Return: the status, BATON_CSUM_UNKNOWN unless an offload was asked for; this function cannot
+ * fail.
+ */
+static inline enum baton_csum
+baton_token_l4_csum(struct baton_token first)
+{
+	return (enum baton_csum)(first.flags >> BATON_TOKEN_L4_SHIFT & 3);
+}
+
 #ifdef __cplusplus
 static_assert(sizeof(struct baton_token) == 16, "a token is 16 bytes");
 #else
