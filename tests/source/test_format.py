@@ -9,7 +9,7 @@ import sys
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FOLDERS = ("lib", "drivers", "apps", "tests", "perf", "docs")
+FOLDERS = ("lib", "drivers", "apps", "tests", "perf", "examples")
 CLANG_FORMAT = shutil.which("clang-format-14") or shutil.which("clang-format")
 COLUMNS = 100
 

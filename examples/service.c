@@ -36,15 +36,16 @@ static struct baton_port *
 open_port(struct baton_ctx *ctx, const char *devargs, struct baton_worker *worker,
 	  struct baton_pool *pool, struct baton_rxq **rxq, struct baton_txq **txq)
 {
-	struct baton_port_config c = { .size = sizeof(c), .rx_queues = 1, .tx_queues = 1 };
-	struct baton_queue_config rx = { .size = sizeof(rx), .worker = worker, .pool = pool };
-	struct baton_queue_config tx = { .size = sizeof(tx), .worker = worker };
+	struct baton_queue_config queue;
 	struct baton_port *port;
 
 	check(baton_port_open(ctx, devargs, &port), devargs);
-	check(baton_port_configure(port, &c), "configure");
-	check(baton_rxq_setup(port, 0, &rx, rxq), "RX queue");
-	check(baton_txq_setup(port, 0, &tx, txq), "TX queue");
+	check(baton_port_configure(port, NULL), "configure"); /* the defaults: a queue each way */
+	baton_queue_config_init(&queue);
+	queue.worker = worker;
+	check(baton_txq_setup(port, 0, &queue, txq), "TX queue");
+	queue.pool = pool;
+	check(baton_rxq_setup(port, 0, &queue, rxq), "RX queue");
 	check(baton_port_start(port), "start");
 	return port;
 }
@@ -52,7 +53,6 @@ open_port(struct baton_ctx *ctx, const char *devargs, struct baton_worker *worke
 int
 main(int argc, char **argv)
 {
-	struct baton_worker_config worker_config = { .size = sizeof(worker_config) };
 	struct baton_pool_config pool_config;
 	struct baton_rxq *rxq[2];
 	struct baton_txq *txq[2];
@@ -71,7 +71,7 @@ main(int argc, char **argv)
 	baton_pool_config_init(&pool_config);
 	pool_config.count = 8192;
 	check(baton_pool_create(ctx, &pool_config, &pool), "pool");
-	check(baton_worker_create(ctx, &worker_config, &worker), "worker");
+	check(baton_worker_create(ctx, NULL, &worker), "worker");
 	for (int i = 0; i < 2; i++)
 		port[i] = open_port(ctx, argv[1 + i], worker, pool, &rxq[i], &txq[i]);
 
