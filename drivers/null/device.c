@@ -4,7 +4,6 @@
  * what it is given. It shows what the framework itself costs, and applications can be tried with
  * it.
  */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,19 +162,11 @@ static int
 null_open(struct baton_port *port, const struct port_arg *args, unsigned n)
 {
 	struct null_port *np = (struct null_port *)port;
-	const char *digits = port->name + strlen(port->name);
-	unsigned number = 0;
 	int ret = parse(np, args, n);
 
 	if (ret < 0)
 		return ret;
-	while (isdigit((unsigned char)digits[-1]))
-		digits--;
-	for (; *digits; digits++)
-		number = number * 10 + (unsigned)(*digits - '0');
-	port->info.mac[0] = 0x02;
-	port->info.mac[4] = (uint8_t)(number >> 8);
-	port->info.mac[5] = (uint8_t)number;
+	soft_mac(port, 0);
 	port->info.max_rx_queues = port->info.max_tx_queues = BATON_MAX_QUEUES;
 	port->info.max_segs = MAX_SEGS;
 	port->info.default_descs = 512;

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,22 +115,13 @@ static int
 pcap_port_open(struct baton_port *port, const struct port_arg *args, unsigned n)
 {
 	struct pcap_port *pp = (struct pcap_port *)port;
-	const char *digits = port->name + strlen(port->name);
-	unsigned number = 0;
 	int ret = open_files(pp, args, n);
 
 	if (ret < 0) {
 		pcap_port_close(port);
 		return ret;
 	}
-	while (isdigit((unsigned char)digits[-1]))
-		digits--;
-	for (; *digits; digits++)
-		number = number * 10 + (unsigned)(*digits - '0');
-	port->info.mac[0] = 0x02;
-	port->info.mac[3] = 0x01;
-	port->info.mac[4] = (uint8_t)(number >> 8);
-	port->info.mac[5] = (uint8_t)number;
+	soft_mac(port, 1);
 	port->info.max_segs = PCAP_MAX_SEGS;
 	snprintf(port->info.detail, sizeof(port->info.detail), "from %.100s%s%s, to %.100s",
 		 pp->in.end.path ? pp->in.end.name : "nothing", pp->infinite ? " for ever" : "",

@@ -288,6 +288,17 @@ ring_put(struct ring *r, const struct baton_token *t, unsigned n)
 	return n;
 }
 
+uint64_t
+ring_room(struct ring *r, uint64_t want)
+{
+	struct ring_side *s = &r->prod;
+	const uint64_t at = atomic_load64_relaxed(&s->tail);
+
+	if (s->seen + r->size - at < want)
+		s->seen = done_until(r, &r->cons, true);
+	return s->seen + r->size - at;
+}
+
 /* ---- get ---- */
 
 /* Of @there tokens from @at on, @n at most. @whole: those of whole packets. */

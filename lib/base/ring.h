@@ -94,6 +94,15 @@ void ring_init(struct ring *r, uint32_t bits, struct baton_token *slots, uint64_
 unsigned ring_put(struct ring *r, const struct baton_token *t, unsigned n);
 
 /**
+ * How many tokens there is room for. It is counted anew where it was less than @want, and only
+ * then.
+ *
+ * The one thread that puts. Return: the number of tokens; a later one is at least as large, but for
+ * what was put meanwhile.
+ */
+uint64_t ring_room(struct ring *r, uint64_t want);
+
+/**
  * Get tokens of whole packets, @n at most.
  *
  * Return: the number of tokens; 0 if there is none, or if the first packet has more than @n

@@ -44,7 +44,6 @@ static const struct {
 	{ "af_packet", INTERFACE },
 	{ "af_xdp", INTERFACE },
 	{ "kni", INTERFACE },
-	{ "ring", SOFTWARE },
 	{ "memif", SOFTWARE },
 	{ "bonding", SOFTWARE },
 	{ "bond", SOFTWARE },

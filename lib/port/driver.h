@@ -379,7 +379,17 @@ BATON_COLD int queue_refuse(struct baton_queue *q, struct baton_token t);
 int soft_give(struct baton_queue *q, const struct baton_token *tokens, unsigned n, bool first,
 	      uint32_t *bytes);
 
-/** Put the buffer of a token that soft_give() took into the worker's cache. */
+/**
+ * The same for a packet of any length, whose buffers @owner holds from then on (a holder number <<
+ * 16).
+ */
+int soft_hand_over(struct baton_queue *q, const struct baton_token *tokens, unsigned n, bool first,
+		   uint32_t owner, uint32_t *bytes);
+
+/** Put the buffer of a token that was taken into the worker's cache. */
 void soft_done(struct baton_queue *q, struct baton_token t);
+
+/** Set the MAC address of a port by the number in its name: 02:00:00:KIND:NN:NN. */
+void soft_mac(struct baton_port *port, uint8_t kind);
 
 #endif

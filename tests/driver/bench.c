@@ -43,6 +43,12 @@ has(const struct bench *b, enum feature f)
 	return (b->list.yes | (b->list.partly & ~b->m->lacks)) & F_BIT(f);
 }
 
+bool
+has_tx_ring(const struct bench *b)
+{
+	return has(b, F_DMA) || has(b, F_TX_WAKE);
+}
+
 int
 bench_configure(struct bench *b)
 {
@@ -176,6 +182,8 @@ bench_down(struct bench *b)
 	assert_int_equal(bench_out(b), 0);
 	must(baton_port_close(b->port));
 	assert_int_equal(b->m->strays ? b->m->strays(b->dev) : 0, 0);
+	if (b->m->leave)
+		b->m->leave(b->dev);
 	must(baton_worker_destroy(b->worker));
 	must(baton_pool_destroy(b->pool));
 	must(baton_ctx_destroy(b->ctx));

@@ -67,6 +67,9 @@ void must(int ret);
 /** Whether this device and its driver have a feature, by the driver's list. */
 bool has(const struct bench *b, enum feature f);
 
+/** Whether what is sent waits in a ring, which can be full. */
+bool has_tx_ring(const struct bench *b);
+
 void bench_up(struct bench *b, const struct model *m, const struct way *way);
 /** The port is stopped. */
 void bench_down(struct bench *b);

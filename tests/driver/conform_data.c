@@ -52,6 +52,8 @@ full_ring(struct bench *b)
 	struct baton_stats st;
 	int n, sent = 0;
 
+	if (!has_tx_ring(b))
+		return;
 	must(baton_alloc(b->worker, b->pool, t, 2 * DESCS));
 	for (unsigned i = 0; i < 2 * DESCS; i++) {
 		make(baton_data(b->worker, t[i]), 100, i);
@@ -203,7 +205,7 @@ hostile_tx(struct bench *b)
 const struct scenario data_scenarios[] = {
 	{ "exact bytes", exact_bytes, 0 },
 	{ "bursts", bursts, F_BIT(F_RX_OUTSIDE) | F_BIT(F_TX_OUTSIDE) },
-	{ "full ring", full_ring, F_BIT(F_DMA) },
+	{ "full ring", full_ring, 0 },
 	{ "ownership", ownership, 0 },
 	{ "kept packets", kept_packets, 0 },
 	{ "half a packet", half_a_packet, F_BIT(F_RX_OUTSIDE) },

@@ -295,7 +295,7 @@ sent(struct bench *b)
 	}
 	if (!ret)
 		must(baton_free(b->worker, t, segs));
-	assert_int_equal(!ret, has(b, F_DMA));
+	assert_int_equal(!ret, has_tx_ring(b));
 	assert_true(n > 1);
 	for (unsigned i = 0; has(b, F_TX_OUTSIDE) && i < n; i++)
 		expect_segments(b, &g[i]);

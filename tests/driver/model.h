@@ -48,6 +48,8 @@ struct model {
 	/* Make the device and whatever it is in. @spec: what baton_port_open() gets. */
 	void *(*start)(struct baton_ctx *ctx, char *spec, size_t room);
 	void (*stop)(void *dev);
+	/* What it has in the test's context ends. NULL: it has nothing there. */
+	void (*leave)(void *dev);
 	/* The port is open, for the first time or again. Or NULL. */
 	void (*opened)(void *dev, struct baton_port *port);
 
