@@ -23,7 +23,7 @@ bell_open(struct bell *b, const char *who)
 		b->fd = event_open(who);
 	else
 		event_drain(b->fd);
-	b->waiting = 0;
+	bell_disarm(b);
 	return b->fd;
 }
 

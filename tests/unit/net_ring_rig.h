@@ -226,7 +226,7 @@ stats(const struct end *e)
 	return s;
 }
 
-static uint64_t
+static inline uint64_t
 xstat(const struct end *e, const char *name)
 {
 	struct baton_xstat x[256];
@@ -239,7 +239,7 @@ xstat(const struct end *e, const char *name)
 	return 0;
 }
 
-static int
+static inline int
 readable(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
