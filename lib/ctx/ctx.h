@@ -25,6 +25,7 @@ struct dma_map;
 struct dma_quarantine;
 struct mem_holder;
 struct mem_os;
+struct ioas_os;
 struct pci_os;
 
 /*
@@ -105,6 +106,7 @@ struct baton_ctx {
 	struct mem_holder *holders_of_memory; /* those that were handed memory (mem/holder.c);
 						 control thread */
 	const struct pci_os *pci_os;          /* NULL: the host's; tests have their own */
+	const struct ioas_os *ioas_os;        /* the same of lib/ioas */
 	const struct mem_os *mem_os;          /* the same, for baton_arena_create() */
 	const struct cc_source *cc_source;    /* the same, for baton_ctx_confidential() */
 	unsigned confidential; /* enum baton_confidential + 1; 0: not detected yet; under `lock` */

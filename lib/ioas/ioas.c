@@ -121,6 +121,8 @@ baton_ioas_create_with(struct baton_ctx *ctx, const struct baton_ioas_config *co
 		return ret;
 	if (!out)
 		return baton_err(EINVAL, "baton_ioas_create() needs an out");
+	if (!os)
+		os = ctx->ioas_os ? ctx->ioas_os : &ioas_os_host;
 	baton_ioas_config_init(&c);
 	ret = struct_take(&c, sizeof(c), config, "struct baton_ioas_config");
 	if (!ret)
@@ -163,7 +165,7 @@ int
 baton_ioas_create(struct baton_ctx *ctx, const struct baton_ioas_config *config,
 		  struct baton_ioas **out)
 {
-	return baton_ioas_create_with(ctx, config, &ioas_os_host, out);
+	return baton_ioas_create_with(ctx, config, NULL, out);
 }
 
 static int

@@ -137,7 +137,7 @@ const struct ioas_ops *ioas_ops_of(enum baton_ioas_backend backend);
 	"firmware (a virtual machine: intel-iommu,intremap=on), or accept it: echo Y > "           \
 	"/sys/module/" module "/parameters/allow_unsafe_interrupts"
 
-/* baton_ioas_create() with a given kernel. For the tests. */
+/* baton_ioas_create() with a given kernel, for the tests; NULL: that of the context. */
 int baton_ioas_create_with(struct baton_ctx *ctx, const struct baton_ioas_config *config,
 			   const struct ioas_os *os, struct baton_ioas **out);
 

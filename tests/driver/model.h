@@ -43,8 +43,9 @@ struct model {
 	const char *name;
 	const char *list; /* of features: its path in the tree */
 	uint32_t lacks;   /* F_BIT() of features that the list has "partly", and this device not */
-	bool brief;       /* direct and bounced, and no other ways: another model of the driver has
-			     all */
+	uint32_t elsewhere; /* F_BIT() of features that are "partly", and other rigs show */
+	bool brief; /* direct and bounced, and no other ways: another model of the driver has
+		     all */
 	/* Make the device and whatever it is in. @spec: what baton_port_open() gets. */
 	void *(*start)(struct baton_ctx *ctx, char *spec, size_t room);
 	void (*stop)(void *dev);
