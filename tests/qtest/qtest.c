@@ -3,7 +3,6 @@
 #include "qtest.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <glob.h>
 #include <linux/sockios.h>
 #include <poll.h>
@@ -28,23 +27,18 @@
 static const char *
 find_qemu(void)
 {
+	const char *given = getenv("BATON_QEMU"), *cache = getenv("XDG_CACHE_HOME");
 	static char path[512];
-	const char *home = getenv("HOME"), *cache = getenv("XDG_CACHE_HOME"),
-		   *given = getenv("BATON_QEMU");
-	char pattern[480];
+	char pattern[512];
 	glob_t g;
 
-	if (given) {
-		snprintf(path, sizeof(path), "%s", access(given, X_OK) ? "" : given);
-		return path;
-	}
-	snprintf(pattern, sizeof(pattern), "%s%s/baton/vm/qemu-*",
-		 cache  ? cache
-		 : home ? home
-			: "",
-		 cache ? "" : "/.cache");
+	snprintf(pattern, sizeof(pattern), "%s%s",
+		 given   ? given
+		 : cache ? cache
+			 : "~/.cache",
+		 given ? "" : "/baton/vm/qemu-*");
 	path[0] = '\0';
-	if (!glob(pattern, 0, NULL, &g))
+	if (!glob(pattern, GLOB_TILDE, NULL, &g))
 		snprintf(path, sizeof(path), "%s", g.gl_pathv[g.gl_pathc - 1]);
 	globfree(&g);
 	return path;
@@ -59,79 +53,94 @@ qtest_missing(void)
 				    : "there is no QEMU of backports: run devtools/vm-setup qemu";
 }
 
-/* What the loader and QEMU itself need of a folder that packages were unpacked into. */
+/*
+ * $1: of find_qemu(); $2: the device. Descriptors are those of FD_*. The first 2 GiB of memory are
+ * at 0, the rest from 4 GiB on.
+ */
+static const char script[] = "q=$1/usr/bin/qemu-system-x86_64 l=$1/usr/lib/x86_64-linux-gnu\n"
+			     "if [ -x \"$q\" ]; then\n"
+			     "	export LD_LIBRARY_PATH=\"$l:$1/lib/x86_64-linux-gnu\" "
+			     "QEMU_MODULE_DIR=\"$l/qemu\"\n"
+			     "else\n"
+			     "	q=$1\n"
+			     "fi\n"
+			     "exec \"$q\" -nodefaults -no-user-config -display none -L "
+			     "\"$1/usr/share/qemu\" \\\n"
+			     "	-machine q35,memory-backend=m0,max-ram-below-4g=2G -accel tcg -m "
+			     "3G \\\n"
+			     "	-object "
+			     "memory-backend-file,id=m0,size=3G,share=on,mem-path=/proc/self/fd/"
+			     "103 \\\n"
+			     "	-bios /proc/self/fd/104 -chardev socket,id=q,fd=100 -qtest "
+			     "chardev:q \\\n"
+			     "	-qtest-log none -chardev socket,id=m,fd=101 -mon "
+			     "chardev=m,mode=control \\\n"
+			     "	-netdev dgram,id=n0,local.type=fd,local.str=102 \\\n"
+			     "	-device pcie-root-port,id=r0,chassis=1,addr=4.0 \\\n"
+			     "	-device \"$2,id=d0,netdev=n0,bus=r0,romfile=\"\n";
+
+enum { FD_QTEST = 100, FD_QMP, FD_FRAMES, FD_RAM, FD_BIOS, FDS };
+
+/* Of the child. What is not in @fds is closed by exec. */
 static void
-run_in(const char *root, char *program, size_t room)
+exec_qemu(const struct qtest *q, const int fds[], const char *device, pid_t parent)
 {
-	char libs[1200], modules[600];
-
-	snprintf(program, room, "%s/usr/bin/qemu-system-x86_64", root);
-	if (access(program, X_OK)) {
-		snprintf(program, room, "%s", root);
-		return;
-	}
-	snprintf(libs, sizeof(libs), "%s/usr/lib/x86_64-linux-gnu:%s/lib/x86_64-linux-gnu", root,
-		 root);
-	snprintf(modules, sizeof(modules), "%s/usr/lib/x86_64-linux-gnu/qemu", root);
-	setenv("LD_LIBRARY_PATH", libs, 1);
-	setenv("QEMU_MODULE_DIR", modules, 1);
-}
-
-struct child {
-	int socket, qmp, frames, ram, bios, err;
-	const char *device;
-};
-
-/* Of the child. Descriptors keep their numbers, and only these are handed on. */
-static void
-exec_qemu(const struct child *c, pid_t parent)
-{
-	char program[560], memory[128], bios[32], netdev[64], socket[48], qmp[48], data[560],
-		device[512];
-	const int fds[] = { c->socket, c->qmp, c->frames, c->ram, c->bios };
-	char *argv[] = {
-		program, "-nodefaults", "-no-user-config", "-display", "none",
-		/* processor and memory; the first above 4 GiB is what 2 GiB did not take */
-		"-machine", "q35,memory-backend=m0,max-ram-below-4g=2G", "-accel", "tcg", "-m",
-		"3G", "-object", memory, "-bios", bios, "-L", data,
-		/* what the test talks to */
-		"-chardev", socket, "-qtest", "chardev:q", "-qtest-log", "none", "-chardev", qmp,
-		"-mon", "chardev=m,mode=control", "-netdev", netdev, "-device",
-		"pcie-root-port,id=r0,chassis=1,addr=4.0", "-device", device, NULL
-	};
-
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);
-	dup2(c->err, 1);
-	dup2(c->err, 2);
-	for (unsigned i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
-		fcntl(fds[i], F_SETFD, 0);
-	run_in(find_qemu(), program, sizeof(program));
-	snprintf(memory, sizeof(memory),
-		 "memory-backend-file,id=m0,size=3G,share=on,mem-path=/proc/self/fd/%d", c->ram);
-	snprintf(bios, sizeof(bios), "/proc/self/fd/%d", c->bios);
-	snprintf(data, sizeof(data), "%s/usr/share/qemu", find_qemu());
-	snprintf(socket, sizeof(socket), "socket,id=q,fd=%d", c->socket);
-	snprintf(qmp, sizeof(qmp), "socket,id=m,fd=%d", c->qmp);
-	snprintf(netdev, sizeof(netdev), "dgram,id=n0,local.type=fd,local.str=%d", c->frames);
-	snprintf(device, sizeof(device), "%s,id=d0,netdev=n0,bus=r0,romfile=", c->device);
-	execv(program, argv);
-	dprintf(2, "%s: %s\n", program, strerror(errno));
+	dup2(q->err, 1);
+	dup2(q->err, 2);
+	for (int i = FD_QTEST; i < FDS; i++)
+		dup2(fds[i - FD_QTEST], i);
+	execl("/bin/sh", "sh", "-c", script, "qtest", find_qemu(), device, NULL);
 	_exit(1);
 }
 
-/* A BIOS whose first instructions are cli; hlt; jmp to hlt. */
 static int
-make_bios(void)
+make_file(const char *name, off_t bytes)
 {
-	static const uint8_t halt[] = { 0xfa, 0xf4, 0xeb, 0xfd };
-	int fd = memfd_create("qtest-bios", MFD_CLOEXEC);
+	int fd = memfd_create(name, MFD_CLOEXEC);
 
-	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, BIOS), 0);
-	assert_int_equal(pwrite(fd, halt, sizeof(halt), BIOS - 16), sizeof(halt));
+	assert_true(fd >= 0 && fd < FD_QTEST);
+	assert_int_equal(ftruncate(fd, bytes), 0);
 	return fd;
+}
+
+static int
+make_pair(int type, int *theirs)
+{
+	int pair[2], big = 4 << 20;
+
+	assert_int_equal(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair), 0);
+	for (unsigned i = 0; i < 2; i++)
+		setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &big, sizeof(big));
+	assert_true(pair[1] < FD_QTEST);
+	*theirs = pair[1];
+	return pair[0];
+}
+
+static void
+start_process(struct qtest *q, const char *device)
+{
+	static const uint8_t halt[] = { 0xfa, 0xf4, 0xeb, 0xfd }; /* cli; hlt; jmp to hlt */
+	const pid_t parent = getpid();
+	int fds[FDS - FD_QTEST];
+
+	q->qtest.fd = make_pair(SOCK_STREAM, &fds[0]);
+	q->qmp.fd = make_pair(SOCK_STREAM, &fds[1]);
+	q->frames = make_pair(SOCK_DGRAM, &fds[2]);
+	q->ram = fds[3] = make_file("qtest-ram", QTEST_RAM);
+	fds[4] = make_file("qtest-bios", BIOS);
+	assert_int_equal(pwrite(fds[4], halt, sizeof(halt), BIOS - 16), sizeof(halt));
+	q->err = make_file("qtest-err", 0);
+	q->pid = fork();
+	assert_true(q->pid >= 0);
+	if (!q->pid)
+		exec_qemu(q, fds, device, parent);
+	close(fds[0]);
+	close(fds[1]);
+	close(fds[2]);
+	close(fds[4]);
 }
 
 /* ---- what QEMU says when something is wrong ---- */
@@ -149,21 +158,19 @@ kill_it(struct qtest *q)
 void
 qtest_lost(struct qtest *q, const char *format, ...)
 {
-	int status = 0, ended = q->pid > 0 ? waitpid(q->pid, &status, WNOHANG) : 0, n;
-	char why[128], said[256];
+	char why[256], printed[256];
 	va_list ap;
+	ssize_t n;
 
 	if (!q->broken[0]) {
 		va_start(ap, format);
 		vsnprintf(why, sizeof(why), format, ap);
 		va_end(ap);
-		n = (int)pread(q->err, said, sizeof(said) - 1, 0);
-		said[n > 0 ? n : 0] = '\0';
-		snprintf(q->broken, sizeof(q->broken), "%s%s%s%s", why,
-			 ended > 0 ? "; QEMU has ended" : "", n > 0 ? "; it printed: " : "", said);
-		if (ended > 0)
-			q->pid = 0;
 		kill_it(q);
+		n = pread(q->err, printed, sizeof(printed) - 1, 0);
+		printed[n > 0 ? n : 0] = '\0';
+		snprintf(q->broken, sizeof(q->broken), "%s%s%s", why, n > 0 ? "; it printed: " : "",
+			 printed);
 	}
 	if (pthread_equal(pthread_self(), q->owner))
 		fail_msg("%s", q->broken);
@@ -181,43 +188,32 @@ now_ms(void)
 	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Read some bytes before @until. Return: their number; 0: the other end is closed; -1: nothing. */
-static ssize_t
-read_some(int fd, void *to, size_t room, int64_t until)
+/* Read a line, without its end; it is there until the next call. Return: NULL, or what is wrong. */
+static const char *
+read_line(const struct qtest *q, struct qtest_lines *l)
 {
-	for (;;) {
-		struct pollfd p = { .fd = fd, .events = POLLIN };
+	const int64_t until = now_ms() + q->patience_ms;
+	char *end;
+
+	l->len -= l->taken;
+	memmove(l->text, l->text + l->taken, l->len);
+	l->taken = 0;
+	while (!(end = memchr(l->text, '\n', l->len))) {
+		struct pollfd p = { .fd = l->fd, .events = POLLIN };
 		const int64_t left = until - now_ms();
 		ssize_t n;
 
-		if (left <= 0 || poll(&p, 1, (int)left) == 0)
-			return -1;
-		n = read(fd, to, room);
-		if (n >= 0 || (errno != EINTR && errno != EAGAIN))
-			return n < 0 ? 0 : n;
-	}
-}
-
-/* Read a line into @to, without its end. Return: NULL, or what is wrong. */
-static const char *
-read_line(struct qtest *q, char *to, size_t room)
-{
-	const int64_t until = now_ms() + q->patience_ms;
-	ssize_t n;
-	char *end;
-
-	while (!(end = memchr(q->line, '\n', q->line_len))) {
-		if (q->line_len == sizeof(q->line))
+		if (l->len == sizeof(l->text))
 			return "QEMU answered by a line that does not end";
-		n = read_some(q->socket, q->line + q->line_len, sizeof(q->line) - q->line_len,
-			      until);
-		if (n <= 0)
-			return n < 0 ? "QEMU did not answer in time" : "QEMU closed its socket";
-		q->line_len += (size_t)n;
+		if (left <= 0 || poll(&p, 1, (int)left) == 0)
+			return "QEMU did not answer in time";
+		n = read(l->fd, l->text + l->len, sizeof(l->text) - l->len);
+		if (n == 0 || (n < 0 && errno != EINTR))
+			return "QEMU closed its socket";
+		l->len += n > 0 ? (size_t)n : 0;
 	}
-	snprintf(to, room, "%.*s", (int)(end - q->line), q->line);
-	q->line_len -= (size_t)(end + 1 - q->line);
-	memmove(q->line, end + 1, q->line_len);
+	*end = '\0';
+	l->taken = (size_t)(end + 1 - l->text);
 	return NULL;
 }
 
@@ -226,15 +222,15 @@ static const char *
 command(struct qtest *q, const char *text, uint64_t *v)
 {
 	const size_t len = strlen(text);
-	const char *why;
-	char answer[128], *end;
+	const char *answer = q->qtest.text, *why;
+	char *end;
 
 	if (q->broken[0])
 		return "";
-	if (sendto(q->socket, text, len, MSG_NOSIGNAL, NULL, 0) != (ssize_t)len)
-		return "QEMU takes no command";
+	if (sendto(q->qtest.fd, text, len, MSG_NOSIGNAL, NULL, 0) != (ssize_t)len)
+		return "QEMU closed its socket";
 	do /* lines of interrupts come at any time */
-		why = read_line(q, answer, sizeof(answer));
+		why = read_line(q, &q->qtest);
 	while (!why && !strncmp(answer, "IRQ ", 4));
 	if (why)
 		return why;
@@ -300,47 +296,28 @@ host_bridge(struct qtest *q, unsigned off, uint32_t v)
 
 /* ---- QMP ---- */
 
-/* Read until there is a whole answer: events stand before it, each a line of its own. */
+/* Other lines stand before the answer: events, each on one. */
 static void
-qmp_answer(struct qtest *q, const char *asked, const char *what, char *answer)
+qmp_answer(struct qtest *q, const char *asked, const char *begins)
 {
-	const int64_t until = now_ms() + q->patience_ms;
-	size_t len = 0;
+	const char *why;
 
-	for (;;) {
-		char *line = answer, *end;
-		ssize_t n = len < QTEST_ANSWER - 1
-				    ? read_some(q->qmp, answer + len, QTEST_ANSWER - 1 - len, until)
-				    : -1;
-
-		if (n <= 0)
-			qtest_lost(q, "QEMU did not answer %s", asked);
-		len += (size_t)n;
-		answer[len] = '\0';
-		for (; (end = strchr(line, '\n')); line = end + 1) {
-			*end = '\0';
-			if (strstr(line, "{\"error\""))
-				qtest_lost(q, "QEMU answered %s: %s", asked, line);
-			if (!strncmp(line, what, strlen(what))) {
-				memmove(answer, line, strlen(line) + 1);
-				return;
-			}
-			*end = '\n';
-		}
-	}
+	do {
+		why = read_line(q, &q->qmp);
+		if (why || !strncmp(q->qmp.text, "{\"error\"", 8))
+			qtest_lost(q, "%s: %s", why ? why : q->qmp.text, asked);
+	} while (strncmp(q->qmp.text, begins, strlen(begins)) != 0);
 }
 
-void
-qtest_qmp(struct qtest *q, const char *text, char *answer)
+const char *
+qtest_qmp(struct qtest *q, const char *text)
 {
-	char *own = answer ? answer : malloc(QTEST_ANSWER);
+	const size_t len = strlen(text);
 
-	assert_non_null(own);
-	if (sendto(q->qmp, text, strlen(text), MSG_NOSIGNAL, NULL, 0) != (ssize_t)strlen(text))
-		qtest_lost(q, "QEMU does not take %s", text);
-	qmp_answer(q, text, "{\"return\"", own);
-	if (!answer)
-		free(own);
+	if (sendto(q->qmp.fd, text, len, MSG_NOSIGNAL, NULL, 0) != (ssize_t)len)
+		qtest_lost(q, "QEMU takes no command: %s", text);
+	qmp_answer(q, text, "{\"return\"");
+	return q->qmp.text;
 }
 
 /* ---- frames ---- */
@@ -384,53 +361,18 @@ qtest_receive(struct qtest *q, void *frame, size_t room)
 
 /* ---- start and end ---- */
 
-static void
-start_process(struct qtest *q, const char *device)
-{
-	int socket[2], qmp[2], frames[2], big = 4 << 20;
-	struct child c = { .ram = q->ram, .bios = make_bios(), .device = device };
-	const pid_t parent = getpid();
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, socket), 0);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, qmp), 0);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, frames), 0);
-	for (unsigned i = 0; i < 2; i++)
-		setsockopt(frames[i], SOL_SOCKET, SO_SNDBUF, &big, sizeof(big));
-	q->err = memfd_create("qtest-err", MFD_CLOEXEC);
-	assert_true(q->err >= 0);
-	q->socket = socket[0];
-	q->qmp = qmp[0];
-	q->frames = frames[0];
-	c.socket = socket[1];
-	c.qmp = qmp[1];
-	c.frames = frames[1];
-	c.err = q->err;
-	q->pid = fork();
-	assert_true(q->pid >= 0);
-	if (!q->pid)
-		exec_qemu(&c, parent);
-	close(c.socket);
-	close(c.qmp);
-	close(c.frames);
-	close(c.bios);
-}
-
 struct qtest *
 qtest_start(struct baton_ctx *ctx, const char *device)
 {
 	struct qtest *q = calloc(1, sizeof(*q));
-	char *greeting = malloc(QTEST_ANSWER);
 
 	assert_non_null(q);
-	assert_non_null(greeting);
 	q->owner = pthread_self();
 	q->patience_ms = PATIENCE_MS;
 	pthread_mutex_init(&q->lock, NULL);
-	q->ram = qtest_make_memory();
 	start_process(q, device);
-	qmp_answer(q, "at its start", "{\"QMP\"", greeting);
-	free(greeting);
-	qtest_qmp(q, "{\"execute\": \"qmp_capabilities\"}\n", NULL);
+	qmp_answer(q, "at its start", "{\"QMP\"");
+	qtest_qmp(q, "{\"execute\": \"qmp_capabilities\"}\n");
 	host_bridge(q, 0x64, 0);
 	host_bridge(q, 0x60, (uint32_t)qtest_config_base() | 1); /* PCIEXBAR of the Q35's MCH */
 	qtest_open_memory(q);
@@ -446,8 +388,8 @@ qtest_stop(struct qtest *q)
 	if (q->broken[0])
 		fail_msg("%s", q->broken);
 	kill_it(q);
-	close(q->socket);
-	close(q->qmp);
+	close(q->qtest.fd);
+	close(q->qmp.fd);
 	close(q->frames);
 	close(q->ram);
 	close(q->err);

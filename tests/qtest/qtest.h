@@ -27,7 +27,7 @@
 
 #define QTEST_BDF       "0000:01:00.0"
 #define QTEST_FRAME_MAX 65536
-#define QTEST_ANSWER    65536 /* bytes of an answer of QMP, at most */
+#define QTEST_LINE      65536 /* bytes of a line that QEMU answers, at most */
 
 /*
  * QEMU's memory: what a device may be given is from 1 MiB to 2 GiB, and from 4 GiB to 5 GiB. Below
@@ -36,12 +36,19 @@
 #define QTEST_LOW_END  (2 * GIB)
 #define QTEST_HIGH     (4 * GIB)
 #define QTEST_HIGH_END (5 * GIB)
+#define QTEST_RAM      (QTEST_LOW_END + QTEST_HIGH_END - QTEST_HIGH)
 #define QTEST_WORDS_AT 0x1000u
 
 struct qtest_map {
 	uint8_t *va;    /* NULL: an empty slot */
 	uint8_t *saved; /* the owner's own pages, while QEMU's are in their place */
 	uint64_t iova, bytes;
+};
+
+struct qtest_lines {
+	int fd;
+	size_t len, taken; /* bytes read; those of them that were lines before */
+	char text[QTEST_LINE];
 };
 
 struct qtest {
@@ -57,18 +64,16 @@ struct qtest {
 	pid_t pid;
 	pthread_t owner;
 	pthread_mutex_t lock; /* of the qtest socket */
-	int socket, qmp, frames, ram, err;
+	struct qtest_lines qtest, qmp;
+	int frames, ram, err;
 	int patience_ms;  /* how long QEMU may take for an answer */
-	char broken[512]; /* why QEMU cannot be asked any more; "" */
-	char line[512];   /* what was read of its answer */
-	size_t line_len;
+	char broken[640]; /* why QEMU cannot be asked any more; "" */
 
 	struct qtest_map map[FAKE_MAPS];
 	uint64_t quiet; /* bytes of its memory that QEMU itself has used when nothing was mapped */
 
-	uint64_t bar_at[PCI_BARS], bar_bytes[PCI_BARS];
-	bool bar_is_64[PCI_BARS];
-	unsigned pcie_cap, msix_cap;
+	uint32_t bar_at[PCI_BARS], bar_bytes[PCI_BARS]; /* 0: not there */
+	unsigned msix_cap;
 	uint64_t msix_table;
 	pthread_mutex_t irq_lock;
 	pthread_t irq_thread;
@@ -100,8 +105,8 @@ uint64_t qtest_config_at(unsigned off);
 /** Wait until QEMU's main loop went round: what it was asked for before is done. */
 void qtest_sync(struct qtest *q);
 
-/** Give a QMP command, a JSON object. @answer: receives its answer, QTEST_ANSWER bytes; or NULL. */
-void qtest_qmp(struct qtest *q, const char *command, char *answer);
+/** Give a QMP command, a JSON object and a newline. Return: its answer, until the next one. */
+const char *qtest_qmp(struct qtest *q, const char *command);
 
 /** Send a frame to the NIC, and wait until QEMU has read it. */
 void qtest_send(struct qtest *q, const void *frame, size_t len);
@@ -125,7 +130,6 @@ uint64_t qtest_strays(const struct qtest *q);
 /** QEMU is not to be asked any more. Fails the test, in its thread. */
 void qtest_lost(struct qtest *q, const char *format, ...) __attribute__((format(printf, 2, 3)));
 uint64_t qtest_config_base(void);
-int qtest_make_memory(void);
 void qtest_open_memory(struct qtest *q);
 void qtest_close_memory(struct qtest *q);
 void qtest_open_pci(struct qtest *q, struct baton_ctx *ctx);

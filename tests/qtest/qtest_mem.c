@@ -17,7 +17,6 @@
 
 #include "ioas/uapi.h"
 
-#define BYTES     (QTEST_LOW_END + QTEST_HIGH_END - QTEST_HIGH)
 #define PAGE      4096u
 #define HUGE_PAGE (2 * MIB)
 
@@ -31,23 +30,13 @@ in_file(uint64_t iova)
 	return iova < QTEST_LOW_END ? iova : iova - QTEST_HIGH + QTEST_LOW_END;
 }
 
-/* By system calls, since buffers of a device are poisoned in builds with ASan. */
+/* Copy memory into the file or out of it: by system calls, since buffers of a device are poisoned
+ * in builds with ASan. */
 static void
-copy_in(const struct qtest *q, const uint8_t *va, uint64_t bytes, uint64_t at)
+copy(const struct qtest *q, long call, uint8_t *va, uint64_t bytes, uint64_t at)
 {
 	for (uint64_t done = 0; done < bytes;) {
-		long n = syscall(SYS_pwrite64, q->ram, va + done, bytes - done, at + done);
-
-		assert_true(n > 0);
-		done += (uint64_t)n;
-	}
-}
-
-static void
-copy_out(const struct qtest *q, uint8_t *va, uint64_t bytes, uint64_t at)
-{
-	for (uint64_t done = 0; done < bytes;) {
-		long n = syscall(SYS_pread64, q->ram, va + done, bytes - done, at + done);
+		const long n = syscall(call, q->ram, va + done, bytes - done, at + done);
 
 		assert_true(n > 0);
 		done += (uint64_t)n;
@@ -93,7 +82,7 @@ map(struct qtest *q, uint8_t *va, uint64_t bytes, uint64_t iova)
 				 "one address only",
 				 (unsigned long long)m->iova, (unsigned long long)iova);
 	assert_non_null(slot);
-	copy_in(q, va, bytes, at);
+	copy(q, SYS_pwrite64, va, bytes, at);
 	*slot = (struct qtest_map){ va, make_room(bytes), iova, bytes };
 	move_pages(va, slot->saved, bytes);
 	assert_true(mmap(va, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, q->ram,
@@ -109,7 +98,7 @@ unmap(struct qtest *q, uint64_t iova)
 	while (m < q->map + FAKE_MAPS && !(m->va && m->iova == iova))
 		m++;
 	assert_true(m < q->map + FAKE_MAPS);
-	copy_out(q, m->saved, m->bytes, at);
+	copy(q, SYS_pread64, m->saved, m->bytes, at);
 	move_pages(m->saved, m->va, m->bytes);
 	assert_int_equal(fallocate(q->ram, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at,
 				   (off_t)m->bytes),
@@ -166,16 +155,6 @@ uint64_t
 qtest_strays(const struct qtest *q)
 {
 	return used(q) - q->quiet;
-}
-
-int
-qtest_make_memory(void)
-{
-	int fd = memfd_create("qtest-ram", MFD_CLOEXEC);
-
-	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, BYTES), 0);
-	return fd;
 }
 
 void

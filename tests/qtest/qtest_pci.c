@@ -43,121 +43,113 @@ qtest_config_at(unsigned off)
 	return DEVICE + off;
 }
 
+/* A register of the function's configuration space. */
+static uint32_t
+get(struct qtest *q, unsigned off, unsigned n)
+{
+	return qtest_read(q, DEVICE + off, n);
+}
+
+static void
+set(struct qtest *q, unsigned off, unsigned n, uint32_t v)
+{
+	qtest_write(q, DEVICE + off, n, v);
+}
+
 /* ---- what firmware does ---- */
 
-/* Size a BAR, and give it addresses: PCI 3.0, 6.2.5.1. I/O space has none. Return: BARs it takes.
+static void
+write_bars(struct qtest *q)
+{
+	for (unsigned i = 0; i < PCI_BARS; i++) /* the upper half of one is 0 */
+		set(q, PCI_BASE_ADDRESS_0 + 4 * i, 4, q->bar_at[i]);
+}
+
+/* Size a BAR, and give it addresses: PCI 3.0, 6.2.5.1. I/O space gets none. Return: the next BAR.
  */
 static unsigned
-place_bar(struct qtest *q, unsigned i, uint64_t *next)
+place_bar(struct qtest *q, unsigned i, uint32_t *next)
 {
-	const uint64_t reg = DEVICE + PCI_BASE_ADDRESS_0 + 4 * i;
-	uint32_t size, at;
+	uint32_t is, size;
 
-	qtest_write(q, reg, 4, UINT32_MAX);
-	size = qtest_read(q, reg, 4);
-	qtest_write(q, reg, 4, 0);
-	if (!size || (size & PCI_BASE_ADDRESS_SPACE_IO))
-		return 1;
-	q->bar_is_64[i] = size & PCI_BASE_ADDRESS_MEM_TYPE_64;
-	size = ~(size & (uint32_t)PCI_BASE_ADDRESS_MEM_MASK) + 1;
-	at = (uint32_t)((*next + size - 1) & ~((uint64_t)size - 1));
-	if (!size || at < BARS_AT || size > BARS_END - at)
+	set(q, PCI_BASE_ADDRESS_0 + 4 * i, 4, UINT32_MAX);
+	is = get(q, PCI_BASE_ADDRESS_0 + 4 * i, 4);
+	if (!is || (is & PCI_BASE_ADDRESS_SPACE_IO))
+		return i + 1;
+	size = ~(is & (uint32_t)PCI_BASE_ADDRESS_MEM_MASK) + 1;
+	*next = (*next + size - 1) & ~(size - 1);
+	if (!size || *next < BARS_AT || size > BARS_END - *next)
 		fail_msg("BAR %u of %#x bytes does not fit into the root port's window", i, size);
-	q->bar_at[i] = at;
+	q->bar_at[i] = *next;
 	q->bar_bytes[i] = size;
-	*next = at + (uint64_t)size;
-	return q->bar_is_64[i] ? 2 : 1;
+	*next += size;
+	return i + (is & PCI_BASE_ADDRESS_MEM_TYPE_64 ? 2 : 1);
 }
 
 static void
 place_bars(struct qtest *q)
 {
-	uint64_t next = BARS_AT;
+	uint32_t next = BARS_AT;
 
-	/* Bus 1, and the window, which a device's pages of 1 MiB are. */
-	qtest_write(q, ROOT_PORT + PCI_PRIMARY_BUS, 4, 0x00010100);
+	qtest_write(q, ROOT_PORT + PCI_PRIMARY_BUS, 4, 0x00010100); /* bus 1 is behind it */
 	qtest_write(q, ROOT_PORT + PCI_MEMORY_BASE, 4, (BARS_END - 1) >> 16 << 16 | BARS_AT >> 16);
 	qtest_write(q, ROOT_PORT + PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 	for (unsigned i = 0; i < PCI_BARS;)
-		i += place_bar(q, i, &next);
+		i = place_bar(q, i, &next);
+	write_bars(q);
 }
 
 /* ---- what the kernel does ---- */
-
-static void
-restore_bars(struct qtest *q)
-{
-	for (unsigned i = 0; i < PCI_BARS; i++)
-		if (q->bar_bytes[i]) {
-			qtest_write(q, DEVICE + PCI_BASE_ADDRESS_0 + 4 * i, 4,
-				    (uint32_t)q->bar_at[i]);
-			if (q->bar_is_64[i])
-				qtest_write(q, DEVICE + PCI_BASE_ADDRESS_0 + 4 * i + 4, 4, 0);
-		}
-}
 
 /* Find a capability. Return: its offset; 0: there is none. */
 static unsigned
 find_cap(struct qtest *q, unsigned id)
 {
-	unsigned at = PCI_CAPABILITY_LIST, n = 0;
+	unsigned at = get(q, PCI_CAPABILITY_LIST, 1) & ~3u;
 
-	while ((at = qtest_read(q, DEVICE + at, 1) & ~3u) && n++ < PCI_MAX_CAPS) {
-		if (qtest_read(q, DEVICE + at, 1) == id)
-			return at;
-		at++;
-	}
-	return 0;
+	for (unsigned n = 0; at && n < PCI_MAX_CAPS && get(q, at, 1) != id; n++)
+		at = get(q, at + 1, 1) & ~3u;
+	return at;
 }
 
 /* PCI 3.0, 6.8.2: the table of vectors. */
 static void
 find_msix(struct qtest *q)
 {
-	uint32_t table;
+	uint32_t table, bar, n;
 
-	q->pcie_cap = find_cap(q, PCI_CAP_ID_EXP);
 	q->msix_cap = find_cap(q, PCI_CAP_ID_MSIX);
-	q->pci.vectors = 0;
 	if (!q->msix_cap)
 		return;
-	table = qtest_read(q, DEVICE + q->msix_cap + PCI_MSIX_TABLE, 4);
-	if ((table & PCI_MSIX_TABLE_BIR) >= PCI_BARS || !q->bar_bytes[table & PCI_MSIX_TABLE_BIR])
-		fail_msg("the table of MSI-X is in BAR %u, which is not there",
-			 table & PCI_MSIX_TABLE_BIR);
-	q->msix_table = q->bar_at[table & PCI_MSIX_TABLE_BIR] + (table & PCI_MSIX_TABLE_OFFSET);
-	q->pci.vectors = 1 + (qtest_read(q, DEVICE + q->msix_cap + PCI_MSIX_FLAGS, 2) &
-			      PCI_MSIX_FLAGS_QSIZE);
-	if (q->pci.vectors > PCI_MODEL_VECTORS)
-		q->pci.vectors = PCI_MODEL_VECTORS;
+	table = get(q, q->msix_cap + PCI_MSIX_TABLE, 4);
+	bar = table & PCI_MSIX_TABLE_BIR;
+	if (bar >= PCI_BARS || !q->bar_bytes[bar])
+		fail_msg("the table of MSI-X is in BAR %u, which is not there", bar);
+	q->msix_table = q->bar_at[bar] + (table & PCI_MSIX_TABLE_OFFSET);
+	n = 1 + (get(q, q->msix_cap + PCI_MSIX_FLAGS, 2) & PCI_MSIX_FLAGS_QSIZE);
+	q->pci.vectors = n < PCI_MODEL_VECTORS ? n : PCI_MODEL_VECTORS;
 }
 
 /* The message of a vector: its word, and a value that is not 0. */
 static void
-write_vector(struct qtest *q, unsigned i, bool on)
-{
-	const uint64_t entry = q->msix_table + (uint64_t)i * PCI_MSIX_ENTRY_SIZE;
-
-	qtest_write(q, entry + PCI_MSIX_ENTRY_LOWER_ADDR, 4, QTEST_WORDS_AT + 4 * i);
-	qtest_write(q, entry + PCI_MSIX_ENTRY_UPPER_ADDR, 4, 0);
-	qtest_write(q, entry + PCI_MSIX_ENTRY_DATA, 4, 1 + i);
-	qtest_write(q, entry + PCI_MSIX_ENTRY_VECTOR_CTRL, 4, on ? 0 : PCI_MSIX_ENTRY_CTRL_MASKBIT);
-}
-
-static void
 write_vectors(struct qtest *q)
 {
-	const uint64_t flags = DEVICE + q->msix_cap + PCI_MSIX_FLAGS;
-	const uint32_t rest = q->msix_cap ? qtest_read(q, flags, 2) & ~PCI_MSIX_FLAGS_ENABLE : 0;
+	const unsigned flags = q->msix_cap + PCI_MSIX_FLAGS;
 	bool any = false;
 
-	if (!q->msix_cap)
-		return;
-	for (unsigned i = 0; i < q->pci.vectors; i++)
+	for (unsigned i = 0; i < q->pci.vectors; i++) {
+		const uint64_t entry = q->msix_table + (uint64_t)i * PCI_MSIX_ENTRY_SIZE;
+
 		any |= q->vector[i] >= 0;
-	qtest_write(q, flags, 2, rest | (any ? PCI_MSIX_FLAGS_ENABLE : 0));
-	for (unsigned i = 0; any && i < q->pci.vectors; i++)
-		write_vector(q, i, q->vector[i] >= 0);
+		qtest_write(q, entry + PCI_MSIX_ENTRY_LOWER_ADDR, 4, QTEST_WORDS_AT + 4 * i);
+		qtest_write(q, entry + PCI_MSIX_ENTRY_UPPER_ADDR, 4, 0);
+		qtest_write(q, entry + PCI_MSIX_ENTRY_DATA, 4, 1 + i);
+		qtest_write(q, entry + PCI_MSIX_ENTRY_VECTOR_CTRL, 4, q->vector[i] < 0);
+	}
+	if (q->pci.vectors)
+		set(q, flags, 2,
+		    (get(q, flags, 2) & ~PCI_MSIX_FLAGS_ENABLE) |
+			    (any ? PCI_MSIX_FLAGS_ENABLE : 0));
 }
 
 /* As VFIO, the eventfds are kept until others are set. */
@@ -188,21 +180,20 @@ static void
 reset(struct pci_model *m, bool function)
 {
 	struct qtest *q = of(&m->os);
-	const uint64_t exp = DEVICE + q->pcie_cap, bridge = ROOT_PORT + PCI_BRIDGE_CONTROL;
-	const uint32_t command = qtest_read(q, DEVICE + PCI_COMMAND, 2);
+	const unsigned exp = find_cap(q, PCI_CAP_ID_EXP);
+	const uint32_t command = get(q, PCI_COMMAND, 2);
 
-	if (q->pcie_cap && (qtest_read(q, exp + PCI_EXP_DEVCAP, 4) & PCI_EXP_DEVCAP_FLR)) {
-		qtest_write(q, exp + PCI_EXP_DEVCTL, 2,
-			    qtest_read(q, exp + PCI_EXP_DEVCTL, 2) | PCI_EXP_DEVCTL_BCR_FLR);
+	if (exp && (get(q, exp + PCI_EXP_DEVCAP, 4) & PCI_EXP_DEVCAP_FLR)) {
+		set(q, exp + PCI_EXP_DEVCTL, 2,
+		    get(q, exp + PCI_EXP_DEVCTL, 2) | PCI_EXP_DEVCTL_BCR_FLR);
 	} else {
-		qtest_write(q, bridge, 2, PCI_BRIDGE_CTL_BUS_RESET);
-		qtest_write(q, bridge, 2, 0);
+		qtest_write(q, ROOT_PORT + PCI_BRIDGE_CONTROL, 2, PCI_BRIDGE_CTL_BUS_RESET);
+		qtest_write(q, ROOT_PORT + PCI_BRIDGE_CONTROL, 2, 0);
 	}
 	qtest_sync(q);
-	restore_bars(q);
-	qtest_write(q, DEVICE + PCI_COMMAND, 2, function ? command : 0);
-	if (function)
-		write_vectors(q);
+	write_bars(q);
+	set(q, PCI_COMMAND, 2, function ? command : PCI_COMMAND_MEMORY);
+	write_vectors(q);
 }
 
 /* ---- interrupts ---- */
@@ -233,38 +224,25 @@ irq_main(void *arg)
 
 /* ---- struct pci_os ---- */
 
-/* Where an offset in the device's descriptor is; 0: nowhere. */
-static uint64_t
-place_of(const struct qtest *q, uint64_t at, size_t n)
-{
-	const unsigned region = (unsigned)(at >> 40);
-	const uint64_t off = at & (REGION(1) - 1);
-
-	if (region == VFIO_PCI_CONFIG_REGION_INDEX)
-		return off + n <= CONFIG_BYTES ? DEVICE + off : 0;
-	if (region >= PCI_BARS || off + n > q->bar_bytes[region])
-		return 0;
-	return q->bar_at[region] + off;
-}
-
+/* @at: REGION() of a BAR or of configuration space, and the offset there. Return: @n; -EINVAL. */
 static ssize_t
 access_at(struct qtest *q, uint64_t at, size_t n, bool write, uint32_t *v)
 {
 	const unsigned region = (unsigned)(at >> 40);
-	const uint64_t place = place_of(q, at, n);
+	const bool config = region == VFIO_PCI_CONFIG_REGION_INDEX;
+	const uint64_t off = at & (REGION(1) - 1);
+	const uint64_t base = config ? DEVICE : region < PCI_BARS ? q->bar_at[region] : 0;
 
-	if (!place)
+	if (off + n > (config ? CONFIG_BYTES : region < PCI_BARS ? q->bar_bytes[region] : 0))
 		return -EINVAL;
-	if (q->pci.dead) {
+	if (q->pci.dead)
 		*v = UINT32_MAX;
-	} else if (region < PCI_BARS && q->on_access &&
-		   q->on_access(q, region, (uint32_t)at, write, v)) {
+	else if (!config && q->on_access && q->on_access(q, region, (uint32_t)off, write, v))
 		return (ssize_t)n;
-	} else if (!write) {
-		*v = qtest_read(q, place, (unsigned)n);
-	} else if (region < PCI_BARS || !q->pci.keeps_config) {
-		qtest_write(q, place, (unsigned)n, *v);
-	}
+	else if (!write)
+		*v = qtest_read(q, base + off, (unsigned)n);
+	else if (!config || !q->pci.keeps_config)
+		qtest_write(q, base + off, (unsigned)n, *v);
 	return (ssize_t)n;
 }
 
@@ -274,8 +252,7 @@ os_pread(const struct pci_os *os, int fd, void *buf, size_t n, uint64_t at)
 	uint32_t v = 0;
 	const ssize_t ret = access_at(of(os), at, n, false, &v);
 
-	for (size_t i = 0; i < n; i++)
-		((uint8_t *)buf)[i] = (uint8_t)(v >> 8 * i);
+	memcpy(buf, &v, n); /* the machine is little-endian, as QEMU's is */
 	return ret;
 }
 
@@ -284,8 +261,7 @@ os_pwrite(const struct pci_os *os, int fd, const void *buf, size_t n, uint64_t a
 {
 	uint32_t v = 0;
 
-	for (size_t i = 0; i < n; i++)
-		v |= (uint32_t)((const uint8_t *)buf)[i] << 8 * i;
+	memcpy(&v, buf, n);
 	return access_at(of(os), at, n, true, &v);
 }
 
@@ -345,7 +321,7 @@ qtest_open_pci(struct qtest *q, struct baton_ctx *ctx)
 	uint32_t id;
 
 	place_bars(q);
-	id = qtest_read(q, DEVICE + PCI_VENDOR_ID, 4);
+	id = get(q, PCI_VENDOR_ID, 4);
 	if (id == UINT32_MAX)
 		fail_msg("QEMU has no function at %s", QTEST_BDF);
 	q->device = (struct pci_model_device){ .bdf = QTEST_BDF,
@@ -361,7 +337,6 @@ qtest_open_pci(struct qtest *q, struct baton_ctx *ctx)
 	q->pci.os.pwrite = os_pwrite;
 	q->pci.has_err = false;
 	memset(q->vector, 0xff, sizeof(q->vector));
-	restore_bars(q);
 	find_msix(q);
 	ctx->pci_os = &q->pci.os;
 	ctx->ioas_os = &q->vfio->os;
