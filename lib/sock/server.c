@@ -8,9 +8,7 @@
  * another mode. The umask belongs to the whole process and is left alone.
  */
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,14 +165,9 @@ parse_id(const char *text, uint32_t *id)
 static int
 parse_group(const char *text, uint32_t *id)
 {
-	struct group gr, *found = NULL;
-	char room[16384];
-
 	if (!text)
 		return 0;
-	if (*text && !getgrnam_r(text, &gr, room, sizeof(room), &found) && found)
-		*id = found->gr_gid;
-	else if (!parse_id(text, id))
+	if ((!*text || !person_find_group(text, id)) && !parse_id(text, id))
 		return baton_err(EINVAL,
 				 "argument socket-group=%s: there is no such group (getent group "
 				 "lists them); a name or a number is needed",
@@ -185,14 +178,9 @@ parse_group(const char *text, uint32_t *id)
 static int
 parse_owner(const char *text, uint32_t *id)
 {
-	struct passwd pw, *found = NULL;
-	char room[2048];
-
 	if (!text)
 		return 0;
-	if (*text && !getpwnam_r(text, &pw, room, sizeof(room), &found) && found)
-		*id = found->pw_uid;
-	else if (!parse_id(text, id))
+	if ((!*text || !person_find_user(text, id)) && !parse_id(text, id))
 		return baton_err(EINVAL,
 				 "argument socket-owner=%s: there is no such user (getent passwd "
 				 "lists them); a name or a number is needed",
