@@ -22,6 +22,24 @@ is_tag(uint16_t type)
 	return type == ETYPE_VLAN || type == ETYPE_QINQ || type == ETYPE_QINQ_OLD;
 }
 
+/* Whether a source route among @len bytes of IPv4 options has further hops (RFC 791, section 3.1).
+ */
+static bool
+has_route(const uint8_t *p, uint32_t len)
+{
+	uint32_t at = 0, n;
+
+	while (at + 3 <= len && p[at] != 0) {
+		n = p[at] == 1 ? 1 : p[at + 1];
+		if ((p[at] == 131 || p[at] == 137) && p[at + 2] <= n)
+			return true;
+		if (!n || (n == 1 && p[at] != 1))
+			return false;
+		at += n;
+	}
+	return false;
+}
+
 /* IPv4 (RFC 791, section 3.1). */
 static bool
 find_ipv4(const uint8_t *p, uint32_t have, uint32_t len, struct headers *h)
@@ -37,10 +55,18 @@ find_ipv4(const uint8_t *p, uint32_t have, uint32_t len, struct headers *h)
 		return false;
 	h->l3_len = (uint16_t)ihl;
 	h->options = ihl > 20;
+	h->routed = h->options && has_route(p + at + 20, ihl - 20);
 	h->fragment = get_be16(p + at + 6) & 0x3fff; /* more fragments, or an offset */
 	h->proto = p[at + 9];
 	h->end = at + total;
 	return true;
+}
+
+/* Hop-by-hop, routing, fragment and destination options headers of IPv6. */
+static bool
+is_extension(uint8_t proto)
+{
+	return proto == 0 || proto == 43 || proto == 44 || proto == 60;
 }
 
 /* IPv6 and its extension headers (RFC 8200, sections 3 and 4). */
@@ -57,8 +83,7 @@ find_ipv6(const uint8_t *p, uint32_t have, uint32_t len, struct headers *h)
 	if (!payload || h->end > len)
 		return false;
 	at += IPV6_HLEN;
-	for (unsigned i = 0; h->proto == 0 || h->proto == 43 || h->proto == 44 || h->proto == 60;
-	     i++) {
+	for (unsigned i = 0; is_extension(h->proto); i++) {
 		const bool fragment = h->proto == 44;
 
 		if (i == EXTENSIONS || have < at + 8 || h->end < at + 8)
@@ -77,19 +102,27 @@ find_ipv6(const uint8_t *p, uint32_t have, uint32_t len, struct headers *h)
 }
 
 uint8_t
-headers_ip(const uint8_t *p, uint32_t len, uint8_t *proto)
+headers_ip(const uint8_t *p, uint32_t len, uint8_t *proto, bool *plain)
 {
 	uint32_t at = IPV6_HLEN;
 
+	*plain = true;
 	if (p[0] >> 4 == 4) {
 		*proto = p[9];
+		*plain = !has_route(p + 20, len - 20);
 		return (p[0] & 15u) * 4 == len && !(get_be16(p + 6) & 0x3fff) ? 4 : 0;
 	}
 	if (p[0] >> 4 != 6 || len < IPV6_HLEN)
 		return 0;
-	for (*proto = p[6]; (*proto == 0 || *proto == 60) && at + 8 <= len;
-	     at += (p[at + 1] + 1u) * 8)
+	for (*proto = p[6]; is_extension(*proto) && at + 8 <= len;) {
+		const bool fragment = *proto == 44;
+
+		if (fragment && (get_be16(p + at + 2) & 0xfff9))
+			return 0;
+		*plain &= *proto == 0 || *proto == 60;
 		*proto = p[at];
+		at += fragment ? 8 : (p[at + 1] + 1u) * 8;
+	}
 	return at == len ? 6 : 0;
 }
 

@@ -20,7 +20,7 @@ struct headers {
 	bool arp;
 	bool options;    /* of IPv4, or extension headers of IPv6 */
 	bool fragment;   /* l4 is not there, or only its beginning */
-	bool routed;     /* IPv6: a routing header has further destinations */
+	bool routed;     /* a source route, or a routing header, has further destinations */
 	uint16_t l2_len; /* with tags */
 	uint16_t l3_len; /* of the IP header; `ip` */
 	uint32_t end;    /* offset behind the IP payload, in the packet */
@@ -61,11 +61,12 @@ put_be32(uint8_t *p, uint32_t v)
 void headers_find(const uint8_t *p, uint32_t have, uint32_t len, struct headers *h);
 
 /**
- * Read an IP header of exactly @len bytes, 20 at least, with options or with the hop-by-hop and
- * destination options of IPv6. Return: 4 or 6; 0: it is none, or that of a fragment. *proto: what
- * follows.
+ * Read an IP header of exactly @len bytes, 20 at least, with options or extension headers. Return:
+ * 4 or 6; 0: it is none, or that of a fragment. *proto: what follows. *plain: there is no source
+ * route with further hops, and no routing or fragment header, so each segment may have a copy of
+ * it, and its destination is the last one.
  */
-uint8_t headers_ip(const uint8_t *p, uint32_t len, uint8_t *proto);
+uint8_t headers_ip(const uint8_t *p, uint32_t len, uint8_t *proto, bool *plain);
 
 /** Its packet type: BATON_PTYPE_*. */
 uint32_t headers_ptype(const struct headers *h);

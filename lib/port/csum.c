@@ -32,11 +32,12 @@ is_sctp(const struct baton_queue *q, const struct baton_token *t, uint32_t len, 
 	uint32_t l3)
 {
 	uint8_t ip[HEADERS_MOST], proto;
+	bool plain;
 
 	if (l3 < 20 || l3 > sizeof(ip) || l2 + l3 > len)
 		return false;
 	csum_gather(q->views, t, l2, ip, l3);
-	return headers_ip(ip, l3, &proto) && proto == PROTO_SCTP;
+	return headers_ip(ip, l3, &proto, &plain) && proto == PROTO_SCTP;
 }
 
 bool

@@ -34,7 +34,10 @@ check_l4(const struct baton_queue *q, struct baton_token *t, const uint8_t *p,
 	const uint32_t from = (uint32_t)h->l2_len + h->l3_len;
 	bool good;
 
-	if (!h->l4 || h->routed || verdict(*t, BATON_TOKEN_L4_SHIFT) != BATON_CSUM_UNKNOWN)
+	if (!h->l4 || verdict(*t, BATON_TOKEN_L4_SHIFT) != BATON_CSUM_UNKNOWN)
+		return;
+	/* The pseudo-header has the last destination (RFC 8200, section 8.1). */
+	if (h->routed && h->proto != PROTO_SCTP)
 		return;
 	if (h->proto == PROTO_SCTP) {
 		const uint8_t *field = p + from + 8; /* the lowest byte first */

@@ -77,13 +77,14 @@ find_heads(struct cut *c, const struct baton_token *t, const struct baton_side *
 	uint8_t original[HEADERS_MOST];
 	uint32_t more;
 	uint16_t type;
+	bool plain;
 
 	if (l2 < 14 || l3 < 20 || l2 + l3 + l4 > have)
 		return false;
 	csum_gather(c->q->views, t, 0, original, l2 + l3 + l4);
 	type = get_be16(original + l2 - 2);
-	head->ip = headers_ip(original + l2, l3, &head->proto);
-	if (!head->ip || type != (head->ip == 4 ? 0x0800 : 0x86dd))
+	head->ip = headers_ip(original + l2, l3, &head->proto, &plain);
+	if (!head->ip || !plain || type != (head->ip == 4 ? 0x0800 : 0x86dd))
 		return false;
 	if (head->proto == PROTO_TCP ? l4 < 20 || (original[l2 + l3 + 12] >> 4) * 4u != l4
 				     : head->proto != PROTO_UDP || l4 != 8)
@@ -115,7 +116,8 @@ check(struct cut *c, const struct baton_token *t, unsigned n, const struct baton
 	if (!find_heads(c, t, side, len < HEADERS_MOST ? len : HEADERS_MOST))
 		return refuse(c,
 			      "there are no headers of IPv4 or IPv6 and of TCP or UDP, neither "
-			      "fragmented nor cut, at l2_len %u, and l3_len %u behind it",
+			      "fragmented, on a source route, nor cut, at l2_len %u, and l3_len %u "
+			      "behind it",
 			      side->l2_len, side->l3_len);
 	asked = c->head.proto == PROTO_TCP ? BATON_OFFLOAD_TX_TSO : BATON_OFFLOAD_TX_USO;
 	if (!(c->o->what & asked))
