@@ -330,6 +330,19 @@ refused(void **state)
 	make_one(4, 6);
 	g.b[14 + 6] = 0x20; /* a fragment */
 	expect_refused(-EINVAL, "there are no headers", ++errors);
+	do
+		gso_make(&g, 4000, 1000, true);
+	while (g.ip != 4 || g.l2 != 14 || g.l3 < 28);
+	for (unsigned done = 0; done < 2; done++) { /* a source route, and its last hop passed */
+		g.b[14 + 20] = 131;
+		g.b[14 + 21] = 7;
+		g.b[14 + 22] = done ? 8 : 4;
+		if (!done)
+			expect_refused(-EINVAL, "on a source route", ++errors);
+	}
+	n = gso_tokens(&g, t);
+	assert_int_equal(baton_tx_burst(rig.tx, t, n), n);
+	offload_clear();
 	make_one(6, 6);
 	g.b[14 + 6] = 43; /* a routing header */
 	expect_refused(-EINVAL, "there are no headers", ++errors);
