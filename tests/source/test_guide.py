@@ -56,7 +56,7 @@ class Guide(unittest.TestCase):
     def test_names(self):
         headers = "".join(p.read_text() for p in (ROOT / "lib/include/baton").glob("*.h*"))
         for name in ("docs/programs.md", "README.md"):
-            for word in set(re.findall(r"\bbaton_\w+|\bBATON_\w+", (ROOT / name).read_text())):
+            for word in set(re.findall(r"(?<!::)\bbaton_\w+|\bBATON_\w+", (ROOT / name).read_text())):
                 self.assertRegex(headers, rf"\b{word}\b", f"{name}: {word}")
 
 

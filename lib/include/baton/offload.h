@@ -119,7 +119,7 @@ extern "C" {
 #define BATON_SIDE_CSUM         (1u << 0) /* l2_len, l3_len and csum_offset are valid */
 #define BATON_SIDE_VLAN         (1u << 1) /* vlan_tci is valid: RX: removed; TX: to be inserted */
 #define BATON_SIDE_QINQ         (1u << 2) /* inner_tci is valid, too */
-#define BATON_SIDE_SEGMENT      (1u << 3) /* l2_len, l3_len, l4_len and seg_size are valid: cut it */
+#define BATON_SIDE_SEGMENT      (1u << 3) /* l2_len, l3_len, l4_len, seg_size are valid: cut it */
 #define BATON_SIDE_TIME         (1u << 4) /* timestamp is valid */
 #define BATON_SIDE_PTYPE        (1u << 5) /* ptype is valid */
 #define BATON_SIDE_MARK         (1u << 6) /* mark is valid */
