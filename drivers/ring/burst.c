@@ -98,7 +98,6 @@ take_copy(struct sending *s, const struct baton_token *t, unsigned segs, unsigne
 	}
 	c = dma_cache(queue_worker(q), s->w->pool);
 	if (baton_unlikely(len <= q->max_len && (!c || dma_cache_reserve(c, n) < n))) {
-		s->tq->starved = true;
 		queue_count(&s->tq->no_buffer, 1);
 		queue_full(q, t, left);
 		return 0;
@@ -168,7 +167,6 @@ ring_tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 		return link_is_down(tq, tokens, n);
 	bell = s.w->rx_bell;
 	s.room = wire_room(s.w, n);
-	tq->starved = false;
 	while (s.done < n && ret > 0) {
 		ret = take_packet(&s, n - s.done);
 		s.packets += ret > 0;

@@ -46,7 +46,6 @@ ring_queue_setup(struct baton_port *port, struct baton_queue *q)
 		struct ring_txq *tq = (struct ring_txq *)q;
 
 		tq->out = &rp->out[q->index];
-		tq->starved = false;
 		q->active_burst = ring_tx_burst;
 	} else {
 		struct ring_rxq *rq = (struct ring_rxq *)q;
@@ -166,8 +165,9 @@ arm_tx(struct ring_txq *tq)
 	bell_arm(&rp->link->tx_bell[rp->side][tq->q.index], w->fenced);
 	if (!wire_enter(w))
 		return 0; /* whoever opens it rings */
-	/* Nobody rings for a buffer. */
-	if (tq->starved || wire_room(w, wire_wake_room(w)) >= wire_wake_room(w))
+	/* Also a sender that found no buffer to copy to, for which nobody rings: it does not sleep.
+	 */
+	if (wire_room(w, wire_wake_room(w)) >= wire_wake_room(w))
 		event_signal(tq->q.wake_fd);
 	wire_leave(w);
 	return 0;

@@ -89,9 +89,8 @@ struct ring_rxq {
 struct ring_txq {
 	struct baton_queue q;
 	struct wire *out;
-	bool starved;       /* the last packet that was not taken found no buffer to be copied to */
 	uint64_t link_down; /* packets that were not taken as the link was down; relaxed */
-	uint64_t no_buffer; /* times that `starved` was set; relaxed */
+	uint64_t no_buffer; /* times that a packet found no buffer to be copied to; relaxed */
 };
 
 extern const struct baton_driver ring_driver;

@@ -435,6 +435,10 @@ unequal(void **state)
 	start_both(r);
 	assert_non_null(strstr(r->log, "net_ring0: net_ring1 sends by 2 queues: RX queues from "
 				       "number 2 on receive nothing"));
+	must(baton_port_stop(r->a.port));
+	r->log[0] = '\0';
+	must(baton_port_start(r->a.port));
+	assert_non_null(strstr(r->log, "net_ring0: net_ring1 sends by 2 queues"));
 	for (unsigned i = 0; i < 3; i++)
 		pass(&r->a, i, &r->b, i % 2, 5);
 	for (unsigned i = 0; i < 2; i++)
