@@ -381,9 +381,11 @@ def old_names():
     good(run("--no-huge -l 0 --vdev=eth_pcap0,rx_pcap=%s,tx_pcap=%s" % (write_pcap("old.pcap", sent), path("new.pcap")),
              "--stop-after=10"))
     expect(read_pcap("new.pcap") == sent, "eth_pcap0")
+    r = good(run("--no-huge -l 0 --vdev=eth_ring0 --vdev=eth_ring1", SHORT + " --tx-first"))
+    expect("eth_ring0: peer eth_ring1" in r.out, r)
     for name, why in (("net_vhost0,iface=/tmp/s0", "the device's side"), ("net_tap0,iface=tap0", "tcpreplay"),
                       ("eth_af_packet0,iface=eth0", "network interfaces"), ("net_af_xdp0,iface=eth0", "network interfaces"),
-                      ("net_bonding0,mode=1", "DPDK's own"), ("eth_ring0", "DPDK's own"), ("net_memif", "DPDK's own"),
+                      ("net_bonding0,mode=1", "DPDK's own"), ("eth_bond0", "DPDK's own"), ("net_memif", "DPDK's own"),
                       ("net_pcap0,iface=eth0", "tcpdump"), ("net_nul0", "did you mean net_null?"), ("crypto_null0", "There are")):
         r = run("--vdev=" + name)
         expect(r.rc == 2 and why.lower() in r.err.lower() and r.err.count("\n") == 1, r)
