@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Offloads of a port by the names of dpdk-testpmd, of which devices here have few. */
+/* Offloads of a port by the names of dpdk-testpmd. */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,14 +22,44 @@ static const char *const tx_names[] = {
 
 enum state { NEVER, OFF, ON, ALWAYS };
 
+/* Those that the device or the library does, all of these bits together. */
+static const struct {
+	const char *name;
+	bool tx;
+	uint32_t offloads;
+} done[] = {
+	{ "vlan_strip", false, BATON_OFFLOAD_RX_VLAN },
+	{ "qinq_strip", false, BATON_OFFLOAD_RX_VLAN | BATON_OFFLOAD_RX_QINQ },
+	{ "ipv4_cksum", false, BATON_OFFLOAD_RX_IPV4_CSUM },
+	{ "timestamp", false, BATON_OFFLOAD_RX_TIME },
+	{ "rss_hash", false, BATON_OFFLOAD_RX_HASH },
+	{ "vlan_insert", true, BATON_OFFLOAD_TX_VLAN },
+	{ "qinq_insert", true, BATON_OFFLOAD_TX_VLAN },
+};
+
+/* Return: BATON_OFFLOAD_*; 0: it is none of these. */
+static uint32_t
+bits_of(bool tx, const char *name)
+{
+	for (size_t i = 0; i < sizeof(done) / sizeof(done[0]); i++)
+		if (done[i].tx == tx && !strcmp(done[i].name, name))
+			return done[i].offloads;
+	return 0;
+}
+
 /* Of port @p as it is configured, or will be by its next start. */
 static enum state
 state_of(const struct app_port *p, bool tx, const char *name)
 {
 	bool tcp = !strcmp(name, "tcp_cksum"), udp = !strcmp(name, "udp_cksum");
+	const uint32_t bits = bits_of(tx, name);
 	struct baton_port_info info;
 
 	baton_port_info(p->port, &info);
+	if (bits & ~(info.offloads | info.soft_offloads))
+		return NEVER;
+	if (bits)
+		return (p->offloads & bits) == bits ? ON : OFF;
 	if (!strcmp(name, tx ? "multi_segs" : "scatter"))
 		return (tx ? info.max_segs : info.rx_max_segs) > 1 ? ALWAYS : NEVER;
 	if (!(info.offloads & (tx ? BATON_OFFLOAD_TX_CSUM : BATON_OFFLOAD_RX_CSUM)))
@@ -92,6 +122,19 @@ command_show_cap(struct app *app, const struct value *v)
 	}
 }
 
+/* Without the first tag's, there is no removal of the second. */
+static uint32_t
+switch_bits(uint32_t offloads, uint32_t bits, bool on)
+{
+	if (on)
+		return offloads | bits;
+	if (bits & BATON_OFFLOAD_RX_QINQ)
+		return offloads & ~BATON_OFFLOAD_RX_QINQ;
+	if (bits & BATON_OFFLOAD_RX_VLAN)
+		bits |= BATON_OFFLOAD_RX_QINQ;
+	return offloads & ~bits;
+}
+
 static bool
 switch_tx(struct app_port *p, unsigned port, const char *name, bool on)
 {
@@ -134,6 +177,11 @@ command_offload(struct app *app, const struct value *v)
 	}
 	if (now == NEVER || now == ALWAYS || (now == ON) == on)
 		return;
+	if (bits_of(tx, name)) {
+		p->offloads = switch_bits(p->offloads, bits_of(tx, name), on);
+		p->reconfigure = true;
+		return;
+	}
 	if (tx ? !switch_tx(p, port, name, on) : false)
 		return;
 	if (!tx) {

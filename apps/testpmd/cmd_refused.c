@@ -15,8 +15,10 @@ static const char split_rx[] = "packets are received whole, into as many buffers
 static const char vf[] = "no driver here is the master of virtual functions";
 static const char tunnel[] = "mode csum looks at outer headers only";
 static const char merge[] = "packets are forwarded as they came; none are merged or cut";
-static const char tx_tag[] = "no device here inserts VLAN tags";
-static const char rx_tag[] = "no device here removes VLAN tags";
+static const char tx_tag[] = "no tag is made here; port config N tx_offload vlan_insert on "
+			     "inserts those that were removed";
+static const char rx_tag[] = "see port config N rx_offload vlan_strip|qinq_strip, of a stopped "
+			     "port";
 static const char tag_filter[] = "a device that can filter VLANs does so always: see rx_vlan";
 static const char pause_frames[] = "no device here has flow control";
 static const char limit_tx[] = "no device here limits its rate";

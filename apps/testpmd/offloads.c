@@ -7,62 +7,64 @@
 
 #include "option.h"
 
-enum meaning { REFUSED, SO_ANYWAY, CSUM, UDP_CSUM, TCP_CSUM };
+enum meaning { REFUSED, SO_ANYWAY, CSUM, UDP_CSUM, TCP_CSUM, ASKED };
 
 struct bit {
 	uint64_t mask;
 	const char *name; /* DPDK's, without RTE_ETH_RX_OFFLOAD_ and the like */
 	enum meaning meaning;
+	uint32_t offloads; /* ASKED: BATON_OFFLOAD_* */
 };
 
 static const struct bit rx_bits[] = {
-	{ 1ull << 0, "VLAN_STRIP", REFUSED },
-	{ 1ull << 1, "IPV4_CKSUM", REFUSED },
-	{ 1ull << 2, "UDP_CKSUM", CSUM },
-	{ 1ull << 3, "TCP_CKSUM", CSUM },
-	{ 1ull << 4, "TCP_LRO", REFUSED },
-	{ 1ull << 5, "QINQ_STRIP", REFUSED },
-	{ 1ull << 6, "OUTER_IPV4_CKSUM", REFUSED },
-	{ 1ull << 7, "MACSEC_STRIP", REFUSED },
-	{ 1ull << 8, "HEADER_SPLIT", REFUSED },
-	{ 1ull << 9, "VLAN_FILTER", SO_ANYWAY },
-	{ 1ull << 10, "VLAN_EXTEND", REFUSED },
-	{ 1ull << 11, "JUMBO_FRAME", SO_ANYWAY }, /* until 21.08 */
-	{ 1ull << 13, "SCATTER", SO_ANYWAY },
-	{ 1ull << 14, "TIMESTAMP", REFUSED },
-	{ 1ull << 15, "SECURITY", REFUSED },
-	{ 1ull << 16, "KEEP_CRC", REFUSED },
-	{ 1ull << 17, "SCTP_CKSUM", REFUSED },
-	{ 1ull << 18, "OUTER_UDP_CKSUM", REFUSED },
-	{ 1ull << 19, "RSS_HASH", REFUSED },
-	{ 1ull << 20, "BUFFER_SPLIT", REFUSED },
-	{ 0, NULL, REFUSED },
+	{ 1ull << 0, "VLAN_STRIP", ASKED, BATON_OFFLOAD_RX_VLAN },
+	{ 1ull << 1, "IPV4_CKSUM", ASKED, BATON_OFFLOAD_RX_IPV4_CSUM },
+	{ 1ull << 2, "UDP_CKSUM", CSUM, 0 },
+	{ 1ull << 3, "TCP_CKSUM", CSUM, 0 },
+	{ 1ull << 4, "TCP_LRO", REFUSED, 0 },
+	{ 1ull << 5, "QINQ_STRIP", ASKED, BATON_OFFLOAD_RX_VLAN | BATON_OFFLOAD_RX_QINQ },
+	{ 1ull << 6, "OUTER_IPV4_CKSUM", REFUSED, 0 },
+	{ 1ull << 7, "MACSEC_STRIP", REFUSED, 0 },
+	{ 1ull << 8, "HEADER_SPLIT", REFUSED, 0 },
+	{ 1ull << 9, "VLAN_FILTER", SO_ANYWAY, 0 },
+	{ 1ull << 10, "VLAN_EXTEND", REFUSED, 0 },
+	{ 1ull << 11, "JUMBO_FRAME", SO_ANYWAY, 0 }, /* until 21.08 */
+	{ 1ull << 13, "SCATTER", SO_ANYWAY, 0 },
+	{ 1ull << 14, "TIMESTAMP", ASKED, BATON_OFFLOAD_RX_TIME },
+	{ 1ull << 15, "SECURITY", REFUSED, 0 },
+	{ 1ull << 16, "KEEP_CRC", REFUSED, 0 },
+	{ 1ull << 17, "SCTP_CKSUM", REFUSED, 0 },
+	{ 1ull << 18, "OUTER_UDP_CKSUM", REFUSED, 0 },
+	{ 1ull << 19, "RSS_HASH", ASKED, BATON_OFFLOAD_RX_HASH },
+	{ 1ull << 20, "BUFFER_SPLIT", REFUSED, 0 },
+	{ 0, NULL, REFUSED, 0 },
 };
 
 static const struct bit tx_bits[] = {
-	{ 1ull << 0, "VLAN_INSERT", REFUSED },
-	{ 1ull << 1, "IPV4_CKSUM", REFUSED },
-	{ 1ull << 2, "UDP_CKSUM", UDP_CSUM },
-	{ 1ull << 3, "TCP_CKSUM", TCP_CSUM },
-	{ 1ull << 4, "SCTP_CKSUM", REFUSED },
-	{ 1ull << 5, "TCP_TSO", REFUSED },
-	{ 1ull << 6, "UDP_TSO", REFUSED },
-	{ 1ull << 7, "OUTER_IPV4_CKSUM", REFUSED },
-	{ 1ull << 8, "QINQ_INSERT", REFUSED },
-	{ 1ull << 9, "VXLAN_TNL_TSO", REFUSED },
-	{ 1ull << 10, "GRE_TNL_TSO", REFUSED },
-	{ 1ull << 11, "IPIP_TNL_TSO", REFUSED },
-	{ 1ull << 12, "GENEVE_TNL_TSO", REFUSED },
-	{ 1ull << 13, "MACSEC_INSERT", REFUSED },
-	{ 1ull << 14, "MT_LOCKFREE", SO_ANYWAY }, /* each queue has one core, which needs no lock */
-	{ 1ull << 15, "MULTI_SEGS", SO_ANYWAY },
-	{ 1ull << 16, "MBUF_FAST_FREE", SO_ANYWAY }, /* a promise of the application */
-	{ 1ull << 17, "SECURITY", REFUSED },
-	{ 1ull << 18, "UDP_TNL_TSO", REFUSED },
-	{ 1ull << 19, "IP_TNL_TSO", REFUSED },
-	{ 1ull << 20, "OUTER_UDP_CKSUM", REFUSED },
-	{ 1ull << 21, "SEND_ON_TIMESTAMP", REFUSED },
-	{ 0, NULL, REFUSED },
+	{ 1ull << 0, "VLAN_INSERT", ASKED, BATON_OFFLOAD_TX_VLAN },
+	{ 1ull << 1, "IPV4_CKSUM", REFUSED, 0 },
+	{ 1ull << 2, "UDP_CKSUM", UDP_CSUM, 0 },
+	{ 1ull << 3, "TCP_CKSUM", TCP_CSUM, 0 },
+	{ 1ull << 4, "SCTP_CKSUM", REFUSED, 0 },
+	{ 1ull << 5, "TCP_TSO", REFUSED, 0 },
+	{ 1ull << 6, "UDP_TSO", REFUSED, 0 },
+	{ 1ull << 7, "OUTER_IPV4_CKSUM", REFUSED, 0 },
+	{ 1ull << 8, "QINQ_INSERT", ASKED, BATON_OFFLOAD_TX_VLAN },
+	{ 1ull << 9, "VXLAN_TNL_TSO", REFUSED, 0 },
+	{ 1ull << 10, "GRE_TNL_TSO", REFUSED, 0 },
+	{ 1ull << 11, "IPIP_TNL_TSO", REFUSED, 0 },
+	{ 1ull << 12, "GENEVE_TNL_TSO", REFUSED, 0 },
+	{ 1ull << 13, "MACSEC_INSERT", REFUSED, 0 },
+	{ 1ull << 14, "MT_LOCKFREE", SO_ANYWAY,
+	  0 }, /* each queue has one core, which needs no lock */
+	{ 1ull << 15, "MULTI_SEGS", SO_ANYWAY, 0 },
+	{ 1ull << 16, "MBUF_FAST_FREE", SO_ANYWAY, 0 }, /* a promise of the application */
+	{ 1ull << 17, "SECURITY", REFUSED, 0 },
+	{ 1ull << 18, "UDP_TNL_TSO", REFUSED, 0 },
+	{ 1ull << 19, "IP_TNL_TSO", REFUSED, 0 },
+	{ 1ull << 20, "OUTER_UDP_CKSUM", REFUSED, 0 },
+	{ 1ull << 21, "SEND_ON_TIMESTAMP", REFUSED, 0 },
+	{ 0, NULL, REFUSED, 0 },
 };
 
 bool
@@ -103,6 +105,7 @@ set_bits(struct options *opt, const char *what, const char *text, const struct b
 		opt->rx_csum |= b->meaning == CSUM;
 		opt->udp_csum |= b->meaning == UDP_CSUM;
 		opt->tcp_csum |= b->meaning == TCP_CSUM;
+		opt->offloads |= b->offloads;
 		if (b->meaning == REFUSED)
 			append(refused, sizeof(refused), b->name);
 	}

@@ -32,6 +32,7 @@ configure(struct app *app, unsigned port)
 		.rx_queues = (uint16_t)app->opt.rxq,
 		.tx_queues = (uint16_t)app->opt.txq,
 		.mtu = (uint16_t)(p->mtu ? p->mtu : app->opt.mtu),
+		.offloads = p->offloads,
 	};
 
 	if (p->rx_csum)
@@ -74,6 +75,9 @@ port_open(struct app *app, unsigned port, const char *devargs)
 	p->detached = false;
 	p->devargs = strdup(devargs);
 	p->rx_csum = app->opt.rx_csum;
+	p->offloads = app->opt.offloads | (app->opt.vlan_strip ? BATON_OFFLOAD_RX_VLAN : 0) |
+		      (app->opt.qinq_strip ? BATON_OFFLOAD_RX_VLAN | BATON_OFFLOAD_RX_QINQ : 0) |
+		      (app->opt.rx_time ? BATON_OFFLOAD_RX_TIME : 0);
 	p->tcp_hw = app->opt.tcp_csum;
 	p->udp_hw = app->opt.udp_csum;
 	if (!p->rx)

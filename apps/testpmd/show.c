@@ -44,6 +44,15 @@ rx_modes(const struct app_port *p)
 	printf("Allmulticast mode: %s\n", allmulti ? "enabled" : "disabled");
 }
 
+/* A device that filters VLANs does so always (rx_vlan add). */
+static void
+show_tags(const struct app_port *p)
+{
+	printf("VLAN offload: \n  strip %s, filter off, extend off, qinq strip %s\n",
+	       p->offloads & BATON_OFFLOAD_RX_VLAN ? "on" : "off",
+	       p->offloads & BATON_OFFLOAD_RX_QINQ ? "on" : "off");
+}
+
 void
 show_info(const struct app *app, unsigned i)
 {
@@ -77,6 +86,7 @@ show_info(const struct app *app, unsigned i)
 	printf("Checksum offload: RX %s, TX %s\n",
 	       info.offloads & BATON_OFFLOAD_RX_CSUM ? "possible" : "none",
 	       info.offloads & BATON_OFFLOAD_TX_CSUM ? "possible" : "none");
+	show_tags(p);
 	printf("Current number of RX queues: %u\nMax possible RX queues: %u\n", info.rx_queues,
 	       info.max_rx_queues);
 	printf("Current number of TX queues: %u\nMax possible TX queues: %u\n", info.tx_queues,

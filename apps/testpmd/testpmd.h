@@ -151,8 +151,10 @@ struct options {
 	unsigned stats_period;
 	struct reach_options reach;
 	bool tx_first, auto_start, interactive, record_cycles, record_bursts, sleep_idle, rx_csum;
-	bool hide_zero;   /* xstats */
-	bool stdin_taken; /* a port receives from standard input */
+	bool vlan_strip, qinq_strip, rx_time;
+	uint32_t offloads; /* BATON_OFFLOAD_* of --rx-offloads and --tx-offloads, but checksums */
+	bool hide_zero;    /* xstats */
+	bool stdin_taken;  /* a port receives from standard input */
 	const char *stats_json;
 	struct {
 		const char *name;
@@ -272,8 +274,9 @@ struct app_port {
 	unsigned n_macs;
 	bool tcp_hw, udp_hw;          /* csum set */
 	bool rx_csum, tx_tcp, tx_udp; /* offloads asked for, besides those of `csum set` */
-	bool quiet;                   /* we change its state: no need to be told */
-	bool reconfigure;             /* the offloads it was configured with are others by now */
+	uint32_t offloads; /* BATON_OFFLOAD_* asked for, but for checksums of the above */
+	bool quiet;        /* we change its state: no need to be told */
+	bool reconfigure;  /* the offloads it was configured with are others by now */
 	bool promisc, allmulti, promisc_set, allmulti_set;
 	unsigned lost; /* times its device went away */
 	uint64_t lost_since, lost_ns;

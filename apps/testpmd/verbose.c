@@ -158,6 +158,8 @@ add_packet(struct verbose *v, const struct lcore *lc, unsigned queue, const stru
 		add(v, " - RSS hash=0x%x - RSS queue=0x%x", tok->hash, queue);
 	if (vlan)
 		add(v, " - VLAN tci=0x%x", side->vlan_tci);
+	if (side && !sent && (side->valid & BATON_SIDE_TIME))
+		add(v, " - timestamp %" PRIu64 " ", side->timestamp);
 	ptype_print(ptype, lc, tok, segs);
 	add(v, "%s - %s queue=0x%x\n", ptype, sent ? "Send" : "Receive", queue);
 	if (sent)

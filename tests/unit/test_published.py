@@ -45,6 +45,8 @@ CORES NULLS -- -i --no-numa --socket-num=0 --enable-scatter --rx-offloads=0x0000
 CORES NULLS -- -i --rss-level-outer --rx-mq-mode=0x3 --record-core-cycles --record-burst-stats
 CORES NULLS -- -i --mbuf-size=2048,1024 --txpkts=64,64 --rxoffs=0 --rxpkts=64
 CORES NULLS -- -i --display-xstats rx_good_packets,tx_good_packets
+CORES NULLS -- -i --enable-hw-vlan-strip --rss-ip
+CORES NULLS -- -i --enable-rx-timestamp --enable-hw-qinq-strip --rx-offloads=0x4021
 CORES --vdev=net_null0 -- -i --rxq-share=2 --forward-mode=rxonly --latencystats 1 --bitrate-stats=1
 CORES --in-memory --vdev=virtio_user2,path=SOCKET,queues=1,mrg_rxbuf=1,in_order=0 -- -i -a --coremask=0x02 --burst=1 --rxq=1 --txq=1
 -n 4 CORES --legacy-mem --vdev=net_virtio_user0,mac=00:01:02:03:04:05,path=SOCKET,queues=1,packed_vq=0,mrg_rxbuf=0,in_order=1,vectorized=1 -- -i --nb-cores=1 --txd=256 --rxd=256
@@ -66,7 +68,6 @@ CORES -- -i                                                              | no po
 CORES --vdev=net_null0 -- -i --p 3 -a                                    | --p could be one of
 CORES --vdev=virtio_user2,path=/tmp/none -- -a --burst=1 rxq=1 --txq=1   | "rxq=1" is not an option
 CORES --vdev=net_virtio_user1,path=/tmp/none,packed_vq=1,mrg_rxbuf=1 -- -i | split rings only
-CORES --vdev=net_virtio_user1,path=/tmp/none,server=1 -- -i --enable-hw-vlan-strip --rss-ip | takes tags off
 CORES --vdev=net_null0 -- -i --tx-offloads=DEV_TX_OFFLOAD_MULTI_SEGS     | hexadecimal
 CORES --vdev=net_memif,role=client,socket=memif -- --auto-start          | software of DPDK's own
 CORES --vdev=net_vdev_netvsc0,iface=eth1 -- --port-topology=chained      | software of DPDK's own

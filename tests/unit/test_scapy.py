@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Checksums, tags, packet types and hashes beside what scapy makes of the same packets: random ones that scapy builds, and real
 ones. They go through Baton from capture to capture; what it says of each, and what it sends, is compared with scapy's dissection."""
+import copy
 import os
 import pathlib
 import random
@@ -131,6 +132,15 @@ class Frame:
             return UNKNOWN
         return BAD if checksum(self.raw[self.l2:self.l2 + self.l3]) else GOOD
 
+    def has_no_sum(self):
+        return isinstance(self.l4, UDP) and not any(self.raw[self.l2 + self.l3 + 6:self.l2 + self.l3 + 8])
+
+    def changed(self, raw, sum4):
+        """The same frame with other bytes, which change nothing that was found but checksums."""
+        f = copy.copy(self)
+        f.raw, f.sum4 = bytes(raw), sum4
+        return f
+
     def rebuilt(self):
         """The L4 header and payload as scapy makes them anew, with its own checksum."""
         p = Ether(self.raw)
@@ -140,7 +150,7 @@ class Frame:
     def l4_verdict(self):
         if not self.l4 or (self.routed and not isinstance(self.l4, SCTP)):
             return UNKNOWN  # Baton does not look for the last destination of a source route, which is in the pseudo-header
-        if isinstance(self.l4, UDP) and not self.l4.chksum:
+        if self.has_no_sum():
             return BAD if self.v6 else GOOD
         if self.sum4 is not None:
             return self.sum4
@@ -194,14 +204,14 @@ def ipv4(rng, routes):
 def ipv6(rng):
     p = IPv6(hlim=rng.randrange(1, 256), tc=rng.randrange(256), fl=rng.randrange(1 << 20), **addresses(rng, True))
     if rng.random() < 0.15:
-        p /= IPv6ExtHdrHopByHop(options=[PadN(optdata=b"\0" * rng.randrange(0, 20))])
+        p.add_payload(IPv6ExtHdrHopByHop(options=[PadN(optdata=b"\0" * rng.randrange(0, 20))]))
     if rng.random() < 0.15:
-        p /= IPv6ExtHdrDestOpt(options=[PadN(optdata=b"\0" * rng.randrange(0, 20))])
+        p.add_payload(IPv6ExtHdrDestOpt(options=[PadN(optdata=b"\0" * rng.randrange(0, 20))]))
     if rng.random() < 0.1:
         hops = [addresses(rng, True)["src"] for _ in range(rng.randrange(1, 4))]
-        p /= IPv6ExtHdrRouting(addresses=hops, segleft=rng.choice((0, len(hops))))
+        p.add_payload(IPv6ExtHdrRouting(addresses=hops, segleft=rng.choice((0, len(hops)))))
     if rng.random() < 0.1:
-        p /= IPv6ExtHdrFragment(id=rng.randrange(1 << 32), m=rng.randrange(2), offset=rng.choice((0, 0, 7)))
+        p.add_payload(IPv6ExtHdrFragment(id=rng.randrange(1 << 32), m=rng.randrange(2), offset=rng.choice((0, 0, 7))))
     return p
 
 
@@ -228,22 +238,24 @@ def made(rng):
     p = Ether(src="02:00:00:00:00:%02x" % rng.randrange(256), dst="02:00:00:00:01:%02x" % rng.randrange(256))
     tags = rng.choice((0, 0, 1, 2))
     if tags == 2 or (tags and rng.randrange(2)):
-        p /= Dot1AD(vlan=rng.randrange(4096), prio=rng.randrange(8), id=rng.randrange(2))
+        p.add_payload(Dot1AD(vlan=rng.randrange(4096), prio=rng.randrange(8), id=rng.randrange(2)))
         tags -= 1
     if tags:
-        p /= Dot1Q(vlan=rng.randrange(4096), prio=rng.randrange(8), id=rng.randrange(2))
-    p /= ipv6(rng) if v6 else ipv4(rng, True)
+        p.add_payload(Dot1Q(vlan=rng.randrange(4096), prio=rng.randrange(8), id=rng.randrange(2)))
+    p.add_payload(ipv6(rng) if v6 else ipv4(rng, True))
     upper = l4(rng, v6)
     data = rng.randbytes(rng.choice((0, 1, rng.randrange(64), rng.randrange(64), rng.randrange(900))))
     if isinstance(upper, SCTP):
-        upper /= SCTPChunkData(data=data or b"x")
+        upper.add_payload(SCTPChunkData(data=data or b"x"))
         data = b""
     if upper is None:
         (p.lastlayer() if v6 else p[IP]).setfieldval("nh" if v6 else "proto", 253)
         data = data or b"x"
     else:
-        p /= upper
-    raw = bytes(p / data)
+        p.add_payload(upper)
+    if data:
+        p.add_payload(data)
+    raw = bytes(p)
     return raw + rng.randbytes(rng.randrange(20)) if rng.random() < 0.2 else raw  # Ethernet's padding
 
 
@@ -252,15 +264,15 @@ def spoil(rng, f):
     raw, what = bytearray(f.raw), rng.randrange(4)
     if what == 0 and f.ip and not f.v6:
         raw[f.l2 + 8] ^= 1 + rng.randrange(255)  # time to live
-        return Frame(bytes(raw), f.sum4)
-    if what == 1 and f.l4 and (not isinstance(f.l4, UDP) or f.l4.chksum):
+        return f.changed(raw, f.sum4)
+    if what == 1 and f.l4 and not f.has_no_sum():
         at, n = f.field()
         raw[f.l2 + f.l3 + at + rng.randrange(n)] ^= 0x5a
         if any(raw[f.l2 + f.l3 + at:f.l2 + f.l3 + at + n]):
-            return Frame(bytes(raw), BAD)
+            return f.changed(raw, BAD)
     if what == 2 and isinstance(f.l4, UDP):
         raw[f.l2 + f.l3 + 6:f.l2 + f.l3 + 8] = bytes(2)
-        return Frame(bytes(raw))
+        return f.changed(raw, None)
     return f
 
 
