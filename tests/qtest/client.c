@@ -74,7 +74,7 @@ begin(struct bench *b, const char *device)
 
 	memset(b, 0, sizeof(*b));
 	must(baton_ctx_create(&c, &b->ctx));
-	b->q = qtest_start(b->ctx, device);
+	b->q = qtest_start(b->ctx, device, false);
 }
 
 static void

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* QEMU as a process: its start and end, its qtest and QMP sockets, frames. */
+/* QEMU as a process: its start and end, its qtest and QMP sockets. */
 #include "qtest.h"
 
 #include <errno.h>
 #include <glob.h>
-#include <linux/sockios.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -54,32 +52,29 @@ qtest_missing(void)
 }
 
 /*
- * $1: of find_qemu(); $2: the device. Descriptors are those of FD_*. The first 2 GiB of memory are
- * at 0, the rest from 4 GiB on.
+ * $1: of find_qemu(); $2: the device; $3: the netdev. Descriptors are those of FD_*. The first 2
+ * GiB of memory are at 0, the rest from 4 GiB on.
  */
-static const char script[] = "q=$1/usr/bin/qemu-system-x86_64 l=$1/usr/lib/x86_64-linux-gnu\n"
+static const char script[] = "q=$1/usr/bin/qemu-system-x86_64 l=lib/x86_64-linux-gnu "
+			     "f=/proc/self/fd\n"
 			     "if [ -x \"$q\" ]; then\n"
-			     "	export LD_LIBRARY_PATH=\"$l:$1/lib/x86_64-linux-gnu\" "
-			     "QEMU_MODULE_DIR=\"$l/qemu\"\n"
+			     "	export LD_LIBRARY_PATH=\"$1/usr/$l:$1/$l\"\n"
+			     "	export QEMU_MODULE_DIR=\"$1/usr/$l/qemu\"\n"
 			     "else\n"
 			     "	q=$1\n"
 			     "fi\n"
-			     "exec \"$q\" -nodefaults -no-user-config -display none -L "
-			     "\"$1/usr/share/qemu\" \\\n"
-			     "	-machine q35,memory-backend=m0,max-ram-below-4g=2G -accel tcg -m "
-			     "3G \\\n"
-			     "	-object "
-			     "memory-backend-file,id=m0,size=3G,share=on,mem-path=/proc/self/fd/"
-			     "103 \\\n"
-			     "	-bios /proc/self/fd/104 -chardev socket,id=q,fd=100 -qtest "
-			     "chardev:q \\\n"
-			     "	-qtest-log none -chardev socket,id=m,fd=101 -mon "
-			     "chardev=m,mode=control \\\n"
-			     "	-netdev dgram,id=n0,local.type=fd,local.str=102 \\\n"
+			     "ram=memory-backend-file,id=m0,size=3G,share=on\n"
+			     "exec \"$q\" -nodefaults -no-user-config -display none \\\n"
+			     "	-L \"$1/usr/share/qemu\" -bios $f/604 -accel tcg \\\n"
+			     "	-machine q35,memory-backend=m0,max-ram-below-4g=2G \\\n"
+			     "	-m 3G -object $ram,mem-path=$f/603 \\\n"
+			     "	-chardev socket,id=q,fd=600 -qtest chardev:q \\\n"
+			     "	-qtest-log none -chardev socket,id=m,fd=601 \\\n"
+			     "	-mon chardev=m,mode=control -netdev \"$3\" \\\n"
 			     "	-device pcie-root-port,id=r0,chassis=1,addr=4.0 \\\n"
 			     "	-device \"$2,id=d0,netdev=n0,bus=r0,romfile=\"\n";
 
-enum { FD_QTEST = 100, FD_QMP, FD_FRAMES, FD_RAM, FD_BIOS, FDS };
+enum { FD_QTEST = 600, FD_QMP, FD_FRAMES, FD_RAM, FD_BIOS, FD_TAP };
 
 /* Of the child. What is not in @fds is closed by exec. */
 static void
@@ -90,9 +85,12 @@ exec_qemu(const struct qtest *q, const int fds[], const char *device, pid_t pare
 		_exit(1);
 	dup2(q->err, 1);
 	dup2(q->err, 2);
-	for (int i = FD_QTEST; i < FDS; i++)
+	for (int i = FD_QTEST; i < FD_TAP; i++)
 		dup2(fds[i - FD_QTEST], i);
-	execl("/bin/sh", "sh", "-c", script, "qtest", find_qemu(), device, NULL);
+	for (int i = 0; i < (int)q->taps; i++)
+		dup2(q->tap[i], FD_TAP + i);
+	execl("/bin/sh", "sh", "-c", script, "qtest", find_qemu(), device,
+	      q->taps ? "tap,id=n0,fds=605:606" : "dgram,id=n0,local.type=fd,local.str=602", NULL);
 	_exit(1);
 }
 
@@ -106,29 +104,30 @@ make_file(const char *name, off_t bytes)
 	return fd;
 }
 
+/* Return: our end. */
 static int
 make_pair(int type, int *theirs)
 {
-	int pair[2], big = 4 << 20;
+	int pair[2];
 
 	assert_int_equal(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair), 0);
-	for (unsigned i = 0; i < 2; i++)
-		setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &big, sizeof(big));
 	assert_true(pair[1] < FD_QTEST);
 	*theirs = pair[1];
 	return pair[0];
 }
 
 static void
-start_process(struct qtest *q, const char *device)
+start_process(struct qtest *q, const char *device, bool tap)
 {
 	static const uint8_t halt[] = { 0xfa, 0xf4, 0xeb, 0xfd }; /* cli; hlt; jmp to hlt */
 	const pid_t parent = getpid();
-	int fds[FDS - FD_QTEST];
+	int fds[FD_TAP - FD_QTEST];
 
 	q->qtest.fd = make_pair(SOCK_STREAM, &fds[0]);
 	q->qmp.fd = make_pair(SOCK_STREAM, &fds[1]);
 	q->frames = make_pair(SOCK_DGRAM, &fds[2]);
+	if (tap)
+		qtest_open_tap(q);
 	q->ram = fds[3] = make_file("qtest-ram", QTEST_RAM);
 	fds[4] = make_file("qtest-bios", BIOS);
 	assert_int_equal(pwrite(fds[4], halt, sizeof(halt), BIOS - 16), sizeof(halt));
@@ -179,8 +178,8 @@ qtest_lost(struct qtest *q, const char *format, ...)
 
 /* ---- lines ---- */
 
-static int64_t
-now_ms(void)
+int64_t
+qtest_now_ms(void)
 {
 	struct timespec t;
 
@@ -192,7 +191,7 @@ now_ms(void)
 static const char *
 read_line(const struct qtest *q, struct qtest_lines *l)
 {
-	const int64_t until = now_ms() + q->patience_ms;
+	const int64_t until = qtest_now_ms() + q->patience_ms;
 	char *end;
 
 	l->len -= l->taken;
@@ -200,7 +199,7 @@ read_line(const struct qtest *q, struct qtest_lines *l)
 	l->taken = 0;
 	while (!(end = memchr(l->text, '\n', l->len))) {
 		struct pollfd p = { .fd = l->fd, .events = POLLIN };
-		const int64_t left = until - now_ms();
+		const int64_t left = until - qtest_now_ms();
 		ssize_t n;
 
 		if (l->len == sizeof(l->text))
@@ -260,22 +259,19 @@ ask(struct qtest *q, const char *format, ...)
 	return UINT64_MAX;
 }
 
-static char
-suffix(unsigned n)
-{
-	return n == 1 ? 'b' : n == 2 ? 'w' : 'l';
-}
+/* By the number of bytes. */
+static const char suffix[] = "-bw-l";
 
 uint32_t
 qtest_read(struct qtest *q, uint64_t at, unsigned n)
 {
-	return (uint32_t)ask(q, "read%c %#llx\n", suffix(n), (unsigned long long)at);
+	return (uint32_t)ask(q, "read%c %#llx\n", suffix[n], (unsigned long long)at);
 }
 
 void
 qtest_write(struct qtest *q, uint64_t at, unsigned n, uint32_t v)
 {
-	ask(q, "write%c %#llx %#x\n", suffix(n), (unsigned long long)at, v);
+	ask(q, "write%c %#llx %#x\n", suffix[n], (unsigned long long)at, v);
 }
 
 /* What a handler of QEMU's has put off for its next round is done after two. */
@@ -284,14 +280,6 @@ qtest_sync(struct qtest *q)
 {
 	for (unsigned i = 0; i < 3; i++)
 		ask(q, "inl 0xcf8\n");
-}
-
-/* A PIO address and its data: the host bridge's way before MMCONFIG is switched on. */
-static void
-host_bridge(struct qtest *q, unsigned off, uint32_t v)
-{
-	ask(q, "outl 0xcf8 %#x\n", 0x80000000u | off);
-	ask(q, "outl 0xcfc %#x\n", v);
 }
 
 /* ---- QMP ---- */
@@ -320,49 +308,10 @@ qtest_qmp(struct qtest *q, const char *text)
 	return q->qmp.text;
 }
 
-/* ---- frames ---- */
-
-void
-qtest_send(struct qtest *q, const void *frame, size_t len)
-{
-	const int64_t until = now_ms() + q->patience_ms;
-	int left = 1;
-
-	assert_true(len > 0);
-	if (sendto(q->frames, frame, len, MSG_NOSIGNAL, NULL, 0) != (ssize_t)len)
-		qtest_lost(q, "a frame of %zu bytes cannot be sent to QEMU: %s", len,
-			   strerror(errno));
-	while (!ioctl(q->frames, SIOCOUTQ, &left) && left) {
-		if (now_ms() > until)
-			qtest_lost(q, "QEMU did not read a frame of %zu bytes in time", len);
-		ask(q, "inl 0xcf8\n");
-	}
-	qtest_sync(q);
-}
-
-int
-qtest_receive(struct qtest *q, void *frame, size_t room)
-{
-	ssize_t n;
-
-	for (unsigned i = 0; i < 2; i++) {
-		n = recv(q->frames, frame, room, MSG_DONTWAIT | MSG_TRUNC);
-		if (n > (ssize_t)room)
-			fail_msg("the NIC sent a frame of %zd bytes; there is room for %zu", n,
-				 room);
-		if (n > 0)
-			return (int)n;
-		if (!n || (errno != EAGAIN && errno != EINTR))
-			qtest_lost(q, "QEMU closed the socket of its frames");
-		qtest_sync(q);
-	}
-	return 0;
-}
-
 /* ---- start and end ---- */
 
 struct qtest *
-qtest_start(struct baton_ctx *ctx, const char *device)
+qtest_start(struct baton_ctx *ctx, const char *device, bool tap)
 {
 	struct qtest *q = calloc(1, sizeof(*q));
 
@@ -370,11 +319,13 @@ qtest_start(struct baton_ctx *ctx, const char *device)
 	q->owner = pthread_self();
 	q->patience_ms = PATIENCE_MS;
 	pthread_mutex_init(&q->lock, NULL);
-	start_process(q, device);
+	start_process(q, device, tap);
 	qmp_answer(q, "at its start", "{\"QMP\"");
 	qtest_qmp(q, "{\"execute\": \"qmp_capabilities\"}\n");
-	host_bridge(q, 0x64, 0);
-	host_bridge(q, 0x60, (uint32_t)qtest_config_base() | 1); /* PCIEXBAR of the Q35's MCH */
+	/* PCIEXBAR of the Q35's host bridge, by I/O ports: configuration space is memory from now
+	 * on. */
+	ask(q, "outl 0xcf8 0x80000060\n");
+	ask(q, "outl 0xcfc %#x\n", QTEST_ECAM | 1);
 	qtest_open_memory(q);
 	qtest_open_pci(q, ctx);
 	return q;
@@ -391,6 +342,8 @@ qtest_stop(struct qtest *q)
 	close(q->qtest.fd);
 	close(q->qmp.fd);
 	close(q->frames);
+	for (unsigned i = 0; i < q->taps; i++)
+		close(q->tap[i]);
 	close(q->ram);
 	close(q->err);
 	pthread_mutex_destroy(&q->lock);

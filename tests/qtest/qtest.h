@@ -25,9 +25,13 @@
 
 #include "../driver/pci_model.h"
 
-#define QTEST_BDF       "0000:01:00.0"
-#define QTEST_FRAME_MAX 65536
-#define QTEST_LINE      65536 /* bytes of a line that QEMU answers, at most */
+#define QTEST_BDF  "0000:01:00.0"
+#define QTEST_TAPS 2
+#define QTEST_LINE 65536 /* bytes of a line that QEMU answers, at most */
+
+/* Configuration space of the root bus, and of the function: PCI Express 4.0, 7.2.2. */
+#define QTEST_ECAM   0xb0000000u
+#define QTEST_CONFIG (QTEST_ECAM | 1u << 20)
 
 /*
  * QEMU's memory: what a device may be given is from 1 MiB to 2 GiB, and from 4 GiB to 5 GiB. Below
@@ -65,7 +69,8 @@ struct qtest {
 	pthread_t owner;
 	pthread_mutex_t lock; /* of the qtest socket */
 	struct qtest_lines qtest, qmp;
-	int frames, ram, err;
+	int frames, ram, err, tap[QTEST_TAPS];
+	unsigned taps;
 	int patience_ms;  /* how long QEMU may take for an answer */
 	char broken[640]; /* why QEMU cannot be asked any more; "" */
 
@@ -89,8 +94,10 @@ const char *qtest_missing(void);
  * Start a QEMU with one NIC, and make the context's PCI devices and address space come from it.
  *
  * @device: as after -device, such as "virtio-net-pci,disable-legacy=on".
+ * @tap: frames go by a TAP with QTEST_TAPS queues, which takes root, and begin with a struct
+ * virtio_net_hdr; else by a socket of datagrams.
  */
-struct qtest *qtest_start(struct baton_ctx *ctx, const char *device);
+struct qtest *qtest_start(struct baton_ctx *ctx, const char *device, bool tap);
 
 /** Assert that nothing is attached and mapped any more, and end QEMU. The context is destroyed. */
 void qtest_stop(struct qtest *q);
@@ -98,9 +105,6 @@ void qtest_stop(struct qtest *q);
 /** Read or write @n (1, 2, 4) bytes of the machine's physical addresses. Any thread. */
 uint32_t qtest_read(struct qtest *q, uint64_t at, unsigned n);
 void qtest_write(struct qtest *q, uint64_t at, unsigned n, uint32_t v);
-
-/** The address of a byte of configuration space, for the two above. */
-uint64_t qtest_config_at(unsigned off);
 
 /** Wait until QEMU's main loop went round: what it was asked for before is done. */
 void qtest_sync(struct qtest *q);
@@ -129,7 +133,8 @@ uint64_t qtest_strays(const struct qtest *q);
 
 /** QEMU is not to be asked any more. Fails the test, in its thread. */
 void qtest_lost(struct qtest *q, const char *format, ...) __attribute__((format(printf, 2, 3)));
-uint64_t qtest_config_base(void);
+int64_t qtest_now_ms(void);
+void qtest_open_tap(struct qtest *q);
 void qtest_open_memory(struct qtest *q);
 void qtest_close_memory(struct qtest *q);
 void qtest_open_pci(struct qtest *q, struct baton_ctx *ctx);

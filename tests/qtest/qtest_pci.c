@@ -16,9 +16,7 @@
 
 #include "ioas/ioas.h"
 
-#define ECAM         0xb0000000u /* 256 MiB of configuration space: PCI Express 4.0, 7.2.2 */
-#define ROOT_PORT    (ECAM | 4u << 15)
-#define DEVICE       (ECAM | 1u << 20)
+#define ROOT_PORT    (QTEST_ECAM | 4u << 15)
 #define BARS_AT      0xe0000000u /* the root port's window, and where BARs are */
 #define BARS_END     0xf0000000u
 #define REGION(i)    ((uint64_t)(i) << 40)
@@ -31,29 +29,17 @@ of(const struct pci_os *os)
 	return (struct qtest *)(uintptr_t)os;
 }
 
-uint64_t
-qtest_config_base(void)
-{
-	return ECAM;
-}
-
-uint64_t
-qtest_config_at(unsigned off)
-{
-	return DEVICE + off;
-}
-
 /* A register of the function's configuration space. */
 static uint32_t
 get(struct qtest *q, unsigned off, unsigned n)
 {
-	return qtest_read(q, DEVICE + off, n);
+	return qtest_read(q, QTEST_CONFIG + off, n);
 }
 
 static void
 set(struct qtest *q, unsigned off, unsigned n, uint32_t v)
 {
-	qtest_write(q, DEVICE + off, n, v);
+	qtest_write(q, QTEST_CONFIG + off, n, v);
 }
 
 /* ---- what firmware does ---- */
@@ -231,7 +217,7 @@ access_at(struct qtest *q, uint64_t at, size_t n, bool write, uint32_t *v)
 	const unsigned region = (unsigned)(at >> 40);
 	const bool config = region == VFIO_PCI_CONFIG_REGION_INDEX;
 	const uint64_t off = at & (REGION(1) - 1);
-	const uint64_t base = config ? DEVICE : region < PCI_BARS ? q->bar_at[region] : 0;
+	const uint64_t base = config ? QTEST_CONFIG : region < PCI_BARS ? q->bar_at[region] : 0;
 
 	if (off + n > (config ? CONFIG_BYTES : region < PCI_BARS ? q->bar_bytes[region] : 0))
 		return -EINVAL;

@@ -48,8 +48,8 @@ find_structures(struct device *d)
 {
 	unsigned at = PCI_CAPABILITY_LIST, next;
 
-	while ((next = qtest_read(d->q, qtest_config_at(at), 1)) != 0) {
-		const uint64_t cap = qtest_config_at(next);
+	while ((next = qtest_read(d->q, QTEST_CONFIG + at, 1)) != 0) {
+		const uint64_t cap = QTEST_CONFIG + next;
 		const uint32_t type = qtest_read(d->q, cap + 3, 1);
 
 		at = next + 1;
@@ -376,7 +376,7 @@ start_with(struct baton_ctx *ctx, char *spec, size_t room, const char *more, boo
 	assert_non_null(d);
 	snprintf(device, sizeof(device),
 		 "virtio-net-pci,disable-legacy=on,iommu_platform=on,ioeventfd=off%s", more);
-	d->q = qtest_start(ctx, device);
+	d->q = qtest_start(ctx, device, false);
 	d->mergeable = mergeable;
 	find_structures(d);
 	d->q->arg = d;
