@@ -17,7 +17,7 @@ ROOT = HERE.parents[1]
 HEADERS = ROOT / "lib/include/baton"
 PUBLIC = """
 [suppress_type]
-  source_location_not_regexp = include/baton/
+  source_location_not_regexp = include/baton/[a-z_]+[.]h$
   drop = yes
 [suppress_function]
   symbol_version_regexp = ^BATON_[A-Z]

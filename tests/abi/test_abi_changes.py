@@ -29,8 +29,11 @@ GROWN = [
      r'\tif (c->later != 7)\n\t\treturn baton_err(EPERM, "later is %u", (unsigned)c->later);\n\1'),
     ("lib/dma/pool.c", r"(info = \(struct baton_pool_info\)\{\n)", r"\1\t\t\t.later = 99,\n"),
     ("lib/include/baton/base.h", r"(BATON_API const char \*baton_version\(void\);\n)", r"\1BATON_API int baton_later(void);\n"),
-    ("lib/base/err.c", r"(const char \*\nbaton_version\(void\))", r"int\nbaton_later(void)\n{\n\treturn 1;\n}\n\n\1"),
-    ("lib/libbaton.map", r"\Z", "BATON_0.9 {\nglobal:\n\tbaton_later;\n} BATON_0.2;\n"),
+    ("lib/base/err.c", r"(const char \*\nbaton_version\(void\))",
+     r"struct kit_later {\n\tint a;\n};\n\nint\nbaton_later(void)\n{\n\treturn 1;\n}\n\nBATON_API int baton_kit_later(const struct kit_later *later);\n"
+     r"int\nbaton_kit_later(const struct kit_later *later)\n{\n\treturn !!later;\n}\n\n\1"),
+    # The driver kit's node is not watched.
+    ("lib/libbaton.map", r"\Z", "BATON_0.9 {\nglobal:\n\tbaton_later;\n} BATON_0.2;\nBATON_DRIVER_99 {\nglobal:\n\tbaton_kit_later;\n};\n"),
 ]
 
 
@@ -111,6 +114,9 @@ class Changes(unittest.TestCase):
         """It comes first, as everything is there already."""
         for release, found in self.compare().items():
             self.assertEqual(found, "", f"{release}; `devtools/abi` says whether it is stored as it is")
+        text = abi.describe(self.tree.library, self.folder / "grown.abi").read_text()
+        self.assertIn("baton_later", text)
+        self.assertNotIn("kit_later", text)
         for release in abi.releases():
             client = self.client("client-" + release, [abi.unpack(release, self.folder / "include" / release)])
             for library in (LIBRARY, self.tree.library):
