@@ -34,7 +34,7 @@ quietly()
 # ---- packages ----
 
 # shellcheck disable=SC2034 # used by the scripts
-PKGS_BUILD=(meson ninja-build pkg-config gcc libc6-dev libnuma-dev libhugetlbfs-dev
+PKGS_BUILD=(meson ninja-build pkg-config gcc libc6-dev dpkg-dev libnuma-dev libhugetlbfs-dev
 	libedit-dev libjansson-dev)
 # shellcheck disable=SC2034
 PKGS_PEER=(dpdk-dev python3 iproute2 ethtool procps)

@@ -19,11 +19,14 @@ PUBLIC = """
 [suppress_type]
   source_location_not_regexp = include/baton/[a-z_]+[.]h$
   drop = yes
+"""
+# The driver kit's node.
+KIT = """
 [suppress_function]
-  symbol_version_regexp = ^BATON_[A-Z]
+  symbol_name_regexp = ^(%s)$
   drop = yes
 [suppress_variable]
-  symbol_version_regexp = ^BATON_[A-Z]
+  symbol_name_regexp = ^(%s)$
   drop = yes
 """
 GROWS = """
@@ -73,7 +76,8 @@ def stored(release):
 def describe(library, out):
     """Write the description of @library into the file @out. It is the same wherever the library was built."""
     suppressions = out.with_suffix(".public")
-    suppressions.write_text(PUBLIC)
+    kit = "|".join(re.findall(r" (\w+)@@BATON_[A-Z]", done("readelf", "-W", "--dyn-syms", library)))
+    suppressions.write_text(PUBLIC + (KIT % (kit, kit) if kit else ""))
     text = done("abidw", "--suppr", suppressions, "--exported-interfaces-only", "--drop-undefined-syms", "--no-parameter-names",
                 "--no-comp-dir-path", "--no-corpus-path", "--no-elf-needed", "--no-show-locs", "--type-id-style", "hash", library)
     text = re.sub(r" path='[^']*?((?:lib|drivers)/[^']*)'", r" path='\1'", text)
