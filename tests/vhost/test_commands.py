@@ -101,7 +101,7 @@ class Commands(unittest.TestCase):
                 b.say("stop", "port stop 0")
                 self.assertIn("UDP_CKSUM TCP_CKSUM", b.say("show port 0 rx_offload capabilities"))
                 b.say("port config 0 rx_offload udp_cksum on", "port config 0 tx_offload tcp_cksum on")
-                self.assertIn("vlan_strip; show port 0 rx_offload", b.say("port config 0 rx_offload vlan_strip on"))
+                self.assertIn("macsec_strip; show port 0 rx_offload", b.say("port config 0 rx_offload macsec_strip on"))
                 b.say("port start 0")
                 self.assertIn("  Port : UDP_CKSUM TCP_CKSUM", b.say("show port 0 rx_offload configuration"))
                 self.assertIn("  Port : TCP_CKSUM", b.say("show port 0 tx_offload configuration"))
