@@ -192,3 +192,23 @@ command_offload(struct app *app, const struct value *v)
 	}
 	p->reconfigure = true;
 }
+
+void
+command_vlan_strip(struct app *app, const struct value *v)
+{
+	const bool qinq = v[2].choice, on = !v[3].choice;
+	const uint32_t bits = bits_of(false, qinq ? "qinq_strip" : "vlan_strip");
+	const unsigned port = v[4].first;
+	struct app_port *p = &app->ports[port];
+	const uint32_t offloads = switch_bits(p->offloads, bits, on);
+
+	if (offloads == p->offloads)
+		return;
+	if (port_is_started(p)) {
+		complain("Please stop port %u first: tags are removed from its next start on",
+			 port);
+		return;
+	}
+	p->offloads = offloads;
+	p->reconfigure = true;
+}

@@ -147,8 +147,6 @@ static const struct {
 	{ "set all queues drop", drops },
 	{ "port config all drop-en", drops },
 	{ "vlan set stripq", rx_tag },
-	{ "vlan set strip", rx_tag },
-	{ "vlan set qinq_strip", rx_tag },
 	{ "vlan set extend", "no device here looks at two VLAN tags" },
 	{ "vlan set filter", tag_filter },
 	{ "vlan set inner", tag_filter },

@@ -76,6 +76,7 @@ void command_cleanup(struct app *app, const struct value *v);
 void command_show_offload(struct app *app, const struct value *v);
 void command_show_cap(struct app *app, const struct value *v);
 void command_offload(struct app *app, const struct value *v);
+void command_vlan_strip(struct app *app, const struct value *v);
 
 /* cmd_packets.c */
 void command_set_verbose(struct app *app, const struct value *v);

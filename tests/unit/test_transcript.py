@@ -186,6 +186,8 @@ CONFIG = [
     ("vlan set strip off 0", NOTHING),
     ("vlan set qinq_strip off 0", NOTHING),
     ("vlan set extend off 0", NOTHING),
+    ("vlan set strip on 0", "Please stop port 0 first"),
+    ("vlan set qinq_strip on 0", "Please stop port 0 first"),
     ("tx_vlan reset 0", NOTHING),
     ("csum set ip hw 0", "Please stop port 0 first"),
     ("csum set tcp sw 0", "Please stop port 0 first"),
@@ -243,6 +245,11 @@ PORTS = [
     ("port config 0 tx_offload vlan_insert on", NOTHING),
     ("show port 0 rx_offload configuration", "^  Port : VLAN_STRIP QINQ_STRIP"),
     ("show port 0 tx_offload configuration", "^  Port : VLAN_INSERT"),
+    ("vlan set strip off 0", NOTHING),
+    ("show port 0 rx_offload configuration", "^  Port :\\n"),
+    ("vlan set qinq_strip on 0", NOTHING),
+    ("vlan set qinq_strip off 0", NOTHING),
+    ("show port 0 rx_offload configuration", "^  Port : VLAN_STRIP\\n"),
     ("port config 0 rx_offload vlan_strip off", NOTHING),
     ("port config 0 tx_offload vlan_insert off", NOTHING),
     ("show port 0 rx_offload configuration", "^  Port :\n"),
@@ -338,7 +345,7 @@ set fwd noisy|set fwd shared-rxq|set fwd ieee1588
 set rxoffs 0,64|set rxpkts 64,0|set rxhdrs eth,ipv4|set txtimes 100,10|set txsplit on|set txsplit rand
 set tx loopback 0 on|set all queues drop 0 on|set vf mac antispoof 0 0 on|set vf vlan stripq 0 0 on|set vf vlan insert 0 0 5
 set vf mac addr 0 0 02:00:00:00:00:01|set vf promisc 0 0 on|set vf tx max-bandwidth 0 0 5|set tc tx min-bandwidth 0 1
-vlan set strip on 0|vlan set stripq on 0,0|vlan set qinq_strip on 0|vlan set extend on 0|vlan set filter on 0
+vlan set stripq on 0,0|vlan set extend on 0|vlan set filter on 0
 vlan set inner tpid 0x8100 0|vlan set outer tpid 0x88a8 0|rx_vlan add 5 port 0 vf 0x1|rx_vlan rm 5 port 0 vf 0x1
 rx_vxlan_port add 4789 0|rx_vxlan_port rm 4789 0|tx_vlan set 0 5|tx_vlan set 1 2 3|tx_vlan set pvid 0 5 on
 csum set sctp hw 0|csum set outer-ip hw 0|csum set outer-udp hw 0|csum parse-tunnel on 0|csum mac-swap off 0
