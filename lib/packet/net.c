@@ -122,7 +122,9 @@ store(struct baton_worker *worker, const struct baton_token *t, uint32_t at, uin
 static unsigned
 checksum_at(const struct headers *h, uint32_t len)
 {
-	if (h->fragment)
+	/* On a source route with further hops, the pseudo-header has an address that is elsewhere.
+	 */
+	if (h->fragment || (h->routed && !(h->ip == 4 && h->proto == PROTO_ICMP)))
 		return 0;
 	if (h->l4)
 		return h->proto == PROTO_TCP ? 16 : h->proto == PROTO_UDP ? 6 : 0;
@@ -220,4 +222,39 @@ baton_packet_checksum(struct baton_worker *worker, const struct baton_token *tok
 	/* In UDP, 0 says that there is none (RFC 768). */
 	store(worker, tokens, from + at, h.proto == PROTO_UDP && !value ? 0xffff : value);
 	return 1 + (h.ip == 4);
+}
+
+int
+baton_packet_request_checksum(struct baton_worker *worker, struct baton_token *tokens, unsigned n)
+{
+	uint8_t scratch[HEADERS_MOST];
+	struct baton_side *side;
+	const uint8_t *p;
+	struct headers h;
+	uint32_t from;
+	uint16_t sum;
+	unsigned at;
+	int ret = find(worker, tokens, n, "packet_request_checksum", scratch, &p, &h);
+
+	if (ret < 0 || !h.ip)
+		return ret;
+	if (h.ip == 4)
+		store_ipv4(worker, tokens, &h);
+	from = (uint32_t)h.l2_len + h.l3_len;
+	at = !h.l4 ? 0 : h.proto == PROTO_SCTP && !h.fragment ? 8 : checksum_at(&h, h.end - from);
+	if (!at)
+		return 0;
+	sum = h.proto == PROTO_SCTP ? 0 : sum_pseudo(p, &h, h.end - from);
+	if (h.proto != PROTO_SCTP)
+		store(worker, tokens, from + at, sum);
+	side = baton_side(worker, tokens[0]);
+	if (!(tokens[0].flags & BATON_TOKEN_SIDE))
+		side->valid = 0;
+	side->valid |= BATON_SIDE_CSUM;
+	side->l2_len = h.l2_len;
+	side->l3_len = h.l3_len;
+	side->csum_offset = (uint16_t)at;
+	tokens[0].flags &= (uint8_t) ~(3u << BATON_TOKEN_L4_SHIFT);
+	tokens[0].flags |= BATON_TOKEN_SIDE | BATON_CSUM_PARTIAL << BATON_TOKEN_L4_SHIFT;
+	return 1;
 }

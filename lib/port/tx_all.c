@@ -36,7 +36,7 @@ int
 baton_tx_all(struct baton_txq *txq, const struct baton_token *tokens, unsigned n)
 {
 	struct baton_queue *q = (struct baton_queue *)(void *)txq;
-	int ret = handle_check(txq, HANDLE_TXQ, "tx_all"), refused = 0;
+	int ret = handle_check(txq, HANDLE_TXQ, "tx_all"), failed = 0;
 	unsigned done = 0, sent = 0;
 
 	if (!ret)
@@ -60,10 +60,10 @@ baton_tx_all(struct baton_txq *txq, const struct baton_token *tokens, unsigned n
 		/* It is the first packet that is bad, unless there is no room or no queue. */
 		if (ret < 0 && ret != -ENETDOWN && ret != -EIO)
 			bad = baton_packet_segs(tokens + done, n - done);
-		if (ret == -EPERM)
-			refused = ret;
+		if (ret == -EPERM || (ret == -EIO && !failed))
+			failed = ret;
 		drop(q, tokens + done, bad);
 		done += bad;
 	}
-	return refused ? refused : (int)sent;
+	return failed ? failed : (int)sent;
 }

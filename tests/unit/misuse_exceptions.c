@@ -123,6 +123,7 @@ const struct misuse_exception misuse_exceptions[] = {
 	{ "packet_hash", "worker", WRONG_STATE, FINE, "that is its use" },
 	{ "packet_hash", "key", WRONG_NULL, FINE, "the default key" },
 	{ "packet_checksum", "worker", WRONG_STATE, FINE, "that is its use" },
+	{ "packet_request_checksum", "worker", WRONG_STATE, FINE, "that is its use" },
 	{ "worker_sleep", "worker", WRONG_STATE, FINE, "it polls where nothing wakes it" },
 	{ "packet_headers", "worker", WRONG_STATE, FINE, "that is its use" },
 	{ "checksum", "data", WRONG_NULL, FINE, "nothing sums up to 0" },

@@ -287,6 +287,39 @@ check_headers(const struct made *m, const struct baton_token *t, unsigned n)
 	assert_int_equal(h.reserved, 0);
 }
 
+/* What is asked for, and what a device makes of it. */
+static void
+check_request(const struct made *m)
+{
+	const bool asked = m->csum && m->proto != BATON_IP_ICMP && m->proto != BATON_IP_ICMP6;
+	struct baton_token t[32];
+	struct baton_side *side;
+	uint8_t out[MOST];
+	uint32_t at = 0;
+	unsigned n = cut(m, t);
+
+	assert_int_equal(baton_packet_request_checksum(b.worker, t, n), asked);
+	assert_int_equal(baton_token_l4_csum(t[0]), asked ? BATON_CSUM_PARTIAL : 0);
+	for (unsigned k = 0; k < n; at += t[k].len, k++)
+		memcpy(out + at, baton_data(b.worker, t[k]), t[k].len);
+	if (m->bytes[m->ip] >> 4 == 4)
+		assert_int_equal(naive(0, out + m->ip, 20), 0xffff);
+	if (asked) {
+		uint16_t value = (uint16_t)~naive(0, out + m->l4, m->l4_len);
+
+		assert_true(t[0].flags & BATON_TOKEN_SIDE);
+		side = baton_side(b.worker, t[0]);
+		assert_int_equal(side->valid, BATON_SIDE_CSUM);
+		assert_int_equal(side->l2_len, m->ip);
+		assert_int_equal(side->l2_len + side->l3_len, m->l4);
+		assert_int_equal(m->l4 + side->csum_offset, m->csum);
+		out[m->csum] = (uint8_t)(value >> 8);
+		out[m->csum + 1] = (uint8_t)value;
+		assert_int_equal(total(out + m->ip, out + m->l4, m->l4_len, m->proto), 0xffff);
+	}
+	assert_int_equal(baton_free(b.worker, t, n), 0);
+}
+
 static void
 packets(void **state)
 {
@@ -325,6 +358,7 @@ packets(void **state)
 			memcpy(out + m.csum, m.bytes + m.csum, 2);
 		assert_memory_equal(out, m.bytes, m.len);
 		assert_int_equal(baton_free(b.worker, t, n), 0);
+		check_request(&m);
 	}
 	print_message("20000 packets, %u with a checksum of 0xffff\n", zeros);
 	assert_int_equal(b.violations, 0);
@@ -352,6 +386,47 @@ udp_zero(void **state)
 	assert_int_equal(baton_free(b.worker, &t, 1), 0);
 }
 
+/* A side record that says more stays; SCTP has no pseudo-header; a route leads elsewhere. */
+static void
+requests(void **state)
+{
+	static const uint8_t route[] = { 131, 7, 4, 10, 9, 9, 9, 0 };
+	struct baton_token t;
+	struct baton_side *side;
+	uint8_t *p;
+
+	assert_int_equal(baton_alloc(b.worker, b.pool, &t, 1), 1);
+	t.len = 54;
+	p = baton_data(b.worker, t);
+	memset(p, 0, t.len);
+	baton_eth_write(p, 14, dst, src, BATON_ETH_IPV4);
+	baton_ipv4_write(p + 14, 40, 1, 2, 132, 20, 64);
+	t.flags = BATON_TOKEN_SIDE;
+	side = baton_side(b.worker, t);
+	side->valid = BATON_SIDE_VLAN;
+	side->vlan_tci = 7;
+	assert_int_equal(baton_packet_request_checksum(b.worker, &t, 1), 1);
+	assert_int_equal(side->valid, BATON_SIDE_VLAN | BATON_SIDE_CSUM);
+	assert_int_equal(side->csum_offset, 8);
+	assert_int_equal(number(p + 42), 0);
+	assert_int_equal(side->vlan_tci, 7);
+	/* The same bytes as UDP with options. */
+	t.flags = 0;
+	p[14] = 0x47;
+	p[23] = BATON_IP_UDP;
+	memcpy(p + 34, route, sizeof(route));
+	baton_udp_write(p + 42, 12, 1, 2, 4);
+	assert_int_equal(baton_packet_request_checksum(b.worker, &t, 1), 0);
+	assert_int_equal(baton_packet_checksum(b.worker, &t, 1), 1);
+	assert_int_equal(number(p + 48), 0);
+	p[36] = 8; /* the pointer is behind the only hop: it has arrived */
+	assert_int_equal(baton_packet_request_checksum(b.worker, &t, 1), 1);
+	assert_int_equal(baton_packet_checksum(b.worker, &t, 1), 2);
+	assert_int_equal(baton_free(b.worker, &t, 1), 0);
+	assert_int_equal(baton_packet_request_checksum(b.worker, NULL, 1), -EINVAL);
+	assert_int_equal(b.violations, 0);
+}
+
 /* Cut headers, lies about lengths, no IP: nothing is stored, nothing is read beyond. */
 static void
 bad_packets(void **state)
@@ -377,6 +452,7 @@ bad_packets(void **state)
 		assert_true(!h.payload || h.l4 + 8 <= h.payload);
 		found += h.payload != 0;
 		assert_in_range(baton_packet_checksum(b.worker, t, n), 0, 2);
+		assert_in_range(baton_packet_request_checksum(b.worker, t, n), 0, 1);
 		assert_int_equal(baton_free(b.worker, t, n), 0);
 	}
 	/* Cut: as it was. */
@@ -404,8 +480,8 @@ bad_packets(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { T(headers), T(answers),  T(sums),
-					    T(packets), T(udp_zero), T(bad_packets) };
+	const struct CMUnitTest tests[] = { T(headers),  T(answers),  T(sums),       T(packets),
+					    T(udp_zero), T(requests), T(bad_packets) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

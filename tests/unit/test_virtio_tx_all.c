@@ -122,14 +122,36 @@ queue_that_does_not_run(void **state)
 	rig_discard(&r);
 }
 
+/* A device that broke the rules is told, and what it does not get is freed nevertheless. */
+static void
+queue_of_a_liar(void **state)
+{
+	struct baton_token t[8];
+	struct rig r;
+
+	rig_up(&r, &config);
+	packets(&r, t, 1);
+	assert_int_equal(baton_tx_all(r.tx, t, 1), 1);
+	fakedev_complete(r.fakedev, FAKEDEV_TX, 200, 0); /* it never had that */
+	assert_int_equal(baton_tx_clean(r.tx, 8), -EIO);
+	for (unsigned i = 0; i < 2; i++) {
+		packets(&r, t, 8);
+		assert_int_equal(baton_tx_all(r.tx, t, 8), -EIO);
+		assert_int_equal(rig_held(&r, BATON_HOLDER_CPU), 0);
+	}
+	assert_int_equal(stats(&r).tx_dropped, 16);
+	assert_string_not_equal(baton_txq_error(r.tx), "");
+	assert_int_equal(r.violations, 0);
+	rig_discard(&r);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(without_room),
-		cmocka_unit_test(bad_ones_between),
-		cmocka_unit_test(refused_ones),
-		cmocka_unit_test(queue_that_does_not_run),
+		cmocka_unit_test(without_room),    cmocka_unit_test(bad_ones_between),
+		cmocka_unit_test(refused_ones),    cmocka_unit_test(queue_that_does_not_run),
+		cmocka_unit_test(queue_of_a_liar),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -224,8 +224,8 @@ BATON_API uint16_t baton_checksum(const void *data, size_t len);
  *
  * The headers are found in the packet, behind up to two VLAN tags, IPv4 options and IPv6 extension
  * headers. Whatever the checksum fields have is replaced. A fragment gets that of its IPv4 header
- * only; a packet whose headers are cut, or lie about its length, none. The bytes behind what the IP
- * header counts are no part of it.
+ * only, and so does a packet on a source route with further hops; a packet whose headers are cut,
+ * or lie about its length, none. The bytes behind what the IP header counts are no part of it.
  *
  * @worker: the worker.
  * @tokens: the packet.
@@ -237,6 +237,27 @@ BATON_API uint16_t baton_checksum(const void *data, size_t len);
  */
 BATON_API int baton_packet_checksum(struct baton_worker *worker, const struct baton_token *tokens,
 				    unsigned n);
+
+/**
+ * Ask for the checksum of TCP, UDP or SCTP of a packet to send: the device fills it in where it
+ * can, else Baton (BATON_OFFLOAD_TX_CSUM).
+ *
+ * The sum of the pseudo-header goes into the checksum's place, and what a device has to know into
+ * the side record and the flags of the first token. The checksum of an IPv4 header is computed at
+ * once. Headers are found as by baton_packet_checksum(), which does the whole for packets that are
+ * not asked for here: ICMP and ICMPv6.
+ *
+ * @worker: the worker.
+ * @tokens: the packet.
+ * @n:      number of its tokens.
+ *
+ * Thread: the worker's thread.
+ * Return: 1; 0 if the packet has no such checksum that could be asked for: another protocol, a
+ * fragment, a source route with further hops, headers that are cut or lie; -EINVAL if there is no
+ * token; -EPERM if a token is refused, which is a violation: nothing is changed then.
+ */
+BATON_API int baton_packet_request_checksum(struct baton_worker *worker, struct baton_token *tokens,
+					    unsigned n);
 
 #ifdef __cplusplus
 }

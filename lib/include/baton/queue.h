@@ -481,8 +481,8 @@ baton_tx_burst(struct baton_txq *txq, const struct baton_token *tokens, unsigned
  * Send packets, and free those that cannot be sent now: for whoever does not offer them again.
  *
  * All tokens are used up. Packets for which there is no room are freed, and so is a bad one; those
- * after a bad one are sent. Of a queue that does not run all are freed. What is freed counts in
- * tx_dropped.
+ * after a bad one are sent. Of a queue that does not run, or was stopped by a violation of its
+ * device, all are freed. What is freed counts in tx_dropped.
  *
  * @txq:    the queue.
  * @tokens: tokens of whole packets.
@@ -490,8 +490,10 @@ baton_tx_burst(struct baton_txq *txq, const struct baton_token *tokens, unsigned
  *
  * Thread: the queue's thread.
  * Return: the number of tokens sent, 0 to @n; -EPERM if a token is refused, which is a violation:
- * all others are sent or free; -EPERM if the worker of the queue belongs to another thread, and
- * -EINVAL if the queue is not set up any more: all tokens still belong to the caller then.
+ * all others are sent or free; -EIO if the queue was stopped by a violation of its device
+ * (baton_txq_error()): all are sent or free; -EPERM if the worker of the queue belongs to another
+ * thread, and -EINVAL if the queue is not set up any more: all tokens still belong to the caller
+ * then.
  */
 BATON_API int baton_tx_all(struct baton_txq *txq, const struct baton_token *tokens, unsigned n);
 
