@@ -110,10 +110,10 @@ print_names(enum topic topic, enum part part)
 }
 
 static void
-print_args(const char *driver)
+print_args(const struct baton_ctx *ctx, const char *driver)
 {
 	struct baton_arg args[32];
-	int n = baton_driver_args(driver, args, 32);
+	int n = baton_driver_args(ctx, driver, args, 32);
 
 	printf("\n%s:\n", driver);
 	for (int i = 0; i < n && i < 32; i++) {
@@ -132,8 +132,23 @@ print_modes(void)
 		help_row(modes[i].name, modes[i].help, INDENT);
 }
 
-static void
-help_print(void)
+/* Return: false: a file of -d is no driver. */
+static bool
+print_drivers(const struct options *opt)
+{
+	bool failed = false;
+	struct baton_ctx *ctx = drivers_try(opt, &failed);
+
+	printf("\nDrivers and the arguments of their ports, --vdev=net_null0,size=1500:\n");
+	for (const char *const *d = baton_drivers(ctx); !failed && *d; d++)
+		print_args(ctx, *d);
+	if (ctx)
+		(void)baton_ctx_destroy(ctx);
+	return !failed;
+}
+
+static bool
+help_print(const struct options *opt)
 {
 	fputs(head, stdout);
 	for (enum topic topic = 0; topic < NO_EFFECT; topic++) {
@@ -149,9 +164,7 @@ help_print(void)
 		print_names(topic, APP);
 	}
 	fputs(tail, stdout);
-	printf("\nDrivers and the arguments of their ports, --vdev=net_null0,size=1500:\n");
-	for (const char *const *d = baton_drivers(); *d; d++)
-		print_args(*d);
+	return print_drivers(opt);
 }
 
 bool
@@ -166,7 +179,7 @@ set_help(struct options *opt, const char *what, const char *text)
 	else if (form == 2)
 		help_man();
 	else if (form == 0)
-		help_print();
+		return help_print(opt);
 	return form >= 0;
 }
 

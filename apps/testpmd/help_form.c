@@ -77,9 +77,9 @@ print_modes(const struct form *form)
 static void
 print_drivers(const struct form *form)
 {
-	for (const char *const *d = baton_drivers(); *d; d++) {
+	for (const char *const *d = baton_drivers(NULL); *d; d++) {
 		struct baton_arg args[MAX_ARGS];
-		int n = baton_driver_args(*d, args, MAX_ARGS);
+		int n = baton_driver_args(NULL, *d, args, MAX_ARGS);
 		char title[80], usage[128];
 
 		snprintf(title, sizeof(title), "Arguments of %s", *d);

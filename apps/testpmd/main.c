@@ -280,7 +280,7 @@ set_up(struct app *app)
 		complain("%s", baton_last_error());
 		return false;
 	}
-	return ports_open(app);
+	return drivers_load(&app->opt, app->ctx) && ports_open(app);
 }
 
 /* What the ports' captures did not get, or did not give: also as a port was stopped. */

@@ -2,7 +2,6 @@
 /* Options of DPDK's environment that change nothing here, or not with every argument: what may be.
  */
 #include <ctype.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -239,50 +238,4 @@ check_environment(const struct options *opt)
 		return false;
 	}
 	return true;
-}
-
-/* ---- -d: plug-ins ---- */
-
-static bool
-is_dpdks(const char *name)
-{
-	return !strncmp(name, "librte_", 7);
-}
-
-static bool
-is_library(const char *name)
-{
-	const char *so = strstr(name, ".so");
-
-	return so && (!so[3] || so[3] == '.');
-}
-
-static bool
-not_ours(const char *what, const char *name)
-{
-	complain("%s %s: no driver is loaded from a file; --help names the drivers that there are",
-		 what, name);
-	return false;
-}
-
-bool
-check_plugin(struct options *opt, const char *what, const char *text)
-{
-	const char *slash = strrchr(text, '/'), *foreign = NULL;
-	const struct dirent *e;
-	char name[256];
-	DIR *dir;
-
-	if (is_dpdks(slash ? slash + 1 : text))
-		return true;
-	dir = opendir(text);
-	if (!dir)
-		return not_ours(what, text);
-	while (!foreign && (e = readdir(dir)))
-		if (is_library(e->d_name) && !is_dpdks(e->d_name)) {
-			snprintf(name, sizeof(name), "%s", e->d_name);
-			foreign = name;
-		}
-	closedir(dir);
-	return !foreign || not_ours(what, foreign);
 }

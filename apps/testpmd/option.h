@@ -82,6 +82,11 @@ void option_usage(const struct option_row *row, char *buf, size_t size);
 
 /* no_effect.c: what -a, -b, --no-pci and the like ask for together */
 bool check_environment(const struct options *opt);
+/* drivers.c */
+option_set_fn set_driver_path;
+/** A context with the drivers of -d, to check a command line with. Return: NULL: there is none;
+ * complain() has said why if *@failed. */
+struct baton_ctx *drivers_try(const struct options *opt, bool *failed);
 /* offloads.c */
 bool parse_hex(const char *what, const char *text, uint64_t *value);
 
@@ -90,18 +95,23 @@ void help_markdown(void);
 void help_man(void);
 
 /* Each in the file of its subject. */
-option_set_fn set_cores, set_core_mask, set_main_lcore, set_remap;     /* cores.c */
-option_set_fn set_eth_peer, set_eth_peers_file;                        /* peer.c */
-option_set_fn set_coremask, set_portlist, set_portmask;                /* select.c */
-option_set_fn set_help, set_version, set_banner;                       /* help.c */
-option_set_fn set_log_level;                                           /* log_level.c */
-option_set_fn set_rx_offloads, set_tx_offloads;                        /* offloads.c */
+option_set_fn set_cores, set_core_mask, set_main_lcore, set_remap; /* cores.c */
+option_set_fn set_eth_peer, set_eth_peers_file;                    /* peer.c */
+option_set_fn set_coremask, set_portlist, set_portmask;            /* select.c */
+option_set_fn set_help, set_version, set_banner;                   /* help.c */
+option_set_fn set_log_level;                                       /* log_level.c */
+option_set_fn set_rx_offloads, set_tx_offloads;                    /* drivers.c */
+option_set_fn set_driver_path;
+/** A context with the drivers of -d, to check a command line with. Return: NULL: there is none;
+ * complain() has said why if *@failed. */
+struct baton_ctx *drivers_try(const struct options *opt, bool *failed);
+/* offloads.c */
 option_set_fn set_print_event, set_mask_event, set_no_lsc, set_no_rmv; /* events.c */
 option_set_fn set_display_xstats;                                      /* watch.c */
 option_set_fn set_service_mask, set_service_list;                      /* select.c */
-option_set_fn check_channels, check_hex, check_iova_mode, check_memory, check_number, check_plugin,
-	check_simd, check_socket_limit, check_socket_memory, check_stack_size, check_text,
-	check_unlink, set_block, set_proc_type, set_vf_token, set_vfio_intr; /* no_effect.c */
+option_set_fn check_channels, check_hex, check_iova_mode, check_memory, check_number, check_simd,
+	check_socket_limit, check_socket_memory, check_stack_size, check_text, check_unlink,
+	set_block, set_proc_type, set_vf_token, set_vfio_intr; /* no_effect.c */
 option_set_fn check_core, check_filter_mode, check_filter_report, check_filter_size, check_hairpinq,
 	check_lengths, check_link_speed, check_lro_size, check_mp_alloc, check_mq_mode,
 	check_noisy_mode, check_num_procs, check_optional_number, check_port_numa, check_proc_id,

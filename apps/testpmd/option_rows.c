@@ -28,6 +28,11 @@ const struct option_row option_rows[] = {
 	  "give the cores the numbers from START (0) on, and run each on the CPU that it was named "
 	  "after",
 	  SET(set_remap) },
+	{ ENV, ENVIRONMENT, "-d --driver-path", NULL, "FILE|FOLDER",
+	  "load the drivers of a file, or of each .so file of a folder; may be repeated; DPDK's "
+	  "own, "
+	  "librte_*, are ignored",
+	  SET(set_driver_path) },
 	{ ENV, ENVIRONMENT, "--vdev", NULL, "NAME[,ARGS]", "add a port; may be repeated",
 	  SET(set_vdev) },
 	{ ENV, ENVIRONMENT, "-a --allow", "-w --pci-whitelist", "BDF[,ARGS]",
@@ -89,9 +94,6 @@ const struct option_row option_rows[] = {
 	  "no device is taken that -a does not name", NOTHING_IF(set_block) },
 	{ ENV, NO_EFFECT, "--no-pci", NULL, NULL, "no device is taken that -a does not name",
 	  TRUE(no_pci) },
-	{ ENV, NO_EFFECT, "-d --driver-path", NULL, "librte_*|FOLDER",
-	  "the drivers are in the library; a file that is not DPDK's is refused",
-	  NOTHING_IF(check_plugin) },
 	{ ENV, NO_EFFECT, "--vfio-intr", NULL, "msix",
 	  "cores are woken by MSI-X; msi and legacy are refused with -a",
 	  NOTHING_IF(set_vfio_intr) },

@@ -227,12 +227,12 @@ count_queues(struct options *opt)
 
 /* Before the first port is opened, which may cost a file: whether all of them can be. */
 static bool
-check_vdevs(const struct options *opt)
+check_vdevs(const struct options *opt, const struct baton_ctx *ctx)
 {
 	for (unsigned i = 0; i < opt->n_vdevs; i++) {
 		size_t len = strcspn(opt->vdevs[i], ",");
 
-		if (baton_port_check(opt->vdevs[i]) < 0) {
+		if (baton_port_check(ctx, opt->vdevs[i]) < 0) {
 			complain("%s", baton_last_error());
 			return false;
 		}
@@ -248,6 +248,19 @@ check_vdevs(const struct options *opt)
 	return true;
 }
 
+/* With the drivers of -d. */
+static bool
+check_ports(const struct options *opt)
+{
+	bool failed = false, fine;
+	struct baton_ctx *ctx = drivers_try(opt, &failed);
+
+	fine = !failed && check_vdevs(opt, ctx);
+	if (ctx)
+		(void)baton_ctx_destroy(ctx);
+	return fine;
+}
+
 /* What only the whole command line can tell. */
 static bool
 check(struct options *opt)
@@ -259,7 +272,7 @@ check(struct options *opt)
 			 "with --vdev=net_null0");
 		return false;
 	}
-	if (!check_vdevs(opt))
+	if (!check_ports(opt))
 		return false;
 	if (opt->no_huge && opt->huge_dir) {
 		complain("--no-huge and --huge-dir=%s contradict each other", opt->huge_dir);

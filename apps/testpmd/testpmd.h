@@ -93,6 +93,8 @@ struct lcore_id {
 	struct cpus cpus;
 };
 
+#define MAX_DRIVER_FILES 64
+
 /* What ports with a device have unless their own arguments say otherwise. */
 struct reach_options {
 	int bounce, confine;            /* -1: not given */
@@ -112,6 +114,8 @@ struct options {
 	int main_lcore; /* -1: the one with the lowest number */
 	bool no_huge;
 	const char *huge_dir;
+	const char *driver_files[MAX_DRIVER_FILES]; /* of -d */
+	unsigned n_driver_files;
 	const char *vdevs[BATON_MAX_PORTS];
 	unsigned n_vdevs;
 	bool is_pci[BATON_MAX_PORTS]; /* of vdevs: by -a */
@@ -342,6 +346,10 @@ enum parsed options_parse(struct options *opt, int argc, char **argv);
 
 /* values.c */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* drivers.c */
+/** Load the drivers of -d. Return: false: complain() has said why not. */
+bool drivers_load(const struct options *opt, struct baton_ctx *ctx);
 /* An allocation failed: name what it was for, and the limits of this process that may be why. */
 void complain_memory(const char *what);
 /** A decimal number in min .. max, or a sentence on stderr that names @what. */

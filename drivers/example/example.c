@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* net_example: the driver of the EXN1 (docs/example-nic.md). */
 #include "nic/pci.h"
+#include "port/driver_file.h"
 #include "regs.h"
 
 #define RESET_MS 100
@@ -284,3 +285,5 @@ const struct baton_driver example_driver = {
 	.pci_ids = pci_ids,
 	.priv = &nic_ops,
 };
+
+BATON_DRIVER_FILE(&example_driver);

@@ -7,6 +7,7 @@
  */
 #include "base/validate.h"
 #include "nic/pci.h"
+#include "port/driver_file.h"
 #include "regs.h"
 
 struct exn2_queue {
@@ -383,3 +384,5 @@ const struct baton_driver example2_driver = {
 	.pci_ids = pci_ids,
 	.priv = &nic_ops,
 };
+
+BATON_DRIVER_FILE(&example2_driver);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/export.h"
 #include "base/limits.h"
 
 #define NEAR                                                                                       \
@@ -136,3 +137,6 @@ baton_nearest(const char *word, const char *const *list)
 	}
 	return found;
 }
+
+DRIVER_EXPORT(baton_err);
+DRIVER_EXPORT(baton_err_prefix);

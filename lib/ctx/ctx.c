@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/export.h"
 
 int
 ctx_init(struct baton_ctx *ctx, const struct baton_ctx_config *config)
@@ -96,3 +97,5 @@ baton_ctx_poll(struct baton_ctx *ctx, int timeout_ms)
 	ctx->in_poll = 0;
 	return ret;
 }
+
+DRIVER_EXPORT(baton_log);

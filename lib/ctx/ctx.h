@@ -23,6 +23,7 @@ struct cc_source;
 struct dma_holder;
 struct dma_map;
 struct dma_quarantine;
+struct driver_table;
 struct mem_holder;
 struct mem_os;
 struct ioas_os;
@@ -105,10 +106,11 @@ struct baton_ctx {
 					       closed ports (dma/quarantine.c) */
 	struct mem_holder *holders_of_memory; /* those that were handed memory (mem/holder.c);
 						 control thread */
-	const struct pci_os *pci_os;          /* NULL: the host's; tests have their own */
-	const struct ioas_os *ioas_os;        /* the same of lib/ioas */
-	const struct mem_os *mem_os;          /* the same, for baton_arena_create() */
-	const struct cc_source *cc_source;    /* the same, for baton_ctx_confidential() */
+	struct driver_table *drivers;  /* with those of files (port/load.c); NULL: none; atomic */
+	const struct pci_os *pci_os;   /* NULL: the host's; tests have their own */
+	const struct ioas_os *ioas_os; /* the same of lib/ioas */
+	const struct mem_os *mem_os;   /* the same, for baton_arena_create() */
+	const struct cc_source *cc_source; /* the same, for baton_ctx_confidential() */
 	unsigned confidential; /* enum baton_confidential + 1; 0: not detected yet; under `lock` */
 	char no_file[256];     /* why arenas have no file, or empty; under `lock` */
 	uint32_t warned;       /* CTX_WARNED_*: warnings that are logged once per context */

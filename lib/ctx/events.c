@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/event.h"
+#include "base/export.h"
 #include "base/limits.h"
 #include "ctx/ctx.h"
 
@@ -322,3 +323,6 @@ ctx_events_wait(struct ctx_events *e, int timeout_ms, struct ctx_source **src, u
 	}
 	return n;
 }
+
+DRIVER_EXPORT(ctx_source_add);
+DRIVER_EXPORT(ctx_source_del);

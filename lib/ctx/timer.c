@@ -2,6 +2,7 @@
 /* Timers of a context: a list sorted by time. ctx/events.c waits for the first of them. */
 #include <time.h>
 
+#include "base/export.h"
 #include "ctx/ctx.h"
 
 #define NS_PER_S 1000000000ull
@@ -66,3 +67,7 @@ ctx_timers_run(struct baton_ctx *ctx)
 	ctx_events_arm(ctx);
 	return n;
 }
+
+DRIVER_EXPORT(ctx_now_ns);
+DRIVER_EXPORT(ctx_timer_set);
+DRIVER_EXPORT(ctx_timer_cancel);

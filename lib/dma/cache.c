@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "base/export.h"
 
 struct dma_cache *
 dma_cache_create(struct baton_worker *worker, struct baton_pool *pool)
@@ -158,3 +159,9 @@ dma_fetch(struct baton_pool *pool, uint32_t *bufs, unsigned n)
 	pthread_mutex_unlock(&pool->ctx->lock);
 	return done;
 }
+
+DRIVER_EXPORT(dma_cache_create);
+DRIVER_EXPORT(dma_cache_refill);
+DRIVER_EXPORT(dma_cache_spill);
+DRIVER_EXPORT(dma_free_bufs);
+DRIVER_EXPORT(dma_fetch);

@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "base/err.h"
+#include "base/export.h"
 #include "base/limits.h"
 #include "dma/pool_map.h"
 #include "mem/arena.h"
@@ -385,3 +386,5 @@ baton_pool_info_(const struct baton_pool *pool, struct baton_pool_info *out, siz
 		};
 	struct_give(out, size, &info, sizeof(info));
 }
+
+DRIVER_EXPORT(dma_pool_check);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/export.h"
 
 #define LINE BATON_CACHE_LINE
 #define KEEP 256u /* slots in the cache of a queue, at most */
@@ -136,3 +137,6 @@ dma_slot_cache_free(struct slot_cache *c)
 	stack_user_release(&c->slots->stack, &c->user);
 	free(c);
 }
+
+DRIVER_EXPORT(dma_slot_refill);
+DRIVER_EXPORT(dma_slot_spill);

@@ -3,6 +3,7 @@
 #include "dma/pool.h"
 
 #include "base/err.h"
+#include "base/export.h"
 
 /*
  * Whether the buffer is in the cache of a worker. This is slow and races with that worker, which is
@@ -102,3 +103,5 @@ baton_data_refused_(const struct baton_worker *worker, struct baton_token token)
 		dma_refuse(worker->ctx, token, "data");
 	return NULL;
 }
+
+DRIVER_EXPORT(dma_refuse);

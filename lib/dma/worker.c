@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "base/export.h"
 #include "dma/burst.h"
 
 static const struct baton_worker_config defaults = { 0 };
@@ -307,3 +308,5 @@ baton_free(struct baton_worker *worker, const struct baton_token *tokens, unsign
 	}
 	return 0;
 }
+
+DRIVER_EXPORT(dma_worker_enter);

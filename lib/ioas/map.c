@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/export.h"
 #include "base/structs.h"
 #include "ctx/ctx.h"
 #include "ioas/space.h"
@@ -532,3 +533,6 @@ ioas_largest(const struct baton_ioas *ioas, uint64_t limit)
 		return ioas->ops->backend == BATON_IOAS_NOIOMMU ? BATON_PAGE_2M : UINT64_MAX;
 	return iova_largest(&ioas->space, ioas_page(ioas), limit);
 }
+
+DRIVER_EXPORT(ioas_next);
+DRIVER_EXPORT(ioas_find_iova);

@@ -5,6 +5,7 @@
  * the table; here its content is decided.
  */
 #include "base/err.h"
+#include "base/export.h"
 #include "ioas/find.h"
 #include "ioas/space.h"
 
@@ -75,3 +76,5 @@ const struct ioas_ops ioas_vhost = {
 	.limits = vhost_limits,
 	.unmap = vhost_unmap,
 };
+
+DRIVER_EXPORT(ioas_on_unmap);

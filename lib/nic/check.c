@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a driver says of itself and of its device, before it is believed. */
+#include "base/export.h"
 #include "nic/pci.h"
 
 /* What an RX codec lacks, or what in it contradicts the rest. NULL: nothing. */
@@ -192,3 +193,6 @@ nic_check_device(const struct nic_dev *dev)
 				 driver, info->mtu, info->max_mtu, BATON_MIN_MTU, BATON_MAX_MTU);
 	return 0;
 }
+
+DRIVER_EXPORT(nic_check_ops);
+DRIVER_EXPORT(nic_check_device);

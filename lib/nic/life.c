@@ -2,6 +2,7 @@
 /* The life of a device's rings: start, drain, stop, lost and back, one queue alone. */
 #include <time.h>
 
+#include "base/export.h"
 #include "base/page.h"
 #include "nic/nic.h"
 #include "nic/tx.h"
@@ -463,3 +464,15 @@ nic_queue_stop(struct baton_queue *q)
 		dev->ops->ring_idle(dev, nq);
 	return 0;
 }
+
+DRIVER_EXPORT(nic_open);
+DRIVER_EXPORT(nic_close);
+DRIVER_EXPORT(nic_attach);
+DRIVER_EXPORT(nic_bring_up);
+DRIVER_EXPORT(nic_start);
+DRIVER_EXPORT(nic_stop);
+DRIVER_EXPORT(nic_lost);
+DRIVER_EXPORT(nic_reset);
+DRIVER_EXPORT(nic_renew_space);
+DRIVER_EXPORT(nic_queue_start);
+DRIVER_EXPORT(nic_queue_stop);

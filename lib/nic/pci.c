@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/event.h"
+#include "base/export.h"
 #include "base/limits.h"
 #include "ioas/ioas.h"
 
@@ -552,3 +553,16 @@ nic_pci_stop(struct nic_dev *dev)
 	 */
 	return !p->dev && p->behind_iommu ? 0 : ret;
 }
+
+DRIVER_EXPORT(nic_pci_wait);
+DRIVER_EXPORT(nic_pci_args);
+DRIVER_EXPORT(nic_pci_check);
+DRIVER_EXPORT(nic_pci_xstats);
+DRIVER_EXPORT(nic_pci_ready);
+DRIVER_EXPORT(nic_pci_renew_space);
+DRIVER_EXPORT(nic_pci_open);
+DRIVER_EXPORT(nic_pci_dev_open);
+DRIVER_EXPORT(nic_pci_close);
+DRIVER_EXPORT(nic_pci_reset);
+DRIVER_EXPORT(nic_pci_start);
+DRIVER_EXPORT(nic_pci_stop);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Looking at packets: copies of them. */
 #include "nic/peek.h"
+#include "base/export.h"
 
 /* ASan builds poison buffers of the device. */
 #if defined(__SANITIZE_ADDRESS__) || defined(SHARED_CLANG_ASAN)
@@ -28,3 +29,5 @@ nic_peek_show(struct baton_peek *p, const uint8_t *from, uint32_t len)
 		copy((uint8_t *)p->data + at, from, n);
 	p->len += len;
 }
+
+DRIVER_EXPORT(nic_peek_show);

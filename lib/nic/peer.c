@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <time.h>
 
+#include "base/export.h"
 #include "mem/holder.h"
 #include "sock/sock.h"
 
@@ -254,3 +255,15 @@ nic_peer_check(struct nic_dev *dev)
 	peer->short_logged = 1;
 	return -EAGAIN;
 }
+
+DRIVER_EXPORT(nic_peer_init);
+DRIVER_EXPORT(nic_peer_connected);
+DRIVER_EXPORT(nic_peer_give);
+DRIVER_EXPORT(nic_peer_log);
+DRIVER_EXPORT(nic_peer_orphan);
+DRIVER_EXPORT(nic_peer_adopt);
+DRIVER_EXPORT(nic_peer_close);
+DRIVER_EXPORT(nic_peer_lost);
+DRIVER_EXPORT(nic_peer_wait);
+DRIVER_EXPORT(nic_peer_holder);
+DRIVER_EXPORT(nic_peer_check);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/event.h"
+#include "base/export.h"
 #include "base/io.h"
 #include "nic/nic.h"
 #include "nic/tx.h"
@@ -447,3 +448,18 @@ nic_rx_peek(struct baton_queue *q, struct baton_peek *peeks, unsigned n)
 {
 	return nic_of(q->port)->ops->bursts->peek(nic_queue_of(q), peeks, n);
 }
+
+DRIVER_EXPORT(nic_queue_setup);
+DRIVER_EXPORT(nic_queue_release);
+DRIVER_EXPORT(nic_queue_rewind);
+DRIVER_EXPORT(nic_queue_empty);
+DRIVER_EXPORT(nic_queue_held);
+DRIVER_EXPORT(nic_queue_buffers);
+DRIVER_EXPORT(nic_queue_in_flight);
+DRIVER_EXPORT(nic_completed);
+DRIVER_EXPORT(nic_queue_unfinished);
+DRIVER_EXPORT(nic_queue_fill);
+DRIVER_EXPORT(nic_arm);
+DRIVER_EXPORT(nic_disarm);
+DRIVER_EXPORT(nic_tx_clean);
+DRIVER_EXPORT(nic_rx_peek);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Receiving: keys out of order, and what is rare. */
 #include "nic/rx.h"
+#include "base/export.h"
 
 /* ---- keys out of order ---- */
 
@@ -209,3 +210,17 @@ nic_rx_endless(struct nic_queue *nq)
 	return queue_violation(&nq->q, "a packet goes on after %u buffers, the most that one has",
 			       nq->q.max_segs);
 }
+
+DRIVER_EXPORT(nic_rx_leave_order);
+DRIVER_EXPORT(nic_rx_completed_at);
+DRIVER_EXPORT(nic_rx_reorder);
+DRIVER_EXPORT(nic_rx_untake);
+DRIVER_EXPORT(nic_rx_no_room);
+DRIVER_EXPORT(nic_rx_jumped);
+DRIVER_EXPORT(nic_rx_bad_key);
+DRIVER_EXPORT(nic_rx_not_posted);
+DRIVER_EXPORT(nic_rx_not_next);
+DRIVER_EXPORT(nic_rx_too_long);
+DRIVER_EXPORT(nic_rx_no_header);
+DRIVER_EXPORT(nic_rx_bad_segs);
+DRIVER_EXPORT(nic_rx_endless);

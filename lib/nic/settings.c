@@ -3,6 +3,7 @@
  * What a device says it has, and what the application asks of it: done now, kept, and asked for
  * again after a reset.
  */
+#include "base/export.h"
 #include "nic/nic.h"
 
 /* ---- limits ---- */
@@ -176,3 +177,10 @@ nic_replay(struct nic_dev *dev)
 		port_log(&dev->port, BATON_LOG_WARN, "not all filters are as they were before: %s",
 			 baton_last_error());
 }
+
+DRIVER_EXPORT(nic_set_limits);
+DRIVER_EXPORT(nic_set_rx_mode);
+DRIVER_EXPORT(nic_set_macs);
+DRIVER_EXPORT(nic_set_vlan);
+DRIVER_EXPORT(nic_set_mac);
+DRIVER_EXPORT(nic_replay);

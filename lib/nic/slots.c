@@ -2,6 +2,7 @@
 /* The slots of a bounced queue: when it gets and returns them. */
 #include <stdlib.h>
 
+#include "base/export.h"
 #include "nic/queue.h"
 
 int
@@ -96,3 +97,8 @@ nic_slots_detach(struct nic_queue *nq)
 	nq->slot_of = NULL;
 	nq->slots = NULL;
 }
+
+DRIVER_EXPORT(nic_slots_attach);
+DRIVER_EXPORT(nic_slots_fill);
+DRIVER_EXPORT(nic_slots_empty);
+DRIVER_EXPORT(nic_slots_detach);

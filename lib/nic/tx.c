@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Completed packets: their buffers and slots, whatever the descriptors look like. */
+#include "base/export.h"
 #include "nic/tx_bounce.h"
 
 /* Return the slot of a descriptor whose packet was completed; slots are shared. */
@@ -185,3 +186,14 @@ nic_tx_free_sources(struct nic_queue *nq, const struct tx_plan *p)
 		dma_cache_push(cache, t.buf);
 	}
 }
+
+DRIVER_EXPORT(nic_tx_release_key);
+DRIVER_EXPORT(nic_tx_release_tail);
+DRIVER_EXPORT(nic_tx_walk_to);
+DRIVER_EXPORT(nic_tx_bad_key);
+DRIVER_EXPORT(nic_tx_jumped);
+DRIVER_EXPORT(nic_tx_release_chains);
+DRIVER_EXPORT(nic_tx_slots_ready);
+DRIVER_EXPORT(nic_tx_fetch_slots);
+DRIVER_EXPORT(nic_tx_return_slots);
+DRIVER_EXPORT(nic_tx_free_sources);

@@ -198,6 +198,7 @@ nic_tx_release(struct nic_queue *nq, unsigned n, const struct tx_codec *codec)
 	uint32_t *idx;
 	unsigned i;
 
+	(void)codec;
 	if (baton_unlikely(pool >= BATON_MAX_POOLS)) /* SHADOW_NONE */
 		return 0;
 	c = queue_worker(&nq->q)->caches[pool];

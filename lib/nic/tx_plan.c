@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Packets that are not plain: of several buffers, without headroom, or with a checksum to fill in.
  */
+#include "base/export.h"
 #include "nic/tx_chain.h"
 
 /* Is the token's pool bounced, and the queue without slots? There is no address to post then. */
@@ -136,3 +137,7 @@ nic_tx_give(struct nic_queue *nq, struct tx_plan *p, bool first)
 	ungive(q, p->t, p->segs);
 	return first ? csum_refuse(q, p->len) : 0;
 }
+
+DRIVER_EXPORT(nic_tx_measure);
+DRIVER_EXPORT(nic_tx_check);
+DRIVER_EXPORT(nic_tx_give);

@@ -5,6 +5,8 @@
 
 #include <baton/offload.h>
 
+#include "base/export.h"
+
 #define ETH_HLEN       14u
 #define TAG            4u
 #define ETYPE_IPV4     0x0800
@@ -204,3 +206,7 @@ headers_ptype(const struct headers *h)
 		return type | BATON_PTYPE_L4_ICMP;
 	return type | BATON_PTYPE_L4_OTHER;
 }
+
+DRIVER_EXPORT(headers_ip);
+DRIVER_EXPORT(headers_find);
+DRIVER_EXPORT(headers_ptype);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "packet/sum.h"
+#include "base/export.h"
 
 uint16_t
 sum_range(const struct baton_pool_view *views, const struct baton_token *t, uint32_t from,
@@ -32,3 +33,6 @@ sum_pseudo(const uint8_t *p, const struct headers *h, uint32_t len)
 	rest[7] = h->proto;
 	return sum_fold((uint32_t)sum_bytes(p + at, addresses) + sum_bytes(rest, sizeof(rest)));
 }
+
+DRIVER_EXPORT(sum_range);
+DRIVER_EXPORT(sum_pseudo);

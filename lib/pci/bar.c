@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/export.h"
 #include "pci/pci_device.h"
 
 #define INFO_MAX  65536 /* bytes of region information, at most; a page would do */
@@ -203,3 +204,7 @@ pci_close(struct pci_device *dev)
 	dev->os->detach(dev->os, dev->handle);
 	free(dev);
 }
+
+DRIVER_EXPORT(pci_reg);
+DRIVER_EXPORT(pci_read_slow);
+DRIVER_EXPORT(pci_write_slow);

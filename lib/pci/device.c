@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/export.h"
 #include "pci/pci_device.h"
 
 #define CONFIG_LEAST 64 /* the header that every device has */
@@ -246,3 +247,9 @@ pci_open(struct baton_ctx *ctx, struct baton_ioas *ioas, const char *bdf, struct
 	*out = dev;
 	return 0;
 }
+
+DRIVER_EXPORT(pci_config_read);
+DRIVER_EXPORT(pci_config_write);
+DRIVER_EXPORT(pci_caps);
+DRIVER_EXPORT(pci_is_dead);
+DRIVER_EXPORT(pci_reset);

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/export.h"
 #include "ioas/ioas.h"
 #include "pci/pci_device.h"
 
@@ -86,3 +87,5 @@ const struct pci_os pci_os_host = {
 	.unmap = host_unmap,
 	.eventfd = host_eventfd,
 };
+
+DRIVER_EXPORT(pci_os_host);

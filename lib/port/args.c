@@ -2,8 +2,9 @@
 /* The values of device arguments. */
 #include <stdlib.h>
 
+#include "base/export.h"
 #include "base/structs.h"
-#include "port/driver.h"
+#include "port/load.h"
 
 const char *
 port_arg(const struct port_arg *args, unsigned n, const char *key)
@@ -65,27 +66,36 @@ append(const struct baton_arg *args, struct baton_arg *out, unsigned n, size_t s
 	return at;
 }
 
-int
-baton_driver_args_(const char *driver, struct baton_arg *out, unsigned n, size_t size)
+unsigned
+driver_args(const struct baton_driver *d, struct baton_arg *out, unsigned n, size_t size)
 {
-	const struct baton_driver *const *d = baton_driver_table;
-	unsigned count;
+	unsigned count = append(d->args, out, n, size, 0);
 
+	count = append(d->more_args, out, n, size, count);
+	return append(d->dma ? port_reach_args : NULL, out, n, size, count);
+}
+
+int
+baton_driver_args_(const struct baton_ctx *ctx, const char *driver, struct baton_arg *out,
+		   unsigned n, size_t size)
+{
+	const struct baton_driver *const *d;
+	int ret = ctx ? handle_check(ctx, HANDLE_CTX, "driver_args") : 0;
+
+	if (ret < 0)
+		return ret;
 	if (!driver || (n && !out))
 		return baton_err(EINVAL, "baton_driver_args: %s is NULL",
 				 driver ? "out" : "driver");
+	d = drivers_of(ctx);
 	while (*d && strcmp((*d)->name, driver))
 		d++;
 	if (!*d)
 		return baton_err(EINVAL, "no driver \"%s\"; baton_drivers() has their names",
 				 driver);
-	count = append((*d)->args, out, n, size, 0);
-	count = append((*d)->more_args, out, n, size, count);
-	return (int)append((*d)->dma ? port_reach_args : NULL, out, n, size, count);
+	return (int)driver_args(*d, out, n, size);
 }
 
-const char *const *
-baton_drivers(void)
-{
-	return baton_driver_names;
-}
+DRIVER_EXPORT(port_arg);
+DRIVER_EXPORT(port_arg_uint);
+DRIVER_EXPORT(port_parse_mac);

@@ -10,7 +10,7 @@
 #include "dma/quarantine.h"
 #include "dma/ring.h"
 #include "ioas/ioas.h"
-#include "port/driver.h"
+#include "port/load.h"
 
 static const struct baton_ctx_config defaults = { 0 };
 
@@ -94,6 +94,7 @@ baton_ctx_destroy(struct baton_ctx *ctx)
 		return ret;
 	dma_quarantine_fini(ctx);
 	ctx_fini(ctx);
+	drivers_fini(ctx);
 	free(ctx->views);
 	free(ctx);
 	return 0;

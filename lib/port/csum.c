@@ -3,6 +3,8 @@
 
 #include <baton/hash.h>
 
+#include "base/export.h"
+
 #define SCTP_CSUM 8u /* offset of its checksum */
 
 static uint8_t *
@@ -142,3 +144,9 @@ csum_fill(const struct baton_queue *q, const struct baton_token *t, unsigned seg
 	memcpy(out, &value, sizeof(value));
 	put_bytes(q->views, t, (uint32_t)at.start + at.offset, out, sizeof(value));
 }
+
+DRIVER_EXPORT(csum_gather);
+DRIVER_EXPORT(csum_read);
+DRIVER_EXPORT(csum_refuse);
+DRIVER_EXPORT(csum_sctp);
+DRIVER_EXPORT(csum_fill);

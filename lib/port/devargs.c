@@ -5,6 +5,7 @@
 
 #include "pci/pci_device.h"
 #include "port/devargs.h"
+#include "port/load.h"
 
 /* Whether @name is @stem and a number. */
 static bool
@@ -20,9 +21,9 @@ is_numbered(const char *name, const char *stem)
 }
 
 static const struct baton_driver *
-find_driver(const char *name)
+find_driver(const struct baton_ctx *ctx, const char *name)
 {
-	for (const struct baton_driver *const *d = baton_driver_table; *d; d++)
+	for (const struct baton_driver *const *d = drivers_of(ctx); *d; d++)
 		if (is_numbered(name, (*d)->name) ||
 		    ((*d)->other_name && is_numbered(name, (*d)->other_name)))
 			return *d;
@@ -53,7 +54,7 @@ static const struct {
 };
 
 static int
-no_driver(const char *name)
+no_driver(const struct baton_ctx *ctx, const char *name)
 {
 	char list[256] = "", stem[PORT_NAME_MAX];
 	const char *near, *why = NULL;
@@ -61,12 +62,12 @@ no_driver(const char *name)
 	snprintf(stem, sizeof(stem), "%s", name);
 	for (size_t n = strlen(stem); n && isdigit((unsigned char)stem[n - 1]); n--)
 		stem[n - 1] = '\0';
-	near = baton_nearest(stem, baton_drivers());
+	near = baton_nearest(stem, baton_drivers(ctx));
 	for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
 		if (!strcmp(stem + (strncmp(stem, "net_", 4) && strncmp(stem, "eth_", 4) ? 0 : 4),
 			    absent[i].name))
 			why = absent[i].why;
-	for (const char *const *d = baton_drivers(); *d; d++) {
+	for (const char *const *d = baton_drivers(ctx); *d; d++) {
 		size_t len = strlen(list);
 
 		snprintf(list + len, sizeof(list) - len, "%s%s", len ? ", " : "", *d);
@@ -100,7 +101,7 @@ find_pci_driver(const struct baton_ctx *ctx, const char *bdf, const struct baton
 
 	if (ret < 0)
 		return ret;
-	for (const struct baton_driver *const *d = baton_driver_table; *d; d++) {
+	for (const struct baton_driver *const *d = drivers_of(ctx); *d; d++) {
 		size_t len = strlen(list);
 
 		if (is_for(*d, &info)) {
@@ -118,17 +119,18 @@ find_pci_driver(const struct baton_ctx *ctx, const char *bdf, const struct baton
 }
 
 static int
-choose_by_name(const struct pci_os *os, const char *name, const struct baton_driver **out)
+choose_by_name(const struct baton_ctx *ctx, const struct pci_os *os, const char *name,
+	       const struct baton_driver **out)
 {
-	*out = find_driver(name);
+	*out = find_driver(ctx, name);
 	if (!*out) {
 		int ret = pci_explain(os, name);
 		char why[512];
 
 		if (!ret)
-			return no_driver(name);
+			return no_driver(ctx, name);
 		snprintf(why, sizeof(why), "%s", baton_last_error());
-		no_driver(name);
+		no_driver(ctx, name);
 		return baton_err(-ret, "%s; %s", baton_last_error(), why);
 	}
 	if ((*out)->pci_ids)
@@ -146,7 +148,7 @@ devargs_driver(const struct baton_ctx *ctx, char name[PORT_NAME_MAX],
 	char bdf[PCI_BDF_SIZE];
 
 	if (!pci_parse_bdf(name, bdf))
-		return choose_by_name(pci_os_of(ctx), name, out);
+		return choose_by_name(ctx, pci_os_of(ctx), name, out);
 	memcpy(name, bdf, sizeof(bdf));
 	return find_pci_driver(ctx, bdf, out);
 }
@@ -182,9 +184,9 @@ nearest_arg(const struct baton_driver *drv, const char *key)
 {
 	struct baton_arg args[DEVARGS_MAX];
 	const char *names[DEVARGS_MAX + 1] = { NULL };
-	int n = baton_driver_args(drv->name, args, DEVARGS_MAX);
+	const unsigned n = driver_args(drv, args, DEVARGS_MAX, sizeof(*args));
 
-	for (int i = 0; i < n && i < DEVARGS_MAX; i++)
+	for (unsigned i = 0; i < n && i < DEVARGS_MAX; i++)
 		names[i] = args[i].name;
 	return baton_nearest(key, names);
 }
@@ -254,11 +256,11 @@ check_values(const struct baton_driver *drv, const char *name, const struct port
 
 /* A PCI device: who drives it is known when it is opened, so one of its drivers must take them. */
 static int
-check_pci(const char *name, const struct port_arg *args, int n)
+check_pci(const struct baton_ctx *ctx, const char *name, const struct port_arg *args, int n)
 {
 	int ret = -ENODEV;
 
-	for (const struct baton_driver *const *d = baton_driver_table; *d; d++) {
+	for (const struct baton_driver *const *d = drivers_of(ctx); *d; d++) {
 		if (!(*d)->pci_ids)
 			continue;
 		ret = check_values(*d, name, args, n);
@@ -269,13 +271,16 @@ check_pci(const char *name, const struct port_arg *args, int n)
 }
 
 int
-baton_port_check(const char *devargs)
+baton_port_check(const struct baton_ctx *ctx, const char *devargs)
 {
 	struct port_arg args[DEVARGS_MAX];
 	const struct baton_driver *drv = NULL;
 	char name[PORT_NAME_MAX], bdf[PCI_BDF_SIZE], *text;
 	int n, ret;
 
+	ret = ctx ? handle_check(ctx, HANDLE_CTX, "port_check") : 0;
+	if (ret < 0)
+		return ret;
 	if (!devargs)
 		return baton_err(EINVAL, "port_check: a device's name is needed");
 	text = strdup(devargs);
@@ -283,9 +288,9 @@ baton_port_check(const char *devargs)
 		return baton_err(ENOMEM, "out of memory");
 	n = ret = devargs_split(text, args, name);
 	if (n >= 0 && pci_parse_bdf(name, bdf)) {
-		ret = check_pci(name, args, n);
+		ret = check_pci(ctx, name, args, n);
 	} else if (n >= 0) {
-		ret = choose_by_name(&pci_os_host, name, &drv);
+		ret = choose_by_name(ctx, ctx ? pci_os_of(ctx) : &pci_os_host, name, &drv);
 		if (!ret)
 			ret = check_values(drv, name, args, n);
 	}

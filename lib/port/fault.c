@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Accesses that a port's device was refused. */
+#include "base/export.h"
 #include "base/structs.h"
 #include "port/port.h"
 
@@ -43,3 +44,5 @@ baton_port_fault_(const struct baton_port *port, struct baton_port_fault *fault,
 									       : &none,
 			    sizeof(none));
 }
+
+DRIVER_EXPORT(port_fault);

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/event.h"
+#include "base/export.h"
 #include "port/offload.h"
 #include "port/port.h"
 
@@ -505,3 +506,9 @@ port_back(struct baton_port *port)
 	publish_all(port);
 	port_event(port, BATON_EVENT_BACK);
 }
+
+DRIVER_EXPORT(port_event);
+DRIVER_EXPORT(port_link);
+DRIVER_EXPORT(port_lost);
+DRIVER_EXPORT(port_is_empty);
+DRIVER_EXPORT(port_back);

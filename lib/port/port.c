@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Opening, configuring and closing ports. */
 #include "port/port.h"
+#include "base/export.h"
 #include "base/structs.h"
 #include "port/devargs.h"
 #include "port/offload.h"
@@ -366,3 +367,5 @@ baton_port_close(struct baton_port *port)
 	handle_close(port);
 	return ret;
 }
+
+DRIVER_EXPORT(port_log);

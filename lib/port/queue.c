@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "base/export.h"
 #include "base/structs.h"
 #include "port/offload.h"
 #include "port/port.h"
@@ -337,3 +338,6 @@ queue_refuse(struct baton_queue *q, struct baton_token t)
 	queue_count_error(q, TX_ERROR_TOKEN, 1);
 	return dma_refuse(q->port->ctx, t, "tx_burst");
 }
+
+DRIVER_EXPORT(queue_violation);
+DRIVER_EXPORT(queue_refuse);

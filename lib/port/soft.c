@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
+#include "base/export.h"
 #include "port/csum.h"
 
 #define ETH_HLEN 14u
@@ -105,3 +106,7 @@ soft_mac(struct baton_port *port, uint8_t kind)
 	port->info.mac[4] = (uint8_t)(number >> 8);
 	port->info.mac[5] = (uint8_t)number;
 }
+
+DRIVER_EXPORT(soft_give);
+DRIVER_EXPORT(soft_done);
+DRIVER_EXPORT(soft_mac);

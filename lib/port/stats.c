@@ -8,6 +8,7 @@
  */
 #include <stdarg.h>
 
+#include "base/export.h"
 #include "base/structs.h"
 #include "port/port.h"
 
@@ -249,3 +250,6 @@ queue_keep_counters(struct baton_queue *to, const struct baton_queue *from)
 	to->stats = from->stats;
 	to->base = from->base;
 }
+
+DRIVER_EXPORT(port_xstat);
+DRIVER_EXPORT(queue_full);

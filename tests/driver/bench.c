@@ -144,6 +144,9 @@ bench_up(struct bench *b, const struct model *m, const struct way *way)
 		fail_msg("%s lacks what %s does not have \"partly\": %#x", m->name, m->list,
 			 m->lacks & ~b->list.partly);
 	must(baton_ctx_create(&c, &b->ctx));
+	if (getenv("CONFORM_DRIVER")) /* a driver in a file, which is linked with the library alone
+				       */
+		must(baton_driver_load(b->ctx, getenv("CONFORM_DRIVER")));
 	b->dev = m->start(b->ctx, b->spec, sizeof(b->spec));
 	baton_pool_config_init(&p);
 	p.name = "conform";

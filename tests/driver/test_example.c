@@ -8,9 +8,11 @@
 #include "model.h"
 #include "port/driver.h"
 
+#ifndef CONFORM_LOADED /* else bench.c loads it */
 extern const struct baton_driver example_driver;
 const struct baton_driver *const baton_driver_table[] = { &example_driver, NULL };
 const char *const baton_driver_names[] = { "net_example", NULL };
+#endif
 
 static void *
 start(struct baton_ctx *ctx, char *spec, size_t room)

@@ -9,7 +9,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # A folder may include itself and what stands before it.
-ORDER = ["lib/base", "lib/ctx", "lib/sock", "lib/mem", "lib/ioas", "lib/dma", "lib/packet", "lib/pci", "lib/port", "lib/nic", "drivers", "apps"]
+ORDER = ["lib/kit", "lib/base", "lib/ctx", "lib/sock", "lib/mem", "lib/ioas", "lib/dma", "lib/packet", "lib/pci", "lib/port", "lib/nic", "drivers", "apps"]
 # dma and pci stand side by side, and so do drivers.
 APART = [{"lib/dma", "lib/pci"}, {"drivers/example", "drivers/example2", "drivers/null", "drivers/pcap", "drivers/virtio"}]
 # Whose a public header is.

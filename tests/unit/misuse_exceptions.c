@@ -2,6 +2,7 @@
 /* Cells of the misuse table that want another end than others of their kind, or cannot be told. */
 #include "misuse.h"
 
+#define LIBRARY "the drivers of the library"
 #define SETTING "a setting: every state of a port takes it"
 #define READS   "it only reads"
 #define HOT     "an instruction a packet; NULL faults at once, and nothing was changed"
@@ -28,6 +29,11 @@ const struct misuse_exception misuse_exceptions[] = {
 	{ "port_xstats", "out", WRONG_NULL, FINE, PLENTY },
 	{ "port_reach", "out", WRONG_NULL, FINE, PLENTY },
 	{ "port_on_event", "fn", WRONG_NULL, FINE, "no callback" },
+	{ "drivers", "ctx", WRONG_NULL, FINE, LIBRARY },
+	{ "driver_args", "ctx", WRONG_NULL, FINE, LIBRARY },
+	{ "port_check", "ctx", WRONG_NULL, FINE, LIBRARY },
+	{ "driver_args", "ctx", WRONG_STATE, FINE, READS },
+	{ "port_check", "ctx", WRONG_STATE, FINE, READS },
 	{ "txq_setup", "config_pool", WRONG_NULL, FINE, "a TX queue has no pool" },
 	{ "txq_setup", "config_pool", WRONG_KIND, FINE, "a TX queue does not look at it" },
 	{ "txq_setup", "config_pool", WRONG_CLOSED, FINE, "a TX queue does not look at it" },

@@ -38,7 +38,7 @@ def kind_of(declaration, text):
 def result_of(text):
     text = text.strip()
     if "*" in text:
-        return "TEXT" if text.startswith("const char") else "POINTER"
+        return "TEXT" if re.fullmatch(r"const char ?\*", text) else "POINTER"
     return {"int": "ERRNO", "void": "VOID"}.get(text, "NUMBER")
 
 

@@ -270,9 +270,14 @@ def environment_that_is_refused():
     with tempfile.TemporaryDirectory() as plugins:
         open(os.path.join(plugins, "librte_net_null.so"), "w").close()
         good(run("-d %s %s" % (plugins, NULL2), SHORT))
-        open(os.path.join(plugins, "mine.so.1"), "w").close()
-        never(run("-d %s %s" % (plugins, NULL2)), "mine.so.1", "no driver is loaded from a file")
-    never(run("-d /my/pmd.so " + NULL2), "/my/pmd.so", "no driver is loaded")
+        open(os.path.join(plugins, "mine.so"), "w").close()
+        never(run("-d %s %s" % (plugins, NULL2)), "-d ", "/mine.so is no ELF file")
+        os.rename(os.path.join(plugins, "mine.so"), os.path.join(plugins, "mine.so.1"))
+        good(run("-d %s %s" % (plugins, NULL2), SHORT))
+        for name in ("librte_net_null.so", "mine.so.1"):
+            os.remove(os.path.join(plugins, name))
+        expect("there is no .so file" in good(run("-d %s %s" % (plugins, NULL2), SHORT)).err, plugins)
+    never(run("-d /my/pmd.so " + NULL2), "/my/pmd.so cannot be opened")
     never(run("--proc-type=secondary " + NULL2), "one process")
     never(run("--proc-type=third " + NULL2), "there are primary")
     never(run("--iova-mode=dc " + NULL2), "pa, va")

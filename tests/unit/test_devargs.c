@@ -30,7 +30,7 @@ good_ones(void **state)
 	};
 
 	for (unsigned i = 0; i < sizeof(list) / sizeof(list[0]); i++)
-		if (baton_port_check(list[i]))
+		if (baton_port_check(NULL, list[i]))
 			fail_msg("%s: %s", list[i], baton_last_error());
 }
 
@@ -68,7 +68,7 @@ bad_ones(void **state)
 	};
 
 	for (unsigned i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
-		int ret = baton_port_check(list[i].devargs);
+		int ret = baton_port_check(NULL, list[i].devargs);
 
 		if (ret != -list[i].err || !strstr(baton_last_error(), list[i].words))
 			fail_msg("%s: %d: %s", list[i].devargs, ret, baton_last_error());
@@ -85,9 +85,9 @@ as_when_opened(void **state)
 	assert_int_equal(baton_ctx_create(NULL, &ctx), 0);
 	assert_int_equal(baton_port_open(ctx, "eth_null0,size=128", &port), 0);
 	assert_int_equal(baton_port_open(ctx, "net_null0,size=1", &none), -EINVAL);
-	assert_int_equal(baton_port_check("net_null0,size=1"), -EINVAL);
+	assert_int_equal(baton_port_check(NULL, "net_null0,size=1"), -EINVAL);
 	assert_int_equal(baton_port_open(ctx, "net_virtio_user0,path=/nowhere/x", &none), -ENOENT);
-	assert_int_equal(baton_port_check("net_virtio_user0,path=/nowhere/x"), 0);
+	assert_int_equal(baton_port_check(NULL, "net_virtio_user0,path=/nowhere/x"), 0);
 	assert_int_equal(baton_port_close(port), 0);
 	assert_int_equal(baton_ctx_destroy(ctx), 0);
 }
@@ -102,10 +102,10 @@ opens_nothing(void **state)
 	close(fd);
 	unlink(path);
 	snprintf(devargs, sizeof(devargs), "net_pcap0,tx_pcap=%s", path);
-	assert_int_equal(baton_port_check(devargs), 0);
+	assert_int_equal(baton_port_check(NULL, devargs), 0);
 	assert_int_equal(access(path, F_OK), -1);
 	snprintf(devargs, sizeof(devargs), "net_virtio_user0,server=1,path=%s", path);
-	assert_int_equal(baton_port_check(devargs), 0);
+	assert_int_equal(baton_port_check(NULL, devargs), 0);
 	assert_int_equal(access(path, F_OK), -1);
 }
 
@@ -116,23 +116,24 @@ arguments(void **state)
 	struct baton_arg args[64];
 	char devargs[256];
 
-	for (const char *const *d = baton_drivers(); *d; d++) {
-		int n = baton_driver_args(*d, args, 64);
+	for (const char *const *d = baton_drivers(NULL); *d; d++) {
+		int n = baton_driver_args(NULL, *d, args, 64);
 
 		assert_in_range(n, 1, 64);
-		assert_int_equal(baton_driver_args(*d, NULL, 0), n);
-		assert_int_equal(baton_driver_args(*d, args, 1), n);
+		assert_int_equal(baton_driver_args(NULL, *d, NULL, 0), n);
+		assert_int_equal(baton_driver_args(NULL, *d, args, 1), n);
 		for (int i = 0; i < n; i++) {
 			assert_true(*args[i].name && *args[i].value && strlen(args[i].help) > 4);
 			assert_true(args[i].help[strlen(args[i].help) - 1] != '.');
 			snprintf(devargs, sizeof(devargs),
 				 "%s,%s=", strcmp(*d, "net_virtio") ? *d : "00:03.0", args[i].name);
-			if (baton_port_check(devargs) && strstr(baton_last_error(), "has no "
-										    "argument"))
+			if (baton_port_check(NULL, devargs) && strstr(baton_last_error(), "has no "
+											  "argumen"
+											  "t"))
 				fail_msg("%s: %s", *d, baton_last_error());
 		}
 	}
-	assert_int_equal(baton_driver_args("net_tap", args, 64), -EINVAL);
+	assert_int_equal(baton_driver_args(NULL, "net_tap", args, 64), -EINVAL);
 }
 
 static void

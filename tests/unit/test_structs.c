@@ -412,7 +412,7 @@ filled(void **state)
 	FILLED(SUM, struct baton_reach_summary);
 #define XSTATS(out, n, size)  baton_port_xstats_(r.port, out, n, size)
 #define HOLDERS(out, n, size) baton_pool_holders_(r.pool, out, n, size)
-#define ARGS(out, n, size)    baton_driver_args_("net_virtio_user", out, n, size)
+#define ARGS(out, n, size)    baton_driver_args_(NULL, "net_virtio_user", out, n, size)
 	LISTED(XSTATS, struct baton_xstat);
 	LISTED(HOLDERS, struct baton_holder);
 	LISTED(ARGS, struct baton_arg);

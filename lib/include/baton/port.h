@@ -25,12 +25,43 @@ extern "C" {
 #define BATON_MAX_MTU 9000 /* largest MTU, in bytes */
 
 /**
- * Get the names of the drivers in this library.
+ * Load the drivers of a file into a context: a shared object that was built with this library's
+ * <baton/driver/...> headers (docs/driver-guide.md).
+ *
+ * Its ports are then opened by name or by PCI address, as those of the library's own drivers. The
+ * file stays loaded until the context is destroyed; other contexts do not see its drivers.
+ *
+ * Before any code of the file runs, what it was built with is compared with this library. Then the
+ * file is loaded for a moment in a child process, which is made with fork(2), so that a constructor
+ * that crashes, ends the process or hangs (5 seconds) is an error and no more; where there may be
+ * no child process, that is left out, with a warning. Call this before threads run that must not be
+ * disturbed by a fork.
+ *
+ * @ctx:  the context.
+ * @file: the path of the file. It is not searched for in the folders of libraries.
+ *
+ * Thread: the control thread.
+ * Return: 0 on success; -ENOEXEC if the file is no shared object for this machine, or no driver;
+ * -EPROTONOSUPPORT if it was built for another version of the driver interface, with other headers
+ * or another ownership mode; -ELIBBAD if it cannot be linked: it needs functions that there are
+ * not; -EFAULT if a constructor crashes or ends the process; -ETIMEDOUT if one hangs; -EEXIST if
+ * the file, or a driver of that name, is there already; -EINVAL if a driver is not complete, or
+ * @file is NULL or empty; -EBUSY inside an event callback; -ENOMEM; an error of open(2), such as
+ * -ENOENT and -EACCES. Nothing of the file is used then.
+ */
+BATON_API int baton_driver_load(struct baton_ctx *ctx, const char *file);
+
+/**
+ * Get the names of the drivers: those in this library, and those that were loaded into a context.
+ *
+ * @ctx: the context; NULL: only the drivers in this library.
  *
  * Thread: any thread.
- * Return: an array of NUL-terminated strings that ends with NULL; this function cannot fail.
+ * Return: an array of NUL-terminated strings that ends with NULL. Those of a context are valid
+ * until it is destroyed, and a driver that is loaded later is in an array of its own. NULL if @ctx
+ * is no context.
  */
-BATON_API const char *const *baton_drivers(void);
+BATON_API const char *const *baton_drivers(const struct baton_ctx *ctx);
 
 /** An argument of a driver's ports, as in "net_virtio_user0,NAME=VALUE". */
 struct baton_arg {
@@ -41,8 +72,8 @@ struct baton_arg {
 };
 
 /* baton_driver_args() for a struct of @size bytes. */
-BATON_API int baton_driver_args_(const char *driver, struct baton_arg *out, unsigned n,
-				 size_t size);
+BATON_API int baton_driver_args_(const struct baton_ctx *ctx, const char *driver,
+				 struct baton_arg *out, unsigned n, size_t size);
 
 /**
  * Get the arguments of a driver's ports, for help texts.
@@ -50,9 +81,10 @@ BATON_API int baton_driver_args_(const char *driver, struct baton_arg *out, unsi
  * The driver's own arguments come first. Behind them are those that every port has whose device
  * accesses memory by itself.
  *
+ * @ctx:    the context whose drivers are meant; NULL: only those in this library.
  * @driver: a name from baton_drivers().
  * @out:    receives the arguments, at most @n of them; they stay valid as long as the library is
- *          loaded.
+ *          loaded, and those of a loaded driver until its context is destroyed.
  * @n:      number of entries of @out; 0 to ask how many there are.
  *
  * Thread: any thread.
@@ -60,9 +92,10 @@ BATON_API int baton_driver_args_(const char *driver, struct baton_arg *out, unsi
  * or @out is NULL and @n is not 0.
  */
 static inline int
-baton_driver_args(const char *driver, struct baton_arg *out, unsigned n)
+baton_driver_args(const struct baton_ctx *ctx, const char *driver, struct baton_arg *out,
+		  unsigned n)
 {
-	return baton_driver_args_(driver, out, n, sizeof(*out));
+	return baton_driver_args_(ctx, driver, out, n, sizeof(*out));
 }
 
 /**
@@ -70,6 +103,7 @@ baton_driver_args(const char *driver, struct baton_arg *out, unsigned n)
  *
  * An application that opens several ports can refuse a wrong one before the first is open.
  *
+ * @ctx:     the context whose drivers are meant; NULL: only those in this library.
  * @devargs: as for baton_port_open().
  *
  * Thread: any thread.
@@ -77,7 +111,7 @@ baton_driver_args(const char *driver, struct baton_arg *out, unsigned n)
  * or has a value that cannot be, or if @devargs is NULL; -ENOTSUP if an argument asks for what its
  * driver cannot do; -ENOMEM.
  */
-BATON_API int baton_port_check(const char *devargs);
+BATON_API int baton_port_check(const struct baton_ctx *ctx, const char *devargs);
 
 /**
  * Open a port by the name of its device.
