@@ -134,7 +134,7 @@ offer_library(void)
 		(void)dlopen(self.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL);
 }
 
-/* dlopen() takes a file that is loaded already for one that has its DT_SONAME. */
+/* Somebody may have replaced the file since it was examined. */
 static bool
 is_that_file(void *handle, const struct driver_so *so)
 {
@@ -315,8 +315,8 @@ load(struct baton_ctx *ctx, const char *file, struct driver_so *so)
 		return baton_err(ELIBBAD, "driver file %s cannot be loaded: %s", file, dlerror());
 	if (!is_that_file(so->handle, so))
 		return baton_err(ELIBBAD,
-				 "driver file %s has the name (DT_SONAME) of another library of "
-				 "this process: link it with another -soname, or none",
+				 "driver file %s was replaced by another while it was loaded: "
+				 "load it again",
 				 file);
 	f = dlsym(so->handle, DRIVER_FILE_SYMBOL);
 	n = check_drivers(ctx, file, f);
