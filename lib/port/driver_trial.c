@@ -105,23 +105,24 @@ listen_to(int fd, char *text, size_t room)
 	}
 }
 
-/* The child ended without a report that says how. @status: of waitpid(), or -1. */
+#define WHOSE                                                                                      \
+	"in a constructor or destructor of its own, or of a library that it needs; it was tried "  \
+	"in a process of its own, and is not used"
+
+/* The child ended before it was done. @status: of waitpid(), or -1. */
 static int
 explain_end(const char *file, const char *text, int status)
 {
 	const char *when = *text == REPORT_LOADED ? "it is unloaded" : "it is loaded";
 
 	if (status != -1 && WIFSIGNALED(status))
-		return baton_err(EFAULT,
-				 "driver file %s crashes as %s (signal %d, %s), in a constructor "
-				 "of its own or of a library that it needs; it was tried in a "
-				 "process of its own, and is not used",
+		return baton_err(EFAULT, "driver file %s crashes as %s (signal %d, %s), " WHOSE,
 				 file, when, WTERMSIG(status), strsignal(WTERMSIG(status)));
-	return baton_err(EFAULT,
-			 "driver file %s ends the process as %s (exit status %d), in a constructor "
-			 "of its own or of a library that it needs; it was tried in a process of "
-			 "its own, and is not used",
-			 file, when, status != -1 ? WEXITSTATUS(status) : -1);
+	if (strchr(text, REPORT_EXIT) || status == -1)
+		return baton_err(EFAULT, "driver file %s ends the process as %s, " WHOSE, file,
+				 when);
+	return baton_err(EFAULT, "driver file %s ends the process as %s (exit status %d), " WHOSE,
+			 file, when, WEXITSTATUS(status));
 }
 
 static int
@@ -132,7 +133,7 @@ explain(const char *file, const char *text, int status)
 	if (is_done(text))
 		return 0;
 	if (*text != REPORT_REFUSED)
-		return explain_end(file, text, strchr(text, REPORT_EXIT) ? 0 : status);
+		return explain_end(file, text, status);
 	if (strstr(why, "undefined symbol"))
 		return baton_err(ELIBBAD,
 				 "driver file %s needs what neither this library (%s) nor the "
@@ -171,9 +172,7 @@ driver_trial(const char *file)
 	if (ended)
 		return explain(file, text, status);
 	return baton_err(ETIMEDOUT,
-			 "driver file %s hangs as %s: it had not ended after %u seconds, in a "
-			 "constructor of its own or of a library that it needs; it was tried in a "
-			 "process of its own, and is not used",
+			 "driver file %s hangs as %s: it had not ended after %u seconds, " WHOSE,
 			 file, *text == REPORT_LOADED ? "it is unloaded" : "it is loaded",
 			 TRIAL_MS / 1000);
 }

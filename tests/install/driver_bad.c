@@ -13,7 +13,9 @@
 static void __attribute__((constructor)) begin(void)
 {
 #ifdef CRASHES
-	*(volatile int *)16 = 1;
+	volatile int *volatile nowhere = NULL;
+
+	*nowhere = 1;
 #elif defined(ABORTS)
 	abort();
 #elif defined(EXITS)
@@ -78,7 +80,7 @@ start(struct baton_port *port)
 	return 0;
 }
 
-static const struct port_ops ops = {
+static const struct port_ops ops __attribute__((unused)) = {
 #ifdef SMALL
 	.port_size = 8,
 #else

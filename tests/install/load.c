@@ -28,6 +28,7 @@ main(int argc, char **argv)
 {
 	struct baton_ctx *ctx, *other;
 	unsigned library = 0, also = 0;
+	int loaded = 0;
 
 	if (baton_ctx_create(NULL, &ctx) < 0 || baton_ctx_create(NULL, &other) < 0)
 		return 2;
@@ -35,6 +36,7 @@ main(int argc, char **argv)
 		int ret = baton_driver_load(ctx, argv[i]);
 
 		printf("%d %s\n", ret, ret < 0 ? baton_last_error() : "loaded");
+		loaded += !ret;
 	}
 	for (const char *const *d = baton_drivers(ctx); *d; d++)
 		printf("driver %s\n", *d);
@@ -50,7 +52,8 @@ main(int argc, char **argv)
 	if (baton_ctx_destroy(ctx) < 0 || baton_ctx_destroy(other) < 0 ||
 	    baton_ctx_create(NULL, &ctx) < 0)
 		return 2;
-	for (int i = 1; i < argc; i++)
-		(void)baton_driver_load(ctx, argv[i]);
+	for (int i = 1; i < argc && loaded == argc - 1; i++)
+		if (baton_driver_load(ctx, argv[i]) < 0)
+			return 3;
 	return baton_ctx_destroy(ctx) < 0 ? 2 : 0;
 }

@@ -37,8 +37,8 @@ peers(void **state)
 	open_refused(r, "net_ring4,peer=net_ring", EINVAL, "net_ring1");
 	open_refused(r, "net_ring4,peer", EINVAL, "peer");
 	open_refused(r, "net_ring", EINVAL, "peer=net_ring1");
-	refused(baton_port_check("net_ring0,peer=net_ring1x"), EINVAL, "net_ring1x");
-	must(baton_port_check("net_ring0,peer=net_ring17"));
+	refused(baton_port_check(NULL, "net_ring0,peer=net_ring1x"), EINVAL, "net_ring1x");
+	must(baton_port_check(NULL, "net_ring0,peer=net_ring17"));
 
 	/* One that names its peer before that is there. */
 	must(baton_port_open(r->ctx, "net_ring6,peer=net_ring9", &p[0]));
