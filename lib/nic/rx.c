@@ -214,6 +214,7 @@ nic_rx_endless(struct nic_queue *nq)
 DRIVER_EXPORT(nic_rx_leave_order);
 DRIVER_EXPORT(nic_rx_completed_at);
 DRIVER_EXPORT(nic_rx_reorder);
+DRIVER_EXPORT(nic_rx_note);
 DRIVER_EXPORT(nic_rx_untake);
 DRIVER_EXPORT(nic_rx_no_room);
 DRIVER_EXPORT(nic_rx_jumped);
