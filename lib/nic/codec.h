@@ -198,6 +198,10 @@ struct tx_cursor {
 struct tx_codec {
 	uint8_t header; /* bytes in front of the packet that the device reads */
 	uint8_t gap;    /* as above */
+	/* Bytes of the shortest packet that it takes, without the header; 0: 1. */
+	uint8_t shortest;
+	/* The furthest byte of a packet that its checksum may be at; 0: any. */
+	uint16_t csum_most;
 	bool any_order; /* completions name keys, in any order */
 
 	/*

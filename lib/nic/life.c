@@ -257,7 +257,7 @@ nic_attach(struct nic_dev *dev, struct nic_queue *nq)
 	memset(nq->mem, 0, ring_bytes(dev, nq));
 	if (!dev->ops->spreads || dev->ops->spreads(dev, nq))
 		mode |= NIC_MODE_SEGS;
-	if (dev->port.offloads & BATON_OFFLOAD_RX_CSUM)
+	if (dev->port.offloads & (BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_RX_IPV4_CSUM))
 		mode |= NIC_MODE_META;
 	if (nq->info)
 		mode = NIC_MODE_ALL;

@@ -280,13 +280,25 @@ nic_tx_reclaim(struct nic_queue *nq, unsigned budget, const struct tx_loops *loo
 	return baton_likely(done == n) ? (int)done : loops->any_order(nq, n - done, done);
 }
 
-/* Whether a packet is of one buffer of @pool, of at most @longest bytes, without a checksum to fill
- * in. */
-NIC_INLINE bool
-nic_tx_is_plain(const struct baton_token *t, uint32_t pool, uint32_t longest)
+/* The shortest packet that the device takes. */
+NIC_INLINE uint32_t
+nic_tx_shortest(const struct tx_codec *codec)
 {
+	return codec->shortest ? codec->shortest : 1u;
+}
+
+/*
+ * Whether a packet is of one buffer of @pool, of at most @longest bytes, which is more than the
+ * shortest one has, without a checksum to fill in.
+ */
+NIC_INLINE bool
+nic_tx_is_plain(const struct baton_token *t, uint32_t pool, uint32_t longest,
+		const struct tx_codec *codec)
+{
+	const uint32_t least = nic_tx_shortest(codec);
+
 	return !baton_unlikely(t->pool != pool || (t->flags & BATON_TOKEN_CONT) ||
-			       csum_wanted(*t) || t->len - 1u >= longest);
+			       csum_wanted(*t) || t->len - least > longest - least);
 }
 
 /*
@@ -312,7 +324,8 @@ nic_tx_post(struct nic_queue *nq, const struct baton_token *tokens, unsigned n, 
 		const uint32_t d = pos++ & mask, buf = t->buf, off = t->off, len = t->len;
 		uint64_t at;
 
-		if (baton_unlikely(!nic_tx_is_plain(t, pool, max_len) || off < codec->header ||
+		if (baton_unlikely(!nic_tx_is_plain(t, pool, max_len, codec) ||
+				   off < codec->header ||
 				   !dma_give_raw(v, v->direct_len, buf, off + len, t->gen, owner)))
 			break;
 		at = (uint64_t)buf * v->stride + off - codec->header;

@@ -51,7 +51,7 @@ nic_tx_copy_plain(struct nic_queue *nq, const struct baton_pool_view *v, struct 
 			nic_prefetch_slot(slots + (size_t)slot_of[ahead] * stride);
 		else if (!slot_of)
 			nic_prefetch_slot(slots + (size_t)ahead * stride);
-		if (baton_unlikely(!nic_tx_is_plain(t, pool, longest) ||
+		if (baton_unlikely(!nic_tx_is_plain(t, pool, longest, codec) ||
 				   !dma_give_raw(v, v->data_len, buf, off + len, t->gen,
 						 BATON_OWNER_FREE << 16)))
 			break;

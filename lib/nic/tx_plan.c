@@ -2,6 +2,7 @@
 /* Packets that are not plain: of several buffers, without headroom, or with a checksum to fill in.
  */
 #include "base/export.h"
+#include "nic/nic.h"
 #include "nic/tx_chain.h"
 
 /* Is the token's pool bounced, and the queue without slots? There is no address to post then. */
@@ -41,6 +42,16 @@ bad_packet(struct nic_queue *nq, bool first, enum tx_error reason, const char *w
 			 nq->q.port->name, nq->q.index, is, what, limit);
 }
 
+static BATON_COLD int
+too_short(struct nic_queue *nq, bool first, uint32_t is, uint32_t least)
+{
+	if (!first)
+		return 0;
+	queue_count_error(&nq->q, TX_ERROR_TOO_SHORT, 1);
+	return baton_err(EMSGSIZE, "%s txq %u: a packet of %u bytes, %u are the least",
+			 nq->q.port->name, nq->q.index, is, least);
+}
+
 /* Count the slots that the packet takes. Return: 0 if all of its buffers are direct. */
 static unsigned
 slots_for(const struct nic_queue *nq, const struct tx_plan *p, uint32_t header)
@@ -57,6 +68,7 @@ int
 nic_tx_measure(struct nic_queue *nq, struct tx_plan *p, unsigned n, bool first, uint32_t header)
 {
 	struct baton_queue *q = &nq->q;
+	const struct tx_codec *codec = nic_of(q->port)->ops->tx;
 
 	do {
 		if (p->segs == n) {
@@ -73,6 +85,8 @@ nic_tx_measure(struct nic_queue *nq, struct tx_plan *p, unsigned n, bool first, 
 			return bad_packet(nq, first, TX_ERROR_TOO_SHORT, "bytes in a buffer", 0,
 					  q->max_len);
 	} while (p->t[p->segs++].flags & BATON_TOKEN_CONT);
+	if (p->len < nic_tx_shortest(codec))
+		return too_short(nq, first, p->len, nic_tx_shortest(codec));
 	if (p->len > q->max_len)
 		return bad_packet(nq, first, TX_ERROR_TOO_LONG, "bytes", p->len, q->max_len);
 	/*
@@ -104,11 +118,12 @@ ungive(struct baton_queue *q, const struct baton_token *t, unsigned n)
 static bool
 request_csum(struct nic_queue *nq, struct tx_plan *p)
 {
+	const uint32_t most = nic_of(nq->q.port)->ops->tx->csum_most;
 	struct csum_request at;
 
 	if (!csum_read(&nq->q, p->t, p->len, &at))
 		return false;
-	if (!p->offload || at.crc) {
+	if (!p->offload || at.crc || (most && (uint32_t)at.start + at.offset > most)) {
 		csum_fill(&nq->q, p->t, p->segs, at);
 		return true;
 	}

@@ -221,7 +221,7 @@ struct baton_driver {
 			 is refused */
 };
 
-#define PORT_OWN_XSTATS 16 /* counters of a port that are no queue's, at most */
+#define PORT_OWN_XSTATS 64 /* counters of a port that are no queue's, at most */
 
 #define PORT_AWAY       1 /* workers may still be in a burst */
 #define PORT_AWAY_EMPTY 2 /* ops->lost() has emptied the rings */

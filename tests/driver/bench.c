@@ -230,6 +230,44 @@ make(uint8_t *frame, uint32_t len, unsigned seed)
 		frame[i] = (uint8_t)(i * 7 + (i >> 8) + seed);
 }
 
+uint16_t
+sum_of(const uint8_t *p, size_t n)
+{
+	uint32_t s = 0;
+
+	for (size_t i = 0; i < n; i++)
+		s += i & 1 ? p[i] : (uint32_t)p[i] << 8;
+	while (s >> 16)
+		s = (s & 0xffff) + (s >> 16);
+	return (uint16_t)s;
+}
+
+static void
+put16(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+void
+make_tcp(uint8_t *frame, uint32_t len, unsigned seed, bool partial)
+{
+	static const uint8_t ip[] = { 0x08, 0x00, 0x45, 0, 0, 0, 0, 1, 0x40, 0, 64, 6, 0, 0 };
+	uint8_t pseudo[12] = { [9] = 6 };
+
+	make(frame, len, seed);
+	frame[0] = 2;
+	memcpy(frame + 12, ip, sizeof(ip));
+	put16(frame + 16, len - 14);
+	put16(frame + 24, ~(uint32_t)sum_of(frame + 14, 20));
+	frame[46] = 0x50; /* no options */
+	memcpy(pseudo, frame + 26, 8);
+	put16(pseudo + 10, len - 34);
+	put16(frame + 50, sum_of(pseudo, sizeof(pseudo)));
+	if (!partial)
+		put16(frame + 50, ~(uint32_t)sum_of(frame + 34, len - 34));
+}
+
 unsigned
 gather(const struct bench *b, const struct baton_token *t, uint8_t *to, uint32_t *len)
 {

@@ -100,6 +100,15 @@ bool is_readable(int fd);
 
 void make(uint8_t *frame, uint32_t len, unsigned seed);
 
+/** RFC 1071 byte by byte, big-endian, as a receiver does it. */
+uint16_t sum_of(const uint8_t *p, size_t n);
+
+/**
+ * A packet of TCP over IPv4, with its checksums. @partial: that of TCP is the sum of the
+ * pseudo-header.
+ */
+void make_tcp(uint8_t *frame, uint32_t len, unsigned seed, bool partial);
+
 /** Copy a packet's bytes together. Return: its tokens. */
 unsigned gather(const struct bench *b, const struct baton_token *t, uint8_t *to, uint32_t *len);
 

@@ -61,7 +61,7 @@ check_queues(struct bench *b)
 		const unsigned q = i & 1;
 		int n;
 
-		make(in, sizeof(in), i);
+		make_tcp(in, sizeof(in), i, false); /* of a flow, for devices that choose by it */
 		if (has(b, F_RX_OUTSIDE)) {
 			assert_true(b->m->receive(b->dev, q, in, sizeof(in)));
 			assert_int_equal(baton_rx_burst(b->rxq[!q], t, 64), 0);

@@ -12,7 +12,7 @@ exact_bytes(struct bench *b)
 	for (unsigned i = 0; i < 300; i++) {
 		const uint32_t len = lens[i % (sizeof(lens) / sizeof(lens[0]))];
 
-		if (len <= longest(b))
+		if (len >= b->m->shortest && len <= longest(b))
 			one_each_way(b, len, i);
 	}
 }

@@ -132,7 +132,7 @@ receive_all(struct bench *b, uint32_t device)
 
 	for (unsigned i = 0; i < 3 * DESCS; i++) {
 		const bool tag = rnd(2), bad = rnd(2), v6 = rnd(2);
-		const struct gso g = packet(v6 ? 6 : 4, 6, 1 + rnd(1000));
+		const struct gso g = packet(v6 ? 6 : 4, 6, 10 + rnd(1000));
 
 		memcpy(frame, g.b, 12);
 		put16(frame + 12, 0x8100);

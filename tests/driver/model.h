@@ -44,8 +44,9 @@ struct model {
 	const char *list; /* of features: its path in the tree */
 	uint32_t lacks;   /* F_BIT() of features that the list has "partly", and this device not */
 	uint32_t elsewhere; /* F_BIT() of features that are "partly", and other rigs show */
-	bool brief; /* direct and bounced, and no other ways: another model of the driver has
-		     all */
+	bool brief;        /* direct and bounced, and no other ways: another model of the driver has
+			    all */
+	uint32_t shortest; /* frame that it passes on as it is, in bytes; 0: any */
 	/* Make the device and whatever it is in. @spec: what baton_port_open() gets. */
 	void *(*start)(struct baton_ctx *ctx, char *spec, size_t room);
 	void (*stop)(void *dev);

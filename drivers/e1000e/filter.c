@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Which packets are received, and by which queue. */
+#include "e1000e/e1000e.h"
+
+/* ---- RCTL ---- */
+
+/* 10.2.5.1: sizes of buffers, of all queues. */
+static uint32_t
+size_bits(const struct nic_dev *dev)
+{
+	const uint32_t bytes = nic_queue_of(dev->port.rxq[0])->posted_len;
+	const bool large = bytes > 2048;
+	uint32_t code = 0;
+
+	for (uint32_t size = large ? 32768 : 2048; size > bytes; size /= 2)
+		code++;
+	return code << RCTL_BSIZE | (large ? RCTL_BSEX : 0);
+}
+
+void
+e1000e_write_rctl(struct nic_dev *dev)
+{
+	const struct e1000e_dev *ed = e1000e_of(dev);
+	uint32_t rctl = RCTL_LPE | RCTL_BAM | RCTL_SECRC | size_bits(dev);
+
+	if (ed->running)
+		rctl |= RCTL_EN;
+	if (ed->promisc)
+		rctl |= RCTL_UPE | RCTL_MPE;
+	if (ed->allmulti)
+		rctl |= RCTL_MPE;
+	if (ed->filters_vlans)
+		rctl |= RCTL_VFE;
+	nic_put32(dev, RCTL, rctl);
+}
+
+/* ---- addresses ---- */
+
+/* 10.2.5.14: an entry, 0 for none. */
+static void
+put_rar(const struct nic_dev *dev, unsigned entry, uint64_t bits)
+{
+	nic_put64(dev, RAL + 8 * entry, bits);
+}
+
+void
+e1000e_clear_filters(struct nic_dev *dev)
+{
+	struct e1000e_dev *ed = e1000e_of(dev);
+
+	ed->promisc = ed->allmulti = ed->filters_vlans = false;
+	e1000e_set_mac(dev, dev->port.info.mac);
+	for (unsigned i = 1; i < RAR_ENTRIES; i++)
+		put_rar(dev, i, 0);
+	for (unsigned i = 0; i < MTA_WORDS; i++)
+		nic_put32(dev, MTA + 4 * i, 0);
+	for (unsigned i = 0; i < VFTA_WORDS; i++)
+		nic_put32(dev, VFTA + 4 * i, 0);
+}
+
+int
+e1000e_set_mac(struct nic_dev *dev, const uint8_t mac[6])
+{
+	put_rar(dev, 0, nic_mac_bits(mac) | RAH_AV);
+	return 0;
+}
+
+/* The bit of a multicast address in the table, RCTL.MO being 0: 10.2.5.13. */
+static uint32_t
+hash_of(const uint8_t mac[6])
+{
+	return (mac[4] >> 4 | mac[5] << 4) & 0xfff;
+}
+
+/* Unicast addresses are compared whole; of multicast ones, 12 bits are. */
+int
+e1000e_set_macs(struct nic_dev *dev, const uint8_t (*macs)[6], unsigned n)
+{
+	uint32_t table[MTA_WORDS] = { 0 };
+	unsigned entry = 1, unicast = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		unicast += !(macs[i][0] & 1);
+	if (unicast >= RAR_ENTRIES)
+		return baton_err(ENOSPC,
+				 "%s: %u unicast addresses, the device has room for %u beside "
+				 "its own",
+				 dev->port.name, unicast, RAR_ENTRIES - 1);
+	for (unsigned i = 0; i < n; i++) {
+		if (macs[i][0] & 1)
+			table[hash_of(macs[i]) / 32] |= 1u << hash_of(macs[i]) % 32;
+		else
+			put_rar(dev, entry++, nic_mac_bits(macs[i]) | RAH_AV);
+	}
+	while (entry < RAR_ENTRIES)
+		put_rar(dev, entry++, 0);
+	for (unsigned i = 0; i < MTA_WORDS; i++)
+		nic_put32(dev, MTA + 4 * i, table[i]);
+	return 0;
+}
+
+int
+e1000e_set_rx_mode(struct nic_dev *dev, enum port_rx_mode mode, bool on)
+{
+	struct e1000e_dev *ed = e1000e_of(dev);
+
+	*(mode == PORT_RX_PROMISC ? &ed->promisc : &ed->allmulti) = on;
+	e1000e_write_rctl(dev);
+	return 0;
+}
+
+/* The first VLAN switches the filter on. */
+int
+e1000e_set_vlan(struct nic_dev *dev, uint16_t vid, bool on)
+{
+	nic_put_bits(dev, VFTA + vid / 32 * 4u, 1u << vid % 32, on);
+	e1000e_of(dev)->filters_vlans = true;
+	e1000e_write_rctl(dev);
+	return 0;
+}
+
+/* ---- queues ---- */
+
+/* 7.1.11: without RSS, everything is for the first queue. */
+void
+e1000e_start_rss(struct nic_dev *dev)
+{
+	const bool spread = dev->port.info.rx_queues > 1;
+	uint32_t word;
+
+	for (unsigned i = 0; i < RSSRK_BYTES; i += 4) {
+		memcpy(&word, dev->port.rss_key + i, 4);
+		nic_put32(dev, RSSRK + i, le32toh(word));
+	}
+	/* Four entries a word, to the two queues in turn. */
+	for (unsigned i = 0; i < RETA_ENTRIES; i += 4)
+		nic_put32(dev, RETA + i, spread ? 0x01000100u << RETA_QUEUE : 0);
+	nic_put32(dev, MRQC,
+		  spread ? MRQC_RSS | MRQC_IPV4_TCP | MRQC_IPV4 | MRQC_IPV6_TCP | MRQC_IPV6 : 0);
+}

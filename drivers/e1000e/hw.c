@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Reset, NVM, PHY and link. */
+#include "e1000e/e1000e.h"
+
+#include <time.h>
+
+#define MASTER_MS 80 /* for accesses under way to end */
+#define RESET_MS  100
+#define NVM_MS    20  /* for a word */
+#define PHY_MS    10  /* for a register */
+#define OWNER_MS  100 /* for the firmware to let go of the PHY */
+#define CONFIG_MS 25  /* for what the NVM has for the PHY to get there */
+
+static void
+pause_ms(unsigned ms)
+{
+	const struct timespec pause = { .tv_nsec = ms * 1000000L };
+
+	nanosleep(&pause, NULL);
+}
+
+/* ---- reset ---- */
+
+/*
+ * 5.1 and 10.2.2.1: no queue runs any more; no access to memory begins, and the device says that
+ * none is under way; then it is reset. A device that does not say so is not believed to let go.
+ */
+int
+e1000e_reset(struct nic_dev *dev)
+{
+	const struct pci_reg *regs = &dev->pci->regs;
+	uint32_t ctrl;
+	int ret;
+
+	e1000e_of(dev)->running = false;
+	nic_put32(dev, IMC, UINT32_MAX);
+	nic_put32(dev, RCTL, 0);
+	nic_put_bits(dev, TCTL, TCTL_EN, false);
+	nic_put_bits(dev, CTRL, CTRL_GIO_MASTER_DISABLE, true);
+	ret = nic_pci_wait(regs, STATUS, STATUS_GIO_MASTER_ENABLE, 0, MASTER_MS,
+			   "an access to memory that is under way");
+	if (ret < 0)
+		return ret;
+	ctrl = nic_get32(dev, CTRL) & ~CTRL_GIO_MASTER_DISABLE;
+	nic_put32(dev, CTRL, ctrl | CTRL_RST);
+	ret = nic_pci_wait(regs, CTRL, CTRL_RST, 0, RESET_MS, "the reset");
+	/* 4.6.3: a flash is loaded on demand. */
+	if (!ret && (nic_get32(dev, EECD) & EECD_NVM_TYPE) == EECD_NVM_TYPE)
+		nic_put_bits(dev, CTRL_EXT, CTRL_EXT_EE_RST, true);
+	if (!ret)
+		ret = nic_pci_wait(regs, EECD, EECD_AUTO_RD, EECD_AUTO_RD, RESET_MS,
+				   "loading the NVM");
+	nic_put32(dev, IMC, UINT32_MAX);
+	nic_put32(dev, ICR, UINT32_MAX);
+	return ret;
+}
+
+/* ---- NVM ---- */
+
+/* 10.2.2.4 */
+static int
+read_word(const struct nic_dev *dev, uint32_t at, uint16_t *word)
+{
+	uint32_t v;
+	int ret;
+
+	nic_put32(dev, EERD, at << EERD_ADDR | EERD_START);
+	ret = nic_pci_wait(&dev->pci->regs, EERD, EERD_DONE, EERD_DONE, NVM_MS, "reading the NVM");
+	if (ret < 0)
+		return ret;
+	v = nic_get32(dev, EERD);
+	*word = (uint16_t)(v >> EERD_DATA);
+	return 0;
+}
+
+/* 6.1.1.1: the address is in the first three words; 6.1.2.3: what all 64 add up to. */
+int
+e1000e_read_mac(const struct nic_dev *dev, uint64_t *mac)
+{
+	uint16_t sum = 0, word;
+	int ret;
+
+	*mac = 0;
+	for (uint32_t i = 0; i < NVM_WORDS; i++) {
+		if ((ret = read_word(dev, i, &word)) < 0)
+			return ret;
+		sum = (uint16_t)(sum + word);
+		if (i < 3)
+			*mac |= (uint64_t)word << 16 * i;
+	}
+	if (sum != NVM_SUM)
+		return baton_err(EPROTO,
+				 "%s: the words of its NVM add up to %#x, those of a good one to "
+				 "%#x: it is damaged, or was never written",
+				 dev->port.name, sum, NVM_SUM);
+	if (!*mac || (*mac & 1))
+		return baton_err(EPROTO,
+				 "%s: its NVM has the MAC address %#012llx, its first byte the "
+				 "last of these, which is %s",
+				 dev->port.name, (unsigned long long)*mac,
+				 *mac ? "a multicast address" : "none");
+	return 0;
+}
+
+/* ---- PHY ---- */
+
+/* 10.2.2.7: one access to a register of the PHY, whose address is 1. */
+static int
+mdic(const struct nic_dev *dev, uint32_t op, uint32_t reg, uint16_t *value)
+{
+	uint32_t v;
+	int ret;
+
+	nic_put32(dev, MDIC, op | reg << MDIC_REG | 1u << MDIC_PHY | *value);
+	ret = nic_pci_wait(&dev->pci->regs, MDIC, MDIC_READY, MDIC_READY, PHY_MS,
+			   "an access to the PHY");
+	if (ret < 0)
+		return ret;
+	v = nic_get32(dev, MDIC);
+	if (v & MDIC_ERROR)
+		return baton_err(EIO, "%s: the PHY does not answer (register %u, MDIC reads %#x)",
+				 dev->port.name, reg, v);
+	*value = (uint16_t)v;
+	return 0;
+}
+
+/* The firmware may use the PHY, too: 10.2.2.5. */
+static int
+own_phy(const struct nic_dev *dev)
+{
+	nic_put_bits(dev, EXTCNF_CTRL, EXTCNF_MDIO, true);
+	return nic_pci_wait(&dev->pci->regs, EXTCNF_CTRL, EXTCNF_MDIO, EXTCNF_MDIO, OWNER_MS,
+			    "the firmware's use of the PHY");
+}
+
+/* A link that is up stays so: the PHY is told only what it does not do already. */
+static int
+wake_phy(const struct nic_dev *dev)
+{
+	uint16_t id = 0, control = 0;
+	int ret;
+
+	if ((ret = mdic(dev, MDIC_READ, PHY_ID1, &id)) < 0)
+		return ret;
+	if (!id || id == UINT16_MAX)
+		return baton_err(EIO, "%s: the PHY does not answer: its first id reads %#x",
+				 dev->port.name, id);
+	if ((ret = mdic(dev, MDIC_READ, PHY_CONTROL, &control)) < 0 ||
+	    (control & (PHY_AUTONEG | PHY_DOWN | PHY_ISOLATE)) == PHY_AUTONEG)
+		return ret;
+	control = (uint16_t)((control & ~(PHY_DOWN | PHY_ISOLATE)) | PHY_AUTONEG | PHY_RESTART);
+	return mdic(dev, MDIC_WRITE, PHY_CONTROL, &control);
+}
+
+int
+e1000e_start_phy(const struct nic_dev *dev)
+{
+	int ret;
+
+	pause_ms(CONFIG_MS);
+	if ((ret = own_phy(dev)) < 0)
+		return ret;
+	ret = wake_phy(dev);
+	nic_put_bits(dev, EXTCNF_CTRL, EXTCNF_MDIO, false);
+	return ret;
+}
+
+/* ---- link ---- */
+
+void
+e1000e_read_link(struct nic_dev *dev)
+{
+	static const uint16_t speeds[] = { 10, 100, 1000, 1000 };
+	const uint32_t status = nic_get32(dev, STATUS);
+
+	if (status == UINT32_MAX)
+		return;
+	dev->link = !!(status & STATUS_LU);
+	__atomic_store_n(&dev->port.link.full_duplex, status & STATUS_FD, __ATOMIC_RELAXED);
+	__atomic_store_n(&dev->port.link.speed_mbps, speeds[status >> STATUS_SPEED & 3],
+			 __ATOMIC_RELAXED);
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The codecs. The device completes in order and writes back over descriptors, each of which says
+ * whether it is done; a key is its place. RX: extended descriptors (7.1.5); TX: extended data and
+ * context descriptors (7.2.11, 7.2.10.2).
+ */
+#include "e1000e/e1000e.h"
+#include "port/csum.h"
+
+/* ---- RX ---- */
+
+/*
+ * Verdicts on checksums, as flags of a token: 7.1.10. The device says of TCP and UDP in one bit
+ * that it looked, and in another what was wrong.
+ */
+NIC_INLINE uint8_t
+rx_flags(uint64_t info)
+{
+	const unsigned l3 = info & RX_IPE ? BATON_CSUM_BAD : BATON_CSUM_GOOD,
+		       l4 = info & RX_TCPE ? BATON_CSUM_BAD : BATON_CSUM_GOOD;
+	uint8_t flags = 0;
+
+	if (info & RX_IXSM)
+		return 0;
+	if (info & RX_IPCS)
+		flags = (uint8_t)(l3 << BATON_TOKEN_L3_SHIFT);
+	if (info & (RX_TCPCS | RX_UDPCS))
+		flags |= (uint8_t)(l4 << BATON_TOKEN_L4_SHIFT);
+	return flags;
+}
+
+NIC_INLINE bool
+rx_plain(const struct rx_cursor *c, uint32_t at, const uint8_t *hdr, unsigned mode, uint32_t *len,
+	 uint8_t *flags)
+{
+	const struct e1000e_desc *ring = c->ring;
+	const uint64_t info = shared_load64_acquire(&ring[at].info);
+
+	*len = (uint32_t)(info >> RX_LEN) & 0xffff;
+	if (mode & NIC_MODE_META)
+		*flags = rx_flags(info);
+	return (info & (RX_DD | RX_EOP | RX_BAD)) == (RX_DD | RX_EOP);
+}
+
+NIC_INLINE int
+rx_next(const struct nic_queue *nq, struct nic_rx_state *state, uint16_t pos, uint16_t published,
+	struct rx_entry *e)
+{
+	const struct e1000e_desc *ring = nq->mem;
+	const uint64_t info = shared_load64_acquire(&ring[pos & nq->mask].info);
+
+	if (!(info & RX_DD))
+		return NIC_RX_NOT_DONE;
+	*e = (struct rx_entry){
+		.key = pos & nq->mask,
+		.len = (uint32_t)(info >> RX_LEN) & 0xffff,
+		.more = !(info & RX_EOP),
+		.bad = info & RX_BAD ? 1 + RX_ERROR_DAMAGED : 0,
+		/* Only the last descriptor of a packet has them: 7.1.5.2. */
+		.meta = info & RX_EOP ? rx_flags(info) : 0,
+	};
+	return 1;
+}
+
+NIC_INLINE void
+rx_describe(const struct nic_queue *nq, uint16_t first, uint16_t last, const uint8_t *hdr,
+	    struct rx_info *info)
+{
+	const struct e1000e_desc *d = (const struct e1000e_desc *)nq->mem + (last & nq->mask);
+	const uint64_t end = shared_load64(&d->info), hash = shared_load64(&d->addr);
+
+	if (end & RX_VP) {
+		info->valid = BATON_SIDE_VLAN;
+		info->vlan_tci = (uint16_t)(end >> RX_VLAN);
+		info->vlan_type = 0x8100;
+	}
+	info->hashed = hash & RX_RSS_TYPE;
+	info->hash = (uint32_t)(hash >> RX_RSS_HASH);
+}
+
+NIC_INLINE void
+rx_put(struct nic_queue *nq, uint16_t pos, uint16_t key, uint64_t iova)
+{
+	struct e1000e_desc *ring = nq->mem;
+
+	shared_store64(&ring[key].addr, iova);
+	shared_store64(&ring[key].info, 0);
+}
+
+/* ---- TX ---- */
+
+NIC_INLINE bool
+tx_is_done(const struct nic_queue *nq, uint32_t d)
+{
+	const struct e1000e_desc *ring = nq->mem;
+
+	return shared_load64_acquire(&ring[d].info) & TX_DD;
+}
+
+#define TX_ALWAYS (TX_DATA | TX_DEXT | TX_IFCS)
+
+NIC_INLINE void
+tx_plain(const struct tx_cursor *c, uint32_t d, uint64_t iova, uint32_t len)
+{
+	struct e1000e_desc *ring = c->ring;
+
+	shared_store64(&ring[d].addr, iova);
+	shared_store64(&ring[d].info, len | TX_ALWAYS | TX_EOP);
+}
+
+/* A context is written in front of each packet that needs one, and none is remembered. */
+NIC_INLINE void
+tx_plan(const struct nic_queue *nq, struct tx_plan *p)
+{
+	p->offload = nq->q.port->offloads & BATON_OFFLOAD_TX_CSUM;
+	p->extra = p->offload && csum_wanted(*p->t);
+}
+
+/*
+ * The context: where the checksum begins and is, and that it ends with the packet. UDP differs in
+ * that a sum of 0 is sent as 0xffff.
+ */
+NIC_INLINE void
+tx_extra(struct nic_queue *nq, uint16_t d, const struct tx_plan *p)
+{
+	struct e1000e_desc *ring = nq->mem;
+	const uint64_t start = p->csum_start, field = start + p->csum_offset;
+
+	shared_store64(&ring[d].addr, p->csum ? start << 32 | field << 40 : 0);
+	shared_store64(&ring[d].info, TX_DEXT | (p->csum_offset == 6 ? 0 : CONTEXT_TCP));
+}
+
+/* What a packet of any kind is to have done to it is in each of its descriptors. */
+NIC_INLINE void
+tx_put(struct nic_queue *nq, uint32_t d, uint64_t iova, uint32_t len, bool first, bool last,
+       const struct tx_plan *p)
+{
+	struct e1000e_desc *ring = nq->mem;
+	uint64_t info = len | TX_ALWAYS;
+
+	if (p && p->csum)
+		info |= TX_TXSM;
+	if (last)
+		info |= TX_EOP;
+	shared_store64(&ring[d].addr, iova);
+	shared_store64(&ring[d].info, info);
+}
+
+/* Bits 24 to 31 are written over, and nothing is read back. */
+NIC_INLINE void
+tx_report(struct nic_queue *nq, uint32_t d)
+{
+	struct e1000e_desc *ring = nq->mem;
+
+	shared_store_byte(&ring[d].info_byte[3], (TX_DEXT | TX_IFCS | TX_EOP | TX_RS) >> 24);
+}
+
+/* The doorbell: the first place that the device may not use. */
+NIC_INLINE void
+commit(struct nic_queue *nq)
+{
+	const uint16_t end = nq->q.tx ? nq->head : nq->posted;
+
+	nic_doorbell(nq, &e1000e_queue_of(nq)->block, QUEUE_TAIL, end & nq->mask);
+}
+
+const struct rx_codec e1000e_rx = {
+	.gap = 1,
+	.plain = rx_plain,
+	.next = rx_next,
+	.put = rx_put,
+	.describe = rx_describe,
+	.commit = commit,
+};
+
+const struct tx_codec e1000e_tx = {
+	.gap = 1,
+	.shortest = TX_SHORTEST,
+	.csum_most = LONGEST_OFF,
+	.is_done = tx_is_done,
+	.plain = tx_plain,
+	.plan = tx_plan,
+	.extra = tx_extra,
+	.put = tx_put,
+	.report = tx_report,
+	.commit = commit,
+};
+
+#define NIC_RX      e1000e_rx
+#define NIC_TX      e1000e_tx
+#define NIC_NAME(x) e1000e_##x
+#define NIC_INFO
+#include "nic/bursts.h"

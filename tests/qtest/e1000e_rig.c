@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "e1000e_rig.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define QUEUE_BYTES 0x100u
+#define TCTL_EN     2u
+#define RCTL_EN     2u
+#define STATUS_LU   2u
+#define STATUS_GIO  (1u << 19) /* GIO Master Enable Status */
+#define TX_EOP      (1u << 24) /* of a descriptor's third word */
+#define TX_DATA     (1u << 20)
+#define TX_DEXT     (1u << 29)
+#define TX_TXSM     (1u << 9) /* of its fourth */
+
+/* ---- registers ---- */
+
+uint32_t
+e1000e_rig_get(const struct e1000e_rig *r, uint32_t off)
+{
+	return qtest_read(r->q, r->q->bar_at[0] + off, 4);
+}
+
+void
+e1000e_rig_put(const struct e1000e_rig *r, uint32_t off, uint32_t v)
+{
+	qtest_write(r->q, r->q->bar_at[0] + off, 4, v);
+}
+
+/* Hold tails back while the device sends; at its start they are set. */
+static bool
+on_tail(struct e1000e_rig *r, unsigned queue, uint32_t v)
+{
+	__atomic_store_n(&r->tail[queue], (uint16_t)v, __ATOMIC_RELEASE);
+	return r->tctl & TCTL_EN;
+}
+
+static bool
+on_write(struct e1000e_rig *r, uint32_t off, uint32_t v)
+{
+	switch (off) {
+	case RIG_TCTL:
+		r->tctl = v;
+		return false;
+	case RIG_RCTL:
+		r->rctl = v;
+		if (r->open)
+			e1000e_rig_put(r, off, (v | RIG_RCTL_UPE | RIG_RCTL_MPE) & ~RIG_RCTL_VFE);
+		return r->open;
+	case RIG_TX + RIG_TAIL:
+	case RIG_TX + QUEUE_BYTES + RIG_TAIL:
+		return on_tail(r, off != RIG_TX + RIG_TAIL, v);
+	default:
+		return false;
+	}
+}
+
+static bool
+on_access(struct qtest *q, unsigned bar, uint32_t off, bool write, uint32_t *v)
+{
+	struct e1000e_rig *r = q->arg;
+
+	if (bar)
+		return false;
+	if (r->on_access && r->on_access(r, off, write, v))
+		return true;
+	if (write)
+		return on_write(r, off, *v);
+	if (off != RIG_STATUS || !r->keeps)
+		return false;
+	*v = e1000e_rig_get(r, off) | STATUS_GIO;
+	return true;
+}
+
+/* ---- rings: little-endian, as this machine ---- */
+
+struct ring {
+	uint32_t at; /* of its registers */
+	uint64_t base;
+	uint32_t places, head, tail;
+};
+
+static struct ring
+ring_of(const struct e1000e_rig *r, uint32_t at, unsigned queue)
+{
+	struct ring ring = { .at = at + QUEUE_BYTES * queue };
+
+	ring.base = e1000e_rig_get(r, ring.at + RIG_BASE) |
+		    (uint64_t)e1000e_rig_get(r, ring.at + RIG_BASE + 4) << 32;
+	ring.places = e1000e_rig_get(r, ring.at + RIG_LEN) / 16;
+	ring.head = e1000e_rig_get(r, ring.at + RIG_HEAD);
+	ring.tail = e1000e_rig_get(r, ring.at + RIG_TAIL);
+	return ring;
+}
+
+static uint32_t *
+desc_of(const struct e1000e_rig *r, const struct ring *ring, uint32_t place)
+{
+	return qtest_memory(r->q, ring->base + 16ull * place, 16);
+}
+
+/* 10.2.5.1: bytes of a buffer. */
+static uint32_t
+buffer_bytes(const struct e1000e_rig *r)
+{
+	const uint32_t shift = r->rctl >> 16 & 3;
+
+	return r->rctl & 1u << 25 ? 32768u >> shift : 2048u >> shift;
+}
+
+static bool
+is_receiving(const struct e1000e_rig *r)
+{
+	return (r->rctl & RCTL_EN) && (e1000e_rig_get(r, RIG_STATUS) & STATUS_LU);
+}
+
+bool
+e1000e_rig_write(struct e1000e_rig *r, uint32_t status, const void *bytes, uint32_t n,
+		 uint16_t says)
+{
+	const struct ring ring = ring_of(r, RIG_RX, 0);
+	uint32_t *d;
+	uint64_t to;
+	uint8_t *at;
+
+	if (!is_receiving(r) || ring.head == ring.tail)
+		return false;
+	d = desc_of(r, &ring, ring.head);
+	assert_non_null(d);
+	to = d[0] | (uint64_t)d[1] << 32;
+	at = qtest_memory(r->q, to, n ? n : 1);
+	assert_non_null(at);
+	if (bytes)
+		memcpy(at, bytes, n);
+	else
+		memset(at, 0xee, n);
+	d[0] = d[1] = 0; /* its address is no more */
+	d[3] = says;
+	__atomic_store_n(&d[2], status, __ATOMIC_RELEASE);
+	e1000e_rig_put(r, ring.at + RIG_HEAD, (ring.head + 1) % ring.places);
+	return true;
+}
+
+/* ---- frames ---- */
+
+/*
+ * The device has done something, and @mask were its interrupts before. QEMU's throttle timer ends
+ * with one more message, whether or not there is a cause (10.0, hw/net/e1000e_core.c). That is
+ * waited for here, so that it is not taken for a later one.
+ */
+static void
+settle(struct e1000e_rig *r, uint32_t mask)
+{
+	const struct timespec pause = { .tv_nsec = 2 * 500 * 256 };
+
+	if (e1000e_rig_get(r, RIG_IMS) != mask) { /* a cause that was raised is masked: EIAC */
+		nanosleep(&pause, NULL);
+		qtest_sync(r->q);
+	}
+	qtest_interrupts(r->q);
+}
+
+/* Whether QEMU can write a frame now, so that it does not keep it for later. */
+static bool
+has_room(const struct e1000e_rig *r, unsigned queue, uint32_t len)
+{
+	const struct ring ring = ring_of(r, RIG_RX, queue);
+
+	return is_receiving(r) && ring.places &&
+	       (ring.tail + ring.places - ring.head) % ring.places * buffer_bytes(r) >= len;
+}
+
+bool
+e1000e_rig_receive(struct e1000e_rig *r, unsigned queue, const void *frame, uint32_t len)
+{
+	const bool spread = e1000e_rig_get(r, RIG_MRQC) & 3;
+	uint32_t table[32], mask;
+
+	if (len < 60)
+		return !queue && e1000e_rig_write(r, RIG_DD | RIG_EOP, frame, len, (uint16_t)len);
+	if (!has_room(r, queue, len))
+		return false;
+	for (unsigned i = 0; spread && i < 32; i++) {
+		table[i] = e1000e_rig_get(r, RIG_RETA + 4 * i);
+		e1000e_rig_put(r, RIG_RETA + 4 * i, queue ? 0x80808080u : 0);
+	}
+	mask = e1000e_rig_get(r, RIG_IMS);
+	qtest_send(r->q, frame, len);
+	for (unsigned i = 0; spread && i < 32; i++)
+		e1000e_rig_put(r, RIG_RETA + 4 * i, table[i]);
+	settle(r, mask);
+	return true;
+}
+
+int
+e1000e_rig_send(struct e1000e_rig *r, unsigned queue, void *frame, size_t room)
+{
+	const uint16_t end = __atomic_load_n(&r->tail[queue], __ATOMIC_ACQUIRE);
+	const struct ring ring = ring_of(r, RIG_TX, queue);
+	const int n = qtest_receive(r->q, frame, room); /* of one that was cut into segments */
+	uint32_t at = ring.tail, mask;
+	bool last = false, csum = false;
+
+	if (n || !(r->tctl & TCTL_EN) || at == end)
+		return n;
+	while (!last && at != end) {
+		const uint32_t *d = desc_of(r, &ring, at);
+
+		assert_non_null(d);
+		assert_true(d[2] & TX_DEXT); /* no legacy descriptor */
+		at = (at + 1) % ring.places;
+		last = (d[2] & TX_DATA) && (d[2] & TX_EOP);
+		csum |= (d[2] & TX_DATA) && (d[3] & TX_TXSM);
+	}
+	assert_true(last);
+	r->csums += csum;
+	mask = e1000e_rig_get(r, RIG_IMS);
+	e1000e_rig_put(r, ring.at + RIG_TAIL, at);
+	settle(r, mask);
+	return qtest_receive(r->q, frame, room);
+}
+
+/* ---- the device ---- */
+
+void
+e1000e_rig_link(struct e1000e_rig *r, bool up)
+{
+	char command[96];
+
+	snprintf(command, sizeof(command),
+		 "{\"execute\": \"set_link\", \"arguments\": {\"name\": \"d0\", \"up\": %s}}\n",
+		 up ? "true" : "false");
+	(void)qtest_qmp(r->q, command);
+}
+
+struct e1000e_rig *
+e1000e_rig_start(struct baton_ctx *ctx, bool open)
+{
+	struct e1000e_rig *r = calloc(1, sizeof(*r));
+
+	assert_non_null(r);
+	r->open = open;
+	r->q = qtest_start(ctx, "e1000e", false);
+	r->q->arg = r;
+	r->q->on_access = on_access;
+	return r;
+}
+
+void
+e1000e_rig_stop(struct e1000e_rig *r)
+{
+	qtest_stop(r->q);
+	free(r);
+}

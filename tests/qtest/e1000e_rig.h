@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * QEMU's 82574L between a driver and a test. The numbers are of the Intel 82574 GbE Controller
+ * Family Datasheet, chapter 10, and not the driver's.
+ */
+#ifndef QTEST_E1000E_RIG_H
+#define QTEST_E1000E_RIG_H
+
+#include "qtest.h"
+
+#define RIG_CTRL   0x0000
+#define RIG_STATUS 0x0008
+#define RIG_EERD   0x0014
+#define RIG_MDIC   0x0020
+#define RIG_IMS    0x00d0
+#define RIG_RCTL   0x0100
+#define RIG_TCTL   0x0400
+#define RIG_RX     0x2800
+#define RIG_TX     0x3800
+#define RIG_BASE   0x00
+#define RIG_LEN    0x08
+#define RIG_HEAD   0x10
+#define RIG_TAIL   0x18
+#define RIG_RAL    0x5400
+#define RIG_VFTA   0x5600
+#define RIG_MRQC   0x5818
+#define RIG_RETA   0x5c00
+
+#define RIG_RCTL_UPE 0x8u
+#define RIG_RCTL_MPE 0x10u
+#define RIG_RCTL_VFE 0x40000u
+
+#define RIG_DD  1u /* RX status and errors: 7.1.5.2 */
+#define RIG_EOP 2u
+#define RIG_CE  (1u << 24)
+
+struct e1000e_rig {
+	struct qtest *q;
+	bool open;     /* every address and VLAN passes */
+	bool keeps;    /* STATUS says that accesses to memory are under way */
+	uint32_t rctl; /* as the driver wrote it */
+	uint32_t tctl;
+	uint16_t tail[2]; /* of TX queues, as the driver wrote it */
+	unsigned csums;   /* packets that asked for a checksum, so far */
+	/* Of a test; called first. As on_access of struct qtest. */
+	bool (*on_access)(struct e1000e_rig *r, uint32_t off, bool write, uint32_t *v);
+	void *arg;
+};
+
+struct e1000e_rig *e1000e_rig_start(struct baton_ctx *ctx, bool open);
+void e1000e_rig_stop(struct e1000e_rig *r);
+
+/** Read or write a register of QEMU's. */
+uint32_t e1000e_rig_get(const struct e1000e_rig *r, uint32_t off);
+void e1000e_rig_put(const struct e1000e_rig *r, uint32_t off, uint32_t v);
+
+/** A frame from outside; the table of queues has only this one meanwhile, if there is more than
+ * one. Return: false: there is no room. */
+bool e1000e_rig_receive(struct e1000e_rig *r, unsigned queue, const void *frame, uint32_t len);
+
+/**
+ * Complete the next descriptor of the first RX queue in QEMU's place. @bytes: what is written into
+ * the buffer, @n of it; NULL: any. Return: false: there is none.
+ */
+bool e1000e_rig_write(struct e1000e_rig *r, uint32_t status, const void *bytes, uint32_t n,
+		      uint16_t says);
+
+/** Let QEMU send the next packet of a queue, and get it. Return: its length; 0: there is none. */
+int e1000e_rig_send(struct e1000e_rig *r, unsigned queue, void *frame, size_t room);
+
+/** Plug or unplug the cable. */
+void e1000e_rig_link(struct e1000e_rig *r, bool up);
+
+#endif
