@@ -33,8 +33,11 @@ static const struct {
 	{ "ipv4_cksum", false, BATON_OFFLOAD_RX_IPV4_CSUM },
 	{ "timestamp", false, BATON_OFFLOAD_RX_TIME },
 	{ "rss_hash", false, BATON_OFFLOAD_RX_HASH },
+	{ "tcp_lro", false, BATON_OFFLOAD_RX_LRO },
 	{ "vlan_insert", true, BATON_OFFLOAD_TX_VLAN },
 	{ "qinq_insert", true, BATON_OFFLOAD_TX_VLAN },
+	{ "tcp_tso", true, BATON_OFFLOAD_TX_TSO },
+	{ "udp_tso", true, BATON_OFFLOAD_TX_USO },
 };
 
 /* Return: BATON_OFFLOAD_*; 0: it is none of these. */

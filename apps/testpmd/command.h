@@ -78,6 +78,13 @@ void command_show_cap(struct app *app, const struct value *v);
 void command_offload(struct app *app, const struct value *v);
 void command_vlan_strip(struct app *app, const struct value *v);
 
+/* cmd_rss.c */
+void command_show_rss_hash(struct app *app, const struct value *v);
+void command_show_reta(struct app *app, const struct value *v);
+void command_rss(struct app *app, const struct value *v);
+void command_rss_key(struct app *app, const struct value *v);
+void command_reta(struct app *app, const struct value *v);
+
 /* cmd_packets.c */
 void command_set_verbose(struct app *app, const struct value *v);
 void command_set_txpkts(struct app *app, const struct value *v);

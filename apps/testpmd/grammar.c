@@ -22,7 +22,7 @@ static const struct {
 };
 
 /* Words that the command itself reads. */
-static const char *const texts[] = { "FILE", "DEVICE", "LIST", "NAME", "TYPE", NULL };
+static const char *const texts[] = { "FILE", "DEVICE", "LIST", "NAME", "TYPE", "KEY", NULL };
 
 #define N_NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
 

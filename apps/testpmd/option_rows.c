@@ -357,7 +357,7 @@ const struct option_row option_rows[] = {
 	  "packets are split only by the offload BUFFER_SPLIT, which is refused",
 	  NOTED_IF(check_text) },
 	{ APP, NO_EFFECT, "--max-lro-pkt-size", NULL, "N",
-	  "received packets are merged only by --enable-lro, which is refused",
+	  "devices that merge packets have a limit of their own, 64 KiB",
 	  NOTED_IF(check_lro_size) },
 	{ APP, NO_EFFECT, "--pkt-filter-mode", NULL, "none",
 	  "no device here directs flows; other modes are refused", NOTHING_IF(check_filter_mode) },
@@ -407,7 +407,8 @@ const struct option_row option_rows[] = {
 
 	{ APP, ABSENT, "--disable-crc-strip", NULL, NULL,
 	  "no device here hands the CRC to the host", REFUSE },
-	{ APP, ABSENT, "--enable-lro", NULL, NULL, "no device here merges received packets",
+	{ APP, ABSENT, "--enable-lro", NULL, NULL,
+	  "what a device merges is asked for by port: port config N rx_offload tcp_lro on",
 	  REFUSE },
 	{ APP, ABSENT, "--enable-hw-vlan", NULL, NULL,
 	  "see --enable-hw-vlan-strip for tags that are removed", REFUSE },

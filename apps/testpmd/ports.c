@@ -53,6 +53,8 @@ configure(struct app *app, unsigned port)
 		complain("port %u: %s", port, baton_last_error());
 		return false;
 	}
+	if (!port_set_rss(app, port))
+		return false;
 	p->reconfigure = false;
 	return true;
 }

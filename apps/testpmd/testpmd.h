@@ -281,6 +281,14 @@ struct app_port {
 	uint32_t offloads; /* BATON_OFFLOAD_* asked for, but for checksums of the above */
 	bool quiet;        /* we change its state: no need to be told */
 	bool reconfigure;  /* the offloads it was configured with are others by now */
+	/* port config rss-hash-key, rss, reta; of what is 0 the library's choice. */
+	struct {
+		uint8_t key_len;
+		uint16_t table_len;
+		uint32_t types;
+		uint8_t key[BATON_RSS_KEY_MAX];
+		uint16_t table[BATON_RSS_TABLE_MAX];
+	} rss;
 	bool promisc, allmulti, promisc_set, allmulti_set;
 	unsigned lost; /* times its device went away */
 	uint64_t lost_since, lost_ns;
@@ -400,6 +408,9 @@ bool ports_open(struct app *app);
 /** Open the device of port @port, app->n_ports or a number that is free. If it fails afterwards
  * the port may be open. */
 bool port_open(struct app *app, unsigned port, const char *devargs);
+/** Set hash and table of a port that was just configured (cmd_rss.c). Return: false, with why. */
+bool port_set_rss(struct app *app, unsigned port);
+
 /** Configure, if its offloads changed, and set up what queues have another worker by now. A stopped
  * port, or its cores paused. */
 bool port_set_up(struct app *app, unsigned port);

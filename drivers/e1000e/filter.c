@@ -129,7 +129,7 @@ e1000e_start_rss(struct nic_dev *dev)
 	uint32_t word;
 
 	for (unsigned i = 0; i < RSSRK_BYTES; i += 4) {
-		memcpy(&word, dev->port.rss_key + i, 4);
+		memcpy(&word, dev->port.rss.key + i, 4);
 		nic_put32(dev, RSSRK + i, le32toh(word));
 	}
 	/* Four entries a word, to the two queues in turn. */

@@ -13,6 +13,7 @@
 
 #include <endian.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/hostile.h"
 
@@ -158,5 +159,25 @@ shared_load64_at(const uint8_t *p)
 	hostile_after(p, sizeof(u64));
 	return value;
 }
+
+/* Copy bytes of such a buffer, to decide by them what they are. */
+#if defined(__SANITIZE_ADDRESS__) || defined(SHARED_CLANG_ASAN)
+__attribute__((no_sanitize_address, noinline, unused)) static void
+shared_copy(uint8_t *to, const uint8_t *from, uint32_t n)
+{
+	hostile_before(from, n);
+	for (uint32_t i = 0; i < n; i++)
+		((volatile uint8_t *)to)[i] = from[i];
+	hostile_after(from, n);
+}
+#else
+static inline void
+shared_copy(uint8_t *to, const uint8_t *from, uint32_t n)
+{
+	hostile_before(from, n);
+	memcpy(to, from, n);
+	hostile_after(from, n);
+}
+#endif
 
 #endif

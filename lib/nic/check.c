@@ -168,6 +168,27 @@ check_bits(const struct nic_dev *dev)
 			 r->device_data_bits);
 }
 
+/* Types need a function that sets them, and a table needs types. */
+static int
+check_rss(const struct nic_dev *dev)
+{
+	const struct baton_port_info *i = &dev->port.info;
+
+	if (i->rss_key_len >= BATON_RSS_KEY_LEN && i->rss_key_len <= BATON_RSS_KEY_MAX &&
+	    i->rss_table_len <= BATON_RSS_TABLE_MAX &&
+	    !(i->rss_table_len & (i->rss_table_len - 1)) && !(i->rss_types & ~BATON_RSS_ALL) &&
+	    (i->rss_types ? dev->ops->set_rss != NULL : !i->rss_table_len))
+		return 0;
+	return baton_err(EINVAL,
+			 "driver %s declares hash types %#x, keys of %u bytes and a table of %u "
+			 "queues%s: types out of %#x, %u to %u bytes, and with types a power of "
+			 "two "
+			 "up to %u can be",
+			 dev->port.driver->name, i->rss_types, i->rss_key_len, i->rss_table_len,
+			 dev->ops->set_rss ? "" : ", without set_rss", BATON_RSS_ALL,
+			 BATON_RSS_KEY_LEN, BATON_RSS_KEY_MAX, BATON_RSS_TABLE_MAX);
+}
+
 int
 nic_check_device(const struct nic_dev *dev)
 {
@@ -177,6 +198,8 @@ nic_check_device(const struct nic_dev *dev)
 
 	if (!ret)
 		ret = check_rings(dev);
+	if (!ret)
+		ret = check_rss(dev);
 	if (ret < 0)
 		return ret;
 	if (!info->max_rx_queues || !info->max_tx_queues ||

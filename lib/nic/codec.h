@@ -124,11 +124,12 @@ struct rx_codec {
 	uint64_t (*meta)(const uint8_t *hdr);
 	/*
 	 * Whether the packet of @len bytes is to be delivered: RX_GOOD, or an enum rx_error. @t:
-	 * its first token, which receives flags and side record; NULL: only look. Without it a
+	 * its first token, which receives flags and side record; NULL: only look. @data: the
+	 * @have bytes of its first buffer, which the device may still write to. Without it a
 	 * packet is good unless next() has said else, and its flags are in e->meta.
 	 */
 	int (*verdict)(const struct nic_queue *nq, uint64_t meta, struct baton_token *t,
-		       uint32_t len);
+		       uint32_t len, const uint8_t *data, uint32_t have);
 
 	/*
 	 * Read what the device says of the packet of the completions at positions @first to @last.
@@ -188,6 +189,8 @@ struct tx_plan {
 	/* The kit's again: */
 	bool csum; /* the device is to fill in a checksum: */
 	uint16_t csum_start, csum_offset;
+	uint8_t gso; /* it is to cut the packet into segments, a QUEUE_GSO_* bit; 0: not */
+	uint16_t seg_size, headers_len; /* then: bytes of a segment's payload, of all headers */
 };
 
 struct tx_cursor {

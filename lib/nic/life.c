@@ -42,6 +42,15 @@ nic_close(struct baton_port *port)
 	dev->ops->close(dev);
 }
 
+void
+nic_configured(struct baton_port *port)
+{
+	struct nic_dev *dev = nic_of(port);
+
+	if (dev->ops->configure)
+		dev->ops->configure(dev);
+}
+
 /* ---- memory ---- */
 
 static bool
@@ -64,8 +73,11 @@ static void
 slots_need(const struct nic_dev *dev, struct dma_slots_need *rx, struct dma_slots_need *tx)
 {
 	const struct baton_port *port = &dev->port;
+	const bool gso = port->offloads & (BATON_OFFLOAD_TX_TSO | BATON_OFFLOAD_TX_USO);
 	const uint32_t header = dev->ops->tx->header,
-		       longest = port_frame_max(port->info.max_mtu) + header;
+		       longest =
+			       (gso ? port->info.max_gso_len : port_frame_max(port->info.max_mtu)) +
+			       header;
 	uint32_t descs = NIC_TX_MAX_SEGS, least;
 
 	*rx = (struct dma_slots_need){ .header = dev->ops->rx->header };
@@ -257,7 +269,8 @@ nic_attach(struct nic_dev *dev, struct nic_queue *nq)
 	memset(nq->mem, 0, ring_bytes(dev, nq));
 	if (!dev->ops->spreads || dev->ops->spreads(dev, nq))
 		mode |= NIC_MODE_SEGS;
-	if (dev->port.offloads & (BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_RX_IPV4_CSUM))
+	if (dev->port.offloads &
+	    (BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_RX_IPV4_CSUM | BATON_OFFLOAD_RX_LRO))
 		mode |= NIC_MODE_META;
 	if (nq->info)
 		mode = NIC_MODE_ALL;
@@ -284,6 +297,26 @@ prepare(const struct baton_port *port, struct nic_queue *nq)
 	return nq->q.tx ? 0 : nic_queue_fill(nq);
 }
 
+static bool
+wants_rss(const struct nic_dev *dev)
+{
+	return dev->port.info.rss_types &&
+	       ((dev->port.offloads & BATON_OFFLOAD_RX_HASH) || dev->port.rss.table_len);
+}
+
+/* The device was started, and does not do what was asked for. Return: @ret, with its sentence. */
+static int
+take_back(struct nic_dev *dev, int ret)
+{
+	char why[512];
+
+	snprintf(why, sizeof(why), "%s", baton_last_error());
+	if (dev->ops->stopping)
+		dev->ops->stopping(dev);
+	empty_all(dev, dev->ops->stop(dev) == 0);
+	return baton_err(-ret, "%s", why);
+}
+
 int
 nic_bring_up(struct nic_dev *dev)
 {
@@ -305,6 +338,8 @@ nic_bring_up(struct nic_dev *dev)
 		empty_all(dev, !dev->unconfirmed);
 		return ret;
 	}
+	if (wants_rss(dev) && (ret = dev->ops->set_rss(dev, &dev->port.rss)) < 0)
+		return take_back(dev, ret);
 	nic_replay(dev);
 	for (unsigned i = 0; (nq = nic_queue(dev, i)); i++)
 		if (!nq->q.stopped)
@@ -467,6 +502,7 @@ nic_queue_stop(struct baton_queue *q)
 
 DRIVER_EXPORT(nic_open);
 DRIVER_EXPORT(nic_close);
+DRIVER_EXPORT(nic_configured);
 DRIVER_EXPORT(nic_attach);
 DRIVER_EXPORT(nic_bring_up);
 DRIVER_EXPORT(nic_start);

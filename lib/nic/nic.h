@@ -70,7 +70,8 @@ struct nic_ops {
 	void (*close)(struct nic_dev *dev);
 	/*
 	 * Decide what the device is started with, such as offloads, by what the port is configured
-	 * for. NULL: nothing.
+	 * for: when it was, before its queues are set up, and at each start. It may choose other
+	 * constants for dev->ops, by offloads. NULL: nothing.
 	 */
 	void (*configure)(struct nic_dev *dev);
 	/*
@@ -161,6 +162,12 @@ struct nic_ops {
 	int (*set_rx_mode)(struct nic_dev *dev, enum port_rx_mode mode, bool on);
 	int (*set_macs)(struct nic_dev *dev, const uint8_t (*macs)[6], unsigned n);
 	int (*set_vlan)(struct nic_dev *dev, uint16_t vid, bool on);
+	/*
+	 * Hash received packets, and choose queues, as port->rss has it. It is asked for at each
+	 * start, after `start`, if the device has hash types (info.rss_types). Its table counts
+	 * only with table_len; the hash only with BATON_OFFLOAD_RX_HASH in port->offloads.
+	 */
+	int (*set_rss)(struct nic_dev *dev, const struct port_rss *rss);
 };
 
 /* What the application asked for, which the device gets again after a reset or a return. */
@@ -235,6 +242,7 @@ nic_queue(const struct nic_dev *dev, unsigned i)
 
 int nic_open(struct baton_port *port, const struct port_arg *args, unsigned n);
 void nic_close(struct baton_port *port);
+void nic_configured(struct baton_port *port);
 int nic_start(struct baton_port *port);
 int nic_stop(struct baton_port *port);
 int nic_lost(struct baton_port *port);
@@ -301,12 +309,13 @@ void nic_replay(struct nic_dev *dev);
  */
 #define NIC_PORT_OPS(device, queue)                                                                \
 	.port_size = sizeof(device), .rxq_size = sizeof(queue), .txq_size = sizeof(queue),         \
-	.open = nic_open, .close = nic_close, .queue_setup = nic_queue_setup,                      \
-	.queue_release = nic_queue_release, .start = nic_start, .stop = nic_stop,                  \
-	.queue_start = nic_queue_start, .queue_stop = nic_queue_stop, .lost = nic_lost,            \
-	.reset = nic_reset, .renew_space = nic_renew_space, .arm = nic_arm, .disarm = nic_disarm,  \
-	.tx_clean = nic_tx_clean, .peek = nic_rx_peek, .set_rx_mode = nic_set_rx_mode,             \
-	.set_macs = nic_set_macs, .set_vlan = nic_set_vlan, .set_mac = nic_set_mac,                \
-	.in_flight = nic_queue_in_flight, .completed = nic_completed, .held = nic_queue_held
+	.open = nic_open, .close = nic_close, .configured = nic_configured,                        \
+	.queue_setup = nic_queue_setup, .queue_release = nic_queue_release, .start = nic_start,    \
+	.stop = nic_stop, .queue_start = nic_queue_start, .queue_stop = nic_queue_stop,            \
+	.lost = nic_lost, .reset = nic_reset, .renew_space = nic_renew_space, .arm = nic_arm,      \
+	.disarm = nic_disarm, .tx_clean = nic_tx_clean, .peek = nic_rx_peek,                       \
+	.set_rx_mode = nic_set_rx_mode, .set_macs = nic_set_macs, .set_vlan = nic_set_vlan,        \
+	.set_mac = nic_set_mac, .in_flight = nic_queue_in_flight, .completed = nic_completed,      \
+	.held = nic_queue_held
 
 #endif

@@ -3,22 +3,6 @@
 #include "nic/peek.h"
 #include "base/export.h"
 
-/* ASan builds poison buffers of the device. */
-#if defined(__SANITIZE_ADDRESS__) || defined(SHARED_CLANG_ASAN)
-__attribute__((no_sanitize_address, noinline)) static void
-copy(uint8_t *to, const uint8_t *from, uint32_t len)
-{
-	for (uint32_t i = 0; i < len; i++)
-		((volatile uint8_t *)to)[i] = from[i];
-}
-#else
-static void
-copy(uint8_t *to, const uint8_t *from, uint32_t len)
-{
-	memcpy(to, from, len);
-}
-#endif
-
 void
 nic_peek_show(struct baton_peek *p, const uint8_t *from, uint32_t len)
 {
@@ -26,7 +10,7 @@ nic_peek_show(struct baton_peek *p, const uint8_t *from, uint32_t len)
 		 n = len < p->room - at ? len : p->room - at;
 
 	if (p->data && n)
-		copy((uint8_t *)p->data + at, from, n);
+		shared_copy((uint8_t *)p->data + at, from, n);
 	p->len += len;
 }
 

@@ -111,7 +111,7 @@ nic_peek_packet(struct peek_cursor *l, struct baton_peek *p, unsigned mode,
 	}
 	return MUST(rx_runt, first && p->len >= NIC_ETH_HLEN) && !all.bad &&
 	       (!(mode & NIC_MODE_META) ||
-		nic_rx_verdict(nq, all.meta, NULL, p->len, codec) == RX_GOOD);
+		nic_rx_verdict(nq, all.meta, NULL, p->len, hdr + skip, first, codec) == RX_GOOD);
 }
 
 /* Return: false when the device says that more is complete than was posted. */

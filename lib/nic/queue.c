@@ -44,7 +44,9 @@ fit_pool(const struct nic_dev *dev, struct nic_queue *nq)
 	struct baton_queue *q = &nq->q;
 	const struct baton_pool_view *v = &q->pool->view;
 	/* Whatever the MTU is, somebody may send the longest frame that the device takes. */
-	const uint32_t header = ops->rx->header + nq->front, least = port_frame_max(BATON_MAX_MTU),
+	const bool lro = port->offloads & BATON_OFFLOAD_RX_LRO;
+	const uint32_t header = ops->rx->header + nq->front,
+		       least = lro ? port->info.max_lro_len : port_frame_max(BATON_MAX_MTU),
 		       frame = dev->limits.frame > least ? dev->limits.frame : least,
 		       mtu = port->mtu_set ? port->info.mtu : 1500u;
 	const uint32_t places = q->descs / nic_rx_rings(ops->rx) - ops->rx->gap,
@@ -70,7 +72,10 @@ fit_pool(const struct nic_dev *dev, struct nic_queue *nq)
 				 "a frame of %u bytes takes %u buffers of %u bytes; at most %u are "
 				 "possible: give the pool a larger data room%s",
 				 frame, segs, nq->posted_len, most,
-				 ops->one_buffer_hint ? ops->one_buffer_hint : "");
+				 lro                    ? ", or the queue more descriptors, or "
+							  "leave BATON_OFFLOAD_RX_LRO out"
+				 : ops->one_buffer_hint ? ops->one_buffer_hint
+							: "");
 	/* In one buffer, a frame that does not fit is lost in the device. */
 	if (!spreads && nq->posted_len < header + port_frame_max(mtu))
 		return baton_err(EINVAL,
@@ -115,11 +120,15 @@ set_up(struct nic_dev *dev, struct nic_queue *nq)
 		ret = choose_info(dev, nq);
 	if (ret < 0)
 		return ret;
-	if (q->tx)
+	if (q->tx) {
 		q->max_segs =
 			(uint16_t)(q->descs / 2 < NIC_TX_MAX_SEGS ? q->descs / 2 : NIC_TX_MAX_SEGS);
-	else if ((ret = fit_pool(dev, nq)) < 0)
+		q->gso_segs =
+			(uint16_t)(q->descs / 2 < NIC_TX_GSO_SEGS ? q->descs / 2 : NIC_TX_GSO_SEGS);
+		q->gso_front = ops->tx->header;
+	} else if ((ret = fit_pool(dev, nq)) < 0) {
 		return ret;
+	}
 	/* Without it, nobody sleeps on the queue: the port layer refuses to arm it. */
 	if (ops->arm && (q->wake_fd = event_open("the ring")) < 0)
 		return q->wake_fd;

@@ -38,6 +38,8 @@
 #define SHADOW_BUF(s)     ((s)&BATON_MAX_BUFS)
 
 #define NIC_TX_MAX_SEGS 32u
+#define NIC_TX_GSO_SEGS                                                                            \
+	48u /* of a packet that the device cuts: 64 KiB in buffers of 2 KiB, and more */
 #define NIC_RX_MAX_SEGS 64u
 #define NIC_ETH_HLEN    14u
 

@@ -111,9 +111,9 @@ nic_rx_note(const struct nic_queue *nq, const struct rx_info *info, struct baton
 	const uint32_t asked = nq->info, says = info->valid;
 	uint32_t valid = 0;
 
-	/* The device checks sums without being asked. */
-	if (!(asked & BATON_OFFLOAD_RX_CSUM))
-		t->flags &= (uint8_t) ~(3u << BATON_TOKEN_L4_SHIFT);
+	/* The device checks sums without being asked; those of packets to be cut are needed. */
+	if (!(asked & (BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_RX_LRO)))
+		t->flags &= (uint8_t) ~(3u << BATON_TOKEN_L4_SHIFT | BATON_TOKEN_SIDE);
 	if (info->hashed && (asked & BATON_OFFLOAD_RX_HASH)) {
 		t->hash = info->hash;
 		t->flags |= BATON_TOKEN_HASH;

@@ -119,7 +119,8 @@ nic_rx_deliver(struct nic_queue *nq, const struct baton_pool_view *v, struct bat
 	       unsigned mode, struct rx_counts *r, const struct rx_codec *codec)
 {
 	if (bad == RX_GOOD && (mode & NIC_MODE_META))
-		bad = nic_rx_verdict(nq, meta, t, len, codec);
+		bad = nic_rx_verdict(nq, meta, t, len,
+				     v->data + (size_t)t->buf * v->stride + t->off, t->len, codec);
 	if (baton_unlikely(bad != RX_GOOD)) {
 		nic_rx_untake(nq, v, t, n);
 		queue_count_error(&nq->q, (unsigned)bad, 1);

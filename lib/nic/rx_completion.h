@@ -77,10 +77,10 @@ nic_rx_cursor(const struct nic_queue *nq, const struct rx_codec *codec)
 
 NIC_INLINE int
 nic_rx_verdict(const struct nic_queue *nq, uint64_t meta, struct baton_token *t, uint32_t len,
-	       const struct rx_codec *codec)
+	       const uint8_t *data, uint32_t have, const struct rx_codec *codec)
 {
 	if (codec->verdict)
-		return codec->verdict(nq, meta, t, len);
+		return codec->verdict(nq, meta, t, len, data, have);
 	if (t)
 		t->flags |= (uint8_t)meta;
 	return RX_GOOD;

@@ -127,7 +127,8 @@ nic_tx_chain(struct nic_queue *nq, const struct baton_token *t, unsigned n, bool
 	if (codec->plan)
 		codec->plan(nq, &p);
 	else
-		p.offload = nq->q.port->offloads & BATON_OFFLOAD_TX_CSUM;
+		p.offload = nq->q.port->offloads &
+			    (BATON_OFFLOAD_TX_CSUM | BATON_OFFLOAD_TX_TSO | BATON_OFFLOAD_TX_USO);
 	ret = nic_tx_check(nq, &p, first);
 	if (ret <= 0)
 		return ret;

@@ -64,11 +64,29 @@ slots_for(const struct nic_queue *nq, const struct tx_plan *p, uint32_t header)
 	return 0;
 }
 
+/*
+ * Whether the device is to cut a packet. offload_segment() has seen to its headers; nobody else may
+ * ask for it. The caller may not hold the token, so that only its limits follow from this.
+ */
+static bool
+asks_gso(const struct nic_queue *nq, struct baton_token t)
+{
+	const struct baton_pool_view *v = &nq->q.views[t.pool];
+	const struct baton_side *side;
+
+	if (!nq->q.device_gso || !csum_wanted(t) || !(t.flags & BATON_TOKEN_SIDE) ||
+	    t.buf >= v->count)
+		return false;
+	side = (const void *)(v->side + (size_t)t.buf * BATON_SIDE_SIZE);
+	return side->valid & BATON_SIDE_SEGMENT;
+}
+
 int
 nic_tx_measure(struct nic_queue *nq, struct tx_plan *p, unsigned n, bool first, uint32_t header)
 {
 	struct baton_queue *q = &nq->q;
 	const struct tx_codec *codec = nic_of(q->port)->ops->tx;
+	uint32_t longest;
 
 	do {
 		if (p->segs == n) {
@@ -87,8 +105,10 @@ nic_tx_measure(struct nic_queue *nq, struct tx_plan *p, unsigned n, bool first, 
 	} while (p->t[p->segs++].flags & BATON_TOKEN_CONT);
 	if (p->len < nic_tx_shortest(codec))
 		return too_short(nq, first, p->len, nic_tx_shortest(codec));
-	if (p->len > q->max_len)
-		return bad_packet(nq, first, TX_ERROR_TOO_LONG, "bytes", p->len, q->max_len);
+	p->gso = asks_gso(nq, *p->t);
+	longest = p->gso ? q->port->info.max_gso_len : q->max_len;
+	if (p->len > longest)
+		return bad_packet(nq, first, TX_ERROR_TOO_LONG, "bytes", p->len, longest);
 	/*
 	 * A bounced packet has one descriptor for each slot, however many buffers it has;
 	 * slots_need() has made slots large enough.
@@ -100,9 +120,9 @@ nic_tx_measure(struct nic_queue *nq, struct tx_plan *p, unsigned n, bool first, 
 int
 nic_tx_check(struct nic_queue *nq, const struct tx_plan *p, bool first)
 {
-	const unsigned most = p->slots ? NIC_TX_MAX_SEGS : nq->q.max_segs;
+	const unsigned most = p->gso ? nq->q.gso_segs : p->slots ? NIC_TX_MAX_SEGS : nq->q.max_segs;
 
-	if (p->segs + p->extra <= most)
+	if (p->segs + p->extra <= most && (!p->gso || p->offload))
 		return 1;
 	return bad_packet(nq, first, TX_ERROR_BUFFERS, "buffers", p->segs, most - p->extra);
 }
@@ -112,6 +132,22 @@ ungive(struct baton_queue *q, const struct baton_token *t, unsigned n)
 {
 	while (n-- > 0)
 		dma_ungive(&q->views[t[n].pool], t[n]);
+}
+
+/* What the device is told of segments; offload_segment() has checked the headers. */
+static void
+request_gso(const struct nic_queue *nq, struct tx_plan *p)
+{
+	const struct baton_side *side =
+		(const void *)(nq->q.views[p->t->pool].side + (size_t)p->t->buf * BATON_SIDE_SIZE);
+	uint8_t version;
+
+	csum_gather(nq->q.views, p->t, side->l2_len, &version, 1);
+	p->gso = side->csum_offset == 6 ? QUEUE_GSO_UDP
+		 : version >> 4 == 4    ? QUEUE_GSO_TCP4
+					: QUEUE_GSO_TCP6;
+	p->seg_size = side->seg_size;
+	p->headers_len = (uint16_t)(side->l2_len + side->l3_len + side->l4_len);
 }
 
 /* The checksum asked for: by the device where it can. */
@@ -130,6 +166,8 @@ request_csum(struct nic_queue *nq, struct tx_plan *p)
 	p->csum = true;
 	p->csum_start = at.start;
 	p->csum_offset = at.offset;
+	if (p->gso)
+		request_gso(nq, p);
 	return true;
 }
 

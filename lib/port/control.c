@@ -28,6 +28,8 @@ baton_port_info_(const struct baton_port *port, struct baton_port_info *out, siz
 		info = port->info;
 		info.max_len = max_len(port);
 		info.soft_offloads = offload_possible(port);
+		info.soft_rss_types =
+			info.soft_offloads & BATON_OFFLOAD_RX_HASH ? BATON_RSS_ALL : 0;
 	}
 	struct_give(out, size, &info, sizeof(info));
 }

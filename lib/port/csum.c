@@ -109,12 +109,11 @@ csum_sctp(const struct baton_pool_view *views, const struct baton_token *t, uint
 	return crc;
 }
 
-/* Store bytes of the packet, from byte @pos on. */
-static void
-put_bytes(const struct baton_pool_view *views, const struct baton_token *t, uint32_t pos,
-	  const uint8_t *bytes, unsigned n)
+void
+csum_scatter(const struct baton_pool_view *views, const struct baton_token *t, uint32_t pos,
+	     const uint8_t *bytes, uint32_t n)
 {
-	for (unsigned i = 0; i < n; i++, pos++) {
+	for (uint32_t i = 0; i < n; i++, pos++) {
 		for (; pos >= t->len; t++)
 			pos -= t->len;
 		bytes_of(views, *t)[pos] = bytes[i];
@@ -134,7 +133,7 @@ csum_fill(const struct baton_queue *q, const struct baton_token *t, unsigned seg
 
 		for (unsigned i = 0; i < 4; i++)
 			out[i] = (uint8_t)(crc >> 8 * i);
-		put_bytes(q->views, t, (uint32_t)at.start + at.offset, out, 4);
+		csum_scatter(q->views, t, (uint32_t)at.start + at.offset, out, 4);
 		return;
 	}
 	value = (uint16_t)~sum_range(q->views, t, at.start, len);
@@ -142,7 +141,7 @@ csum_fill(const struct baton_queue *q, const struct baton_token *t, unsigned seg
 		value = 0xffff; /* the same number; in UDP, zero means that there is no checksum
 				   (RFC 768) */
 	memcpy(out, &value, sizeof(value));
-	put_bytes(q->views, t, (uint32_t)at.start + at.offset, out, sizeof(value));
+	csum_scatter(q->views, t, (uint32_t)at.start + at.offset, out, sizeof(value));
 }
 
 DRIVER_EXPORT(csum_gather);

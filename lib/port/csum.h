@@ -21,6 +21,11 @@ struct csum_request {
 void csum_gather(const struct baton_pool_view *views, const struct baton_token *t, uint32_t from,
 		 void *to, uint32_t n);
 
+/** Store @n bytes from byte @pos of a packet on, which has them, and whose buffers the caller
+ * holds. */
+void csum_scatter(const struct baton_pool_view *views, const struct baton_token *t, uint32_t pos,
+		  const uint8_t *bytes, uint32_t n);
+
 /** The CRC32C of bytes @from to @end of a packet, an SCTP packet whose checksum counts as 0. */
 uint32_t csum_sctp(const struct baton_pool_view *views, const struct baton_token *t, uint32_t from,
 		   uint32_t end);

@@ -109,7 +109,18 @@ struct baton_queue {
 	 */
 	int (*active_burst)(struct baton_queue *q, struct baton_token *tokens, unsigned n);
 	struct offload *soft; /* what is done by software around it; NULL: nothing */
+	/*
+	 * TX: packets that the device cuts into segments, QUEUE_GSO_*; set by the driver at each
+	 * start. Such a packet has at most gso_segs tokens, and gso_front bytes in front of its
+	 * first byte; software cuts the others.
+	 */
+	uint8_t device_gso, gso_front;
+	uint16_t gso_segs;
 };
+
+#define QUEUE_GSO_TCP4 1u
+#define QUEUE_GSO_TCP6 2u
+#define QUEUE_GSO_UDP  4u
 
 /** The worker that serves the queue. */
 static inline struct baton_worker *
@@ -146,6 +157,8 @@ struct port_ops {
 	int (*check)(const struct baton_driver *driver, const struct port_arg *args,
 		     unsigned n_args);
 	void (*close)(struct baton_port *port);
+	/* The port was configured: its offloads and numbers of queues are known. NULL: nothing. */
+	void (*configured)(struct baton_port *port);
 	/* Allocate what a ring of q->descs descriptors needs. */
 	int (*queue_setup)(struct baton_port *port, struct baton_queue *q);
 	/* Free what queue_setup allocated; the queue holds no buffers. */
@@ -223,6 +236,14 @@ struct baton_driver {
 
 #define PORT_OWN_XSTATS 64 /* counters of a port that are no queue's, at most */
 
+/* What received packets are hashed by, all of it valid (rss.c). */
+struct port_rss {
+	uint32_t types;                 /* BATON_RSS_*; 0: not set */
+	uint16_t table_len;             /* 0: the device chooses; else info.rss_table_len */
+	uint8_t key[BATON_RSS_KEY_MAX]; /* info.rss_key_len of them */
+	uint16_t table[BATON_RSS_TABLE_MAX];
+};
+
 #define PORT_AWAY       1 /* workers may still be in a burst */
 #define PORT_AWAY_EMPTY 2 /* ops->lost() has emptied the rings */
 
@@ -239,8 +260,7 @@ struct baton_port {
 	uint32_t stop_timeout_ms;
 	uint32_t offloads; /* BATON_OFFLOAD_* of the device that are configured */
 	uint32_t soft;     /* those that are configured and done by software */
-	uint32_t rss_types;
-	uint8_t rss_key[BATON_RSS_KEY_LEN];
+	struct port_rss rss;
 	uint8_t configured, started;
 	uint8_t mtu_set;     /* info.mtu was configured: TX must keep it */
 	uint8_t link_off;    /* the application took the link down: baton_port_set_link(0) */

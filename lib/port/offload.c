@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/structs.h"
 #include "port/port.h"
 
 #define SOFT                                                                                       \
@@ -39,10 +38,10 @@ static const char *
 names_of(uint32_t offloads, char *text, size_t size)
 {
 	static const char *const names[32] = {
-		[0] = "RX_CSUM",       [1] = "TX_CSUM",  [2] = "RX_VLAN", [3] = "RX_QINQ",
-		[4] = "RX_HASH",       [5] = "RX_PTYPE", [6] = "RX_TIME", [7] = "RX_IPV4_CSUM",
-		[9] = "RX_MARK",       [16] = "TX_VLAN", [17] = "TX_TSO", [18] = "TX_USO",
-		[19] = "TX_IPV4_CSUM", [21] = "TX_TIME",
+		[0] = "RX_CSUM", [1] = "TX_CSUM",       [2] = "RX_VLAN",  [3] = "RX_QINQ",
+		[4] = "RX_HASH", [5] = "RX_PTYPE",      [6] = "RX_TIME",  [7] = "RX_IPV4_CSUM",
+		[8] = "RX_LRO",  [9] = "RX_MARK",       [16] = "TX_VLAN", [17] = "TX_TSO",
+		[18] = "TX_USO", [19] = "TX_IPV4_CSUM", [21] = "TX_TIME",
 	};
 	size_t len = 0;
 
@@ -109,6 +108,9 @@ offload_open(struct baton_queue *q, uint32_t more)
 				 port->name, q->tx ? "txq" : "rxq", q->index, more,
 				 names_of(none, names, sizeof(names)), none);
 	what = (port->soft | (more & ~port->offloads)) & mine & ~NEEDS_NOTHING;
+	/* Whatever the device does not take, software cuts. */
+	if (q->tx)
+		what |= port->offloads & (BATON_OFFLOAD_TX_TSO | BATON_OFFLOAD_TX_USO);
 	if (!what)
 		return 0;
 	q->soft = calloc(1, sizeof(*q->soft));
@@ -140,8 +142,8 @@ offload_burst(struct baton_queue *q)
 	if (q->tx)
 		return offload_tx_burst;
 	if (q->soft->what & BATON_OFFLOAD_RX_HASH)
-		toeplitz_init(&q->soft->hash, q->port->rss_key, BATON_RSS_KEY_LEN);
-	q->soft->rss_types = q->port->rss_types;
+		toeplitz_init(&q->soft->hash, q->port->rss.key, q->port->info.rss_key_len);
+	q->soft->rss_types = q->port->rss.types;
 	return offload_rx_burst;
 }
 
@@ -230,43 +232,4 @@ offload_drop(struct baton_queue *q)
 	queue_count(&q->stats.packets, packets);
 	queue_count(&q->stats.bytes, bytes);
 	queue_count(&q->stats.discarded, packets);
-}
-
-/* ---- the hash ---- */
-
-static const struct baton_rss_config defaults = { .types = BATON_RSS_ALL };
-
-void
-baton_rss_config_init_(struct baton_rss_config *config, size_t size)
-{
-	struct_init(config, size, &defaults, sizeof(defaults));
-}
-
-int
-baton_port_set_rss(struct baton_port *port, const struct baton_rss_config *config)
-{
-	struct baton_rss_config c = defaults;
-	int ret = port_enter(port, "port_set_rss");
-
-	if (!ret)
-		ret = struct_take(&c, sizeof(c), config, "struct baton_rss_config");
-	if (ret < 0)
-		return ret;
-	if (port->started)
-		return baton_err(EBUSY, "%s is started: stop it before changing its hash",
-				 port->name);
-	if (c.key_len != (c.key ? BATON_RSS_KEY_LEN : 0u))
-		return baton_err(EINVAL, "%s: a key of %u bytes, %s", port->name, c.key_len,
-				 c.key ? "40 are needed" : "but key is NULL");
-	if (c.types & ~BATON_RSS_ALL)
-		return baton_err(EINVAL, "%s: hash types %#x were asked for, there are %#x",
-				 port->name, c.types, BATON_RSS_ALL);
-	if (c.table || c.table_len)
-		return baton_err(ENOTSUP,
-				 "%s: a table of %u queues was given, the device has none: it "
-				 "chooses the queue itself",
-				 port->name, c.table_len);
-	memcpy(port->rss_key, c.key ? c.key : baton_rss_key(), BATON_RSS_KEY_LEN);
-	port->rss_types = c.types ? c.types : BATON_RSS_ALL;
-	return 0;
 }

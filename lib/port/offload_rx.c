@@ -102,7 +102,9 @@ strip(const struct baton_queue *q, struct baton_token *t, const struct headers *
 	side->inner_tci = h->tci[1];
 	side->valid |= BATON_SIDE_VLAN | (tags == 2 ? BATON_SIDE_QINQ : 0);
 	/* A device counts tags as part of what is in front of the checksum. */
-	if ((side->valid & BATON_SIDE_CSUM) && side->l3_len >= gone)
+	if (side->valid & BATON_SIDE_SEGMENT)
+		side->l2_len = (uint16_t)(side->l2_len - gone);
+	else if ((side->valid & BATON_SIDE_CSUM) && side->l3_len >= gone)
 		side->l3_len = (uint16_t)(side->l3_len - gone);
 }
 

@@ -87,10 +87,9 @@ open_named(struct baton_ctx *ctx, char *text, struct baton_port **out)
 		.mtu = 1500,
 		.max_mtu = BATON_MAX_MTU,
 		.max_gso_len = port_frame_max(UINT16_MAX),
+		.rss_key_len = BATON_RSS_KEY_LEN,
 		.node = BATON_NODE_ANY,
 	};
-	memcpy(port->rss_key, baton_rss_key(), sizeof(port->rss_key));
-	port->rss_types = BATON_RSS_ALL;
 	ret = drv->dma ? port_reach_open(port, args, (unsigned)n) : 0;
 	if (!ret)
 		ret = drv->ops->open(port, args, (unsigned)n);
@@ -102,6 +101,7 @@ open_named(struct baton_ctx *ctx, char *text, struct baton_port **out)
 		handle_free(port);
 		return devargs_error(ret, name);
 	}
+	port_rss_init(port);
 	ctx->ports[slot] = port;
 	*out = port;
 	return 0;
@@ -236,6 +236,8 @@ baton_port_configure(struct baton_port *port, const struct baton_port_config *co
 	}
 	keep_counters(rxq, c->rx_queues, port->rxq, port->info.rx_queues);
 	keep_counters(txq, c->tx_queues, port->txq, port->info.tx_queues);
+	if (port->info.rx_queues != c->rx_queues)
+		port->rss.table_len = 0;
 	free_queues(port);
 	port->rxq = rxq;
 	port->txq = txq;
@@ -245,6 +247,8 @@ baton_port_configure(struct baton_port *port, const struct baton_port_config *co
 	port->soft = c->offloads & ~port->offloads;
 	port->stop_timeout_ms = c->stop_timeout_ms ? c->stop_timeout_ms : STOP_TIMEOUT_MS;
 	port->configured = 1;
+	if (port->driver->ops->configured)
+		port->driver->ops->configured(port);
 	return 0;
 }
 

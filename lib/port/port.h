@@ -29,6 +29,9 @@ int queue_dead(struct baton_queue *q, struct baton_token *tokens, unsigned n);
 /* Is the queue set up? Return: 0; -EINVAL. */
 int queue_check_set_up(const struct baton_queue *q);
 
+/* Set the defaults of a port whose device is open. */
+void port_rss_init(struct baton_port *port);
+
 /* See baton_port_stop(). */
 int port_stop(struct baton_port *port);
 

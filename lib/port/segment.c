@@ -97,9 +97,10 @@ find_heads(struct cut *c, const struct baton_token *t, const struct baton_side *
 	return true;
 }
 
+/* Whether the packet says what can be cut, and how. */
 static int
-check(struct cut *c, const struct baton_token *t, unsigned n, const struct baton_side *side,
-      uint8_t *reason)
+check_packet(struct cut *c, const struct baton_token *t, unsigned n, const struct baton_side *side,
+	     uint8_t *reason)
 {
 	const uint32_t len = baton_packet_len(t, n), most = c->q->port->info.max_gso_len;
 	uint32_t asked;
@@ -123,6 +124,13 @@ check(struct cut *c, const struct baton_token *t, unsigned n, const struct baton
 	if (!(c->o->what & asked))
 		return refuse(c, "offload %#x is needed, the queue has %#x", asked, c->o->what);
 	c->payload = len - (side->l2_len + side->l3_len + side->l4_len);
+	return 0;
+}
+
+/* Whether software can cut it. */
+static int
+check_cut(struct cut *c, uint8_t *reason)
+{
 	c->segments = c->payload > c->size ? (c->payload + c->size - 1) / c->size : 1;
 	if (c->head.len + (c->size < c->payload ? c->size : c->payload) > c->q->max_len) {
 		*reason = TX_ERROR_TOO_LONG;
@@ -424,6 +432,57 @@ claim(struct cut *c, const struct baton_token *t)
 	return false;
 }
 
+/* A buffer is in the packet twice. */
+static BATON_COLD int
+refuse_twice(const struct baton_queue *q, const struct baton_token *t, uint8_t *reason)
+{
+	*reason = TX_ERROR_TOKEN;
+	return dma_refuse(q->port->ctx, t[0], "tx_burst");
+}
+
+/* ---- the device cuts it ---- */
+
+/* Tags are inserted into segments only, and a packet that is one segment is no work. */
+static bool
+is_for_device(const struct cut *c, const struct baton_token *t, unsigned n,
+	      const struct baton_side *side)
+{
+	const struct baton_queue *q = c->q;
+	const uint8_t kind = c->head.proto == PROTO_UDP ? QUEUE_GSO_UDP
+			     : c->head.ip == 4          ? QUEUE_GSO_TCP4
+							: QUEUE_GSO_TCP6;
+
+	return (q->device_gso & kind) && n <= q->gso_segs && t[0].off >= q->gso_front &&
+	       c->payload > c->size && c->head.l3 == side->l2_len;
+}
+
+/*
+ * Append the packet as it is to o->t, with headers as a device wants them: the lengths are those of
+ * the whole packet, and the L4 checksum is the sum of the pseudo-header.
+ */
+static int
+hand_over(struct cut *c, const struct baton_token *t, unsigned n, const struct baton_side *side,
+	  uint8_t *reason)
+{
+	uint8_t heads[HEADERS_MOST + TAGS];
+
+	if (!offload_reserve(c->o, n))
+		return 0;
+	c->n = n;
+	if (!claim(c, t))
+		return refuse_twice(c->q, t, reason);
+	c->segments = 1;
+	prepare(c, t, side);
+	put_heads(c, heads, 0, c->payload);
+	csum_scatter(c->q->views, c->tokens, 0, heads, c->head.len);
+	c->side.valid |= BATON_SIDE_SEGMENT;
+	*offload_side(c->q, c->tokens[0]) = c->side;
+	c->tokens[0].flags = (uint8_t)(c->flags | (t[0].flags & BATON_TOKEN_CONT));
+	memcpy(c->o->t + c->o->n, c->tokens, n * sizeof(*t));
+	c->o->n += n;
+	return 1;
+}
+
 int
 offload_segment(struct baton_queue *q, const struct baton_token *t, unsigned n,
 		const struct baton_side *side, uint8_t *reason)
@@ -437,17 +496,20 @@ offload_segment(struct baton_queue *q, const struct baton_token *t, unsigned n,
 	c.o = q->soft;
 	c.pool = q->port->ctx->pools[t[0].pool];
 	c.room = c.pool->view.data_len - c.pool->view.headroom;
-	ret = check(&c, t, n, side, reason);
+	ret = check_packet(&c, t, n, side, reason);
+	if (ret < 0)
+		return ret;
+	if (is_for_device(&c, t, n, side))
+		return hand_over(&c, t, n, side, reason);
+	ret = check_cut(&c, reason);
 	if (ret < 0)
 		return ret;
 	/* A token for each header, for each piece, and for each buffer that copies fill. */
 	if (!offload_reserve(c.o, 3 * c.segments + 2 * n + c.payload / c.room + 1))
 		return 0;
 	c.n = n;
-	if (!claim(&c, t)) { /* a buffer is in the packet twice */
-		*reason = TX_ERROR_TOKEN;
-		return dma_refuse(q->port->ctx, t[0], "tx_burst");
-	}
+	if (!claim(&c, t))
+		return refuse_twice(q, t, reason);
 	prepare(&c, t, side);
 	headers = (uint32_t)side->l2_len + side->l3_len + side->l4_len;
 	for (c.i = 0; headers > c.tokens[c.i].len; c.i++)

@@ -141,8 +141,8 @@ bench_up(struct bench *b, const struct model *m, const struct way *way)
 	b->queues = 1;
 	b->list = features_load(m->list);
 	if (m->lacks & ~b->list.partly)
-		fail_msg("%s lacks what %s does not have \"partly\": %#x", m->name, m->list,
-			 m->lacks & ~b->list.partly);
+		fail_msg("%s lacks what %s does not have \"partly\": %#llx", m->name, m->list,
+			 (unsigned long long)(m->lacks & ~b->list.partly));
 	must(baton_ctx_create(&c, &b->ctx));
 	if (getenv("CONFORM_DRIVER")) /* a driver in a file, which is linked with the library alone
 				       */

@@ -136,7 +136,7 @@ uint32_t longest(const struct bench *b);
 struct scenario {
 	const char *name;
 	void (*run)(struct bench *b);
-	uint32_t needs; /* F_BIT()s; without one of them it is not run */
+	uint64_t needs; /* F_BIT()s; without one of them it is not run */
 };
 
 /* NULL at the end. */
@@ -148,6 +148,9 @@ extern const struct scenario data_scenarios[], life_scenarios[], offload_scenari
  * says. packet_checks and control_checks each have some.
  */
 extern void (*const packet_checks[FEATURES])(struct bench *b);
+void check_tx_segments(struct bench *b);
+void check_rx_segments(struct bench *b);
+void check_rx_hash(struct bench *b);
 extern void (*const control_checks[FEATURES])(struct bench *b);
 
 #endif

@@ -23,7 +23,7 @@ struct run {
 	const struct model *m;
 	const struct way *way;
 	void (*run)(struct bench *b);
-	uint32_t needs;
+	uint64_t needs;
 	char name[96];
 };
 
@@ -32,7 +32,7 @@ static struct CMUnitTest tests[MAX_RUNS];
 static size_t n_runs;
 
 static bool
-has_all(const struct bench *b, uint32_t needs)
+has_all(const struct bench *b, uint64_t needs)
 {
 	for (enum feature f = 0; f < FEATURES; f++)
 		if ((needs & F_BIT(f)) && !has(b, f))
@@ -100,8 +100,8 @@ check_partly(void **state)
 	const struct model *const *models = *state;
 
 	for (const struct model *const *m = models; *m; m++) {
-		const uint32_t partly = features_load((*m)->list).partly & ~(*m)->elsewhere;
-		uint32_t some = 0, all = partly;
+		const uint64_t partly = features_load((*m)->list).partly & ~(*m)->elsewhere;
+		uint64_t some = 0, all = partly;
 
 		for (const struct model *const *o = models; *o; o++) {
 			if (strcmp((*o)->list, (*m)->list) != 0)
@@ -110,9 +110,10 @@ check_partly(void **state)
 			all &= (*o)->lacks;
 		}
 		if ((partly & ~some) || all)
-			fail_msg("%s: of what it has \"partly\", no model lacks %#x, and "
-				 "all lack %#x",
-				 (*m)->list, partly & ~some, all);
+			fail_msg("%s: of what it has \"partly\", no model lacks %#llx, "
+				 "and all lack %#llx",
+				 (*m)->list, (unsigned long long)(partly & ~some),
+				 (unsigned long long)all);
 	}
 }
 
@@ -121,7 +122,7 @@ conform(const struct model *const *models)
 {
 	for (const struct model *const *m = models; *m; m++) {
 		const struct features list = features_load((*m)->list);
-		const uint32_t has = list.yes | (list.partly & ~(*m)->lacks);
+		const uint64_t has = list.yes | (list.partly & ~(*m)->lacks);
 
 		if (getenv("CONFORM_LISTS"))
 			printf("list %s %s\n", (*m)->name, (*m)->list);

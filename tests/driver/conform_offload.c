@@ -220,11 +220,12 @@ to_cut(struct bench *b, const struct gso *g, uint64_t cookie, struct baton_token
 	return n;
 }
 
-/* The next segments of packet @g come out of the device. */
+/* The next segments of packet @g come out of the device, each with a tag if @tagged. */
 static void
-expect_segments(struct bench *b, const struct gso *g)
+expect_segments(struct bench *b, const struct gso *g, bool tagged)
 {
 	static uint8_t got[MODEL_FRAME_MAX], want[FRAME_MAX];
+	const uint32_t tag = tagged ? TAG : 0;
 	uint32_t len;
 
 	for (uint32_t k = 0; (len = gso_segment(g, k, want)); k++) {
@@ -234,11 +235,13 @@ expect_segments(struct bench *b, const struct gso *g)
 			must(baton_tx_clean(b->tx, 1000));
 			n = b->m->send(b->dev, 0, got);
 		}
-		assert_int_equal(n, len + TAG);
-		memmove(want + 12 + TAG, want + 12, len - 12);
-		put16(want + 12, 0x8100);
-		put16(want + 14, VLAN);
-		assert_memory_equal(got, want, len + TAG);
+		assert_int_equal(n, len + tag);
+		memmove(want + 12 + tag, want + 12, len - 12);
+		if (tagged) {
+			put16(want + 12, 0x8100);
+			put16(want + 14, VLAN);
+		}
+		assert_memory_equal(got, want, len + tag);
 	}
 }
 
@@ -282,7 +285,7 @@ sent(struct bench *b)
 		assert_int_equal(baton_free(b->worker, t, 1), -EPERM);
 		b->violations = 0;
 		if (has(b, F_TX_OUTSIDE))
-			expect_segments(b, &g[0]);
+			expect_segments(b, &g[0], true);
 		times = read_times(b, times);
 	}
 	for (; ret && n<MOST; n += ret> 0) {
@@ -298,7 +301,7 @@ sent(struct bench *b)
 	assert_int_equal(!ret, has_tx_ring(b));
 	assert_true(n > 1);
 	for (unsigned i = 0; has(b, F_TX_OUTSIDE) && i < n; i++)
-		expect_segments(b, &g[i]);
+		expect_segments(b, &g[i], true);
 	must(baton_tx_clean(b->tx, 1000));
 	assert_int_equal(baton_txq_in_flight(b->tx), 0);
 	assert_int_equal(read_times(b, times), 200 + n);
@@ -377,6 +380,108 @@ refused(struct bench *b)
 		must(baton_free(b->worker, t, segs));
 	}
 	one_each_way(b, 500, 1);
+}
+
+/* ---- what the device does of it ---- */
+
+/* Start the port with the offload. Return: whether the device does it. */
+static bool
+start_with(struct bench *b, enum feature f, uint32_t offload)
+{
+	struct baton_port_info info;
+
+	baton_port_info(b->port, &info);
+	assert_int_equal(!!(info.offloads & offload), has(b, f));
+	b->offloads = offload;
+	if (has(b, f) || (info.soft_offloads & offload))
+		bench_restart(b);
+	return has(b, f);
+}
+
+void
+check_tx_segments(struct bench *b)
+{
+	const bool device = start_with(b, F_TX_SEGMENTS, BATON_OFFLOAD_TX_TSO);
+	struct gso g = packet(4, 6, 9000);
+	struct baton_token t[64];
+	unsigned n, before = b->m->cuts ? b->m->cuts(b->dev) : 0;
+
+	g.seg = 1000;
+	n = to_cut(b, &g, 0, t);
+	baton_side(b->worker, t[0])->valid = BATON_SIDE_SEGMENT;
+	assert_int_equal(baton_tx_burst(b->tx, t, n), n);
+	if (has(b, F_TX_OUTSIDE))
+		expect_segments(b, &g, false);
+	assert_int_equal((b->m->cuts ? b->m->cuts(b->dev) : 0) - before, device);
+}
+
+/* A packet of 64 KiB, or what is left of it. */
+void
+check_rx_segments(struct bench *b)
+{
+	struct baton_port_info info;
+	static uint8_t got[FRAME_MAX];
+	static struct gso g;
+	struct baton_token t[128];
+	const struct baton_side *side;
+	uint32_t have;
+	int n;
+
+	baton_port_info(b->port, &info);
+	assert_int_equal(info.max_lro_len, has(b, F_RX_SEGMENTS) ? 65557 : 0);
+	assert_int_equal(info.soft_offloads & BATON_OFFLOAD_RX_LRO, 0);
+	if (!start_with(b, F_RX_SEGMENTS, BATON_OFFLOAD_RX_LRO))
+		return;
+	for (unsigned i = 0; i < 200; i++) {
+		do
+			gso_make(&g, i % 2 ? 65000 : 9000, 1400, false);
+		while (g.seg < 200 || g.len < g.seg + 100);
+		assert_true(b->m->receive_whole(b->dev, 0, &g));
+		n = baton_rx_burst(b->rx, t, 128);
+		must(n);
+		assert_int_equal(gather(b, t, got, &have), n);
+		assert_int_equal(have, g.len);
+		assert_memory_equal(got, g.b, have);
+		side = baton_side(b->worker, t[0]);
+		assert_true(t[0].flags & BATON_TOKEN_SIDE);
+		assert_int_equal(bits(t[0], BATON_TOKEN_L4_SHIFT), BATON_CSUM_PARTIAL);
+		assert_int_equal(side->valid, BATON_SIDE_CSUM | BATON_SIDE_SEGMENT);
+		assert_int_equal(side->seg_size, g.seg);
+		assert_int_equal(side->l2_len, g.l2);
+		assert_int_equal(side->l3_len, g.l3);
+		assert_int_equal(side->l4_len, g.l4);
+		must(baton_free(b->worker, t, (unsigned)n));
+	}
+	one_each_way(b, 500, 1);
+}
+
+void
+check_rx_hash(struct bench *b)
+{
+	const bool device = start_with(b, F_RX_HASH, BATON_OFFLOAD_RX_HASH);
+	struct baton_port_info info;
+	struct baton_rss_config rss;
+	struct baton_token t[64];
+	unsigned before = b->m->hashes ? b->m->hashes(b->dev) : 0;
+	const struct gso g = packet(4, 6, 100);
+	uint8_t flow[12];
+	int n;
+
+	baton_port_info(b->port, &info);
+	assert_int_equal(!!info.rss_types, device);
+	assert_int_equal(!!info.soft_rss_types, !device);
+	if (!has(b, F_RX_OUTSIDE))
+		return;
+	assert_true(b->m->receive(b->dev, 0, g.b, g.len));
+	n = baton_rx_burst(b->rx, t, 64);
+	must(n);
+	baton_port_rss(b->port, &rss);
+	memcpy(flow, g.b + 14 + 12, sizeof(flow));
+	assert_true(t[0].flags & BATON_TOKEN_HASH);
+	assert_int_equal(t[0].hash, baton_toeplitz(rss.key, rss.key_len, flow, sizeof(flow)));
+	if (b->m->hashes)
+		assert_int_equal(b->m->hashes(b->dev) - before, device);
+	must(baton_free(b->worker, t, (unsigned)n));
 }
 
 const struct scenario offload_scenarios[] = {

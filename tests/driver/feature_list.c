@@ -24,6 +24,9 @@ const char *const feature_names[FEATURES] = {
 	[F_TX_BUFFERS] = "TX buffers",
 	[F_RX_CSUM] = "RX checksum",
 	[F_TX_CSUM] = "TX checksum",
+	[F_TX_SEGMENTS] = "TX segments",
+	[F_RX_SEGMENTS] = "large receive",
+	[F_RX_HASH] = "RX hash",
 	[F_PEEK] = "peek",
 	[F_RX_STOP] = "RX queue stop",
 	[F_TX_STOP] = "TX queue stop",
@@ -80,7 +83,7 @@ check_names(void)
 
 /* "NAME = yes|no|partly[, WORD][: NOTE]"; other lines are the head's. */
 static void
-read_line(struct features *out, uint32_t *seen, const char *line, const char *path)
+read_line(struct features *out, uint64_t *seen, const char *line, const char *path)
 {
 	const char *value = strstr(line, " = ");
 
@@ -107,7 +110,7 @@ features_load(const char *path)
 	const char *other = getenv("CONFORM_LIST"); /* "PATH=OTHER" */
 	const size_t len = strlen(path);
 	struct features out = { 0 };
-	uint32_t seen = 0;
+	uint64_t seen = 0;
 	char line[256];
 	FILE *f;
 

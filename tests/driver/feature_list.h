@@ -19,6 +19,9 @@ enum feature {
 	F_TX_BUFFERS,
 	F_RX_CSUM,
 	F_TX_CSUM,
+	F_TX_SEGMENTS,
+	F_RX_SEGMENTS,
+	F_RX_HASH,
 	F_PEEK,
 	F_RX_STOP,
 	F_TX_STOP,
@@ -39,10 +42,10 @@ enum feature {
 	FEATURES
 };
 
-#define F_BIT(f) (1u << (f))
+#define F_BIT(f) (1ull << (f))
 
 struct features {
-	uint32_t yes, partly; /* by F_BIT(); else no */
+	uint64_t yes, partly; /* by F_BIT(); else no */
 };
 
 extern const char *const feature_names[FEATURES];

@@ -145,6 +145,9 @@ made_open(struct nic_dev *dev, const struct port_arg *args, unsigned n)
 	info->max_segs = made.info.max_segs;
 	info->mtu = made.info.mtu;
 	info->max_mtu = made.info.max_mtu;
+	info->rss_types = made.info.rss_types;
+	info->rss_key_len = made.info.rss_key_len;
+	info->rss_table_len = made.info.rss_table_len;
 	baton_ioas_config_init(&c);
 	c.backend = BATON_IOAS_FLAT;
 	return baton_ioas_create(dev->port.ctx, &c, &dev->port.reach.ioas);
@@ -198,6 +201,7 @@ make_driver(void)
 					      .max_tx_queues = 1,
 					      .max_segs = NIC_TX_MAX_SEGS,
 					      .mtu = 1500,
-					      .max_mtu = 9000 };
+					      .max_mtu = 9000,
+					      .rss_key_len = 40 };
 	made.opened = made.closed = 0;
 }

@@ -32,18 +32,20 @@ enum model_lie {
 
 /* Settings of a device. */
 struct model_settings {
-	uint32_t which; /* F_BIT() of the settings that count */
+	uint64_t which; /* F_BIT() of the settings that count */
 	bool promisc, allmulti;
 	uint8_t mac[6];
 	uint8_t more[6]; /* a further address */
 	uint16_t vid;    /* a VLAN that passes */
 };
 
+struct gso;
+
 struct model {
 	const char *name;
 	const char *list; /* of features: its path in the tree */
-	uint32_t lacks;   /* F_BIT() of features that the list has "partly", and this device not */
-	uint32_t elsewhere; /* F_BIT() of features that are "partly", and other rigs show */
+	uint64_t lacks;   /* F_BIT() of features that the list has "partly", and this device not */
+	uint64_t elsewhere; /* F_BIT() of features that are "partly", and other rigs show */
 	bool brief;        /* direct and bounced, and no other ways: another model of the driver has
 			    all */
 	uint32_t shortest; /* frame that it passes on as it is, in bytes; 0: any */
@@ -59,6 +61,9 @@ struct model {
 	bool (*receive)(void *dev, unsigned queue, const void *frame, uint32_t len);
 	/* The same, and it says that the frame's L4 checksum is right. */
 	bool (*receive_good)(void *dev, unsigned queue, const void *frame, uint32_t len);
+	/* It receives a packet whole that is longer than the MTU: segment_made.h has what it is.
+	 * NULL: it cannot. */
+	bool (*receive_whole)(void *dev, unsigned queue, const struct gso *packet);
 	/* It writes @len bytes of a packet whose end is not there, and then its end of @more bytes.
 	 * NULL: it cannot. */
 	bool (*begin)(void *dev, uint32_t len);
@@ -72,6 +77,11 @@ struct model {
 	int (*send)(void *dev, unsigned queue, void *frame);
 	/* Checksums that it has filled in, so far. */
 	unsigned (*csums)(const void *dev);
+	/* Packets that it has cut into segments, so far; send() gets these one by one. NULL: it
+	 * does not. */
+	unsigned (*cuts)(const void *dev);
+	/* Packets that it has said a hash of, so far; receive() says it. NULL: it does not. */
+	unsigned (*hashes)(const void *dev);
 	/* Return: whether it could; false also if it has no such lie. */
 	bool (*lie)(void *dev, enum model_lie lie);
 	/* The same of packets that it is to send, of which there are two at least. NULL: it has no

@@ -118,6 +118,13 @@ SPOIL(many_queues, made.info.max_rx_queues = BATON_MAX_QUEUES + 1)
 SPOIL(small_mtu, made.info.mtu = 60)
 SPOIL(large_mtu, made.info.max_mtu = 9001)
 SPOIL(mtu_above, made.info.max_mtu = 1000)
+SPOIL(short_key, made.info.rss_key_len = 39)
+SPOIL(long_key, made.info.rss_key_len = 53)
+SPOIL(odd_table, made.info.rss_table_len = 100)
+SPOIL(long_table, made.info.rss_table_len = 1024)
+SPOIL(only_table, made.info.rss_table_len = 128)
+SPOIL(no_set_rss, made.info.rss_types = 1)
+SPOIL(rss_types, made.info.rss_types = 0x100)
 
 static const struct contradiction {
 	void (*spoil)(void);
@@ -183,6 +190,13 @@ static const struct contradiction {
 	{ spoil_tx_gap, "7 stay empty" },
 	{ spoil_no_segs, "up to 0 buffers" },
 	{ spoil_many_segs, "up to 33 buffers" },
+	{ spoil_short_key, "keys of 39 bytes" },
+	{ spoil_long_key, "keys of 53 bytes" },
+	{ spoil_odd_table, "a table of 100 queues" },
+	{ spoil_long_table, "a table of 1024 queues" },
+	{ spoil_only_table, "hash types 0, " },
+	{ spoil_no_set_rss, "without set_rss" },
+	{ spoil_rss_types, "hash types 0x100" },
 	{ spoil_no_rx_queue, "0 RX and 1 TX" },
 	{ spoil_no_tx_queue, "1 RX and 0 TX" },
 	{ spoil_many_queues, "65 RX" },

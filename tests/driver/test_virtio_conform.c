@@ -29,7 +29,12 @@ static void *
 start_with(char *spec, size_t room, uint64_t features, const char *args)
 {
 	struct fake *f = calloc(1, sizeof(*f));
-	struct fakedev_config c = { .features = features, .max_queues = 2 };
+	struct fakedev_config c = { .features = features,
+				    .protocol = FAKEDEV_PROTOCOL,
+				    .max_queues = 2,
+				    .mtu = 9000,
+				    .mac = { 2 },
+				    .rss = VIRTIO_RIG_RSS };
 
 	assert_non_null(f);
 #ifdef VIRTIO_SCALAR
@@ -39,6 +44,8 @@ start_with(char *spec, size_t room, uint64_t features, const char *args)
 	assert_non_null(mkdtemp(f->dir));
 	snprintf(f->path, sizeof(f->path), "%s/s", f->dir);
 	c.path = f->path;
+	if (features & FAKEDEV_F_HASH)
+		c.protocol |= FAKEDEV_P_CONFIG;
 	f->rig.l = fakedev_start(&c);
 	assert_non_null(f->rig.l);
 	snprintf(spec, room, "net_virtio_user0,path=%s%s", f->path, args);
@@ -50,7 +57,7 @@ start(struct baton_ctx *ctx, char *spec, size_t room)
 {
 	return start_with(spec, room,
 			  FAKEDEV_FEATURES | FAKEDEV_F_CTRL | FAKEDEV_F_MQ | FAKEDEV_F_EVENT_IDX |
-				  FAKEDEV_F_CSUM | FAKEDEV_F_GUEST_CSUM,
+				  VIRTIO_RIG_FEATURES,
 			  "");
 }
 
@@ -111,9 +118,10 @@ static const struct model full = {
 static const struct model bare = {
 	.name = "virtio, bare",
 	.list = "drivers/virtio/features_user.txt",
-	.lacks = F_BIT(F_RX_BUFFERS) | F_BIT(F_RX_CSUM) | F_BIT(F_TX_CSUM) | F_BIT(F_MAC) |
-		 F_BIT(F_PROMISC) | F_BIT(F_ALLMULTI) | F_BIT(F_MACS) | F_BIT(F_VLAN) |
-		 F_BIT(F_LOST) | F_BIT(F_QUEUES),
+	.lacks = F_BIT(F_RX_BUFFERS) | F_BIT(F_RX_CSUM) | F_BIT(F_TX_CSUM) | F_BIT(F_TX_SEGMENTS) |
+		 F_BIT(F_RX_SEGMENTS) | F_BIT(F_RX_HASH) | F_BIT(F_MAC) | F_BIT(F_PROMISC) |
+		 F_BIT(F_ALLMULTI) | F_BIT(F_MACS) | F_BIT(F_VLAN) | F_BIT(F_LOST) |
+		 F_BIT(F_QUEUES),
 	.brief = true,
 	.start = start_bare,
 	.stop = stop,

@@ -125,6 +125,7 @@ start_with(struct baton_ctx *ctx, char *spec, size_t room, uint64_t features)
 	d->fake->pci.os.pwrite = write_register;
 	d->rig.l = d->fake->fakedev;
 	d->rig.l->n_regions = 0;
+	d->rig.l->config.rss = (struct fakedev_rss)VIRTIO_RIG_RSS;
 	fake_pci_use(d->fake, ctx, false);
 	snprintf(spec, room, "%s,ioas=vhost", FAKE_BDF);
 	return d;
@@ -135,7 +136,7 @@ start(struct baton_ctx *ctx, char *spec, size_t room)
 {
 	return start_with(ctx, spec, room,
 			  FAKE_FEATURES | FAKE_F_RING_RESET | FAKEDEV_F_CTRL | FAKEDEV_F_MQ |
-				  FAKEDEV_F_CSUM | FAKEDEV_F_GUEST_CSUM);
+				  VIRTIO_RIG_FEATURES);
 }
 
 /* A device that offers as little as it can. */
@@ -209,9 +210,10 @@ static const struct model bare = {
 	OF_BOTH,
 	VIRTIO_RIG_DATA,
 	.name = "virtio on PCI, bare",
-	.lacks = F_BIT(F_RX_BUFFERS) | F_BIT(F_RX_CSUM) | F_BIT(F_TX_CSUM) | F_BIT(F_RX_STOP) |
-		 F_BIT(F_TX_STOP) | F_BIT(F_MAC) | F_BIT(F_PROMISC) | F_BIT(F_ALLMULTI) |
-		 F_BIT(F_MACS) | F_BIT(F_VLAN) | F_BIT(F_QUEUES),
+	.lacks = F_BIT(F_RX_BUFFERS) | F_BIT(F_RX_CSUM) | F_BIT(F_TX_CSUM) | F_BIT(F_TX_SEGMENTS) |
+		 F_BIT(F_RX_SEGMENTS) | F_BIT(F_RX_HASH) | F_BIT(F_RX_STOP) | F_BIT(F_TX_STOP) |
+		 F_BIT(F_MAC) | F_BIT(F_PROMISC) | F_BIT(F_ALLMULTI) | F_BIT(F_MACS) |
+		 F_BIT(F_VLAN) | F_BIT(F_QUEUES),
 	.brief = true,
 	.start = start_bare,
 };

@@ -20,6 +20,15 @@
 
 #define FAKEDEV_F_CSUM       (1ull << 0)
 #define FAKEDEV_F_GUEST_CSUM (1ull << 1)
+#define FAKEDEV_F_GUEST_TSO4 (1ull << 7)
+#define FAKEDEV_F_GUEST_TSO6 (1ull << 8)
+#define FAKEDEV_F_HOST_TSO4  (1ull << 11)
+#define FAKEDEV_F_HOST_TSO6  (1ull << 12)
+#define FAKEDEV_F_GUEST_USO4 (1ull << 54)
+#define FAKEDEV_F_GUEST_USO6 (1ull << 55)
+#define FAKEDEV_F_HOST_USO   (1ull << 56)
+#define FAKEDEV_F_HASH       (1ull << 57) /* HASH_REPORT */
+#define FAKEDEV_F_RSS        (1ull << 60)
 #define FAKEDEV_F_NET_MTU    (1ull << 3)
 #define FAKEDEV_F_NET_MAC    (1ull << 5)
 #define FAKEDEV_F_MRG_RXBUF  (1ull << 15)
@@ -56,7 +65,19 @@
 #define FAKEDEV_TXQ(pair) (2 * (pair) + 1)
 #define FAKEDEV_HEADER    ((unsigned)sizeof(struct wire_net_header))
 
+#define FAKEDEV_F_SEGMENTS                                                                         \
+	(FAKEDEV_F_CSUM | FAKEDEV_F_GUEST_CSUM | FAKEDEV_F_GUEST_TSO4 | FAKEDEV_F_GUEST_TSO6 |     \
+	 FAKEDEV_F_GUEST_USO4 | FAKEDEV_F_GUEST_USO6 | FAKEDEV_F_HOST_TSO4 | FAKEDEV_F_HOST_TSO6 | \
+	 FAKEDEV_F_HOST_USO)
+
 struct fakedev;
+
+/* In the config space, with FAKEDEV_F_RSS or FAKEDEV_F_HASH. */
+struct fakedev_rss {
+	uint8_t key;    /* rss_max_key_size */
+	uint16_t table; /* rss_max_indirection_table_length */
+	uint32_t types; /* supported_hash_types */
+};
 
 struct fakedev_config {
 	const char *path;
@@ -65,7 +86,8 @@ struct fakedev_config {
 	uint64_t max_queues; /* queue pairs, GET_QUEUE_NUM; 0: 1 */
 	uint16_t mtu;        /* in the config space; 0: 1,500 */
 	uint8_t mac[6];      /* in the config space */
-	bool deaf;           /* listen, but never accept */
+	struct fakedev_rss rss;
+	bool deaf;        /* listen, but never accept */
 	bool connect;     /* do not listen: connect to path, as often as it takes, and again after a
 			     hang-up */
 	bool polls;       /* tell the driver that kicks are not needed */
@@ -280,6 +302,18 @@ void fakedev_complete(struct fakedev *l, unsigned q, uint32_t id, uint32_t len);
  * elements in order, published at once. Return: buffers used; -1 when there were not enough.
  */
 int fakedev_rx_inject(struct fakedev *l, unsigned q, const void *frame, size_t len);
+
+/** The same with the other fields of the header; in headers with a hash, that of
+ * fakedev_set_hash().
+ */
+int fakedev_rx_inject_as(struct fakedev *l, unsigned q, const struct wire_net_header *header,
+			 const void *frame, size_t len);
+
+/** The hash and the report in the headers of frames from now on. */
+void fakedev_set_hash(struct fakedev *l, uint32_t value, uint16_t report);
+
+/** Bytes of the header in front of a frame, by what was negotiated. */
+unsigned fakedev_header(struct fakedev *l);
 
 /** A frame in one popped buffer with any num_buffers; not completed. Return: head, or -1. */
 int fakedev_rx_write(struct fakedev *l, unsigned q, const void *frame, size_t len,

@@ -12,8 +12,8 @@ enum { CLASS_RX, CLASS_MAC, CLASS_VLAN, CLASS_ANNOUNCE, CLASS_MQ };
 unsigned
 fakedev_control_queue(const struct fakedev *l)
 {
-	/* 5.1.2: 2N, where N is 1 unless VIRTIO_NET_F_MQ is negotiated. */
-	uint64_t pairs = l->features & FAKEDEV_F_MQ ? l->config.max_queues : 1;
+	/* 5.1.2: 2N, where N is 1 unless VIRTIO_NET_F_MQ or RSS is negotiated. */
+	uint64_t pairs = l->features & (FAKEDEV_F_MQ | FAKEDEV_F_RSS) ? l->config.max_queues : 1;
 
 	return pairs <= FAKEDEV_PAIRS ? (unsigned)pairs * 2 : FAKEDEV_QUEUES - 1;
 }
@@ -46,6 +46,53 @@ is_mac_table(const struct fakedev_command *c)
 	return p == end;
 }
 
+static uint32_t
+le16(const uint8_t *p)
+{
+	return p[0] | (uint32_t)p[1] << 8;
+}
+
+/* A key behind what has @at bytes; it ends the command. */
+static bool
+is_key(const struct fakedev *l, const struct fakedev_command *c, size_t at)
+{
+	return c->len > at && c->data[at] <= l->config.rss.key && c->data[at] == c->len - at - 1;
+}
+
+/* 5.1.6.5.7: types, mask, queue of the rest, table, number of TX queues, key. */
+static const char *
+rss_fault(const struct fakedev *l, const struct fakedev_command *c)
+{
+	const size_t entries = c->len > 8 ? le16(c->data + 4) + 1u : 0, behind = 8 + 2 * entries;
+
+	if (!(l->features & FAKEDEV_F_RSS))
+		return "RSS was not negotiated";
+	if (!entries || entries & (entries - 1) || entries > l->config.rss.table ||
+	    behind + 3 > c->len)
+		return "not a table of queues";
+	for (size_t i = 0; i < entries; i++)
+		if (le16(c->data + 8 + 2 * i) >= l->config.max_queues)
+			return "a queue that there is not";
+	if (le32(c->data) & ~l->config.rss.types)
+		return "hash types that are not supported";
+	if (!le16(c->data + behind) || le16(c->data + behind) > l->config.max_queues)
+		return "not a number of TX queues";
+	return is_key(l, c, behind + 2) ? NULL : "not a key";
+}
+
+/* 5.1.6.5.6: types, eight bytes of zeros, key. */
+static const char *
+hash_fault(const struct fakedev *l, const struct fakedev_command *c)
+{
+	if (!(l->features & FAKEDEV_F_HASH))
+		return "HASH_REPORT was not negotiated";
+	if (c->len < 13 || le32(c->data + 4) || le32(c->data + 8))
+		return "not a configuration of the hash";
+	if (le32(c->data) & ~l->config.rss.types)
+		return "hash types that are not supported";
+	return is_key(l, c, 12) ? NULL : "not a key";
+}
+
 /* What is wrong with a command, or NULL. */
 static const char *
 fault(const struct fakedev *l, const struct fakedev_command *c)
@@ -70,6 +117,10 @@ fault(const struct fakedev *l, const struct fakedev_command *c)
 			return "CTRL_VLAN was not negotiated";
 		return c->command <= 1 && c->len == 2 && c->data[1] < 16 ? NULL : "not a VLAN";
 	case CLASS_MQ:
+		if (c->command == 1)
+			return rss_fault(l, c);
+		if (c->command == 2)
+			return hash_fault(l, c);
 		if (!(l->features & FAKEDEV_F_MQ))
 			return "MQ was not negotiated";
 		return c->command == 0 && c->len == 2 ? NULL : "not a number of queue pairs";

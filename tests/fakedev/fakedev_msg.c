@@ -222,6 +222,9 @@ get_config(struct fakedev *l, const struct wire_message *in)
 
 	memcpy(space, l->config.mac, 6);
 	memcpy(space + 6, fields, sizeof(fields));
+	space[17] = l->config.rss.key; /* behind speed and duplex */
+	memcpy(space + 18, &l->config.rss.table, 2);
+	memcpy(space + 20, &l->config.rss.types, 4);
 	if (off > sizeof(space) || size > sizeof(space) - off) {
 		fakedev_complain(l, "GET_CONFIG of %u bytes at %u", size, off);
 		m.header.size = 0;

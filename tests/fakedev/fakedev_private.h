@@ -69,6 +69,9 @@ struct fakedev {
 	unsigned n_pending;
 	unsigned iotlb_messages[WIRE_IOTLB_TYPES];
 
+	uint32_t hash;
+	uint16_t report;
+
 	enum fakedev_control_lie control_lie;
 	uint32_t control_value;
 	unsigned commands;

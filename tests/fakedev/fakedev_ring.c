@@ -580,6 +580,24 @@ fakedev_complete(struct fakedev *l, unsigned q, uint32_t id, uint32_t len)
 
 /* ---- packets ---- */
 
+static unsigned
+header_len(const struct fakedev *l)
+{
+	return (unsigned)sizeof(struct wire_net_header) + (l->features & FAKEDEV_F_HASH ? 8 : 0);
+}
+
+/* Write a header; 5.1.6: with HASH_REPORT the hash, the report and two bytes follow. */
+static void
+put_header(struct fakedev *l, unsigned q, unsigned head, const struct wire_net_header *h)
+{
+	uint8_t bytes[sizeof(*h) + 8] = { 0 };
+
+	memcpy(bytes, h, sizeof(*h));
+	memcpy(bytes + sizeof(*h), &l->hash, 4);
+	memcpy(bytes + sizeof(*h) + 4, &l->report, 2);
+	copy(l, q, head, 0, bytes, header_len(l), true);
+}
+
 static int
 rx_write(struct fakedev *l, unsigned q, const void *frame, size_t len, uint16_t num_buffers)
 {
@@ -588,8 +606,8 @@ rx_write(struct fakedev *l, unsigned q, const void *frame, size_t len, uint16_t 
 
 	if (head < 0)
 		return -1;
-	copy(l, q, (unsigned)head, 0, (uint8_t *)&h, sizeof(h), true);
-	copy(l, q, (unsigned)head, sizeof(h), (uint8_t *)(uintptr_t)frame, len, true);
+	put_header(l, q, (unsigned)head, &h);
+	copy(l, q, (unsigned)head, header_len(l), (uint8_t *)(uintptr_t)frame, len, true);
 	return head;
 }
 
@@ -600,11 +618,11 @@ fakedev_rx_write(struct fakedev *l, unsigned q, const void *frame, size_t len, u
 }
 
 static int
-rx_inject(struct fakedev *l, unsigned index, const uint8_t *frame, size_t len)
+rx_inject(struct fakedev *l, unsigned index, struct wire_net_header h, const uint8_t *frame,
+	  size_t len)
 {
 	struct fakedev_queue *q = fakedev_ring_(l, index);
-	struct wire_net_header h = { .num_buffers = 1 };
-	size_t done = 0, skip = sizeof(h);
+	size_t done = 0, skip = header_len(l);
 	unsigned n = 0, most;
 	int head, first = -1;
 
@@ -627,7 +645,7 @@ rx_inject(struct fakedev *l, unsigned index, const uint8_t *frame, size_t len)
 		fakedev_put_(l, index, n, (uint32_t)head, (uint32_t)(skip + part));
 	}
 	h.num_buffers = (uint16_t)n;
-	copy(l, index, (unsigned)first, 0, (uint8_t *)&h, sizeof(h), true);
+	put_header(l, index, (unsigned)first, &h);
 	fakedev_publish_(l, index, n);
 	return (int)n;
 }
@@ -635,25 +653,50 @@ rx_inject(struct fakedev *l, unsigned index, const uint8_t *frame, size_t len)
 int
 fakedev_rx_inject(struct fakedev *l, unsigned q, const void *frame, size_t len)
 {
-	LOCKED(l, int, rx_inject(l, q, frame, len));
+	const struct wire_net_header none = { 0 };
+
+	LOCKED(l, int, rx_inject(l, q, none, frame, len));
+}
+
+int
+fakedev_rx_inject_as(struct fakedev *l, unsigned q, const struct wire_net_header *header,
+		     const void *frame, size_t len)
+{
+	LOCKED(l, int, rx_inject(l, q, *header, frame, len));
+}
+
+void
+fakedev_set_hash(struct fakedev *l, uint32_t value, uint16_t report)
+{
+	lock(l);
+	l->hash = value;
+	l->report = report;
+	pthread_mutex_unlock(&l->lock);
+}
+
+unsigned
+fakedev_header(struct fakedev *l)
+{
+	LOCKED(l, unsigned, header_len(l));
 }
 
 static int
 tx_collect(struct fakedev *l, unsigned q, struct wire_net_header *header, void *frame, size_t *len)
 {
 	int head = fakedev_pop_(l, q);
+	const size_t skip = header_len(l);
 	size_t total;
 
 	if (head < 0)
 		return -1;
 	total = room(l, q, (unsigned)head);
-	if (total < sizeof(*header) || total - sizeof(*header) > *len) {
+	if (total < skip || total - skip > *len) {
 		fakedev_complain(l, "queue %u: a packet of %zu bytes", q, total);
 		*len = 0;
 		return head;
 	}
 	copy(l, q, (unsigned)head, 0, (uint8_t *)header, sizeof(*header), false);
-	*len = copy(l, q, (unsigned)head, sizeof(*header), frame, total - sizeof(*header), false);
+	*len = copy(l, q, (unsigned)head, skip, frame, total - skip, false);
 	return head;
 }
 
@@ -689,7 +732,7 @@ echo(struct fakedev *l, unsigned pair, unsigned n, bool keep)
 		if (head < 0)
 			break;
 		if (len && room)
-			rx_inject(l, rx, l->frame, len);
+			rx_inject(l, rx, (struct wire_net_header){ 0 }, l->frame, len);
 		fakedev_put_(l, tx, done, (uint32_t)head, 0);
 	}
 	if (done)

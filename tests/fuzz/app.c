@@ -113,6 +113,10 @@ check_verdict(struct fuzz *f, struct baton_token t, const struct fuzz_packet *p)
 	if (p->l4 != BATON_CSUM_PARTIAL)
 		return;
 	side = baton_side(f->rig->worker, t);
+	if (side->valid != (BATON_SIDE_CSUM | (p->seg_size ? (uint32_t)BATON_SIDE_SEGMENT : 0)) ||
+	    (p->seg_size && (side->seg_size != p->seg_size || side->l4_len != 20)))
+		fuzz_fail("a side record of %#x, with segments of %u bytes; the device said %u",
+			  side->valid, side->seg_size, p->seg_size);
 	if (side->l2_len + side->l3_len != p->csum_start || side->csum_offset != p->csum_offset)
 		fuzz_fail("the side record says %u + %u, %u; the device said %u, %u", side->l2_len,
 			  side->l3_len, side->csum_offset, p->csum_start, p->csum_offset);
@@ -145,6 +149,9 @@ check_packet(struct fuzz *f, unsigned queue, const struct baton_token *t, unsign
 				  queue, i, t[i].len, s.len);
 	}
 	check_verdict(f, t[0], p);
+	if (!!(t[0].flags & BATON_TOKEN_HASH) != p->hashed || (p->hashed && t[0].hash != p->hash))
+		fuzz_fail("a packet with flags %#x and the hash %#x, the device said %#x (%d)",
+			  t[0].flags, t[0].hash, p->hash, p->hashed);
 	check_bytes(f, t, p);
 	fuzz_expect_next(e);
 }
@@ -175,7 +182,10 @@ check_sane(struct fuzz *f, const struct baton_token *t, unsigned segs)
 	if (t[0].flags & BATON_TOKEN_SIDE) {
 		const struct baton_side *s = baton_side(f->rig->worker, t[0]);
 
-		if (s->valid != BATON_SIDE_CSUM ||
+		if ((s->valid & ~BATON_SIDE_SEGMENT) != BATON_SIDE_CSUM ||
+		    ((s->valid & BATON_SIDE_SEGMENT) &&
+		     (!s->seg_size || total > 65557 ||
+		      (uint32_t)s->l2_len + s->l3_len + s->l4_len >= total)) ||
 		    s->l2_len + s->l3_len + s->csum_offset + 2u > total)
 			fuzz_fail("a side record that points to %u + %u + %u, outside of %u bytes",
 				  s->l2_len, s->l3_len, s->csum_offset, total);

@@ -120,6 +120,9 @@ struct fuzz_rig {
 	void *device; /* the device's own, of state_size */
 };
 
+#define FUZZ_TCP     0x80u /* of a seed: the packet begins with headers */
+#define FUZZ_HEADERS 54u   /* bytes of them */
+
 /* ---- the model ---- */
 
 /* A buffer of a packet that the device has completed. */
@@ -134,6 +137,9 @@ struct fuzz_packet {
 	uint8_t seed; /* its byte i is seed + i */
 	uint8_t l4;   /* the verdict: enum baton_csum */
 	uint16_t csum_start, csum_offset;
+	uint16_t seg_size; /* to be cut into segments of so many bytes; 0: not */
+	bool hashed;
+	uint32_t hash;
 };
 
 /* What the application has yet to receive, in order. */
@@ -399,6 +405,13 @@ fuzz_known(const struct fuzz *f, unsigned queue)
 static inline uint8_t
 fuzz_byte(uint8_t seed, uint32_t i)
 {
+	/* Behind Ethernet's addresses: IPv4 of 40 bytes, whatever follows, with TCP. */
+	static const uint8_t tcp[] = { 8,  0,  0x45, 0, 0, 40, 0, 0, 0, 0, 64,  6,
+				       0,  0,  1,    2, 3, 4,  5, 6, 7, 8, 9,   10,
+				       11, 12, 0,    0, 0, 1,  0, 0, 0, 2, 0x50 };
+
+	if ((seed & FUZZ_TCP) && i >= 12 && i < 12 + sizeof(tcp))
+		return tcp[i - 12];
 	return (uint8_t)(seed + i);
 }
 

@@ -29,11 +29,19 @@ configure(uint8_t head[FUZZ_HEAD], struct fuzz_config *c)
 	};
 	const bool bounced = head[0] >> 7;
 	const bool mrg = head[0] & VIRTIO_HEAD_MRG, roomy = head[0] & VIRTIO_HEAD_ROOMY;
-	const uint16_t headroom = rings[head[1] & 7].headroom;
-	uint32_t segs, room;
+	uint16_t headroom = rings[head[1] & 7].headroom;
+	uint32_t segs, room, longest = BATON_MAX_MTU + 22;
+	bool lro, hash;
 
 	head[0] &= bounced ? 0xe7 : (head[0] & 0x18) == 0x18 ? 0x2f : 0x3f;
-	head[1] &= bounced ? 7 : 15;
+	head[1] &= bounced ? 0x37 : 0x3f;
+	/* 64 KiB in buffers that are not too large, and slots for all of them. */
+	if (!mrg || rings[head[1] & 7].rx < 32 || head[0] >> 6 == 2)
+		head[1] &= (uint8_t)~VIRTIO_HEAD_LRO;
+	lro = head[1] & VIRTIO_HEAD_LRO;
+	hash = head[1] & VIRTIO_HEAD_HASH;
+	headroom = (uint16_t)(headroom + (hash ? HDR_HASH_LEN - HDR_LEN : 0));
+	longest = lro ? UINT16_MAX + 22u : longest;
 	c->simd = head[0] >> 3 & 3;
 	c->rx_descs = rings[head[1] & 7].rx;
 	c->tx_descs = at_least(rings[head[1] & 7].tx,
@@ -42,21 +50,24 @@ configure(uint8_t head[FUZZ_HEAD], struct fuzz_config *c)
 	c->offloads =
 		head[0] & VIRTIO_HEAD_CSUM ? BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_TX_CSUM : 0;
 	snprintf(c->args, sizeof(c->args),
-		 "net_fuzz0,mac=02:00:00:00:00:01,queues=%u,mrg_rxbuf=%u,in_order=%u,csum=%u%s",
-		 FUZZ_PAIRS, mrg, !!(head[0] & VIRTIO_HEAD_IN_ORDER), !!c->offloads,
+		 "net_fuzz0,mac=02:00:00:00:00:01,queues=%u,mrg_rxbuf=%u,in_order=%u,csum=%u,lro=%"
+		 "u,"
+		 "hash=%u%s",
+		 FUZZ_PAIRS, mrg, !!(head[0] & VIRTIO_HEAD_IN_ORDER), !!c->offloads, lro, hash,
 		 bounced ? ",bounce=always" : "");
+	c->offloads |= (lro ? BATON_OFFLOAD_RX_LRO : 0) | (hash ? BATON_OFFLOAD_RX_HASH : 0);
 	segs = c->rx_descs < 64 ? c->rx_descs : 64;
 	if (mrg)
-		room = at_least((HDR_LEN + BATON_MAX_MTU + 22 + segs - 1) / segs,
+		room = at_least((HDR_HASH_LEN + longest + segs - 1) / segs,
 				roomy ? bounced ? 2048 : 600 : 0);
 	else
-		room = HDR_LEN + 22u + c->mtu;
+		room = HDR_HASH_LEN + 22u + c->mtu;
 	/* Slots for half of the descriptors, or for all where half is not enough for a packet. */
 	if (head[0] >> 6 == 2)
 		fuzz_add_window(c, FUZZ_PAIRS * 32 * (c->rx_descs + c->tx_descs), room + 192,
 				!(mrg && !roomy) && c->rx_descs >= 32 && c->tx_descs >= 16);
 	c->pool[0].headroom = headroom;
-	c->pool[0].data_len = headroom - HDR_LEN + room;
+	c->pool[0].data_len = headroom - (hash ? HDR_HASH_LEN : HDR_LEN) + room;
 	c->pool[0].count = FUZZ_PAIRS * (c->rx_descs + c->tx_descs) + 32 + 64 + 64;
 	if (head[1] & VIRTIO_HEAD_SPARE)
 		c->pool[0].count += FUZZ_PAIRS * c->rx_descs;
@@ -192,12 +203,26 @@ vdev_header(struct fuzz *f, unsigned queue, uint16_t id, const struct wire_net_h
 		memcpy(p, h, sizeof(*h));
 }
 
+void
+vdev_hash(struct fuzz *f, unsigned queue, uint16_t id, uint32_t hash, uint16_t report)
+{
+	uint8_t bytes[HDR_HASH_LEN - HDR_LEN] = { 0 },
+				     *p = vdev_at(f, vdev.ring[queue].desc[id].addr + HDR_LEN,
+						  sizeof(bytes));
+
+	memcpy(bytes, &hash, sizeof(hash));
+	memcpy(bytes + sizeof(hash), &report, sizeof(report));
+	if (vdev_hdr(f) == HDR_HASH_LEN && p && fuzz_may_write(f, queue, p))
+		memcpy(p, bytes, sizeof(bytes));
+}
+
 static struct fuzz_seg
 seg_of(struct fuzz *f, unsigned queue, uint16_t id, uint32_t len, bool first)
 {
 	const struct baton_pool_view *v = &f->rig->pool[0]->view;
-	struct fuzz_seg s = { .off = (uint16_t)(v->headroom - (first ? 0 : HDR_LEN)),
-			      .len = (uint16_t)(first ? len - HDR_LEN : len) };
+	const uint32_t hdr = vdev_hdr(f);
+	struct fuzz_seg s = { .off = (uint16_t)(v->headroom - (first ? 0 : hdr)),
+			      .len = (uint16_t)(first ? len - hdr : len) };
 	const uint8_t *p = vdev_at(f, vdev.ring[queue].desc[id].addr, 1);
 	unsigned pool;
 	uint32_t off;
@@ -207,11 +232,59 @@ seg_of(struct fuzz *f, unsigned queue, uint16_t id, uint32_t len, bool first)
 	return s;
 }
 
+/* Segments, of a packet that begins with the headers of fuzz_byte(), if they are there. */
+static void
+say_segments(unsigned how, uint32_t total, uint32_t first, struct wire_net_header *h,
+	     struct fuzz_packet *p)
+{
+	const uint32_t headers = FUZZ_HEADERS;
+
+	*h = (struct wire_net_header){ .flags = 1,
+				       .gso_type = 1,
+				       .gso_size = (uint16_t)(1 + how * 3),
+				       .csum_start = 34,
+				       .csum_offset = 16,
+				       .num_buffers = h->num_buffers };
+	p->drop = first < headers;
+	switch (how % 8) {
+	case 1:
+		h->gso_size = 0;
+		p->drop = 1;
+		break;
+	case 2:
+		h->gso_type = 4; /* the packet is IPv4 */
+		p->drop = 1;
+		break;
+	case 3:
+		h->flags = 0;
+		p->drop = 1;
+		break;
+	case 4:
+		h->gso_type = (uint8_t)(how & 8 ? 0x81 : 5); /* not negotiated */
+		p->drop = 1;
+		break;
+	case 5:
+		h->csum_start = 33;
+		p->drop = 1;
+		break;
+	case 6:
+		h->gso_size = UINT16_MAX; /* one segment */
+		break;
+	default:
+		break;
+	}
+	if (!p->drop && total - headers > h->gso_size)
+		p->seg_size = h->gso_size;
+	if (!p->drop)
+		p->l4 = BATON_CSUM_PARTIAL;
+}
+
 /* What the header says, and what comes of it: the driver drops what cannot be. */
 static void
-say(struct fuzz *f, unsigned how, uint32_t total, struct wire_net_header *h, struct fuzz_packet *p)
+say(struct fuzz *f, unsigned how, uint32_t total, uint32_t first, struct wire_net_header *h,
+    struct fuzz_packet *p)
 {
-	const bool csum = f->rig->config.offloads;
+	const bool csum = f->rig->config.offloads, lro = f->rig->head[1] & VIRTIO_HEAD_LRO;
 
 	switch (how % 8) {
 	case 1:
@@ -226,6 +299,10 @@ say(struct fuzz *f, unsigned how, uint32_t total, struct wire_net_header *h, str
 		p->drop = csum && h->csum_start + 4u > total;
 		break;
 	case 3:
+		if (lro) {
+			say_segments(how / 8, total, first, h, p);
+			break;
+		}
 		h->gso_type = (uint8_t)(1 + how / 8);
 		p->drop = csum;
 		break;
@@ -252,7 +329,9 @@ say(struct fuzz *f, unsigned how, uint32_t total, struct wire_net_header *h, str
 	default:
 		break;
 	}
-	if (!csum || p->drop)
+	if (lro)
+		p->drop |= total > (p->seg_size ? 65557u : BATON_MAX_MTU + 22u);
+	if (!(f->rig->config.offloads & (BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_RX_LRO)) || p->drop)
 		p->l4 = BATON_CSUM_UNKNOWN;
 	p->csum_start = h->csum_start;
 	p->csum_offset = h->csum_offset;
@@ -265,7 +344,12 @@ packet(struct fuzz *f, unsigned queue, unsigned segs, unsigned k, uint32_t len, 
 {
 	struct vdev_ring *r = &vdev.ring[queue];
 	struct wire_net_header h = { .num_buffers = (uint16_t)segs };
-	struct fuzz_packet p = { .segs = (uint16_t)segs, .seed = f->seed++ & 0x7f };
+	const bool lro = f->rig->head[1] & VIRTIO_HEAD_LRO;
+	struct fuzz_packet p = { .segs = (uint16_t)segs,
+				 .seed = (uint8_t)((f->seed++ & 0x7f) |
+						   (lro && how % 8 == 3 ? FUZZ_TCP : 0)) };
+	const uint16_t report = (uint16_t)(how % 13);
+	const uint32_t hdr = vdev_hdr(f);
 	static struct fuzz_seg seg[FUZZ_RING];
 	static uint16_t ids[FUZZ_RING];
 	uint32_t total = 0;
@@ -276,19 +360,22 @@ packet(struct fuzz *f, unsigned queue, unsigned segs, unsigned k, uint32_t len, 
 			 n = i + 1 < segs ? room - (how & 64 ? i % 3 : 0) : len;
 
 		if (how & 128 && !i && segs > 1)
-			n = HDR_LEN;
+			n = hdr;
 
 		n = n > room ? room : n;
-		if (n < (i ? 1 : HDR_LEN))
-			n = i ? 1 : HDR_LEN;
-		vdev_write(f, queue, id, i ? 0 : HDR_LEN, p.seed, total, n - (i ? 0 : HDR_LEN));
+		if (n < (i ? 1 : hdr))
+			n = i ? 1 : hdr;
+		vdev_write(f, queue, id, i ? 0 : hdr, p.seed, total, n - (i ? 0 : hdr));
 		seg[i] = seg_of(f, queue, id, n, !i);
 		total += seg[i].len;
 		vdev_put(r, id, n);
 	}
-	say(f, how, total, &h, &p);
+	say(f, how, total, seg[0].len, &h, &p);
 	p.drop |= total < ETH_LEN || (segs > 1 && !seg[0].len);
 	vdev_header(f, queue, ids[0], &h);
+	vdev_hash(f, queue, ids[0], f->seed * 0x9e3779b1u, report);
+	p.hashed = hdr == HDR_HASH_LEN && report - 1u < 9;
+	p.hash = f->seed * 0x9e3779b1u;
 	fuzz_completed(f, queue, &p, seg);
 }
 
@@ -308,7 +395,7 @@ batch(struct fuzz *f, unsigned queue, unsigned n, uint32_t len)
 	if (len > r->desc[r->last].len)
 		len = r->desc[r->last].len;
 	r->used->ring[at % r->size] =
-		(struct wire_used_elem){ r->last, len < HDR_LEN ? HDR_LEN : len };
+		(struct wire_used_elem){ r->last, len < vdev_hdr(f) ? vdev_hdr(f) : len };
 }
 
 static void
@@ -318,7 +405,7 @@ receive(struct fuzz *f, unsigned queue)
 	const unsigned a = in_u8(&f->in), how = in_u8(&f->in);
 	const bool in_order = f->rig->head[0] & VIRTIO_HEAD_IN_ORDER,
 		   mrg = f->rig->head[0] & VIRTIO_HEAD_MRG;
-	unsigned n = 1 + (a & 31), segs = 1, len = HDR_LEN + in_u8(&f->in);
+	unsigned n = 1 + (a & 31), segs = 1, len = vdev_hdr(f) + in_u8(&f->in);
 
 	if (!r->on)
 		return;
@@ -327,7 +414,7 @@ receive(struct fuzz *f, unsigned queue)
 		segs = 1 + how % f->rig->info.rx_max_segs;
 		n = 1 + n % 3;
 	}
-	if (len == HDR_LEN + 255u)
+	if (len == vdev_hdr(f) + 255u)
 		len = UINT16_MAX;
 	if (in_order && a & 128 && segs == 1) {
 		n = n < r->n ? n : r->n;
@@ -347,7 +434,7 @@ static void FUZZ_UNTRACED
 check_packet(struct fuzz *f, unsigned queue, uint16_t id)
 {
 	const struct vdev_ring *r = &vdev.ring[queue];
-	uint32_t at = 0, skip = HDR_LEN;
+	uint32_t at = 0, skip = vdev_hdr(f);
 	uint8_t seed = 0;
 
 	for (unsigned i = 0; i < r->size; i++) {
@@ -359,7 +446,7 @@ check_packet(struct fuzz *f, unsigned queue, uint16_t id)
 		if (!p)
 			fuzz_fail("queue %u: descriptor %u: %u bytes at %#llx", queue, id, d.len,
 				  (unsigned long long)d.addr);
-		if (!i && d.len < HDR_LEN)
+		if (!i && d.len < skip)
 			fuzz_fail("queue %u: a header of %u bytes", queue, d.len);
 		if (!i && (p[0] & ~1 || p[1] || (p[0] && !f->rig->config.offloads)))
 			fuzz_fail("queue %u: a header with flags %#x, gso_type %#x", queue, p[0],

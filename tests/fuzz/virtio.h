@@ -13,7 +13,19 @@
 #define VIRTIO_HEAD_ROOMY    0x20
 #define VIRTIO_HEAD_SPARE    0x08 /* of the second byte */
 
-#define HDR_LEN 12u
+#define VIRTIO_HEAD_LRO  0x10
+#define VIRTIO_HEAD_HASH 0x20
+
+#define HDR_LEN      12u
+#define HDR_HASH_LEN 20u
+#define HDR_MOST     64u /* bytes of packets that begin with headers of TCP, before the payload */
+
+/** Bytes of the device's header. */
+static inline uint32_t
+vdev_hdr(const struct fuzz *f)
+{
+	return f->rig->head[1] & VIRTIO_HEAD_HASH ? HDR_HASH_LEN : HDR_LEN;
+}
 
 /* A ring as the device was told of it. */
 struct vdev_ring {
@@ -59,6 +71,7 @@ void vdev_publish(struct vdev_ring *r);
 void vdev_write(struct fuzz *f, unsigned queue, uint16_t id, uint32_t at, uint8_t seed,
 		uint32_t from, uint32_t n);
 void vdev_header(struct fuzz *f, unsigned queue, uint16_t id, const struct wire_net_header *h);
+void vdev_hash(struct fuzz *f, unsigned queue, uint16_t id, uint32_t hash, uint16_t report);
 
 /** The buffers of a packet that was sent are the driver's again. */
 void vdev_sent(struct fuzz *f, unsigned queue, uint16_t id);

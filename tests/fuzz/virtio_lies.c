@@ -80,7 +80,7 @@ lie_in_packet(struct fuzz *f, unsigned queue, unsigned how, uint32_t value)
 		len += 1 + (value & 0xffff);
 		break;
 	case 2:
-		len = 1 + value % (HDR_LEN - 1);
+		len = 1 + value % (vdev_hdr(f) - 1);
 		what = "length below the header";
 		break;
 	case 3:

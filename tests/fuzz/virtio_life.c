@@ -140,7 +140,7 @@ vdev_parts(struct fuzz *f, unsigned how)
 
 		if (!i)
 			vdev_header(f, queue, id, &h);
-		vdev_put(r, id, i + 1 < segs ? r->desc[id].len : HDR_LEN + 20);
+		vdev_put(r, id, i + 1 < segs ? r->desc[id].len : vdev_hdr(f) + 20);
 		if (i + 1 == now)
 			vdev_publish(r);
 	}

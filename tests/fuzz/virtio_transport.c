@@ -8,16 +8,39 @@
  * mappings lie far above this. */
 #define IOVA_BASE 0x10000000000ull
 
+/* Limits that cannot be are not believed. The hash is the device's own: no command sets it. */
+static void
+offer_hash(struct virtio_dev *vd)
+{
+	static const struct virtio_net_config bad = { .rss_max_key_size = 39,
+						      .supported_hash_types = { 0x3f } },
+					      good = { .rss_max_key_size = 40,
+						       .supported_hash_types = { 0x3f } };
+
+	vd->offered |= VIRTIO_NET_F_HASH_REPORT;
+	virtio_take_rss(vd, &bad);
+	if (vd->hash_types || vd->config_features)
+		fuzz_fail("a hash with a key of 39 bytes");
+	virtio_take_rss(vd, &good);
+	if (!vd->config_features)
+		fuzz_fail("no hash with a key of 40 bytes");
+	vd->hash_types = 0;
+}
+
 static int
 t_open(struct nic_dev *dev, const struct port_arg *args, unsigned n)
 {
 	struct virtio_dev *vd = virtio_of_nic(dev);
 	struct baton_ioas_config space;
-	uint64_t queues = 0, csum = 0;
+	uint64_t queues = 0, csum = 0, lro = 0, hash = 0;
 	int ret = port_arg_uint(args, n, "queues", 1, FUZZ_PAIRS, &queues);
 
 	if (!ret)
 		ret = port_arg_uint(args, n, "csum", 0, 1, &csum);
+	if (!ret)
+		ret = port_arg_uint(args, n, "lro", 0, 1, &lro);
+	if (!ret)
+		ret = port_arg_uint(args, n, "hash", 0, 1, &hash);
 	if (ret < 0)
 		return ret;
 	baton_ioas_config_init(&space);
@@ -35,6 +58,11 @@ t_open(struct nic_dev *dev, const struct port_arg *args, unsigned n)
 		      VIRTIO_NET_F_CTRL_VLAN | VIRTIO_NET_F_CTRL_MAC_ADDR;
 	if (csum)
 		vd->offered |= VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM;
+	if (lro)
+		vd->offered |=
+			VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6;
+	if (hash)
+		offer_hash(vd);
 	vd->max_pairs = FUZZ_PAIRS;
 	vd->timeout_ms = 1;
 	vd->nic.link = 1;
@@ -162,16 +190,21 @@ static const struct virtio_transport transport = {
 	.describe = t_describe,
 };
 
-static const struct nic_ops nic_ops = {
-	VIRTIO_NIC_OPS,     .priv = &transport,         .ready = t_ready,         .start = t_start,
-	.stop = t_stop,     .ring_start = t_ring_start, .ring_stop = t_ring_stop, .lost = t_gone,
-	.holder = t_holder, .reset = t_reset,
-};
+#define FUZZ_OPS(kind, ring)                                                                       \
+	{                                                                                          \
+		VIRTIO_NIC_OPS(kind, ring),                                                        \
+			.priv = &transport, .ready = t_ready, .start = t_start, .stop = t_stop,    \
+			.ring_start = t_ring_start, .ring_stop = t_ring_stop, .lost = t_gone,      \
+			.holder = t_holder, .reset = t_reset                                       \
+	}
+
+static const struct nic_ops nic_ops[2] = { FUZZ_OPS(, virtq), FUZZ_OPS(_hash, virtq_hash) };
 
 static const struct baton_arg args[] = {
 	{ "queues", "N", "queue pairs" },   { "csum", "0|1", "offer checksums" },
 	{ "mrg_rxbuf", "0|1", "merge" },    { "in_order", "0|1", "complete in order" },
-	{ "mac", "MAC", "the port's MAC" }, { 0 },
+	{ "mac", "MAC", "the port's MAC" }, { "lro", "0|1", "offer segments" },
+	{ "hash", "0|1", "offer a hash" },  { 0 },
 };
 
 static const struct port_ops port_ops = {
@@ -185,7 +218,7 @@ const struct baton_driver virtio_fuzz_driver = {
 	.dma = true,
 	.bounces = true,
 	.ops = &port_ops,
-	.priv = &nic_ops,
+	.priv = nic_ops,
 };
 
 /* In place of the library's: the fuzzer has one driver. */

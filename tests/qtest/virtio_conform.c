@@ -406,8 +406,10 @@ stop(void *dev)
 	free(d);
 }
 
-/* A netdev of datagrams has one queue and no checksums. */
-#define OTHERS F_BIT(F_RX_CSUM) | F_BIT(F_TX_CSUM) | F_BIT(F_QUEUES)
+/* A netdev of datagrams has one queue, and none of the offloads: QEMU takes them back. */
+#define OTHERS                                                                                     \
+	F_BIT(F_RX_CSUM) | F_BIT(F_TX_CSUM) | F_BIT(F_TX_SEGMENTS) | F_BIT(F_RX_SEGMENTS) |        \
+		F_BIT(F_RX_HASH) | F_BIT(F_QUEUES)
 
 #define OF_BOTH                                                                                    \
 	.list = "drivers/virtio/features_pci.txt", .elsewhere = OTHERS, .stop = stop,              \

@@ -215,11 +215,16 @@ common_read(struct fake_pci *f, uint32_t off)
 static uint32_t
 device_read(const struct fake_pci *f, uint32_t off, size_t n)
 {
-	uint8_t c[16] = { 0x02, 0xba, 0x70, 0x00, 0x00, 0x03 };
+	uint8_t c[24] = { 0x02, 0xba, 0x70, 0x00, 0x00, 0x03 };
+	const struct fakedev_rss *rss = &f->fakedev->config.rss;
 
 	put16(c + 6, !f->link_down);
 	put16(c + 8, f->max_pairs);
 	put16(c + 10, f->mtu);
+	c[17] = rss->key;
+	put16(c + 18, rss->table);
+	put16(c + 20, (uint16_t)rss->types);
+	put16(c + 22, (uint16_t)(rss->types >> 16));
 	return off + n <= sizeof(c) ? get32(c + off, n) : 0;
 }
 
@@ -287,7 +292,7 @@ static void
 make_config(struct fake_pci *f)
 {
 	static const uint32_t at[] = { 0, FAKE_COMMON, FAKE_NOTIFY, FAKE_ISR, FAKE_DEVICE };
-	static const uint32_t len[] = { 0, 0x3c, 0x1000, 4, 16 };
+	static const uint32_t len[] = { 0, 0x3c, 0x1000, 4, 24 };
 
 	put16(f->pci.config + PCI_STATUS, PCI_STATUS_CAP_LIST);
 	f->pci.config[PCI_CAPABILITY_LIST] = FAKE_CAP(1);

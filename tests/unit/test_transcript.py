@@ -90,8 +90,11 @@ DISPLAY = [
     ("clear fwd stats all", NOTHING),
     ("show port 0 rx_offload capabilities", "^Rx Offloading Capabilities of port 0 :\n  Per Queue :\n  Per Port  :"),
     ("show port 0 rx_offload configuration", "^Rx Offloading Configuration of port 0 :\n  Port :.*\n  Queue\\[ 0\\] :"),
-    ("show port 0 tx_offload capabilities", "Per Port  : VLAN_INSERT QINQ_INSERT MULTI_SEGS$"),
+    ("show port 0 tx_offload capabilities", "Per Port  : VLAN_INSERT TCP_TSO UDP_TSO QINQ_INSERT MULTI_SEGS$"),
     ("show port 0 tx_offload configuration", "^  Port : MULTI_SEGS$"),
+    ("show port 0 rss-hash", "^RSS disabled$"),
+    ("show port 0 rss-hash key", "^RSS disabled$"),
+    ("show port 0 rss reta 64 (0xff)", r"port 0 \(net_null0\) has no table"),
     ("show port cap all", ["^Rx Offloading Capabilities of port 0 :", "^Tx Offloading Capabilities of port 1 :"]),
     ("show port 0 macs", "^Number of MAC address added: 1\n  " + MAC),
     ("show port 0 mcast_macs", "^Number of Multicast MAC address added: 0$"),
@@ -256,8 +259,19 @@ PORTS = [
     ("port config 0 tx_offload multi_segs on", NOTHING),
     ("port config 0 tx_offload multi_segs off", "always on"),
     ("port config 0 tx_offload warp on", "tx_offload=warp: "),
+    ("port config 0 tx_offload tcp_tso on", NOTHING),
+    ("port config 0 rx_offload tcp_lro on", r"port 0 \(net_null0\) has no offload tcp_lro"),
+    ("port config all rss tcp", NOTHING),
+    ("port config 0 rss-hash-key ipv4 0102", "a key of 4 characters: 80 hexadecimal digits"),
+    ("port config 0 rss-hash-key warp 0102", "warp is no hash type"),
+    ("port config 0 rss-hash-key ipv4 " + 40 * "5a", NOTHING),
+    ("port config 0 rss reta (0,1)", r"port 0 \(net_null0\) has no table"),
     ("port 1 rxq 0 setup", NOTHING),
     ("port start all", ["^Starting ports...", "^Configuring Port 0", "^Done$"]),
+    ("show port 0 rss-hash key", ["^RSS functions:\n  ipv4-tcp ipv6-tcp$", "^RSS key:\n5A5A"]),
+    ("show port 1 rss-hash key", "^RSS key:\n6D5A"),
+    ("show port 0 tx_offload configuration", "TCP_TSO"),
+    ("port config all rss none", "port 0 is started"),
     ("show config rxtx", ["port 0: RX queue number: 2 Tx queue number: 2",
                           "RX queue: 0\n      RX desc=256 .*\n    RX queue: 1\n      RX desc=128 ",
                           "TX queue: 0\n      TX desc=1024 .*\n    TX queue: 1\n      TX desc=64 "]),
@@ -336,7 +350,7 @@ def all_commands_are_in_the_transcript():
 
 ABSENT = """
 show port fdir 0|show port dcb_tc all|show port info 0 representor|show port 0 module_eeprom|show port 0 eeprom
-show port 0 rss reta 64 (0xff)|show port 0 rss-hash|show port 0 rss-hash key|show port 0 tx_metadata|show port 0 ptypes
+show port 0 tx_metadata|show port 0 ptypes
 show port 0 fec capabilities|show port 0 fec_mode|show port 0 flow transfer proxy|show port 0 gro|show port 0 gso
 show port 0 flow_ctrl|show port 0 queue-region|show port 0 pctype mapping|show port meter cap 0|show port tm cap 0
 clear port fdir 0|read rxd 0 0 4|read txd 0 0 4|show vf stats 0 0|clear vf stats 0 0|show raw_encap all|show raw_decap 1
@@ -357,9 +371,8 @@ set stat_qmap rx 0 2 5|set flush_rx on|set link_check on
 set port 0 vf 0 rx on|set port 0 vf 0 rxmode AUPE on|set port 0 queue 0 rate 10|set port 0 vf 0 rate 10 queue_mask 1
 set port 0 ptypes_mask 1|set port 0 fec_mode auto|set port 0 queue-region flush on
 E-tag set insertion on port-tag-id 1 port 0 vf 0|E-tag set stripping on port 0|E-tag set forwarding on port 0
-port config all rss all|port config all rss none|port config 0 rss reta (0,1)|port config all rss reta (0,1)
 port config 0 dcb vt on 4 pfc on|port config all max-lro-pkt-size 2000|port config 0 loopback 1|port config all drop-en off
-port config 0 rss-hash-key ipv4 0102|port config 0 tx_metadata 5|port config 0 dynf flag set|port config bypass 0 on
+port config 0 tx_metadata 5|port config 0 dynf flag set|port config bypass 0 on
 port config 0 pctype mapping reset|port config 0 pctype 1 hash_inset clear all|port config 0 udp_tunnel_port add vxlan 4789
 port 0 rxq 0 rx_offload udp_cksum on|port 0 txq 0 tx_offload udp_cksum on|port 0 rxq 0 deferred_start on
 set vxlan ip-version ipv4 vni 4 udp-src 4 udp-dst 4 ip-src 127.0.0.1 ip-dst 128.0.0.1 eth-src 11:11:11:11:11:11 eth-dst 22:22:22:22:22:22

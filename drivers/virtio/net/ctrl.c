@@ -10,11 +10,15 @@
 #define RING_SIZE  4
 #define TIMEOUT_MS 200 /* for an answer; less if the timeout of the port is shorter */
 #define DATA_MAX   (8 + NIC_MAX_MACS * 6)
+#define RSS_MAX    (11 + 2 * VIRTIO_RSS_TABLE + BATON_RSS_KEY_LEN)
+
+_Static_assert(RSS_MAX <= DATA_MAX, "no command is longer than a table of addresses");
 
 enum { CLASS_RX, CLASS_MAC, CLASS_VLAN, CLASS_MQ = 4 };
 enum { RX_PROMISC, RX_ALLMULTI };
 enum { MAC_TABLE_SET, MAC_ADDR_SET };
 enum { VLAN_ADD, VLAN_DEL };
+enum { MQ_PAIRS, MQ_RSS, MQ_HASH };
 enum { ACK_OK, ACK_ERR, ACK_NONE = 0xff };
 
 /*
@@ -81,13 +85,15 @@ make_fds(struct virtio_ctrl *c)
 }
 
 /*
- * The number of the control queue is 2N, and N is 1 unless VIRTIO_NET_F_MQ is negotiated (5.1.2).
+ * The number of the control queue is 2N, and N is 1 unless VIRTIO_NET_F_MQ or RSS is negotiated
+ * (5.1.2).
  */
 static int
 ring_start(struct virtio_dev *vd)
 {
 	struct virtio_ctrl *c = &vd->ctrl;
-	uint64_t vring = vd->features & VIRTIO_NET_F_MQ ? 2 * vd->max_pairs : 2;
+	uint64_t vring =
+		vd->features & (VIRTIO_NET_F_MQ | VIRTIO_NET_F_RSS) ? 2 * vd->max_pairs : 2;
 	int ret;
 
 	if (vd->tp->last_ring && vring > vd->tp->last_ring)
@@ -361,5 +367,64 @@ virtio_ctrl_pairs(struct virtio_dev *vd, uint16_t n)
 {
 	le16 data = to_le16(n);
 
-	return command(vd, "number of queue pairs", CLASS_MQ, 0, &data, sizeof(data));
+	return command(vd, "number of queue pairs", CLASS_MQ, MQ_PAIRS, &data, sizeof(data));
+}
+
+/* ---- the hash ---- */
+
+static uint8_t *
+put16(uint8_t *p, uint32_t value)
+{
+	p[0] = (uint8_t)value;
+	p[1] = (uint8_t)(value >> 8);
+	return p + 2;
+}
+
+static uint32_t
+hash_types(uint32_t types)
+{
+	static const struct {
+		uint32_t mine, device;
+	} all[] = {
+		{ BATON_RSS_IPV4, VIRTIO_NET_HASH_IPV4 },
+		{ BATON_RSS_IPV4_TCP, VIRTIO_NET_HASH_TCP4 },
+		{ BATON_RSS_IPV4_UDP, VIRTIO_NET_HASH_UDP4 },
+		{ BATON_RSS_IPV6, VIRTIO_NET_HASH_IPV6 },
+		{ BATON_RSS_IPV6_TCP, VIRTIO_NET_HASH_TCP6 },
+		{ BATON_RSS_IPV6_UDP, VIRTIO_NET_HASH_UDP6 },
+	};
+	uint32_t device = 0;
+
+	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		device |= types & all[i].mine ? all[i].device : 0;
+	return device;
+}
+
+/*
+ * A table is for RSS (5.1.6.5.7), and what is hashed then is what is reported, too. Without a table
+ * the device spreads packets as it did, and only reports (5.1.6.5.6).
+ */
+int
+virtio_ctrl_rss(struct nic_dev *dev, const struct port_rss *rss)
+{
+	struct virtio_dev *vd = virtio_of_nic(dev);
+	const struct baton_port_info *info = &dev->port.info;
+	const uint32_t types = hash_types(rss->types);
+	uint8_t data[RSS_MAX], *p = put16(put16(data, types), types >> 16);
+
+	if (rss->table_len) {
+		p = put16(p, rss->table_len - 1u);
+		p = put16(p, 0); /* the queue of what has no hash */
+		for (unsigned i = 0; i < rss->table_len; i++)
+			p = put16(p, rss->table[i]);
+		p = put16(p, info->rx_queues > info->tx_queues ? info->rx_queues : info->tx_queues);
+	} else {
+		memset(p, 0, 8);
+		p += 8;
+	}
+	*p++ = BATON_RSS_KEY_LEN;
+	memcpy(p, rss->key, BATON_RSS_KEY_LEN);
+	p += BATON_RSS_KEY_LEN;
+	return command(vd, rss->table_len ? "hash and table" : "hash", CLASS_MQ,
+		       rss->table_len ? MQ_RSS : MQ_HASH, data, (uint32_t)(p - data));
 }

@@ -14,9 +14,12 @@
 
 struct virtio_dev;
 
-#define CTRL_FEATURES                                                                              \
+#define VIRTIO_RSS_TABLE 128u /* entries of a table, at most; a power of two */
+
+#define CTRL_FILTERS                                                                               \
 	(VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_CTRL_VLAN |                    \
 	 VIRTIO_NET_F_CTRL_MAC_ADDR)
+#define CTRL_FEATURES (CTRL_FILTERS | VIRTIO_NET_F_HASH_REPORT | VIRTIO_NET_F_RSS)
 
 struct virtio_ctrl {
 	struct virtq vq;
@@ -52,5 +55,6 @@ int virtio_ctrl_rx_mode(struct nic_dev *dev, enum port_rx_mode mode, bool on);
 int virtio_ctrl_macs(struct nic_dev *dev, const uint8_t (*macs)[6], unsigned n);
 int virtio_ctrl_vlan(struct nic_dev *dev, uint16_t vid, bool on);
 int virtio_ctrl_mac(struct nic_dev *dev, const uint8_t mac[6]);
+int virtio_ctrl_rss(struct nic_dev *dev, const struct port_rss *rss);
 
 #endif

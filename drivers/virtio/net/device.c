@@ -102,6 +102,15 @@ static const struct {
 	{ VIRTIO_NET_F_CTRL_VQ, "CTRL_VQ" },
 	{ VIRTIO_NET_F_CSUM, "CSUM" },
 	{ VIRTIO_NET_F_GUEST_CSUM, "GUEST_CSUM" },
+	{ VIRTIO_NET_F_HOST_TSO4, "HOST_TSO4" },
+	{ VIRTIO_NET_F_HOST_TSO6, "HOST_TSO6" },
+	{ VIRTIO_NET_F_HOST_USO, "HOST_USO" },
+	{ VIRTIO_NET_F_GUEST_TSO4, "GUEST_TSO4" },
+	{ VIRTIO_NET_F_GUEST_TSO6, "GUEST_TSO6" },
+	{ VIRTIO_NET_F_GUEST_USO4, "GUEST_USO4" },
+	{ VIRTIO_NET_F_GUEST_USO6, "GUEST_USO6" },
+	{ VIRTIO_NET_F_HASH_REPORT, "HASH_REPORT" },
+	{ VIRTIO_NET_F_RSS, "RSS" },
 };
 
 void
@@ -132,22 +141,96 @@ describe(struct virtio_dev *vd)
 	virtio_feature_names(vd->first, text + len, room - len);
 }
 
+#define HOST_TSO  (VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6)
+#define GUEST_TSO (VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6)
+#define GUEST_USO (VIRTIO_NET_F_GUEST_USO4 | VIRTIO_NET_F_GUEST_USO6)
+
+/* Segments need checksums (5.1.3.1), and long packets several buffers. */
+static uint64_t
+with_needs(uint64_t features)
+{
+	if (!(features & VIRTIO_NET_F_CSUM))
+		features &= ~(HOST_TSO | VIRTIO_NET_F_HOST_USO);
+	if (!(features & VIRTIO_NET_F_GUEST_CSUM) || !(features & VIRTIO_NET_F_MRG_RXBUF))
+		features &= ~(GUEST_TSO | GUEST_USO);
+	if (!(features & VIRTIO_NET_F_CTRL_VQ)) /* the others build on it: virtio 1.2, 5.1.3.1 */
+		features &= ~CTRL_FEATURES;
+	return features;
+}
+
 /* The negotiated features that the port, as it is configured, can use. */
 static uint64_t
 negotiate(const struct virtio_dev *vd)
 {
+	static const struct {
+		uint32_t offloads; /* any of which uses */
+		uint64_t features;
+	} uses[] = {
+		{ BATON_OFFLOAD_TX_CSUM | BATON_OFFLOAD_TX_TSO | BATON_OFFLOAD_TX_USO,
+		  VIRTIO_NET_F_CSUM },
+		{ BATON_OFFLOAD_TX_TSO, HOST_TSO },
+		{ BATON_OFFLOAD_TX_USO, VIRTIO_NET_F_HOST_USO },
+		{ BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_RX_LRO, VIRTIO_NET_F_GUEST_CSUM },
+		{ BATON_OFFLOAD_RX_LRO, GUEST_TSO | GUEST_USO },
+		{ BATON_OFFLOAD_RX_HASH, VIRTIO_NET_F_HASH_REPORT },
+	};
 	const struct baton_port *port = &vd->nic.port;
 	uint64_t features = vd->first & vd->offered;
 
-	if (!(port->offloads & BATON_OFFLOAD_TX_CSUM))
-		features &= ~VIRTIO_NET_F_CSUM;
-	if (!(port->offloads & BATON_OFFLOAD_RX_CSUM))
-		features &= ~VIRTIO_NET_F_GUEST_CSUM;
+	for (unsigned i = 0; i < sizeof(uses) / sizeof(uses[0]); i++)
+		if (!(port->offloads & uses[i].offloads))
+			features &= ~uses[i].features;
+	if (!port->rss.table_len)
+		features &= ~VIRTIO_NET_F_RSS;
 	if (port->info.rx_queues < 2 && port->info.tx_queues < 2)
 		features &= ~VIRTIO_NET_F_MQ;
-	if (!(features & VIRTIO_NET_F_CTRL_VQ)) /* the others build on it: virtio 1.2, 5.1.3.1 */
-		features &= ~CTRL_FEATURES;
-	return features;
+	return with_needs(features);
+}
+
+/* ---- hash and table ---- */
+
+/* The device's types by the names of here. */
+static uint32_t
+rss_types(uint32_t device)
+{
+	static const uint32_t mine[] = { BATON_RSS_IPV4, BATON_RSS_IPV4_TCP, BATON_RSS_IPV4_UDP,
+					 BATON_RSS_IPV6, BATON_RSS_IPV6_TCP, BATON_RSS_IPV6_UDP };
+	uint32_t types = 0;
+
+	for (unsigned i = 0; i < sizeof(mine) / sizeof(mine[0]); i++)
+		types |= device >> i & 1 ? mine[i] : 0;
+	return types;
+}
+
+void
+virtio_take_rss(struct virtio_dev *vd, const struct virtio_net_config *config)
+{
+	const uint64_t has = vd->offered & (VIRTIO_NET_F_RSS | VIRTIO_NET_F_HASH_REPORT);
+	const uint32_t types = from_le32(config->supported_hash_types),
+		       key = config->rss_max_key_size,
+		       table = from_le16(config->rss_max_indirection_table_length);
+
+	vd->hash_types = 0;
+	vd->rss_table = 0;
+	if (!has || !(vd->offered & VIRTIO_NET_F_CTRL_VQ))
+		return;
+	if (!MUST(rss_limits, key >= BATON_RSS_KEY_LEN && rss_types(types) &&
+				      (!(has & VIRTIO_NET_F_RSS) || table))) {
+		if (!vd->rss_warned)
+			port_log(&vd->nic.port, BATON_LOG_WARN,
+				 "%s offers a hash with keys of %u bytes, %u entries of a table "
+				 "and "
+				 "types %#x, of which 40, 1 and one of 0x3f are the least: not "
+				 "using it",
+				 vd->where, key, table, types);
+		vd->rss_warned = 1;
+		return;
+	}
+	vd->hash_types = rss_types(types);
+	for (uint32_t n = 1; (has & VIRTIO_NET_F_RSS) && n <= table && n <= VIRTIO_RSS_TABLE;
+	     n *= 2)
+		vd->rss_table = (uint16_t)n;
+	vd->config_features |= has;
 }
 
 static int
@@ -173,14 +256,43 @@ limit_queues(struct virtio_dev *vd, const struct port_arg *args, unsigned n)
 	return 0;
 }
 
+/* What the device can, of what it offered first. */
+static void
+declare(struct virtio_dev *vd)
+{
+	static const struct {
+		uint64_t features; /* any of them */
+		uint32_t offload;
+	} can[] = {
+		{ VIRTIO_NET_F_CSUM, BATON_OFFLOAD_TX_CSUM },
+		{ HOST_TSO, BATON_OFFLOAD_TX_TSO },
+		{ VIRTIO_NET_F_HOST_USO, BATON_OFFLOAD_TX_USO },
+		{ VIRTIO_NET_F_GUEST_CSUM, BATON_OFFLOAD_RX_CSUM },
+		{ GUEST_TSO, BATON_OFFLOAD_RX_LRO },
+		{ VIRTIO_NET_F_HASH_REPORT, BATON_OFFLOAD_RX_HASH },
+	};
+	struct baton_port_info *info = &vd->nic.port.info;
+	const uint64_t has = with_needs(vd->first);
+
+	for (unsigned i = 0; i < sizeof(can) / sizeof(can[0]); i++)
+		if (has & can[i].features)
+			info->offloads |= can[i].offload;
+	if (info->offloads & BATON_OFFLOAD_RX_LRO)
+		info->max_lro_len = port_frame_max(UINT16_MAX);
+	if (has & (VIRTIO_NET_F_RSS | VIRTIO_NET_F_HASH_REPORT))
+		info->rss_types = vd->hash_types;
+	if (has & VIRTIO_NET_F_RSS)
+		info->rss_table_len = vd->rss_table;
+}
+
 int
 virtio_open(struct nic_dev *dev, const struct port_arg *args, unsigned n)
 {
 	struct virtio_dev *vd = virtio_of_nic(dev);
-	struct baton_port *port = &dev->port;
 	uint64_t wanted = VIRTIO_F_VERSION_1 | VIRTIO_F_IN_ORDER | VIRTIO_NET_F_MRG_RXBUF |
 			  VIRTIO_NET_F_MQ | VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM |
-			  VIRTIO_F_EVENT_IDX | CTRL_FEATURES;
+			  VIRTIO_F_EVENT_IDX | CTRL_FILTERS | HOST_TSO | VIRTIO_NET_F_HOST_USO |
+			  GUEST_TSO | GUEST_USO;
 	int ret = parse_args(vd, args, n);
 
 	if (ret < 0)
@@ -197,10 +309,7 @@ virtio_open(struct nic_dev *dev, const struct port_arg *args, unsigned n)
 		vd->tp->close(dev);
 		return ret;
 	}
-	if (vd->first & VIRTIO_NET_F_CSUM)
-		port->info.offloads |= BATON_OFFLOAD_TX_CSUM;
-	if (vd->first & VIRTIO_NET_F_GUEST_CSUM)
-		port->info.offloads |= BATON_OFFLOAD_RX_CSUM;
+	declare(vd);
 	describe(vd);
 	return 0;
 }
@@ -236,8 +345,10 @@ void
 virtio_configure(struct nic_dev *dev)
 {
 	struct virtio_dev *vd = virtio_of_nic(dev);
+	const struct nic_ops *both = dev->port.driver->priv;
 
 	vd->features = negotiate(vd);
+	dev->ops = &both[!!(vd->features & VIRTIO_NET_F_HASH_REPORT)];
 }
 
 bool

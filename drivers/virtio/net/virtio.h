@@ -40,12 +40,24 @@ struct virtio_dev {
 	char where[128];             /* for messages: "the backend at /tmp/s0" */
 	uint64_t transport_features; /* features that the transport needs, out of those offered */
 	struct virtio_ctrl ctrl;
+	uint32_t hash_types; /* that the device has, VIRTIO_NET_HASH_*; 0: none */
+	uint8_t rss_warned;
+	uint16_t rss_table; /* entries of its table that are used; 0: it has none */
 };
 
 DEFINE_CONTAINER(virtio_of, struct virtio_dev, nic.port)
 DEFINE_CONTAINER(virtio_of_nic, struct virtio_dev, nic)
 
-/* Of struct nic_ops, whatever the transport. Its priv is the struct virtio_transport. */
+/**
+ * Take the limits of hash and table from the configuration space, for features RSS and HASH_REPORT.
+ * Limits that cannot be are logged once, and those features are not used.
+ */
+void virtio_take_rss(struct virtio_dev *vd, const struct virtio_net_config *config);
+
+/*
+ * Of struct nic_ops, whatever the transport. Its priv is the struct virtio_transport, and that of
+ * the driver an array of two: without and with the hash in the header.
+ */
 int virtio_open(struct nic_dev *dev, const struct port_arg *args, unsigned n);
 void virtio_close(struct nic_dev *dev);
 void virtio_configure(struct nic_dev *dev);
@@ -54,8 +66,8 @@ bool virtio_spreads(const struct nic_dev *dev, const struct nic_queue *nq);
 void virtio_attach(struct nic_dev *dev, struct nic_queue *nq);
 
 /* Split rings and their buffers have 64-bit addresses: virtio 1.2, 2.7.5, 4.1.4.3. */
-#define VIRTIO_NIC_OPS                                                                             \
-	.rx = &split_rx, .tx = &split_tx, .bursts = &virtq_bursts, .ring_bits = 64,                \
+#define VIRTIO_NIC_OPS(kind, ring)                                                                 \
+	.rx = &split_rx##kind, .tx = &split_tx##kind, .bursts = &ring##_bursts, .ring_bits = 64,   \
 	.data_bits = 64, .one_buffer_hint = ", or use mrg_rxbuf=0", .open = virtio_open,           \
 	.close = virtio_close, .configure = virtio_configure, .own_bytes = virtio_own_bytes,       \
 	.own_attach = virtio_ctrl_attach, .stopping = virtio_ctrl_stop,                            \
@@ -63,7 +75,7 @@ void virtio_attach(struct nic_dev *dev, struct nic_queue *nq);
 	.ring_bytes = virtq_ring_bytes, .ring_attach = virtio_attach, .kick = virtq_kick,          \
 	.arm = virtq_arm, .can = virtio_ctrl_can, .set_mac = virtio_ctrl_mac,                      \
 	.set_rx_mode = virtio_ctrl_rx_mode, .set_macs = virtio_ctrl_macs,                          \
-	.set_vlan = virtio_ctrl_vlan
+	.set_vlan = virtio_ctrl_vlan, .set_rss = virtio_ctrl_rss
 
 /* Arguments that every transport takes. */
 extern const struct baton_arg virtio_args[];

@@ -24,11 +24,20 @@ read_fields(const struct virtio_pci *vp, struct virtio_net_config *c)
 		c->mac[i] = pci_read8(r, i);
 	if (vp->virtio.offered & VIRTIO_NET_F_STATUS)
 		c->status = to_le16(pci_read16(r, offsetof(struct virtio_net_config, status)));
-	if (vp->virtio.offered & VIRTIO_NET_F_MQ)
+	if (vp->virtio.offered & (VIRTIO_NET_F_MQ | VIRTIO_NET_F_RSS))
 		c->max_virtqueue_pairs = to_le16(
 			pci_read16(r, offsetof(struct virtio_net_config, max_virtqueue_pairs)));
 	if (vp->virtio.offered & VIRTIO_NET_F_MTU)
 		c->mtu = to_le16(pci_read16(r, offsetof(struct virtio_net_config, mtu)));
+	if (vp->virtio.offered & (VIRTIO_NET_F_RSS | VIRTIO_NET_F_HASH_REPORT)) {
+		c->rss_max_key_size =
+			pci_read8(r, offsetof(struct virtio_net_config, rss_max_key_size));
+		c->rss_max_indirection_table_length =
+			to_le16(pci_read16(r, offsetof(struct virtio_net_config,
+						       rss_max_indirection_table_length)));
+		c->supported_hash_types = to_le32(
+			pci_read32(r, offsetof(struct virtio_net_config, supported_hash_types)));
+	}
 }
 
 /* Read all fields consistently (4.1.4.3.1). */
@@ -61,7 +70,9 @@ check_config_len(const struct virtio_pci *vp)
 		{ VIRTIO_NET_F_STATUS, offsetof(struct virtio_net_config, max_virtqueue_pairs),
 		  "STATUS" },
 		{ VIRTIO_NET_F_MQ, offsetof(struct virtio_net_config, mtu), "MQ" },
-		{ VIRTIO_NET_F_MTU, sizeof(struct virtio_net_config), "MTU" },
+		{ VIRTIO_NET_F_MTU, NET_CONFIG_SHORT, "MTU" },
+		{ VIRTIO_NET_F_RSS, sizeof(struct virtio_net_config), "RSS" },
+		{ VIRTIO_NET_F_HASH_REPORT, sizeof(struct virtio_net_config), "HASH_REPORT" },
 	};
 
 	for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
@@ -85,14 +96,16 @@ take_config(struct virtio_pci *vp)
 	vp->virtio.config_features = VIRTIO_NET_F_MAC | VIRTIO_NET_F_MTU | VIRTIO_NET_F_STATUS;
 	vp->virtio.nic.link = !(vp->virtio.offered & VIRTIO_NET_F_STATUS) ||
 			      (from_le16(c.status) & VIRTIO_NET_S_LINK_UP);
-	vp->virtio.max_pairs =
-		vp->virtio.offered & VIRTIO_NET_F_MQ ? from_le16(c.max_virtqueue_pairs) : 1;
+	vp->virtio.max_pairs = vp->virtio.offered & (VIRTIO_NET_F_MQ | VIRTIO_NET_F_RSS)
+				       ? from_le16(c.max_virtqueue_pairs)
+				       : 1;
 	if (!MUST(pci_pairs, vp->virtio.max_pairs >= 1 && vp->virtio.max_pairs <= 0x8000))
 		return baton_err(EPROTO,
 				 "%s says it has %llu queue pairs; 1 to 32,768 are possible",
 				 vp->virtio.where, (unsigned long long)vp->virtio.max_pairs);
 	if ((vp->virtio.offered & VIRTIO_NET_F_MAC) && MUST(pci_mac, !(c.mac[0] & 1)))
 		memcpy(info->mac, c.mac, 6);
+	virtio_take_rss(&vp->virtio, &c);
 	if (!(vp->virtio.offered & VIRTIO_NET_F_MTU))
 		return 0;
 	if (!MUST(pci_mtu, from_le16(c.mtu) >= BATON_MIN_MTU))
@@ -302,15 +315,15 @@ static const struct virtio_transport transport = {
 	.describe = vp_describe,
 };
 
-static const struct nic_ops nic_ops = {
-	VIRTIO_NIC_OPS,
-	NIC_PCI_OPS,
-	.pci = &pci_ops,
-	.priv = &transport,
-	.ring_start = virtio_pci_ring_start,
-	.ring_stop = virtio_pci_ring_stop,
-	.ring_can_stop = virtio_pci_ring_can_stop,
-};
+#define PCI_OPS(kind, ring)                                                                        \
+	{                                                                                          \
+		VIRTIO_NIC_OPS(kind, ring), NIC_PCI_OPS, .pci = &pci_ops, .priv = &transport,      \
+							 .ring_start = virtio_pci_ring_start,      \
+							 .ring_stop = virtio_pci_ring_stop,        \
+							 .ring_can_stop = virtio_pci_ring_can_stop \
+	}
+
+static const struct nic_ops nic_ops[2] = { PCI_OPS(, virtq), PCI_OPS(_hash, virtq_hash) };
 
 static const struct port_ops port_ops = {
 	VIRTIO_PORT_OPS(struct virtio_pci),
@@ -334,5 +347,5 @@ const struct baton_driver virtio_driver = {
 	.bounces = true,
 	.ops = &port_ops,
 	.pci_ids = pci_ids,
-	.priv = &nic_ops,
+	.priv = nic_ops,
 };

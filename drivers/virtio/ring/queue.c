@@ -32,6 +32,22 @@ virtq_ring_bytes(const struct nic_queue *nq)
 		  LINE);
 }
 
+/* Packets that the device cuts, or leaves whole. */
+static void
+set_gso(struct virtq *vq, uint64_t features)
+{
+	const uint64_t udp = VIRTIO_NET_F_GUEST_USO4 | VIRTIO_NET_F_GUEST_USO6;
+
+	vq->gso = (uint8_t)((features & VIRTIO_NET_F_GUEST_TSO4 ? 1u << VIRTIO_NET_HDR_GSO_TCPV4
+								: 0) |
+			    (features & VIRTIO_NET_F_GUEST_TSO6 ? 1u << VIRTIO_NET_HDR_GSO_TCPV6
+								: 0) |
+			    (features & udp ? 1u << VIRTIO_NET_HDR_GSO_UDP_L4 : 0));
+	vq->nq.q.device_gso = (uint8_t)((features & VIRTIO_NET_F_HOST_TSO4 ? QUEUE_GSO_TCP4 : 0) |
+					(features & VIRTIO_NET_F_HOST_TSO6 ? QUEUE_GSO_TCP6 : 0) |
+					(features & VIRTIO_NET_F_HOST_USO ? QUEUE_GSO_UDP : 0));
+}
+
 void
 virtq_attach(struct virtq *vq, uint64_t features, uint64_t zeros, bool scalar)
 {
@@ -46,7 +62,9 @@ virtq_attach(struct virtq *vq, uint64_t features, uint64_t zeros, bool scalar)
 
 	vq->feature_in_order = !!(features & VIRTIO_F_IN_ORDER);
 	vq->csum = !!(features & VIRTIO_NET_F_CSUM);
-	virtq_choose(&vq->nq, scalar);
+	vq->hdr_len = features & VIRTIO_NET_F_HASH_REPORT ? NET_HDR_HASH_LEN : NET_HDR_LEN;
+	set_gso(vq, features);
+	virtq_choose(&vq->nq, scalar || vq->hdr_len != NET_HDR_LEN);
 	vq->avail_offset = vq->batch_end = 0;
 	virtq_events_init(vq, features);
 	for (uint32_t i = 0; i < size; i++)

@@ -75,16 +75,38 @@ _Static_assert(offsetof(struct virtio_net_hdr, num_buffers) == 10, "virtio 1.2, 
 
 #define NET_HDR_LEN 12u
 
+/* With HASH_REPORT, in both directions. */
+struct virtio_net_hdr_hash {
+	struct virtio_net_hdr hdr;
+	le16 value[2]; /* a le32 at an address of any alignment */
+	le16 report;
+	le16 padding;
+};
+
+_Static_assert(sizeof(struct virtio_net_hdr_hash) == 20, "virtio 1.2, 5.1.6");
+_Static_assert(offsetof(struct virtio_net_hdr_hash, report) == 16, "virtio 1.2, 5.1.6");
+
+#define NET_HDR_HASH_LEN 20u
+
+#define VIRTIO_NET_HASH_REPORTS 9u /* 5.1.6.4.4: reports from 1 on */
+
 #define VIRTIO_NET_HDR_F_NEEDS_CSUM 1
 #define VIRTIO_NET_HDR_F_DATA_VALID 2
 #define VIRTIO_NET_HDR_F_RSC_INFO   4
 #define VIRTIO_NET_HDR_GSO_NONE     0
+#define VIRTIO_NET_HDR_GSO_TCPV4    1
+#define VIRTIO_NET_HDR_GSO_TCPV6    4
+#define VIRTIO_NET_HDR_GSO_UDP_L4   5 /* virtio 1.3, 5.1.6 */
 
 /* Feature bits: sections 5.1.3 and 6. */
 #define VIRTIO_NET_F_CSUM          (1ull << 0)
 #define VIRTIO_NET_F_GUEST_CSUM    (1ull << 1)
 #define VIRTIO_NET_F_MTU           (1ull << 3)
 #define VIRTIO_NET_F_MAC           (1ull << 5)
+#define VIRTIO_NET_F_GUEST_TSO4    (1ull << 7)
+#define VIRTIO_NET_F_GUEST_TSO6    (1ull << 8)
+#define VIRTIO_NET_F_HOST_TSO4     (1ull << 11)
+#define VIRTIO_NET_F_HOST_TSO6     (1ull << 12)
 #define VIRTIO_NET_F_MRG_RXBUF     (1ull << 15)
 #define VIRTIO_NET_F_STATUS        (1ull << 16)
 #define VIRTIO_NET_F_CTRL_VQ       (1ull << 17)
@@ -98,6 +120,11 @@ _Static_assert(offsetof(struct virtio_net_hdr, num_buffers) == 10, "virtio 1.2, 
 #define VIRTIO_F_IN_ORDER          (1ull << 35)
 #define VIRTIO_F_ORDER_PLATFORM    (1ull << 36)
 #define VIRTIO_F_RING_RESET        (1ull << 40)
+#define VIRTIO_NET_F_GUEST_USO4    (1ull << 54) /* these three: virtio 1.3, 5.1.3 */
+#define VIRTIO_NET_F_GUEST_USO6    (1ull << 55)
+#define VIRTIO_NET_F_HOST_USO      (1ull << 56)
+#define VIRTIO_NET_F_HASH_REPORT   (1ull << 57)
+#define VIRTIO_NET_F_RSS           (1ull << 60)
 
 /* Device status: section 2.1. */
 #define VIRTIO_STATUS_ACKNOWLEDGE 1
@@ -113,9 +140,27 @@ struct virtio_net_config {
 	le16 status;
 	le16 max_virtqueue_pairs;
 	le16 mtu;
+	le32 speed;
+	uint8_t duplex;
+	/* RSS and HASH_REPORT; the second RSS alone. */
+	uint8_t rss_max_key_size;
+	le16 rss_max_indirection_table_length;
+	le32 supported_hash_types;
 };
 
 _Static_assert(offsetof(struct virtio_net_config, mtu) == 10, "virtio 1.2, 5.1.4");
+_Static_assert(offsetof(struct virtio_net_config, rss_max_key_size) == 17, "virtio 1.2, 5.1.4");
+_Static_assert(sizeof(struct virtio_net_config) == 24, "virtio 1.2, 5.1.4");
+
+#define NET_CONFIG_SHORT 12u /* bytes up to the MTU */
+
+/* Hash types: 5.1.6.4.3.1. */
+#define VIRTIO_NET_HASH_IPV4 (1u << 0)
+#define VIRTIO_NET_HASH_TCP4 (1u << 1)
+#define VIRTIO_NET_HASH_UDP4 (1u << 2)
+#define VIRTIO_NET_HASH_IPV6 (1u << 3)
+#define VIRTIO_NET_HASH_TCP6 (1u << 4)
+#define VIRTIO_NET_HASH_UDP6 (1u << 5)
 
 #define VIRTIO_NET_S_LINK_UP 1
 

@@ -16,8 +16,8 @@
 #include "virtio/ring/virtq.h"
 
 /* The rare parts: bursts.c. */
-int virtq_rx_verdict(const struct nic_queue *nq, uint64_t meta, struct baton_token *t,
-		     uint32_t len);
+int virtq_rx_verdict(const struct nic_queue *nq, uint64_t meta, struct baton_token *t, uint32_t len,
+		     const uint8_t *data, uint32_t have);
 int virtq_tx_check_batch(struct nic_queue *nq, uint16_t published);
 void virtq_tx_avail_put(struct nic_queue *nq, unsigned n);
 
@@ -147,15 +147,16 @@ split_rx_segs(const uint8_t *hdr)
 	return shared_load16_at(hdr + offsetof(struct virtio_net_hdr, num_buffers));
 }
 
-/* {flags:8, gso_type:8, csum_start:16, csum_offset:16} */
+/* {flags:8, gso_type:8, csum_start:16, csum_offset:16, gso_size:16} */
 NIC_INLINE uint64_t
 split_rx_meta(const uint8_t *hdr)
 {
 	const uint64_t start = shared_load16_at(hdr + offsetof(struct virtio_net_hdr, csum_start)),
 		       offset =
-			       shared_load16_at(hdr + offsetof(struct virtio_net_hdr, csum_offset));
+			       shared_load16_at(hdr + offsetof(struct virtio_net_hdr, csum_offset)),
+		       size = shared_load16_at(hdr + offsetof(struct virtio_net_hdr, gso_size));
 
-	return shared_load16_at(hdr) | start << 16 | offset << 32;
+	return shared_load16_at(hdr) | start << 16 | offset << 32 | size << 48;
 }
 
 NIC_INLINE void
@@ -205,6 +206,25 @@ split_commit(struct nic_queue *nq)
 		virtq_notify(vq);
 }
 
+/* 5.1.6.4.4; a report of no type that there is is no hash. */
+NIC_INLINE void
+split_rx_hash_describe(const struct nic_queue *nq, uint16_t first, uint16_t last,
+		       const uint8_t *hdr, struct rx_info *info)
+{
+	const uint8_t *value = hdr + offsetof(struct virtio_net_hdr_hash, value);
+	const unsigned report =
+		shared_load16_at(hdr + offsetof(struct virtio_net_hdr_hash, report));
+
+	info->hashed = MUST(rx_hash_report, report - 1u < VIRTIO_NET_HASH_REPORTS);
+	info->hash = shared_load16_at(value) | (uint32_t)shared_load16_at(value + 2) << 16;
+}
+
+NIC_INLINE bool
+split_rx_hash_reads_header(unsigned mode)
+{
+	return true;
+}
+
 static const struct rx_codec split_rx = {
 	.header = NET_HDR_LEN,
 	.any_order = true,
@@ -219,6 +239,30 @@ static const struct rx_codec split_rx = {
 	.segs = split_rx_segs,
 	.meta = split_rx_meta,
 	.verdict = virtq_rx_verdict,
+	.put = split_rx_put,
+	.init = split_rx_init,
+	.again = split_rx_again,
+	.restore = split_rx_restore,
+	.show = split_show,
+	.commit = split_commit,
+};
+
+/* With the hash in the header. */
+static const struct rx_codec split_rx_hash = {
+	.header = NET_HDR_HASH_LEN,
+	.any_order = true,
+	.counts_segs = true,
+	.published = split_published,
+	.cursor = split_rx_cursor,
+	.runs = split_rx_runs,
+	.plain = split_rx_plain,
+	.reads_header = split_rx_hash_reads_header,
+	.next = split_rx_next,
+	.broken = split_rx_broken,
+	.segs = split_rx_segs,
+	.meta = split_rx_meta,
+	.verdict = virtq_rx_verdict,
+	.describe = split_rx_hash_describe,
 	.put = split_rx_put,
 	.init = split_rx_init,
 	.again = split_rx_again,
@@ -292,7 +336,13 @@ split_tx_plain_header(void *hdr)
 	memset(hdr, 0, NET_HDR_LEN);
 }
 
-/* The checksum: virtio 1.2, 5.1.6.2. */
+NIC_INLINE void
+split_tx_hash_plain_header(void *hdr)
+{
+	memset(hdr, 0, NET_HDR_HASH_LEN);
+}
+
+/* The checksum, and segments: virtio 1.2, 5.1.6.2. */
 NIC_INLINE void
 split_tx_header(const struct nic_queue *nq, void *to, const struct tx_plan *p)
 {
@@ -303,14 +353,28 @@ split_tx_header(const struct nic_queue *nq, void *to, const struct tx_plan *p)
 		hdr.csum_start = to_le16(p->csum_start);
 		hdr.csum_offset = to_le16(p->csum_offset);
 	}
+	if (baton_unlikely(p->gso)) {
+		hdr.gso_type = p->gso == QUEUE_GSO_TCP4   ? VIRTIO_NET_HDR_GSO_TCPV4
+			       : p->gso == QUEUE_GSO_TCP6 ? VIRTIO_NET_HDR_GSO_TCPV6
+							  : VIRTIO_NET_HDR_GSO_UDP_L4;
+		hdr.gso_size = to_le16(p->seg_size);
+		hdr.hdr_len = to_le16(p->headers_len);
+	}
 	memcpy(to, &hdr, NET_HDR_LEN);
+}
+
+NIC_INLINE void
+split_tx_hash_header(const struct nic_queue *nq, void *to, const struct tx_plan *p)
+{
+	split_tx_header(nq, to, p);
+	memset((uint8_t *)to + NET_HDR_LEN, 0, NET_HDR_HASH_LEN - NET_HDR_LEN);
 }
 
 /* Without headroom a packet takes one descriptor more, for a header of zeros. */
 NIC_INLINE void
 split_tx_plan(const struct nic_queue *nq, struct tx_plan *p)
 {
-	p->header_apart = !p->slots && p->t[0].off < NET_HDR_LEN;
+	p->header_apart = !p->slots && p->t[0].off < virtq_of_nic_const(nq)->hdr_len;
 	p->extra = p->header_apart;
 	p->offload = virtq_of_nic_const(nq)->csum && !p->extra;
 }
@@ -329,7 +393,9 @@ split_tx_put(struct nic_queue *nq, uint32_t d, uint64_t iova, uint32_t len, bool
 NIC_INLINE void
 split_tx_extra(struct nic_queue *nq, uint16_t d, const struct tx_plan *p)
 {
-	split_tx_put(nq, d, virtq_of_nic(nq)->hdr_iova, NET_HDR_LEN, true, false, p);
+	const struct virtq *vq = virtq_of_nic(nq);
+
+	split_tx_put(nq, d, vq->hdr_iova, vq->hdr_len, true, false, p);
 }
 
 /* Make position nq->posted of the available ring name descriptor @id, unless it does already. */
@@ -374,6 +440,24 @@ static const struct tx_codec split_tx = {
 	.plain = split_tx_plain,
 	.plain_header = split_tx_plain_header,
 	.write_header = split_tx_header,
+	.plan = split_tx_plan,
+	.extra = split_tx_extra,
+	.put = split_tx_put,
+	.send = split_tx_send,
+	.commit = split_commit,
+};
+
+static const struct tx_codec split_tx_hash = {
+	.header = NET_HDR_HASH_LEN,
+	.any_order = true,
+	.published = split_published,
+	.in_turn = split_tx_in_turn,
+	.key = split_tx_key,
+	.batch = split_tx_batch,
+	.cursor = split_tx_cursor,
+	.plain = split_tx_plain,
+	.plain_header = split_tx_hash_plain_header,
+	.write_header = split_tx_hash_header,
 	.plan = split_tx_plan,
 	.extra = split_tx_extra,
 	.put = split_tx_put,

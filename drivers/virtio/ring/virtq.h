@@ -21,6 +21,8 @@ struct virtq {
 	uint8_t event_idx; /* VIRTIO_F_EVENT_IDX was negotiated: positions in place of flags */
 	uint8_t feature_in_order; /* VIRTIO_F_IN_ORDER was negotiated */
 	uint8_t csum;             /* TX: VIRTIO_NET_F_CSUM was */
+	uint8_t gso;              /* RX: a bit for each gso_type that was */
+	uint8_t hdr_len;          /* bytes of the device's header, NET_HDR_LEN or more */
 
 	/* TX */
 	uint16_t batch_end;    /* IN_ORDER: elements checked up to here */
@@ -112,6 +114,10 @@ void virtq_choose(struct nic_queue *nq, bool scalar);
 /* Defined in bursts.c by nic/bursts.h, as NIC_NAME(rx_burst) and so on. */
 #define VIRTQ_NAME(x) virtq_##x
 NIC_DECLARE_BURSTS(VIRTQ_NAME);
+
+/* The same for rings whose headers have a hash, in bursts_hash.c. They have no vector loops. */
+#define VIRTQ_HASH_NAME(x) virtq_hash_##x
+NIC_DECLARE_BURSTS(VIRTQ_HASH_NAME);
 
 /* The same bursts, eight packets at a time. */
 #define VIRTQ_BURSTS(name) nic_burst name##_avx2, name##_avx512

@@ -223,29 +223,33 @@ config_bytes(const struct vhost_msg *msg)
 static int
 read_config(struct vhost_dev *vd)
 {
-	const uint64_t has = VIRTIO_NET_F_MAC | VIRTIO_NET_F_MTU | VIRTIO_NET_F_STATUS;
+	const uint64_t has = VIRTIO_NET_F_MAC | VIRTIO_NET_F_MTU | VIRTIO_NET_F_STATUS,
+		       rss = VIRTIO_NET_F_RSS | VIRTIO_NET_F_HASH_REPORT;
+	const uint32_t bytes =
+		vd->virtio.offered & rss ? sizeof(struct virtio_net_config) : NET_CONFIG_SHORT;
 	struct virtio_net_config config = { 0 };
 	struct vhost_msg msg = { .request = VHOST_GET_CONFIG,
-				 .size = CONFIG_HDR + sizeof(config),
-				 .p.config = { .size = sizeof(config) } };
+				 .size = CONFIG_HDR + bytes,
+				 .p.config = { .size = bytes } };
 	char why[96];
 	uint32_t got;
 	int ret;
 
-	if (!(vd->vu.protocol & VHOST_PROTOCOL_F_CONFIG) || !(vd->virtio.offered & has))
+	if (!(vd->vu.protocol & VHOST_PROTOCOL_F_CONFIG) || !(vd->virtio.offered & (has | rss)))
 		return 0;
 	ret = vhost_call(vd, &msg, 0, CONFIG_HDR + VHOST_MAX_CONFIG);
 	if (ret < 0)
 		return ret;
 	got = config_bytes(&msg);
-	if (got < sizeof(config)) {
-		snprintf(why, sizeof(why), "it answered GET_CONFIG with %u bytes of %zu", got,
-			 sizeof(config));
+	if (got < bytes) {
+		snprintf(why, sizeof(why), "it answered GET_CONFIG with %u bytes of %u", got,
+			 bytes);
 		leave_out(vd, VHOST_PROTOCOL_F_CONFIG, why);
 		return 0;
 	}
-	memcpy(&config, msg.p.config.data, sizeof(config));
+	memcpy(&config, msg.p.config.data, bytes);
 	vd->virtio.config_features = has;
+	virtio_take_rss(&vd->virtio, &config);
 	if (vd->virtio.offered & VIRTIO_NET_F_MAC)
 		take_mac(vd, config.mac);
 	if (vd->virtio.offered & VIRTIO_NET_F_MTU)
@@ -272,8 +276,11 @@ no_iotlb(const struct vhost_dev *vd)
 static int
 check_fit(struct vhost_dev *vd)
 {
-	const uint64_t must = VIRTIO_F_VERSION_1 | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_CSUM |
-			      VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_MQ;
+	/* All that a port has asked for; it can do without the others. */
+	const uint64_t less = VIRTIO_F_IN_ORDER | VIRTIO_F_EVENT_IDX | VIRTIO_NET_F_STATUS |
+			      VIRTIO_NET_F_MAC | VIRTIO_NET_F_MTU | CTRL_FILTERS |
+			      VIRTIO_F_ACCESS_PLATFORM | VIRTIO_F_ORDER_PLATFORM,
+		       must = vd->virtio.features & ~less;
 	const uint64_t missing = vd->virtio.features & must & ~vd->virtio.offered;
 	const struct baton_port_info *info = &vd->virtio.nic.port.info;
 	unsigned pairs = info->rx_queues > info->tx_queues ? info->rx_queues : info->tx_queues;

@@ -350,20 +350,16 @@ static const struct virtio_transport transport = {
 	.last_ring = 255, /* SET_VRING_KICK has 8 bits for a ring's number */
 };
 
-static const struct nic_ops nic_ops = {
-	VIRTIO_NIC_OPS,
-	NIC_PEER_OPS,
-	.priv = &transport,
-	.ready = vu_ready,
-	.publish = vhost_publish,
-	.renew_space = vhost_renew_space,
-	.start = vu_start,
-	.stop = vu_stop,
-	.ring_start = vu_ring_start,
-	.ring_stop = vu_ring_stop,
-	.ring_idle = vu_ring_idle,
-	.reset = vhost_reset,
-};
+#define USER_OPS(kind, ring)                                                                       \
+	{                                                                                          \
+		VIRTIO_NIC_OPS(kind, ring), NIC_PEER_OPS,                                          \
+			.priv = &transport, .ready = vu_ready, .publish = vhost_publish,           \
+			.renew_space = vhost_renew_space, .start = vu_start, .stop = vu_stop,      \
+			.ring_start = vu_ring_start, .ring_stop = vu_ring_stop,                    \
+			.ring_idle = vu_ring_idle, .reset = vhost_reset                            \
+	}
+
+static const struct nic_ops nic_ops[2] = { USER_OPS(, virtq), USER_OPS(_hash, virtq_hash) };
 
 static const struct baton_arg args[] = {
 	{ "path", "SOCKET", "the vhost-user socket" },
@@ -396,5 +392,5 @@ const struct baton_driver virtio_user_driver = {
 	.dma = true,
 	.bounces = true,
 	.ops = &port_ops,
-	.priv = &nic_ops,
+	.priv = nic_ops,
 };

@@ -15,6 +15,7 @@ extern "C" {
 #endif
 
 #define BATON_RSS_KEY_LEN 40 /* bytes of a key, as long as IPv6 with ports needs */
+#define BATON_RSS_KEY_MAX 52 /* bytes of the longest key that a device has */
 
 #define BATON_RSS_IPV4      (1u << 0) /* addresses of IPv4 packets without ports to hash */
 #define BATON_RSS_IPV4_TCP  (1u << 1) /* addresses and ports of TCP over IPv4 */

@@ -69,6 +69,17 @@ extern "C" {
 #define BATON_OFFLOAD_RX_IPV4_CSUM (1u << 7)
 
 /**
+ * Offload: packets longer than the MTU may be received, up to info.max_lro_len, in several buffers.
+ *
+ * The device merges TCP packets of one flow, and UDP datagrams if it offers that, or never cut
+ * them. Such a packet comes with BATON_CSUM_PARTIAL in its L4 bits and a side record with
+ * BATON_SIDE_SEGMENT: as BATON_OFFLOAD_TX_TSO takes it, so it may be sent on as it is. Packets that
+ * are not longer than the MTU may come in that way, too. RX queues need room for more tokens at
+ * once then (info.rx_max_segs). Only devices do this: there is none in software.
+ */
+#define BATON_OFFLOAD_RX_LRO (1u << 8)
+
+/**
  * Offload: the side record has the mark that a rule of the device has given the packet.
  *
  * Who sets such rules is not Baton. A packet that no rule has marked has no mark. There is none in
@@ -127,8 +138,8 @@ extern "C" {
 #define BATON_SIDE_DEVICE_CLOCK (1u << 8) /* timestamp is by the clock of the device */
 
 /**
- * The side record of a buffer, there if the token has BATON_TOKEN_SIDE. Only members whose bit is
- * set in `valid` say something.
+ * The side record of a buffer, there if the token has BATON_TOKEN_SIDE. Only members whose
+ * bit is set in `valid` say something.
  */
 struct baton_side {
 	uint32_t valid;     /* BATON_SIDE_* */
@@ -139,10 +150,14 @@ struct baton_side {
 	uint16_t inner_tci; /* VLAN tag behind it */
 	uint16_t vlan_type; /* number of the outer tag's Ethertype, 0x8100 or 0x88a8; TX: 0 is
 			       0x8100 */
-	uint16_t l2_len;    /* length of the link-layer header, in bytes */
-	uint16_t l3_len;    /* length of the IP header with its VLAN tags, in bytes */
-	uint16_t l4_len;    /* length of the TCP or UDP header, in bytes */
-	uint16_t seg_size;  /* payload of each segment to cut the packet into, in bytes */
+	/* Length of the link-layer header, in bytes; VLAN tags belong to it with
+	 * BATON_SIDE_SEGMENT. */
+	uint16_t l2_len;
+	/* Length of the IP header, in bytes; in received packets without BATON_SIDE_SEGMENT that of
+	 * VLAN tags in front of it is added. */
+	uint16_t l3_len;
+	uint16_t l4_len;   /* length of the TCP or UDP header, in bytes */
+	uint16_t seg_size; /* payload of each segment to cut the packet into, in bytes */
 	/* Offset of the L4 checksum from the end of l2_len + l3_len, in bytes: 16 for TCP, 6 for
 	 * UDP, 8 for SCTP. */
 	uint16_t csum_offset;

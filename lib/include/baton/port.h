@@ -178,15 +178,23 @@ baton_port_config_init(struct baton_port_config *config)
  */
 BATON_API int baton_port_configure(struct baton_port *port, const struct baton_port_config *config);
 
-/** Configuration of the hash of received packets (BATON_OFFLOAD_RX_HASH). */
+#define BATON_RSS_TABLE_MAX 512 /* largest number of entries of a table that a device has */
+
+/**
+ * Configuration of the hash of received packets: what the token's hash is computed by
+ * (BATON_OFFLOAD_RX_HASH), and the RX queue that a device chooses by it.
+ */
 struct baton_rss_config {
-	size_t size;           /* sizeof(struct baton_rss_config), in bytes */
-	const uint8_t *key;    /* the key; NULL: baton_rss_key() */
-	uint32_t key_len;      /* bytes of the key: BATON_RSS_KEY_LEN; key NULL: 0 */
-	uint32_t types;        /* BATON_RSS_*: what to hash; 0: BATON_RSS_ALL */
+	size_t size;        /* sizeof(struct baton_rss_config), in bytes */
+	const uint8_t *key; /* the key; NULL: baton_rss_key() */
+	uint32_t key_len; /* bytes of the key: BATON_RSS_KEY_LEN, or info.rss_key_len, which may be
+			     more; key NULL: 0 */
+	uint32_t types;   /* BATON_RSS_*: what to hash, out of info.rss_types where the device
+			     hashes, else of info.soft_rss_types; 0: all of these */
 	const uint16_t *table; /* RX queue for each value of the hash's last bits; NULL: the
 				  device's own choice */
-	uint32_t table_len;    /* number of entries of the table; table NULL: 0 */
+	uint32_t table_len;    /* number of entries of the table: a power of two, at most
+				  info.rss_table_len; a shorter one is repeated; table NULL: 0 */
 	uint32_t reserved;     /* 0 */
 };
 
@@ -209,17 +217,43 @@ baton_rss_config_init(struct baton_rss_config *config)
 }
 
 /**
- * Set what the hash of received packets is computed by. The key is copied.
+ * Set what the hash of received packets is computed by, and the queues that it chooses.
+ *
+ * Key and table are copied. The device gets them at each start of the port, which fails if the
+ * device refuses them. Configure the port first: a table names queues that are configured, and
+ * baton_port_configure() with another number of RX queues takes the table back.
  *
  * @port:   a stopped port.
  * @config: the configuration; NULL for the defaults.
  *
  * Thread: the control thread.
- * Return: 0 on success; -EINVAL if a length is wrong, or there is no such hash type (the error
- * message has the numbers); -ENOTSUP if a table is given and the device has none; -EBUSY if the
- * port is started.
+ * Return: 0 on success; -EINVAL if a length is wrong, there is no such hash type, or the table
+ * names a queue that is not configured (the error message has the numbers); -ENOTSUP if the device
+ * lacks a hash type, or a table is given and it has none; -EBUSY if the port is started.
  */
 BATON_API int baton_port_set_rss(struct baton_port *port, const struct baton_rss_config *config);
+
+/* baton_port_rss() for a struct of @size bytes. */
+BATON_API void baton_port_rss_(const struct baton_port *port, struct baton_rss_config *config,
+			       size_t size);
+
+/**
+ * Get what the hash of received packets is computed by, and the queues that it chooses.
+ *
+ * All members are as baton_port_set_rss() would take them, with the defaults filled in. This
+ * function cannot fail.
+ *
+ * @port:   the port.
+ * @config: receives the configuration; its key and table are valid until the next call of
+ *          baton_port_set_rss(), baton_port_configure() or baton_port_close().
+ *
+ * Thread: the control thread.
+ */
+static inline void
+baton_port_rss(const struct baton_port *port, struct baton_rss_config *config)
+{
+	baton_port_rss_(port, config, sizeof(*config));
+}
 
 /**
  * Start a port: map the pools of the context for the device, fill the RX rings, enable the queues.
@@ -398,6 +432,13 @@ struct baton_port_info {
 	/* Longest packet that is cut into segments (BATON_OFFLOAD_TX_TSO), whatever the MTU, in
 	 * bytes; 0: none is. */
 	uint32_t max_gso_len;
+	/* Longest packet that is received with BATON_OFFLOAD_RX_LRO, whatever the MTU, in bytes; 0:
+	 * the device has no such offload. */
+	uint32_t max_lro_len;
+	uint32_t rss_types;      /* BATON_RSS_* that the device can hash; 0: it cannot */
+	uint32_t soft_rss_types; /* BATON_RSS_* that Baton can hash; 0: the device does it */
+	uint16_t rss_key_len;    /* bytes of a key: BATON_RSS_KEY_LEN, or more */
+	uint16_t rss_table_len;  /* entries of the device's table, at most; 0: it has none */
 };
 
 /* baton_port_info() for a struct of @size bytes. */
