@@ -33,6 +33,18 @@ struct_take(void *to, size_t known, const void *from, const char *what)
 	return 0;
 }
 
+int
+struct_check_reserved(uint64_t reserved, const char *what)
+{
+	if (!reserved)
+		return 0;
+	return baton_err(E2BIG,
+			 "a reserved member of %s is %#llx, and has to be 0 for this library: "
+			 "begin "
+			 "with its init function",
+			 what, (unsigned long long)reserved);
+}
+
 void
 struct_give(void *to, size_t size, const void *from, size_t known)
 {

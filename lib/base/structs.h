@@ -7,6 +7,7 @@
 #define BATON_BASE_STRUCTS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* A struct of more bytes is a mistake: no version has one. */
 #define STRUCT_MOST 4096u
@@ -24,6 +25,17 @@
  * Return: 0; -EINVAL for a size that cannot be; -E2BIG if it asks for what this library lacks.
  */
 int struct_take(void *to, size_t known, const void *from, const char *what);
+
+/**
+ * Refuse a configuration whose reserved members are not zero: a later version has a meaning for
+ * them, by the same rule as for what struct_take() does not know.
+ *
+ * @reserved: all of them, combined by OR.
+ * @what:     the type of the configuration, for the error message.
+ *
+ * Return: 0; -E2BIG.
+ */
+int struct_check_reserved(uint64_t reserved, const char *what);
 
 /** Set the configuration of an application to the defaults, its size included. NULL: nothing. */
 void struct_init(void *to, size_t size, const void *defaults, size_t known);

@@ -68,6 +68,8 @@ check_config(struct baton_pool_config *c, const struct baton_pool_config *in)
 					 "baton_pool_config_init() on");
 	*c = defaults;
 	ret = struct_take(c, sizeof(*c), in, "struct baton_pool_config");
+	if (!ret)
+		ret = struct_check_reserved(c->reserved, "struct baton_pool_config");
 	if (ret < 0)
 		return ret;
 	if (c->data_len == 0)

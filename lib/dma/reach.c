@@ -60,6 +60,9 @@ dma_reach_set(struct dma_reach *r, const struct baton_reach_config *config)
 			 : baton_err(EINVAL, "there is no configuration of reach: it is NULL");
 
 	if (!ret)
+		ret = struct_check_reserved(c->reserved | c->reserved2, "struct "
+									"baton_reach_config");
+	if (!ret)
 		ret = check_config(c);
 
 	if (ret < 0)

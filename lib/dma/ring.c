@@ -128,6 +128,8 @@ baton_ring_create(struct baton_ctx *ctx, const struct baton_ring_config *config,
 	if (!ret)
 		ret = struct_take(&c, sizeof(c), config, "struct baton_ring_config");
 	if (!ret)
+		ret = struct_check_reserved(c.reserved, "struct baton_ring_config");
+	if (!ret)
 		ret = check_config(ctx, &c);
 	if (ret < 0)
 		return ret;

@@ -34,6 +34,8 @@ baton_worker_create(struct baton_ctx *ctx, const struct baton_worker_config *con
 		return baton_err(EINVAL, "worker_create: there is no place for the worker: out is "
 					 "NULL");
 	ret = struct_take(&c, sizeof(c), config, "struct baton_worker_config");
+	if (!ret)
+		ret = struct_check_reserved(c.reserved, "struct baton_worker_config");
 	if (ret < 0)
 		return ret;
 	if (c.cache_size)

@@ -329,6 +329,8 @@ create(struct baton_ctx *ctx, const struct baton_mem_config *given, const struct
 	if (!given || !out)
 		return baton_err(EINVAL, "baton_arena_create() needs a config and an out");
 	ret = struct_take(&c, sizeof(c), given, "struct baton_mem_config");
+	if (!ret)
+		ret = struct_check_reserved(c.reserved, "struct baton_mem_config");
 	if (ret)
 		return ret;
 	if (c.page_size == BATON_PAGE_BASE)

@@ -169,8 +169,12 @@ baton_packet_linearize(struct baton_worker *worker, struct baton_pool *pool,
 
 	if (!ret)
 		ret = usable(worker, pool, "packet_linearize");
-	if (ret < 0 || n == 1)
-		return ret < 0 ? ret : 1;
+	if (ret < 0)
+		return ret;
+	if (n == 1) {
+		tokens[0].flags &= (uint8_t)~BATON_TOKEN_CONT;
+		return 1;
+	}
 	if (tokens[0].off + len <= worker->head.handle.views[tokens[0].pool].data_len) {
 		gather(worker, tokens, tokens[0].len,
 		       (uint8_t *)baton_data(worker, tokens[0]) + tokens[0].len,
@@ -239,8 +243,8 @@ baton_packet_view(struct baton_worker *worker, const struct baton_token *tokens,
 	if (held(worker, tokens, n, "packet_view") < 0)
 		return NULL;
 	if (off > baton_packet_len(tokens, n) || len > baton_packet_len(tokens, n) - off) {
-		(void)baton_err(EINVAL, "packet_view: bytes %u to %u of a packet of %u", off,
-				off + len, baton_packet_len(tokens, n));
+		(void)baton_err(EINVAL, "packet_view: %u bytes from byte %u on of a packet of %u",
+				len, off, baton_packet_len(tokens, n));
 		return NULL;
 	}
 	for (; n > 1 && off >= tokens->len; tokens++, n--)
@@ -264,8 +268,10 @@ baton_packet_copy(struct baton_worker *worker, struct baton_pool *pool,
 	unsigned segs, used = 0, got;
 	uint32_t room, bytes = 0;
 
-	if (!ret && ((!in && n) || (!out && max)))
-		ret = baton_err(EINVAL, "packet_copy: %s is NULL", !in && n ? "in" : "out");
+	if (!ret && (!in || !n))
+		ret = baton_err(EINVAL, "packet_copy: there is no token");
+	if (!ret && !out && max)
+		ret = baton_err(EINVAL, "packet_copy: out is NULL");
 	if (!ret)
 		ret = handle_check(pool, HANDLE_POOL, "packet_copy");
 	if (!ret)
@@ -309,7 +315,6 @@ baton_packet_copy(struct baton_worker *worker, struct baton_pool *pool,
 	}
 	for (unsigned i = 0; i + 1 < need; i++)
 		out[i].flags |= BATON_TOKEN_CONT;
-	if (segs)
-		hand_over(worker, &out[0], &in[0]);
+	hand_over(worker, &out[0], &in[0]);
 	return (int)need;
 }

@@ -208,6 +208,8 @@ baton_port_configure(struct baton_port *port, const struct baton_port_config *co
 		return ret;
 	i = &port->info;
 	ret = struct_take(&all, sizeof(all), config, "struct baton_port_config");
+	if (!ret)
+		ret = struct_check_reserved(c->reserved, "struct baton_port_config");
 	if (ret < 0)
 		return ret;
 	if (port->started)

@@ -266,6 +266,8 @@ queue_setup(struct baton_port *port, uint16_t index, const struct baton_queue_co
 	struct baton_queue *q;
 
 	if (!ret)
+		ret = struct_check_reserved(c->reserved, "struct baton_queue_config");
+	if (!ret)
 		ret = check_setup(port, index, c, tx);
 
 	if (ret < 0)

@@ -99,6 +99,8 @@ baton_port_set_rss(struct baton_port *port, const struct baton_rss_config *confi
 
 	if (!ret)
 		ret = struct_take(&c, sizeof(c), config, "struct baton_rss_config");
+	if (!ret)
+		ret = struct_check_reserved(c.reserved, "struct baton_rss_config");
 	if (ret < 0)
 		return ret;
 	if (port->started)

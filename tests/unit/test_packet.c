@@ -379,6 +379,28 @@ not_held(void **state)
 	unmake(r, &p);
 }
 
+/* No token at all is no packet; one that claims to go on and is alone does not go on. */
+static void
+no_token(void **state)
+{
+	struct rig *r = *state;
+	struct baton_token t, rest[2];
+	uint8_t scratch[4];
+
+	assert_int_equal(baton_alloc(r->worker, r->pool, &t, 1), 1);
+	assert_int_equal(baton_packet_adjust(r->worker, &t, 0, 0), -EINVAL);
+	assert_int_equal(baton_packet_trim(r->worker, &t, 0, 0), -EINVAL);
+	assert_int_equal(baton_packet_linearize(r->worker, r->pool, &t, 0), -EINVAL);
+	assert_int_equal(baton_packet_split(r->worker, r->pool, &t, 0, 1, rest, 2), -EINVAL);
+	assert_int_equal(baton_packet_copy(r->worker, r->pool, &t, 0, rest, 2), -EINVAL);
+	assert_int_equal(baton_packet_copy(r->worker, r->pool, NULL, 1, rest, 2), -EINVAL);
+	assert_null(baton_packet_view(r->worker, &t, 0, 0, 0, scratch));
+	t.flags |= BATON_TOKEN_CONT;
+	assert_int_equal(baton_packet_linearize(r->worker, r->pool, &t, 1), 1);
+	assert_int_equal(t.flags & BATON_TOKEN_CONT, 0);
+	assert_int_equal(baton_free(r->worker, &t, 1), 0);
+}
+
 int
 main(void)
 {
@@ -386,6 +408,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(random_changes, up, down),
 		cmocka_unit_test_setup_teardown(no_buffer, up, down),
 		cmocka_unit_test_setup_teardown(not_held, up, down),
+		cmocka_unit_test_setup_teardown(no_token, up, down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -146,7 +146,7 @@ open_refusals(void **state)
 	struct baton_port *p;
 
 	refused(baton_port_open(r->ctx, "net_nul0", &p), ENODEV, "did you mean net_null?");
-	refused(baton_port_open(r->ctx, "eth0", &p), ENODEV, "there are: net_null");
+	refused(baton_port_open(r->ctx, "eth0", &p), ENODEV, "net_null, net_pcap, ");
 	refused(baton_port_open(r->ctx, "", &p), ENODEV, "no driver");
 	refused(baton_port_open(r->ctx, "net_null0,siz=64", &p), EINVAL, "did you mean \"size\"?");
 	refused(baton_port_open(r->ctx, "net_null0,size=64,size=65", &p), EINVAL, "given twice");

@@ -30,6 +30,10 @@ contradictions(void **state)
 		{ .size = sizeof(bad[0]), .windows = &back },
 		{ .size = sizeof(bad[0]), .windows = &back, .n_windows = 1 },
 	};
+	const struct baton_reach_config later[] = {
+		{ .size = sizeof(later[0]), .data_bits = 32, .reserved = 1 },
+		{ .size = sizeof(later[0]), .data_bits = 32, .reserved2 = 1u << 31 },
+	};
 	struct baton_reach_config now;
 	struct dma_reach r = { .data_bits = 40, .confine = true };
 
@@ -40,6 +44,11 @@ contradictions(void **state)
 		assert_int_equal(now.data_bits, 40);
 		assert_int_equal(now.confine, 1);
 		assert_null(now.windows);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(dma_reach_set(&r, &later[i]), -E2BIG);
+		dma_reach_get(&r, &now);
+		assert_int_equal(now.data_bits, 40);
 	}
 }
 

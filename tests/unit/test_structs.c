@@ -120,6 +120,15 @@ port_set_rss(struct rig *r, void *config)
 	return baton_port_set_rss(r->port, config);
 }
 
+static int
+ring_create(struct rig *r, void *config)
+{
+	struct baton_ring *ring;
+	int ret = baton_ring_create(r->ctx, config, &ring);
+
+	return ret ? ret : baton_ring_destroy(ring);
+}
+
 /* A later member takes no padding of an earlier version's, which may be anything. */
 #define ENDS(type, member)                                                                         \
 	_Static_assert(sizeof(struct type) ==                                                      \
@@ -135,6 +144,7 @@ ENDS(baton_worker_config, reserved);
 ENDS(baton_port_config, offloads);
 ENDS(baton_queue_config, reserved);
 ENDS(baton_rss_config, reserved);
+ENDS(baton_ring_config, consumer);
 
 /* What is asked for, at the members' places of today. */
 union any {
@@ -148,6 +158,7 @@ union any {
 	struct baton_port_config port;
 	struct baton_queue_config queue;
 	struct baton_rss_config rss;
+	struct baton_ring_config ring;
 };
 
 static void
@@ -219,6 +230,12 @@ init_rss(struct rig *r, union any *c)
 	baton_rss_config_init(&c->rss);
 }
 
+static void
+init_ring(struct rig *r, union any *c)
+{
+	baton_ring_config_init(&c->ring);
+}
+
 static const struct taken {
 	const char *type;
 	size_t size, least; /* now; with the members without which the call asks for nothing */
@@ -238,6 +255,7 @@ static const struct taken {
 	{ "struct baton_queue_config", sizeof(struct baton_queue_config), 32, init_rxq, rxq_setup },
 	{ "struct baton_queue_config", sizeof(struct baton_queue_config), 24, init_txq, txq_setup },
 	{ "struct baton_rss_config", sizeof(struct baton_rss_config), 8, init_rss, port_set_rss },
+	{ "struct baton_ring_config", sizeof(struct baton_ring_config), 8, init_ring, ring_create },
 };
 
 static void
@@ -319,6 +337,35 @@ sizes(void **state)
 			free(p);
 		}
 	}
+	down(&r);
+}
+
+/* Members that a later version has a meaning for: one of them is asked for. */
+static void
+reserved(void **state)
+{
+	static struct rig r;
+	union any c;
+
+	up(&r);
+#define RESERVED(name, at, call, fill)                                                             \
+	for (size_t k = 0; k < sizeof(c.at.reserved); k++) {                                       \
+		const struct taken t = { .type = "struct " #name };                                \
+                                                                                                   \
+		memset(&c, 0, sizeof(c));                                                          \
+		fill(&r, &c);                                                                      \
+		assert_int_equal(call(&r, &c), 0);                                                 \
+		((uint8_t *)&c.at.reserved)[k] = 1;                                                \
+		refused(&t, call(&r, &c), E2BIG, "reserved member");                               \
+	}
+	RESERVED(baton_mem_config, mem, arena_create, init_mem)
+	RESERVED(baton_pool_config, pool, pool_create, init_pool)
+	RESERVED(baton_worker_config, worker, worker_create, init_worker)
+	RESERVED(baton_port_config, port, port_configure, init_port)
+	RESERVED(baton_queue_config, queue, rxq_setup, init_rxq)
+	RESERVED(baton_queue_config, queue, txq_setup, init_txq)
+	RESERVED(baton_rss_config, rss, port_set_rss, init_rss)
+	RESERVED(baton_ring_config, ring, ring_create, init_ring)
 	down(&r);
 }
 
@@ -425,6 +472,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sizes),
+		cmocka_unit_test(reserved),
 		cmocka_unit_test(filled),
 	};
 

@@ -198,8 +198,8 @@ BATON_API const void *baton_packet_view(struct baton_worker *worker,
  *
  * Thread: the worker's thread.
  * Return: the number of tokens of the copy; -ENOBUFS if the pool has too few free buffers;
- * -EMSGSIZE if the copy needs more than @max tokens; -EPERM if a token is refused, which is a
- * violation. Nothing is allocated then.
+ * -EMSGSIZE if the copy needs more than @max tokens; -EINVAL if there is no token; -EPERM if a
+ * token is refused, which is a violation. Nothing is allocated then.
  */
 BATON_API int baton_packet_copy(struct baton_worker *worker, struct baton_pool *pool,
 				const struct baton_token *in, unsigned n, struct baton_token *out,

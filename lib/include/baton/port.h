@@ -138,7 +138,7 @@ struct baton_port_config {
 	uint16_t rx_queues; /* number of RX queues, 1 to info.max_rx_queues */
 	uint16_t tx_queues; /* number of TX queues, 1 to info.max_tx_queues */
 	uint16_t mtu;       /* MTU in bytes; 0: leave it as it is */
-	uint16_t reserved;
+	uint16_t reserved;  /* 0 */
 	/* How long a stop waits for workers to leave the queues, and for TX to complete, in
 	 * milliseconds; 0: 1,000. */
 	uint32_t stop_timeout_ms;

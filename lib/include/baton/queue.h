@@ -242,7 +242,7 @@ baton_txq_level(struct baton_txq *txq, struct baton_queue_level *level)
  *
  * Thread: the queue's thread.
  * Return: the number of tokens freed (those of copied packets are free since baton_tx_burst());
- * -EINVAL if @txq is not a TX queue; -ENETDOWN, -EIO or -EPERM as baton_rx_burst().
+ * -EINVAL if @txq is NULL; -ENETDOWN, -EIO or -EPERM as baton_rx_burst().
  */
 BATON_API int baton_tx_clean(struct baton_txq *txq, unsigned budget);
 
@@ -437,7 +437,7 @@ BATON_API int baton_rx_peek_(struct baton_rxq *rxq, struct baton_peek *peeks, un
  * @n:     number of packets that @peeks has room for.
  *
  * Thread: the queue's thread.
- * Return: the number of packets looked at; -EINVAL if @rxq is not an RX queue; -ENOTSUP if the
+ * Return: the number of packets looked at; -EINVAL if @rxq is NULL; -ENOTSUP if the
  * driver cannot do it; -ENETDOWN, -EIO or -EPERM as baton_rx_burst().
  */
 static inline int
