@@ -3,6 +3,7 @@
 #include "e1000e/e1000e.h"
 
 #define TICK_MS   1000
+#define RSS_TYPES (BATON_RSS_IPV4 | BATON_RSS_IPV4_TCP | BATON_RSS_IPV6 | BATON_RSS_IPV6_TCP)
 #define WAKE_RATE (50000u / 256) /* EITR, in 256 ns: at most 20,000 interrupts a second */
 
 /* ---- the device ---- */
@@ -15,6 +16,17 @@ poll_device(struct nic_dev *dev)
 	e1000e_read_link(dev);
 	e1000e_count(dev);
 	return false;
+}
+
+static int
+open_device(struct nic_dev *dev, const struct port_arg *args, unsigned n)
+{
+	struct baton_port_info *info = &dev->port.info;
+	int ret = nic_pci_dev_open(dev, args, n);
+
+	info->rss_types = RSS_TYPES;
+	info->rss_table_len = RETA_ENTRIES;
+	return ret;
 }
 
 static int
@@ -32,6 +44,21 @@ identify(struct nic_dev *dev)
 		return ret;
 	e1000e_read_link(dev);
 	return nic_set_limits(dev, &limits);
+}
+
+/*
+ * CTRL.VME is for tags of both directions (10.2.2.1): a port that inserts them, and does not remove
+ * them, has software insert them.
+ */
+static void
+configure(struct nic_dev *dev)
+{
+	struct baton_port *port = &dev->port;
+
+	if (!(port->offloads & BATON_OFFLOAD_TX_VLAN) || (port->offloads & BATON_OFFLOAD_RX_VLAN))
+		return;
+	port->offloads &= ~BATON_OFFLOAD_TX_VLAN;
+	port->soft |= BATON_OFFLOAD_TX_VLAN;
 }
 
 /* ---- start ---- */
@@ -114,7 +141,7 @@ prepare(struct nic_dev *dev)
 
 	if (ret < 0)
 		return ret;
-	if (offloads & BATON_OFFLOAD_RX_VLAN)
+	if (offloads & (BATON_OFFLOAD_RX_VLAN | BATON_OFFLOAD_TX_VLAN))
 		ctrl |= CTRL_VME;
 	nic_put32(dev, CTRL, ctrl | CTRL_SLU | CTRL_ASDE);
 	nic_put32(dev, CTRL_EXT,
@@ -147,6 +174,17 @@ start(struct nic_dev *dev)
 }
 
 /* ---- rings ---- */
+
+/* 7.3: the device cuts TCP, and adds the lengths. */
+static void
+ring_attach(struct nic_dev *dev, struct nic_queue *nq)
+{
+	e1000e_queue_of(nq)->reports = NO_PLACE;
+	nq->q.device_gso =
+		dev->port.offloads & BATON_OFFLOAD_TX_TSO ? QUEUE_GSO_TCP4 | QUEUE_GSO_TCP6 : 0;
+	nq->q.gso_bare = 1;
+	nq->q.gso_heads = HDRLEN_MOST;
+}
 
 static uint32_t
 rx_room(uint32_t bytes)
@@ -190,7 +228,9 @@ static const struct nic_pci_ops pci_ops = {
 };
 
 static const struct nic_ops nic_ops = {
-	NIC_PCI_DEV_OPS,
+	NIC_PCI_OPS,
+	.open = open_device,
+	.close = nic_pci_close,
 	.pci = &pci_ops,
 	.rx = &e1000e_rx,
 	.tx = &e1000e_tx,
@@ -199,13 +239,17 @@ static const struct nic_ops nic_ops = {
 	.data_bits = 64,
 	.desc_bytes = sizeof(struct e1000e_desc),
 	.offloads = BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_RX_IPV4_CSUM | BATON_OFFLOAD_RX_VLAN |
-		    BATON_OFFLOAD_TX_CSUM,
+		    BATON_OFFLOAD_RX_HASH | BATON_OFFLOAD_TX_CSUM | BATON_OFFLOAD_TX_TSO |
+		    BATON_OFFLOAD_TX_VLAN | BATON_OFFLOAD_TX_IPV4_CSUM,
+	.configure = configure,
+	.ring_attach = ring_attach,
 	.rx_room = rx_room,
 	.arm = arm,
 	.set_mac = e1000e_set_mac,
 	.set_rx_mode = e1000e_set_rx_mode,
 	.set_macs = e1000e_set_macs,
 	.set_vlan = e1000e_set_vlan,
+	.set_rss = e1000e_set_rss,
 };
 
 static const struct port_ops port_ops = {

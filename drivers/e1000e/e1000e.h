@@ -24,7 +24,11 @@ DEFINE_CONTAINER(e1000e_of, struct e1000e_dev, pd.nic)
 struct e1000e_queue {
 	struct nic_queue nq;
 	struct pci_reg block; /* its registers */
+	uint16_t reports; /* TX: the last descriptor of a packet that asks for its report itself,
+			     since the last call of tx_report(); NO_PLACE: none */
 };
+
+#define NO_PLACE UINT16_MAX
 
 DEFINE_CONTAINER(e1000e_queue_of, struct e1000e_queue, nq)
 
@@ -54,8 +58,9 @@ void e1000e_read_link(struct nic_dev *dev);
 void e1000e_write_rctl(struct nic_dev *dev);
 /** Clear all filters, but for the device's own address. */
 void e1000e_clear_filters(struct nic_dev *dev);
-/** Spread packets over the RX queues, if there are two, and hash them, if that is asked for. */
+/** Spread packets over the RX queues, if there are two, as long as nothing else is asked for. */
 void e1000e_start_rss(struct nic_dev *dev);
+int e1000e_set_rss(struct nic_dev *dev, const struct port_rss *rss);
 
 int e1000e_set_mac(struct nic_dev *dev, const uint8_t mac[6]);
 int e1000e_set_macs(struct nic_dev *dev, const uint8_t (*macs)[6], unsigned n);

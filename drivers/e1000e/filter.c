@@ -121,20 +121,45 @@ e1000e_set_vlan(struct nic_dev *dev, uint16_t vid, bool on)
 
 /* ---- queues ---- */
 
-/* 7.1.11: without RSS, everything is for the first queue. */
+/* 7.1.11; 10.2.5.15 to 10.2.5.17. Four entries of the table in a word. */
+int
+e1000e_set_rss(struct nic_dev *dev, const struct port_rss *rss)
+{
+	static const struct {
+		uint32_t type, bit;
+	} types[] = { { BATON_RSS_IPV4_TCP, MRQC_IPV4_TCP },
+		      { BATON_RSS_IPV4, MRQC_IPV4 },
+		      { BATON_RSS_IPV6_TCP, MRQC_IPV6_TCP },
+		      { BATON_RSS_IPV6, MRQC_IPV6 } };
+	const unsigned queues = dev->port.info.rx_queues;
+	uint32_t mrqc = MRQC_RSS, word;
+
+	for (unsigned i = 0; i < 4; i++)
+		mrqc |= rss->types & types[i].type ? types[i].bit : 0;
+	for (unsigned i = 0; i < RSSRK_BYTES; i += 4) {
+		memcpy(&word, rss->key + i, 4);
+		nic_put32(dev, RSSRK + i, le32toh(word));
+	}
+	word = 0;
+	for (unsigned i = 0; i < RETA_ENTRIES; i++) {
+		const unsigned queue = rss->table_len ? rss->table[i] : i % queues;
+
+		word |= queue << (RETA_QUEUE + 8 * (i % 4));
+		if (i % 4 < 3)
+			continue;
+		nic_put32(dev, RETA + i - 3, word);
+		word = 0;
+	}
+	nic_put32(dev, MRQC, mrqc);
+	return 0;
+}
+
+/* Without RSS, everything is for the first queue. */
 void
 e1000e_start_rss(struct nic_dev *dev)
 {
-	const bool spread = dev->port.info.rx_queues > 1;
-	uint32_t word;
-
-	for (unsigned i = 0; i < RSSRK_BYTES; i += 4) {
-		memcpy(&word, dev->port.rss.key + i, 4);
-		nic_put32(dev, RSSRK + i, le32toh(word));
-	}
-	/* Four entries a word, to the two queues in turn. */
-	for (unsigned i = 0; i < RETA_ENTRIES; i += 4)
-		nic_put32(dev, RETA + i, spread ? 0x01000100u << RETA_QUEUE : 0);
-	nic_put32(dev, MRQC,
-		  spread ? MRQC_RSS | MRQC_IPV4_TCP | MRQC_IPV4 | MRQC_IPV6_TCP | MRQC_IPV6 : 0);
+	if (dev->port.info.rx_queues > 1)
+		e1000e_set_rss(dev, &dev->port.rss);
+	else
+		nic_put32(dev, MRQC, 0);
 }

@@ -197,6 +197,7 @@ _Static_assert(sizeof(struct e1000e_desc) == 16, "82574: 7.1.5, 7.2.10");
 #define TX_EOP     (1ull << 24)
 #define TX_IFCS    (1ull << 25)
 #define TX_RS      (1ull << 27)
+#define TX_TSE     (1ull << 26)
 #define TX_DEXT    (1ull << 29)
 #define TX_VLE     (1ull << 30)
 #define TX_DD      (1ull << 32)
@@ -205,8 +206,11 @@ _Static_assert(sizeof(struct e1000e_desc) == 16, "82574: 7.1.5, 7.2.10");
 #define TX_SPECIAL 48 /* shift */
 
 /* A context descriptor, TUCMD. */
-#define CONTEXT_TCP  (1ull << 24)
-#define CONTEXT_IPV4 (1ull << 25)
-#define CONTEXT_TSE  (1ull << 26)
+#define CONTEXT_TCP    (1ull << 24)
+#define CONTEXT_IPV4   (1ull << 25)
+#define CONTEXT_TSE    (1ull << 26)
+#define CONTEXT_HDRLEN 40 /* shifts */
+#define CONTEXT_MSS    48
+#define HDRLEN_MOST    255u
 
 #endif

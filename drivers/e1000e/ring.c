@@ -112,25 +112,56 @@ tx_plain(const struct tx_cursor *c, uint32_t d, uint64_t iova, uint32_t len)
 NIC_INLINE void
 tx_plan(const struct nic_queue *nq, struct tx_plan *p)
 {
-	p->offload = nq->q.port->offloads & BATON_OFFLOAD_TX_CSUM;
-	p->extra = p->offload && csum_wanted(*p->t);
+	const uint32_t offloads = nq->q.port->offloads;
+
+	p->offload = offloads & (BATON_OFFLOAD_TX_CSUM | BATON_OFFLOAD_TX_TSO);
+	p->extra = (p->offload && csum_wanted(*p->t)) ||
+		   ((offloads & BATON_OFFLOAD_TX_IPV4_CSUM) && csum_ipv4_wanted(*p->t));
 }
 
 /*
- * The context: where the checksum begins and is, and that it ends with the packet. UDP differs in
- * that a sum of 0 is sent as 0xffff.
+ * The context (7.2.10.2): where the checksum begins and is, and that it ends with the packet. UDP
+ * differs in that a sum of 0 is sent as 0xffff. The same of an IPv4 header; of segments, how much
+ * of the packet are headers, and how much payload there is in all and in each.
  */
 NIC_INLINE void
 tx_extra(struct nic_queue *nq, uint16_t d, const struct tx_plan *p)
 {
 	struct e1000e_desc *ring = nq->mem;
-	const uint64_t start = p->csum_start, field = start + p->csum_offset;
+	const uint64_t start = p->csum_start, field = start + p->csum_offset, ip = p->l2_len;
+	uint64_t sums = p->csum ? start << 32 | field << 40 : 0,
+		 info = TX_DEXT | (p->csum_offset == 6 ? 0 : CONTEXT_TCP);
 
-	shared_store64(&ring[d].addr, p->csum ? start << 32 | field << 40 : 0);
-	shared_store64(&ring[d].info, TX_DEXT | (p->csum_offset == 6 ? 0 : CONTEXT_TCP));
+	if (p->gso || p->ip_csum)
+		sums |= ip | (ip + 10) << 8 | (ip + p->l3_len - 1) << 16;
+	if (p->gso)
+		info |= CONTEXT_TSE | (p->len - p->headers_len) |
+			(uint64_t)p->headers_len << CONTEXT_HDRLEN |
+			(uint64_t)p->seg_size << CONTEXT_MSS;
+	if (p->gso == QUEUE_GSO_TCP4)
+		info |= CONTEXT_IPV4;
+	shared_store64(&ring[d].addr, sums);
+	shared_store64(&ring[d].info, info);
 }
 
-/* What a packet of any kind is to have done to it is in each of its descriptors. */
+NIC_INLINE uint64_t
+tx_options(const struct tx_plan *p)
+{
+	uint64_t info = p->csum ? TX_TXSM : 0;
+
+	if (p->ip_csum || p->gso == QUEUE_GSO_TCP4)
+		info |= TX_IXSM;
+	if (p->gso)
+		info |= TX_TSE;
+	if (p->tag)
+		info |= TX_VLE | (uint64_t)p->tci << TX_SPECIAL;
+	return info;
+}
+
+/*
+ * What a packet of any kind is to have done to it is in each of its descriptors. One that is cut or
+ * gets a tag asks for its report itself, since tx_report() would write over that.
+ */
 NIC_INLINE void
 tx_put(struct nic_queue *nq, uint32_t d, uint64_t iova, uint32_t len, bool first, bool last,
        const struct tx_plan *p)
@@ -138,10 +169,14 @@ tx_put(struct nic_queue *nq, uint32_t d, uint64_t iova, uint32_t len, bool first
 	struct e1000e_desc *ring = nq->mem;
 	uint64_t info = len | TX_ALWAYS;
 
-	if (p && p->csum)
-		info |= TX_TXSM;
 	if (last)
 		info |= TX_EOP;
+	if (p)
+		info |= tx_options(p);
+	if (last && (info & (TX_TSE | TX_VLE))) {
+		info |= TX_RS;
+		e1000e_queue_of(nq)->reports = (uint16_t)d;
+	}
 	shared_store64(&ring[d].addr, iova);
 	shared_store64(&ring[d].info, info);
 }
@@ -150,9 +185,13 @@ tx_put(struct nic_queue *nq, uint32_t d, uint64_t iova, uint32_t len, bool first
 NIC_INLINE void
 tx_report(struct nic_queue *nq, uint32_t d)
 {
+	struct e1000e_queue *eq = e1000e_queue_of(nq);
 	struct e1000e_desc *ring = nq->mem;
 
-	shared_store_byte(&ring[d].info_byte[3], (TX_DEXT | TX_IFCS | TX_EOP | TX_RS) >> 24);
+	if (eq->reports != d)
+		shared_store_byte(&ring[d].info_byte[3],
+				  (TX_DEXT | TX_IFCS | TX_EOP | TX_RS) >> 24);
+	eq->reports = NO_PLACE; /* whatever is there in the next turn of the ring */
 }
 
 /* The doorbell: the first place that the device may not use. */
@@ -177,6 +216,7 @@ const struct tx_codec e1000e_tx = {
 	.gap = 1,
 	.shortest = TX_SHORTEST,
 	.csum_most = LONGEST_OFF,
+	.side = true,
 	.is_done = tx_is_done,
 	.plain = tx_plain,
 	.plan = tx_plan,

@@ -72,6 +72,9 @@ ops_fault(const struct nic_ops *ops)
 	if (!ops->open || !ops->close || !ops->ready || !ops->start || !ops->stop || !ops->lost ||
 	    !ops->reset)
 		return "one of open, close, ready, start, stop, lost and reset";
+	if ((ops->offloads & (BATON_OFFLOAD_TX_VLAN | BATON_OFFLOAD_TX_IPV4_CSUM)) &&
+	    !ops->tx->side)
+		return "side of its TX codec, which has VLAN tags or IPv4 checksums to see to";
 	if (ops->rx_front && !ops->rx->describe)
 		return "describe of its RX codec, which reads what is in front of packets";
 	if (!ops->ring_start != !ops->ring_stop)

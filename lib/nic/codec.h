@@ -189,8 +189,12 @@ struct tx_plan {
 	/* The kit's again: */
 	bool csum; /* the device is to fill in a checksum: */
 	uint16_t csum_start, csum_offset;
+	bool tag;     /* it is to insert the VLAN tag `tci` */
+	bool ip_csum; /* it is to fill in the checksum of the IPv4 header, which is 0, at l2_len */
+	uint16_t tci, l2_len, l3_len;
 	uint8_t gso; /* it is to cut the packet into segments, a QUEUE_GSO_* bit; 0: not */
-	uint16_t seg_size, headers_len; /* then: bytes of a segment's payload, of all headers */
+	uint16_t seg_size, headers_len; /* then: bytes of a segment's payload, of all headers;
+					   l2_len and l3_len, too */
 };
 
 struct tx_cursor {
@@ -205,6 +209,11 @@ struct tx_codec {
 	uint8_t shortest;
 	/* The furthest byte of a packet that its checksum may be at; 0: any. */
 	uint16_t csum_most;
+	/*
+	 * It does what side records ask for: p->tag, p->ip_csum, for devices with
+	 * BATON_OFFLOAD_TX_VLAN or _TX_IPV4_CSUM. Packets that ask for one are not plain.
+	 */
+	bool side;
 	bool any_order; /* completions name keys, in any order */
 
 	/*

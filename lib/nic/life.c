@@ -275,6 +275,7 @@ nic_attach(struct nic_dev *dev, struct nic_queue *nq)
 	if (nq->info)
 		mode = NIC_MODE_ALL;
 	choose_burst(nq, mode);
+	nq->q.device_tags = nq->q.tx && (dev->port.offloads & BATON_OFFLOAD_TX_VLAN);
 	if (dev->ops->ring_attach)
 		dev->ops->ring_attach(dev, nq);
 }

@@ -287,6 +287,13 @@ nic_tx_shortest(const struct tx_codec *codec)
 	return codec->shortest ? codec->shortest : 1u;
 }
 
+/* Whether a side record may ask for something, or is missing. */
+static inline bool
+nic_tx_asks(struct baton_token t)
+{
+	return (t.flags & BATON_TOKEN_SIDE) || csum_ipv4_wanted(t);
+}
+
 /*
  * Whether a packet is of one buffer of @pool, of at most @longest bytes, which is more than the
  * shortest one has, without a checksum to fill in.
@@ -298,7 +305,8 @@ nic_tx_is_plain(const struct baton_token *t, uint32_t pool, uint32_t longest,
 	const uint32_t least = nic_tx_shortest(codec);
 
 	return !baton_unlikely(t->pool != pool || (t->flags & BATON_TOKEN_CONT) ||
-			       csum_wanted(*t) || t->len - least > longest - least);
+			       csum_wanted(*t) || (codec->side && nic_tx_asks(*t)) ||
+			       t->len - least > longest - least);
 }
 
 /*

@@ -147,6 +147,8 @@ request_gso(const struct nic_queue *nq, struct tx_plan *p)
 		 : version >> 4 == 4    ? QUEUE_GSO_TCP4
 					: QUEUE_GSO_TCP6;
 	p->seg_size = side->seg_size;
+	p->l2_len = side->l2_len;
+	p->l3_len = side->l3_len;
 	p->headers_len = (uint16_t)(side->l2_len + side->l3_len + side->l4_len);
 }
 
@@ -171,12 +173,56 @@ request_csum(struct nic_queue *nq, struct tx_plan *p)
 	return true;
 }
 
+/*
+ * What else the device is asked for: a tag, and the checksum of the IPv4 header, which is filled in
+ * here if it is too far off. Return: false: the request for that is wrong.
+ */
+static bool
+request_side(struct nic_queue *nq, struct tx_plan *p)
+{
+	const struct baton_queue *q = &nq->q;
+	const uint32_t most = nic_of(q->port)->ops->tx->csum_most;
+	const struct baton_token t = *p->t;
+	struct baton_side side = { 0 };
+
+	if (t.flags & BATON_TOKEN_SIDE)
+		memcpy(&side, q->views[t.pool].side + (size_t)t.buf * BATON_SIDE_SIZE,
+		       sizeof(side));
+	p->tag = q->device_tags && (side.valid & BATON_SIDE_VLAN);
+	p->tci = side.vlan_tci;
+	if (!csum_ipv4_wanted(t) || !(q->port->offloads & BATON_OFFLOAD_TX_IPV4_CSUM))
+		return true;
+	p->ip_csum = !most || (uint32_t)side.l2_len + side.l3_len <= most;
+	p->l2_len = side.l2_len;
+	p->l3_len = side.l3_len;
+	return csum_ipv4(q, p->t, p->len, &side, !p->ip_csum);
+}
+
+/* Return: 1, the packet may be sent; as nic_tx_give(). */
+static int
+request(struct nic_queue *nq, struct tx_plan *p, bool first)
+{
+	const struct tx_codec *codec = nic_of(nq->q.port)->ops->tx;
+
+	if (csum_wanted(*p->t) && !request_csum(nq, p))
+		return first ? csum_refuse(&nq->q, p->len) : 0;
+	if (!codec->side || !nic_tx_asks(*p->t))
+		return 1;
+	if (!request_side(nq, p))
+		return first ? csum_refuse_ipv4(&nq->q, p->len) : 0;
+	if (p->tag && !p->gso && p->len + 4 > nq->q.max_len)
+		return bad_packet(nq, first, TX_ERROR_TOO_LONG, "bytes with its VLAN tag",
+				  p->len + 4, nq->q.max_len);
+	return 1;
+}
+
 int
 nic_tx_give(struct nic_queue *nq, struct tx_plan *p, bool first)
 {
 	struct baton_queue *q = &nq->q;
 	/* Buffers that are copied are free at once. */
 	const uint32_t owner = p->slots ? BATON_OWNER_FREE << 16 : q->owner;
+	int ret;
 
 	for (unsigned i = 0; i < p->segs; i++) {
 		if (baton_unlikely(is_astray(nq, p->t[i])) ||
@@ -185,10 +231,10 @@ nic_tx_give(struct nic_queue *nq, struct tx_plan *p, bool first)
 			return refuse(nq, p->t[i], first);
 		}
 	}
-	if (!csum_wanted(p->t[0]) || request_csum(nq, p))
-		return 1;
-	ungive(q, p->t, p->segs);
-	return first ? csum_refuse(q, p->len) : 0;
+	ret = request(nq, p, first);
+	if (ret <= 0)
+		ungive(q, p->t, p->segs);
+	return ret;
 }
 
 DRIVER_EXPORT(nic_tx_measure);

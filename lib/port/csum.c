@@ -120,6 +120,41 @@ csum_scatter(const struct baton_pool_view *views, const struct baton_token *t, u
 	}
 }
 
+bool
+csum_ipv4(const struct baton_queue *q, const struct baton_token *t, uint32_t len,
+	  const struct baton_side *side, bool fill)
+{
+	const uint32_t at = side->l2_len, ip = side->l3_len;
+	uint16_t sum = 0;
+	uint8_t first;
+
+	if (!(side->valid & BATON_SIDE_CSUM) || ip < 20 || at + ip > len)
+		return false;
+	csum_gather(q->views, t, at, &first, 1);
+	if (first >> 4 != 4 || (first & 15u) * 4 > ip)
+		return false;
+	if (fill) {
+		/* Without what is in its place now. */
+		csum_gather(q->views, t, at + 10, &sum, 2);
+		sum = (uint16_t)~sum_fold(
+			(uint32_t)sum_range(q->views, t, at, at + (first & 15u) * 4) +
+			(uint16_t)~sum);
+	}
+	csum_scatter(q->views, t, at + 10, (const uint8_t *)&sum, 2);
+	return true;
+}
+
+int
+csum_refuse_ipv4(struct baton_queue *q, uint32_t len)
+{
+	queue_count_error(q, TX_ERROR_CSUM, 1);
+	return baton_err(EINVAL,
+			 "%s txq %u: the checksum of an IPv4 header to fill in, but the token has "
+			 "no side record with BATON_SIDE_CSUM, or there is no IPv4 header of "
+			 "l3_len bytes at l2_len in the packet's %u bytes",
+			 q->port->name, q->index, len);
+}
+
 void
 csum_fill(const struct baton_queue *q, const struct baton_token *t, unsigned segs,
 	  struct csum_request at)

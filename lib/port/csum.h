@@ -50,6 +50,24 @@ bool csum_read(const struct baton_queue *q, const struct baton_token *t, uint32_
 BATON_COLD int csum_refuse(struct baton_queue *q, uint32_t len);
 
 /**
+ * Fill in the checksum of the IPv4 header of a packet of @len bytes that asks for it, whose buffers
+ * the caller holds; or, not @fill, make it 0 for a device that does. The packet stays as it is
+ * otherwise, so that it may be offered again. Return: false: it has no such header where @side
+ * says.
+ */
+bool csum_ipv4(const struct baton_queue *q, const struct baton_token *t, uint32_t len,
+	       const struct baton_side *side, bool fill);
+
+/** Count the packet as refused. Return: -EINVAL, with a message about what csum_ipv4() found. */
+BATON_COLD int csum_refuse_ipv4(struct baton_queue *q, uint32_t len);
+
+static inline bool
+csum_ipv4_wanted(struct baton_token first)
+{
+	return (first.flags >> BATON_TOKEN_L3_SHIFT & 3) == BATON_CSUM_PARTIAL;
+}
+
+/**
  * Sum up and store. The caller holds the buffers of the packet; the device does not have them yet.
  */
 void csum_fill(const struct baton_queue *q, const struct baton_token *t, unsigned segs,

@@ -115,6 +115,12 @@ struct baton_queue {
 	 * first byte; software cuts the others.
 	 */
 	uint8_t device_gso, gso_front;
+	/* The device adds lengths: they are not in the sum of the pseudo-header, and IP's length
+	 * and checksum are 0. */
+	uint8_t gso_bare;
+	uint8_t gso_heads; /* bytes of all headers, at most; 0: any */
+	/* TX: the device inserts a VLAN tag of type 0x8100; software inserts others, and two. */
+	uint8_t device_tags;
 	uint16_t gso_segs;
 };
 

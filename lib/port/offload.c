@@ -108,9 +108,10 @@ offload_open(struct baton_queue *q, uint32_t more)
 				 port->name, q->tx ? "txq" : "rxq", q->index, more,
 				 names_of(none, names, sizeof(names)), none);
 	what = (port->soft | (more & ~port->offloads)) & mine & ~NEEDS_NOTHING;
-	/* Whatever the device does not take, software cuts. */
+	/* Software cuts what the device does not take, and inserts other tags. */
 	if (q->tx)
-		what |= port->offloads & (BATON_OFFLOAD_TX_TSO | BATON_OFFLOAD_TX_USO);
+		what |= port->offloads &
+			(BATON_OFFLOAD_TX_TSO | BATON_OFFLOAD_TX_USO | BATON_OFFLOAD_TX_VLAN);
 	if (!what)
 		return 0;
 	q->soft = calloc(1, sizeof(*q->soft));

@@ -98,8 +98,16 @@ void offload_unclaim(struct baton_queue *q, const struct baton_token *t, unsigne
  * Put Ethernet's header and VLAN tags of the side record at @to: from the first 12 bytes of the
  * packet, @eth. Return: bytes, 12 to 20.
  */
-unsigned offload_tags(const struct offload *o, const struct baton_side *side, const uint8_t *eth,
-		      uint8_t *to);
+unsigned offload_tags(const struct baton_queue *q, const struct baton_side *side,
+		      const uint8_t *eth, uint8_t *to);
+
+/** Whether the device inserts the tag of a side record. */
+static inline bool
+offload_device_tags(const struct baton_queue *q, const struct baton_side *side)
+{
+	return q->device_tags && !(side->valid & BATON_SIDE_QINQ) &&
+	       (!side->vlan_type || side->vlan_type == 0x8100);
+}
 
 /**
  * Cut the packet at @t, of @n tokens, which the CPU holds, and append the segments to o->t.

@@ -47,52 +47,22 @@ offload_unclaim(struct baton_queue *q, const struct baton_token *t, unsigned n)
 		dma_ungive(&q->views[t[i].pool], t[i]);
 }
 
-/* ---- the checksum of the IPv4 header ---- */
-
-/* Fill it in. The packet stays as it is otherwise, so that it may be offered again. */
-static bool
-fill_ipv4(const struct baton_queue *q, const struct baton_token *t, unsigned segs,
-	  const struct baton_side *side)
-{
-	const uint32_t at = side->l2_len, len = side->l3_len;
-	uint32_t pos = at + 10;
-	uint8_t first, out[2];
-	uint16_t sum;
-
-	if (!(side->valid & BATON_SIDE_CSUM) || len < 20 || at + len > baton_packet_len(t, segs))
-		return false;
-	csum_gather(q->views, t, at, &first, 1);
-	if (first >> 4 != 4 || (first & 15u) * 4 > len)
-		return false;
-	csum_gather(q->views, t, pos, out, 2);
-	/* Without what is in its place now. */
-	memcpy(&sum, out, sizeof(sum));
-	sum = (uint16_t)~sum_fold((uint32_t)sum_range(q->views, t, at, at + (first & 15u) * 4) +
-				  (uint16_t)~sum);
-	memcpy(out, &sum, sizeof(out));
-	for (unsigned i = 0; i < 2; i++, pos++) {
-		for (; pos >= t->len; t++)
-			pos -= t->len;
-		dma_data(&q->views[t->pool], t->buf)[t->off + pos] = out[i];
-	}
-	return true;
-}
-
 /* ---- VLAN tags ---- */
 
 static unsigned
-tags_of(const struct offload *o, const struct baton_side *side)
+tags_of(const struct baton_queue *q, const struct baton_side *side)
 {
-	if (!(o->what & BATON_OFFLOAD_TX_VLAN) || !(side->valid & BATON_SIDE_VLAN))
+	if (!(q->soft->what & BATON_OFFLOAD_TX_VLAN) || !(side->valid & BATON_SIDE_VLAN) ||
+	    offload_device_tags(q, side))
 		return 0;
 	return side->valid & BATON_SIDE_QINQ ? 2 : 1;
 }
 
 unsigned
-offload_tags(const struct offload *o, const struct baton_side *side, const uint8_t *eth,
+offload_tags(const struct baton_queue *q, const struct baton_side *side, const uint8_t *eth,
 	     uint8_t *to)
 {
-	const unsigned tags = tags_of(o, side);
+	const unsigned tags = tags_of(q, side);
 
 	memmove(to, eth, MACS);
 	if (tags) {
@@ -149,7 +119,7 @@ static int
 insert_tags(struct baton_queue *q, const struct baton_token *in, unsigned segs, uint8_t *reason)
 {
 	struct offload *o = q->soft;
-	const unsigned more = tags_of(o, offload_side(q, in[0])) * TAG;
+	const unsigned more = tags_of(q, offload_side(q, in[0])) * TAG;
 	const uint32_t len = baton_packet_len(in, segs);
 	const bool apart = in[0].len < MACS || in[0].off < more;
 	const struct baton_pool_view *v = &q->views[in[0].pool];
@@ -183,7 +153,7 @@ insert_tags(struct baton_queue *q, const struct baton_token *in, unsigned segs, 
 	}
 	side = offload_side(q, t[0]);
 	p = dma_data(&q->views[t->pool], t->buf) + t->off;
-	offload_tags(o, side, p, p - more);
+	offload_tags(q, side, p, p - more);
 	t->off = (uint16_t)(t->off - more);
 	t->len = (uint16_t)(t->len + more);
 	side->l2_len = (uint16_t)(side->l2_len + more);
@@ -216,9 +186,9 @@ look(const struct baton_queue *q, const struct baton_token *t, unsigned segs)
 	if ((side.valid & BATON_SIDE_SEGMENT) &&
 	    (o->what & (BATON_OFFLOAD_TX_TSO | BATON_OFFLOAD_TX_USO)))
 		return CHANGED;
-	if (ipv4 && !fill_ipv4(q, t, segs, &side))
+	if (ipv4 && !csum_ipv4(q, t, baton_packet_len(t, segs), &side, true))
 		return BAD;
-	if (tags_of(o, &side))
+	if (tags_of(q, &side))
 		return CHANGED;
 	return o->times && (side.valid & BATON_SIDE_TX_TIME) ? TIMED : PLAIN;
 }
@@ -280,19 +250,6 @@ change_timed(struct baton_queue *q, const struct baton_token *t, unsigned segs, 
 	if (ret > 0 && timed)
 		tx_times_ask(o->times, cookie, o->n);
 	return ret;
-}
-
-/* What of a packet's checksum request is wrong. */
-static BATON_COLD int
-refuse_ipv4(struct baton_queue *q, const struct baton_token *t, unsigned segs)
-{
-	queue_count_error(q, TX_ERROR_CSUM, 1);
-	return baton_err(EINVAL,
-			 "%s txq %u: the checksum of an IPv4 header to fill in, but the token has "
-			 "no "
-			 "side record with BATON_SIDE_CSUM, or there is no IPv4 header of l3_len "
-			 "bytes at l2_len in the packet's %u bytes",
-			 q->port->name, q->index, baton_packet_len(t, segs));
 }
 
 /*
@@ -357,7 +314,10 @@ offload_tx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n)
 		if (run)
 			ret = give_run(q, t, run, !done);
 		else if (kind == BAD)
-			return done ? (int)done : refuse_ipv4(q, t, baton_packet_segs(t, n - done));
+			return done ? (int)done
+				    : csum_refuse_ipv4(
+					      q,
+					      baton_packet_len(t, baton_packet_segs(t, n - done)));
 		else
 			ret = give_changed(q, t, n - done, !done, &stop);
 		if (ret < 0)

@@ -89,7 +89,7 @@ find_heads(struct cut *c, const struct baton_token *t, const struct baton_side *
 	if (head->proto == PROTO_TCP ? l4 < 20 || (original[l2 + l3 + 12] >> 4) * 4u != l4
 				     : head->proto != PROTO_UDP || l4 != 8)
 		return false;
-	more = offload_tags(c->o, side, original, head->bytes) - 12;
+	more = offload_tags(c->q, side, original, head->bytes) - 12;
 	memcpy(head->bytes + 12 + more, original + 12, l2 + l3 + l4 - 12);
 	head->l3 = l2 + more;
 	head->l4 = head->l3 + l3;
@@ -191,6 +191,8 @@ prepare(struct cut *c, const struct baton_token *first, const struct baton_side 
 	head->pseudo = sum_pseudo(head->bytes, &h, 0);
 	c->side = *side;
 	c->side.valid = BATON_SIDE_CSUM | (side->valid & (BATON_SIDE_MARK | BATON_SIDE_TIME));
+	if (offload_device_tags(c->q, side))
+		c->side.valid |= side->valid & BATON_SIDE_VLAN;
 	c->side.l2_len = (uint16_t)head->l3;
 	c->side.csum_offset = head->proto == PROTO_TCP ? 16 : 6;
 	c->flags = (uint8_t)(BATON_TOKEN_SIDE | BATON_CSUM_PARTIAL << BATON_TOKEN_L4_SHIFT |
@@ -452,8 +454,21 @@ is_for_device(const struct cut *c, const struct baton_token *t, unsigned n,
 			     : c->head.ip == 4          ? QUEUE_GSO_TCP4
 							: QUEUE_GSO_TCP6;
 
-	return (q->device_gso & kind) && n <= q->gso_segs && t[0].off >= q->gso_front &&
+	return (q->device_gso & kind) && n <= q->gso_segs &&
+	       (!q->gso_heads || c->head.len <= q->gso_heads) && t[0].off >= q->gso_front &&
 	       c->payload > c->size && c->head.l3 == side->l2_len;
+}
+
+/* Headers for a device that adds the lengths of segments (gso_bare). */
+static void
+bare_heads(const struct cut *c, uint8_t *p)
+{
+	const struct heads *head = &c->head;
+
+	put_be16(p + head->l3 + (head->ip == 4 ? 2 : 4), 0);
+	if (head->ip == 4)
+		put_be16(p + head->l3 + 10, 0);
+	store_sum(p + head->l4 + (head->proto == PROTO_TCP ? 16 : 6), sum_fold(head->pseudo));
 }
 
 /*
@@ -474,6 +489,8 @@ hand_over(struct cut *c, const struct baton_token *t, unsigned n, const struct b
 	c->segments = 1;
 	prepare(c, t, side);
 	put_heads(c, heads, 0, c->payload);
+	if (c->q->gso_bare)
+		bare_heads(c, heads);
 	csum_scatter(c->q->views, c->tokens, 0, heads, c->head.len);
 	c->side.valid |= BATON_SIDE_SEGMENT;
 	*offload_side(c->q, c->tokens[0]) = c->side;

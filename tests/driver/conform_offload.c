@@ -407,6 +407,7 @@ check_tx_segments(struct bench *b)
 	unsigned n, before = b->m->cuts ? b->m->cuts(b->dev) : 0;
 
 	g.seg = 1000;
+	g.b[g.l2 + g.l3 + 13] &= (uint8_t)~b->m->forgets;
 	n = to_cut(b, &g, 0, t);
 	baton_side(b->worker, t[0])->valid = BATON_SIDE_SEGMENT;
 	assert_int_equal(baton_tx_burst(b->tx, t, n), n);

@@ -80,6 +80,7 @@ struct model {
 	/* Packets that it has cut into segments, so far; send() gets these one by one. NULL: it
 	 * does not. */
 	unsigned (*cuts)(const void *dev);
+	uint8_t forgets; /* TCP flags of the last segment that it drops, against the rules */
 	/* Packets that it has said a hash of, so far; receive() says it. NULL: it does not. */
 	unsigned (*hashes)(const void *dev);
 	/* Return: whether it could; false also if it has no such lie. */

@@ -361,6 +361,187 @@ far_sum(void **state)
 	end(&b);
 }
 
+/* ---- segments ---- */
+
+/* A packet that asks for segments of @size, and, by @more, for a tag. */
+static unsigned
+give_to_cut(struct bench *b, const struct frame *f, uint16_t l2, uint16_t l3, uint16_t size,
+	    uint32_t more)
+{
+	struct baton_token t[16];
+	unsigned n = 0;
+
+	for (uint32_t at = 0; at < f->len; n++) {
+		const uint32_t part = f->len - at < 1500 ? f->len - at : 1500;
+
+		must(baton_alloc(b->worker, b->pool, &t[n], 1));
+		memcpy(baton_data(b->worker, t[n]), f->b + at, part);
+		t[n].len = (uint16_t)part;
+		at += part;
+		t[n].flags = at < f->len ? BATON_TOKEN_CONT : 0;
+	}
+	t[0].flags |= BATON_TOKEN_SIDE;
+	*baton_side(b->worker, t[0]) = (struct baton_side){ .valid = BATON_SIDE_SEGMENT | more,
+							    .vlan_tci = 0xe065,
+							    .l2_len = l2,
+							    .l3_len = l3,
+							    .l4_len = 20,
+							    .seg_size = size };
+	assert_int_equal(baton_tx_burst(b->tx[0], t, n), n);
+	return n;
+}
+
+/*
+ * Segments of IPv4, of IPv6, and behind a tag, from the outside: lengths, identification, sequence
+ * numbers, sums; and what the device has in its descriptors: 7.2.10.2, 7.3.6.
+ */
+static void
+segments(void **state)
+{
+	struct bench b;
+
+	begin(&b);
+	b.offloads = BATON_OFFLOAD_TX_TSO;
+	start(&b);
+	for (unsigned kind = 0; kind < 3; kind++) {
+		struct frame f = kind == 1 ? frame_tcp6(8000) : frame_tcp(8000), out;
+		const uint16_t l3 = kind == 1 ? 40 : 20;
+		uint16_t l2 = 14;
+		uint32_t heads, at;
+
+		if (kind == 2) {
+			f = frame_tagged(&f, 0x8100, 7);
+			l2 = 18;
+		}
+		heads = l2 + l3 + 20u;
+		give_to_cut(&b, &f, l2, l3, 1000, 0);
+		for (at = heads; at < f.len; at += 1000) {
+			const uint32_t n = f.len - at < 1000 ? f.len - at : 1000,
+				       k = (at - heads) / 1000;
+
+			out.len = (uint32_t)e1000e_rig_send(b.rig, 0, out.b, sizeof(out.b));
+			assert_int_equal(out.len, heads + n);
+			assert_memory_equal(out.b, f.b, l2); /* addresses, tag, type */
+			assert_memory_equal(out.b + heads, f.b + at, n);
+			assert_int_equal(frame_get16(out.b + l2 + (kind == 1 ? 4 : 2)),
+					 (kind == 1 ? 0u : l3) + 20 + n);
+			if (kind != 1) {
+				assert_int_equal(frame_get16(out.b + l2 + 4), 1 + k);
+				assert_int_equal(frame_sum(out.b + l2, 20), 0xffff);
+			}
+			/* The sequence number's last bytes. */
+			assert_int_equal(frame_get16(out.b + l2 + l3 + 6),
+					 (frame_get16(f.b + l2 + l3 + 6) + k * 1000) & 0xffff);
+			assert_int_equal(frame_l4_sum(&out, l2, l3), 0xffff);
+		}
+		assert_int_equal(e1000e_rig_send(b.rig, 0, out.b, sizeof(out.b)), 0);
+		assert_int_equal(b.rig->cuts, kind + 1);
+	}
+	must(baton_tx_clean(b.tx[0], 1000));
+	assert_int_equal(baton_txq_in_flight(b.tx[0]), 0); /* each was reported */
+	end(&b);
+}
+
+/* ---- tags ---- */
+
+/* Send a packet with this side record, and see it leave as @want. */
+static void
+leaves(struct bench *b, const struct frame *f, uint8_t flags, struct baton_side side,
+       const struct frame *want)
+{
+	static uint8_t out[4096];
+	struct baton_token t;
+
+	must(baton_alloc(b->worker, b->pool, &t, 1));
+	memcpy(baton_data(b->worker, t), f->b, f->len);
+	t.len = (uint16_t)f->len;
+	t.flags = BATON_TOKEN_SIDE | flags;
+	*baton_side(b->worker, t) = side;
+	assert_int_equal(baton_tx_burst(b->tx[0], &t, 1), 1);
+	assert_int_equal(e1000e_rig_send(b->rig, 0, out, sizeof(out)), want->len);
+	assert_memory_equal(out, want->b, want->len);
+}
+
+#define L3_PARTIAL (BATON_CSUM_PARTIAL << BATON_TOKEN_L3_SHIFT)
+#define L4_PARTIAL (BATON_CSUM_PARTIAL << BATON_TOKEN_L4_SHIFT)
+
+static void
+tags(void **state)
+{
+	struct baton_side side = { .vlan_tci = 0xe065,
+				   .l2_len = 14,
+				   .l3_len = 20,
+				   .l4_len = 20,
+				   .seg_size = 1000,
+				   .csum_offset = 16 };
+	const struct frame whole = frame_tcp(500), tagged = frame_tagged(&whole, 0x8100, 0xe065),
+			   service = frame_tagged(&whole, 0x88a8, 0xe065);
+	struct frame f = whole, big = frame_tcp(3000), out;
+	struct baton_token t;
+	struct bench b;
+
+	begin(&b);
+	b.offloads = BATON_OFFLOAD_TX_VLAN | BATON_OFFLOAD_RX_VLAN | BATON_OFFLOAD_TX_CSUM |
+		     BATON_OFFLOAD_TX_IPV4_CSUM | BATON_OFFLOAD_TX_TSO;
+	start(&b);
+	side.valid = BATON_SIDE_VLAN;
+	leaves(&b, &whole, 0, side, &tagged);
+	assert_int_equal(b.rig->tags, 1);
+	side.vlan_type = 0x88a8; /* which the device has no word for */
+	leaves(&b, &whole, 0, side, &service);
+	assert_int_equal(b.rig->tags, 1);
+	side.vlan_type = 0x8100;
+	/* The checksum of the IPv4 header, whatever is there; alone, and all at once. */
+	side.valid = BATON_SIDE_CSUM;
+	f.b[24] = 0xab;
+	leaves(&b, &f, L3_PARTIAL, side, &whole);
+	assert_int_equal(b.rig->ip_sums, 1);
+	f = frame_partial(&whole);
+	f.b[25] = 0xcd;
+	side.valid |= BATON_SIDE_VLAN;
+	leaves(&b, &f, L3_PARTIAL | L4_PARTIAL, side, &tagged);
+	assert_int_equal(b.rig->ip_sums, 2);
+	assert_int_equal(b.rig->csums, 1);
+	assert_int_equal(b.rig->tags, 2);
+	/* Of a header that is not there. */
+	must(baton_alloc(b.worker, b.pool, &t, 1));
+	memcpy(baton_data(b.worker, t), whole.b, whole.len);
+	t.len = (uint16_t)whole.len;
+	t.flags = BATON_TOKEN_SIDE | L3_PARTIAL;
+	side.l2_len = 18;
+	*baton_side(b.worker, t) = side;
+	assert_int_equal(baton_tx_burst(b.tx[0], &t, 1), -EINVAL);
+	t.flags = L3_PARTIAL; /* no record */
+	assert_int_equal(baton_tx_burst(b.tx[0], &t, 1), -EINVAL);
+	must(baton_free(b.worker, &t, 1));
+	/* Segments, each with the tag. */
+	assert_int_equal(give_to_cut(&b, &big, 14, 20, 1000, BATON_SIDE_VLAN), 2);
+	for (uint32_t at = 54; at < big.len; at += 1000) {
+		const uint32_t n = big.len - at < 1000 ? big.len - at : 1000;
+
+		out.len = (uint32_t)e1000e_rig_send(b.rig, 0, out.b, sizeof(out.b));
+		assert_int_equal(out.len, 58 + n);
+		assert_int_equal(frame_get16(out.b + 12), 0x8100);
+		assert_int_equal(frame_get16(out.b + 14), 0xe065);
+		assert_memory_equal(out.b + 58, big.b + at, n);
+		assert_int_equal(frame_l4_sum(&out, 18, 20), 0xffff);
+	}
+	assert_int_equal(b.rig->cuts, 1);
+	assert_int_equal(b.rig->tags, 3);
+	must(baton_tx_clean(b.tx[0], 1000));
+	assert_int_equal(baton_txq_in_flight(b.tx[0]), 0);
+	/* Received tags stay, and so the device inserts none. */
+	must(baton_port_stop(b.port));
+	b.offloads = BATON_OFFLOAD_TX_VLAN;
+	start(&b);
+	side.l2_len = 14;
+	side.valid = BATON_SIDE_VLAN;
+	leaves(&b, &whole, 0, side, &tagged);
+	assert_int_equal(b.rig->tags, 3);
+	assert_true(arrives(&b, &tagged));
+	end(&b);
+}
+
 /* ---- queues ---- */
 
 /* Flows are for the queue that the published key says. */
@@ -368,10 +549,13 @@ static void
 flows(void **state)
 {
 	unsigned count[2] = { 0, 0 };
+	struct baton_token t;
 	struct bench b;
+	uint32_t hash;
 
 	begin(&b);
 	b.queues = 2;
+	b.offloads = BATON_OFFLOAD_RX_HASH;
 	start(&b);
 	for (unsigned i = 0; i < 64; i++) {
 		struct frame f = i & 1 ? frame_udp(100) : frame_tcp(100);
@@ -381,11 +565,13 @@ flows(void **state)
 		f.b[29] = (uint8_t)i; /* the source's last byte */
 		f.b[35] = (uint8_t)(i * 3);
 		memcpy(flow, f.b + 26, 12);
-		queue = baton_toeplitz(baton_rss_key(), BATON_RSS_KEY_LEN, flow, i & 1 ? 8 : 12) &
-			1;
+		hash = baton_toeplitz(baton_rss_key(), BATON_RSS_KEY_LEN, flow, i & 1 ? 8 : 12);
+		queue = hash & 1;
 		outside(&b, &f);
 		assert_int_equal(got(&b, !queue, NULL, NULL, NULL), 0);
-		assert_int_equal(got(&b, queue, NULL, NULL, NULL), 1);
+		assert_int_equal(got(&b, queue, NULL, &t, NULL), 1);
+		assert_true(t.flags & BATON_TOKEN_HASH);
+		assert_int_equal(t.hash, hash);
 		count[queue]++;
 	}
 	assert_true(count[0] > 16 && count[1] > 16);
@@ -400,6 +586,56 @@ flows(void **state)
 		assert_int_equal(f.len, 100);
 		outside(&b, &f);
 		assert_int_equal(got(&b, 0, NULL, NULL, NULL), 1);
+	}
+	end(&b);
+}
+
+/* Key, table and types of the application's. */
+static void
+rss(void **state)
+{
+	uint8_t key[BATON_RSS_KEY_LEN], flow[12];
+	struct frame tcp = frame_tcp(100), udp = frame_udp(100);
+	struct baton_rss_config c;
+	uint16_t table[128];
+	struct baton_token t;
+	struct bench b;
+	uint32_t hash;
+
+	begin(&b);
+	b.queues = 2;
+	b.offloads = BATON_OFFLOAD_RX_HASH;
+	start(&b);
+	must(baton_port_stop(b.port));
+	for (unsigned i = 0; i < 128; i++)
+		table[i] = i % 3 == 0;
+	for (unsigned i = 0; i < sizeof(key); i++)
+		key[i] = (uint8_t)(i * 37 + 11);
+	baton_rss_config_init(&c);
+	c.types = BATON_RSS_IPV4_UDP;
+	assert_int_equal(baton_port_set_rss(b.port, &c), -ENOTSUP);
+	c.types = BATON_RSS_IPV4_TCP;
+	c.key = key;
+	c.key_len = 16;
+	assert_int_equal(baton_port_set_rss(b.port, &c), -EINVAL);
+	c.key_len = sizeof(key);
+	c.table = table;
+	c.table_len = 256;
+	assert_int_equal(baton_port_set_rss(b.port, &c), -EINVAL);
+	c.table_len = 128;
+	must(baton_port_set_rss(b.port, &c));
+	must(baton_port_start(b.port));
+	for (unsigned i = 0; i < 40; i++) {
+		tcp.b[29] = udp.b[29] = (uint8_t)i;
+		memcpy(flow, tcp.b + 26, 12);
+		hash = baton_toeplitz(key, sizeof(key), flow, 12);
+		outside(&b, &tcp);
+		assert_int_equal(got(&b, table[hash % 128], NULL, &t, NULL), 1);
+		assert_true(t.flags & BATON_TOKEN_HASH);
+		assert_int_equal(t.hash, hash);
+		outside(&b, &udp); /* has none */
+		assert_int_equal(got(&b, 0, NULL, &t, NULL), 1);
+		assert_false(t.flags & BATON_TOKEN_HASH);
 	}
 	end(&b);
 }
@@ -782,14 +1018,25 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(addresses), cmocka_unit_test(vlans),
-		cmocka_unit_test(verdicts),  cmocka_unit_test(sums),
-		cmocka_unit_test(far_sum),   cmocka_unit_test(flows),
-		cmocka_unit_test(limits),    cmocka_unit_test(two_sizes),
-		cmocka_unit_test(jumbo),     cmocka_unit_test(too_short),
-		cmocka_unit_test(counters),  cmocka_unit_test(bad_nvm),
-		cmocka_unit_test(no_answer), cmocka_unit_test(no_reset),
-		cmocka_unit_test(gone),      cmocka_unit_test(gone_in_traffic),
+		cmocka_unit_test(addresses),
+		cmocka_unit_test(vlans),
+		cmocka_unit_test(verdicts),
+		cmocka_unit_test(sums),
+		cmocka_unit_test(far_sum),
+		cmocka_unit_test(segments),
+		cmocka_unit_test(tags),
+		cmocka_unit_test(flows),
+		cmocka_unit_test(rss),
+		cmocka_unit_test(limits),
+		cmocka_unit_test(two_sizes),
+		cmocka_unit_test(jumbo),
+		cmocka_unit_test(too_short),
+		cmocka_unit_test(counters),
+		cmocka_unit_test(bad_nvm),
+		cmocka_unit_test(no_answer),
+		cmocka_unit_test(no_reset),
+		cmocka_unit_test(gone),
+		cmocka_unit_test(gone_in_traffic),
 	};
 	const char *why = qtest_missing();
 

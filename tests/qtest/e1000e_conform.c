@@ -30,6 +30,18 @@ csums(const void *dev)
 	return ((const struct e1000e_rig *)dev)->csums;
 }
 
+static unsigned
+cuts(const void *dev)
+{
+	return ((const struct e1000e_rig *)dev)->cuts;
+}
+
+static unsigned
+hashes(const void *dev)
+{
+	return ((const struct e1000e_rig *)dev)->hashes;
+}
+
 /* ---- what QEMU does not do ---- */
 
 static bool
@@ -169,6 +181,9 @@ static const struct model model = {
 	.damaged = damaged,
 	.send = send,
 	.csums = csums,
+	.cuts = cuts,
+	.forgets = 0x09, /* FIN, PSH: hw/net/net_tx_pkt.c */
+	.hashes = hashes,
 	.lie = lie,
 	.keep = keep,
 	.remove = remove_it,

@@ -73,7 +73,7 @@ frame_l4(uint32_t len, uint8_t proto)
 	frame_put16(f.b + 16, len - 14);
 	frame_put16(f.b + 24, (uint16_t)~frame_sum(f.b + 14, 20));
 	if (proto == 6)
-		f.b[46] = 0x50;
+		frame_put16(f.b + 46, 0x5010); /* no options; ACK */
 	else
 		frame_put16(f.b + 38, len - 34);
 	frame_put16(f.b + frame_field(&f), frame_pseudo(&f));
@@ -91,6 +91,42 @@ static inline struct frame
 frame_udp(uint32_t len)
 {
 	return frame_l4(len, 17);
+}
+
+static inline uint32_t
+frame_get16(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 8 | p[1];
+}
+
+/* The sum over L4 and its pseudo-header, 0xffff if its checksum is right: RFC 9293, 8200. */
+static inline uint16_t
+frame_l4_sum(const struct frame *f, uint32_t l2, uint32_t l3)
+{
+	static uint8_t b[sizeof(f->b) + 40];
+	const uint8_t *ip = f->b + l2;
+	const uint32_t addresses = ip[0] >> 4 == 4 ? 8 : 32, n = f->len - l2 - l3;
+
+	memcpy(b, ip + (addresses == 8 ? 12 : 8), addresses);
+	frame_put16(b + addresses, n);
+	frame_put16(b + addresses + 2, ip[0] >> 4 == 4 ? ip[9] : ip[6]);
+	memcpy(b + addresses + 4, ip + l3, n);
+	return frame_sum(b, addresses + 4 + n);
+}
+
+/* TCP over IPv6. */
+static inline struct frame
+frame_tcp6(uint32_t len)
+{
+	const uint8_t ip[] = { 0x86, 0xdd, 0x60, 0, 0, 0, 0, 0, 6, 64 };
+	struct frame f = frame_other(len);
+
+	memcpy(f.b + 12, ip, sizeof(ip));
+	frame_put16(f.b + 18, len - 54);
+	frame_put16(f.b + 66, 0x5010);
+	frame_put16(f.b + 70, 0);
+	frame_put16(f.b + 70, (uint16_t)~frame_l4_sum(&f, 14, 40));
+	return f;
 }
 
 /* The same with the sum of the pseudo-header only. */

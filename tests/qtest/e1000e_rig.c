@@ -14,7 +14,10 @@
 #define TX_EOP      (1u << 24) /* of a descriptor's third word */
 #define TX_DATA     (1u << 20)
 #define TX_DEXT     (1u << 29)
-#define TX_TXSM     (1u << 9) /* of its fourth */
+#define TX_TSE      (1u << 26)
+#define TX_VLE      (1u << 30)
+#define TX_IXSM     (1u << 8) /* of its fourth */
+#define TX_TXSM     (1u << 9)
 
 /* ---- registers ---- */
 
@@ -177,6 +180,8 @@ bool
 e1000e_rig_receive(struct e1000e_rig *r, unsigned queue, const void *frame, uint32_t len)
 {
 	const bool spread = e1000e_rig_get(r, RIG_MRQC) & 3;
+	const struct ring ring = ring_of(r, RIG_RX, queue); /* as it was */
+	const uint32_t *d;
 	uint32_t table[32], mask;
 
 	if (len < 60)
@@ -192,7 +197,48 @@ e1000e_rig_receive(struct e1000e_rig *r, unsigned queue, const void *frame, uint
 	for (unsigned i = 0; spread && i < 32; i++)
 		e1000e_rig_put(r, RIG_RETA + 4 * i, table[i]);
 	settle(r, mask);
+	d = desc_of(r, &ring, ring.head);
+	r->hashes += (d[2] & RIG_EOP) && (d[0] & 15);
 	return true;
+}
+
+/* RFC 1071 */
+static uint32_t
+add_words(uint32_t sum, const uint8_t *p, unsigned n)
+{
+	for (unsigned i = 0; i < n; i += 2)
+		sum += (uint32_t)p[i] << 8 | p[i + 1];
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
+/*
+ * 7.3.6 and 7.2.10.2, which QEMU does not need: what a packet to be cut has in its headers, IP's
+ * length and checksum 0, TCP's the sum of the addresses and the protocol; and where the context has
+ * them.
+ */
+static void
+check_cut(const struct e1000e_rig *r, const uint32_t context[4], const uint32_t data[4])
+{
+	const uint32_t l3 = context[0] & 0xff, l4 = context[1] & 0xff,
+		       heads = context[3] >> 8 & 0xff;
+	const bool v4 = context[2] >> 25 & 1;
+	const uint8_t *p = qtest_memory(r->q, data[0] | (uint64_t)data[1] << 32, heads),
+		      *ip = p + l3;
+
+	assert_non_null(p);
+	assert_true((context[2] >> 24 & 0x27) == (v4 ? 0x27 : 0x25)); /* DEXT, TSE, IP, TCP */
+	assert_int_equal(heads, l4 + (p[l4 + 12] >> 4) * 4u);
+	assert_int_equal(context[0] >> 8 & 0xff, l3 + 10);
+	assert_int_equal(context[0] >> 16, l4 - 1);
+	assert_int_equal(context[1], l4 | (l4 + 16) << 8);
+	assert_int_equal(ip[0] >> 4, v4 ? 4 : 6);
+	assert_int_equal(add_words(0, ip + (v4 ? 2 : 4), 2), 0);
+	assert_int_equal(add_words(6, v4 ? ip + 12 : ip + 8, v4 ? 8 : 32),
+			 add_words(0, p + l4 + 16, 2));
+	if (v4)
+		assert_int_equal(add_words(0, ip + 10, 2), 0);
 }
 
 int
@@ -202,7 +248,7 @@ e1000e_rig_send(struct e1000e_rig *r, unsigned queue, void *frame, size_t room)
 	const struct ring ring = ring_of(r, RIG_TX, queue);
 	const int n = qtest_receive(r->q, frame, room); /* of one that was cut into segments */
 	uint32_t at = ring.tail, mask;
-	bool last = false, csum = false;
+	bool last = false, csum = false, ip_sum = false, cut = false, tag = false;
 
 	if (n || !(r->tctl & TCTL_EN) || at == end)
 		return n;
@@ -210,13 +256,21 @@ e1000e_rig_send(struct e1000e_rig *r, unsigned queue, void *frame, size_t room)
 		const uint32_t *d = desc_of(r, &ring, at);
 
 		assert_non_null(d);
+		if (!cut && (d[2] & TX_DATA) && (d[2] & TX_TSE))
+			check_cut(r, desc_of(r, &ring, (at + ring.places - 1) % ring.places), d);
 		assert_true(d[2] & TX_DEXT); /* no legacy descriptor */
 		at = (at + 1) % ring.places;
 		last = (d[2] & TX_DATA) && (d[2] & TX_EOP);
 		csum |= (d[2] & TX_DATA) && (d[3] & TX_TXSM);
+		ip_sum |= (d[2] & TX_DATA) && (d[3] & TX_IXSM);
+		cut |= (d[2] & TX_DATA) && (d[2] & TX_TSE);
+		tag |= (d[2] & TX_DATA) && (d[2] & TX_VLE);
 	}
 	assert_true(last);
-	r->csums += csum;
+	r->csums += csum && !cut;
+	r->ip_sums += ip_sum && !cut;
+	r->cuts += cut;
+	r->tags += tag;
 	mask = e1000e_rig_get(r, RIG_IMS);
 	e1000e_rig_put(r, ring.at + RIG_TAIL, at);
 	settle(r, mask);

@@ -41,7 +41,9 @@ struct e1000e_rig {
 	uint32_t rctl; /* as the driver wrote it */
 	uint32_t tctl;
 	uint16_t tail[2]; /* of TX queues, as the driver wrote it */
-	unsigned csums;   /* packets that asked for a checksum, so far */
+	/* Packets so far that asked for a checksum, for that of IPv4, for segments, for a tag; and
+	 * those that got a hash. */
+	unsigned csums, ip_sums, cuts, tags, hashes;
 	/* Of a test; called first. As on_access of struct qtest. */
 	bool (*on_access)(struct e1000e_rig *r, uint32_t off, bool write, uint32_t *v);
 	void *arg;
