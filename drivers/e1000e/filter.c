@@ -69,7 +69,7 @@ e1000e_set_mac(struct nic_dev *dev, const uint8_t mac[6])
 static uint32_t
 hash_of(const uint8_t mac[6])
 {
-	return (mac[4] >> 4 | mac[5] << 4) & 0xfff;
+	return (mac[4] >> 4 | mac[5] << 4) & ((1u << 12) - 1);
 }
 
 /* Unicast addresses are compared whole; of multicast ones, 12 bits are. */
