@@ -247,7 +247,7 @@ struct port_rss {
 	uint32_t types;                 /* BATON_RSS_*; 0: not set */
 	uint16_t table_len;             /* 0: the device chooses; else info.rss_table_len */
 	uint8_t key[BATON_RSS_KEY_MAX]; /* info.rss_key_len of them */
-	uint16_t table[BATON_RSS_TABLE_MAX];
+	uint16_t *table;                /* of BATON_RSS_TABLE_MAX entries; NULL: not set yet */
 };
 
 #define PORT_AWAY       1 /* workers may still be in a burst */

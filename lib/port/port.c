@@ -370,6 +370,8 @@ baton_port_close(struct baton_port *port)
 			ctx->ports[i] = NULL;
 	free(port->views);
 	port->views = NULL;
+	free(port->rss.table);
+	port->rss.table = NULL;
 	handle_close(port);
 	return ret;
 }

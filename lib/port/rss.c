@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The hash of received packets, and the queues that a device chooses by it: key, types, table. */
+#include <stdlib.h>
+
 #include "base/structs.h"
 #include "port/port.h"
 
@@ -109,6 +111,12 @@ baton_port_set_rss(struct baton_port *port, const struct baton_rss_config *confi
 	if ((ret = check_key(port, &c)) < 0 || (ret = check_types(port, c.types)) < 0 ||
 	    (ret = check_table(port, &c)) < 0)
 		return ret;
+	if (c.table && !port->rss.table) {
+		port->rss.table = calloc(BATON_RSS_TABLE_MAX, sizeof(*port->rss.table));
+		if (!port->rss.table)
+			return baton_err(ENOMEM, "%s: no memory for a table of %u queues",
+					 port->name, BATON_RSS_TABLE_MAX);
+	}
 	set_key(port, c.key, c.key_len);
 	port->rss.types = c.types ? c.types : types_of(port);
 	port->rss.table_len = c.table ? port->info.rss_table_len : 0;

@@ -229,7 +229,8 @@ baton_rss_config_init(struct baton_rss_config *config)
  * Thread: the control thread.
  * Return: 0 on success; -EINVAL if a length is wrong, there is no such hash type, or the table
  * names a queue that is not configured (the error message has the numbers); -ENOTSUP if the device
- * lacks a hash type, or a table is given and it has none; -EBUSY if the port is started.
+ * lacks a hash type, or a table is given and it has none; -EBUSY if the port is started; -ENOMEM if
+ * memory is short.
  */
 BATON_API int baton_port_set_rss(struct baton_port *port, const struct baton_rss_config *config);
 
