@@ -234,7 +234,7 @@ seg_of(struct fuzz *f, unsigned queue, uint16_t id, uint32_t len, bool first)
 
 /* Segments, of a packet that begins with the headers of fuzz_byte(), if they are there. */
 static void
-say_segments(unsigned how, uint32_t total, uint32_t first, struct wire_net_header *h,
+say_segments(unsigned how, uint32_t total, uint32_t first, bool tcp4, struct wire_net_header *h,
 	     struct fuzz_packet *p)
 {
 	const uint32_t headers = FUZZ_HEADERS;
@@ -245,9 +245,11 @@ say_segments(unsigned how, uint32_t total, uint32_t first, struct wire_net_heade
 				       .csum_start = 34,
 				       .csum_offset = 16,
 				       .num_buffers = h->num_buffers };
-	p->drop = first < headers;
+	/* Without other checksums the device offers those of IPv6 alone. */
+	p->drop = first < headers || !tcp4;
 	switch (how % 8) {
 	case 1:
+	case 7:
 		h->gso_size = 0;
 		p->drop = 1;
 		break;
@@ -300,7 +302,8 @@ say(struct fuzz *f, unsigned how, uint32_t total, uint32_t first, struct wire_ne
 		break;
 	case 3:
 		if (lro) {
-			say_segments(how / 8, total, first, h, p);
+			say_segments(how / 8, total, first, f->rig->head[0] & VIRTIO_HEAD_CSUM, h,
+				     p);
 			break;
 		}
 		h->gso_type = (uint8_t)(1 + how / 8);

@@ -59,8 +59,9 @@ t_open(struct nic_dev *dev, const struct port_arg *args, unsigned n)
 	if (csum)
 		vd->offered |= VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM;
 	if (lro)
-		vd->offered |=
-			VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6;
+		vd->offered |= VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO6;
+	if (lro && csum)
+		vd->offered |= VIRTIO_NET_F_GUEST_TSO4;
 	if (hash)
 		offer_hash(vd);
 	vd->max_pairs = FUZZ_PAIRS;
