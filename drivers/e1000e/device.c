@@ -18,12 +18,45 @@ poll_device(struct nic_dev *dev)
 	return false;
 }
 
+static const struct baton_arg own_args[] = {
+	{ "flow-control", "none|rx|tx|full",
+	  "which pauses to negotiate (what the NVM has set up)" },
+	{ 0 },
+};
+
+/* Return: enum e1000e_pause; -EINVAL. */
+static int
+parse_pause(const struct port_arg *args, unsigned n)
+{
+	static const char *const words[] = { "none", "rx", "tx", "full" };
+	const char *text = port_arg(args, n, "flow-control");
+
+	if (!text)
+		return PAUSE_AS_IS;
+	for (int i = 0; i < 4; i++)
+		if (!strcmp(text, words[i]))
+			return PAUSE_NONE + i;
+	return baton_err(EINVAL, "flow-control=%s: none, rx, tx or full can be", text);
+}
+
+static int
+check_args(const struct baton_driver *driver, const struct port_arg *args, unsigned n)
+{
+	const int ret = parse_pause(args, n);
+
+	return ret < 0 ? ret : nic_pci_check(driver, args, n);
+}
+
 static int
 open_device(struct nic_dev *dev, const struct port_arg *args, unsigned n)
 {
 	struct baton_port_info *info = &dev->port.info;
-	int ret = nic_pci_dev_open(dev, args, n);
+	int ret = parse_pause(args, n);
 
+	if (ret < 0)
+		return ret;
+	e1000e_of(dev)->pause = (uint8_t)ret;
+	ret = nic_pci_dev_open(dev, args, n);
 	info->rss_types = RSS_TYPES;
 	info->rss_table_len = RETA_ENTRIES;
 	return ret;
@@ -130,20 +163,33 @@ stop_second(const struct nic_dev *dev)
 	nic_put_bits(dev, TARC, TARC_ONE_26, true);
 }
 
+/* When to ask the other end for a pause, and how: 10.2.2.9 to 10.2.2.12, 10.2.5.3. */
+static void
+start_pauses(const struct nic_dev *dev)
+{
+	nic_put64(dev, FCAL, PAUSE_ADDRESS);
+	nic_put32(dev, FCT, PAUSE_TYPE);
+	nic_put32(dev, FCTTV, PAUSE_TIME);
+	nic_put32(dev, FCRTL, PAUSE_LOW | PAUSE_XON);
+	nic_put32(dev, FCRTH, PAUSE_HIGH);
+}
+
 /* Every register that matters is written: a reset need not have set it. */
 static int
 prepare(struct nic_dev *dev)
 {
 	const uint32_t offloads = dev->port.offloads;
-	uint32_t ctrl = nic_get32(dev, CTRL) & ~(CTRL_FRCSPD | CTRL_FRCDPX | CTRL_RESERVED_29 |
-						 CTRL_GIO_MASTER_DISABLE | CTRL_VME);
+	uint32_t ctrl = nic_get32(dev, CTRL) &
+			~(CTRL_FRCSPD | CTRL_FRCDPX | CTRL_RESERVED_29 | CTRL_GIO_MASTER_DISABLE |
+			  CTRL_VME | CTRL_RFCE | CTRL_TFCE);
 	int ret = check_sizes(dev);
 
 	if (ret < 0)
 		return ret;
 	if (offloads & (BATON_OFFLOAD_RX_VLAN | BATON_OFFLOAD_TX_VLAN))
 		ctrl |= CTRL_VME;
-	nic_put32(dev, CTRL, ctrl | CTRL_SLU | CTRL_ASDE);
+	nic_put32(dev, CTRL, ctrl | CTRL_SLU | CTRL_ASDE | e1000e_of(dev)->pauses);
+	start_pauses(dev);
 	nic_put32(dev, CTRL_EXT,
 		  (nic_get32(dev, CTRL_EXT) & ~(CTRL_EXT_NIL_23 | CTRL_EXT_IAME)) |
 			  CTRL_EXT_ONE_22 | CTRL_EXT_DRV | CTRL_EXT_PBA);
@@ -254,7 +300,7 @@ static const struct nic_ops nic_ops = {
 
 static const struct port_ops port_ops = {
 	NIC_PORT_OPS(struct e1000e_dev, struct e1000e_queue),
-	.check = nic_pci_check,
+	.check = check_args,
 	.xstats = e1000e_xstats,
 };
 
@@ -265,6 +311,7 @@ extern const struct baton_driver e1000e_driver;
 const struct baton_driver e1000e_driver = {
 	.name = "net_e1000e",
 	.args = nic_pci_args,
+	.more_args = own_args,
 	.dma = true,
 	.bounces = true,
 	.ops = &port_ops,

@@ -11,11 +11,15 @@
 
 #define E1000E_COUNTERS 48
 
+enum e1000e_pause { PAUSE_AS_IS, PAUSE_NONE, PAUSE_RX, PAUSE_TX, PAUSE_FULL };
+
 struct e1000e_dev {
 	struct nic_pci_dev pd;
 	bool running; /* RCTL.EN and TCTL.EN are set */
 	bool promisc, allmulti;
 	bool filters_vlans;
+	uint8_t pause;                      /* enum e1000e_pause, of the argument flow-control= */
+	uint32_t pauses;                    /* CTRL_RFCE and CTRL_TFCE, as was negotiated */
 	uint64_t counters[E1000E_COUNTERS]; /* sums of what the device counted: stats.c */
 };
 
@@ -46,10 +50,11 @@ int e1000e_reset(struct nic_dev *dev);
 /** Read the MAC address, as nic_mac_bits(), out of an NVM whose checksum is right. */
 int e1000e_read_mac(const struct nic_dev *dev, uint64_t *mac);
 
-/** See that the PHY answers, and that it is on and negotiates. */
-int e1000e_start_phy(const struct nic_dev *dev);
+/** See that the PHY answers, that it is on, and negotiates what is asked for. */
+int e1000e_start_phy(struct nic_dev *dev);
 
-/** Read the state of the link into dev->link and the port's. */
+/** Read the state of the link into dev->link and the port's, and what was negotiated when it came
+ * up. */
 void e1000e_read_link(struct nic_dev *dev);
 
 /* ---- filter.c ---- */

@@ -17,6 +17,8 @@ enum {
 	EERD = 0x0014,
 	CTRL_EXT = 0x0018,
 	MDIC = 0x0020,
+	FCAL = 0x0028, /* and FCAH */
+	FCT = 0x0030,
 	VET = 0x0038,
 	ICR = 0x00c0,
 	IMS = 0x00d0,
@@ -25,9 +27,12 @@ enum {
 	IVAR = 0x00e4,
 	EITR = 0x00e8, /* + 4 * vector */
 	RCTL = 0x0100,
+	FCTTV = 0x0170,
 	TCTL = 0x0400,
 	TIPG = 0x0410,
 	EXTCNF_CTRL = 0x0f00,
+	FCRTL = 0x2160,
+	FCRTH = 0x2168,
 	RX_QUEUE = 0x2800, /* + QUEUE_BYTES * queue */
 	TX_QUEUE = 0x3800,
 	TARC = 0x3840, /* + QUEUE_BYTES * queue */
@@ -60,6 +65,8 @@ enum {
 #define CTRL_FRCSPD             (1u << 11)
 #define CTRL_FRCDPX             (1u << 12)
 #define CTRL_RST                (1u << 26)
+#define CTRL_RFCE               (1u << 27)
+#define CTRL_TFCE               (1u << 28)
 #define CTRL_RESERVED_29        (1u << 29) /* to be written 0 */
 #define CTRL_VME                (1u << 30)
 
@@ -93,6 +100,11 @@ enum {
 #define EXTCNF_MDIO (1u << 5) /* MDIO_SW_OWNERSHIP */
 #define PHY_CONTROL 0         /* IEEE 802.3 22.2.4 */
 #define PHY_ID1     2
+#define PHY_MINE    4 /* abilities: IEEE 802.3 28.2.4.1 */
+#define PHY_THEIRS  5
+#define PHY_PAUSE   (1u << 10)
+#define PHY_ASM     (1u << 11) /* in one direction */
+#define PHY_PAUSES  (PHY_PAUSE | PHY_ASM)
 #define PHY_ISOLATE (1u << 10)
 #define PHY_DOWN    (1u << 11)
 #define PHY_AUTONEG (1u << 12)
@@ -110,6 +122,14 @@ enum {
 #define IVAR_RX    0 /* shifts, + 4 * queue */
 #define IVAR_TX    8
 #define IVAR_OTHER 16
+
+/* Frames that ask for a pause: IEEE 802.3 31B. */
+#define PAUSE_ADDRESS 0x0000010000c28001ull /* 01:80:c2:00:00:01, as two registers */
+#define PAUSE_TYPE    0x8808u
+#define PAUSE_TIME    0x0680u /* in 512 bits */
+#define PAUSE_HIGH    0x2c00u /* bytes in the packet buffer of 20 KiB: room for the longest frame */
+#define PAUSE_LOW     0x2800u
+#define PAUSE_XON     (1u << 31)
 
 #define RCTL_EN    (1u << 1)
 #define RCTL_UPE   (1u << 3)

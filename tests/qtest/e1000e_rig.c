@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "e1000e_rig.h"
 
+#include "base/shared.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,8 +128,8 @@ e1000e_rig_write(struct e1000e_rig *r, uint32_t status, const void *bytes, uint3
 {
 	const struct ring ring = ring_of(r, RIG_RX, 0);
 	uint32_t *d;
+	uint8_t *at, any[256];
 	uint64_t to;
-	uint8_t *at;
 
 	if (!is_receiving(r) || ring.head == ring.tail)
 		return false;
@@ -136,10 +138,9 @@ e1000e_rig_write(struct e1000e_rig *r, uint32_t status, const void *bytes, uint3
 	to = d[0] | (uint64_t)d[1] << 32;
 	at = qtest_memory(r->q, to, n ? n : 1);
 	assert_non_null(at);
-	if (bytes)
-		memcpy(at, bytes, n);
-	else
-		memset(at, 0xee, n);
+	memset(any, 0xee, sizeof(any));
+	assert_true(n <= sizeof(any));
+	shared_copy(at, bytes ? bytes : any, n);
 	d[0] = d[1] = 0; /* its address is no more */
 	d[3] = says;
 	__atomic_store_n(&d[2], status, __ATOMIC_RELEASE);
@@ -213,6 +214,16 @@ add_words(uint32_t sum, const uint8_t *p, unsigned n)
 	return sum;
 }
 
+/* The first bytes of a descriptor's buffer, which is the device's. */
+static void
+read_head(const struct e1000e_rig *r, const uint32_t data[4], uint8_t *to, uint32_t n)
+{
+	const uint8_t *p = qtest_memory(r->q, data[0] | (uint64_t)data[1] << 32, n);
+
+	assert_non_null(p);
+	shared_copy(to, p, n);
+}
+
 /*
  * 7.3.6 and 7.2.10.2, which QEMU does not need: what a packet to be cut has in its headers, IP's
  * length and checksum 0, TCP's the sum of the addresses and the protocol; and where the context has
@@ -224,10 +235,10 @@ check_cut(const struct e1000e_rig *r, const uint32_t context[4], const uint32_t 
 	const uint32_t l3 = context[0] & 0xff, l4 = context[1] & 0xff,
 		       heads = context[3] >> 8 & 0xff;
 	const bool v4 = context[2] >> 25 & 1;
-	const uint8_t *p = qtest_memory(r->q, data[0] | (uint64_t)data[1] << 32, heads),
-		      *ip = p + l3;
+	uint8_t p[256];
+	const uint8_t *ip = p + l3;
 
-	assert_non_null(p);
+	read_head(r, data, p, heads);
 	assert_true((context[2] >> 24 & 0x27) == (v4 ? 0x27 : 0x25)); /* DEXT, TSE, IP, TCP */
 	assert_int_equal(heads, l4 + (p[l4 + 12] >> 4) * 4u);
 	assert_int_equal(context[0] >> 8 & 0xff, l3 + 10);
@@ -239,6 +250,26 @@ check_cut(const struct e1000e_rig *r, const uint32_t context[4], const uint32_t 
 			 add_words(0, p + l4 + 16, 2));
 	if (v4)
 		assert_int_equal(add_words(0, ip + 10, 2), 0);
+}
+
+/* The same of a packet with checksums to fill in, of TCP or UDP over IPv4 without options. */
+static void
+check_sums(const struct e1000e_rig *r, const uint32_t context[4], const uint32_t data[4])
+{
+	uint8_t p[54];
+
+	read_head(r, data, p, sizeof(p));
+	assert_int_equal(context[2] >> 20 & 0x2ef, 0x200); /* DEXT, and no data, TSE or RS */
+	if (p[12] != 8 || p[13] != 0 || p[14] != 0x45)
+		return;
+	if (data[3] & TX_TXSM) {
+		assert_int_equal(context[1], 34 | (p[23] == 6 ? 50 : 40) << 8);
+		assert_int_equal(context[2] >> 24 & 1, p[23] == 6);
+	}
+	if (!(data[3] & TX_IXSM))
+		return;
+	assert_int_equal(context[0], 14 | 24 << 8 | 33 << 16);
+	assert_int_equal(add_words(0, p + 24, 2), 0);
 }
 
 int
@@ -253,11 +284,14 @@ e1000e_rig_send(struct e1000e_rig *r, unsigned queue, void *frame, size_t room)
 	if (n || !(r->tctl & TCTL_EN) || at == end)
 		return n;
 	while (!last && at != end) {
-		const uint32_t *d = desc_of(r, &ring, at);
+		const uint32_t *d = desc_of(r, &ring, at),
+			       *before = desc_of(r, &ring, (at + ring.places - 1) % ring.places);
 
 		assert_non_null(d);
 		if (!cut && (d[2] & TX_DATA) && (d[2] & TX_TSE))
-			check_cut(r, desc_of(r, &ring, (at + ring.places - 1) % ring.places), d);
+			check_cut(r, before, d);
+		else if (!csum && !ip_sum && (d[2] & TX_DATA) && (d[3] & (TX_IXSM | TX_TXSM)))
+			check_sums(r, before, d);
 		assert_true(d[2] & TX_DEXT); /* no legacy descriptor */
 		at = (at + 1) % ring.places;
 		last = (d[2] & TX_DATA) && (d[2] & TX_EOP);
