@@ -14,7 +14,7 @@ struct_take(void *to, size_t known, const void *from, const char *what)
 	if (!from)
 		return 0;
 	memcpy(&size, from, sizeof(size));
-	if (size < sizeof(size) || size % sizeof(size) || size > STRUCT_MOST)
+	if (size < sizeof(size) || size > STRUCT_MOST)
 		return baton_err(EINVAL,
 				 "%s.size is %zu, and cannot be: set it to sizeof(%s), which is "
 				 "%zu "

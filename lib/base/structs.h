@@ -9,8 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A struct of more bytes is a mistake: no version has one. */
-#define STRUCT_MOST 4096u
+/*
+ * A struct of more bytes is a mistake, such as a size that was never set: what is behind the struct
+ * is not looked at.
+ */
+#define STRUCT_MOST (16u << 20)
 
 /**
  * Take a configuration that an application filled in: what it lacks keeps the default, and what it

@@ -310,14 +310,14 @@ sizes(void **state)
 	up(&r);
 	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
 		const struct taken *t = &taken[i];
-		static const size_t never[] = { 0, 1, 7, 9, 1000000 };
+		static const size_t never[] = { 0, 1, 7, (16u << 20) + 1, SIZE_MAX };
 		union any c;
 		uint8_t *p;
 
 		memset(&c, 0, sizeof(c));
 		t->init(&r, &c);
 		assert_int_equal(c.size, t->size);
-		/* No version has or had such a size. */
+		/* It has not even room for the size, or the size was never set. */
 		for (size_t k = 0; k < sizeof(never) / sizeof(never[0]); k++) {
 			c.size = never[k];
 			refused(t, t->call(&r, &c), EINVAL, ".size is");
@@ -327,6 +327,15 @@ sizes(void **state)
 			p = alone(&c, t->size, size);
 			if (t->call(&r, p))
 				fail_msg("%s of %zu bytes: %s", t->type, size, baton_last_error());
+			free(p);
+		}
+		for (size_t size = t->size + 1; size <= 1000000;
+		     size = size < 1000000 - 1 ? 1000000 - 1 : size + 1) {
+			p = alone(&c, t->size, size);
+			if (t->call(&r, p))
+				fail_msg("%s of %zu bytes: %s", t->type, size, baton_last_error());
+			p[size - 1] = 1;
+			refused(t, t->call(&r, p), E2BIG, "a later version");
 			free(p);
 		}
 		/* A later one that asks for something. */

@@ -73,7 +73,7 @@ baton_ctx_config_init(struct baton_ctx_config *config)
  *
  * Thread: any thread.
  * Return: 0 on success; -E2BIG if the configuration asks for what this library lacks; -EINVAL if
- * its size is that of no release; -ENOMEM if memory is short; -EMFILE or -ENFILE if no file
+ * its size cannot be; -ENOMEM if memory is short; -EMFILE or -ENFILE if no file
  * descriptor is left.
  */
 BATON_API int baton_ctx_create(const struct baton_ctx_config *config, struct baton_ctx **out);
