@@ -59,26 +59,37 @@ toeplitz_init(struct toeplitz *t, const uint8_t *key, size_t bytes)
 		}
 }
 
-uint32_t
-toeplitz_flow(const struct toeplitz *t, const uint8_t *p, const struct headers *h, uint32_t types,
-	      uint32_t *hash)
+/* What of @types a packet is hashed as: BATON_RSS_*; 0: nothing. */
+static uint32_t
+flow_type(const struct headers *h, uint32_t types)
 {
-	const unsigned shift = h->ip == 6 ? 4 : 0, addresses = h->ip == 6 ? 32 : 8;
+	const unsigned shift = h->ip == 6 ? 4 : 0;
 	const uint32_t ip = BATON_RSS_IPV4 << shift,
 		       ports = !h->l4                  ? 0
 			       : h->proto == PROTO_TCP ? BATON_RSS_IPV4_TCP << shift
 			       : h->proto == PROTO_UDP ? BATON_RSS_IPV4_UDP << shift
 						       : BATON_RSS_IPV4_SCTP << shift;
-	const uint8_t *from = p + h->l2_len + (h->ip == 6 ? 8 : 12);
 
-	*hash = 0;
-	if (!h->ip || !(types & (ip | ports)))
-		return 0;
-	*hash = toeplitz_add(t, 0, 0, from, addresses);
-	if (!(types & ports))
-		return ip;
-	*hash = toeplitz_add(t, *hash, addresses, p + h->l2_len + h->l3_len, 4);
-	return ports;
+	return !h->ip ? 0 : types & ports ? ports : types & ip;
+}
+
+static const uint8_t *
+flow_addresses(const uint8_t *p, const struct headers *h)
+{
+	return p + h->l2_len + (h->ip == 6 ? 8 : 12);
+}
+
+uint32_t
+toeplitz_flow(const struct toeplitz *t, const uint8_t *p, const struct headers *h, uint32_t types,
+	      uint32_t *hash)
+{
+	const unsigned addresses = h->ip == 6 ? 32 : 8;
+	const uint32_t type = flow_type(h, types);
+
+	*hash = type ? toeplitz_add(t, 0, 0, flow_addresses(p, h), addresses) : 0;
+	if (type & ~(BATON_RSS_IPV4 | BATON_RSS_IPV6))
+		*hash = toeplitz_add(t, *hash, addresses, p + h->l2_len + h->l3_len, 4);
+	return type;
 }
 
 /* The table of a key, which is the worker's last one as a rule. */
@@ -104,29 +115,64 @@ table_of(struct baton_worker *worker, const uint8_t *key)
 	return &last->table;
 }
 
-int
-baton_packet_hash(struct baton_worker *worker, const struct baton_token *tokens, unsigned n,
-		  const uint8_t *key, uint32_t types, uint32_t *hash)
+/* Find the headers of a packet to hash. *p: receives where its first bytes are. */
+static int
+find(struct baton_worker *worker, const struct baton_token *tokens, unsigned n,
+     const uint32_t *hash, const char *what, uint8_t scratch[HEADERS_MOST], const uint8_t **p,
+     struct headers *h)
 {
-	uint32_t len = tokens ? baton_packet_len(tokens, n) : 0,
-		 have = len < HEADERS_MOST ? len : HEADERS_MOST;
-	uint8_t scratch[HEADERS_MOST];
-	const struct toeplitz *table;
-	struct headers h;
-	const uint8_t *p;
-	int ret = dma_worker_ready(worker, "packet_hash");
+	const uint32_t len = tokens ? baton_packet_len(tokens, n) : 0,
+		       have = len < HEADERS_MOST ? len : HEADERS_MOST;
+	int ret = dma_worker_ready(worker, what);
 
 	if (ret < 0)
 		return ret;
 	if (!hash || !tokens || !n)
-		return baton_err(EINVAL, "packet_hash: %s",
+		return baton_err(EINVAL, "%s: %s", what,
 				 hash ? "there is no token" : "hash is NULL");
-	p = baton_packet_view(worker, tokens, n, 0, have, scratch);
-	if (!p)
+	*p = baton_packet_view(worker, tokens, n, 0, have, scratch);
+	if (!*p)
 		return -EPERM;
-	headers_find(p, have, len, &h);
+	headers_find(*p, have, len, h);
+	return 0;
+}
+
+int
+baton_packet_hash(struct baton_worker *worker, const struct baton_token *tokens, unsigned n,
+		  const uint8_t *key, uint32_t types, uint32_t *hash)
+{
+	uint8_t scratch[HEADERS_MOST];
+	const struct toeplitz *table;
+	struct headers h;
+	const uint8_t *p;
+	int ret = find(worker, tokens, n, hash, "packet_hash", scratch, &p, &h);
+
+	if (ret < 0)
+		return ret;
 	table = table_of(worker, key ? key : default_key);
 	return table ? (int)toeplitz_flow(table, p, &h, types, hash) : -ENOMEM;
+}
+
+int
+baton_packet_crc(struct baton_worker *worker, const struct baton_token *tokens, unsigned n,
+		 uint32_t types, uint32_t *hash)
+{
+	uint8_t scratch[HEADERS_MOST];
+	struct headers h;
+	const uint8_t *p;
+	uint32_t type;
+	int ret = find(worker, tokens, n, hash, "packet_crc", scratch, &p, &h);
+
+	if (ret < 0)
+		return ret;
+	*hash = 0;
+	type = flow_type(&h, types);
+	if (!type)
+		return 0;
+	*hash = baton_crc32c(0, flow_addresses(p, &h), h.ip == 6 ? 32 : 8);
+	if (type & ~(BATON_RSS_IPV4 | BATON_RSS_IPV6))
+		*hash = baton_crc32c(*hash, p + h.l2_len + h.l3_len, 4);
+	return (int)type;
 }
 
 /* ---- CRC32C: the reflected polynomial 0x82f63b78 (RFC 3309) ---- */

@@ -209,6 +209,7 @@ CALL(side, (intptr_t)baton_side(H(0), c->token))
 CALL(packet_segs, baton_packet_segs(c->tokens, 1))
 CALL(packet_len, baton_packet_len(c->tokens, 1))
 CALL(toeplitz, baton_toeplitz(P(0, baton_rss_key()), 40, P(1, memory), 12))
+CALL(packet_crc, baton_packet_crc(H(0), c->tokens, 1, BATON_RSS_ALL, ROOM(2)))
 CALL(packet_hash,
      baton_packet_hash(H(0), c->tokens, 1, P(2, baton_rss_key()), BATON_RSS_ALL, ROOM(3)))
 CALL(crc32c, baton_crc32c(0, P(0, memory), 4))

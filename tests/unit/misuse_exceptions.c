@@ -126,6 +126,7 @@ const struct misuse_exception misuse_exceptions[] = {
 	{ "alloc", "worker", WRONG_STATE, FINE, "that is its use" },
 	{ "free", "worker", WRONG_STATE, FINE, "that is its use" },
 	{ "packet_copy", "worker", WRONG_STATE, FINE, "that is its use" },
+	{ "packet_crc", "worker", WRONG_STATE, FINE, "that is its use" },
 	{ "packet_hash", "worker", WRONG_STATE, FINE, "that is its use" },
 	{ "packet_hash", "key", WRONG_NULL, FINE, "the default key" },
 	{ "packet_checksum", "worker", WRONG_STATE, FINE, "that is its use" },

@@ -141,8 +141,14 @@ of_packets(void **state)
 		const uint32_t tcp = ip4 ? BATON_RSS_IPV4_TCP : BATON_RSS_IPV6_TCP,
 			       ip = ip4 ? BATON_RSS_IPV4 : BATON_RSS_IPV6;
 		struct baton_token t[2];
-		uint32_t hash;
+		uint8_t flow[36];
+		uint32_t hash, crc;
 
+		assert_int_equal(inet_pton(v->family, v->from, flow), 1);
+		assert_int_equal(inet_pton(v->family, v->to, flow + (ip4 ? 4 : 16)), 1);
+		put16(flow + (ip4 ? 8 : 32), v->from_port);
+		put16(flow + (ip4 ? 10 : 34), v->to_port);
+		crc = baton_crc32c(0, flow, (ip4 ? 8u : 32u) + (fragment ? 0 : 4));
 		/* Cut anywhere: the hash is that of the whole. */
 		for (uint32_t cut = 0; cut <= len; cut += 7) {
 			assert_int_equal(baton_alloc(r->worker, r->pool, t, 2), 2);
@@ -155,6 +161,13 @@ of_packets(void **state)
 							   &hash),
 					 fragment ? ip : tcp);
 			assert_int_equal(hash, fragment ? v->ip : v->tcp);
+			assert_int_equal(baton_packet_crc(r->worker, t, 2, BATON_RSS_ALL, &hash),
+					 fragment ? ip : tcp);
+			assert_int_equal(hash, crc);
+			assert_int_equal(baton_packet_crc(r->worker, t, 2, BATON_RSS_IPV4_UDP,
+							  &hash),
+					 0);
+			assert_int_equal(hash, 0);
 			assert_int_equal(baton_packet_hash(r->worker, t, 2, NULL, ip, &hash), ip);
 			assert_int_equal(hash, v->ip);
 			assert_int_equal(baton_packet_hash(r->worker, t, 2, NULL,

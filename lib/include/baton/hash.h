@@ -3,7 +3,8 @@
  * Hashes of flows.
  *
  * The Toeplitz hash is what NICs compute to spread flows over queues: the same key gives the same
- * numbers here. CRC32C is the checksum of SCTP, and a fast hash of anything.
+ * numbers here. CRC32C is the checksum of SCTP, and a fast hash of anything, a packet's flow among
+ * it.
  */
 #ifndef BATON_HASH_H
 #define BATON_HASH_H
@@ -78,6 +79,22 @@ BATON_API int baton_packet_hash(struct baton_worker *worker, const struct baton_
  * Return: the CRC, a number of 32 bits; @crc if @data is NULL.
  */
 BATON_API uint32_t baton_crc32c(uint32_t crc, const void *data, size_t len);
+
+/**
+ * Compute a fast hash of a packet's flow, for tables and for shares among threads: the CRC32C of
+ * the addresses and, of a packet that is no fragment, the ports, as they are in the packet.
+ *
+ * @worker: the worker.
+ * @tokens: the packet.
+ * @n:      number of its tokens.
+ * @types:  BATON_RSS_*: what to hash.
+ * @hash:   receives the hash; 0 if the packet is of no type that was asked for.
+ *
+ * Thread: the worker's thread.
+ * Return: as baton_packet_hash(), but for -ENOMEM.
+ */
+BATON_API int baton_packet_crc(struct baton_worker *worker, const struct baton_token *tokens,
+			       unsigned n, uint32_t types, uint32_t *hash);
 
 #ifdef __cplusplus
 }

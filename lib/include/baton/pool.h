@@ -338,8 +338,9 @@ BATON_API void baton_worker_flush(struct baton_worker *worker);
  *
  * Thread: the worker's thread.
  * Return: a file descriptor; -ENOTSUP if a device of one of the queues cannot wake a worker (the
- * error message names it): poll then; -EMFILE or -ENFILE if no file descriptor is left; -ENOMEM if
- * memory is short; -EPERM if the worker belongs to another thread, which is a violation.
+ * error message names it): poll then; -EIO if one was stopped by a violation of its device
+ * (baton_rxq_error()); -EMFILE or -ENFILE if no file descriptor is left; -ENOMEM if memory is
+ * short; -EPERM if the worker belongs to another thread, which is a violation.
  */
 BATON_API int baton_worker_arm(struct baton_worker *worker);
 
