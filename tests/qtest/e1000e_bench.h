@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A port of net_e1000e on QEMU's 82574L, in a test. */
+/* A port of net_e1000e or net_igb on QEMU's model, in a test. */
 #ifndef QTEST_E1000E_BENCH_H
 #define QTEST_E1000E_BENCH_H
 
@@ -23,8 +23,8 @@ struct bench {
 	struct baton_pool *pool;
 	struct baton_worker *worker;
 	struct baton_port *port;
-	struct baton_rxq *rx[2];
-	struct baton_txq *tx[2];
+	struct baton_rxq *rx[RIG_QUEUES];
+	struct baton_txq *tx[RIG_QUEUES];
 	unsigned queues;
 	uint32_t offloads;
 };

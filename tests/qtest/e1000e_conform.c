@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The conformance suite in front of QEMU's 82574L: its registers, rings, PHY, NVM and interrupts
- * are QEMU's. The rig holds back the tails of TX rings until the suite wants a packet, lets every
- * address and VLAN pass, since the suite's frames have any, and writes into the RX ring what QEMU
- * would not: frames shorter than those of a wire, damaged ones, and lies.
+ * The conformance suite in front of QEMU's 82574L or 82576: its registers, rings, PHY, NVM and
+ * interrupts are QEMU's. The rig holds back the tails of TX rings until the suite wants a packet,
+ * lets every address and VLAN pass, since the suite's frames have any, and writes into the RX ring
+ * what QEMU would not: frames shorter than those of a wire, damaged ones, and lies.
  */
 #include "e1000e_rig.h"
 
@@ -59,7 +59,7 @@ end(void *dev, uint32_t more)
 static bool
 damaged(void *dev)
 {
-	return e1000e_rig_write(dev, RIG_DD | RIG_EOP | RIG_CE, NULL, 64, 64);
+	return e1000e_rig_write(dev, RIG_DD | RIG_EOP | rig_error, NULL, 64, 64);
 }
 
 static bool
@@ -169,8 +169,8 @@ stop(void *dev)
 }
 
 static const struct model model = {
-	.name = "82574L of QEMU",
-	.list = "drivers/e1000e/features.txt",
+	.name = rig_name,
+	.list = rig_list,
 	.shortest = 60,
 	.start = start,
 	.stop = stop,

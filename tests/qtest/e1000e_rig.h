@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * QEMU's 82574L between a driver and a test. The numbers are of the Intel 82574 GbE Controller
- * Family Datasheet, chapter 10, and not the driver's.
+ * QEMU's 82574L or 82576 between a driver and a test. The numbers are of the Intel 82574 GbE
+ * Controller Family Datasheet, chapter 10, and not the driver's; those that the 82576 has
+ * elsewhere are in its struct rig_nic.
  */
 #ifndef QTEST_E1000E_RIG_H
 #define QTEST_E1000E_RIG_H
@@ -15,8 +16,6 @@
 #define RIG_IMS    0x00d0
 #define RIG_RCTL   0x0100
 #define RIG_TCTL   0x0400
-#define RIG_RX     0x2800
-#define RIG_TX     0x3800
 #define RIG_BASE   0x00
 #define RIG_LEN    0x08
 #define RIG_HEAD   0x10
@@ -32,7 +31,8 @@
 
 #define RIG_DD  1u /* RX status and errors: 7.1.5.2 */
 #define RIG_EOP 2u
-#define RIG_CE  (1u << 24)
+
+#define RIG_QUEUES 16
 
 struct e1000e_rig {
 	struct qtest *q;
@@ -40,7 +40,8 @@ struct e1000e_rig {
 	bool keeps;    /* STATUS says that accesses to memory are under way */
 	uint32_t rctl; /* as the driver wrote it */
 	uint32_t tctl;
-	uint16_t tail[2]; /* of TX queues, as the driver wrote it */
+	bool down;                 /* the cable is unplugged */
+	uint16_t tail[RIG_QUEUES]; /* of TX queues, as the driver wrote it */
 	/* Packets so far that asked for a checksum, for that of IPv4, for segments, for a tag; and
 	 * those that got a hash. */
 	unsigned csums, ip_sums, cuts, tags, hashes;
@@ -48,6 +49,42 @@ struct e1000e_rig {
 	bool (*on_access)(struct e1000e_rig *r, uint32_t off, bool write, uint32_t *v);
 	void *arg;
 };
+
+/* Which NIC the rig is of: e1000e_nic.c or igb_nic.c. */
+struct rig_nic {
+	const char *device;           /* as after -device */
+	unsigned addresses;           /* unicast ones beside its own */
+	uint32_t longest;             /* frame that it receives */
+	uint32_t rx, tx, queue_bytes; /* registers of queues */
+	uint32_t tse;                 /* of a TX descriptor's third word */
+	/* A word of the table of queues with this one only. */
+	uint32_t table_step;
+	/* What a driver does that QEMU would not do as the rig needs it. As on_access of struct
+	 * qtest. Or NULL. */
+	bool (*on_access)(struct e1000e_rig *r, uint32_t off, bool write, uint32_t *v);
+	/* Bytes of a queue's buffers; 0: it is not enabled. */
+	uint32_t (*buffer_bytes)(const struct e1000e_rig *r, unsigned queue);
+	/* Whether an interrupt was raised, @mask being mask() before. */
+	uint32_t (*mask)(const struct e1000e_rig *r);
+	bool (*raised)(const struct e1000e_rig *r, uint32_t mask);
+	void (*link)(struct e1000e_rig *r, bool up);
+	/* Assert that descriptors say what the datasheet wants, QEMU or not: the first one of a
+	 * packet of @bytes, and the one before it. */
+	void (*check)(const struct e1000e_rig *r, const uint32_t context[4], const uint32_t data[4],
+		      uint32_t bytes);
+};
+
+extern const struct rig_nic rig_nic;
+extern const char rig_name[], rig_list[];
+extern const uint32_t rig_error; /* RX status: the packet is damaged */
+
+/** Give QEMU the state of the cable by QMP. */
+void rig_set_link(struct e1000e_rig *r, bool up);
+
+/** RFC 1071: the sum of @n bytes, and @sum. */
+uint32_t rig_add_words(uint32_t sum, const uint8_t *p, unsigned n);
+/** The first bytes of a descriptor's buffer, which is the device's. */
+void rig_read_head(const struct e1000e_rig *r, const uint32_t data[4], uint8_t *to, uint32_t n);
 
 struct e1000e_rig *e1000e_rig_start(struct baton_ctx *ctx, bool open);
 void e1000e_rig_stop(struct e1000e_rig *r);

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The device: bring-up and start; what the kit is told. */
+#include "igb/igb.h"
+
+#define TICK_MS 1000
+#define RSS_TYPES                                                                                  \
+	(BATON_RSS_IPV4 | BATON_RSS_IPV4_TCP | BATON_RSS_IPV4_UDP | BATON_RSS_IPV6 |               \
+	 BATON_RSS_IPV6_TCP | BATON_RSS_IPV6_UDP)
+
+static bool
+poll_device(struct nic_dev *dev)
+{
+	nic_put32(dev, ICR, UINT32_MAX);
+	igb_read_link(dev);
+	igb_count(dev);
+	return false;
+}
+
+static int
+open_device(struct nic_dev *dev, const struct port_arg *args, unsigned n)
+{
+	struct baton_port_info *info = &dev->port.info;
+	int ret = nic_pci_dev_open(dev, args, n);
+
+	info->rss_types = RSS_TYPES;
+	info->rss_table_len = RETA_ENTRIES;
+	return ret;
+}
+
+static int
+identify(struct nic_dev *dev)
+{
+	struct nic_limits limits = {
+		.queues = QUEUES,
+		.min_descs = DESCS_MIN,
+		.max_descs = DESCS_MAX,
+		.frame = FRAME_MAX,
+	};
+	int ret;
+
+	if ((ret = igb_read_mac(dev, &limits.mac)) < 0 || (ret = igb_start_phy(dev)) < 0)
+		return ret;
+	igb_read_link(dev);
+	return nic_set_limits(dev, &limits);
+}
+
+/*
+ * CTRL.VME is for tags of both directions (8.2.1): a port that inserts them, and does not remove
+ * them, has software insert them.
+ */
+static void
+configure(struct nic_dev *dev)
+{
+	struct baton_port *port = &dev->port;
+
+	if (!(port->offloads & BATON_OFFLOAD_TX_VLAN) || (port->offloads & BATON_OFFLOAD_RX_VLAN))
+		return;
+	port->offloads &= ~BATON_OFFLOAD_TX_VLAN;
+	port->soft |= BATON_OFFLOAD_TX_VLAN;
+}
+
+/*
+ * Every register that matters is written: a reset need not have set it. The PHY is looked at again:
+ * one that is reset with the device would not negotiate.
+ */
+static int
+prepare(struct nic_dev *dev)
+{
+	const uint32_t offloads = dev->port.offloads;
+	uint32_t ctrl = nic_get32(dev, CTRL) & ~(CTRL_FRCSPD | CTRL_FRCDPX | CTRL_VME | CTRL_RFCE |
+						 CTRL_TFCE | CTRL_GIO_MASTER_DISABLE);
+	int ret = igb_start_phy(dev);
+
+	if (ret < 0)
+		return ret;
+	if (offloads & (BATON_OFFLOAD_RX_VLAN | BATON_OFFLOAD_TX_VLAN))
+		ctrl |= CTRL_VME;
+	nic_put32(dev, CTRL, ctrl | CTRL_SLU);
+	nic_put_bits(dev, CTRL_EXT, CTRL_EXT_DRV_LOAD, true);
+	nic_put32(dev, VET, 0x81008100);
+	nic_put32(dev, RLPML, LONGEST);
+	nic_put32(dev, RFCTL, RFCTL_NFS_DIS | RFCTL_IPV6_EX_DIS);
+	nic_put32(dev, RXCSUM, RXCSUM_IPOFL | RXCSUM_TUOFL | RXCSUM_PCSD);
+	for (unsigned i = 0; i < QUEUES; i++) {
+		nic_put32(dev, RX_QUEUE + QUEUE_BYTES * i + QUEUE_DCTL, 0);
+		nic_put32(dev, TX_QUEUE + QUEUE_BYTES * i + QUEUE_DCTL, 0);
+	}
+	igb_clear_filters(dev);
+	igb_start_rss(dev);
+	return 0;
+}
+
+static int
+start(struct nic_dev *dev)
+{
+	igb_of(dev)->running = true;
+	igb_write_rctl(dev);
+	nic_put32(dev, TCTL, (nic_get32(dev, TCTL) & ~TCTL_CT) | TCTL_SET | TCTL_EN);
+	igb_start_vectors(dev);
+	return 0;
+}
+
+/* ---- the driver ---- */
+
+static const struct nic_pci_ops pci_ops = {
+	.bar_bytes = IGB_BAR_BYTES,
+	.tick_ms = TICK_MS,
+	.quiesce = igb_reset,
+	.identify = identify,
+	.prepare = prepare,
+	.start = start,
+	.poll = poll_device,
+};
+
+static const struct nic_ops nic_ops = {
+	NIC_PCI_OPS,
+	.open = open_device,
+	.close = nic_pci_close,
+	.pci = &pci_ops,
+	.rx = &igb_rx,
+	.tx = &igb_tx,
+	.bursts = &igb_bursts,
+	.ring_bits = 64,
+	.data_bits = 64,
+	.desc_bytes = sizeof(struct igb_desc),
+	.offloads = BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_RX_IPV4_CSUM | BATON_OFFLOAD_RX_VLAN |
+		    BATON_OFFLOAD_RX_HASH | BATON_OFFLOAD_TX_CSUM | BATON_OFFLOAD_TX_TSO |
+		    BATON_OFFLOAD_TX_VLAN | BATON_OFFLOAD_TX_IPV4_CSUM,
+	.configure = configure,
+	.ring_attach = igb_ring_attach,
+	.ring_start = igb_ring_start,
+	.ring_stop = igb_ring_stop,
+	.rx_room = igb_rx_room,
+	.arm = igb_arm,
+	.set_mac = igb_set_mac,
+	.set_rx_mode = igb_set_rx_mode,
+	.set_macs = igb_set_macs,
+	.set_vlan = igb_set_vlan,
+	.set_rss = igb_set_rss,
+};
+
+static const struct port_ops port_ops = {
+	NIC_PORT_OPS(struct igb_dev, struct igb_queue),
+	.check = nic_pci_check,
+	.xstats = igb_xstats,
+};
+
+/* The 82576 with copper: one port or two, NS, ET2 and the quad port card. */
+static const struct pci_id pci_ids[] = {
+	{ 0x8086, 0x10c9 }, { 0x8086, 0x150a }, { 0x8086, 0x1526 }, { 0x8086, 0x10e8 }, { 0, 0 },
+};
+
+extern const struct baton_driver igb_driver;
+const struct baton_driver igb_driver = {
+	.name = "net_igb",
+	.args = nic_pci_args,
+	.dma = true,
+	.bounces = true,
+	.ops = &port_ops,
+	.pci_ids = pci_ids,
+	.priv = &nic_ops,
+};

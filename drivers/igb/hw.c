@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Reset, NVM, PHY and link. */
+#include "igb/igb.h"
+
+#include <time.h>
+
+#define MASTER_MS 80 /* for accesses under way to end */
+#define RESET_MS  100
+#define LOAD_MS   10  /* for registers to be loaded from the NVM */
+#define NVM_MS    20  /* for a word */
+#define PHY_MS    10  /* for a register */
+#define OWNER_MS  100 /* for the firmware and the other port to let go of the PHY */
+
+static void
+pause_ms(unsigned ms)
+{
+	const struct timespec pause = { .tv_nsec = ms * 1000000L };
+
+	nanosleep(&pause, NULL);
+}
+
+/* ---- reset ---- */
+
+/*
+ * 5.2.3.3 and 8.2.1: no queue runs any more; no access to memory begins, and the device says that
+ * none is under way; then it is reset. A device that does not say so is not believed to let go.
+ */
+int
+igb_reset(struct nic_dev *dev)
+{
+	const struct pci_reg *regs = &dev->pci->regs;
+	uint32_t ctrl;
+	int ret;
+
+	igb_of(dev)->running = false;
+	nic_put32(dev, EIMC, UINT32_MAX);
+	nic_put32(dev, IMC, UINT32_MAX);
+	nic_put32(dev, RCTL, 0);
+	nic_put_bits(dev, TCTL, TCTL_EN, false);
+	nic_put_bits(dev, CTRL, CTRL_GIO_MASTER_DISABLE, true);
+	ret = nic_pci_wait(regs, STATUS, STATUS_GIO_MASTER_ENABLE, 0, MASTER_MS,
+			   "an access to memory that is under way");
+	if (ret < 0)
+		return ret;
+	ctrl = nic_get32(dev, CTRL) & ~CTRL_GIO_MASTER_DISABLE;
+	nic_put32(dev, CTRL, ctrl | CTRL_RST);
+	pause_ms(1); /* before it is looked at */
+	ret = nic_pci_wait(regs, CTRL, CTRL_RST, 0, RESET_MS, "the reset");
+	if (ret < 0)
+		return ret;
+	/* Then it loads registers from the NVM. One that never says so, as models, goes on. */
+	ret = nic_pci_wait(regs, EECD, EECD_AUTO_RD, EECD_AUTO_RD, LOAD_MS, "loading the NVM");
+	nic_put32(dev, EIMC, UINT32_MAX);
+	nic_put32(dev, IMC, UINT32_MAX);
+	nic_put32(dev, ICR, UINT32_MAX);
+	return ret == -ETIMEDOUT ? 0 : ret;
+}
+
+/* ---- NVM ---- */
+
+/* 8.4.2 */
+static int
+read_word(const struct nic_dev *dev, uint32_t at, uint16_t *word)
+{
+	uint32_t v;
+	int ret;
+
+	nic_put32(dev, EERD, at << EERD_ADDR | EERD_START);
+	ret = nic_pci_wait(&dev->pci->regs, EERD, EERD_DONE, EERD_DONE, NVM_MS, "reading the NVM");
+	if (ret < 0)
+		return ret;
+	v = nic_get32(dev, EERD);
+	*word = (uint16_t)(v >> EERD_DATA);
+	return 0;
+}
+
+/*
+ * The words of the NVM add up to NVM_SUM (6.2.24). The address is in its first words; the second
+ * port's differs from that, so the one that the reset has loaded counts (8.10.15).
+ */
+int
+igb_read_mac(const struct nic_dev *dev, uint64_t *mac)
+{
+	uint16_t sum = 0, word;
+	uint64_t loaded;
+	int ret;
+
+	for (uint32_t i = 0; i < NVM_WORDS; i++) {
+		if ((ret = read_word(dev, i, &word)) < 0)
+			return ret;
+		sum = (uint16_t)(sum + word);
+	}
+	if (sum != NVM_SUM)
+		return baton_err(EPROTO,
+				 "%s: the words of its NVM add up to %#x, those of a good one to "
+				 "%#x: it is damaged, or was never written",
+				 dev->port.name, sum, NVM_SUM);
+	loaded = nic_get64(dev, RAL);
+	*mac = loaded & ((1ull << 48) - 1);
+	if (!(loaded & RAH_AV) || !*mac || (*mac & 1))
+		return baton_err(EPROTO,
+				 "%s: its NVM has the MAC address %#012llx, its first byte the "
+				 "last of these, which is %s",
+				 dev->port.name, (unsigned long long)*mac,
+				 !(loaded & RAH_AV) ? "not valid"
+				 : *mac             ? "a multicast address"
+						    : "none");
+	return 0;
+}
+
+/* ---- PHY ---- */
+
+/* 8.2.4: one access to a register of the PHY, whose address is 1. */
+static int
+mdic(const struct nic_dev *dev, uint32_t op, uint32_t reg, uint16_t *value)
+{
+	uint32_t v;
+	int ret;
+
+	nic_put32(dev, MDIC, op | reg << MDIC_REG | 1u << MDIC_PHY | *value);
+	ret = nic_pci_wait(&dev->pci->regs, MDIC, MDIC_READY, MDIC_READY, PHY_MS,
+			   "an access to the PHY");
+	if (ret < 0)
+		return ret;
+	v = nic_get32(dev, MDIC);
+	if (v & MDIC_ERROR)
+		return baton_err(EIO, "%s: the PHY does not answer (register %u, MDIC reads %#x)",
+				 dev->port.name, reg, v);
+	*value = (uint16_t)v;
+	return 0;
+}
+
+/* Set or clear this port's bit of SW_FW_SYNC, under the semaphore of both ports and the firmware.
+ */
+static bool
+try_phy(const struct nic_dev *dev, bool own)
+{
+	const uint32_t port = nic_get32(dev, STATUS) >> STATUS_LAN & 1, bit = SYNC_PHY << port;
+	uint32_t sync;
+	bool done;
+
+	if (nic_get32(dev, SWSM) & SWSM_SMBI)
+		return false;
+	nic_put32(dev, SWSM, SWSM_SMBI | SWSM_SWESMBI);
+	done = nic_get32(dev, SWSM) & SWSM_SWESMBI;
+	sync = nic_get32(dev, SW_FW_SYNC);
+	if (own && (sync & (bit | bit << SYNC_FIRMWARE)))
+		done = false;
+	if (done)
+		nic_put32(dev, SW_FW_SYNC, own ? sync | bit : sync & ~bit);
+	nic_put32(dev, SWSM, 0);
+	return done;
+}
+
+/* The firmware and the other port may use the PHY, too: 4.6. */
+static int
+own_phy(const struct nic_dev *dev, bool own)
+{
+	for (unsigned ms = 0; ms < OWNER_MS; ms++) {
+		if (try_phy(dev, own))
+			return 0;
+		pause_ms(1);
+	}
+	if (pci_is_dead(dev->pci->dev))
+		return baton_err(ENODEV, "%s: the device reads as all ones", dev->port.name);
+	return baton_err(ETIMEDOUT,
+			 "%s: the firmware's or the other port's use of the PHY does not end "
+			 "within %u ms (SWSM reads %#x, SW_FW_SYNC %#x)",
+			 dev->port.name, OWNER_MS, nic_get32(dev, SWSM),
+			 nic_get32(dev, SW_FW_SYNC));
+}
+
+/*
+ * A link that is up stays so: the PHY is told only what it does not do already. No pauses are
+ * advertised: the driver does not keep them.
+ */
+static int
+wake_phy(const struct nic_dev *dev)
+{
+	uint16_t id = 0, control = 0, status = 0, mine = 0, asked;
+	int ret;
+
+	if ((ret = mdic(dev, MDIC_READ, PHY_ID1, &id)) < 0)
+		return ret;
+	if (!id || id == UINT16_MAX)
+		return baton_err(EIO, "%s: the PHY does not answer: its first id reads %#x",
+				 dev->port.name, id);
+	if ((ret = mdic(dev, MDIC_READ, PHY_CONTROL, &control)) < 0 ||
+	    (ret = mdic(dev, MDIC_READ, PHY_STATUS, &status)) < 0 ||
+	    (ret = mdic(dev, MDIC_READ, PHY_MINE, &mine)) < 0)
+		return ret;
+	asked = (uint16_t)(mine & ~PHY_PAUSES);
+	if (asked == mine && (status & PHY_AUTONEG_END) &&
+	    (control & (PHY_AUTONEG | PHY_DOWN | PHY_ISOLATE)) == PHY_AUTONEG)
+		return 0;
+	if ((ret = mdic(dev, MDIC_WRITE, PHY_MINE, &asked)) < 0)
+		return ret;
+	control = (uint16_t)((control & ~(PHY_DOWN | PHY_ISOLATE)) | PHY_AUTONEG | PHY_RESTART);
+	return mdic(dev, MDIC_WRITE, PHY_CONTROL, &control);
+}
+
+int
+igb_start_phy(struct nic_dev *dev)
+{
+	int ret;
+
+	if ((ret = own_phy(dev, true)) < 0)
+		return ret;
+	ret = wake_phy(dev);
+	if (ret < 0)
+		(void)try_phy(dev, false); /* what is wrong is said already */
+	else
+		ret = own_phy(dev, false);
+	return ret;
+}
+
+/* ---- link ---- */
+
+void
+igb_read_link(struct nic_dev *dev)
+{
+	static const uint16_t speeds[] = { 10, 100, 1000, 1000 };
+	const uint32_t status = nic_get32(dev, STATUS);
+
+	if (status == UINT32_MAX)
+		return;
+	dev->link = !!(status & STATUS_LU);
+	__atomic_store_n(&dev->port.link.full_duplex, status & STATUS_FD, __ATOMIC_RELAXED);
+	__atomic_store_n(&dev->port.link.speed_mbps, speeds[status >> STATUS_SPEED & 3],
+			 __ATOMIC_RELAXED);
+}

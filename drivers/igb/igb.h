@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * net_igb: the driver of the Intel 82576. Sections are of the Intel 82576 Gigabit Ethernet
+ * Controller Datasheet.
+ */
+#ifndef IGB_IGB_H
+#define IGB_IGB_H
+
+#include "igb/regs.h"
+#include "nic/pci.h"
+
+#define IGB_COUNTERS 48
+
+struct igb_dev {
+	struct nic_pci_dev pd;
+	bool running; /* RCTL.EN and TCTL.EN are set */
+	bool promisc, allmulti;
+	bool filters_vlans;
+	uint64_t counters[IGB_COUNTERS]; /* sums of what the device counted: stats.c */
+	uint64_t dropped;                /* the same of all queues' RQDPC */
+};
+
+DEFINE_CONTAINER(igb_of, struct igb_dev, pd.nic)
+
+struct igb_queue {
+	struct nic_queue nq;
+	struct pci_reg block; /* its registers */
+	uint16_t reports;   /* TX: the last descriptor of a packet that asks for its report itself,
+			       since the last call of tx_report(); NO_PLACE: none */
+	uint16_t first;     /* TX: of the packet that is being written, the first descriptor, */
+	uint32_t first_len; /* its bytes, */
+	uint32_t len;       /* and those of all so far */
+};
+
+#define NO_PLACE UINT16_MAX
+
+DEFINE_CONTAINER(igb_queue_of, struct igb_queue, nq)
+
+/* ---- ring.c ---- */
+
+extern const struct rx_codec igb_rx;
+extern const struct tx_codec igb_tx;
+extern const struct nic_bursts igb_bursts;
+
+/* ---- hw.c; they return 0 or a negative errno with its sentence ---- */
+
+/** Reset the device: 0 only if it confirms that it has no access to memory under way. */
+int igb_reset(struct nic_dev *dev);
+
+/** Read the MAC address, as nic_mac_bits(), that the device has out of an NVM whose checksum is
+ * right. */
+int igb_read_mac(const struct nic_dev *dev, uint64_t *mac);
+
+/** See that the PHY answers, that it is on, and negotiates. */
+int igb_start_phy(struct nic_dev *dev);
+
+/** Read the state of the link into dev->link and the port's. */
+void igb_read_link(struct nic_dev *dev);
+
+/* ---- queue.c: of struct nic_ops ---- */
+
+void igb_ring_attach(struct nic_dev *dev, struct nic_queue *nq);
+int igb_ring_start(struct nic_dev *dev, struct nic_queue *nq);
+int igb_ring_stop(struct nic_dev *dev, struct nic_queue *nq);
+uint32_t igb_rx_room(uint32_t bytes);
+void igb_arm(struct nic_queue *nq, bool on);
+
+/** Which vector each queue raises, and how often. */
+void igb_start_vectors(struct nic_dev *dev);
+
+/* ---- filter.c ---- */
+
+/** Write RCTL as everything that is set asks for it. */
+void igb_write_rctl(struct nic_dev *dev);
+/** Clear all filters, but for the device's own address. */
+void igb_clear_filters(struct nic_dev *dev);
+/** Spread packets over the RX queues, if there are several, as long as nothing else is asked for.
+ */
+void igb_start_rss(struct nic_dev *dev);
+int igb_set_rss(struct nic_dev *dev, const struct port_rss *rss);
+
+int igb_set_mac(struct nic_dev *dev, const uint8_t mac[6]);
+int igb_set_macs(struct nic_dev *dev, const uint8_t (*macs)[6], unsigned n);
+int igb_set_rx_mode(struct nic_dev *dev, enum port_rx_mode mode, bool on);
+int igb_set_vlan(struct nic_dev *dev, uint16_t vid, bool on);
+
+/* ---- stats.c ---- */
+
+/** Add what the device has counted since the last call, which sets its counters to 0. */
+void igb_count(struct nic_dev *dev);
+void igb_xstats(const struct baton_port *port, struct port_xstats *list);
+
+#endif
