@@ -56,11 +56,16 @@ add_folder(struct options *opt, const char *what, const char *path)
 	for (int i = 0; i < n; i++) {
 		char *file = NULL;
 
-		if (fine && asprintf(&file, "%s/%s", path, list[i]->d_name) < 0) {
+		if (fine && !is_dpdks(list[i]->d_name) &&
+		    asprintf(&file, "%s/%s", path, list[i]->d_name) < 0) {
 			complain_memory(what);
+			file = NULL;
 			fine = false;
 		}
-		fine = fine && add_file(opt, what, file); /* it is kept: options stay for ever */
+		if (fine && file)
+			fine = add_file(opt, what, file); /* kept: options stay for ever */
+		if (!fine)
+			free(file);
 		free(list[i]);
 	}
 	free(list);

@@ -198,7 +198,7 @@ receiving(void **state)
 {
 	const struct bench *b = *state;
 	unsigned posted[2] = { PLACES, PLACES }, used[2] = { 0, 0 }, done = 0;
-	uint8_t frame[400];
+	uint8_t frame[129 + 128 * 7] = { 0 };
 
 	assert_int_equal(command(b, 1), 1);
 	assert_int_equal(exn2_receive(b->m, 0, frame, 60, 0), 0);

@@ -138,7 +138,8 @@ on_event(void *arg, struct baton_port *port, enum baton_port_event event)
 int
 rig_open(struct rig *r)
 {
-	unsigned timeout = r->config.timeout_ms ? r->config.timeout_ms : 5000;
+	unsigned timeout =
+		r->config.timeout_ms ? r->config.timeout_ms : 20000; /* on a busy machine */
 	const char *more = getenv("BATON_RIG_ARGS");
 	char args[256];
 	int ret;

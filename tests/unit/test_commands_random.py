@@ -31,6 +31,7 @@ WORDS = {
     "MTU": lambda r: r.choice(["68", "1500", "9000", "67", "9001"]),
     "PORT": lambda r: r.choice(["0", "1", "2", "3", "64"]),
     "LIST": lambda r: r.choice(["0", "1", "0,1", "1,0", "0,1,2", "1,2", "3,1", "2", "0x3", "0x6", "1,1", "", "64", "64,64", "a", "0-2", ",", "0x" + "f" * 40]),
+    "KEY": lambda r: r.choice(["6d5a" * 20, "00" * 40, "ab" * 52, "6d5", "zz", ""]),
     "MASK": lambda r: r.choice(["1", "0x3", "0", "zz"]),
     "NAME": lambda r: r.choice(["tcp_cksum", "multi_segs", "scatter", "nix", "auto", "1000", "mb_pool_0"]),
     "TYPE": lambda r: r.choice(["global", "pmd.net"]),
