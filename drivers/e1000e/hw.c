@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Reset, NVM, PHY and link. */
 #include "e1000e/e1000e.h"
+#include "intel/intel.h"
 
 #include <time.h>
 
 #define MASTER_MS 80 /* for accesses under way to end */
 #define RESET_MS  100
-#define NVM_MS    20  /* for a word */
-#define PHY_MS    10  /* for a register */
 #define OWNER_MS  100 /* for the firmware to let go of the PHY */
 #define CONFIG_MS 25  /* for what the NVM has for the PHY to get there */
 
@@ -57,72 +56,20 @@ e1000e_reset(struct nic_dev *dev)
 
 /* ---- NVM ---- */
 
-/* 10.2.2.4 */
-static int
-read_word(const struct nic_dev *dev, uint32_t at, uint16_t *word)
-{
-	uint32_t v;
-	int ret;
-
-	nic_put32(dev, EERD, at << EERD_ADDR | EERD_START);
-	ret = nic_pci_wait(&dev->pci->regs, EERD, EERD_DONE, EERD_DONE, NVM_MS, "reading the NVM");
-	if (ret < 0)
-		return ret;
-	v = nic_get32(dev, EERD);
-	*word = (uint16_t)(v >> EERD_DATA);
-	return 0;
-}
-
-/* 6.1.1.1: the address is in the first three words; 6.1.2.3: what all 64 add up to. */
+/* 6.1.1.1: the address is in the first three words. */
 int
 e1000e_read_mac(const struct nic_dev *dev, uint64_t *mac)
 {
-	uint16_t sum = 0, word;
-	int ret;
+	uint16_t words[3];
+	int ret = intel_check_nvm(dev, words);
 
-	*mac = 0;
-	for (uint32_t i = 0; i < NVM_WORDS; i++) {
-		if ((ret = read_word(dev, i, &word)) < 0)
-			return ret;
-		sum = (uint16_t)(sum + word);
-		if (i < 3)
-			*mac |= (uint64_t)word << 16 * i;
-	}
-	if (sum != NVM_SUM)
-		return baton_err(EPROTO,
-				 "%s: the words of its NVM add up to %#x, those of a good one to "
-				 "%#x: it is damaged, or was never written",
-				 dev->port.name, sum, NVM_SUM);
-	if (!*mac || (*mac & 1))
-		return baton_err(EPROTO,
-				 "%s: its NVM has the MAC address %#012llx, its first byte the "
-				 "last of these, which is %s",
-				 dev->port.name, (unsigned long long)*mac,
-				 *mac ? "a multicast address" : "none");
-	return 0;
+	if (ret < 0)
+		return ret;
+	*mac = words[0] | (uint64_t)words[1] << 16 | (uint64_t)words[2] << 32;
+	return intel_check_mac(dev, *mac);
 }
 
 /* ---- PHY ---- */
-
-/* 10.2.2.7: one access to a register of the PHY, whose address is 1. */
-static int
-mdic(const struct nic_dev *dev, uint32_t op, uint32_t reg, uint16_t *value)
-{
-	uint32_t v;
-	int ret;
-
-	nic_put32(dev, MDIC, op | reg << MDIC_REG | 1u << MDIC_PHY | *value);
-	ret = nic_pci_wait(&dev->pci->regs, MDIC, MDIC_READY, MDIC_READY, PHY_MS,
-			   "an access to the PHY");
-	if (ret < 0)
-		return ret;
-	v = nic_get32(dev, MDIC);
-	if (v & MDIC_ERROR)
-		return baton_err(EIO, "%s: the PHY does not answer (register %u, MDIC reads %#x)",
-				 dev->port.name, reg, v);
-	*value = (uint16_t)v;
-	return 0;
-}
 
 /* The firmware may use the PHY, too: 10.2.2.5. */
 static int
@@ -151,21 +98,21 @@ wake_phy(const struct nic_dev *dev)
 	uint16_t id = 0, control = 0, mine = 0, asked;
 	int ret;
 
-	if ((ret = mdic(dev, MDIC_READ, PHY_ID1, &id)) < 0)
+	if ((ret = intel_mdic(dev, INTEL_MDIC_READ, PHY_ID1, &id)) < 0)
 		return ret;
 	if (!id || id == UINT16_MAX)
 		return baton_err(EIO, "%s: the PHY does not answer: its first id reads %#x",
 				 dev->port.name, id);
-	if ((ret = mdic(dev, MDIC_READ, PHY_CONTROL, &control)) < 0 ||
-	    (ret = mdic(dev, MDIC_READ, PHY_MINE, &mine)) < 0)
+	if ((ret = intel_mdic(dev, INTEL_MDIC_READ, PHY_CONTROL, &control)) < 0 ||
+	    (ret = intel_mdic(dev, INTEL_MDIC_READ, PHY_MINE, &mine)) < 0)
 		return ret;
 	asked = (uint16_t)((mine & ~PHY_PAUSES) | pauses_asked(e1000e_of_const(dev), mine));
 	if (asked == mine && (control & (PHY_AUTONEG | PHY_DOWN | PHY_ISOLATE)) == PHY_AUTONEG)
 		return 0;
-	if ((ret = mdic(dev, MDIC_WRITE, PHY_MINE, &asked)) < 0)
+	if ((ret = intel_mdic(dev, INTEL_MDIC_WRITE, PHY_MINE, &asked)) < 0)
 		return ret;
 	control = (uint16_t)((control & ~(PHY_DOWN | PHY_ISOLATE)) | PHY_AUTONEG | PHY_RESTART);
-	return mdic(dev, MDIC_WRITE, PHY_CONTROL, &control);
+	return intel_mdic(dev, INTEL_MDIC_WRITE, PHY_CONTROL, &control);
 }
 
 int
@@ -206,8 +153,8 @@ read_pauses(struct nic_dev *dev)
 	uint16_t mine = 0, theirs = 0;
 
 	ed->pauses = 0;
-	if (own_phy(dev) < 0 || mdic(dev, MDIC_READ, PHY_MINE, &mine) < 0 ||
-	    mdic(dev, MDIC_READ, PHY_THEIRS, &theirs) < 0)
+	if (own_phy(dev) < 0 || intel_mdic(dev, INTEL_MDIC_READ, PHY_MINE, &mine) < 0 ||
+	    intel_mdic(dev, INTEL_MDIC_READ, PHY_THEIRS, &theirs) < 0)
 		port_log(&dev->port, BATON_LOG_WARN, "no flow control: %s", baton_last_error());
 	else
 		ed->pauses = resolve(mine, theirs);

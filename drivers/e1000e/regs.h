@@ -14,9 +14,7 @@ enum {
 	CTRL = 0x0000,
 	STATUS = 0x0008,
 	EECD = 0x0010,
-	EERD = 0x0014,
 	CTRL_EXT = 0x0018,
-	MDIC = 0x0020,
 	FCAL = 0x0028, /* and FCAH */
 	FCT = 0x0030,
 	VET = 0x0038,
@@ -77,10 +75,6 @@ enum {
 
 #define EECD_AUTO_RD    (1u << 9)
 #define EECD_NVM_TYPE   (3u << 15) /* both: a flash */
-#define EERD_START      (1u << 0)
-#define EERD_DONE       (1u << 1)
-#define EERD_ADDR       2 /* shifts */
-#define EERD_DATA       16
 #define CTRL_EXT_EE_RST (1u << 13)
 #define CTRL_EXT_ONE_22 (1u << 22) /* to be written 1, and the next 0 */
 #define CTRL_EXT_NIL_23 (1u << 23)
@@ -88,15 +82,6 @@ enum {
 #define CTRL_EXT_DRV    (1u << 28) /* DRV_LOAD: a driver has the device */
 #define CTRL_EXT_PBA    (1u << 31) /* PBA_CLR: an unmasked cause is not pending any more */
 
-#define NVM_WORDS 64u
-#define NVM_SUM   0xbabau /* 6.1.2.3 */
-
-#define MDIC_REG    16 /* shifts */
-#define MDIC_PHY    21
-#define MDIC_READ   (2u << 26)
-#define MDIC_WRITE  (1u << 26)
-#define MDIC_READY  (1u << 28)
-#define MDIC_ERROR  (1u << 30)
 #define EXTCNF_MDIO (1u << 5) /* MDIO_SW_OWNERSHIP */
 #define PHY_CONTROL 0         /* IEEE 802.3 22.2.4 */
 #define PHY_ID1     2

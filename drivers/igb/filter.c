@@ -23,7 +23,7 @@ igb_write_rctl(struct nic_dev *dev)
 
 /* ---- addresses ---- */
 
-/* 8.10.15: an entry, 0 for none. */
+/* RAL and RAH (8.10): an entry, 0 for none. */
 static void
 put_rar(const struct nic_dev *dev, unsigned entry, uint64_t bits)
 {
@@ -53,7 +53,7 @@ igb_set_mac(struct nic_dev *dev, const uint8_t mac[6])
 	return 0;
 }
 
-/* The bit of a multicast address in the table, RCTL.MO being 0: 8.10.14. */
+/* The bit of a multicast address in the table, RCTL.MO being 0: MTA, 8.10. */
 static uint32_t
 hash_of(const uint8_t mac[6])
 {
@@ -109,7 +109,7 @@ igb_set_vlan(struct nic_dev *dev, uint16_t vid, bool on)
 
 /* ---- queues ---- */
 
-/* 7.1.2.10; 8.10.11 to 8.10.13. Four entries of the table in a word. */
+/* 7.1.1.7, and MRQC, RSSRK and RETA (8.10). Four entries of the table in a word. */
 int
 igb_set_rss(struct nic_dev *dev, const struct port_rss *rss)
 {

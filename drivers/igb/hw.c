@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Reset, NVM, PHY and link. */
 #include "igb/igb.h"
+#include "intel/intel.h"
 
 #include <time.h>
 
 #define MASTER_MS 80 /* for accesses under way to end */
 #define RESET_MS  100
 #define LOAD_MS   10  /* for registers to be loaded from the NVM */
-#define NVM_MS    20  /* for a word */
-#define PHY_MS    10  /* for a register */
 #define OWNER_MS  100 /* for the firmware and the other port to let go of the PHY */
 
 static void
@@ -22,7 +21,7 @@ pause_ms(unsigned ms)
 /* ---- reset ---- */
 
 /*
- * 5.2.3.3 and 8.2.1: no queue runs any more; no access to memory begins, and the device says that
+ * CTRL, 8.2.1: no queue runs any more; no access to memory begins, and the device says that
  * none is under way; then it is reset. A device that does not say so is not believed to let go.
  */
 int
@@ -58,77 +57,30 @@ igb_reset(struct nic_dev *dev)
 
 /* ---- NVM ---- */
 
-/* 8.4.2 */
-static int
-read_word(const struct nic_dev *dev, uint32_t at, uint16_t *word)
-{
-	uint32_t v;
-	int ret;
-
-	nic_put32(dev, EERD, at << EERD_ADDR | EERD_START);
-	ret = nic_pci_wait(&dev->pci->regs, EERD, EERD_DONE, EERD_DONE, NVM_MS, "reading the NVM");
-	if (ret < 0)
-		return ret;
-	v = nic_get32(dev, EERD);
-	*word = (uint16_t)(v >> EERD_DATA);
-	return 0;
-}
-
 /*
- * The words of the NVM add up to NVM_SUM (6.2.24). The address is in its first words; the second
- * port's differs from that, so the one that the reset has loaded counts (8.10.15).
+ * The words of the NVM add up to a constant (6.2). The address is in its first words; the second
+ * port's differs from that, so the one that the reset has loaded counts (8.10).
  */
 int
 igb_read_mac(const struct nic_dev *dev, uint64_t *mac)
 {
-	uint16_t sum = 0, word;
+	uint16_t words[3];
 	uint64_t loaded;
-	int ret;
+	int ret = intel_check_nvm(dev, words);
 
-	for (uint32_t i = 0; i < NVM_WORDS; i++) {
-		if ((ret = read_word(dev, i, &word)) < 0)
-			return ret;
-		sum = (uint16_t)(sum + word);
-	}
-	if (sum != NVM_SUM)
-		return baton_err(EPROTO,
-				 "%s: the words of its NVM add up to %#x, those of a good one to "
-				 "%#x: it is damaged, or was never written",
-				 dev->port.name, sum, NVM_SUM);
+	if (ret < 0)
+		return ret;
 	loaded = nic_get64(dev, RAL);
 	*mac = loaded & ((1ull << 48) - 1);
-	if (!(loaded & RAH_AV) || !*mac || (*mac & 1))
+	if (!(loaded & RAH_AV))
 		return baton_err(EPROTO,
-				 "%s: its NVM has the MAC address %#012llx, its first byte the "
-				 "last of these, which is %s",
-				 dev->port.name, (unsigned long long)*mac,
-				 !(loaded & RAH_AV) ? "not valid"
-				 : *mac             ? "a multicast address"
-						    : "none");
-	return 0;
+				 "%s: the reset has loaded no MAC address: that of its NVM is not "
+				 "valid",
+				 dev->port.name);
+	return intel_check_mac(dev, *mac);
 }
 
 /* ---- PHY ---- */
-
-/* 8.2.4: one access to a register of the PHY, whose address is 1. */
-static int
-mdic(const struct nic_dev *dev, uint32_t op, uint32_t reg, uint16_t *value)
-{
-	uint32_t v;
-	int ret;
-
-	nic_put32(dev, MDIC, op | reg << MDIC_REG | 1u << MDIC_PHY | *value);
-	ret = nic_pci_wait(&dev->pci->regs, MDIC, MDIC_READY, MDIC_READY, PHY_MS,
-			   "an access to the PHY");
-	if (ret < 0)
-		return ret;
-	v = nic_get32(dev, MDIC);
-	if (v & MDIC_ERROR)
-		return baton_err(EIO, "%s: the PHY does not answer (register %u, MDIC reads %#x)",
-				 dev->port.name, reg, v);
-	*value = (uint16_t)v;
-	return 0;
-}
 
 /* Set or clear this port's bit of SW_FW_SYNC, under the semaphore of both ports and the firmware.
  */
@@ -152,7 +104,7 @@ try_phy(const struct nic_dev *dev, bool own)
 	return done;
 }
 
-/* The firmware and the other port may use the PHY, too: 4.6. */
+/* The firmware and the other port may use the PHY, too. */
 static int
 own_phy(const struct nic_dev *dev, bool own)
 {
@@ -180,23 +132,23 @@ wake_phy(const struct nic_dev *dev)
 	uint16_t id = 0, control = 0, status = 0, mine = 0, asked;
 	int ret;
 
-	if ((ret = mdic(dev, MDIC_READ, PHY_ID1, &id)) < 0)
+	if ((ret = intel_mdic(dev, INTEL_MDIC_READ, PHY_ID1, &id)) < 0)
 		return ret;
 	if (!id || id == UINT16_MAX)
 		return baton_err(EIO, "%s: the PHY does not answer: its first id reads %#x",
 				 dev->port.name, id);
-	if ((ret = mdic(dev, MDIC_READ, PHY_CONTROL, &control)) < 0 ||
-	    (ret = mdic(dev, MDIC_READ, PHY_STATUS, &status)) < 0 ||
-	    (ret = mdic(dev, MDIC_READ, PHY_MINE, &mine)) < 0)
+	if ((ret = intel_mdic(dev, INTEL_MDIC_READ, PHY_CONTROL, &control)) < 0 ||
+	    (ret = intel_mdic(dev, INTEL_MDIC_READ, PHY_STATUS, &status)) < 0 ||
+	    (ret = intel_mdic(dev, INTEL_MDIC_READ, PHY_MINE, &mine)) < 0)
 		return ret;
 	asked = (uint16_t)(mine & ~PHY_PAUSES);
 	if (asked == mine && (status & PHY_AUTONEG_END) &&
 	    (control & (PHY_AUTONEG | PHY_DOWN | PHY_ISOLATE)) == PHY_AUTONEG)
 		return 0;
-	if ((ret = mdic(dev, MDIC_WRITE, PHY_MINE, &asked)) < 0)
+	if ((ret = intel_mdic(dev, INTEL_MDIC_WRITE, PHY_MINE, &asked)) < 0)
 		return ret;
 	control = (uint16_t)((control & ~(PHY_DOWN | PHY_ISOLATE)) | PHY_AUTONEG | PHY_RESTART);
-	return mdic(dev, MDIC_WRITE, PHY_CONTROL, &control);
+	return intel_mdic(dev, INTEL_MDIC_WRITE, PHY_CONTROL, &control);
 }
 
 int

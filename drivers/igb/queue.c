@@ -30,7 +30,7 @@ srrctl(const struct nic_dev *dev, const struct nic_queue *nq)
 	       (dev->port.info.rx_queues > 1 ? SRRCTL_DROP : 0);
 }
 
-/* 4.5.9.1, 4.5.10.1: tails are written when the queue is enabled. */
+/* 4.5.9, 4.5.10: tails are written when the queue is enabled. */
 int
 igb_ring_start(struct nic_dev *dev, struct nic_queue *nq)
 {
@@ -74,7 +74,7 @@ igb_rx_room(uint32_t bytes)
 
 /* ---- interrupts ---- */
 
-/* Vectors by queue and cause, and how often each may be raised: 7.3.1, 8.8.11 to 8.8.14. */
+/* Vectors by queue and cause, and how often each may be raised: 7.3, 8.8. */
 void
 igb_start_vectors(struct nic_dev *dev)
 {

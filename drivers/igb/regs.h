@@ -14,9 +14,7 @@ enum {
 	CTRL = 0x0000,
 	STATUS = 0x0008,
 	EECD = 0x0010,
-	EERD = 0x0014,
 	CTRL_EXT = 0x0018,
-	MDIC = 0x0020,
 	VET = 0x0038,
 	RCTL = 0x0100,
 	TCTL = 0x0400,
@@ -80,19 +78,7 @@ enum {
 #define CTRL_EXT_DRV_LOAD (1u << 28) /* a driver has the device */
 
 #define EECD_AUTO_RD (1u << 9)
-#define EERD_START   (1u << 0)
-#define EERD_DONE    (1u << 1)
-#define EERD_ADDR    2 /* shifts */
-#define EERD_DATA    16
-#define NVM_WORDS    64u
-#define NVM_SUM      0xbabau
 
-#define MDIC_REG        16 /* shifts */
-#define MDIC_PHY        21
-#define MDIC_WRITE      (1u << 26)
-#define MDIC_READ       (2u << 26)
-#define MDIC_READY      (1u << 28)
-#define MDIC_ERROR      (1u << 30)
 #define SWSM_SMBI       (1u << 0) /* a read sets it */
 #define SWSM_SWESMBI    (1u << 1)
 #define SYNC_PHY        (1u << 1) /* of port 0; of port 1 the next */
@@ -167,10 +153,10 @@ enum {
 #define QUEUES      16u
 #define DESCS_MIN   16u
 #define DESCS_MAX   4096u
-#define LONGEST     9728u         /* frame, with FCS: 8.10.3 */
+#define LONGEST     9728u         /* frame, with FCS: RLPML, 8.10 */
 #define FRAME_MAX   (LONGEST - 4) /* without */
 #define TX_SHORTEST 17u           /* with TCTL.PSP */
-#define LONGEST_OFF 127u          /* of what a context descriptor names: 7.2.2.2.2 */
+#define LONGEST_OFF 127u          /* of what a context descriptor names: 7.2.2.2 */
 
 /* A descriptor of either direction: the device writes back over it. */
 struct igb_desc {

@@ -9,7 +9,7 @@
 
 /* ---- RX ---- */
 
-/* Verdicts on checksums, as flags of a token: 7.1.11. */
+/* Verdicts on checksums, as flags of a token: 7.1.5.2. */
 NIC_INLINE uint8_t
 rx_flags(uint64_t info)
 {
