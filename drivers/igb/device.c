@@ -61,7 +61,7 @@ configure(struct nic_dev *dev)
 
 /*
  * Every register that matters is written: a reset need not have set it. The PHY is looked at again:
- * one that is reset with the device would not negotiate.
+ * one that is reset with the device would advertise pauses.
  */
 static int
 prepare(struct nic_dev *dev)

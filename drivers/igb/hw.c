@@ -129,7 +129,7 @@ own_phy(const struct nic_dev *dev, bool own)
 static int
 wake_phy(const struct nic_dev *dev)
 {
-	uint16_t id = 0, control = 0, status = 0, mine = 0, asked;
+	uint16_t id = 0, control = 0, mine = 0, asked;
 	int ret;
 
 	if ((ret = intel_mdic(dev, INTEL_MDIC_READ, PHY_ID1, &id)) < 0)
@@ -138,12 +138,10 @@ wake_phy(const struct nic_dev *dev)
 		return baton_err(EIO, "%s: the PHY does not answer: its first id reads %#x",
 				 dev->port.name, id);
 	if ((ret = intel_mdic(dev, INTEL_MDIC_READ, PHY_CONTROL, &control)) < 0 ||
-	    (ret = intel_mdic(dev, INTEL_MDIC_READ, PHY_STATUS, &status)) < 0 ||
 	    (ret = intel_mdic(dev, INTEL_MDIC_READ, PHY_MINE, &mine)) < 0)
 		return ret;
 	asked = (uint16_t)(mine & ~PHY_PAUSES);
-	if (asked == mine && (status & PHY_AUTONEG_END) &&
-	    (control & (PHY_AUTONEG | PHY_DOWN | PHY_ISOLATE)) == PHY_AUTONEG)
+	if (asked == mine && (control & (PHY_AUTONEG | PHY_DOWN | PHY_ISOLATE)) == PHY_AUTONEG)
 		return 0;
 	if ((ret = intel_mdic(dev, INTEL_MDIC_WRITE, PHY_MINE, &asked)) < 0)
 		return ret;

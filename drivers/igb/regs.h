@@ -79,20 +79,18 @@ enum {
 
 #define EECD_AUTO_RD (1u << 9)
 
-#define SWSM_SMBI       (1u << 0) /* a read sets it */
-#define SWSM_SWESMBI    (1u << 1)
-#define SYNC_PHY        (1u << 1) /* of port 0; of port 1 the next */
-#define SYNC_FIRMWARE   16        /* shift, of the same bits */
-#define PHY_CONTROL     0         /* IEEE 802.3 22.2.4 */
-#define PHY_STATUS      1
-#define PHY_ID1         2
-#define PHY_MINE        4 /* abilities: IEEE 802.3 28.2.4.1 */
-#define PHY_PAUSES      (3u << 10)
-#define PHY_RESTART     (1u << 9)
-#define PHY_ISOLATE     (1u << 10)
-#define PHY_DOWN        (1u << 11)
-#define PHY_AUTONEG     (1u << 12)
-#define PHY_AUTONEG_END (1u << 5) /* of the status */
+#define SWSM_SMBI     (1u << 0) /* a read sets it */
+#define SWSM_SWESMBI  (1u << 1)
+#define SYNC_PHY      (1u << 1) /* of port 0; of port 1 the next */
+#define SYNC_FIRMWARE 16        /* shift, of the same bits */
+#define PHY_CONTROL   0         /* IEEE 802.3 22.2.4 */
+#define PHY_ID1       2
+#define PHY_MINE      4 /* abilities: IEEE 802.3 28.2.4.1 */
+#define PHY_PAUSES    (3u << 10)
+#define PHY_RESTART   (1u << 9)
+#define PHY_ISOLATE   (1u << 10)
+#define PHY_DOWN      (1u << 11)
+#define PHY_AUTONEG   (1u << 12)
 
 /* Interrupts. In MSI-X mode, EICR, EIMS, EIMC and EIAC have a bit for each vector. */
 #define CAUSE_LSC   (1u << 2)

@@ -35,7 +35,8 @@ addresses(void **state)
 	for (unsigned i = 0; i < 32; i++)
 		memcpy(macs[i], (uint8_t[6]){ 2, 0, 0, 0, 1, (uint8_t)i }, 6);
 	must(baton_port_set_macs(b.port, (const uint8_t(*)[6])macs, room));
-	assert_true(passes(&b, macs[0]) && passes(&b, macs[room - 1]));
+	for (unsigned i = 0; i < room; i++)
+		assert_true(passes(&b, macs[i]));
 	assert_false(passes(&b, macs[room]));
 	assert_int_equal(baton_port_set_macs(b.port, (const uint8_t(*)[6])macs, room + 1), -ENOSPC);
 	snprintf(words, sizeof(words), "%u unicast addresses", room + 1);

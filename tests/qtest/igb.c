@@ -2,10 +2,11 @@
 /* net_igb on QEMU's 82576: queues, counters, and a device that does not do its part. */
 #include "e1000e_bench.h"
 
-#define QUEUES 8
-#define SWSM   0x5b50u
-#define DCTL   0x28u
-#define ENABLE (1u << 25)
+#define QUEUES     8
+#define SWSM       0x5b50u
+#define SW_FW_SYNC 0x5b5cu
+#define DCTL       0x28u
+#define ENABLE     (1u << 25)
 
 /* ---- queues ---- */
 
@@ -217,6 +218,7 @@ bad_devices(void **state)
 		{ { RIG_MDIC, 0, 1u << 30 }, -EIO, "the PHY does not answer" },
 		{ { RIG_MDIC, 0xffff, 0 }, -EIO, "its first id reads 0" },
 		{ { SWSM, 0, 1 }, -ETIMEDOUT, "the other port's use of the PHY does not end" },
+		{ { SW_FW_SYNC, 0, 1u << 17 }, -ETIMEDOUT, "use of the PHY does not end" },
 		{ { RIG_STATUS, 0, 1u << 19 }, -ETIMEDOUT, "an access to memory" },
 	};
 	struct bench b;
@@ -233,6 +235,62 @@ bad_devices(void **state)
 	start(&b);
 	assert_true(passes(&b, own));
 	end(&b);
+}
+
+/* What the PHY's registers 0 and 4 read; and whether, and how, 0 was written. */
+struct phy {
+	uint16_t control, mine;
+	uint32_t op, written;
+};
+
+static bool
+phy_reads(struct e1000e_rig *r, uint32_t off, bool write, uint32_t *v)
+{
+	struct phy *p = r->arg;
+
+	if (off != RIG_MDIC)
+		return false;
+	if (write) {
+		p->op = *v;
+		if (*v >> 26 == 1 && !(*v >> 16 & 31))
+			p->written = *v & 0xffff;
+		return false;
+	}
+	*v = e1000e_rig_get(r, off);
+	if (p->op >> 26 == 2 && !(p->op >> 16 & 31))
+		*v = (*v & ~0xffffu) | p->control;
+	if (p->op >> 26 == 2 && (p->op >> 16 & 31) == 4)
+		*v = (*v & ~0xffffu) | p->mine;
+	return p->op >> 26 == 2;
+}
+
+/* Autonegotiation is started where it was off, or pauses were advertised; else a link stays up. */
+static void
+phy(void **state)
+{
+	static const struct {
+		struct phy is;
+		uint32_t written;
+	} cases[] = {
+		{ { .control = 0x1140, .mine = 0x01e1 }, 0 },
+		{ { .control = 0x1140, .mine = 0x0de1 }, 0x1340 },
+		{ { .control = 0x1940, .mine = 0x01e1 }, 0x1340 }, /* off */
+		{ { .control = 0x1540, .mine = 0x01e1 }, 0x1340 }, /* isolated */
+		{ { .control = 0x0140, .mine = 0x01e1 }, 0x1340 },
+	};
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct phy is = cases[i].is;
+		struct bench b;
+
+		begin(&b);
+		b.rig->arg = &is;
+		b.rig->on_access = phy_reads;
+		must(baton_port_open(b.ctx, QTEST_BDF, &b.port));
+		assert_int_equal(is.written, cases[i].written);
+		b.rig->on_access = NULL;
+		end(&b);
+	}
 }
 
 /* The reset bit stays once it was set. */
@@ -362,11 +420,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(flows),     cmocka_unit_test(rss),
-		cmocka_unit_test(one_queue), cmocka_unit_test(drops),
-		cmocka_unit_test(counters),  cmocka_unit_test(bad_devices),
-		cmocka_unit_test(no_reset),  cmocka_unit_test(queue_stays),
-		cmocka_unit_test(gone),      cmocka_unit_test(gone_in_traffic),
+		cmocka_unit_test(flows),
+		cmocka_unit_test(rss),
+		cmocka_unit_test(one_queue),
+		cmocka_unit_test(drops),
+		cmocka_unit_test(counters),
+		cmocka_unit_test(bad_devices),
+		cmocka_unit_test(phy),
+		cmocka_unit_test(no_reset),
+		cmocka_unit_test(queue_stays),
+		cmocka_unit_test(gone),
+		cmocka_unit_test(gone_in_traffic),
 	};
 	const char *why = qtest_missing();
 
