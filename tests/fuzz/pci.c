@@ -9,6 +9,7 @@
  * Whatever it says, opening the port fails with a sentence and leaves nothing open, or what was
  * accepted is in range; and when the port is closed, all is as before.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -97,12 +98,13 @@ fuzz_rig_drop_all(void)
 	rig.fake = NULL;
 }
 
-/* What the device is, and its configuration space: {changes} times {where, byte}. */
+/* What the device is, and its configuration space: {MTU, changes} and so often {where, byte}. */
 static void
 shape(void)
 {
 	struct fake_pci *f = rig.fake;
 	const uint8_t what = in_u8(&rig.in), more = in_u8(&rig.in);
+	uint8_t how;
 
 	memcpy(f->pci.config, rig.config, sizeof(rig.config));
 	f->features = FAKE_FEATURES | (what & 1 ? FAKEDEV_F_MQ | FAKEDEV_F_CTRL_VQ : 0) |
@@ -116,7 +118,12 @@ shape(void)
 	f->queue_max = (uint16_t)(1u << (more >> 2 & 15));
 	f->pci.bar_size = more & 64 ? FAKE_BAR_SIZE / 2 : FAKE_BAR_SIZE;
 	f->restless = f->pci.dead = f->link_down = false;
-	for (unsigned n = more & 128 ? 1 + in_u8(&rig.in) % 32 : 0; n; n--) {
+	if (!(more & 128))
+		return;
+	how = in_u8(&rig.in);
+	if (how >> 5 > 4)
+		f->mtu = (uint16_t)((how >> 5) * 11); /* 55, 66, 77: below and above the least */
+	for (unsigned n = 1 + how % 32; n; n--) {
 		const uint8_t where = in_u8(&rig.in);
 
 		f->pci.config[where] = in_u8(&rig.in);
@@ -226,6 +233,8 @@ fuzz_run(const uint8_t *data, size_t size)
 	shape();
 	ret = baton_port_open(rig.ctx, FAKE_BDF, &port);
 	check_said(ret);
+	if (ret == -EINVAL) /* of the kit's: what a device may say is the driver's to refuse */
+		fuzz_fail("the driver declares what cannot be");
 	if (ret < 0) {
 		check_nothing_open();
 		return 0;
