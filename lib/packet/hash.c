@@ -115,26 +115,18 @@ table_of(struct baton_worker *worker, const uint8_t *key)
 	return &last->table;
 }
 
-/* Find the headers of a packet to hash. *p: receives where its first bytes are. */
+/* headers_of_packet() for a call that has a place for the hash. */
 static int
 find(struct baton_worker *worker, const struct baton_token *tokens, unsigned n,
      const uint32_t *hash, const char *what, uint8_t scratch[HEADERS_MOST], const uint8_t **p,
      struct headers *h)
 {
-	const uint32_t len = tokens ? baton_packet_len(tokens, n) : 0,
-		       have = len < HEADERS_MOST ? len : HEADERS_MOST;
-	int ret = dma_worker_ready(worker, what);
+	int ret;
 
-	if (ret < 0)
-		return ret;
-	if (!hash || !tokens || !n)
-		return baton_err(EINVAL, "%s: %s", what,
-				 hash ? "there is no token" : "hash is NULL");
-	*p = baton_packet_view(worker, tokens, n, 0, have, scratch);
-	if (!*p)
-		return -EPERM;
-	headers_find(*p, have, len, h);
-	return 0;
+	if (hash)
+		return headers_of_packet(worker, tokens, n, what, scratch, p, h);
+	ret = dma_worker_ready(worker, what);
+	return ret < 0 ? ret : baton_err(EINVAL, "%s: hash is NULL", what);
 }
 
 int

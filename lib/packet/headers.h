@@ -60,6 +60,21 @@ put_be32(uint8_t *p, uint32_t v)
  */
 void headers_find(const uint8_t *p, uint32_t have, uint32_t len, struct headers *h);
 
+struct baton_token;
+struct baton_worker;
+
+/**
+ * The same of a packet of @n tokens, which the worker holds. @what: the public call, for errors.
+ *
+ * @scratch: for headers that lie in several buffers.
+ * @p:       receives where the packet's first bytes are: there or in its first buffer.
+ *
+ * Return: 0; -EINVAL if there is no token; -EPERM if the worker or a token is refused.
+ */
+int headers_of_packet(struct baton_worker *worker, const struct baton_token *tokens, unsigned n,
+		      const char *what, uint8_t scratch[HEADERS_MOST], const uint8_t **p,
+		      struct headers *h);
+
 /**
  * Read an IP header of exactly @len bytes, 20 at least, with options or extension headers. Return:
  * 4 or 6; 0: it is none, or that of a fragment. *proto: what follows. *plain: there is no source

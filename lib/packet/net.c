@@ -139,10 +139,10 @@ store_ipv4(struct baton_worker *worker, const struct baton_token *t, const struc
 	      sum_end(sum_range(worker->head.handle.views, t, h->l2_len, h->l2_len + h->l3_len)));
 }
 
-/* Find the headers of a packet that the caller holds. @p: receives where its first bytes are. */
-static int
-find(struct baton_worker *worker, const struct baton_token *tokens, unsigned n, const char *what,
-     uint8_t scratch[HEADERS_MOST], const uint8_t **p, struct headers *h)
+int
+headers_of_packet(struct baton_worker *worker, const struct baton_token *tokens, unsigned n,
+		  const char *what, uint8_t scratch[HEADERS_MOST], const uint8_t **p,
+		  struct headers *h)
 {
 	const uint32_t len = tokens ? baton_packet_len(tokens, n) : 0,
 		       have = len < HEADERS_MOST ? len : HEADERS_MOST;
@@ -152,9 +152,6 @@ find(struct baton_worker *worker, const struct baton_token *tokens, unsigned n, 
 		return ret;
 	if (!tokens || !n)
 		return baton_err(EINVAL, "%s: there is no token", what);
-	for (unsigned i = 0; i < n; i++)
-		if (!baton_data(worker, tokens[i]))
-			return -EPERM;
 	*p = baton_packet_view(worker, tokens, n, 0, have, scratch);
 	if (!*p)
 		return -EPERM;
@@ -170,7 +167,7 @@ baton_packet_headers_(struct baton_worker *worker, const struct baton_token *tok
 	struct baton_headers out;
 	const uint8_t *p;
 	struct headers h;
-	int ret = find(worker, tokens, n, "packet_headers", scratch, &p, &h);
+	int ret = headers_of_packet(worker, tokens, n, "packet_headers", scratch, &p, &h);
 
 	if (!ret && !headers)
 		ret = baton_err(EINVAL, "packet_headers: there is no place for the headers");
@@ -204,7 +201,7 @@ baton_packet_checksum(struct baton_worker *worker, const struct baton_token *tok
 	const uint8_t *p;
 	uint16_t value;
 	unsigned at;
-	int ret = find(worker, tokens, n, "packet_checksum", scratch, &p, &h);
+	int ret = headers_of_packet(worker, tokens, n, "packet_checksum", scratch, &p, &h);
 
 	if (ret < 0 || !h.ip)
 		return ret;
@@ -234,7 +231,7 @@ baton_packet_request_checksum(struct baton_worker *worker, struct baton_token *t
 	uint32_t from;
 	uint16_t sum;
 	unsigned at;
-	int ret = find(worker, tokens, n, "packet_request_checksum", scratch, &p, &h);
+	int ret = headers_of_packet(worker, tokens, n, "packet_request_checksum", scratch, &p, &h);
 
 	if (ret < 0 || !h.ip)
 		return ret;
