@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The device: bring-up, start, interrupts; what the kit is told. */
 #include "e1000e/e1000e.h"
+#include "intel/intel.h"
 
 #define TICK_MS   1000
 #define RSS_TYPES (BATON_RSS_IPV4 | BATON_RSS_IPV4_TCP | BATON_RSS_IPV6 | BATON_RSS_IPV6_TCP)
@@ -58,7 +59,7 @@ open_device(struct nic_dev *dev, const struct port_arg *args, unsigned n)
 	e1000e_of(dev)->pause = (uint8_t)ret;
 	ret = nic_pci_dev_open(dev, args, n);
 	info->rss_types = RSS_TYPES;
-	info->rss_table_len = RETA_ENTRIES;
+	info->rss_table_len = INTEL_RETA_ENTRIES;
 	return ret;
 }
 

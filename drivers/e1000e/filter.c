@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Which packets are received, and by which queue. */
 #include "e1000e/e1000e.h"
+#include "intel/intel.h"
 
 /* ---- RCTL ---- */
 
@@ -121,7 +122,7 @@ e1000e_set_vlan(struct nic_dev *dev, uint16_t vid, bool on)
 
 /* ---- queues ---- */
 
-/* 7.1.11; 10.2.5.15 to 10.2.5.17. Four entries of the table in a word. */
+/* 7.1.11; 10.2.5.15 to 10.2.5.17. */
 int
 e1000e_set_rss(struct nic_dev *dev, const struct port_rss *rss)
 {
@@ -131,25 +132,11 @@ e1000e_set_rss(struct nic_dev *dev, const struct port_rss *rss)
 		      { BATON_RSS_IPV4, MRQC_IPV4 },
 		      { BATON_RSS_IPV6_TCP, MRQC_IPV6_TCP },
 		      { BATON_RSS_IPV6, MRQC_IPV6 } };
-	const unsigned queues = dev->port.info.rx_queues;
-	uint32_t mrqc = MRQC_RSS, word;
+	uint32_t mrqc = MRQC_RSS;
 
 	for (unsigned i = 0; i < 4; i++)
 		mrqc |= rss->types & types[i].type ? types[i].bit : 0;
-	for (unsigned i = 0; i < RSSRK_BYTES; i += 4) {
-		memcpy(&word, rss->key + i, 4);
-		nic_put32(dev, RSSRK + i, le32toh(word));
-	}
-	word = 0;
-	for (unsigned i = 0; i < RETA_ENTRIES; i++) {
-		const unsigned queue = rss->table_len ? rss->table[i] : i % queues;
-
-		word |= queue << (RETA_QUEUE + 8 * (i % 4));
-		if (i % 4 < 3)
-			continue;
-		nic_put32(dev, RETA + i - 3, word);
-		word = 0;
-	}
+	intel_put_rss(dev, rss, RETA_QUEUE);
 	nic_put32(dev, MRQC, mrqc);
 	return 0;
 }

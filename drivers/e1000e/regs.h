@@ -43,8 +43,6 @@ enum {
 	MRQC = 0x5818,
 	GCR = 0x5b00,
 	GCR2 = 0x5b64,
-	RETA = 0x5c00,
-	RSSRK = 0x5c80,
 };
 
 /* A queue's registers. */
@@ -154,9 +152,7 @@ enum {
 #define MRQC_IPV4         (1u << 17)
 #define MRQC_IPV6_TCP     (1u << 18)
 #define MRQC_IPV6         (1u << 20)
-#define RETA_ENTRIES      128u
 #define RETA_QUEUE        7 /* shift */
-#define RSSRK_BYTES       40u
 
 #define RAR_ENTRIES 16u
 #define RAH_AV      (1ull << 63) /* of both words */

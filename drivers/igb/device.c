@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The device: bring-up and start; what the kit is told. */
 #include "igb/igb.h"
+#include "intel/intel.h"
 
 #define TICK_MS 1000
 #define RSS_TYPES                                                                                  \
@@ -23,7 +24,7 @@ open_device(struct nic_dev *dev, const struct port_arg *args, unsigned n)
 	int ret = nic_pci_dev_open(dev, args, n);
 
 	info->rss_types = RSS_TYPES;
-	info->rss_table_len = RETA_ENTRIES;
+	info->rss_table_len = INTEL_RETA_ENTRIES;
 	return ret;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Which packets are received, and by which queue. */
 #include "igb/igb.h"
+#include "intel/intel.h"
 
 /* ---- RCTL ---- */
 
@@ -109,7 +110,7 @@ igb_set_vlan(struct nic_dev *dev, uint16_t vid, bool on)
 
 /* ---- queues ---- */
 
-/* 7.1.1.7, and MRQC, RSSRK and RETA (8.10). Four entries of the table in a word. */
+/* 7.1.1.7, and MRQC, RSSRK and RETA (8.10). */
 int
 igb_set_rss(struct nic_dev *dev, const struct port_rss *rss)
 {
@@ -120,25 +121,11 @@ igb_set_rss(struct nic_dev *dev, const struct port_rss *rss)
 		{ BATON_RSS_IPV6_TCP, MRQC_IPV6_TCP }, { BATON_RSS_IPV6, MRQC_IPV6 },
 		{ BATON_RSS_IPV4_UDP, MRQC_IPV4_UDP }, { BATON_RSS_IPV6_UDP, MRQC_IPV6_UDP }
 	};
-	const unsigned queues = dev->port.info.rx_queues;
-	uint32_t mrqc = MRQC_RSS, word;
+	uint32_t mrqc = MRQC_RSS;
 
 	for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		mrqc |= rss->types & types[i].type ? types[i].bit : 0;
-	for (unsigned i = 0; i < RSSRK_BYTES; i += 4) {
-		memcpy(&word, rss->key + i, 4);
-		nic_put32(dev, RSSRK + i, le32toh(word));
-	}
-	word = 0;
-	for (unsigned i = 0; i < RETA_ENTRIES; i++) {
-		const unsigned queue = rss->table_len ? rss->table[i] : i % queues;
-
-		word |= queue << 8 * (i % 4);
-		if (i % 4 < 3)
-			continue;
-		nic_put32(dev, RETA + i - 3, word);
-		word = 0;
-	}
+	intel_put_rss(dev, rss, 0);
 	nic_put32(dev, MRQC, mrqc);
 	return 0;
 }

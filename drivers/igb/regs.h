@@ -41,8 +41,6 @@ enum {
 	MRQC = 0x5818,
 	SWSM = 0x5b50,
 	SW_FW_SYNC = 0x5b5c,
-	RETA = 0x5c00,
-	RSSRK = 0x5c80,
 	RX_QUEUE = 0xc000, /* + QUEUE_BYTES * queue */
 	TX_QUEUE = 0xe000,
 };
@@ -139,8 +137,6 @@ enum {
 #define MRQC_IPV6         (1u << 20)
 #define MRQC_IPV4_UDP     (1u << 22)
 #define MRQC_IPV6_UDP     (1u << 23)
-#define RETA_ENTRIES      128u
-#define RSSRK_BYTES       40u
 
 #define RAR_FIRST   16u
 #define RAR_ENTRIES 24u
