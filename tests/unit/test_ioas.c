@@ -423,7 +423,7 @@ wrong_arguments(void **state)
 	struct baton_map_config mc = { 0 };
 
 	baton_ioas_config_init(&c);
-	c.size--;
+	c.size = 4;
 	assert_int_equal(baton_ioas_create_with(&r->b->ctx, &c, &r->f->os, &r->ioas), -EINVAL);
 	assert_says("sizeof(struct baton_ioas_config)");
 	baton_ioas_config_init(&c);

@@ -280,7 +280,8 @@ refused_changes_nothing(void **state)
 	says("0x100000000");
 	c.n_windows = 33;
 	assert_int_equal(baton_port_set_reach(r.port, &c), -EINVAL);
-	c.size--;
+	baton_reach_config_init(&c);
+	c.size = 4;
 	assert_int_equal(baton_port_set_reach(r.port, &c), -EINVAL);
 	assert_int_equal(baton_port_set_reach(r.port, NULL), -EINVAL);
 	assert_int_equal(summary(r.port).data_bits, 64);
