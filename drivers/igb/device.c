@@ -151,6 +151,17 @@ static const struct pci_id pci_ids[] = {
 	{ 0x8086, 0x10c9 }, { 0x8086, 0x150a }, { 0x8086, 0x1526 }, { 0x8086, 0x10e8 }, { 0, 0 },
 };
 
+/* Its virtual functions, as they are and as Hyper-V shows them: 7.10. */
+#define A_VF                                                                                       \
+	"is a virtual function of an 82576, and net_igb drives physical functions only: open the " \
+	"physical function (physfn of this device in /sys/bus/pci/devices), or bind this one to "  \
+	"the kernel's igbvf"
+static const struct pci_other pci_others[] = {
+	{ { 0x8086, 0x10ca }, A_VF },
+	{ { 0x8086, 0x152d }, A_VF },
+	{ { 0, 0 }, NULL },
+};
+
 extern const struct baton_driver igb_driver;
 const struct baton_driver igb_driver = {
 	.name = "net_igb",
@@ -159,5 +170,6 @@ const struct baton_driver igb_driver = {
 	.bounces = true,
 	.ops = &port_ops,
 	.pci_ids = pci_ids,
+	.pci_others = pci_others,
 	.priv = &nic_ops,
 };

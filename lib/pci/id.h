@@ -10,4 +10,10 @@ struct pci_id {
 	uint16_t vendor, device;
 };
 
+/* A PCI device that a driver knows and does not drive. A table ends with an entry without @why. */
+struct pci_other {
+	struct pci_id id;
+	const char *why; /* "is X, and Y: do Z", for the error of opening it */
+};
+
 #endif

@@ -91,6 +91,18 @@ is_for(const struct baton_driver *drv, const struct pci_info *info)
 	return id && id->vendor;
 }
 
+/* A device of no driver: one of them may know what it is. */
+static int
+refuse(const struct baton_ctx *ctx, const char *bdf, const struct pci_info *info)
+{
+	for (const struct baton_driver *const *d = drivers_of(ctx); *d; d++)
+		for (const struct pci_other *o = (*d)->pci_others; o && o->why; o++)
+			if (o->id.vendor == info->vendor && o->id.device == info->device)
+				return baton_err(ENOTSUP, "%s (%04x:%04x) %s", bdf, info->vendor,
+						 info->device, o->why);
+	return 0;
+}
+
 /* Find the driver of the PCI device @bdf. */
 static int
 find_pci_driver(const struct baton_ctx *ctx, const char *bdf, const struct baton_driver **out)
@@ -112,6 +124,9 @@ find_pci_driver(const struct baton_ctx *ctx, const char *bdf, const struct baton
 			snprintf(list + len, sizeof(list) - len, "%s%s", len ? ", " : "",
 				 (*d)->name);
 	}
+	ret = refuse(ctx, bdf, &info);
+	if (ret < 0)
+		return ret;
 	return baton_err(ENODEV,
 			 "no driver for PCI device %s (%04x:%04x, class %06x); drivers of PCI "
 			 "devices: %s",

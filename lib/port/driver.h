@@ -233,6 +233,7 @@ struct baton_driver {
 	const struct port_ops *ops;
 	const struct pci_id
 		*pci_ids; /* for a driver of PCI devices, which are opened by address; else NULL */
+	const struct pci_other *pci_others; /* devices that are refused with a reason; or NULL */
 	const void *priv; /* private to the driver: tells apart two drivers that share their ops */
 	bool dma;     /* the device accesses memory by itself: open() declares the device limits of
 			 port->reach, and port_reach_args apply */

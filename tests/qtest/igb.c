@@ -237,6 +237,35 @@ bad_devices(void **state)
 	end(&b);
 }
 
+/* A virtual function is refused by what it is, and another device by those that there are. */
+static void
+virtual_function(void **state)
+{
+	static const struct {
+		const char *id;
+		int why;
+		const char *words;
+	} cases[] = {
+		{ "0x10ca\n", -ENOTSUP, "(8086:10ca) is a virtual function of an 82576" },
+		{ "0x152d\n", -ENOTSUP, "open the physical function" },
+		{ "0x10cb\n", -ENODEV, "no driver for PCI device" },
+	};
+	char path[256];
+	struct bench b;
+
+	begin(&b);
+	snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/device", b.rig->q->pci.sys, QTEST_BDF);
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		FILE *file = fopen(path, "we");
+
+		assert_non_null(file);
+		fputs(cases[i].id, file);
+		fclose(file);
+		refused(&b, cases[i].why, cases[i].words);
+	}
+	end(&b);
+}
+
 /* What the PHY's registers 0 and 4 read; and whether, and how, 0 was written. */
 struct phy {
 	uint16_t control, mine;
@@ -426,6 +455,7 @@ main(void)
 		cmocka_unit_test(drops),
 		cmocka_unit_test(counters),
 		cmocka_unit_test(bad_devices),
+		cmocka_unit_test(virtual_function),
 		cmocka_unit_test(phy),
 		cmocka_unit_test(no_reset),
 		cmocka_unit_test(queue_stays),

@@ -125,10 +125,11 @@ BATON_API int baton_port_check(const struct baton_ctx *ctx, const char *devargs)
  * @out:     receives the port.
  *
  * Thread: the control thread.
- * Return: 0 on success; -ENODEV if there is no such driver or device; -EINVAL if an argument is
- * unknown (the error message has the nearest one) or invalid; -EEXIST if a port has that name;
- * -ENOSPC if the context has BATON_MAX_PORTS ports; -ENOMEM if memory is short; an error of the
- * driver.
+ * Return: 0 on success; -ENODEV if there is no such driver or device; -ENOTSUP if a driver knows
+ * the device and does not drive it (the error message has why, and what to do); -EINVAL if an
+ * argument is unknown (the error message has the nearest one) or invalid; -EEXIST if a port has
+ * that name; -ENOSPC if the context has BATON_MAX_PORTS ports; -ENOMEM if memory is short; an error
+ * of the driver.
  */
 BATON_API int baton_port_open(struct baton_ctx *ctx, const char *devargs, struct baton_port **out);
 
