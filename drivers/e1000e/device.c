@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The device: bring-up, start, interrupts; what the kit is told. */
 #include "e1000e/e1000e.h"
-#include "intel/intel.h"
 
 #define TICK_MS   1000
-#define RSS_TYPES (BATON_RSS_IPV4 | BATON_RSS_IPV4_TCP | BATON_RSS_IPV6 | BATON_RSS_IPV6_TCP)
 #define WAKE_RATE (50000u / 256) /* EITR, in 256 ns: at most 20,000 interrupts a second */
 
 /* ---- the device ---- */
@@ -15,7 +13,7 @@ poll_device(struct nic_dev *dev)
 	/* The causes of the queues clear themselves (EIAC). */
 	nic_put32(dev, ICR, ~CAUSE_QUEUES);
 	e1000e_read_link(dev);
-	e1000e_count(dev);
+	intel_count(dev);
 	return false;
 }
 
@@ -51,16 +49,12 @@ check_args(const struct baton_driver *driver, const struct port_arg *args, unsig
 static int
 open_device(struct nic_dev *dev, const struct port_arg *args, unsigned n)
 {
-	struct baton_port_info *info = &dev->port.info;
-	int ret = parse_pause(args, n);
+	const int ret = parse_pause(args, n);
 
 	if (ret < 0)
 		return ret;
 	e1000e_of(dev)->pause = (uint8_t)ret;
-	ret = nic_pci_dev_open(dev, args, n);
-	info->rss_types = RSS_TYPES;
-	info->rss_table_len = INTEL_RETA_ENTRIES;
-	return ret;
+	return intel_open(dev, args, n);
 }
 
 static int
@@ -78,21 +72,6 @@ identify(struct nic_dev *dev)
 		return ret;
 	e1000e_read_link(dev);
 	return nic_set_limits(dev, &limits);
-}
-
-/*
- * CTRL.VME is for tags of both directions (10.2.2.1): a port that inserts them, and does not remove
- * them, has software insert them.
- */
-static void
-configure(struct nic_dev *dev)
-{
-	struct baton_port *port = &dev->port;
-
-	if (!(port->offloads & BATON_OFFLOAD_TX_VLAN) || (port->offloads & BATON_OFFLOAD_RX_VLAN))
-		return;
-	port->offloads &= ~BATON_OFFLOAD_TX_VLAN;
-	port->soft |= BATON_OFFLOAD_TX_VLAN;
 }
 
 /* ---- start ---- */
@@ -114,6 +93,19 @@ check_sizes(const struct nic_dev *dev)
 					 dev->port.name, first->posted_len, nq->posted_len, i);
 	}
 	return 0;
+}
+
+/* 10.2.5.1: sizes of buffers, of all queues. */
+static uint32_t
+size_bits(const struct nic_dev *dev)
+{
+	const uint32_t bytes = nic_queue_of(dev->port.rxq[0])->posted_len;
+	const bool large = bytes > 2048;
+	uint32_t code = 0;
+
+	for (uint32_t size = large ? 32768 : 2048; size > bytes; size /= 2)
+		code++;
+	return code << RCTL_BSIZE | (large ? RCTL_BSEX : 0);
 }
 
 /* Vectors by cause, and how often each may be raised: 7.4, 10.2.4. */
@@ -200,8 +192,8 @@ prepare(struct nic_dev *dev)
 	nic_put32(dev, RFCTL, RFCTL_EXSTEN | RFCTL_NFS_DIS | RFCTL_ACK_DIS | RFCTL_IPV6_EX_DIS);
 	nic_put32(dev, RXCSUM, RXCSUM_IPOFL | RXCSUM_TUOFL | RXCSUM_PCSD);
 	nic_put32(dev, TIPG, TIPG_SET);
-	e1000e_clear_filters(dev);
-	e1000e_start_rss(dev);
+	intel_clear_filters(dev);
+	intel_start_rss(dev);
 	stop_second(dev);
 	return 0;
 }
@@ -213,8 +205,9 @@ start(struct nic_dev *dev)
 
 	for (unsigned i = 0; (nq = nic_queue(dev, i)); i++)
 		start_ring(dev, nq);
-	e1000e_of(dev)->running = true;
-	e1000e_write_rctl(dev);
+	intel_of(dev)->running = true;
+	intel_of(dev)->rctl = size_bits(dev);
+	intel_write_rctl(dev);
 	nic_put32(dev, TCTL, (nic_get32(dev, TCTL) & ~(TCTL_CT | TCTL_COLD)) | TCTL_SET | TCTL_EN);
 	start_vectors(dev);
 	return 0;
@@ -264,6 +257,21 @@ arm(struct nic_queue *nq, bool on)
 
 /* ---- the driver ---- */
 
+static const struct intel_counter counters[] = {
+	{ 0x3c, false, "rx_carrier_ext_errors" },
+	{ 0xfc, false, "tx_tso_errors" },
+};
+
+static const struct intel_kind kind = {
+	.rss_types = BATON_RSS_IPV4 | BATON_RSS_IPV4_TCP | BATON_RSS_IPV6 | BATON_RSS_IPV6_TCP,
+	.mrqc = MRQC_RSS,
+	.mrqc_ipv6_tcp = MRQC_IPV6_TCP_EX,
+	.reta_shift = RETA_QUEUE,
+	.addresses = ADDRESSES,
+	.n_counters = 2,
+	.counters = counters,
+};
+
 static const struct nic_pci_ops pci_ops = {
 	.bar_bytes = E1000E_BAR_BYTES,
 	.tick_ms = TICK_MS,
@@ -275,9 +283,9 @@ static const struct nic_pci_ops pci_ops = {
 };
 
 static const struct nic_ops nic_ops = {
-	NIC_PCI_OPS,
+	INTEL_OPS,
+	.priv = &kind,
 	.open = open_device,
-	.close = nic_pci_close,
 	.pci = &pci_ops,
 	.rx = &e1000e_rx,
 	.tx = &e1000e_tx,
@@ -288,21 +296,15 @@ static const struct nic_ops nic_ops = {
 	.offloads = BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_RX_IPV4_CSUM | BATON_OFFLOAD_RX_VLAN |
 		    BATON_OFFLOAD_RX_HASH | BATON_OFFLOAD_TX_CSUM | BATON_OFFLOAD_TX_TSO |
 		    BATON_OFFLOAD_TX_VLAN | BATON_OFFLOAD_TX_IPV4_CSUM,
-	.configure = configure,
 	.ring_attach = ring_attach,
 	.rx_room = rx_room,
 	.arm = arm,
-	.set_mac = e1000e_set_mac,
-	.set_rx_mode = e1000e_set_rx_mode,
-	.set_macs = e1000e_set_macs,
-	.set_vlan = e1000e_set_vlan,
-	.set_rss = e1000e_set_rss,
 };
 
 static const struct port_ops port_ops = {
 	NIC_PORT_OPS(struct e1000e_dev, struct e1000e_queue),
 	.check = check_args,
-	.xstats = e1000e_xstats,
+	.xstats = intel_xstats,
 };
 
 /* The 82574L, and the 82574IT. */

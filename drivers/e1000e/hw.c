@@ -1,53 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Reset, NVM, PHY and link. */
 #include "e1000e/e1000e.h"
-#include "intel/intel.h"
 
-#include <time.h>
-
-#define MASTER_MS 80 /* for accesses under way to end */
 #define RESET_MS  100
 #define OWNER_MS  100 /* for the firmware to let go of the PHY */
 #define CONFIG_MS 25  /* for what the NVM has for the PHY to get there */
 
-static void
-pause_ms(unsigned ms)
-{
-	const struct timespec pause = { .tv_nsec = ms * 1000000L };
-
-	nanosleep(&pause, NULL);
-}
-
 /* ---- reset ---- */
 
-/*
- * 5.1 and 10.2.2.1: no queue runs any more; no access to memory begins, and the device says that
- * none is under way; then it is reset. A device that does not say so is not believed to let go.
- */
 int
 e1000e_reset(struct nic_dev *dev)
 {
-	const struct pci_reg *regs = &dev->pci->regs;
-	uint32_t ctrl;
 	int ret;
 
-	e1000e_of(dev)->running = false;
 	nic_put32(dev, IMC, UINT32_MAX);
-	nic_put32(dev, RCTL, 0);
-	nic_put_bits(dev, TCTL, TCTL_EN, false);
-	nic_put_bits(dev, CTRL, CTRL_GIO_MASTER_DISABLE, true);
-	ret = nic_pci_wait(regs, STATUS, STATUS_GIO_MASTER_ENABLE, 0, MASTER_MS,
-			   "an access to memory that is under way");
-	if (ret < 0)
-		return ret;
-	ctrl = nic_get32(dev, CTRL) & ~CTRL_GIO_MASTER_DISABLE;
-	nic_put32(dev, CTRL, ctrl | CTRL_RST);
-	ret = nic_pci_wait(regs, CTRL, CTRL_RST, 0, RESET_MS, "the reset");
+	ret = intel_reset(dev);
 	/* 4.6.3: a flash is loaded on demand. */
 	if (!ret && (nic_get32(dev, EECD) & EECD_NVM_TYPE) == EECD_NVM_TYPE)
 		nic_put_bits(dev, CTRL_EXT, CTRL_EXT_EE_RST, true);
 	if (!ret)
-		ret = nic_pci_wait(regs, EECD, EECD_AUTO_RD, EECD_AUTO_RD, RESET_MS,
+		ret = nic_pci_wait(&dev->pci->regs, EECD, EECD_AUTO_RD, EECD_AUTO_RD, RESET_MS,
 				   "loading the NVM");
 	nic_put32(dev, IMC, UINT32_MAX);
 	nic_put32(dev, ICR, UINT32_MAX);
@@ -120,7 +92,7 @@ e1000e_start_phy(struct nic_dev *dev)
 {
 	int ret;
 
-	pause_ms(CONFIG_MS);
+	intel_pause(CONFIG_MS);
 	dev->link = false; /* for e1000e_read_link(), to see what was negotiated */
 	if ((ret = own_phy(dev)) < 0)
 		return ret;

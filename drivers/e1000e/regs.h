@@ -6,27 +6,20 @@
 #ifndef E1000E_REGS_H
 #define E1000E_REGS_H
 
-#include "base/shared.h"
+#include "intel/regs.h"
 
 #define E1000E_BAR_BYTES 0x6000u /* those below; BAR 0 has 128 KiB */
 
 enum {
-	CTRL = 0x0000,
-	STATUS = 0x0008,
-	EECD = 0x0010,
-	CTRL_EXT = 0x0018,
 	FCAL = 0x0028, /* and FCAH */
 	FCT = 0x0030,
-	VET = 0x0038,
 	ICR = 0x00c0,
 	IMS = 0x00d0,
 	IMC = 0x00d8,
 	EIAC = 0x00dc,
 	IVAR = 0x00e4,
 	EITR = 0x00e8, /* + 4 * vector */
-	RCTL = 0x0100,
 	FCTTV = 0x0170,
-	TCTL = 0x0400,
 	TIPG = 0x0410,
 	EXTCNF_CTRL = 0x0f00,
 	FCRTL = 0x2160,
@@ -34,13 +27,6 @@ enum {
 	RX_QUEUE = 0x2800, /* + QUEUE_BYTES * queue */
 	TX_QUEUE = 0x3800,
 	TARC = 0x3840, /* + QUEUE_BYTES * queue */
-	STATS = 0x4000,
-	RXCSUM = 0x5000,
-	RFCTL = 0x5008,
-	MTA = 0x5200,
-	RAL = 0x5400, /* and RAH; + 8 * entry */
-	VFTA = 0x5600,
-	MRQC = 0x5818,
 	GCR = 0x5b00,
 	GCR2 = 0x5b64,
 };
@@ -55,23 +41,9 @@ enum {
 	QUEUE_BYTES = 0x100,
 };
 
-#define CTRL_GIO_MASTER_DISABLE (1u << 2)
-#define CTRL_ASDE               (1u << 5)
-#define CTRL_SLU                (1u << 6)
-#define CTRL_FRCSPD             (1u << 11)
-#define CTRL_FRCDPX             (1u << 12)
-#define CTRL_RST                (1u << 26)
-#define CTRL_RFCE               (1u << 27)
-#define CTRL_TFCE               (1u << 28)
-#define CTRL_RESERVED_29        (1u << 29) /* to be written 0 */
-#define CTRL_VME                (1u << 30)
+#define CTRL_ASDE        (1u << 5)
+#define CTRL_RESERVED_29 (1u << 29) /* to be written 0 */
 
-#define STATUS_FD                (1u << 0)
-#define STATUS_LU                (1u << 1)
-#define STATUS_SPEED             6 /* shift: 10, 100, 1000, 1000 Mbit/s */
-#define STATUS_GIO_MASTER_ENABLE (1u << 19)
-
-#define EECD_AUTO_RD    (1u << 9)
 #define EECD_NVM_TYPE   (3u << 15) /* both: a flash */
 #define CTRL_EXT_EE_RST (1u << 13)
 #define CTRL_EXT_ONE_22 (1u << 22) /* to be written 1, and the next 0 */
@@ -81,17 +53,6 @@ enum {
 #define CTRL_EXT_PBA    (1u << 31) /* PBA_CLR: an unmasked cause is not pending any more */
 
 #define EXTCNF_MDIO (1u << 5) /* MDIO_SW_OWNERSHIP */
-#define PHY_CONTROL 0         /* IEEE 802.3 22.2.4 */
-#define PHY_ID1     2
-#define PHY_MINE    4 /* abilities: IEEE 802.3 28.2.4.1 */
-#define PHY_THEIRS  5
-#define PHY_PAUSE   (1u << 10)
-#define PHY_ASM     (1u << 11) /* in one direction */
-#define PHY_PAUSES  (PHY_PAUSE | PHY_ASM)
-#define PHY_ISOLATE (1u << 10)
-#define PHY_DOWN    (1u << 11)
-#define PHY_AUTONEG (1u << 12)
-#define PHY_RESTART (1u << 9)
 
 /* Causes of interrupts: ICR, IMS, IMC, EIAC. */
 #define CAUSE_LSC    (1u << 2)
@@ -114,21 +75,10 @@ enum {
 #define PAUSE_LOW     0x2800u
 #define PAUSE_XON     (1u << 31)
 
-#define RCTL_EN    (1u << 1)
-#define RCTL_UPE   (1u << 3)
-#define RCTL_MPE   (1u << 4)
-#define RCTL_LPE   (1u << 5)
-#define RCTL_BAM   (1u << 15)
 #define RCTL_BSIZE 16 /* shift: 2048, 1024, 512, 256; with BSEX 16 times as many but the first */
-#define RCTL_VFE   (1u << 18)
 #define RCTL_BSEX  (1u << 25)
-#define RCTL_SECRC (1u << 26)
 
-#define TCTL_EN   (1u << 1)
-#define TCTL_PSP  (1u << 3)
-#define TCTL_CT   (0xffu << 4)
 #define TCTL_COLD (0x3ffu << 12)
-#define TCTL_RTLC (1u << 24)
 #define TCTL_SET  (TCTL_PSP | TCTL_RTLC | 15u << 4 | 63u << 12) /* full duplex: 10.2.6.1 */
 #define TIPG_SET  (8u | 8u << 10 | 6u << 20)
 
@@ -140,29 +90,13 @@ enum {
 #define GCR_ONE_22  (1u << 22) /* errata: completions with ASPM */
 #define GCR2_ONE    1u
 
-#define RXCSUM_IPOFL      (1u << 8)
-#define RXCSUM_TUOFL      (1u << 9)
-#define RXCSUM_PCSD       (1u << 13) /* the hash in place of a fragment's sum */
-#define RFCTL_NFS_DIS     (3u << 6)
-#define RFCTL_ACK_DIS     (1u << 12) /* no interrupts for acknowledgements */
-#define RFCTL_EXSTEN      (1u << 15)
-#define RFCTL_IPV6_EX_DIS (3u << 16) /* addresses in extension headers are not hashed */
-#define MRQC_RSS          1u
-#define MRQC_IPV4_TCP     (1u << 16)
-#define MRQC_IPV4         (1u << 17)
-#define MRQC_IPV6_TCP     (1u << 18)
-#define MRQC_IPV6         (1u << 20)
-#define RETA_QUEUE        7 /* shift */
+#define RFCTL_ACK_DIS (1u << 12) /* no interrupts for acknowledgements */
+#define RFCTL_EXSTEN  (1u << 15)
+#define MRQC_RSS      1u
+#define RETA_QUEUE    7 /* shift */
 
-#define RAR_ENTRIES 16u
-#define RAH_AV      (1ull << 63) /* of both words */
-#define MTA_WORDS   128u
-#define VFTA_WORDS  128u
-
-#define DESCS_MIN   16u
-#define DESCS_MAX   4096u
+#define ADDRESSES   16u
 #define FRAME_MAX   16380u /* with LPE, without FCS: 10.2.5.1 */
-#define TX_SHORTEST 17u    /* with TCTL.PSP: 7.2.1 */
 #define LONGEST_OFF 255u   /* of what a context descriptor names */
 
 /* A descriptor of either direction: the device writes back over it. */

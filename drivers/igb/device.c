@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The device: bring-up and start; what the kit is told. */
 #include "igb/igb.h"
-#include "intel/intel.h"
 
 #define TICK_MS 1000
-#define RSS_TYPES                                                                                  \
-	(BATON_RSS_IPV4 | BATON_RSS_IPV4_TCP | BATON_RSS_IPV4_UDP | BATON_RSS_IPV6 |               \
-	 BATON_RSS_IPV6_TCP | BATON_RSS_IPV6_UDP)
-
 static bool
 poll_device(struct nic_dev *dev)
 {
@@ -15,17 +10,6 @@ poll_device(struct nic_dev *dev)
 	igb_read_link(dev);
 	igb_count(dev);
 	return false;
-}
-
-static int
-open_device(struct nic_dev *dev, const struct port_arg *args, unsigned n)
-{
-	struct baton_port_info *info = &dev->port.info;
-	int ret = nic_pci_dev_open(dev, args, n);
-
-	info->rss_types = RSS_TYPES;
-	info->rss_table_len = INTEL_RETA_ENTRIES;
-	return ret;
 }
 
 static int
@@ -43,21 +27,6 @@ identify(struct nic_dev *dev)
 		return ret;
 	igb_read_link(dev);
 	return nic_set_limits(dev, &limits);
-}
-
-/*
- * CTRL.VME is for tags of both directions (8.2.1): a port that inserts them, and does not remove
- * them, has software insert them.
- */
-static void
-configure(struct nic_dev *dev)
-{
-	struct baton_port *port = &dev->port;
-
-	if (!(port->offloads & BATON_OFFLOAD_TX_VLAN) || (port->offloads & BATON_OFFLOAD_RX_VLAN))
-		return;
-	port->offloads &= ~BATON_OFFLOAD_TX_VLAN;
-	port->soft |= BATON_OFFLOAD_TX_VLAN;
 }
 
 /*
@@ -86,22 +55,36 @@ prepare(struct nic_dev *dev)
 		nic_put32(dev, RX_QUEUE + QUEUE_BYTES * i + QUEUE_DCTL, 0);
 		nic_put32(dev, TX_QUEUE + QUEUE_BYTES * i + QUEUE_DCTL, 0);
 	}
-	igb_clear_filters(dev);
-	igb_start_rss(dev);
+	intel_clear_filters(dev);
+	intel_start_rss(dev);
 	return 0;
 }
 
 static int
 start(struct nic_dev *dev)
 {
-	igb_of(dev)->running = true;
-	igb_write_rctl(dev);
+	intel_of(dev)->running = true;
+	intel_write_rctl(dev);
 	nic_put32(dev, TCTL, (nic_get32(dev, TCTL) & ~TCTL_CT) | TCTL_SET | TCTL_EN);
 	igb_start_vectors(dev);
 	return 0;
 }
 
 /* ---- the driver ---- */
+
+static const struct intel_counter counters[] = {
+	{ 0x3c, false, "tx_host_discarded_packets" },
+};
+
+static const struct intel_kind kind = {
+	.rss_types = BATON_RSS_IPV4 | BATON_RSS_IPV4_TCP | BATON_RSS_IPV4_UDP | BATON_RSS_IPV6 |
+		     BATON_RSS_IPV6_TCP | BATON_RSS_IPV6_UDP,
+	.mrqc = MRQC_RSS,
+	.mrqc_ipv6_tcp = MRQC_IPV6_TCP_EX | MRQC_IPV6_TCP,
+	.addresses = RAR_ENTRIES,
+	.n_counters = 1,
+	.counters = counters,
+};
 
 static const struct nic_pci_ops pci_ops = {
 	.bar_bytes = IGB_BAR_BYTES,
@@ -114,9 +97,8 @@ static const struct nic_pci_ops pci_ops = {
 };
 
 static const struct nic_ops nic_ops = {
-	NIC_PCI_OPS,
-	.open = open_device,
-	.close = nic_pci_close,
+	INTEL_OPS,
+	.priv = &kind,
 	.pci = &pci_ops,
 	.rx = &igb_rx,
 	.tx = &igb_tx,
@@ -127,17 +109,11 @@ static const struct nic_ops nic_ops = {
 	.offloads = BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_RX_IPV4_CSUM | BATON_OFFLOAD_RX_VLAN |
 		    BATON_OFFLOAD_RX_HASH | BATON_OFFLOAD_TX_CSUM | BATON_OFFLOAD_TX_TSO |
 		    BATON_OFFLOAD_TX_VLAN | BATON_OFFLOAD_TX_IPV4_CSUM,
-	.configure = configure,
 	.ring_attach = igb_ring_attach,
 	.ring_start = igb_ring_start,
 	.ring_stop = igb_ring_stop,
 	.rx_room = igb_rx_room,
 	.arm = igb_arm,
-	.set_mac = igb_set_mac,
-	.set_rx_mode = igb_set_rx_mode,
-	.set_macs = igb_set_macs,
-	.set_vlan = igb_set_vlan,
-	.set_rss = igb_set_rss,
 };
 
 static const struct port_ops port_ops = {

@@ -1,54 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Reset, NVM, PHY and link. */
 #include "igb/igb.h"
-#include "intel/intel.h"
 
-#include <time.h>
-
-#define MASTER_MS 80 /* for accesses under way to end */
-#define RESET_MS  100
-#define LOAD_MS   10  /* for registers to be loaded from the NVM */
-#define OWNER_MS  100 /* for the firmware and the other port to let go of the PHY */
-
-static void
-pause_ms(unsigned ms)
-{
-	const struct timespec pause = { .tv_nsec = ms * 1000000L };
-
-	nanosleep(&pause, NULL);
-}
+#define LOAD_MS  10  /* for registers to be loaded from the NVM */
+#define OWNER_MS 100 /* for the firmware and the other port to let go of the PHY */
 
 /* ---- reset ---- */
 
-/*
- * CTRL, 8.2.1: no queue runs any more; no access to memory begins, and the device says that
- * none is under way; then it is reset. A device that does not say so is not believed to let go.
- */
 int
 igb_reset(struct nic_dev *dev)
 {
-	const struct pci_reg *regs = &dev->pci->regs;
-	uint32_t ctrl;
 	int ret;
 
-	igb_of(dev)->running = false;
 	nic_put32(dev, EIMC, UINT32_MAX);
 	nic_put32(dev, IMC, UINT32_MAX);
-	nic_put32(dev, RCTL, 0);
-	nic_put_bits(dev, TCTL, TCTL_EN, false);
-	nic_put_bits(dev, CTRL, CTRL_GIO_MASTER_DISABLE, true);
-	ret = nic_pci_wait(regs, STATUS, STATUS_GIO_MASTER_ENABLE, 0, MASTER_MS,
-			   "an access to memory that is under way");
-	if (ret < 0)
-		return ret;
-	ctrl = nic_get32(dev, CTRL) & ~CTRL_GIO_MASTER_DISABLE;
-	nic_put32(dev, CTRL, ctrl | CTRL_RST);
-	pause_ms(1); /* before it is looked at */
-	ret = nic_pci_wait(regs, CTRL, CTRL_RST, 0, RESET_MS, "the reset");
+	ret = intel_reset(dev);
 	if (ret < 0)
 		return ret;
 	/* Then it loads registers from the NVM. One that never says so, as models, goes on. */
-	ret = nic_pci_wait(regs, EECD, EECD_AUTO_RD, EECD_AUTO_RD, LOAD_MS, "loading the NVM");
+	ret = nic_pci_wait(&dev->pci->regs, EECD, EECD_AUTO_RD, EECD_AUTO_RD, LOAD_MS,
+			   "loading the NVM");
 	nic_put32(dev, EIMC, UINT32_MAX);
 	nic_put32(dev, IMC, UINT32_MAX);
 	nic_put32(dev, ICR, UINT32_MAX);
@@ -111,7 +82,7 @@ own_phy(const struct nic_dev *dev, bool own)
 	for (unsigned ms = 0; ms < OWNER_MS; ms++) {
 		if (try_phy(dev, own))
 			return 0;
-		pause_ms(1);
+		intel_pause(1);
 	}
 	if (pci_is_dead(dev->pci->dev))
 		return baton_err(ENODEV, "%s: the device reads as all ones", dev->port.name);

@@ -7,20 +7,14 @@
 #define IGB_IGB_H
 
 #include "igb/regs.h"
-#include "nic/pci.h"
-
-#define IGB_COUNTERS 48
+#include "intel/intel.h"
 
 struct igb_dev {
-	struct nic_pci_dev pd;
-	bool running; /* RCTL.EN and TCTL.EN are set */
-	bool promisc, allmulti;
-	bool filters_vlans;
-	uint64_t counters[IGB_COUNTERS]; /* sums of what the device counted: stats.c */
-	uint64_t dropped;                /* the same of all queues' RQDPC */
+	struct intel_dev intel;
+	uint64_t dropped; /* the sum of all queues' RQDPC */
 };
 
-DEFINE_CONTAINER(igb_of, struct igb_dev, pd.nic)
+DEFINE_CONTAINER(igb_of, struct igb_dev, intel.pd.nic)
 
 struct igb_queue {
 	struct nic_queue nq;
@@ -68,25 +62,9 @@ void igb_arm(struct nic_queue *nq, bool on);
 /** Which vector each queue raises, and how often. */
 void igb_start_vectors(struct nic_dev *dev);
 
-/* ---- filter.c ---- */
-
-/** Write RCTL as everything that is set asks for it. */
-void igb_write_rctl(struct nic_dev *dev);
-/** Clear all filters, but for the device's own address. */
-void igb_clear_filters(struct nic_dev *dev);
-/** Spread packets over the RX queues, if there are several, as long as nothing else is asked for.
- */
-void igb_start_rss(struct nic_dev *dev);
-int igb_set_rss(struct nic_dev *dev, const struct port_rss *rss);
-
-int igb_set_mac(struct nic_dev *dev, const uint8_t mac[6]);
-int igb_set_macs(struct nic_dev *dev, const uint8_t (*macs)[6], unsigned n);
-int igb_set_rx_mode(struct nic_dev *dev, enum port_rx_mode mode, bool on);
-int igb_set_vlan(struct nic_dev *dev, uint16_t vid, bool on);
-
 /* ---- stats.c ---- */
 
-/** Add what the device has counted since the last call, which sets its counters to 0. */
+/** Add what the device has counted since the last call: intel_count() and RQDPC. */
 void igb_count(struct nic_dev *dev);
 void igb_xstats(const struct baton_port *port, struct port_xstats *list);
 

@@ -6,18 +6,11 @@
 #ifndef IGB_REGS_H
 #define IGB_REGS_H
 
-#include "base/shared.h"
+#include "intel/regs.h"
 
 #define IGB_BAR_BYTES 0xe400u /* those below; BAR 0 has 128 KiB */
 
 enum {
-	CTRL = 0x0000,
-	STATUS = 0x0008,
-	EECD = 0x0010,
-	CTRL_EXT = 0x0018,
-	VET = 0x0038,
-	RCTL = 0x0100,
-	TCTL = 0x0400,
 	ICR = 0x1500, /* 0x00c0 is another name of it */
 	IMS = 0x1508,
 	IMC = 0x150c,
@@ -30,15 +23,7 @@ enum {
 	EITR = 0x1680, /* + 4 * vector */
 	IVAR = 0x1700, /* + 4 * (queue % 8) */
 	IVAR_MISC = 0x1740,
-	STATS = 0x4000,
-	RXCSUM = 0x5000,
 	RLPML = 0x5004,
-	RFCTL = 0x5008,
-	MTA = 0x5200,
-	RAL = 0x5400,      /* and RAH; + 8 * entry, of the first 16 */
-	RAL_MORE = 0x54e0, /* of the others */
-	VFTA = 0x5600,
-	MRQC = 0x5818,
 	SWSM = 0x5b50,
 	SW_FW_SYNC = 0x5b5c,
 	RX_QUEUE = 0xc000, /* + QUEUE_BYTES * queue */
@@ -58,37 +43,14 @@ enum {
 	QUEUE_BYTES = 0x40,
 };
 
-#define CTRL_GIO_MASTER_DISABLE (1u << 2)
-#define CTRL_SLU                (1u << 6)
-#define CTRL_FRCSPD             (1u << 11)
-#define CTRL_FRCDPX             (1u << 12)
-#define CTRL_RST                (1u << 26)
-#define CTRL_RFCE               (1u << 27)
-#define CTRL_TFCE               (1u << 28)
-#define CTRL_VME                (1u << 30)
-
-#define STATUS_FD                (1u << 0)
-#define STATUS_LU                (1u << 1)
-#define STATUS_LAN               2 /* shifts: the number of the port */
-#define STATUS_SPEED             6 /* 10, 100, 1000, 1000 Mbit/s */
-#define STATUS_GIO_MASTER_ENABLE (1u << 19)
+#define STATUS_LAN 2 /* shift: the number of the port */
 
 #define CTRL_EXT_DRV_LOAD (1u << 28) /* a driver has the device */
-
-#define EECD_AUTO_RD (1u << 9)
 
 #define SWSM_SMBI     (1u << 0) /* a read sets it */
 #define SWSM_SWESMBI  (1u << 1)
 #define SYNC_PHY      (1u << 1) /* of port 0; of port 1 the next */
 #define SYNC_FIRMWARE 16        /* shift, of the same bits */
-#define PHY_CONTROL   0         /* IEEE 802.3 22.2.4 */
-#define PHY_ID1       2
-#define PHY_MINE      4 /* abilities: IEEE 802.3 28.2.4.1 */
-#define PHY_PAUSES    (3u << 10)
-#define PHY_RESTART   (1u << 9)
-#define PHY_ISOLATE   (1u << 10)
-#define PHY_DOWN      (1u << 11)
-#define PHY_AUTONEG   (1u << 12)
 
 /* Interrupts. In MSI-X mode, EICR, EIMS, EIMC and EIAC have a bit for each vector. */
 #define CAUSE_LSC   (1u << 2)
@@ -104,19 +66,7 @@ enum {
 #define IVAR_WORDS  8u
 #define EITR_FIELD  2 /* shift: in microseconds */
 
-#define RCTL_EN    (1u << 1)
-#define RCTL_UPE   (1u << 3)
-#define RCTL_MPE   (1u << 4)
-#define RCTL_LPE   (1u << 5)
-#define RCTL_BAM   (1u << 15)
-#define RCTL_VFE   (1u << 18)
-#define RCTL_SECRC (1u << 26)
-
-#define TCTL_EN   (1u << 1)
-#define TCTL_PSP  (1u << 3)
-#define TCTL_CT   (0xffu << 4)
-#define TCTL_RTLC (1u << 24)
-#define TCTL_SET  (TCTL_PSP | TCTL_RTLC | 15u << 4)
+#define TCTL_SET (TCTL_PSP | TCTL_RTLC | 15u << 4)
 
 /* Thresholds in descriptors; more than one to write back at once is an erratum with MSI-X. */
 #define DCTL_ENABLE     (1u << 25)
@@ -125,31 +75,11 @@ enum {
 #define SRRCTL_KIB_MOST 63u        /* of a buffer: RX_LEN has 16 bits */
 #define SRRCTL_DROP     (1u << 31)
 
-#define RXCSUM_IPOFL      (1u << 8)
-#define RXCSUM_TUOFL      (1u << 9)
-#define RXCSUM_PCSD       (1u << 13) /* the hash in place of a fragment's sum */
-#define RFCTL_NFS_DIS     (3u << 6)
-#define RFCTL_IPV6_EX_DIS (3u << 16) /* addresses in extension headers are not hashed */
-#define MRQC_RSS          2u
-#define MRQC_IPV4_TCP     (1u << 16)
-#define MRQC_IPV4         (1u << 17)
-#define MRQC_IPV6_TCP     (1u << 18 | 1u << 21) /* with extension headers, and without */
-#define MRQC_IPV6         (1u << 20)
-#define MRQC_IPV4_UDP     (1u << 22)
-#define MRQC_IPV6_UDP     (1u << 23)
-
-#define RAR_FIRST   16u
-#define RAR_ENTRIES 24u
-#define RAH_AV      (1ull << 63) /* of both words */
-#define MTA_WORDS   128u
-#define VFTA_WORDS  128u
+#define MRQC_RSS 2u
 
 #define QUEUES      16u
-#define DESCS_MIN   16u
-#define DESCS_MAX   4096u
 #define LONGEST     9728u         /* frame, with FCS: RLPML, 8.10 */
 #define FRAME_MAX   (LONGEST - 4) /* without */
-#define TX_SHORTEST 17u           /* with TCTL.PSP */
 #define LONGEST_OFF 127u          /* of what a context descriptor names: 7.2.2.2 */
 
 /* A descriptor of either direction: the device writes back over it. */

@@ -1,20 +1,70 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the 82574L and the 82576 have in common, register by register: access to the NVM and to the
- * PHY, and the tables of RSS. Sections are of the Intel 82574 GbE Controller Family Datasheet; the
- * Intel 82576 Gigabit Ethernet Controller Datasheet has the same in 6.2, 8.2.4 and 8.4.
+ * What the 82574L and the 82576 have in common, register by register: reset, access to the NVM and
+ * to the PHY, filters, RSS and counters. Sections are of the Intel 82574 GbE Controller Family
+ * Datasheet; the Intel 82576 Gigabit Ethernet Controller Datasheet has the same in 6.2, 8.2.4, 8.4,
+ * 8.10 and 8.19.
  *
- * All return 0 or a negative errno with its sentence.
+ * What returns an int returns 0 or a negative errno with its sentence.
  */
 #ifndef INTEL_INTEL_H
 #define INTEL_INTEL_H
 
+#include "intel/regs.h"
 #include "nic/pci.h"
 
 #define INTEL_MDIC_WRITE (1u << 26)
 #define INTEL_MDIC_READ  (2u << 26)
 
-#define INTEL_RETA_ENTRIES 128u /* of the table of RSS */
+#define INTEL_COUNTERS 48
+
+/* A register of 32 bits that counts, or the first of two, of which the second clears both. */
+struct intel_counter {
+	uint16_t at; /* behind STATS */
+	bool pair;
+	const char *name;
+};
+
+/* In what the two differ: `priv` of a driver's struct nic_ops. */
+struct intel_kind {
+	uint32_t rss_types;           /* BATON_RSS_* */
+	uint32_t mrqc, mrqc_ipv6_tcp; /* RSS on; TCP over IPv6 */
+	uint8_t reta_shift;           /* in an entry of RETA, the number of the queue */
+	uint8_t addresses;            /* entries of RAL and RAH */
+	uint8_t n_counters;           /* that the other one does not have */
+	const struct intel_counter *counters;
+};
+
+struct intel_dev {
+	struct nic_pci_dev pd;
+	bool running; /* RCTL.EN and TCTL.EN are set */
+	bool promisc, allmulti;
+	bool filters_vlans;
+	uint32_t rctl;                     /* bits for all packets, as sizes of buffers */
+	uint64_t counters[INTEL_COUNTERS]; /* sums of what the device counted: stats.c */
+};
+
+DEFINE_CONTAINER(intel_of, struct intel_dev, pd.nic)
+
+static inline const struct intel_kind *
+intel_kind(const struct nic_dev *dev)
+{
+	return dev->ops->priv;
+}
+
+/* ---- device.c ---- */
+
+/* Of struct nic_ops. */
+int intel_open(struct nic_dev *dev, const struct port_arg *args, unsigned n);
+void intel_configure(struct nic_dev *dev);
+
+/** Stop everything and reset the device: 0 only if no access to memory is under way any more. */
+int intel_reset(struct nic_dev *dev);
+
+/** Sleep for @ms milliseconds, less than 1000. */
+void intel_pause(unsigned ms);
+
+/* ---- mdio.c, nvm.c ---- */
 
 /** Access register @reg of the PHY, which the caller owns: @op of INTEL_MDIC_*. 10.2.2.7. */
 int intel_mdic(const struct nic_dev *dev, uint32_t op, uint32_t reg, uint16_t *value);
@@ -25,12 +75,38 @@ int intel_check_nvm(const struct nic_dev *dev, uint16_t first[3]);
 /** The MAC address of the NVM, as nic_mac_bits(): check that it is one. */
 int intel_check_mac(const struct nic_dev *dev, uint64_t mac);
 
-/**
- * Write the key and the table of RSS, four entries in a word: RSSRK and RETA, 10.2.5.16, 10.2.5.17.
- *
- * @rss:   what the port has; without a table, entries go round the RX queues.
- * @shift: where in an entry the number of the queue is.
+/* ---- filter.c ---- */
+
+/** Write RCTL as everything that is set asks for it. */
+void intel_write_rctl(struct nic_dev *dev);
+/** Clear all filters, but for the device's own address. */
+void intel_clear_filters(struct nic_dev *dev);
+
+/* Of struct nic_ops. */
+int intel_set_mac(struct nic_dev *dev, const uint8_t mac[6]);
+int intel_set_macs(struct nic_dev *dev, const uint8_t (*macs)[6], unsigned n);
+int intel_set_rx_mode(struct nic_dev *dev, enum port_rx_mode mode, bool on);
+int intel_set_vlan(struct nic_dev *dev, uint16_t vid, bool on);
+
+/* ---- rss.c ---- */
+
+/** Spread packets over the RX queues, if there are several, as long as nothing else is asked for.
  */
-void intel_put_rss(const struct nic_dev *dev, const struct port_rss *rss, unsigned shift);
+void intel_start_rss(struct nic_dev *dev);
+int intel_set_rss(struct nic_dev *dev, const struct port_rss *rss); /* of struct nic_ops */
+
+/* ---- stats.c ---- */
+
+/** Add what the device has counted since the last call, which sets its counters to 0. */
+void intel_count(struct nic_dev *dev);
+/** List the sums. */
+void intel_xstats(const struct baton_port *port, struct port_xstats *list);
+
+/* Of struct nic_ops, with those of the kit. */
+#define INTEL_OPS                                                                                  \
+	NIC_PCI_OPS, .open = intel_open, .close = nic_pci_close, .configure = intel_configure,     \
+		     .set_mac = intel_set_mac, .set_rx_mode = intel_set_rx_mode,                   \
+		     .set_macs = intel_set_macs, .set_vlan = intel_set_vlan,                       \
+		     .set_rss = intel_set_rss
 
 #endif

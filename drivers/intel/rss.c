@@ -5,8 +5,9 @@
 #define RSSRK       0x5c80u
 #define RSSRK_BYTES 40u
 
-void
-intel_put_rss(const struct nic_dev *dev, const struct port_rss *rss, unsigned shift)
+/* 10.2.5.16, 10.2.5.17: the key and the table, four entries in a word. */
+static void
+put_tables(const struct nic_dev *dev, const struct port_rss *rss)
 {
 	const unsigned queues = dev->port.info.rx_queues;
 	uint32_t word;
@@ -16,13 +17,44 @@ intel_put_rss(const struct nic_dev *dev, const struct port_rss *rss, unsigned sh
 		nic_put32(dev, RSSRK + i, le32toh(word));
 	}
 	word = 0;
-	for (unsigned i = 0; i < INTEL_RETA_ENTRIES; i++) {
+	for (unsigned i = 0; i < RETA_ENTRIES; i++) {
 		const unsigned queue = rss->table_len ? rss->table[i] : i % queues;
 
-		word |= queue << (shift + 8 * (i % 4));
+		word |= queue << (intel_kind(dev)->reta_shift + 8 * (i % 4));
 		if (i % 4 < 3)
 			continue;
 		nic_put32(dev, RETA + i - 3, word);
 		word = 0;
 	}
+}
+
+/* 7.1.11, 10.2.5.15; 7.1.1.7 and 8.10 of the 82576. */
+int
+intel_set_rss(struct nic_dev *dev, const struct port_rss *rss)
+{
+	const struct intel_kind *kind = intel_kind(dev);
+	const struct {
+		uint32_t type, bit;
+	} types[] = {
+		{ BATON_RSS_IPV4_TCP, MRQC_IPV4_TCP },       { BATON_RSS_IPV4, MRQC_IPV4 },
+		{ BATON_RSS_IPV6_TCP, kind->mrqc_ipv6_tcp }, { BATON_RSS_IPV6, MRQC_IPV6 },
+		{ BATON_RSS_IPV4_UDP, MRQC_IPV4_UDP },       { BATON_RSS_IPV6_UDP, MRQC_IPV6_UDP }
+	};
+	uint32_t mrqc = kind->mrqc;
+
+	for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		mrqc |= rss->types & types[i].type ? types[i].bit : 0;
+	put_tables(dev, rss);
+	nic_put32(dev, MRQC, mrqc);
+	return 0;
+}
+
+/* Without RSS, everything is for the first queue. */
+void
+intel_start_rss(struct nic_dev *dev)
+{
+	if (dev->port.info.rx_queues > 1)
+		intel_set_rss(dev, &dev->port.rss);
+	else
+		nic_put32(dev, MRQC, 0);
 }

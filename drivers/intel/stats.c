@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The device's own counters (10.2.7), under DPDK's names. Reading one sets it to 0, so that they
- * are summed up here, at each tick at least. Those of bytes are pairs, whose second half clears
- * both.
+ * The device's own counters (10.2.7; 8.19 of the 82576), under DPDK's names. Reading one sets it
+ * to 0, so that they are summed up here, at each tick at least. Those of bytes are pairs, whose
+ * second half clears both.
  */
-#include "e1000e/e1000e.h"
+#include "intel/intel.h"
 
-static const struct {
-	uint16_t at;
-	bool pair;
-	const char *name;
-} counters[] = {
+static const struct intel_counter counters[] = {
 	{ 0x00, false, "rx_crc_errors" },
 	{ 0x04, false, "rx_align_errors" },
 	{ 0x0c, false, "rx_symbol_errors" },
@@ -22,7 +18,6 @@ static const struct {
 	{ 0x28, false, "tx_total_collisions" },
 	{ 0x30, false, "tx_deferred_packets" },
 	{ 0x34, false, "tx_no_carrier_sense_packets" },
-	{ 0x3c, false, "rx_carrier_ext_errors" },
 	{ 0x40, false, "rx_length_errors" },
 	{ 0x48, false, "rx_xon_packets" },
 	{ 0x4c, false, "tx_xon_packets" },
@@ -55,38 +50,50 @@ static const struct {
 	{ 0xf0, false, "tx_multicast_packets" },
 	{ 0xf4, false, "tx_broadcast_packets" },
 	{ 0xf8, false, "tx_tso_packets" },
-	{ 0xfc, false, "tx_tso_errors" },
 };
 
 #define N_COUNTERS (sizeof(counters) / sizeof(counters[0]))
 
-_Static_assert(N_COUNTERS <= E1000E_COUNTERS, "room for each");
+_Static_assert(N_COUNTERS < INTEL_COUNTERS, "room for each");
+
+/* The counters of both devices, then the device's own. Return: NULL after the last. */
+static const struct intel_counter *
+counter(const struct nic_dev *dev, unsigned i)
+{
+	const struct intel_kind *kind = intel_kind(dev);
+
+	if (i < N_COUNTERS)
+		return &counters[i];
+	i -= N_COUNTERS;
+	return i < kind->n_counters ? &kind->counters[i] : NULL;
+}
 
 /* A counter stays at its last value, all ones, and a device that is gone reads as that. */
 void
-e1000e_count(struct nic_dev *dev)
+intel_count(struct nic_dev *dev)
 {
-	struct e1000e_dev *ed = e1000e_of(dev);
+	const struct intel_counter *c;
 
-	for (unsigned i = 0; i < N_COUNTERS; i++) {
-		const uint32_t at = STATS + counters[i].at, low = nic_get32(dev, at),
-			       high = counters[i].pair ? nic_get32(dev, at + 4) : 0;
+	for (unsigned i = 0; (c = counter(dev, i)); i++) {
+		const uint32_t at = STATS + c->at, low = nic_get32(dev, at),
+			       high = c->pair ? nic_get32(dev, at + 4) : 0;
 
-		if (low == UINT32_MAX && (!counters[i].pair || high == UINT32_MAX))
+		if (low == UINT32_MAX && (!c->pair || high == UINT32_MAX))
 			return;
-		ed->counters[i] += low | (uint64_t)high << 32;
+		intel_of(dev)->counters[i] += low | (uint64_t)high << 32;
 	}
 }
 
 void
-e1000e_xstats(const struct baton_port *port, struct port_xstats *list)
+intel_xstats(const struct baton_port *port, struct port_xstats *list)
 {
-	const struct e1000e_dev *ed = e1000e_of_const(nic_of_const(port));
-	const struct nic_pci *pci = ed->pd.nic.pci;
+	const struct nic_dev *dev = nic_of_const(port);
+	const struct nic_pci *pci = dev->pci;
+	const struct intel_counter *c;
 
 	if (pci->dev)
-		e1000e_count(pci->nic);
+		intel_count(pci->nic);
 	nic_pci_xstats(port, list);
-	for (unsigned i = 0; i < N_COUNTERS; i++)
-		port_xstat(list, ed->counters[i], counters[i].name);
+	for (unsigned i = 0; (c = counter(dev, i)); i++)
+		port_xstat(list, intel_of_const(dev)->counters[i], c->name);
 }

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Registers that the Intel 82574L and the 82576 have at the same place with the same bits: chapter
+ * 10 of the Intel 82574 GbE Controller Family Datasheet, 8 of the Intel 82576 Gigabit Ethernet
+ * Controller Datasheet.
+ */
+#ifndef INTEL_REGS_H
+#define INTEL_REGS_H
+
+#include "base/shared.h"
+
+enum {
+	CTRL = 0x0000,
+	STATUS = 0x0008,
+	EECD = 0x0010,
+	CTRL_EXT = 0x0018,
+	VET = 0x0038,
+	RCTL = 0x0100,
+	TCTL = 0x0400,
+	STATS = 0x4000,
+	RXCSUM = 0x5000,
+	RFCTL = 0x5008,
+	MTA = 0x5200,
+	RAL = 0x5400, /* and RAH; + 8 * entry, of the first 16 */
+	VFTA = 0x5600,
+	MRQC = 0x5818,
+};
+
+#define CTRL_GIO_MASTER_DISABLE (1u << 2)
+#define CTRL_SLU                (1u << 6)
+#define CTRL_FRCSPD             (1u << 11)
+#define CTRL_FRCDPX             (1u << 12)
+#define CTRL_RST                (1u << 26)
+#define CTRL_RFCE               (1u << 27)
+#define CTRL_TFCE               (1u << 28)
+#define CTRL_VME                (1u << 30)
+
+#define STATUS_FD                (1u << 0)
+#define STATUS_LU                (1u << 1)
+#define STATUS_SPEED             6 /* shift: 10, 100, 1000, 1000 Mbit/s */
+#define STATUS_GIO_MASTER_ENABLE (1u << 19)
+
+#define EECD_AUTO_RD (1u << 9)
+
+#define PHY_CONTROL 0 /* IEEE 802.3 22.2.4 */
+#define PHY_ID1     2
+#define PHY_MINE    4 /* abilities: IEEE 802.3 28.2.4.1 */
+#define PHY_THEIRS  5
+#define PHY_PAUSE   (1u << 10)
+#define PHY_ASM     (1u << 11) /* in one direction */
+#define PHY_PAUSES  (PHY_PAUSE | PHY_ASM)
+#define PHY_RESTART (1u << 9)
+#define PHY_ISOLATE (1u << 10)
+#define PHY_DOWN    (1u << 11)
+#define PHY_AUTONEG (1u << 12)
+
+#define RCTL_EN    (1u << 1)
+#define RCTL_UPE   (1u << 3)
+#define RCTL_MPE   (1u << 4)
+#define RCTL_LPE   (1u << 5)
+#define RCTL_BAM   (1u << 15)
+#define RCTL_VFE   (1u << 18)
+#define RCTL_SECRC (1u << 26)
+
+#define TCTL_EN   (1u << 1)
+#define TCTL_PSP  (1u << 3)
+#define TCTL_CT   (0xffu << 4)
+#define TCTL_RTLC (1u << 24)
+
+#define RXCSUM_IPOFL      (1u << 8)
+#define RXCSUM_TUOFL      (1u << 9)
+#define RXCSUM_PCSD       (1u << 13) /* the hash in place of a fragment's sum */
+#define RFCTL_NFS_DIS     (3u << 6)
+#define RFCTL_IPV6_EX_DIS (3u << 16) /* addresses in extension headers are not hashed */
+
+#define MRQC_IPV4_TCP    (1u << 16)
+#define MRQC_IPV4        (1u << 17)
+#define MRQC_IPV6_TCP_EX (1u << 18) /* with extension headers, too */
+#define MRQC_IPV6        (1u << 20)
+#define MRQC_IPV6_TCP    (1u << 21) /* of the 82576, as the next */
+#define MRQC_IPV4_UDP    (1u << 22)
+#define MRQC_IPV6_UDP    (1u << 23)
+
+#define RAR_FIRST    16u
+#define RAR_ENTRIES  24u          /* at most */
+#define RAL_MORE     0x54e0u      /* of the others */
+#define RAH_AV       (1ull << 63) /* of both words */
+#define MTA_WORDS    128u
+#define VFTA_WORDS   128u
+#define RETA_ENTRIES 128u /* of the table of RSS */
+
+#define DESCS_MIN   16u
+#define DESCS_MAX   4096u
+#define TX_SHORTEST 17u /* with TCTL.PSP */
+
+#endif
