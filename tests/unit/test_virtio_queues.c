@@ -13,7 +13,7 @@
 /* A worker may be off the CPU for long: this machine is not the tests' alone. */
 static const struct rig_config two_pairs = { .pairs = 2,
 					     .pool_count = 4096,
-					     .stop_timeout_ms = 5000 };
+					     .stop_timeout_ms = 20000 };
 
 static void
 must(int ret, const char *what)
