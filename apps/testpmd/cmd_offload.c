@@ -34,6 +34,7 @@ static const struct {
 	{ "timestamp", false, BATON_OFFLOAD_RX_TIME },
 	{ "rss_hash", false, BATON_OFFLOAD_RX_HASH },
 	{ "tcp_lro", false, BATON_OFFLOAD_RX_LRO },
+	{ "ipv4_cksum", true, BATON_OFFLOAD_TX_IPV4_CSUM },
 	{ "vlan_insert", true, BATON_OFFLOAD_TX_VLAN },
 	{ "qinq_insert", true, BATON_OFFLOAD_TX_VLAN },
 	{ "tcp_tso", true, BATON_OFFLOAD_TX_TSO },
@@ -62,7 +63,7 @@ state_of(const struct app_port *p, bool tx, const char *name)
 	if (bits & ~(info.offloads | info.soft_offloads))
 		return NEVER;
 	if (bits)
-		return (p->offloads & bits) == bits ? ON : OFF;
+		return (port_offloads(p) & bits) == bits ? ON : OFF;
 	if (!strcmp(name, tx ? "multi_segs" : "scatter"))
 		return (tx ? info.max_segs : info.rx_max_segs) > 1 ? ALWAYS : NEVER;
 	if (!(info.offloads & (tx ? BATON_OFFLOAD_TX_CSUM : BATON_OFFLOAD_RX_CSUM)))
@@ -74,11 +75,23 @@ state_of(const struct app_port *p, bool tx, const char *name)
 	return NEVER;
 }
 
+/* Whether Baton does it, as the device does not; SOFT_OR_NOT: either. */
+enum doer { DEVICE, SOFT, SOFT_OR_NOT };
+
+static bool
+done_by(const struct app_port *p, bool tx, const char *name, enum doer who)
+{
+	struct baton_port_info info;
+
+	baton_port_info(p->port, &info);
+	return who == SOFT_OR_NOT || (who == SOFT) == !!(bits_of(tx, name) & info.soft_offloads);
+}
+
 static void
-print_names(const struct app_port *p, bool tx, enum state least)
+print_names(const struct app_port *p, bool tx, enum state least, enum doer who)
 {
 	for (const char *const *name = tx ? tx_names : rx_names; *name; name++) {
-		if (state_of(p, tx, *name) < least)
+		if (state_of(p, tx, *name) < least || !done_by(p, tx, *name, who))
 			continue;
 		putchar(' ');
 		for (const char *c = *name; *c; c++)
@@ -87,12 +100,25 @@ print_names(const struct app_port *p, bool tx, enum state least)
 	putchar('\n');
 }
 
+void
+show_doers(const struct app_port *p)
+{
+	for (unsigned tx = 0; tx < 2; tx++) {
+		printf("%s offloads of the device:", tx ? "TX" : "RX");
+		print_names(p, tx, OFF, DEVICE);
+		printf("%s offloads in software:", tx ? "TX" : "RX");
+		print_names(p, tx, OFF, SOFT);
+	}
+}
+
 static void
 show_capabilities(const struct app *app, unsigned port, bool tx)
 {
 	printf("%s Offloading Capabilities of port %u :\n  Per Queue :\n  Per Port  :",
 	       tx ? "Tx" : "Rx", port);
-	print_names(&app->ports[port], tx, OFF);
+	print_names(&app->ports[port], tx, OFF, SOFT_OR_NOT);
+	printf("  Software  :");
+	print_names(&app->ports[port], tx, OFF, SOFT);
 	printf("\n");
 }
 
@@ -108,7 +134,7 @@ command_show_offload(struct app *app, const struct value *v)
 		return;
 	}
 	printf("%s Offloading Configuration of port %u :\n  Port :", tx ? "Tx" : "Rx", port);
-	print_names(p, tx, ON);
+	print_names(p, tx, ON, SOFT_OR_NOT);
 	for (unsigned q = 0; q < (tx ? app->opt.txq : app->opt.rxq); q++)
 		printf("  Queue[%2u] :\n", q);
 	printf("\n");
@@ -152,6 +178,30 @@ switch_tx(struct app_port *p, unsigned port, const char *name, bool on)
 	return true;
 }
 
+/* What a command of the port's own has asked for is taken back by it. */
+static bool
+is_needed(const struct app_port *p, unsigned port, uint32_t bits)
+{
+	const struct {
+		bool on;
+		uint32_t offload;
+		const char *back;
+	} uses[] = {
+		{ p->ip_hw, BATON_OFFLOAD_TX_IPV4_CSUM, "csum set ip sw" },
+		{ p->tso, BATON_OFFLOAD_TX_TSO, "tso set 0" },
+		{ p->tx_tags, BATON_OFFLOAD_TX_VLAN, "tx_vlan reset" },
+	};
+
+	for (unsigned i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
+		if (!uses[i].on || !(bits & uses[i].offload))
+			continue;
+		complain("it stays on, as another command of port %u needs it: type %s %u", port,
+			 uses[i].back, port);
+		return true;
+	}
+	return false;
+}
+
 void
 command_offload(struct app *app, const struct value *v)
 {
@@ -179,6 +229,8 @@ command_offload(struct app *app, const struct value *v)
 		return;
 	}
 	if (now == NEVER || now == ALWAYS || (now == ON) == on)
+		return;
+	if (!on && is_needed(p, port, bits_of(tx, name)))
 		return;
 	if (bits_of(tx, name)) {
 		p->offloads = switch_bits(p->offloads, bits_of(tx, name), on);

@@ -11,15 +11,17 @@
 static const char rules[] = "Baton has no flow rules: a port receives what its device passes on";
 static const char headers[] = "headers for flow rules, and Baton has no flow rules";
 static const char rss[] = "devices here spread packets over their queues by rules of their own";
+static const char hash_types[] = "what is hashed is IPv4 or IPv6, alone or with TCP, UDP or SCTP: "
+				 "all, ip, tcp, udp, sctp or none";
 static const char split_rx[] = "packets are received whole, into as many buffers as they need";
 static const char vf[] = "no driver here is the master of virtual functions";
 static const char tunnel[] = "mode csum looks at outer headers only";
-static const char merge[] = "packets are forwarded as they came; none are merged or cut";
-static const char tx_tag[] = "no tag is made here; port config N tx_offload vlan_insert on "
-			     "inserts those that were removed";
+static const char merge[] = "no packets are merged; tso set has TCP packets cut in mode csum";
+static const char tx_tag[] = "no device here has a VLAN of its own; tx_vlan set N VID has tags "
+			     "inserted";
 static const char rx_tag[] = "see port config N rx_offload vlan_strip|qinq_strip, of a stopped "
 			     "port";
-static const char tag_filter[] = "a device that can filter VLANs does so always: see rx_vlan";
+static const char tag_types[] = "the types of tags are 0x8100 and 0x88a8, and stay so";
 static const char pause_frames[] = "no device here has flow control";
 static const char limit_tx[] = "no device here limits its rate";
 static const char meter[] = "no device here has meters or a traffic manager";
@@ -102,8 +104,7 @@ static const struct {
 	{ "show port * gso", merge },
 	{ "set port * gso", merge },
 	{ "set gso", merge },
-	{ "tso", merge },
-	{ "tunnel_tso", merge },
+	{ "tunnel_tso", tunnel },
 	{ "port config all max-lro-pkt-size", merge },
 	{ "show port * flow_ctrl", pause_frames },
 	{ "set flow_ctrl", pause_frames },
@@ -142,18 +143,37 @@ static const struct {
 	{ "set tc", vf },
 	{ "set all queues drop", drops },
 	{ "port config all drop-en", drops },
+	{ "port config all rss eth", hash_types },
+	{ "port config all rss ether", hash_types },
+	{ "port config all rss vlan", hash_types },
+	{ "port config all rss port", hash_types },
+	{ "port config all rss l2-payload", hash_types },
+	{ "port config all rss vxlan", hash_types },
+	{ "port config all rss vxlan-gpe", hash_types },
+	{ "port config all rss geneve", hash_types },
+	{ "port config all rss nvgre", hash_types },
+	{ "port config all rss ecpri", hash_types },
+	{ "port config all rss mpls", hash_types },
+	{ "port config all rss pppoe", hash_types },
+	{ "port config all rss gtpu", hash_types },
+	{ "port config all rss esp", hash_types },
+	{ "port config all rss ah", hash_types },
+	{ "port config all rss pfcp", hash_types },
+	{ "port config all rss l2tpv2", hash_types },
+	{ "port config all rss l2tpv3", hash_types },
+	{ "port config all rss ipv4-chksum", hash_types },
+	{ "port config all rss l4-chksum", hash_types },
+	{ "port config all rss level-default", hash_types },
+	{ "port config all rss level-outer", hash_types },
+	{ "port config all rss level-inner", hash_types },
 	{ "vlan set stripq", rx_tag },
 	{ "vlan set extend", "no device here looks at two VLAN tags" },
-	{ "vlan set filter", tag_filter },
-	{ "vlan set inner", tag_filter },
-	{ "vlan set outer", tag_filter },
-	{ "tx_vlan", tx_tag },
+	{ "vlan set inner", tag_types },
+	{ "vlan set outer", tag_types },
+	{ "tx_vlan set pvid", tx_tag },
 	{ "rx_vxlan_port", tunnel },
 	{ "csum parse-tunnel", tunnel },
 	{ "csum parse_tunnel", tunnel },
-	{ "csum set outer-ip", tunnel },
-	{ "csum set outer-udp", tunnel },
-	{ "csum set sctp", "mode csum leaves SCTP's checksum as it is" },
 	{ "csum mac-swap", "mode csum always sets the addresses" },
 	{ "set port * uta", "no device here filters by hashes; see mac_addr add" },
 	{ "set port * queue", limit_tx },

@@ -18,6 +18,9 @@ static const struct {
 };
 
 #define N_TYPES (sizeof(types) / sizeof(types[0]))
+#define LINE    64
+
+#define TYPES_TEXT 128 /* all of their names */
 
 static struct app_port *
 stopped_port(struct app *app, unsigned port)
@@ -30,6 +33,27 @@ stopped_port(struct app *app, unsigned port)
 
 /* ---- show ---- */
 
+/* In lines as dpdk-testpmd's: two blanks in front of each, 64 characters at most. */
+void
+show_rss_types(uint32_t which)
+{
+	size_t at = 0;
+
+	for (unsigned i = 0; i < N_TYPES; i++) {
+		const size_t len = strlen(types[i].name) + 2;
+
+		if (!(which & types[i].type))
+			continue;
+		if (at + len > LINE) {
+			printf("\n");
+			at = 0;
+		}
+		printf("  %s", types[i].name);
+		at += len;
+	}
+	printf("\n");
+}
+
 void
 command_show_rss_hash(struct app *app, const struct value *v)
 {
@@ -41,11 +65,8 @@ command_show_rss_hash(struct app *app, const struct value *v)
 		printf("RSS disabled\n");
 		return;
 	}
-	printf("RSS functions:\n ");
-	for (unsigned i = 0; i < N_TYPES; i++)
-		if (c.types & types[i].type)
-			printf(" %s", types[i].name);
-	printf("\n");
+	printf("RSS functions:\n");
+	show_rss_types(c.types);
 	if (!v[4].text)
 		return;
 	printf("RSS key:\n");
@@ -94,14 +115,59 @@ command_show_reta(struct app *app, const struct value *v)
 		printf("port %u has no table yet: its device chooses queues itself\n", v[2].first);
 		return;
 	}
-	for (unsigned at = 0; at < c.table_len && next_number(&text, &mask); at += 64)
+	for (unsigned at = 0; at < c.table_len; at += 64) {
+		if (!next_number(&text, &mask)) {
+			complain("%s: a mask for each 64 of the %u entries is needed, "
+				 "(0xff,0x0)",
+				 v[6].text, c.table_len);
+			return;
+		}
 		for (unsigned i = 0; i < 64 && at + i < c.table_len; i++)
 			if (mask >> i & 1)
 				printf("RSS RETA configuration: hash index=%u, queue=%u\n", at + i,
 				       c.table[at + i]);
+	}
 }
 
 /* ---- set ---- */
+
+static const char *
+names_of(uint32_t which, char text[TYPES_TEXT])
+{
+	size_t len = 0;
+
+	snprintf(text, TYPES_TEXT, "none");
+	for (unsigned i = 0; i < N_TYPES; i++)
+		if (which & types[i].type)
+			len += (size_t)snprintf(text + len, TYPES_TEXT - len, "%s%s",
+						len ? " " : "", types[i].name);
+	return text;
+}
+
+/* Of what is asked for, a port hashes what it can. @which: 0: all of that. */
+static void
+set_types(struct app_port *p, unsigned port, uint32_t which, bool on)
+{
+	struct baton_port_info info;
+	uint32_t possible;
+	char asked[TYPES_TEXT], left[TYPES_TEXT];
+
+	baton_port_info(p->port, &info);
+	possible = info.rss_types | info.soft_rss_types;
+	if (which && !(which & possible)) {
+		complain("port %u (%s) cannot hash %s: its types are %s", port, info.name,
+			 names_of(which, asked), names_of(possible, left));
+		return;
+	}
+	if (which & ~possible)
+		printf("Port %u modified RSS hash function based on hardware support,requested:%s "
+		       "configured:%s\n",
+		       port, names_of(which, asked), names_of(which & possible, left));
+	p->offloads &= ~BATON_OFFLOAD_RX_HASH;
+	p->offloads |= on ? BATON_OFFLOAD_RX_HASH : 0;
+	p->rss.types = which & possible;
+	p->reconfigure = true;
+}
 
 void
 command_rss(struct app *app, const struct value *v)
@@ -124,14 +190,9 @@ command_rss(struct app *app, const struct value *v)
 	for (unsigned i = 0; i < app->n_ports; i++)
 		if (app->ports[i].port && !stopped_port(app, i))
 			return;
-	for (unsigned i = 0; i < app->n_ports; i++) {
-		struct app_port *p = &app->ports[i];
-
-		p->offloads &= ~BATON_OFFLOAD_RX_HASH;
-		p->offloads |= sets[k].on ? BATON_OFFLOAD_RX_HASH : 0;
-		p->rss.types = sets[k].types;
-		p->reconfigure = true;
-	}
+	for (unsigned i = 0; i < app->n_ports; i++)
+		if (app->ports[i].port)
+			set_types(&app->ports[i], i, sets[k].types, sets[k].on);
 }
 
 static int
@@ -201,6 +262,7 @@ command_reta(struct app *app, const struct value *v)
 			 info.name);
 		return;
 	}
+	printf("The reta size of port %u is %u\n", v[2].first, info.rss_table_len);
 	begin_table(app, p, info.rss_table_len);
 	memcpy(table, p->rss.table, sizeof(table));
 	while (*(text + strspn(text, "(,)"))) {

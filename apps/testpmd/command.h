@@ -78,6 +78,18 @@ void command_show_cap(struct app *app, const struct value *v);
 void command_offload(struct app *app, const struct value *v);
 void command_vlan_strip(struct app *app, const struct value *v);
 
+/* cmd_csum.c */
+void command_csum_set(struct app *app, const struct value *v);
+void command_csum_show(struct app *app, const struct value *v);
+void command_tso_set(struct app *app, const struct value *v);
+void command_tso_show(struct app *app, const struct value *v);
+
+/* cmd_vlan.c */
+void command_rx_vlan(struct app *app, const struct value *v);
+void command_vlan_filter(struct app *app, const struct value *v);
+void command_tx_vlan(struct app *app, const struct value *v);
+void command_tx_vlan_reset(struct app *app, const struct value *v);
+
 /* cmd_rss.c */
 void command_show_rss_hash(struct app *app, const struct value *v);
 void command_show_reta(struct app *app, const struct value *v);
@@ -120,10 +132,8 @@ void command_set_burst(struct app *app, const struct value *v);
 void command_set_delay(struct app *app, const struct value *v);
 void command_set_promisc(struct app *app, const struct value *v);
 void command_set_allmulti(struct app *app, const struct value *v);
-void command_csum_set(struct app *app, const struct value *v);
 void command_mac_addr(struct app *app, const struct value *v);
 void command_mcast_addr(struct app *app, const struct value *v);
-void command_rx_vlan(struct app *app, const struct value *v);
 void command_log(struct app *app, const struct value *v);
 void command_switch(struct app *app, const struct value *v);
 

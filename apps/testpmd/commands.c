@@ -69,12 +69,6 @@ run_holders(struct app *app, const struct value *v)
 }
 
 static void
-run_csum_show(struct app *app, const struct value *v)
-{
-	show_csum(app, v[2].first);
-}
-
-static void
 print_section(enum section section)
 {
 	printf("\n%c%s:\n", section_names[section][0] - 'a' + 'A', section_names[section] + 1);
@@ -137,7 +131,8 @@ const struct command commands[] = {
 	  "whether a descriptor, counted from the oldest in use, is completed",
 	  command_desc_status },
 	{ DISPLAY, "show port N rx_offload|tx_offload capabilities|configuration",
-	  "offloads that the device has; those in use", command_show_offload },
+	  "offloads that there are, and which of them Baton does in software; those in use",
+	  command_show_offload },
 	{ DISPLAY, "show port cap N|all", "offloads that devices have, in both directions",
 	  command_show_cap },
 	{ DISPLAY, "show port N rss-hash [key]", "what received packets are hashed by",
@@ -155,7 +150,9 @@ const struct command commands[] = {
 	{ DISPLAY, "show holders", "who holds how many buffers", run_holders },
 	{ DISPLAY, "dump_mempool [NAME]", "the same", run_holders },
 	{ DISPLAY, "dump_devargs", "what the ports were opened with", command_dump_devargs },
-	{ DISPLAY, "csum show N", "where mode csum computes checksums", run_csum_show },
+	{ DISPLAY, "csum show N", "where mode csum computes checksums", command_csum_show },
+	{ DISPLAY, "tso show N", "segments that mode csum has TCP packets cut into",
+	  command_tso_show },
 
 	{ CONFIG, "set fwd io|mac|macswap|flowgen|rxonly|txonly|csum|icmpecho|5tswap [retry]",
 	  "forward mode, and whether to retry on a full ring", command_set_fwd },
@@ -178,8 +175,12 @@ const struct command commands[] = {
 	{ CONFIG, "rx_vlan add|rm VID N", "receive packets of a VLAN, or no more",
 	  command_rx_vlan },
 	{ CONFIG, "rx_vlan add|rm all N", "of all VLANs", command_rx_vlan },
-	{ CONFIG, "csum set ip|udp|tcp hw|sw N",
-	  "mode csum: who computes it on a stopped port's TX", command_csum_set },
+	{ CONFIG, "csum set ip|udp|tcp|sctp|outer-ip|outer-udp hw|sw N",
+	  "mode csum: who computes it on a stopped port's TX; hw: the device", command_csum_set },
+	{ CONFIG, "tso set MSS N",
+	  "mode csum: TCP payload of packets that longer ones are cut into on a stopped port's TX; "
+	  "0: they are not",
+	  command_tso_set },
 	{ CONFIG, "set record-core-cycles|record-burst-stats|xstats-hide-zero on|off",
 	  "cycles a packet, and sizes of bursts, in the forward statistics; xstats without those "
 	  "that are 0",
@@ -201,11 +202,15 @@ const struct command commands[] = {
 	{ CONFIG, "vlan set strip|qinq_strip on|off N",
 	  "remove a VLAN tag, or two, from what a stopped port receives, by its next start",
 	  command_vlan_strip },
+	{ CONFIG, "vlan set filter on|off N",
+	  "receive only the VLANs that rx_vlan has added, or all", command_vlan_filter },
 	{ CONFIG, "vlan set extend off N", "it is off", run_nothing },
-	{ CONFIG, "tx_vlan reset N", "no tags are inserted", run_nothing },
+	{ CONFIG, "tx_vlan set N VID [OUTER]",
+	  "insert a tag, or a second one in front of it, into what a stopped port sends, in all "
+	  "modes but io and icmpecho",
+	  command_tx_vlan },
+	{ CONFIG, "tx_vlan reset N", "insert no tags", command_tx_vlan_reset },
 	{ CONFIG, "csum parse-tunnel off N", "it is off", run_nothing },
-	{ CONFIG, "csum set outer-ip|outer-udp sw N", "outer headers are all that there are",
-	  run_nothing },
 	{ CONFIG, "csum mac-swap on N", "mode csum always sets the addresses", run_nothing },
 	{ CONFIG, "set port N gro|gso off", "it is off", run_nothing },
 

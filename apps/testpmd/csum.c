@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Mode csum: as dpdk-testpmd's checksum engine gives packets new Ethernet addresses and computes
- * their IPv4, TCP and UDP checksums anew, or leaves TCP's and UDP's to the device.
+ * their IPv4, TCP, UDP and SCTP checksums anew, or leaves the first three to the device. With `tso
+ * set` TCP packets that are longer than their segments shall be are left to the TX queue.
  *
  * A packet that is cut short, lies about its lengths, or is a fragment keeps what cannot be
  * computed. Its headers may lie in several buffers.
@@ -22,10 +23,19 @@ struct copy {
 
 struct headers {
 	unsigned l2_len, l3_len;
-	unsigned type;   /* ETHERTYPE_* */
-	unsigned proto;  /* PROTO_TCP, PROTO_UDP; 0: no checksum above IP is to be touched */
-	unsigned l4_len; /* header and payload, padding not */
+	unsigned type;    /* ETHERTYPE_* */
+	unsigned proto;   /* PROTO_TCP, UDP, SCTP; 0: no checksum above IP is to be touched */
+	unsigned l4_len;  /* header and payload, padding not */
+	unsigned l4_head; /* of TCP: its header; 0: it cannot be as long as it says */
 };
+
+static inline unsigned
+tcp_head(const uint8_t *p, unsigned len)
+{
+	unsigned bytes = (p[12] >> 4) * 4u;
+
+	return bytes >= 20 && bytes <= len ? bytes : 0;
+}
 
 /* @len: bytes at @p, which must hold all headers; @total: in the packet. Return: is it IP? */
 static inline __attribute__((always_inline)) bool
@@ -70,7 +80,9 @@ parse(const uint8_t *p, unsigned len, unsigned total, struct headers *h)
 	len -= h->l3_len;
 	if (h->proto == PROTO_UDP && len >= 8 && get16(p + 4) >= 8 && get16(p + 4) <= h->l4_len)
 		h->l4_len = get16(p + 4);
-	else if (h->proto != PROTO_TCP || len < 20 || h->l4_len < 20)
+	else if (h->proto == PROTO_TCP && len >= 20 && h->l4_len >= 20)
+		h->l4_head = tcp_head(p, len < h->l4_len ? len : h->l4_len);
+	else if (h->proto != PROTO_SCTP || len < SCTP_HDR || h->l4_len < SCTP_HDR)
 		h->proto = 0;
 	return true;
 }
@@ -86,19 +98,38 @@ pseudo_sum(const uint8_t *ip, const struct headers *h)
 	return sum_bytes(sum, tail, 4);
 }
 
+/* The Internet checksum of bytes, and their CRC32C: one of them is wanted. */
+struct sum {
+	uint64_t words;
+	uint32_t crc;
+	bool is_crc, odd;
+};
+
+static void
+sum_part(struct sum *sum, const uint8_t *p, unsigned n)
+{
+	uint16_t part;
+
+	if (sum->is_crc) {
+		sum->crc = baton_crc32c(sum->crc, p, n);
+		return;
+	}
+	part = sum_fold(sum_bytes(0, p, n));
+	/* After an odd number of bytes high and low bytes change places. */
+	sum->words += sum->odd ? (uint16_t)(part << 8 | part >> 8) : part;
+	sum->odd ^= n & 1;
+}
+
 /*
  * Sum @len bytes from @at of a packet of several buffers. Return: false when a token was refused.
  */
 static bool
 sum_packet(const struct baton_worker *worker, const struct baton_token *tok, unsigned segs,
-	   unsigned at, unsigned len, uint64_t *sum)
+	   unsigned at, unsigned len, struct sum *sum)
 {
-	bool odd = false;
-
 	for (unsigned i = 0; i < segs && len; i++) {
 		const uint8_t *p = baton_data(worker, tok[i]);
 		unsigned n;
-		uint16_t part;
 
 		if (!p)
 			return false;
@@ -107,10 +138,7 @@ sum_packet(const struct baton_worker *worker, const struct baton_token *tok, uns
 			continue;
 		}
 		n = tok[i].len - at < len ? tok[i].len - at : len;
-		part = sum_fold(sum_bytes(0, p + at, n));
-		/* After an odd number of bytes high and low bytes change places. */
-		*sum += odd ? (uint16_t)(part << 8 | part >> 8) : part;
-		odd ^= n & 1;
+		sum_part(sum, p + at, n);
 		len -= n;
 		at = 0;
 	}
@@ -132,59 +160,123 @@ judge(uint64_t *bad, enum baton_csum verdict_rx, bool right)
 }
 
 static void
-set_l4(struct baton_token *t, enum baton_csum request)
+set_csum(struct baton_token *t, unsigned shift, enum baton_csum request)
 {
-	t->flags = (uint8_t)((t->flags & ~(3u << BATON_TOKEN_L4_SHIFT)) |
-			     (unsigned)request << BATON_TOKEN_L4_SHIFT);
+	t->flags = (uint8_t)((t->flags & ~(3u << shift)) | (unsigned)request << shift);
 }
 
-static void
-leave_to_device(const struct baton_worker *worker, struct baton_token *t, const struct headers *h,
-		uint8_t *ip, uint8_t *field)
+/* What the TX queue is told of the packet. Return: NULL: its token was refused. */
+static struct baton_side *
+tell(const struct baton_worker *worker, struct baton_token *t, const struct headers *h)
 {
 	struct baton_side *side = baton_side(worker, *t);
 
 	if (!side)
-		return;
+		return NULL;
 	if (!(t->flags & BATON_TOKEN_SIDE))
 		memset(side, 0, sizeof(*side));
+	t->flags |= BATON_TOKEN_SIDE;
 	side->valid |= BATON_SIDE_CSUM;
 	side->l2_len = (uint16_t)h->l2_len;
 	side->l3_len = (uint16_t)h->l3_len;
-	side->csum_offset = h->proto == PROTO_TCP ? 16 : 6;
-	t->flags |= BATON_TOKEN_SIDE;
-	set_l4(t, BATON_CSUM_PARTIAL);
+	return side;
+}
+
+static bool
+leave_to_device(const struct baton_worker *worker, struct baton_token *t, const struct headers *h,
+		uint8_t *ip, uint8_t *field)
+{
+	struct baton_side *side = tell(worker, t, h);
+
+	if (!side)
+		return false;
+	side->csum_offset = (uint16_t)(field - (ip + h->l3_len));
+	set_csum(t, BATON_TOKEN_L4_SHIFT, BATON_CSUM_PARTIAL);
 	put16(field, sum_value(sum_fold(pseudo_sum(ip, h))));
+	return true;
+}
+
+/* The whole packet is cut, so it may have nothing behind its payload. Return: it will be cut. */
+static BATON_COLD bool
+leave_to_cut(const struct lcore *lc, struct stream *s, struct baton_token *t, unsigned total,
+	     const struct headers *h, uint8_t *ip)
+{
+	const unsigned heads = h->l3_len + h->l4_head;
+	const unsigned room = s->tx_mtu > heads ? s->tx_mtu - heads : 0;
+	const unsigned size = s->tso < room ? s->tso : room;
+	enum baton_csum verdict_rx = verdict(t, BATON_TOKEN_L4_SHIFT);
+	struct baton_side *side;
+
+	if (h->proto != PROTO_TCP || !h->l4_head || !size || h->l4_len - h->l4_head <= size ||
+	    h->l2_len + h->l3_len + h->l4_len != total ||
+	    !leave_to_device(lc->worker, t, h, ip, ip + h->l3_len + 16))
+		return false;
+	judge(&s->counts.bad_l4, verdict_rx, true);
+	side = tell(lc->worker, t, h);
+	side->valid |= BATON_SIDE_SEGMENT;
+	side->l4_len = (uint16_t)h->l4_head;
+	side->seg_size = (uint16_t)size;
+	return true;
+}
+
+/* RFC 4960, appendix B: the lowest byte comes first. */
+static void
+put_crc(uint8_t *p, uint32_t crc)
+{
+	for (unsigned i = 0; i < 4; i++)
+		p[i] = (uint8_t)(crc >> 8 * i);
 }
 
 static void
 l4_checksum(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigned segs,
 	    const struct headers *h, uint8_t *ip, const struct copy *copy)
 {
-	bool tcp = h->proto == PROTO_TCP;
-	uint8_t *field = ip + h->l3_len + (tcp ? 16 : 6);
+	const bool sctp = h->proto == PROTO_SCTP, udp = h->proto == PROTO_UDP;
+	const unsigned bytes = sctp ? 4 : 2;
+	uint8_t *field = ip + h->l3_len + (udp ? 6 : sctp ? 8 : 16), was[4];
 	enum baton_csum verdict_rx = verdict(tok, BATON_TOKEN_L4_SHIFT);
-	unsigned was = get16(field), now;
-	uint64_t sum = pseudo_sum(ip, h);
+	struct sum sum = { .words = pseudo_sum(ip, h), .is_crc = sctp };
+	unsigned now;
 
-	if (!tcp && !was && verdict_rx != BATON_CSUM_PARTIAL)
+	memcpy(was, field, bytes);
+	if (udp && !get16(was) && verdict_rx != BATON_CSUM_PARTIAL)
 		return; /* RFC 768: the sender made none */
-	if (tcp ? s->tcp_hw : s->udp_hw) {
+	if (!sctp && (udp ? s->udp_hw : s->tcp_hw)) {
 		judge(&s->counts.bad_l4, verdict_rx, true);
 		leave_to_device(lc->worker, tok, h, ip, field);
 		return;
 	}
-	put16(field, 0);
+	memset(field, 0, bytes);
 	if (copy)
 		cursor_write(copy->of, copy->bytes, copy->len);
 	if (!sum_packet(lc->worker, tok, segs, h->l2_len + h->l3_len, h->l4_len, &sum))
 		return;
-	now = ~sum_value(sum_fold(sum)) & 0xffff;
-	if (!tcp && !now)
-		now = 0xffff;
-	put16(field, now);
-	judge(&s->counts.bad_l4, verdict_rx, was == now);
-	set_l4(tok, BATON_CSUM_UNKNOWN);
+	now = ~sum_value(sum_fold(sum.words)) & 0xffff;
+	if (sctp)
+		put_crc(field, sum.crc);
+	else
+		put16(field, udp && !now ? 0xffff : now);
+	judge(&s->counts.bad_l4, verdict_rx, !memcmp(field, was, bytes));
+	set_csum(tok, BATON_TOKEN_L4_SHIFT, BATON_CSUM_UNKNOWN);
+}
+
+static void
+ip_header(const struct lcore *lc, struct stream *s, struct baton_token *tok,
+	  const struct headers *h, uint8_t *ip)
+{
+	enum baton_csum verdict_rx = verdict(tok, BATON_TOKEN_L3_SHIFT);
+	unsigned was, now;
+
+	if (s->ip_hw && tell(lc->worker, tok, h)) {
+		judge(&s->counts.bad_ip, verdict_rx, true);
+		set_csum(tok, BATON_TOKEN_L3_SHIFT, BATON_CSUM_PARTIAL);
+		return;
+	}
+	was = get16(ip + 10);
+	now = ip_checksum(ip, h->l3_len);
+	put16(ip + 10, now);
+	/* Zero is also written 0xffff. */
+	judge(&s->counts.bad_ip, verdict_rx, was == now || (was == 0xffff && !now));
 }
 
 /* @p: the packet's first @len bytes, in @copy if there is one. */
@@ -193,6 +285,7 @@ treat(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigned segs
       uint8_t *p, unsigned len, const struct copy *copy)
 {
 	struct headers h;
+	uint8_t *ip;
 
 	if (len < ETHER_HDR)
 		return;
@@ -201,17 +294,13 @@ treat(struct lcore *lc, struct stream *s, struct baton_token *tok, unsigned segs
 		judge(&s->counts.bad_ip, verdict(tok, BATON_TOKEN_L3_SHIFT), true);
 		return;
 	}
-	if (h.type == ETHERTYPE_IPV4) {
-		uint8_t *ip = p + h.l2_len;
-		unsigned was = get16(ip + 10), now = ip_checksum(ip, h.l3_len);
-
-		put16(ip + 10, now);
-		/* Zero is also written 0xffff. */
-		judge(&s->counts.bad_ip, verdict(tok, BATON_TOKEN_L3_SHIFT),
-		      was == now || (was == 0xffff && !now));
-	}
+	ip = p + h.l2_len;
+	if (h.type == ETHERTYPE_IPV4)
+		ip_header(lc, s, tok, &h, ip);
+	if (baton_unlikely(s->tso) && leave_to_cut(lc, s, tok, total, &h, ip))
+		return;
 	if (h.proto)
-		l4_checksum(lc, s, tok, segs, &h, p + h.l2_len, copy);
+		l4_checksum(lc, s, tok, segs, &h, ip, copy);
 }
 
 static BATON_COLD void

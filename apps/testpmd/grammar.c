@@ -18,7 +18,8 @@ static const struct {
 	{ "RETRIES", 0, MAX_RETRIES },  { "VID", 0, 4095 },          { "Q", 0, UINT16_MAX },
 	{ "DESC", 0, UINT16_MAX },      { "COUNT", 0, UINT32_MAX },  { "LEVEL", 1, 8 },
 	{ "VERBOSITY", 0, UINT32_MAX }, { "NUMBER", 0, UINT32_MAX }, { "MTU", 0, UINT32_MAX },
-	{ "PORT", 0, UINT16_MAX },      { "MASK", 1, UINT64_MAX },
+	{ "PORT", 0, UINT16_MAX },      { "MASK", 1, UINT64_MAX },   { "MSS", 0, UINT16_MAX },
+	{ "OUTER", 0, 4095 },
 };
 
 /* Words that the command itself reads. */

@@ -17,7 +17,7 @@ const struct mode modes[FWD_MODES] = {
 	[FWD_FLOWGEN] = { "flowgen", FLOWGEN_HELP },
 	[FWD_RXONLY] = { "rxonly", "received and dropped" },
 	[FWD_TXONLY] = { "txonly", "UDP packets of --txpkts bytes, sent; none is received" },
-	[FWD_CSUM] = { "csum", "forwarded as by mac, with new IPv4, TCP and UDP checksums" },
+	[FWD_CSUM] = { "csum", "forwarded as by mac, with new IPv4, TCP, UDP and SCTP checksums" },
 	[FWD_ICMPECHO] = { "icmpecho", "answered, if ARP requests or pings; else dropped" },
 	[FWD_5TSWAP] = { "5tswap", "forwarded with MAC and IP addresses, TCP and UDP ports "
 				   "swapped" },

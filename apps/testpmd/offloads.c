@@ -7,7 +7,7 @@
 
 #include "option.h"
 
-enum meaning { REFUSED, SO_ANYWAY, CSUM, UDP_CSUM, TCP_CSUM, ASKED };
+enum meaning { REFUSED, SO_ANYWAY, CSUM, IP_CSUM, UDP_CSUM, TCP_CSUM, ASKED };
 
 struct bit {
 	uint64_t mask;
@@ -42,12 +42,12 @@ static const struct bit rx_bits[] = {
 
 static const struct bit tx_bits[] = {
 	{ 1ull << 0, "VLAN_INSERT", ASKED, BATON_OFFLOAD_TX_VLAN },
-	{ 1ull << 1, "IPV4_CKSUM", REFUSED, 0 },
+	{ 1ull << 1, "IPV4_CKSUM", IP_CSUM, 0 },
 	{ 1ull << 2, "UDP_CKSUM", UDP_CSUM, 0 },
 	{ 1ull << 3, "TCP_CKSUM", TCP_CSUM, 0 },
 	{ 1ull << 4, "SCTP_CKSUM", REFUSED, 0 },
-	{ 1ull << 5, "TCP_TSO", REFUSED, 0 },
-	{ 1ull << 6, "UDP_TSO", REFUSED, 0 },
+	{ 1ull << 5, "TCP_TSO", ASKED, BATON_OFFLOAD_TX_TSO },
+	{ 1ull << 6, "UDP_TSO", ASKED, BATON_OFFLOAD_TX_USO },
 	{ 1ull << 7, "OUTER_IPV4_CKSUM", REFUSED, 0 },
 	{ 1ull << 8, "QINQ_INSERT", ASKED, BATON_OFFLOAD_TX_VLAN },
 	{ 1ull << 9, "VXLAN_TNL_TSO", REFUSED, 0 },
@@ -103,6 +103,7 @@ set_bits(struct options *opt, const char *what, const char *text, const struct b
 			continue;
 		mask &= ~b->mask;
 		opt->rx_csum |= b->meaning == CSUM;
+		opt->ip_csum |= b->meaning == IP_CSUM;
 		opt->udp_csum |= b->meaning == UDP_CSUM;
 		opt->tcp_csum |= b->meaning == TCP_CSUM;
 		opt->offloads |= b->offloads;

@@ -201,9 +201,10 @@ const struct option_row option_rows[] = {
 	  "0x2000 are so anyway; others are refused by name",
 	  SET(set_rx_offloads) },
 	{ APP, QUEUES, "--tx-offloads", NULL, "MASK",
-	  "DPDK's bits: 0x4 and 0x8 let devices compute UDP's and TCP's checksums in mode csum; "
-	  "0x1 and 0x100 insert the tags again that were removed; 0x4000, 0x8000 and 0x10000 are "
-	  "so anyway; others are refused by name",
+	  "DPDK's bits: 0x2, 0x4 and 0x8 let devices compute checksums of IPv4 headers, UDP and "
+	  "TCP in mode csum; 0x1 and 0x100 insert the tags again that were removed; 0x20 and 0x40 "
+	  "let TCP and UDP packets be cut, see tso set; 0x4000, 0x8000 and 0x10000 are so anyway; "
+	  "others are refused by name",
 	  SET(set_tx_offloads) },
 	{ APP, QUEUES, "--disable-device-start", NULL, NULL,
 	  "leave the ports stopped, until port start", TRUE(no_device_start) },

@@ -20,6 +20,8 @@
 #define PROTO_ICMP     1
 #define PROTO_TCP      6
 #define PROTO_UDP      17
+#define PROTO_SCTP     132
+#define SCTP_HDR       12
 #define VLAN_TAG       4
 
 static inline unsigned

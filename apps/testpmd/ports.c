@@ -23,6 +23,24 @@ complain_memory(const char *what)
 		 as.rlim_cur == RLIM_INFINITY ? "" : "; RLIMIT_AS is set, raise it: ulimit -v");
 }
 
+uint32_t
+port_offloads(const struct app_port *p)
+{
+	uint32_t offloads = p->offloads;
+
+	if (p->rx_csum)
+		offloads |= BATON_OFFLOAD_RX_CSUM;
+	if (p->tcp_hw || p->udp_hw || p->tx_tcp || p->tx_udp)
+		offloads |= BATON_OFFLOAD_TX_CSUM;
+	if (p->ip_hw)
+		offloads |= BATON_OFFLOAD_TX_IPV4_CSUM;
+	if (p->tso)
+		offloads |= BATON_OFFLOAD_TX_TSO;
+	if (p->tx_tags)
+		offloads |= BATON_OFFLOAD_TX_VLAN;
+	return offloads;
+}
+
 static bool
 configure(struct app *app, unsigned port)
 {
@@ -32,21 +50,18 @@ configure(struct app *app, unsigned port)
 		.rx_queues = (uint16_t)app->opt.rxq,
 		.tx_queues = (uint16_t)app->opt.txq,
 		.mtu = (uint16_t)(p->mtu ? p->mtu : app->opt.mtu),
-		.offloads = p->offloads,
+		.offloads = port_offloads(p),
 	};
 
-	if (p->rx_csum)
-		config.offloads |= BATON_OFFLOAD_RX_CSUM;
-	if (p->tcp_hw || p->udp_hw || p->tx_tcp || p->tx_udp)
-		config.offloads |= BATON_OFFLOAD_TX_CSUM;
 	if (p->rx_csum && !(p->info.offloads & BATON_OFFLOAD_RX_CSUM)) {
 		complain("--enable-rx-cksum: port %u (%s) cannot check checksums", port,
 			 p->info.name);
 		return false;
 	}
-	if ((p->tcp_hw || p->udp_hw) && !(p->info.offloads & BATON_OFFLOAD_TX_CSUM)) {
-		complain("--tx-offloads: port %u (%s) cannot compute checksums", port,
-			 p->info.name);
+	if (((p->tcp_hw || p->udp_hw) && !(p->info.offloads & BATON_OFFLOAD_TX_CSUM)) ||
+	    (p->ip_hw && !(p->info.offloads & BATON_OFFLOAD_TX_IPV4_CSUM))) {
+		complain("--tx-offloads: port %u (%s) cannot compute checksums%s", port,
+			 p->info.name, p->ip_hw ? " of IPv4 headers" : "");
 		return false;
 	}
 	if (baton_port_configure(p->port, &config) < 0) {
@@ -80,6 +95,7 @@ port_open(struct app *app, unsigned port, const char *devargs)
 	p->offloads = app->opt.offloads | (app->opt.vlan_strip ? BATON_OFFLOAD_RX_VLAN : 0) |
 		      (app->opt.qinq_strip ? BATON_OFFLOAD_RX_VLAN | BATON_OFFLOAD_RX_QINQ : 0) |
 		      (app->opt.rx_time ? BATON_OFFLOAD_RX_TIME : 0);
+	p->ip_hw = app->opt.ip_csum;
 	p->tcp_hw = app->opt.tcp_csum;
 	p->udp_hw = app->opt.udp_csum;
 	if (!p->rx)

@@ -20,7 +20,6 @@
 #define PROTO_AH       51
 #define PROTO_NONE     59
 #define PROTO_DSTOPTS  60
-#define PROTO_SCTP     132
 #define ETHERTYPE_TEB  0x6558
 #define MAX_EXTENSIONS 5
 

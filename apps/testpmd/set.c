@@ -88,31 +88,6 @@ command_set_allmulti(struct app *app, const struct value *v)
 	switch_filter(app, v, true);
 }
 
-void
-command_csum_set(struct app *app, const struct value *v)
-{
-	static const char *const names[] = { "IP", "UDP", "TCP" };
-	struct app_port *p = &app->ports[v[4].first];
-	bool hw = !v[3].choice;
-
-	if (port_is_started(p)) {
-		complain("Please stop port %u first", v[4].first);
-		return;
-	}
-	/* No device here computes the IPv4 header's. */
-	if (hw && (!v[2].choice || !(p->info.offloads & BATON_OFFLOAD_TX_CSUM))) {
-		complain("%s checksum offload is not supported by port %u", names[v[2].choice],
-			 v[4].first);
-		return;
-	}
-	if (v[2].choice == 1)
-		p->udp_hw = hw;
-	else if (v[2].choice == 2)
-		p->tcp_hw = hw;
-	p->reconfigure = true;
-	show_csum(app, v[4].first);
-}
-
 static void
 set_own_mac(struct app *app, unsigned port, const uint8_t mac[6])
 {
@@ -183,21 +158,6 @@ command_mcast_addr(struct app *app, const struct value *v)
 		change_macs(app, v[2].first, &v[3], !v[1].choice);
 	else
 		complain("Invalid multicast addr %s: its first byte is even", v[3].text);
-}
-
-void
-command_rx_vlan(struct app *app, const struct value *v)
-{
-	bool all = !strcmp(v[2].text, "all");
-	unsigned port = v[3].first, first = all ? 0 : (unsigned)v[2].number;
-	unsigned last = all ? 4095 : first;
-
-	/* One that the device refuses says it for the rest. */
-	for (unsigned vid = first; vid <= last; vid++)
-		if (baton_port_set_vlan(app->ports[port].port, (uint16_t)vid, !v[1].choice) < 0) {
-			complain("port %u: VLAN %u: %s", port, vid, baton_last_error());
-			return;
-		}
 }
 
 /* dpdk-testpmd's levels: 1 to 4 are errors, 5 warnings, 6 and 7 what happens, 8 is all. */

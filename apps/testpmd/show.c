@@ -44,13 +44,34 @@ rx_modes(const struct app_port *p)
 	printf("Allmulticast mode: %s\n", allmulti ? "enabled" : "disabled");
 }
 
-/* A device that filters VLANs does so always (rx_vlan add). */
 static void
 show_tags(const struct app_port *p)
 {
-	printf("VLAN offload: \n  strip %s, filter off, extend off, qinq strip %s\n",
+	printf("VLAN offload: \n  strip %s, filter %s, extend off, qinq strip %s\n",
 	       p->offloads & BATON_OFFLOAD_RX_VLAN ? "on" : "off",
+	       p->vlan_filter == VLANS_TABLE ? "on" : "off",
 	       p->offloads & BATON_OFFLOAD_RX_QINQ ? "on" : "off");
+	if (p->tx_tags == 1)
+		printf("VLAN tag of packets to send: %u\n", p->tx_vlans[0]);
+	else if (p->tx_tags)
+		printf("VLAN tags of packets to send: %u and behind it %u\n", p->tx_vlans[0],
+		       p->tx_vlans[1]);
+}
+
+static void
+show_hash(const struct baton_port_info *info)
+{
+	const uint32_t types = info->rss_types | info->soft_rss_types;
+
+	if (!types) {
+		printf("No RSS offload flow type is supported.\n");
+		return;
+	}
+	printf("Hash key size in bytes: %u\n", info->rss_key_len);
+	if (info->rss_table_len)
+		printf("Redirection table size: %u\n", info->rss_table_len);
+	printf("Supported RSS offload flow types:\n");
+	show_rss_types(types);
 }
 
 void
@@ -86,7 +107,9 @@ show_info(const struct app *app, unsigned i)
 	printf("Checksum offload: RX %s, TX %s\n",
 	       info.offloads & BATON_OFFLOAD_RX_CSUM ? "possible" : "none",
 	       info.offloads & BATON_OFFLOAD_TX_CSUM ? "possible" : "none");
+	show_doers(p);
 	show_tags(p);
+	show_hash(&info);
 	printf("Current number of RX queues: %u\nMax possible RX queues: %u\n", info.rx_queues,
 	       info.max_rx_queues);
 	printf("Current number of TX queues: %u\nMax possible TX queues: %u\n", info.tx_queues,
@@ -200,14 +223,4 @@ show_rxtx(const struct app *app)
 		for (unsigned q = 0; q < opt->txq; q++)
 			queue_line(&p->tx[q], "TX", q, queue_descs(app, i, true, q));
 	}
-}
-
-void
-show_csum(const struct app *app, unsigned port)
-{
-	const struct app_port *p = &app->ports[port];
-
-	printf("Parse tunnel is off\nIP checksum offload is sw\n");
-	printf("UDP checksum offload is %s\n", p->udp_hw ? "hw" : "sw");
-	printf("TCP checksum offload is %s\n", p->tcp_hw ? "hw" : "sw");
 }

@@ -200,8 +200,14 @@ streams_attach(struct app *app)
 
 		s->rxq = rx->port ? rx->rx[s->queue].rxq : NULL;
 		s->txq = tx->port ? tx->tx[s->queue].txq : NULL;
+		s->ip_hw = tx->ip_hw;
 		s->tcp_hw = tx->tcp_hw;
 		s->udp_hw = tx->udp_hw;
+		s->tso = tx->tso;
+		s->tx_mtu = tx->info.mtu;
+		s->tx_tags =
+			app->opt.mode == FWD_IO || app->opt.mode == FWD_ICMPECHO ? 0 : tx->tx_tags;
+		memcpy(s->tx_vlans, tx->tx_vlans, sizeof(s->tx_vlans));
 		s->rest = 0;
 		txonly_frame(app, s);
 	}

@@ -167,7 +167,7 @@ struct options {
 	unsigned n_cmdline_files;
 	uint64_t stop_after;
 	double run_time;
-	bool no_device_start, mlockall, udp_csum, tcp_csum;
+	bool no_device_start, mlockall, ip_csum, udp_csum, tcp_csum;
 	const char *display_xstats; /* NULL: none; names with commas between them */
 	unsigned masked_events;     /* bits 1 << enum baton_port_event that are not reported */
 	bool banner;                /* -v */
@@ -197,7 +197,10 @@ struct stream {
 	struct bursts *bursts; /* --record-burst-stats; else NULL */
 	unsigned rest;         /* rounds to leave out, as its RX queue is stopped */
 	unsigned rx_port, tx_port, queue;
-	bool tcp_hw, udp_hw;                /* mode csum: leave the checksum to the device */
+	bool ip_hw, tcp_hw, udp_hw; /* mode csum: leave the checksum to the device */
+	unsigned tso, tx_mtu;       /* mode csum: MSS of long TCP packets, 0: they stay whole */
+	unsigned tx_tags;           /* VLAN tags to insert, and those: the outer one first */
+	uint16_t tx_vlans[2];
 	struct stream_counts counts, start; /* and what they were at `start` */
 	uint64_t quota;                     /* txonly: packets still to send under --stop-after */
 	const char *failed; /* the burst that failed, "rx_burst" or "tx_burst"; release */
@@ -260,6 +263,9 @@ struct app_queue {
 	struct baton_stats start; /* at `start`, for the forward statistics */
 };
 
+/* As its device begins, by the table of `rx_vlan`, or all of them. */
+enum vlan_filter { VLANS_DEVICE, VLANS_TABLE, VLANS_ALL };
+
 struct app_port {
 	struct baton_port *port;     /* NULL: closed */
 	bool detached;               /* closed, and its number may be another's */
@@ -276,11 +282,16 @@ struct app_port {
 	uint8_t macs[MAX_MACS][6];     /* mac_addr add */
 	uint64_t watched[MAX_WATCHED]; /* --display-xstats, as they were shown last */
 	unsigned n_macs;
-	bool tcp_hw, udp_hw;          /* csum set */
+	bool ip_hw, tcp_hw, udp_hw;   /* csum set */
 	bool rx_csum, tx_tcp, tx_udp; /* offloads asked for, besides those of `csum set` */
-	uint32_t offloads; /* BATON_OFFLOAD_* asked for, but for checksums of the above */
-	bool quiet;        /* we change its state: no need to be told */
-	bool reconfigure;  /* the offloads it was configured with are others by now */
+	uint32_t offloads;    /* BATON_OFFLOAD_* asked for, besides those of port_offloads() */
+	uint16_t tso;         /* tso set; 0: off */
+	uint16_t tx_vlans[2]; /* tx_vlan set: the outer tag first */
+	uint8_t tx_tags;      /* how many of them */
+	enum vlan_filter vlan_filter;
+	uint32_t vlans[4096 / 32]; /* rx_vlan add */
+	bool quiet;                /* we change its state: no need to be told */
+	bool reconfigure;          /* the offloads it was configured with are others by now */
 	/* port config rss-hash-key, rss, reta; of what is 0 the library's choice. */
 	struct {
 		uint8_t key_len;
@@ -411,6 +422,8 @@ bool port_open(struct app *app, unsigned port, const char *devargs);
 /** Set hash and table of a port that was just configured (cmd_rss.c). Return: false, with why. */
 bool port_set_rss(struct app *app, unsigned port);
 
+/** BATON_OFFLOAD_* that the port is to have by its next start. */
+uint32_t port_offloads(const struct app_port *p);
 /** Configure, if its offloads changed, and set up what queues have another worker by now. A stopped
  * port, or its cores paused. */
 bool port_set_up(struct app *app, unsigned port);
@@ -534,6 +547,10 @@ void csum_burst(struct lcore *lc, struct stream *s, struct baton_token *tokens, 
  * has failed. */
 int icmpecho_burst(struct lcore *lc, struct stream *s, struct baton_token *tokens, unsigned n);
 
+/* tags.c: tx_vlan set */
+/** Have the TX queue insert the stream's tags into packets. On a forwarding core. */
+void tags_burst(struct lcore *lc, const struct stream *s, struct baton_token *tokens, unsigned n);
+
 /* verbose.c: set verbose */
 /** Before cores run that shall show packets. The main thread. */
 bool verbose_open(struct app *app);
@@ -617,7 +634,10 @@ void show_xstats(const struct app *app, unsigned port);
 void show_holders(const struct app *app);
 void show_cores(const struct app *app);
 void show_rxtx(const struct app *app);
-void show_csum(const struct app *app, unsigned port);
+/** Which offloads the port's device has, and which Baton does (cmd_offload.c). */
+void show_doers(const struct app_port *p);
+/** The types that the port's packets can be hashed by, in lines (cmd_rss.c). */
+void show_rss_types(uint32_t types);
 
 /* watch.c: --display-xstats */
 /** Whether some port has each counter; a sentence for one that none has. */

@@ -318,8 +318,8 @@ def options_that_are_refused():
                       ("--vxlan-gpe-port=70000", "65535"), ("--rxoffs=1,x", "--rxoffs=x"),
                       ("--noisy-forward-mode=loud", "macswap"), ("--forward-mode=noisy", "noisy"),
                       ("--rx-offloads=0x81", "MACSEC_STRIP"), ("--rx-offloads=0x10", "TCP_LRO"),
-                      ("--rx-offloads=0x12000", "KEEP_CRC"), ("--tx-offloads=0x2", "IPV4_CKSUM"),
-                      ("--tx-offloads=0x20", "TCP_TSO"), ("--tx-offloads=0x8011", "SCTP_CKSUM"),
+                      ("--rx-offloads=0x12000", "KEEP_CRC"), ("--tx-offloads=0x80", "OUTER_IPV4_CKSUM"),
+                      ("--tx-offloads=0x200", "VXLAN_TNL_TSO"), ("--tx-offloads=0x8011", "SCTP_CKSUM"),
                       ("--tx-offloads=0x8000000000000000", "0x8000000000000000"), ("--tx-offloads=y", "hexadecimal"),
                       ("--tx-offloads=0x10000000000000000", "64 bits"), ("--print-event=intr_lcs", "did you mean intr_lsc?"),
                       ("--mask-event=often", "intr_rmv"), ("--display-xstats=", "names"), ("--display-xstats=a,,b", "names"),
@@ -368,7 +368,7 @@ def nothing_is_touched_by_a_refusal():
                      (good_ports + "--vdev=virtio_user0,iface=tap0,path=/dev/vhost-net", ""),
                      (good_ports + "--vdev=net_pcap0,tx_pcap=" + path("other.pcap"), ""),
                      (good_ports + "-a 00:03.0,bounce=no", ""), (good_ports, "--enable-lro"), (good_ports, "--portmask=0x10"),
-                     (good_ports, "--tx-offloads=0x2"), (good_ports, "--nb-ports=7")):
+                     (good_ports, "--tx-offloads=0x80"), (good_ports, "--nb-ports=7")):
         r = run(env, "--stats-json=%s %s" % (stats, app))
         expect(r.rc == 2 and r.err.count("\n") == 1, r)
         with open(there, "rb") as f:
@@ -581,7 +581,11 @@ def offloads():
     r = run("--no-huge -l 0 --vdev=net_null0", "--rx-offloads=0xc " + SHORT)
     expect(r.rc == 1 and "cannot check checksums" in r.err, r)
     r = run("--no-huge -l 0 --vdev=net_null0", "--tx-offloads=0x8 " + SHORT)
-    expect(r.rc == 1 and "cannot compute checksums" in r.err, r)
+    expect(r.rc == 1 and "cannot compute checksums\n" in r.err, r)
+    r = run("--no-huge -l 0 --vdev=net_null0", "--tx-offloads=0x2 " + SHORT)
+    expect(r.rc == 1 and "cannot compute checksums of IPv4 headers\n" in r.err, r)
+    r = good(script("--no-huge -l 0 --vdev=net_null0", "--tx-offloads=0x60", "show port 0 tx_offload configuration", "quit"))
+    expect("  Port : TCP_TSO UDP_TSO MULTI_SEGS\n" in r.out, r)
     tagged = [packet_util.eth(packet_util.ipv4(b"x" * 30, 253), 0x0800, tags=tags)
               for tags in ((), ((0x8100, 5),), ((0x88a8, 6), (0x8100, 7)))]
     write_pcap("tagged.pcap", tagged)

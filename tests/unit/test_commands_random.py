@@ -22,6 +22,8 @@ WORDS = {
     "US": lambda r: r.choice(["0", "1", "1000001"]),
     "RETRIES": lambda r: r.choice(["0", "2", "x"]),
     "VID": lambda r: r.choice(["0", "5", "4095", "4096"]),
+    "OUTER": lambda r: r.choice(["0", "4095", "4096"]),
+    "MSS": lambda r: r.choice(["0", "1", "536", "1460", "1461", "65536"]),
     "Q": lambda r: r.choice(["0", "0", "1", "2", "63", "64", "65535"]),
     "DESC": lambda r: r.choice(["0", "5", "511", "512", "65535"]),
     "COUNT": lambda r: r.choice(["0", "1", "4294967295"]),

@@ -62,7 +62,7 @@ CORES --vdev=net_null0 -- -x                                             | no op
 CORES --vdev=net_pcap0,iface=eth0 -- -i --nb-cores=2 --nb-ports=2        | tcpdump
 CORES --vdev=net_pcap0,rx_iface=eth0,tx_iface=eth0 -- -i                 | tcpdump
 CORES --vdev=virtio_user0,path=/dev/vhost-net,queue_size=1024,iface=vf0  | /dev/vhost-net, which is not supported
-CORES --vdev=net_null0 -- -i --tx-offloads=0x002c --enable-lro           | TCP_TSO
+CORES --vdev=net_null0 -- -i --tx-offloads=0x002c --enable-lro           | --enable-lro
 CORES --no-pci --no-huge -- --total-num-mbufs=2048 --nb-cores=1          | no ports
 CORES -- -i                                                              | no ports
 CORES --vdev=net_null0 -- -i --p 3 -a                                    | --p could be one of

@@ -60,6 +60,10 @@ CONTROL = [
 
 DISPLAY = [
     ("show port info 0", [r"^\*{21} Infos for port 0  \*{21}$", "^MAC address: " + MAC, "^Device name: net_null0", "^Link status: up",
+                          "^RX offloads of the device:$", "^RX offloads in software: VLAN_STRIP IPV4_CKSUM",
+                          "^TX offloads of the device: MULTI_SEGS$", "^TX offloads in software: VLAN_INSERT IPV4_CKSUM",
+                          "^VLAN offload: \n  strip off, filter off, extend off, qinq strip off$", "^Hash key size in bytes: 40$",
+                          "^Supported RSS offload flow types:\n  ipv4  ipv4-tcp  ipv4-udp  ipv4-sctp  ipv6  ipv6-tcp  ipv6-udp\n  ipv6-sctp$",
                           "^Link speed: 10 Gbps", "^Link duplex: full-duplex", "^MTU: 1500"]),
     ("show port info all", ["Infos for port 0 ", "Infos for port 1 "]),
     ("show port summary 0", ["^Number of available ports: 2$", r"^Port MAC Address       Name         Driver         Status   Link$",
@@ -90,7 +94,8 @@ DISPLAY = [
     ("clear fwd stats all", NOTHING),
     ("show port 0 rx_offload capabilities", "^Rx Offloading Capabilities of port 0 :\n  Per Queue :\n  Per Port  :"),
     ("show port 0 rx_offload configuration", "^Rx Offloading Configuration of port 0 :\n  Port :.*\n  Queue\\[ 0\\] :"),
-    ("show port 0 tx_offload capabilities", "Per Port  : VLAN_INSERT TCP_TSO UDP_TSO QINQ_INSERT MULTI_SEGS$"),
+    ("show port 0 tx_offload capabilities", ["^  Per Port  : VLAN_INSERT IPV4_CKSUM TCP_TSO UDP_TSO QINQ_INSERT MULTI_SEGS$",
+                                             "^  Software  : VLAN_INSERT IPV4_CKSUM TCP_TSO UDP_TSO QINQ_INSERT$"]),
     ("show port 0 tx_offload configuration", "^  Port : MULTI_SEGS$"),
     ("show port 0 rss-hash", "^RSS disabled$"),
     ("show port 0 rss-hash key", "^RSS disabled$"),
@@ -106,7 +111,9 @@ DISPLAY = [
     ("dump_mempool", "^Pool mb_pool_0: "),
     ("dump_devargs", "^  net_null0$"),
     ("show holders", "in all"),
-    ("csum show 0", ["^Parse tunnel is off$", "^UDP checksum offload is sw$"]),
+    ("csum show 0", "^" + "\\n".join(["Parse tunnel is off"] + [f"{w} checksum offload is sw" for w in
+                                     ("IP", "UDP", "TCP", "SCTP", "Outer-Ip", "Outer-Udp")]) + "$"),
+    ("tso show 0", "^TSO for non-tunneled packets is disabled$"),
 ]
 
 CONFIG = [
@@ -191,10 +198,17 @@ CONFIG = [
     ("vlan set extend off 0", NOTHING),
     ("vlan set strip on 0", "Please stop port 0 first"),
     ("vlan set qinq_strip on 0", "Please stop port 0 first"),
+    ("vlan set filter on 0", "VLAN 0: .*no VLAN filter"),
+    ("vlan set filter off 0", NOTHING),
+    ("tx_vlan set 0 5", "Please stop port 0 first"),
+    ("tx_vlan set 0 5 6", "Please stop port 0 first"),
+    ("tx_vlan set 0 4096", "VID=4096 is out of range; 0 to 4095 is possible"),
+    ("tx_vlan set 0 5 4096", "OUTER=4096 is out of range; 0 to 4095 is possible"),
     ("tx_vlan reset 0", NOTHING),
-    ("csum set ip hw 0", "Please stop port 0 first"),
-    ("csum set tcp sw 0", "Please stop port 0 first"),
-    ("csum set outer-ip sw 0", NOTHING),
+    ("csum set ip hw 0", "^baton-testpmd: Please stop port 0 first$"),
+    ("csum set tcp sw 0", "^baton-testpmd: Please stop port 0 first$"),
+    ("csum set outer-ip sw 0", "^baton-testpmd: Please stop port 0 first$"),
+    ("tso set 800 0", "^baton-testpmd: Please stop port 0 first$"),
     ("csum parse-tunnel off 0", NOTHING),
     ("csum mac-swap on 0", NOTHING),
     ("set port 0 gro off", NOTHING),
@@ -261,6 +275,27 @@ PORTS = [
     ("port config 0 tx_offload warp on", "tx_offload=warp: "),
     ("port config 0 tx_offload tcp_tso on", NOTHING),
     ("port config 0 rx_offload tcp_lro on", r"port 0 \(net_null0\) has no offload tcp_lro"),
+    ("port config 0 tx_offload tcp_tso off", NOTHING),
+    ("csum set sctp hw 0", "^baton-testpmd: SCTP checksum offload is not supported by port 0: no device .*; sw is possible$"),
+    ("csum set outer-ip hw 0", "^baton-testpmd: Outer IP checksum offload is not supported by port 0: "),
+    ("csum set outer-udp hw 0", "^baton-testpmd: Outer UDP checksum offload is not supported by port 0: "),
+    ("csum set ip hw 0", "^baton-testpmd: IP checksum offload is not supported by port 0: its device does not"),
+    ("csum set sctp sw 0", "^SCTP checksum offload is sw$"),
+    ("tso set 1561 0", "1561 bytes do not fit into the MTU of port 0, 1600: 1 to 1560 are possible, and 0 for none"),
+    ("tso set 65536 0", "MSS=65536 is out of range; 0 to 65535 is possible"),
+    ("tso set 1000 0", r"\ATSO segment size for non-tunneled packets is 1000\n\Z"),
+    ("tso show 0", r"\ATSO segment size for non-tunneled packets is 1000\n\Z"),
+    ("port config 0 tx_offload tcp_tso off", "another command of port 0 needs it: type tso set 0 0$"),
+    ("tx_vlan set 0 5", NOTHING),
+    ("show port info 0", "^VLAN tag of packets to send: 5$"),
+    ("tx_vlan set 0 5 6", NOTHING),
+    ("show port info 0", "^VLAN tags of packets to send: 6 and behind it 5$"),
+    ("port config 0 tx_offload vlan_insert off", "another command of port 0 needs it: type tx_vlan reset 0$"),
+    ("show port 0 tx_offload configuration", "^  Port : VLAN_INSERT TCP_TSO QINQ_INSERT MULTI_SEGS$"),
+    ("tx_vlan reset 0", NOTHING),
+    ("tso set 0 0", "^TSO for non-tunneled packets is disabled$"),
+    ("show port 0 tx_offload configuration", "^  Port : MULTI_SEGS$"),
+    ("port config 0 tx_offload tcp_tso on", NOTHING),
     ("port config all rss tcp", NOTHING),
     ("port config 0 rss-hash-key ipv4 0102", "a key of 4 characters: 80 hexadecimal digits"),
     ("port config 0 rss-hash-key warp 0102", "warp is no hash type"),
@@ -268,7 +303,7 @@ PORTS = [
     ("port config 0 rss reta (0,1)", r"port 0 \(net_null0\) has no table"),
     ("port 1 rxq 0 setup", NOTHING),
     ("port start all", ["^Starting ports...", "^Configuring Port 0", "^Done$"]),
-    ("show port 0 rss-hash key", ["^RSS functions:\n  ipv4-tcp ipv6-tcp$", "^RSS key:\n5A5A"]),
+    ("show port 0 rss-hash key", ["^RSS functions:\n  ipv4-tcp  ipv6-tcp$", "^RSS key:\n5A5A"]),
     ("show port 1 rss-hash key", "^RSS key:\n6D5A"),
     ("show port 0 tx_offload configuration", "TCP_TSO"),
     ("port config all rss none", "port 0 is started"),
@@ -359,11 +394,11 @@ set fwd noisy|set fwd shared-rxq|set fwd ieee1588
 set rxoffs 0,64|set rxpkts 64,0|set rxhdrs eth,ipv4|set txtimes 100,10|set txsplit on|set txsplit rand
 set tx loopback 0 on|set all queues drop 0 on|set vf mac antispoof 0 0 on|set vf vlan stripq 0 0 on|set vf vlan insert 0 0 5
 set vf mac addr 0 0 02:00:00:00:00:01|set vf promisc 0 0 on|set vf tx max-bandwidth 0 0 5|set tc tx min-bandwidth 0 1
-vlan set stripq on 0,0|vlan set extend on 0|vlan set filter on 0
+vlan set stripq on 0,0|vlan set extend on 0
 vlan set inner tpid 0x8100 0|vlan set outer tpid 0x88a8 0|rx_vlan add 5 port 0 vf 0x1|rx_vlan rm 5 port 0 vf 0x1
-rx_vxlan_port add 4789 0|rx_vxlan_port rm 4789 0|tx_vlan set 0 5|tx_vlan set 1 2 3|tx_vlan set pvid 0 5 on
-csum set sctp hw 0|csum set outer-ip hw 0|csum set outer-udp hw 0|csum parse-tunnel on 0|csum mac-swap off 0
-tso set 800 0|tso show 0|tunnel_tso set 800 0|tunnel_tso show 0|set port 0 gro on|set gro flush 2|set port 0 gso on|set gso segsz 1000
+rx_vxlan_port add 4789 0|rx_vxlan_port rm 4789 0|tx_vlan set pvid 0 5 on
+csum parse-tunnel on 0|csum mac-swap off 0|port config all rss ether|port config all rss vxlan|port config all rss level-inner
+tunnel_tso set 800 0|tunnel_tso show 0|set port 0 gro on|set gro flush 2|set port 0 gso on|set gso segsz 1000
 mac_addr add port 0 vf 0 02:00:00:00:00:01|set port 0 uta 02:00:00:00:00:01 on|set port 0 uta all on
 set flow_ctrl rx on tx on 1 1 1 1 mac_ctrl_frame_fwd on autoneg on 0|set flow_ctrl rx on 0
 set pfc_ctrl rx on tx on 1 1 1 1 0|set pfc_queue_ctrl 0 rx on 1 1 tx on 1 1 1|set port 0 rxq 0 avail_thresh 10
