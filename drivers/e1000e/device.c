@@ -12,7 +12,8 @@ poll_device(struct nic_dev *dev)
 {
 	/* The causes of the queues clear themselves (EIAC). */
 	nic_put32(dev, ICR, ~CAUSE_QUEUES);
-	e1000e_read_link(dev);
+	if (FEATURE(link_changes))
+		e1000e_read_link(dev);
 	intel_count(dev);
 	return false;
 }
@@ -118,10 +119,11 @@ start_vectors(struct nic_dev *dev)
 	for (unsigned i = 0; (nq = nic_queue(dev, i)); i++) {
 		const unsigned shift = (nq->q.tx ? IVAR_TX : IVAR_RX) + 4u * nq->q.index;
 
-		if (!nq->vector)
+		if (!nq->vector || !(nq->q.tx ? FEATURE(tx_wake) : FEATURE(rx_wake)))
 			continue;
 		ivar |= (IVAR_VALID | nq->vector) << shift;
-		nic_put32(dev, EITR + 4u * nq->vector, WAKE_RATE);
+		if (FEATURE(moderation))
+			nic_put32(dev, EITR + 4u * nq->vector, WAKE_RATE);
 	}
 	nic_put32(dev, IVAR, ivar);
 	nic_put32(dev, EIAC, CAUSE_QUEUES);
@@ -179,7 +181,8 @@ prepare(struct nic_dev *dev)
 
 	if (ret < 0)
 		return ret;
-	if (offloads & (BATON_OFFLOAD_RX_VLAN | BATON_OFFLOAD_TX_VLAN))
+	if ((FEATURE(vlan_strip) && (offloads & BATON_OFFLOAD_RX_VLAN)) ||
+	    (FEATURE(vlan_insert) && (offloads & BATON_OFFLOAD_TX_VLAN)))
 		ctrl |= CTRL_VME;
 	nic_put32(dev, CTRL, ctrl | CTRL_SLU | CTRL_ASDE | e1000e_of(dev)->pauses);
 	start_pauses(dev);

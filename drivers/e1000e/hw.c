@@ -143,7 +143,7 @@ e1000e_read_link(struct nic_dev *dev)
 	static const uint16_t speeds[] = { 10, 100, 1000, 1000 };
 	const uint32_t status = nic_get32(dev, STATUS);
 
-	if (status == UINT32_MAX)
+	if (FEATURE(removal) && status == UINT32_MAX)
 		return;
 	if ((status & STATUS_LU) && !dev->link) {
 		read_pauses(dev);

@@ -22,9 +22,9 @@ rx_flags(uint64_t info)
 
 	if (info & RX_IXSM)
 		return 0;
-	if (info & RX_IPCS)
+	if (FEATURE(rx_csum_ipv4) && (info & RX_IPCS))
 		flags = (uint8_t)(l3 << BATON_TOKEN_L3_SHIFT);
-	if (info & (RX_TCPCS | RX_UDPCS))
+	if (FEATURE(rx_csum_l4) && (info & (RX_TCPCS | RX_UDPCS)))
 		flags |= (uint8_t)(l4 << BATON_TOKEN_L4_SHIFT);
 	return flags;
 }
@@ -54,7 +54,7 @@ rx_next(const struct nic_queue *nq, struct nic_rx_state *state, uint16_t pos, ui
 	*e = (struct rx_entry){
 		.key = pos & nq->mask,
 		.len = (uint32_t)(info >> RX_LEN) & 0xffff,
-		.more = !(info & RX_EOP),
+		.more = FEATURE(rx_buffers) && !(info & RX_EOP),
 		.bad = info & RX_BAD ? 1 + RX_ERROR_DAMAGED : 0,
 		/* Only the last descriptor of a packet has them: 7.1.5.2. */
 		.meta = info & RX_EOP ? rx_flags(info) : 0,
@@ -69,12 +69,12 @@ rx_describe(const struct nic_queue *nq, uint16_t first, uint16_t last, const uin
 	const struct e1000e_desc *d = (const struct e1000e_desc *)nq->mem + (last & nq->mask);
 	const uint64_t end = shared_load64(&d->info), hash = shared_load64(&d->addr);
 
-	if (end & RX_VP) {
+	if (FEATURE(vlan_strip) && (end & RX_VP)) {
 		info->valid = BATON_SIDE_VLAN;
 		info->vlan_tci = (uint16_t)(end >> RX_VLAN);
 		info->vlan_type = 0x8100;
 	}
-	info->hashed = hash & RX_RSS_TYPE;
+	info->hashed = FEATURE(rss_hash) && (hash & RX_RSS_TYPE);
 	info->hash = (uint32_t)(hash >> RX_RSS_HASH);
 }
 
@@ -147,13 +147,13 @@ tx_extra(struct nic_queue *nq, uint16_t d, const struct tx_plan *p)
 NIC_INLINE uint64_t
 tx_options(const struct tx_plan *p)
 {
-	uint64_t info = p->csum ? TX_TXSM : 0;
+	uint64_t info = FEATURE(tx_csum_l4) && p->csum ? TX_TXSM : 0;
 
-	if (p->ip_csum || p->gso == QUEUE_GSO_TCP4)
+	if ((FEATURE(tx_csum_ipv4) && p->ip_csum) || p->gso == QUEUE_GSO_TCP4)
 		info |= TX_IXSM;
-	if (p->gso)
+	if (FEATURE(tso) && p->gso)
 		info |= TX_TSE;
-	if (p->tag)
+	if (FEATURE(vlan_insert) && p->tag)
 		info |= TX_VLE | (uint64_t)p->tci << TX_SPECIAL;
 	return info;
 }
@@ -169,7 +169,7 @@ tx_put(struct nic_queue *nq, uint32_t d, uint64_t iova, uint32_t len, bool first
 	struct e1000e_desc *ring = nq->mem;
 	uint64_t info = len | TX_ALWAYS;
 
-	if (last)
+	if (last || !FEATURE(tx_buffers))
 		info |= TX_EOP;
 	if (p)
 		info |= tx_options(p);

@@ -7,7 +7,8 @@ static bool
 poll_device(struct nic_dev *dev)
 {
 	nic_put32(dev, ICR, UINT32_MAX);
-	igb_read_link(dev);
+	if (FEATURE(link_changes))
+		igb_read_link(dev);
 	igb_count(dev);
 	return false;
 }
@@ -43,7 +44,8 @@ prepare(struct nic_dev *dev)
 
 	if (ret < 0)
 		return ret;
-	if (offloads & (BATON_OFFLOAD_RX_VLAN | BATON_OFFLOAD_TX_VLAN))
+	if ((FEATURE(vlan_strip) && (offloads & BATON_OFFLOAD_RX_VLAN)) ||
+	    (FEATURE(vlan_insert) && (offloads & BATON_OFFLOAD_TX_VLAN)))
 		ctrl |= CTRL_VME;
 	nic_put32(dev, CTRL, ctrl | CTRL_SLU);
 	nic_put_bits(dev, CTRL_EXT, CTRL_EXT_DRV_LOAD, true);

@@ -143,7 +143,7 @@ igb_read_link(struct nic_dev *dev)
 	static const uint16_t speeds[] = { 10, 100, 1000, 1000 };
 	const uint32_t status = nic_get32(dev, STATUS);
 
-	if (status == UINT32_MAX)
+	if (FEATURE(removal) && status == UINT32_MAX)
 		return;
 	dev->link = !!(status & STATUS_LU);
 	__atomic_store_n(&dev->port.link.full_duplex, status & STATUS_FD, __ATOMIC_RELAXED);

@@ -27,7 +27,7 @@ static uint32_t
 srrctl(const struct nic_dev *dev, const struct nic_queue *nq)
 {
 	return SRRCTL_ONE | nq->posted_len / BUFFER_STEP |
-	       (dev->port.info.rx_queues > 1 ? SRRCTL_DROP : 0);
+	       (FEATURE(rx_drop) && dev->port.info.rx_queues > 1 ? SRRCTL_DROP : 0);
 }
 
 /* 4.5.9, 4.5.10: tails are written when the queue is enabled. */
@@ -60,6 +60,8 @@ igb_ring_stop(struct nic_dev *dev, struct nic_queue *nq)
 {
 	const struct pci_reg *block = &igb_queue_of(nq)->block;
 
+	if (!FEATURE(queue_stop))
+		return 0;
 	pci_write32(block, QUEUE_DCTL, DCTL_SET);
 	return nic_pci_wait(block, QUEUE_DCTL, DCTL_ENABLE, 0, QUEUE_MS, "disabling a queue");
 }
@@ -88,10 +90,11 @@ igb_start_vectors(struct nic_dev *dev)
 
 		if (nq->vector >= VECTORS) /* there are no such ones */
 			nq->vector = 0;
-		if (!nq->vector)
+		if (!nq->vector || !(nq->q.tx ? FEATURE(tx_wake) : FEATURE(rx_wake)))
 			continue;
 		ivar[queue % IVAR_WORDS] |= (IVAR_VALID | nq->vector) << shift;
-		nic_put32(dev, EITR + 4u * nq->vector, WAKE_RATE << EITR_FIELD);
+		if (FEATURE(moderation))
+			nic_put32(dev, EITR + 4u * nq->vector, WAKE_RATE << EITR_FIELD);
 	}
 	for (unsigned i = 0; i < IVAR_WORDS; i++)
 		nic_put32(dev, IVAR + 4 * i, ivar[i]);

@@ -17,9 +17,9 @@ rx_flags(uint64_t info)
 		       l4 = info & RX_L4E ? BATON_CSUM_BAD : BATON_CSUM_GOOD;
 	uint8_t flags = 0;
 
-	if (info & RX_IPCS)
+	if (FEATURE(rx_csum_ipv4) && (info & RX_IPCS))
 		flags = (uint8_t)(l3 << BATON_TOKEN_L3_SHIFT);
-	if (info & RX_L4CS)
+	if (FEATURE(rx_csum_l4) && (info & RX_L4CS))
 		flags |= (uint8_t)(l4 << BATON_TOKEN_L4_SHIFT);
 	return flags;
 }
@@ -49,7 +49,7 @@ rx_next(const struct nic_queue *nq, struct nic_rx_state *state, uint16_t pos, ui
 	*e = (struct rx_entry){
 		.key = pos & nq->mask,
 		.len = (uint32_t)(info >> RX_LEN) & 0xffff,
-		.more = !(info & RX_EOP),
+		.more = FEATURE(rx_buffers) && !(info & RX_EOP),
 		.bad = info & RX_RXE ? 1 + RX_ERROR_DAMAGED : 0,
 		/* Only the last descriptor of a packet has them: 7.1.5.2. */
 		.meta = info & RX_EOP ? rx_flags(info) : 0,
@@ -64,12 +64,12 @@ rx_describe(const struct nic_queue *nq, uint16_t first, uint16_t last, const uin
 	const struct igb_desc *d = (const struct igb_desc *)nq->mem + (last & nq->mask);
 	const uint64_t end = shared_load64(&d->info), hash = shared_load64(&d->addr);
 
-	if (end & RX_VP) {
+	if (FEATURE(vlan_strip) && (end & RX_VP)) {
 		info->valid = BATON_SIDE_VLAN;
 		info->vlan_tci = (uint16_t)(end >> RX_VLAN);
 		info->vlan_type = 0x8100;
 	}
-	info->hashed = hash & RX_RSS_TYPE;
+	info->hashed = FEATURE(rss_hash) && (hash & RX_RSS_TYPE);
 	info->hash = (uint32_t)(hash >> RX_RSS_HASH);
 }
 
@@ -167,9 +167,9 @@ tx_options(const struct tx_plan *p)
 {
 	uint64_t info = (uint64_t)(p->len - (p->gso ? p->headers_len : 0)) << TX_PAYLEN;
 
-	if (p->csum)
+	if (FEATURE(tx_csum_l4) && p->csum)
 		info |= TX_TXSM;
-	if (p->ip_csum || p->gso == QUEUE_GSO_TCP4)
+	if ((FEATURE(tx_csum_ipv4) && p->ip_csum) || p->gso == QUEUE_GSO_TCP4)
 		info |= TX_IXSM;
 	return info;
 }
@@ -207,15 +207,15 @@ tx_put(struct nic_queue *nq, uint32_t d, uint64_t iova, uint32_t len, bool first
 	struct igb_desc *ring = nq->mem;
 	uint64_t info = len | TX_ALWAYS;
 
-	if (last)
+	if (last || !FEATURE(tx_buffers))
 		info |= TX_EOP;
 	if (p)
 		info |= first ? tx_options(p) : 0;
 	else
 		info |= sum_up(nq, d, len, first, last);
-	if (p && p->gso)
+	if (FEATURE(tso) && p && p->gso)
 		info |= TX_TSE;
-	if (p && p->tag)
+	if (FEATURE(vlan_insert) && p && p->tag)
 		info |= TX_VLE;
 	if (last && (info & (TX_TSE | TX_VLE))) {
 		info |= TX_RS;

@@ -8,15 +8,19 @@ void
 intel_write_rctl(struct nic_dev *dev)
 {
 	const struct intel_dev *it = intel_of(dev);
-	uint32_t rctl = RCTL_LPE | RCTL_BAM | RCTL_SECRC | it->rctl;
+	uint32_t rctl = RCTL_SECRC | it->rctl;
 
 	if (it->running)
 		rctl |= RCTL_EN;
-	if (it->promisc)
+	if (FEATURE(jumbo))
+		rctl |= RCTL_LPE;
+	if (FEATURE(broadcast))
+		rctl |= RCTL_BAM;
+	if (FEATURE(promisc) && it->promisc)
 		rctl |= RCTL_UPE | RCTL_MPE;
-	if (it->allmulti)
+	if (FEATURE(allmulti) && it->allmulti)
 		rctl |= RCTL_MPE;
-	if (it->filters_vlans)
+	if (FEATURE(vlan_filter) && it->filters_vlans)
 		rctl |= RCTL_VFE;
 	nic_put32(dev, RCTL, rctl);
 }
@@ -50,7 +54,8 @@ intel_clear_filters(struct nic_dev *dev)
 int
 intel_set_mac(struct nic_dev *dev, const uint8_t mac[6])
 {
-	put_rar(dev, 0, nic_mac_bits(mac) | RAH_AV);
+	if (FEATURE(mac_change))
+		put_rar(dev, 0, nic_mac_bits(mac) | RAH_AV);
 	return 0;
 }
 
@@ -79,12 +84,12 @@ intel_set_macs(struct nic_dev *dev, const uint8_t (*macs)[6], unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		if (macs[i][0] & 1)
 			table[hash_of(macs[i]) / 32] |= 1u << hash_of(macs[i]) % 32;
-		else
+		else if (FEATURE(mac_table))
 			put_rar(dev, entry++, nic_mac_bits(macs[i]) | RAH_AV);
 	}
 	while (entry < entries)
 		put_rar(dev, entry++, 0);
-	for (unsigned i = 0; i < MTA_WORDS; i++)
+	for (unsigned i = 0; FEATURE(multicast_table) && i < MTA_WORDS; i++)
 		nic_put32(dev, MTA + 4 * i, table[i]);
 	return 0;
 }

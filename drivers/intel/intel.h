@@ -10,6 +10,7 @@
 #ifndef INTEL_INTEL_H
 #define INTEL_INTEL_H
 
+#include "base/validate.h"
 #include "intel/regs.h"
 #include "nic/pci.h"
 

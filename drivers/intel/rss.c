@@ -9,16 +9,18 @@
 static void
 put_tables(const struct nic_dev *dev, const struct port_rss *rss)
 {
-	const unsigned queues = dev->port.info.rx_queues;
+	const uint8_t *key = FEATURE(rss_key) ? rss->key : baton_rss_key();
+	const unsigned queues = FEATURE(rss_spread) ? dev->port.info.rx_queues : 1;
 	uint32_t word;
 
 	for (unsigned i = 0; i < RSSRK_BYTES; i += 4) {
-		memcpy(&word, rss->key + i, 4);
+		memcpy(&word, key + i, 4);
 		nic_put32(dev, RSSRK + i, le32toh(word));
 	}
 	word = 0;
 	for (unsigned i = 0; i < RETA_ENTRIES; i++) {
-		const unsigned queue = rss->table_len ? rss->table[i] : i % queues;
+		const unsigned queue =
+			FEATURE(rss_spread) && rss->table_len ? rss->table[i] : i % queues;
 
 		word |= queue << (intel_kind(dev)->reta_shift + 8 * (i % 4));
 		if (i % 4 < 3)
@@ -40,10 +42,11 @@ intel_set_rss(struct nic_dev *dev, const struct port_rss *rss)
 		{ BATON_RSS_IPV6_TCP, kind->mrqc_ipv6_tcp }, { BATON_RSS_IPV6, MRQC_IPV6 },
 		{ BATON_RSS_IPV4_UDP, MRQC_IPV4_UDP },       { BATON_RSS_IPV6_UDP, MRQC_IPV6_UDP }
 	};
+	const uint32_t asked = FEATURE(rss_types) ? rss->types : kind->rss_types;
 	uint32_t mrqc = kind->mrqc;
 
 	for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		mrqc |= rss->types & types[i].type ? types[i].bit : 0;
+		mrqc |= asked & types[i].type ? types[i].bit : 0;
 	put_tables(dev, rss);
 	nic_put32(dev, MRQC, mrqc);
 	return 0;

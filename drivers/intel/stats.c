@@ -74,11 +74,11 @@ intel_count(struct nic_dev *dev)
 {
 	const struct intel_counter *c;
 
-	for (unsigned i = 0; (c = counter(dev, i)); i++) {
+	for (unsigned i = 0; FEATURE(statistics) && (c = counter(dev, i)); i++) {
 		const uint32_t at = STATS + c->at, low = nic_get32(dev, at),
 			       high = c->pair ? nic_get32(dev, at + 4) : 0;
 
-		if (low == UINT32_MAX && (!c->pair || high == UINT32_MAX))
+		if (FEATURE(removal) && low == UINT32_MAX && (!c->pair || high == UINT32_MAX))
 			return;
 		intel_of(dev)->counters[i] += low | (uint64_t)high << 32;
 	}

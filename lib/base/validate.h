@@ -25,7 +25,13 @@
 
 #define MUST(name, condition) (MUST_IS_OUT(name) || (condition))
 
-/* The same for bits that must all be zero; the result is the bits. */
+/*
+ * Whether a driver's feature is there: a build with -Dwithout=name has no code of it, and exactly
+ * the tests of that feature must notice (tests/qtest/without).
+ */
+#define FEATURE(name) (!MUST_IS_OUT(name))
+
+/* As MUST(), for bits that must all be zero; the result is the bits. */
 #define MUST_ZERO(name, bits) (MUST_IS_OUT(name) ? 0 : (bits))
 
 /* The same for eight lanes: all ones where the condition holds. */
