@@ -207,10 +207,6 @@ main(void)
 		cmocka_unit_test(no_reset),        cmocka_unit_test(gone),
 		cmocka_unit_test(gone_in_traffic),
 	};
-	const char *why = qtest_missing();
 
-	if (!why)
-		return cmocka_run_group_tests(tests, NULL, NULL);
-	printf("skipped: %s\n", why);
-	return 77;
+	return bench_run(tests);
 }

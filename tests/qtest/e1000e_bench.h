@@ -32,6 +32,10 @@ struct bench {
 /* Addresses: the device's, another one, of a group, of all. */
 extern const uint8_t own[6], other[6], group[6], all[6];
 
+/** Run an array of tests, or those that $QTEST_ONLY names; what main() returns. */
+#define bench_run(tests) bench_run_tests(tests, sizeof(tests) / sizeof((tests)[0]))
+int bench_run_tests(const struct CMUnitTest *tests, size_t n);
+
 void must(int ret);
 
 /** QEMU, a pool and a worker; @data_room: bytes of a buffer with headroom, 0: as usual. */

@@ -320,10 +320,6 @@ main(void)
 		cmocka_unit_test(pauses),   cmocka_unit_test(bad_argument),
 		cmocka_unit_test(counters),
 	};
-	const char *why = qtest_missing();
 
-	if (!why)
-		return cmocka_run_group_tests(tests, NULL, NULL);
-	printf("skipped: %s\n", why);
-	return 77;
+	return bench_run(tests);
 }

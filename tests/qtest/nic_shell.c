@@ -182,9 +182,9 @@ in(struct bench *b, struct words *w)
 	return 0;
 }
 
-/* The buffers of a packet, of @part bytes at most. Return: how many. */
+/* The buffers of a packet, of @part bytes at most; @t: room for TOKENS. Return: how many. */
 static unsigned
-fill(struct bench *b, const struct frame *f, uint32_t part, struct baton_token t[TOKENS])
+fill(struct bench *b, const struct frame *f, uint32_t part, struct baton_token *t)
 {
 	unsigned n = 0;
 

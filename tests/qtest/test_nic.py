@@ -364,9 +364,28 @@ class Device(unittest.TestCase):
                 self.assertGreaterEqual(us, 49)
 
 
+class Lines(unittest.TextTestResult):
+    """A line for each test, to be counted."""
+
+    def report(self, words, test):
+        print(words, test.id().split(".test_")[-1], flush=True)
+
+    def addSuccess(self, test):
+        super().addSuccess(test)
+        self.report("ok", test)
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.report("not ok", test)
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self.report("not ok", test)
+
+
 if __name__ == "__main__":
     probe = subprocess.run([SHELL], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
     if probe.returncode == 77:
         print(probe.stdout.strip())
         sys.exit(77)
-    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], testRunner=unittest.TextTestRunner(resultclass=Lines, verbosity=0))
