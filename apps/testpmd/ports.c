@@ -282,6 +282,18 @@ port_print(const struct app_port *p, unsigned i)
 	       m[5], p->info.name, p->info.detail[0] ? ": " : "", p->info.detail);
 }
 
+/*
+ * As dpdk-testpmd does. Ports that are no PCI devices receive everything from the beginning, and a
+ * vhost-user backend that offers a control queue may leave it unserved.
+ */
+static void
+receive_all(struct app_port *p)
+{
+	if (p->promisc_set || !strchr(p->info.name, ':'))
+		return;
+	p->promisc = p->promisc_set = baton_port_set_promisc(p->port, 1) == 0;
+}
+
 bool
 port_bring_up(struct app *app, unsigned port)
 {
@@ -297,6 +309,7 @@ port_bring_up(struct app *app, unsigned port)
 	}
 	baton_port_info(p->port, &p->info);
 	baton_port_reach_summary(p->port, &p->reach);
+	receive_all(p);
 	for (unsigned i = 0; i < app->opt.rxq; i++)
 		p->rx[i].stopped = false;
 	for (unsigned i = 0; i < app->opt.txq; i++)

@@ -177,6 +177,7 @@ struct nic_settings {
 	uint8_t mac[6]; /* zeros: not changed */
 	uint8_t macs[NIC_MAX_MACS][6];
 	uint32_t vlans[4096 / 32];
+	bool filters_vlans; /* one was asked for, on or off */
 };
 
 /* What a device says of itself. */

@@ -107,9 +107,11 @@ nic_set_vlan(struct baton_port *port, uint16_t vid, int on)
 
 	if (!ret)
 		ret = dev->ops->set_vlan(dev, vid, on != 0);
-	if (!ret)
-		*word = on ? *word | bit : *word & ~bit;
-	return ret;
+	if (ret < 0)
+		return ret;
+	*word = on ? *word | bit : *word & ~bit;
+	dev->settings.filters_vlans = true;
+	return 0;
 }
 
 int
@@ -134,14 +136,21 @@ nic_set_mac(struct baton_port *port, const uint8_t mac[6])
 
 /* ---- again, to a device that was reset ---- */
 
+/* The first one switches the filter on, also where none is to pass. */
 static int
 replay_vlans(struct nic_dev *dev)
 {
+	bool any = false;
 	int ret = 0;
 
-	for (unsigned vid = 0; !ret && vid < 4096; vid++)
-		if (dev->settings.vlans[vid / 32] >> vid % 32 & 1)
-			ret = dev->ops->set_vlan(dev, (uint16_t)vid, true);
+	for (unsigned vid = 0; !ret && vid < 4096; vid++) {
+		if (!(dev->settings.vlans[vid / 32] >> vid % 32 & 1))
+			continue;
+		ret = dev->ops->set_vlan(dev, (uint16_t)vid, true);
+		any = true;
+	}
+	if (dev->settings.filters_vlans && !any)
+		ret = dev->ops->set_vlan(dev, 0, false);
 	return ret;
 }
 

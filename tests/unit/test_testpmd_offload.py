@@ -16,9 +16,8 @@ except ImportError as e:
     sys.exit(77)
 
 from packet_util import OWN, PEER
+from scapy_util import PAYLOAD, cut
 from testpmd_util import Prompt, check, expect, main, path, read_pcap, write_pcap
-
-PAYLOAD = bytes(i * i % 251 for i in range(20000))
 
 
 def ether(*tags):
@@ -46,26 +45,6 @@ def through(sent, count, *commands, app="--forward-mode=csum", two=False):
         rc, log = b.quit()
         expect(rc == 0 and "LOST" not in log, log)
     return read_pcap("out.pcap"), log
-
-
-def cut(p, size):
-    """The segments of a TCP packet, as scapy builds them: RFC 793, and RFC 3168 for CWR."""
-    raw = bytes(p[TCP].payload)
-    parts = [raw[i:i + size] for i in range(0, len(raw), size)]
-    for i, part in enumerate(parts):
-        s = p.copy()
-        s[TCP].remove_payload()
-        s = s / part
-        s[TCP].seq = (p[TCP].seq + i * size) % (1 << 32)
-        flags = str(p[TCP].flags)
-        if i:
-            flags = flags.replace("C", "")
-        if i + 1 < len(parts):
-            flags = flags.replace("F", "").replace("P", "")
-        s[TCP].flags = flags
-        if IP in s:
-            s[IP].id = (p[IP].id + i) % (1 << 16)
-        yield bytes(s)
 
 
 def same(got, want, what):
