@@ -76,6 +76,9 @@ start(struct nic_dev *dev)
 
 static const struct intel_counter counters[] = {
 	{ 0x3c, false, "tx_host_discarded_packets" },
+	{ 0x104, false, "rx_sent_to_host_packets" },
+	{ 0x118, false, "tx_sent_by_host_packets" },
+	{ 0x228, false, "rx_code_violation_packets" },
 };
 
 static const struct intel_kind kind = {
@@ -84,7 +87,7 @@ static const struct intel_kind kind = {
 	.mrqc = MRQC_RSS,
 	.mrqc_ipv6_tcp = MRQC_IPV6_TCP_EX | MRQC_IPV6_TCP,
 	.addresses = RAR_ENTRIES,
-	.n_counters = 1,
+	.n_counters = 4,
 	.counters = counters,
 };
 

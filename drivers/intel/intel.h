@@ -17,7 +17,7 @@
 #define INTEL_MDIC_WRITE (1u << 26)
 #define INTEL_MDIC_READ  (2u << 26)
 
-#define INTEL_COUNTERS 48
+#define INTEL_COUNTERS 56
 
 /* A register of 32 bits that counts, or the first of two, of which the second clears both. */
 struct intel_counter {

@@ -37,6 +37,9 @@ static const struct intel_counter counters[] = {
 	{ 0xa8, false, "rx_fragment_errors" },
 	{ 0xac, false, "rx_oversize_errors" },
 	{ 0xb0, false, "rx_jabber_errors" },
+	{ 0xb4, false, "rx_management_packets" },
+	{ 0xb8, false, "rx_management_dropped" },
+	{ 0xbc, false, "tx_management_packets" },
 	{ 0xc0, true, "rx_total_bytes" },
 	{ 0xc8, true, "tx_total_bytes" },
 	{ 0xd0, false, "rx_total_packets" },
@@ -50,6 +53,7 @@ static const struct intel_counter counters[] = {
 	{ 0xf0, false, "tx_multicast_packets" },
 	{ 0xf4, false, "tx_broadcast_packets" },
 	{ 0xf8, false, "tx_tso_packets" },
+	{ 0x100, false, "interrupt_assert_count" },
 };
 
 #define N_COUNTERS (sizeof(counters) / sizeof(counters[0]))

@@ -297,6 +297,9 @@ def counters_of_the_device():
                                         "flow_control_unsupported_packets")}
     names |= {"tx_" + what for what in ("single_collision_packets", "multiple_collision_packets", "excessive_collision_packets",
                                         "late_collisions", "total_collisions", "deferred_packets", "tso_packets")}
+    names |= {"rx_management_packets", "rx_management_dropped", "tx_management_packets", "interrupt_assert_count"}
+    if MODEL == "igb":
+        names |= {"rx_sent_to_host_packets", "tx_sent_by_host_packets", "rx_code_violation_packets"}
     names |= {"rx_good_packets", "tx_good_packets", "rx_good_bytes", "tx_good_bytes", "rx_missed_errors", "rx_errors", "tx_errors",
               "rx_mbuf_allocation_errors"}
     with Nic("--forward-mode=macswap -a") as n:
