@@ -197,6 +197,8 @@ prepare(struct nic_dev *dev)
 	nic_put32(dev, TIPG, TIPG_SET);
 	intel_clear_filters(dev);
 	intel_start_rss(dev);
+	nic_put32(dev, RXMTRL, ETYPE_1588);
+	intel_start_clock(dev);
 	stop_second(dev);
 	return 0;
 }
@@ -271,6 +273,7 @@ static const struct intel_kind kind = {
 	.mrqc_ipv6_tcp = MRQC_IPV6_TCP_EX,
 	.reta_shift = RETA_QUEUE,
 	.addresses = ADDRESSES,
+	.tick_ns = TICK_NS,
 	.n_counters = 2,
 	.counters = counters,
 };
@@ -298,7 +301,7 @@ static const struct nic_ops nic_ops = {
 	.desc_bytes = sizeof(struct e1000e_desc),
 	.offloads = BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_RX_IPV4_CSUM | BATON_OFFLOAD_RX_VLAN |
 		    BATON_OFFLOAD_RX_HASH | BATON_OFFLOAD_TX_CSUM | BATON_OFFLOAD_TX_TSO |
-		    BATON_OFFLOAD_TX_VLAN | BATON_OFFLOAD_TX_IPV4_CSUM,
+		    BATON_OFFLOAD_TX_VLAN | BATON_OFFLOAD_TX_IPV4_CSUM | INTEL_EVENTS,
 	.ring_attach = ring_attach,
 	.rx_room = rx_room,
 	.arm = arm,

@@ -8,7 +8,7 @@
 
 #include "intel/regs.h"
 
-#define E1000E_BAR_BYTES 0x6000u /* those below; BAR 0 has 128 KiB */
+#define E1000E_BAR_BYTES 0xb800u /* those below; BAR 0 has 128 KiB */
 
 enum {
 	FCAL = 0x0028, /* and FCAH */
@@ -29,6 +29,7 @@ enum {
 	TARC = 0x3840, /* + QUEUE_BYTES * queue */
 	GCR = 0x5b00,
 	GCR2 = 0x5b64,
+	RXMTRL = 0xb634, /* messages of IEEE 1588 */
 };
 
 /* A queue's registers. */
@@ -95,6 +96,9 @@ enum {
 #define MRQC_RSS      1u
 #define RETA_QUEUE    7 /* shift */
 
+#define ETYPE_1588 0x88f7u
+#define TICK_NS    40u /* of the clock, which has 25 MHz: 10.2.10.11 */
+
 #define ADDRESSES   16u
 #define FRAME_MAX   16380u /* with LPE, without FCS: 10.2.5.1 */
 #define LONGEST_OFF 255u   /* of what a context descriptor names */
@@ -121,13 +125,14 @@ _Static_assert(sizeof(struct e1000e_desc) == 16, "82574: 7.1.5, 7.2.10");
 #define RX_UDPCS    (1ull << 4)
 #define RX_TCPCS    (1ull << 5)
 #define RX_IPCS     (1ull << 6)
+#define RX_TST      (1ull << 8)
 #define RX_TCPE     (1ull << 29)
 #define RX_IPE      (1ull << 30)
 #define RX_BAD      (0x97ull << 24) /* CE, SE, SEQ, CXE, RXE */
 #define RX_LEN      32              /* shifts */
 #define RX_VLAN     48
 
-/* TX, `info`: {special:16, POPTS:8, status:8, DCMD:8, DTYP:4, length:20}. */
+/* TX, `info`: {special:16, POPTS:8, ExtCMD:4, status:4, DCMD:8, DTYP:4, length:20}. */
 #define TX_DATA    (1ull << 20)
 #define TX_EOP     (1ull << 24)
 #define TX_IFCS    (1ull << 25)
@@ -136,6 +141,7 @@ _Static_assert(sizeof(struct e1000e_desc) == 16, "82574: 7.1.5, 7.2.10");
 #define TX_DEXT    (1ull << 29)
 #define TX_VLE     (1ull << 30)
 #define TX_DD      (1ull << 32)
+#define TX_TSTAMP  (1ull << 36)
 #define TX_IXSM    (1ull << 40)
 #define TX_TXSM    (1ull << 41)
 #define TX_SPECIAL 48 /* shift */

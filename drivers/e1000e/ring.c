@@ -70,10 +70,12 @@ rx_describe(const struct nic_queue *nq, uint16_t first, uint16_t last, const uin
 	const uint64_t end = shared_load64(&d->info), hash = shared_load64(&d->addr);
 
 	if (FEATURE(vlan_strip) && (end & RX_VP)) {
-		info->valid = BATON_SIDE_VLAN;
+		info->valid |= BATON_SIDE_VLAN;
 		info->vlan_tci = (uint16_t)(end >> RX_VLAN);
 		info->vlan_type = 0x8100;
 	}
+	if (FEATURE(rx_event) && (end & RX_TST))
+		info->valid |= BATON_SIDE_EVENT;
 	info->hashed = FEATURE(rss_hash) && (hash & RX_RSS_TYPE);
 	info->hash = (uint32_t)(hash >> RX_RSS_HASH);
 }
@@ -153,6 +155,8 @@ tx_options(const struct tx_plan *p)
 		info |= TX_IXSM;
 	if (FEATURE(tso) && p->gso)
 		info |= TX_TSE;
+	if (FEATURE(tx_event) && p->event)
+		info |= TX_TSTAMP;
 	if (FEATURE(vlan_insert) && p->tag)
 		info |= TX_VLE | (uint64_t)p->tci << TX_SPECIAL;
 	return info;

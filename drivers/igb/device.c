@@ -30,6 +30,18 @@ identify(struct nic_dev *dev)
 	return nic_set_limits(dev, &limits);
 }
 
+/* 7.9: which packets are events is said by a filter of EtherTypes. */
+static void
+start_clock(struct nic_dev *dev)
+{
+	for (unsigned i = 0; i < ETQF_FILTERS; i++)
+		nic_put32(dev, ETQF + 4 * i, 0);
+	if (dev->port.offloads & BATON_OFFLOAD_RX_EVENT)
+		nic_put32(dev, ETQF, ETQF_ENABLE | ETQF_1588 | ETYPE_1588);
+	nic_put32(dev, TSYNCRXCFG, 0);
+	intel_start_clock(dev);
+}
+
 /*
  * Every register that matters is written: a reset need not have set it. The PHY is looked at again:
  * one that is reset with the device would advertise pauses.
@@ -59,6 +71,7 @@ prepare(struct nic_dev *dev)
 	}
 	intel_clear_filters(dev);
 	intel_start_rss(dev);
+	start_clock(dev);
 	return 0;
 }
 
@@ -87,6 +100,7 @@ static const struct intel_kind kind = {
 	.mrqc = MRQC_RSS,
 	.mrqc_ipv6_tcp = MRQC_IPV6_TCP_EX | MRQC_IPV6_TCP,
 	.addresses = RAR_ENTRIES,
+	.tick_ns = TICK_NS,
 	.n_counters = 4,
 	.counters = counters,
 };
@@ -113,7 +127,7 @@ static const struct nic_ops nic_ops = {
 	.desc_bytes = sizeof(struct igb_desc),
 	.offloads = BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_RX_IPV4_CSUM | BATON_OFFLOAD_RX_VLAN |
 		    BATON_OFFLOAD_RX_HASH | BATON_OFFLOAD_TX_CSUM | BATON_OFFLOAD_TX_TSO |
-		    BATON_OFFLOAD_TX_VLAN | BATON_OFFLOAD_TX_IPV4_CSUM,
+		    BATON_OFFLOAD_TX_VLAN | BATON_OFFLOAD_TX_IPV4_CSUM | INTEL_EVENTS,
 	.ring_attach = igb_ring_attach,
 	.ring_start = igb_ring_start,
 	.ring_stop = igb_ring_stop,

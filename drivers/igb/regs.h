@@ -25,6 +25,8 @@ enum {
 	IVAR_MISC = 0x1740,
 	RLPML = 0x5004,
 	SWSM = 0x5b50,
+	ETQF = 0x5cb0, /* + 4 * filter */
+	TSYNCRXCFG = 0x5f50,
 	SW_FW_SYNC = 0x5b5c,
 	RX_QUEUE = 0xc000, /* + QUEUE_BYTES * queue */
 	TX_QUEUE = 0xe000,
@@ -77,6 +79,12 @@ enum {
 
 #define MRQC_RSS 2u
 
+#define ETQF_FILTERS 8u
+#define ETQF_ENABLE  (1u << 26)
+#define ETQF_1588    (1u << 30)
+#define ETYPE_1588   0x88f7u
+#define TICK_NS      16u /* of the clock: 8.16.11 */
+
 #define QUEUES      16u
 #define LONGEST     9728u         /* frame, with FCS: RLPML, 8.10 */
 #define FRAME_MAX   (LONGEST - 4) /* without */
@@ -102,13 +110,15 @@ _Static_assert(sizeof(struct igb_desc) == 16, "82576: 7.1.5, 7.2.2");
 #define RX_VP       (1ull << 3)
 #define RX_L4CS     (1ull << 5)
 #define RX_IPCS     (1ull << 6)
+#define RX_TS       (1ull << 16)
 #define RX_L4E      (1ull << 29)
 #define RX_IPE      (1ull << 30)
 #define RX_RXE      (1ull << 31)
 #define RX_LEN      32 /* shifts */
 #define RX_VLAN     48
 
-/* TX, `info`: {length:16, MAC:4, DTYP:4, DCMD:8, STA:4, IDX:3, CC:1, POPTS:6, PAYLEN:18}. */
+/* TX, `info`: {length:16, 0:2, MAC:2, DTYP:4, DCMD:8, STA:4, IDX:3, CC:1, POPTS:6, PAYLEN:18}. */
+#define TX_1588   (1ull << 19)
 #define TX_DATA   (3ull << 20)
 #define TX_EOP    (1ull << 24)
 #define TX_IFCS   (1ull << 25)

@@ -65,10 +65,12 @@ rx_describe(const struct nic_queue *nq, uint16_t first, uint16_t last, const uin
 	const uint64_t end = shared_load64(&d->info), hash = shared_load64(&d->addr);
 
 	if (FEATURE(vlan_strip) && (end & RX_VP)) {
-		info->valid = BATON_SIDE_VLAN;
+		info->valid |= BATON_SIDE_VLAN;
 		info->vlan_tci = (uint16_t)(end >> RX_VLAN);
 		info->vlan_type = 0x8100;
 	}
+	if (FEATURE(rx_event) && (end & RX_TS))
+		info->valid |= BATON_SIDE_EVENT;
 	info->hashed = FEATURE(rss_hash) && (hash & RX_RSS_TYPE);
 	info->hash = (uint32_t)(hash >> RX_RSS_HASH);
 }
@@ -171,6 +173,8 @@ tx_options(const struct tx_plan *p)
 		info |= TX_TXSM;
 	if ((FEATURE(tx_csum_ipv4) && p->ip_csum) || p->gso == QUEUE_GSO_TCP4)
 		info |= TX_IXSM;
+	if (FEATURE(tx_event) && p->event)
+		info |= TX_1588;
 	return info;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What the 82574L and the 82576 have in common, register by register: reset, access to the NVM and
- * to the PHY, filters, RSS and counters. Sections are of the Intel 82574 GbE Controller Family
- * Datasheet; the Intel 82576 Gigabit Ethernet Controller Datasheet has the same in 6.2, 8.2.4, 8.4,
- * 8.10 and 8.19.
+ * to the PHY, filters, RSS, the clock and counters. Sections are of the Intel 82574 GbE Controller
+ * Family Datasheet; the Intel 82576 Gigabit Ethernet Controller Datasheet has the same
+ * in 6.2, 8.2.4, 8.4, 8.10 and 8.19.
  *
  * What returns an int returns 0 or a negative errno with its sentence.
  */
@@ -32,6 +32,7 @@ struct intel_kind {
 	uint32_t mrqc, mrqc_ipv6_tcp; /* RSS on; TCP over IPv6 */
 	uint8_t reta_shift;           /* in an entry of RETA, the number of the queue */
 	uint8_t addresses;            /* entries of RAL and RAH */
+	uint8_t tick_ns;              /* from one tick of the clock to the next */
 	uint8_t n_counters;           /* that the other one does not have */
 	const struct intel_counter *counters;
 };
@@ -42,6 +43,7 @@ struct intel_dev {
 	bool promisc, allmulti;
 	bool filters_vlans;
 	uint32_t rctl;                     /* bits for all packets, as sizes of buffers */
+	uint64_t clock;                    /* to be added to its times, modulo 2^64 */
 	uint64_t counters[INTEL_COUNTERS]; /* sums of what the device counted: stats.c */
 };
 
@@ -96,6 +98,16 @@ int intel_set_vlan(struct nic_dev *dev, uint16_t vid, bool on);
 void intel_start_rss(struct nic_dev *dev);
 int intel_set_rss(struct nic_dev *dev, const struct port_rss *rss); /* of struct nic_ops */
 
+/* ---- clock.c ---- */
+
+#define INTEL_EVENTS (BATON_OFFLOAD_RX_EVENT | BATON_OFFLOAD_TX_EVENT)
+
+/** Start the clock, and taking the times that the port is configured for; or see that none are
+ * taken.
+ */
+void intel_start_clock(struct nic_dev *dev);
+int intel_clock(struct nic_dev *dev, enum port_clock what, uint64_t *ns); /* of struct nic_ops */
+
 /* ---- stats.c ---- */
 
 /** Add what the device has counted since the last call, which sets its counters to 0. */
@@ -108,6 +120,6 @@ void intel_xstats(const struct baton_port *port, struct port_xstats *list);
 	NIC_PCI_OPS, .open = intel_open, .close = nic_pci_close, .configure = intel_configure,     \
 		     .set_mac = intel_set_mac, .set_rx_mode = intel_set_rx_mode,                   \
 		     .set_macs = intel_set_macs, .set_vlan = intel_set_vlan,                       \
-		     .set_rss = intel_set_rss
+		     .set_rss = intel_set_rss, .clock = intel_clock
 
 #endif

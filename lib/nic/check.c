@@ -3,6 +3,9 @@
 #include "base/export.h"
 #include "nic/pci.h"
 
+#define SIDE   (BATON_OFFLOAD_TX_VLAN | BATON_OFFLOAD_TX_IPV4_CSUM | BATON_OFFLOAD_TX_EVENT)
+#define EVENTS (BATON_OFFLOAD_RX_EVENT | BATON_OFFLOAD_TX_EVENT)
+
 /* What an RX codec lacks, or what in it contradicts the rest. NULL: nothing. */
 static const char *
 rx_fault(const struct rx_codec *rx)
@@ -72,9 +75,11 @@ ops_fault(const struct nic_ops *ops)
 	if (!ops->open || !ops->close || !ops->ready || !ops->start || !ops->stop || !ops->lost ||
 	    !ops->reset)
 		return "one of open, close, ready, start, stop, lost and reset";
-	if ((ops->offloads & (BATON_OFFLOAD_TX_VLAN | BATON_OFFLOAD_TX_IPV4_CSUM)) &&
-	    !ops->tx->side)
-		return "side of its TX codec, which has VLAN tags or IPv4 checksums to see to";
+	if ((ops->offloads & SIDE) && !ops->tx->side)
+		return "side of its TX codec, which has VLAN tags, IPv4 checksums or events to see "
+		       "to";
+	if ((ops->offloads & EVENTS) && !ops->clock)
+		return "clock, which fetches the times of event packets";
 	if (ops->rx_front && !ops->rx->describe)
 		return "describe of its RX codec, which reads what is in front of packets";
 	if (!ops->ring_start != !ops->ring_stop)

@@ -49,8 +49,10 @@ struct rx_cursor {
  * in the side record and the token. All of it is the device's word, and whatever it says, harmless.
  */
 struct rx_info {
-	uint32_t valid; /* BATON_SIDE_VLAN, _QINQ, _TIME, _PTYPE, _MARK: those members are valid */
-	bool hashed;    /* hash is valid */
+	/* BATON_SIDE_VLAN, _QINQ, _TIME, _PTYPE, _MARK: those members are valid; BATON_SIDE_EVENT:
+	 * the device has taken the packet's time. */
+	uint32_t valid;
+	bool hashed; /* hash is valid */
 	uint32_t hash, mark;
 	uint32_t ptype;     /* BATON_PTYPE_*, of the frame with the tags that the device removed */
 	uint64_t timestamp; /* nanoseconds of the device's clock */
@@ -191,6 +193,7 @@ struct tx_plan {
 	uint16_t csum_start, csum_offset;
 	bool tag;     /* it is to insert the VLAN tag `tci` */
 	bool ip_csum; /* it is to fill in the checksum of the IPv4 header, which is 0, at l2_len */
+	bool event;   /* it is to take the time of the packet */
 	uint16_t tci, l2_len, l3_len;
 	uint8_t gso; /* it is to cut the packet into segments, a QUEUE_GSO_* bit; 0: not */
 	uint16_t seg_size, headers_len; /* then: bytes of a segment's payload, of all headers;
@@ -210,8 +213,9 @@ struct tx_codec {
 	/* The furthest byte of a packet that its checksum may be at; 0: any. */
 	uint16_t csum_most;
 	/*
-	 * It does what side records ask for: p->tag, p->ip_csum, for devices with
-	 * BATON_OFFLOAD_TX_VLAN or _TX_IPV4_CSUM. Packets that ask for one are not plain.
+	 * It does what side records ask for: p->tag, p->ip_csum, p->event, for devices with
+	 * BATON_OFFLOAD_TX_VLAN, _TX_IPV4_CSUM or _TX_EVENT. Packets that ask for one are not
+	 * plain.
 	 */
 	bool side;
 	bool any_order; /* completions name keys, in any order */

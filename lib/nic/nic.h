@@ -168,6 +168,12 @@ struct nic_ops {
 	 * only with table_len; the hash only with BATON_OFFLOAD_RX_HASH in port->offloads.
 	 */
 	int (*set_rss)(struct nic_dev *dev, const struct port_rss *rss);
+	/*
+	 * As in struct port_ops, for devices with BATON_OFFLOAD_RX_EVENT or _TX_EVENT: describe()
+	 * says BATON_SIDE_EVENT of a packet, p->event asks for the time of one. `start` starts the
+	 * clock.
+	 */
+	int (*clock)(struct nic_dev *dev, enum port_clock what, uint64_t *ns);
 };
 
 /* What the application asked for, which the device gets again after a reset or a return. */
@@ -191,7 +197,8 @@ struct nic_limits {
 /* Offloads that make a port's RX bursts ask describe(), if its device does them. */
 #define NIC_INFO_OFFLOADS                                                                          \
 	(BATON_OFFLOAD_RX_VLAN | BATON_OFFLOAD_RX_QINQ | BATON_OFFLOAD_RX_HASH |                   \
-	 BATON_OFFLOAD_RX_PTYPE | BATON_OFFLOAD_RX_TIME | BATON_OFFLOAD_RX_MARK)
+	 BATON_OFFLOAD_RX_PTYPE | BATON_OFFLOAD_RX_TIME | BATON_OFFLOAD_RX_MARK |                  \
+	 BATON_OFFLOAD_RX_EVENT)
 
 struct nic_dev {
 	struct baton_port port;
@@ -300,6 +307,7 @@ int nic_set_mac(struct baton_port *port, const uint8_t mac[6]);
 int nic_set_rx_mode(struct baton_port *port, enum port_rx_mode mode, int on);
 int nic_set_macs(struct baton_port *port, const uint8_t (*macs)[6], unsigned n);
 int nic_set_vlan(struct baton_port *port, uint16_t vid, int on);
+int nic_clock(struct baton_port *port, enum port_clock what, uint64_t *ns);
 
 /** Send all settings to a device that was just started. One that the device refuses is logged. */
 void nic_replay(struct nic_dev *dev);
@@ -316,7 +324,7 @@ void nic_replay(struct nic_dev *dev);
 	.lost = nic_lost, .reset = nic_reset, .renew_space = nic_renew_space, .arm = nic_arm,      \
 	.disarm = nic_disarm, .tx_clean = nic_tx_clean, .peek = nic_rx_peek,                       \
 	.set_rx_mode = nic_set_rx_mode, .set_macs = nic_set_macs, .set_vlan = nic_set_vlan,        \
-	.set_mac = nic_set_mac, .in_flight = nic_queue_in_flight, .completed = nic_completed,      \
-	.held = nic_queue_held
+	.set_mac = nic_set_mac, .clock = nic_clock, .in_flight = nic_queue_in_flight,              \
+	.completed = nic_completed, .held = nic_queue_held
 
 #endif

@@ -128,6 +128,8 @@ nic_rx_note(const struct nic_queue *nq, const struct rx_info *info, struct baton
 		valid |= BATON_SIDE_PTYPE;
 	if ((says & BATON_SIDE_MARK) && (asked & BATON_OFFLOAD_RX_MARK))
 		valid |= BATON_SIDE_MARK;
+	if ((says & BATON_SIDE_EVENT) && (asked & BATON_OFFLOAD_RX_EVENT))
+		valid |= BATON_SIDE_EVENT;
 	if (!valid)
 		return;
 	if (!(t->flags & BATON_TOKEN_SIDE))

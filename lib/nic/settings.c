@@ -134,6 +134,14 @@ nic_set_mac(struct baton_port *port, const uint8_t mac[6])
 	return 0;
 }
 
+int
+nic_clock(struct baton_port *port, enum port_clock what, uint64_t *ns)
+{
+	struct nic_dev *dev = nic_of(port);
+
+	return dev->ops->clock(dev, what, ns);
+}
+
 /* ---- again, to a device that was reset ---- */
 
 /* The first one switches the filter on, also where none is to pass. */
@@ -192,4 +200,5 @@ DRIVER_EXPORT(nic_set_rx_mode);
 DRIVER_EXPORT(nic_set_macs);
 DRIVER_EXPORT(nic_set_vlan);
 DRIVER_EXPORT(nic_set_mac);
+DRIVER_EXPORT(nic_clock);
 DRIVER_EXPORT(nic_replay);

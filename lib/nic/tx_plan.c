@@ -174,8 +174,8 @@ request_csum(struct nic_queue *nq, struct tx_plan *p)
 }
 
 /*
- * What else the device is asked for: a tag, and the checksum of the IPv4 header, which is filled in
- * here if it is too far off. Return: false: the request for that is wrong.
+ * What else the device is asked for: a tag, a time, and the checksum of the IPv4 header, which is
+ * filled in here if it is too far off. Return: false: the request for that is wrong.
  */
 static bool
 request_side(struct nic_queue *nq, struct tx_plan *p)
@@ -190,6 +190,8 @@ request_side(struct nic_queue *nq, struct tx_plan *p)
 		       sizeof(side));
 	p->tag = q->device_tags && (side.valid & BATON_SIDE_VLAN);
 	p->tci = side.vlan_tci;
+	p->event =
+		(side.valid & BATON_SIDE_TX_EVENT) && (q->port->offloads & BATON_OFFLOAD_TX_EVENT);
 	if (!csum_ipv4_wanted(t) || !(q->port->offloads & BATON_OFFLOAD_TX_IPV4_CSUM))
 		return true;
 	p->ip_csum = !most || (uint32_t)side.l2_len + side.l3_len <= most;

@@ -142,6 +142,13 @@ enum { QUEUE_IDLE_PORT, QUEUE_IDLE_STOPPED, QUEUE_IDLE_AWAY, QUEUE_IDLE_REMOVED,
 
 enum port_rx_mode { PORT_RX_PROMISC, PORT_RX_ALLMULTI };
 
+enum port_clock {
+	PORT_CLOCK_READ,
+	PORT_CLOCK_ADJUST, /* *ns is added to it, modulo 2^64 */
+	PORT_CLOCK_RX,     /* fetch the time of an event packet that was received, */
+	PORT_CLOCK_TX,     /* or that left */
+};
+
 struct port_xstats;
 
 struct baton_driver;
@@ -221,6 +228,11 @@ struct port_ops {
 	int (*renew_space)(struct baton_port *port);
 	/* See baton_rx_peek(). The queue's thread. */
 	int (*peek)(struct baton_queue *q, struct baton_peek *peeks, unsigned n);
+	/*
+	 * See <baton/clock.h>. The port is started, and configured for what it is about.
+	 * PORT_CLOCK_RX and _TX: return 1, and a time; 0: there is none. NULL: there is no clock.
+	 */
+	int (*clock)(struct baton_port *port, enum port_clock what, uint64_t *ns);
 	/* The device's own counters, which only grow, appended by port_xstat(). */
 	void (*xstats)(const struct baton_port *port, struct port_xstats *list);
 };

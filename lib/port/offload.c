@@ -38,10 +38,11 @@ static const char *
 names_of(uint32_t offloads, char *text, size_t size)
 {
 	static const char *const names[32] = {
-		[0] = "RX_CSUM", [1] = "TX_CSUM",       [2] = "RX_VLAN",  [3] = "RX_QINQ",
-		[4] = "RX_HASH", [5] = "RX_PTYPE",      [6] = "RX_TIME",  [7] = "RX_IPV4_CSUM",
-		[8] = "RX_LRO",  [9] = "RX_MARK",       [16] = "TX_VLAN", [17] = "TX_TSO",
-		[18] = "TX_USO", [19] = "TX_IPV4_CSUM", [21] = "TX_TIME",
+		[0] = "RX_CSUM",   [1] = "TX_CSUM",  [2] = "RX_VLAN",       [3] = "RX_QINQ",
+		[4] = "RX_HASH",   [5] = "RX_PTYPE", [6] = "RX_TIME",       [7] = "RX_IPV4_CSUM",
+		[8] = "RX_LRO",    [9] = "RX_MARK",  [10] = "RX_EVENT",     [16] = "TX_VLAN",
+		[17] = "TX_TSO",   [18] = "TX_USO",  [19] = "TX_IPV4_CSUM", [21] = "TX_TIME",
+		[22] = "TX_EVENT",
 	};
 	size_t len = 0;
 

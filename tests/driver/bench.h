@@ -151,6 +151,7 @@ extern void (*const packet_checks[FEATURES])(struct bench *b);
 void check_tx_segments(struct bench *b);
 void check_rx_segments(struct bench *b);
 void check_rx_hash(struct bench *b);
+void check_ptypes(struct bench *b);
 extern void (*const control_checks[FEATURES])(struct bench *b);
 
 #endif

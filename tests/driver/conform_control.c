@@ -351,10 +351,38 @@ check_stats(struct bench *b)
 		print_counters(b);
 }
 
+/* A clock runs only where times are taken, and is that of the device. */
+static void
+check_events(struct bench *b)
+{
+	const uint32_t events = BATON_OFFLOAD_RX_EVENT | BATON_OFFLOAD_TX_EVENT;
+	struct baton_port_info info;
+	uint64_t first, next;
+
+	baton_port_info(b->port, &info);
+	assert_int_equal(!!(info.offloads & events), has(b, F_EVENTS));
+	assert_int_equal(baton_port_clock_read(b->port, &first), -ENOTSUP);
+	b->offloads = events;
+	if (!has(b, F_EVENTS)) {
+		must(baton_port_stop(b->port));
+		assert_int_equal(bench_configure(b), -ENOTSUP);
+		b->offloads = 0;
+		bench_restart(b);
+		return;
+	}
+	bench_restart(b);
+	must(baton_port_clock_read(b->port, &first));
+	must(baton_port_clock_adjust(b->port, 1000000000000));
+	must(baton_port_clock_read(b->port, &next));
+	assert_true(next - first >= 1000000000000);
+	assert_int_equal(baton_port_rx_event(b->port, &next), 0);
+	assert_int_equal(baton_port_tx_event(b->port, &next), 0);
+}
+
 void (*const control_checks[FEATURES])(struct bench *b) = {
 	[F_RX_STOP] = check_rx_stop, [F_TX_STOP] = check_tx_stop,   [F_MAC] = check_mac,
 	[F_PROMISC] = check_promisc, [F_ALLMULTI] = check_allmulti, [F_MACS] = check_macs,
 	[F_VLAN] = check_vlan,       [F_MTU] = check_mtu,           [F_LINK] = check_link,
 	[F_LOST] = check_lost,       [F_REMOVED] = check_removed,   [F_RESET] = check_reset,
-	[F_STATS] = check_stats,     [F_QUEUES] = check_queues,
+	[F_STATS] = check_stats,     [F_QUEUES] = check_queues,     [F_EVENTS] = check_events,
 };

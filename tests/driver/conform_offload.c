@@ -485,6 +485,23 @@ check_rx_hash(struct bench *b)
 	must(baton_free(b->worker, t, (unsigned)n));
 }
 
+void
+check_ptypes(struct bench *b)
+{
+	static uint8_t got[MODEL_FRAME_MAX];
+	const struct gso g = packet(6, 6, 100);
+	struct baton_side side;
+	uint32_t have;
+
+	(void)start_with(b, F_PTYPES, BATON_OFFLOAD_RX_PTYPE);
+	if (!has(b, F_RX_OUTSIDE))
+		return;
+	(void)take_one(b, g.b, g.len, &side, got, &have);
+	assert_int_equal(side.valid, BATON_SIDE_PTYPE);
+	assert_int_equal(side.ptype & (BATON_PTYPE_L3_MASK | BATON_PTYPE_L4_MASK),
+			 BATON_PTYPE_L3_IPV6 | BATON_PTYPE_L4_TCP);
+}
+
 const struct scenario offload_scenarios[] = {
 	{ "offloads, received", received, F_BIT(F_RX_OUTSIDE) },
 	{ "offloads, received, by queue", received_by_queue, F_BIT(F_RX_OUTSIDE) },

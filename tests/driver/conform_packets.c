@@ -351,6 +351,7 @@ void (*const packet_checks[FEATURES])(struct bench *b) = {
 	[F_TX_SEGMENTS] = check_tx_segments,
 	[F_RX_SEGMENTS] = check_rx_segments,
 	[F_RX_HASH] = check_rx_hash,
+	[F_PTYPES] = check_ptypes,
 	[F_PEEK] = check_peek,
 	[F_RX_WAKE] = check_rx_wake,
 	[F_TX_WAKE] = check_tx_wake,

@@ -22,6 +22,8 @@ enum feature {
 	F_TX_SEGMENTS,
 	F_RX_SEGMENTS,
 	F_RX_HASH,
+	F_PTYPES,
+	F_EVENTS,
 	F_PEEK,
 	F_RX_STOP,
 	F_TX_STOP,

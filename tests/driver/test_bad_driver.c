@@ -70,6 +70,8 @@ SPOIL(ring_can_stop, made.ops.ring_can_stop = can_stop)
 SPOIL(own_bytes, made.ops.own_bytes = own_bytes)
 SPOIL(ring_bytes, made.ops.desc_bytes = 0)
 SPOIL(can, made.ops.can = can)
+SPOIL(clock, made.ops.offloads = BATON_OFFLOAD_RX_EVENT)
+SPOIL(event, (made.ops.offloads = BATON_OFFLOAD_TX_EVENT, made.tx.side = false))
 SPOIL(rx_next, made.rx.next = NULL)
 SPOIL(rx_plain, made.rx.plain = NULL)
 SPOIL(rx_put, made.rx.put = NULL)
@@ -148,6 +150,8 @@ static const struct contradiction {
 	{ spoil_own_bytes, "own_attach" },
 	{ spoil_ring_bytes, "ring_bytes" },
 	{ spoil_can, "`can`" },
+	{ spoil_clock, "clock" },
+	{ spoil_event, "IPv4 checksums or events" },
 	{ spoil_rx_next, "next" },
 	{ spoil_rx_plain, "plain of its RX codec" },
 	{ spoil_rx_put, "put" },

@@ -2,6 +2,8 @@
 /* What a device says of packets besides their bytes: the kit delivers what was asked for. */
 #include "made_driver.h"
 
+#include <baton/clock.h>
+
 #include <stdlib.h>
 
 #define BUFS  4096u
@@ -24,6 +26,18 @@ static uint8_t
 rx_front(const struct nic_dev *dev)
 {
 	return (uint8_t)front;
+}
+
+/* The clock of a device is what it was asked for last. */
+static int
+made_clock(struct nic_dev *dev, enum port_clock what, uint64_t *ns)
+{
+	static uint64_t now;
+
+	if (what == PORT_CLOCK_ADJUST)
+		now += *ns;
+	*ns = now + what;
+	return what >= PORT_CLOCK_RX;
 }
 
 static void
@@ -52,6 +66,7 @@ up(struct bench *b, const char *args)
 	make_driver();
 	made.ops.offloads = INFO | BATON_OFFLOAD_RX_CSUM;
 	made.ops.rx_front = rx_front;
+	made.ops.clock = made_clock;
 	b->ctx = made_context();
 	baton_pool_config_init(&p);
 	p.count = BUFS;
@@ -123,15 +138,17 @@ check(const struct bench *b, uint32_t asked, struct baton_token t, uint32_t len)
 		   when = expected(asked, BATON_OFFLOAD_RX_TIME, BATON_SIDE_TIME),
 		   type = expected(asked, BATON_OFFLOAD_RX_PTYPE, BATON_SIDE_PTYPE),
 		   mark = expected(asked, BATON_OFFLOAD_RX_MARK, BATON_SIDE_MARK),
+		   event = expected(asked, BATON_OFFLOAD_RX_EVENT, BATON_SIDE_EVENT),
 		   hash = info_says.hashed && (asked & BATON_OFFLOAD_RX_HASH);
 
 	assert_int_equal(t.len, len);
 	assert_int_equal(t.off, BATON_DEFAULT_HEADROOM);
-	assert_int_equal(side, vlan || when || type || mark);
+	assert_int_equal(side, vlan || when || type || mark || event);
 	assert_int_equal(s->valid, (vlan ? BATON_SIDE_VLAN : 0) | (qinq ? BATON_SIDE_QINQ : 0) |
 					   (when ? BATON_SIDE_TIME | BATON_SIDE_DEVICE_CLOCK : 0) |
 					   (type ? BATON_SIDE_PTYPE : 0) |
-					   (mark ? BATON_SIDE_MARK : 0));
+					   (mark ? BATON_SIDE_MARK : 0) |
+					   (event ? BATON_SIDE_EVENT : 0));
 	assert_int_equal(!!(t.flags & BATON_TOKEN_HASH), hash);
 	if (hash)
 		assert_int_equal(t.hash, info_says.hash);
@@ -241,7 +258,36 @@ by_queue(void **state)
 	assert_int_equal(configure(&b, BATON_OFFLOAD_RX_VLAN, BATON_OFFLOAD_RX_QINQ), -ENOTSUP);
 	assert_non_null(strstr(baton_last_error(), "RX_QINQ"));
 	assert_int_equal(configure(&b, BATON_OFFLOAD_RX_MARK, BATON_OFFLOAD_RX_MARK), 0);
-	assert_int_equal(configure(&b, 0, INFO & ~BATON_OFFLOAD_RX_MARK), 0);
+	assert_int_equal(configure(&b, 0, INFO & ~(BATON_OFFLOAD_RX_MARK | BATON_OFFLOAD_RX_EVENT)),
+			 0);
+	down(&b);
+}
+
+/* Who may ask for times, and gets what the driver says. */
+static void
+clock_calls(void **state)
+{
+	uint64_t ns = 7;
+	struct bench b;
+
+	up(&b, "");
+	assert_int_equal(configure(&b, BATON_OFFLOAD_RX_MARK, 0), 0);
+	assert_int_equal(baton_port_clock_read(b.port, &ns), -ENOTSUP);
+	assert_non_null(strstr(baton_last_error(), "configured for none of offloads 0x400400"));
+	assert_int_equal(configure(&b, BATON_OFFLOAD_TX_EVENT, 0), -ENOTSUP);
+	assert_int_equal(configure(&b, 0, BATON_OFFLOAD_RX_EVENT), -ENOTSUP);
+	assert_int_equal(configure(&b, BATON_OFFLOAD_RX_EVENT, 0), 0);
+	assert_int_equal(baton_port_clock_read(b.port, &ns), -ENETDOWN);
+	must(baton_port_start(b.port));
+	assert_int_equal(baton_port_clock_read(b.port, NULL), -EINVAL);
+	assert_int_equal(baton_port_tx_event(b.port, &ns), -ENOTSUP);
+	assert_int_equal(ns, 7);
+	assert_int_equal(baton_port_clock_adjust(b.port, 1000), 0);
+	assert_int_equal(baton_port_clock_adjust(b.port, -1), 0);
+	assert_int_equal(baton_port_clock_read(b.port, &ns), 0);
+	assert_int_equal(ns, 999 + PORT_CLOCK_READ);
+	assert_int_equal(baton_port_rx_event(b.port, &ns), 1);
+	assert_int_equal(ns, 999 + PORT_CLOCK_RX);
 	down(&b);
 }
 
@@ -249,10 +295,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(direct),
-		cmocka_unit_test(bounced),
-		cmocka_unit_test(too_short),
-		cmocka_unit_test(by_queue),
+		cmocka_unit_test(direct),      cmocka_unit_test(bounced),
+		cmocka_unit_test(too_short),   cmocka_unit_test(by_queue),
+		cmocka_unit_test(clock_calls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,6 +89,13 @@ check(const struct e1000e_rig *r, const uint32_t context[4], const uint32_t data
 		check_sums(r, context, data);
 }
 
+/* One of each kind, for all queues: 7.2.6. */
+static unsigned
+context_place(const uint32_t d[4])
+{
+	return !!(d[2] & TX_TSE);
+}
+
 const struct rig_nic rig_nic = {
 	.device = "e1000e",
 	.addresses = 15,
@@ -97,6 +104,8 @@ const struct rig_nic rig_nic = {
 	.tx = 0x3800,
 	.queue_bytes = 0x100,
 	.tse = TX_TSE,
+	.shared = true,
+	.context = context_place,
 	.table_step = 0x80808080u,
 	.buffer_bytes = buffer_bytes,
 	.mask = mask,

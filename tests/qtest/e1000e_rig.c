@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#define CTRL_RST   (1u << 26)
 #define TCTL_EN    2u
 #define RCTL_EN    2u
 #define STATUS_LU  2u
@@ -45,6 +46,10 @@ static bool
 on_write(struct e1000e_rig *r, uint32_t off, uint32_t v)
 {
 	switch (off) {
+	case RIG_CTRL:
+		if (v & CTRL_RST)
+			memset(r->context, 0, sizeof(r->context));
+		return false;
 	case RIG_TCTL:
 		r->tctl = v;
 		return false;
@@ -223,7 +228,8 @@ e1000e_rig_send(struct e1000e_rig *r, unsigned queue, void *frame, size_t room)
 	const uint16_t end = __atomic_load_n(&r->tail[queue], __ATOMIC_ACQUIRE);
 	const struct ring ring = ring_of(r, rig_nic.tx, queue);
 	const int n = qtest_receive(r->q, frame, room); /* of one that was cut into segments */
-	uint32_t at = ring.tail, mask, bytes = 0, context[4] = { 0 }, data[4] = { 0 };
+	uint32_t at = ring.tail, mask, bytes = 0, data[4] = { 0 };
+	uint32_t(*context)[4] = r->context[rig_nic.shared ? 0 : queue];
 	bool begun = false, last = false, csum = false, ip_sum = false, cut = false, tag = false;
 
 	if (n || !(r->tctl & TCTL_EN) || at == end)
@@ -232,8 +238,11 @@ e1000e_rig_send(struct e1000e_rig *r, unsigned queue, void *frame, size_t room)
 		const uint32_t *d = desc_of(r, &ring, at);
 
 		assert_non_null(d);
-		if (!begun)
-			memcpy(d[2] & TX_DATA ? data : context, d, 16);
+		if (!(d[2] & TX_DATA))
+			memcpy(context[rig_nic.context(d)], d, 16);
+		else if (!begun)
+			memcpy(data, d, 16);
+		r->contexts += !(d[2] & TX_DATA);
 		begun |= (d[2] & TX_DATA) != 0;
 		bytes += d[2] & TX_DATA ? d[2] & 0xffff : 0;
 		assert_true(d[2] & TX_DEXT); /* no legacy descriptor */
@@ -245,11 +254,13 @@ e1000e_rig_send(struct e1000e_rig *r, unsigned queue, void *frame, size_t room)
 		tag |= (d[2] & TX_DATA) && (d[2] & TX_VLE);
 	}
 	assert_true(last);
-	rig_nic.check(r, context, data, bytes);
+	rig_nic.check(r, context[rig_nic.context(data)], data, bytes);
 	r->csums += csum && !cut;
 	r->ip_sums += ip_sum && !cut;
 	r->cuts += cut;
 	r->tags += tag;
+	if (r->on_packet)
+		r->on_packet(r, data);
 	mask = rig_nic.mask(r);
 	e1000e_rig_put(r, ring.at + RIG_TAIL, at);
 	settle(r, mask);

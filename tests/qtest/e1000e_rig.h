@@ -45,8 +45,12 @@ struct e1000e_rig {
 	/* Packets so far that asked for a checksum, for that of IPv4, for segments, for a tag; and
 	 * those that got a hash. */
 	unsigned csums, ip_sums, cuts, tags, hashes;
+	unsigned contexts; /* descriptors of contexts so far, and what the last ones say: */
+	uint32_t context[RIG_QUEUES][2][4];
 	/* Of a test; called first. As on_access of struct qtest. */
 	bool (*on_access)(struct e1000e_rig *r, uint32_t off, bool write, uint32_t *v);
+	/* Of a test; called when the device gets a packet, with its first descriptor. */
+	void (*on_packet)(struct e1000e_rig *r, const uint32_t data[4]);
 	void *arg;
 };
 
@@ -57,6 +61,9 @@ struct rig_nic {
 	uint32_t longest;             /* frame that it receives */
 	uint32_t rx, tx, queue_bytes; /* registers of queues */
 	uint32_t tse;                 /* of a TX descriptor's third word */
+	bool shared;                  /* contexts are those of all queues */
+	/* Which of a queue's two contexts a descriptor writes or names. */
+	unsigned (*context)(const uint32_t d[4]);
 	/* A word of the table of queues with this one only. */
 	uint32_t table_step;
 	/* What a driver does that QEMU would not do as the rig needs it. As on_access of struct
@@ -69,7 +76,7 @@ struct rig_nic {
 	bool (*raised)(const struct e1000e_rig *r, uint32_t mask);
 	void (*link)(struct e1000e_rig *r, bool up);
 	/* Assert that descriptors say what the datasheet wants, QEMU or not: the first one of a
-	 * packet of @bytes, and the one before it. */
+	 * packet of @bytes, and the context that it names. */
 	void (*check)(const struct e1000e_rig *r, const uint32_t context[4], const uint32_t data[4],
 		      uint32_t bytes);
 };

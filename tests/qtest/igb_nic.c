@@ -5,6 +5,8 @@
  */
 #include "e1000e_rig.h"
 
+#include <string.h>
+
 #define RX     0xc000u
 #define TX     0xe000u
 #define BYTES  0x40u
@@ -54,6 +56,7 @@ disable_tx(struct e1000e_rig *r, uint32_t off, uint32_t v)
 
 	e1000e_rig_put(r, off, v);
 	e1000e_rig_put(r, TX + BYTES * queue + RIG_TAIL, 0);
+	memset(r->context[queue], 0, sizeof(r->context[queue]));
 	__atomic_store_n(&r->tail[queue], 0, __ATOMIC_RELEASE);
 }
 
@@ -166,6 +169,12 @@ check(const struct e1000e_rig *r, const uint32_t context[4], const uint32_t data
 		check_sums(r, context, data);
 }
 
+static unsigned
+context_place(const uint32_t d[4])
+{
+	return d[3] >> 4 & 1; /* IDX */
+}
+
 const struct rig_nic rig_nic = {
 	.device = "igb",
 	.addresses = 23,
@@ -174,6 +183,7 @@ const struct rig_nic rig_nic = {
 	.tx = TX,
 	.queue_bytes = BYTES,
 	.tse = TX_TSE,
+	.context = context_place,
 	.table_step = 0x01010101u,
 	.on_access = on_access,
 	.buffer_bytes = buffer_bytes,

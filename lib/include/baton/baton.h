@@ -11,6 +11,7 @@
 
 #include <baton/base.h>
 #include <baton/cc.h>
+#include <baton/clock.h>
 #include <baton/context.h>
 #include <baton/hash.h>
 #include <baton/ioas.h>

@@ -87,6 +87,15 @@ extern "C" {
  */
 #define BATON_OFFLOAD_RX_MARK (1u << 9)
 
+/**
+ * Offload: the device takes the times at which event packets of IEEE 1588-2008 are received: those
+ * of Ethernet type 0x88f7, such as Sync and Delay_Req.
+ *
+ * It takes one time, and the next one when baton_port_rx_event() has fetched that. The side record
+ * of the packet has BATON_SIDE_EVENT. There is none in software.
+ */
+#define BATON_OFFLOAD_RX_EVENT (1u << 10)
+
 /** Offload: VLAN tags that the side record has are inserted into packets to send. */
 #define BATON_OFFLOAD_TX_VLAN (1u << 16)
 
@@ -122,6 +131,15 @@ extern "C" {
  */
 #define BATON_OFFLOAD_TX_TIME (1u << 21)
 
+/**
+ * Offload: the device takes the times at which event packets leave it.
+ *
+ * A packet asks for it by a side record with BATON_SIDE_TX_EVENT. The device takes one time, and
+ * the next one when baton_port_tx_event() has fetched that: whoever asks for a second one before
+ * gets none. There is none in software.
+ */
+#define BATON_OFFLOAD_TX_EVENT (1u << 22)
+
 #define BATON_OFFLOAD_RX_ALL 0x0000fffdu /* the bits that offloads of received packets have */
 #define BATON_OFFLOAD_TX_ALL 0xffff0002u /* the bits that offloads of packets to send have */
 
@@ -136,6 +154,8 @@ extern "C" {
 #define BATON_SIDE_MARK         (1u << 6) /* mark is valid */
 #define BATON_SIDE_TX_TIME      (1u << 7) /* TX: cookie is valid: report the time of the packet */
 #define BATON_SIDE_DEVICE_CLOCK (1u << 8) /* timestamp is by the clock of the device */
+#define BATON_SIDE_EVENT        (1u << 9) /* RX: baton_port_rx_event() has the time of the packet */
+#define BATON_SIDE_TX_EVENT     (1u << 10) /* TX: take the time for baton_port_tx_event() */
 
 /**
  * The side record of a buffer, there if the token has BATON_TOKEN_SIDE. Only members whose
