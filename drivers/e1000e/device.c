@@ -224,7 +224,10 @@ start(struct nic_dev *dev)
 static void
 ring_attach(struct nic_dev *dev, struct nic_queue *nq)
 {
-	e1000e_queue_of(nq)->reports = NO_PLACE;
+	struct e1000e_queue *eq = e1000e_queue_of(nq);
+
+	eq->reports = NO_PLACE;
+	eq->context = (struct e1000e_context){ 0 };
 	nq->q.device_gso =
 		dev->port.offloads & BATON_OFFLOAD_TX_TSO ? QUEUE_GSO_TCP4 | QUEUE_GSO_TCP6 : 0;
 	nq->q.gso_bare = 1;

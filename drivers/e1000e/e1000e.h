@@ -19,11 +19,16 @@ struct e1000e_dev {
 
 DEFINE_CONTAINER(e1000e_of, struct e1000e_dev, intel.pd.nic)
 
+struct e1000e_context {
+	uint64_t addr, info;
+};
+
 struct e1000e_queue {
 	struct nic_queue nq;
 	struct pci_reg block; /* its registers */
 	uint16_t reports; /* TX: the last descriptor of a packet that asks for its report itself,
 			     since the last call of tx_report(); NO_PLACE: none */
+	struct e1000e_context context; /* TX: that of checksums which the device has; zeros: none */
 };
 
 #define NO_PLACE UINT16_MAX

@@ -110,7 +110,7 @@ tx_plain(const struct tx_cursor *c, uint32_t d, uint64_t iova, uint32_t len)
 	shared_store64(&ring[d].info, len | TX_ALWAYS | TX_EOP);
 }
 
-/* A context is written in front of each packet that needs one, and none is remembered. */
+/* There is a context for each packet that needs one, which the device may have already. */
 NIC_INLINE void
 tx_plan(const struct nic_queue *nq, struct tx_plan *p)
 {
@@ -126,24 +126,51 @@ tx_plan(const struct nic_queue *nq, struct tx_plan *p)
  * differs in that a sum of 0 is sent as 0xffff. The same of an IPv4 header; of segments, how much
  * of the packet are headers, and how much payload there is in all and in each.
  */
+NIC_INLINE struct e1000e_context
+context_of(const struct tx_plan *p)
+{
+	const uint64_t start = p->csum_start, field = start + p->csum_offset, ip = p->l2_len;
+	struct e1000e_context c = {
+		.addr = p->csum ? start << 32 | field << 40 : 0,
+		.info = TX_DEXT | (p->csum_offset == 6 ? 0 : CONTEXT_TCP),
+	};
+
+	if (p->gso || p->ip_csum)
+		c.addr |= ip | (ip + 10) << 8 | (ip + p->l3_len - 1) << 16;
+	if (p->gso)
+		c.info |= CONTEXT_TSE | (p->len - p->headers_len) |
+			  (uint64_t)p->headers_len << CONTEXT_HDRLEN |
+			  (uint64_t)p->seg_size << CONTEXT_MSS;
+	if (p->gso == QUEUE_GSO_TCP4)
+		c.info |= CONTEXT_IPV4;
+	return c;
+}
+
+/*
+ * The device has one context of checksums for all queues, the last one (7.2.6): only a queue that
+ * is alone can rely on it. One of segments has the length of its packet, and is written anew.
+ */
+NIC_INLINE bool
+tx_told(struct nic_queue *nq, const struct tx_plan *p)
+{
+	struct e1000e_queue *eq = e1000e_queue_of(nq);
+	const struct e1000e_context last = eq->context;
+
+	if (!p->csum && !p->ip_csum)
+		return true;
+	eq->context = context_of(p);
+	return nq->q.port->info.tx_queues == 1 && !p->gso && last.addr == eq->context.addr &&
+	       last.info == eq->context.info;
+}
+
 NIC_INLINE void
 tx_extra(struct nic_queue *nq, uint16_t d, const struct tx_plan *p)
 {
+	const struct e1000e_context c = e1000e_queue_of(nq)->context;
 	struct e1000e_desc *ring = nq->mem;
-	const uint64_t start = p->csum_start, field = start + p->csum_offset, ip = p->l2_len;
-	uint64_t sums = p->csum ? start << 32 | field << 40 : 0,
-		 info = TX_DEXT | (p->csum_offset == 6 ? 0 : CONTEXT_TCP);
 
-	if (p->gso || p->ip_csum)
-		sums |= ip | (ip + 10) << 8 | (ip + p->l3_len - 1) << 16;
-	if (p->gso)
-		info |= CONTEXT_TSE | (p->len - p->headers_len) |
-			(uint64_t)p->headers_len << CONTEXT_HDRLEN |
-			(uint64_t)p->seg_size << CONTEXT_MSS;
-	if (p->gso == QUEUE_GSO_TCP4)
-		info |= CONTEXT_IPV4;
-	shared_store64(&ring[d].addr, sums);
-	shared_store64(&ring[d].info, info);
+	shared_store64(&ring[d].addr, c.addr);
+	shared_store64(&ring[d].info, c.info);
 }
 
 NIC_INLINE uint64_t
@@ -224,6 +251,7 @@ const struct tx_codec e1000e_tx = {
 	.is_done = tx_is_done,
 	.plain = tx_plain,
 	.plan = tx_plan,
+	.told = tx_told,
 	.extra = tx_extra,
 	.put = tx_put,
 	.report = tx_report,

@@ -16,6 +16,10 @@ struct igb_dev {
 
 DEFINE_CONTAINER(igb_of, struct igb_dev, intel.pd.nic)
 
+struct igb_context {
+	uint64_t addr, info;
+};
+
 struct igb_queue {
 	struct nic_queue nq;
 	struct pci_reg block; /* its registers */
@@ -24,6 +28,8 @@ struct igb_queue {
 	uint16_t first;     /* TX: of the packet that is being written, the first descriptor, */
 	uint32_t first_len; /* its bytes, */
 	uint32_t len;       /* and those of all so far */
+	struct igb_context context[CONTEXTS]; /* TX: those that the device has; zeros: none */
+	uint8_t named;                        /* TX: which one the last packet names */
 };
 
 #define NO_PLACE UINT16_MAX

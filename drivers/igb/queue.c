@@ -12,7 +12,10 @@
 void
 igb_ring_attach(struct nic_dev *dev, struct nic_queue *nq)
 {
-	igb_queue_of(nq)->reports = NO_PLACE;
+	struct igb_queue *iq = igb_queue_of(nq);
+
+	iq->reports = NO_PLACE;
+	memset(iq->context, 0, sizeof(iq->context));
 	nq->q.device_gso =
 		dev->port.offloads & BATON_OFFLOAD_TX_TSO ? QUEUE_GSO_TCP4 | QUEUE_GSO_TCP6 : 0;
 	nq->q.gso_bare = 1;

@@ -140,5 +140,7 @@ _Static_assert(sizeof(struct igb_desc) == 16, "82576: 7.1.5, 7.2.2");
 #define CONTEXT_TCP    (1ull << 11)
 #define CONTEXT_L4LEN  40
 #define CONTEXT_MSS    48
+#define CONTEXT_IDX    36 /* in data descriptors, too */
+#define CONTEXTS       2u /* of a queue: 7.2.2.2 */
 
 #endif

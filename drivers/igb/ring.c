@@ -125,7 +125,7 @@ can_sum(const struct nic_queue *nq, struct tx_plan *p)
 	return side->l2_len >= NIC_ETH_HLEN && (side->csum_offset == 16 || side->csum_offset == 6);
 }
 
-/* A context is written in front of each packet that needs one, and none is remembered. */
+/* There is a context for each packet that needs one, which the device may have already. */
 NIC_INLINE void
 tx_plan(const struct nic_queue *nq, struct tx_plan *p)
 {
@@ -143,24 +143,53 @@ tx_plan(const struct nic_queue *nq, struct tx_plan *p)
  * in where the sum is, and in that one of 0 is sent as 0xffff. Of segments, how long the TCP header
  * is, and how much payload each has.
  */
+NIC_INLINE struct igb_context
+context_of(const struct tx_plan *p)
+{
+	const uint64_t l2 = p->l2_len ? p->l2_len : NIC_ETH_HLEN,
+		       l4 = p->csum && p->csum_start >= l2 ? p->csum_start : l2 + p->l3_len;
+	struct igb_context c = { .info = TX_DEXT | CONTEXT };
+
+	if (p->csum && p->csum_offset != 6)
+		c.info |= CONTEXT_TCP;
+	if (p->ip_csum || p->gso == QUEUE_GSO_TCP4)
+		c.info |= CONTEXT_IPV4;
+	if (p->gso)
+		c.info |= (p->headers_len - l4) << CONTEXT_L4LEN | (uint64_t)p->seg_size
+									   << CONTEXT_MSS;
+	c.addr = (l4 - l2) | l2 << CONTEXT_MACLEN | (uint64_t)(p->tag ? p->tci : 0) << CONTEXT_VLAN;
+	return c;
+}
+
+/* The device has two contexts for each queue, and packets name one: the older one is replaced. */
+NIC_INLINE bool
+tx_told(struct nic_queue *nq, const struct tx_plan *p)
+{
+	struct igb_queue *iq = igb_queue_of(nq);
+	const struct igb_context c = context_of(p);
+
+	if (!p->csum && !p->ip_csum && !p->tag)
+		return true;
+	for (uint8_t i = 0; i < CONTEXTS; i++) {
+		if (iq->context[i].addr == c.addr && iq->context[i].info == c.info) {
+			iq->named = i;
+			return true;
+		}
+	}
+	iq->named = !iq->named;
+	iq->context[iq->named] = c;
+	return false;
+}
+
 NIC_INLINE void
 tx_extra(struct nic_queue *nq, uint16_t d, const struct tx_plan *p)
 {
+	const struct igb_queue *iq = igb_queue_of_const(nq);
+	const struct igb_context c = iq->context[iq->named];
 	struct igb_desc *ring = nq->mem;
-	const uint64_t l2 = p->l2_len ? p->l2_len : NIC_ETH_HLEN,
-		       l4 = p->csum && p->csum_start >= l2 ? p->csum_start : l2 + p->l3_len;
-	uint64_t info = TX_DEXT | CONTEXT;
 
-	if (p->csum && p->csum_offset != 6)
-		info |= CONTEXT_TCP;
-	if (p->ip_csum || p->gso == QUEUE_GSO_TCP4)
-		info |= CONTEXT_IPV4;
-	if (p->gso)
-		info |= (p->headers_len - l4) << CONTEXT_L4LEN | (uint64_t)p->seg_size
-									 << CONTEXT_MSS;
-	shared_store64(&ring[d].addr, (l4 - l2) | l2 << CONTEXT_MACLEN |
-					      (uint64_t)(p->tag ? p->tci : 0) << CONTEXT_VLAN);
-	shared_store64(&ring[d].info, info);
+	shared_store64(&ring[d].addr, c.addr);
+	shared_store64(&ring[d].info, c.info | (uint64_t)iq->named << CONTEXT_IDX);
 }
 
 /* What the first descriptor of a packet says of all of it. */
@@ -214,7 +243,8 @@ tx_put(struct nic_queue *nq, uint32_t d, uint64_t iova, uint32_t len, bool first
 	if (last || !FEATURE(tx_buffers))
 		info |= TX_EOP;
 	if (p)
-		info |= first ? tx_options(p) : 0;
+		info |= (first ? tx_options(p) : 0) | (uint64_t)igb_queue_of(nq)->named
+							      << CONTEXT_IDX;
 	else
 		info |= sum_up(nq, d, len, first, last);
 	if (FEATURE(tso) && p && p->gso)
@@ -268,6 +298,7 @@ const struct tx_codec igb_tx = {
 	.is_done = tx_is_done,
 	.plain = tx_plain,
 	.plan = tx_plan,
+	.told = tx_told,
 	.extra = tx_extra,
 	.put = tx_put,
 	.report = tx_report,

@@ -254,6 +254,11 @@ struct tx_codec {
 	 * the device fills in checksums if the port is configured so, and needs nothing in front.
 	 */
 	void (*plan)(const struct nic_queue *nq, struct tx_plan *p);
+	/*
+	 * Whether the device knows already what the p->extra descriptors would say: they are left
+	 * out then. Else extra() writes them next. NULL: it never does.
+	 */
+	bool (*told)(struct nic_queue *nq, const struct tx_plan *p);
 	/* Write the p->extra descriptors from @d on; NULL: plan() asks for none. */
 	void (*extra)(struct nic_queue *nq, uint16_t d, const struct tx_plan *p);
 	/*

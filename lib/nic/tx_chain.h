@@ -140,6 +140,10 @@ nic_tx_chain(struct nic_queue *nq, const struct baton_token *t, unsigned n, bool
 	ret = nic_tx_give(nq, &p, first);
 	if (ret <= 0)
 		return ret;
+	if (codec->told && p.extra && codec->told(nq, &p)) {
+		descs -= p.extra;
+		p.extra = 0;
+	}
 	from = (uint16_t)(nq->head + p.extra);
 	for (uint16_t d = nq->head; d != from; d++) {
 		nq->shadow[d & nq->mask] = SHADOW_NONE;
