@@ -30,14 +30,16 @@ identify(struct nic_dev *dev)
 	return nic_set_limits(dev, &limits);
 }
 
-/* 7.9: which packets are events is said by a filter of EtherTypes. */
+/* 7.9, 7.1.2.4: which packets are events, and which are ARP, is said by filters of EtherTypes. */
 static void
-start_clock(struct nic_dev *dev)
+start_events(struct nic_dev *dev)
 {
 	for (unsigned i = 0; i < ETQF_FILTERS; i++)
 		nic_put32(dev, ETQF + 4 * i, 0);
 	if (dev->port.offloads & BATON_OFFLOAD_RX_EVENT)
-		nic_put32(dev, ETQF, ETQF_ENABLE | ETQF_1588 | ETYPE_1588);
+		nic_put32(dev, ETQF + 4 * ETQF_OF_1588, ETQF_ENABLE | ETQF_1588 | ETYPE_1588);
+	if (dev->port.offloads & BATON_OFFLOAD_RX_PTYPE)
+		nic_put32(dev, ETQF + 4 * ETQF_OF_ARP, ETQF_ENABLE | ETYPE_ARP);
 	nic_put32(dev, TSYNCRXCFG, 0);
 	intel_start_clock(dev);
 }
@@ -71,7 +73,7 @@ prepare(struct nic_dev *dev)
 	}
 	intel_clear_filters(dev);
 	intel_start_rss(dev);
-	start_clock(dev);
+	start_events(dev);
 	return 0;
 }
 
@@ -126,8 +128,9 @@ static const struct nic_ops nic_ops = {
 	.data_bits = 64,
 	.desc_bytes = sizeof(struct igb_desc),
 	.offloads = BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_RX_IPV4_CSUM | BATON_OFFLOAD_RX_VLAN |
-		    BATON_OFFLOAD_RX_HASH | BATON_OFFLOAD_TX_CSUM | BATON_OFFLOAD_TX_TSO |
-		    BATON_OFFLOAD_TX_VLAN | BATON_OFFLOAD_TX_IPV4_CSUM | INTEL_EVENTS,
+		    BATON_OFFLOAD_RX_HASH | BATON_OFFLOAD_RX_PTYPE | BATON_OFFLOAD_TX_CSUM |
+		    BATON_OFFLOAD_TX_TSO | BATON_OFFLOAD_TX_VLAN | BATON_OFFLOAD_TX_IPV4_CSUM |
+		    INTEL_EVENTS,
 	.ring_attach = igb_ring_attach,
 	.ring_start = igb_ring_start,
 	.ring_stop = igb_ring_stop,

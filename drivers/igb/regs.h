@@ -82,6 +82,9 @@ enum {
 #define ETQF_FILTERS 8u
 #define ETQF_ENABLE  (1u << 26)
 #define ETQF_1588    (1u << 30)
+#define ETQF_OF_1588 0u /* which filter */
+#define ETQF_OF_ARP  1u
+#define ETYPE_ARP    0x0806u
 #define ETYPE_1588   0x88f7u
 #define TICK_NS      16u /* of the clock: 8.16.11 */
 
@@ -103,19 +106,31 @@ _Static_assert(sizeof(struct igb_desc) == 16, "82576: 7.1.5, 7.2.2");
 
 /* RX, written back: `addr` is {type:16, header:16, hash:32}, `info` is {status:20, errors:12,
  * length:16, vlan:16}. */
-#define RX_RSS_TYPE 15ull
-#define RX_RSS_HASH 32 /* shift */
-#define RX_DD       (1ull << 0)
-#define RX_EOP      (1ull << 1)
-#define RX_VP       (1ull << 3)
-#define RX_L4CS     (1ull << 5)
-#define RX_IPCS     (1ull << 6)
-#define RX_TS       (1ull << 16)
-#define RX_L4E      (1ull << 29)
-#define RX_IPE      (1ull << 30)
-#define RX_RXE      (1ull << 31)
-#define RX_LEN      32 /* shifts */
-#define RX_VLAN     48
+#define RX_RSS_TYPE    15ull
+#define RX_RSS_HASH    32 /* shifts */
+#define RX_TYPE        4
+/* The type: which headers there are; or which of the filters of EtherTypes has matched. */
+#define TYPE_IPV4      (1u << 0)
+#define TYPE_IPV4_MORE (1u << 1) /* with options */
+#define TYPE_IPV6      (1u << 2)
+#define TYPE_IPV6_MORE (1u << 3) /* with extension headers */
+#define TYPE_TCP       (1u << 4)
+#define TYPE_UDP       (1u << 5)
+#define TYPE_SCTP      (1u << 6)
+#define TYPE_FILTER    (1u << 11)
+#define TYPE_FILTERS   7u /* which, then */
+
+#define RX_DD   (1ull << 0)
+#define RX_EOP  (1ull << 1)
+#define RX_VP   (1ull << 3)
+#define RX_L4CS (1ull << 5)
+#define RX_IPCS (1ull << 6)
+#define RX_TS   (1ull << 16)
+#define RX_L4E  (1ull << 29)
+#define RX_IPE  (1ull << 30)
+#define RX_RXE  (1ull << 31)
+#define RX_LEN  32 /* shifts */
+#define RX_VLAN 48
 
 /* TX, `info`: {length:16, 0:2, MAC:2, DTYP:4, DCMD:8, STA:4, IDX:3, CC:1, POPTS:6, PAYLEN:18}. */
 #define TX_1588   (1ull << 19)

@@ -57,6 +57,36 @@ rx_next(const struct nic_queue *nq, struct nic_rx_state *state, uint16_t pos, ui
 	return 1;
 }
 
+/*
+ * 7.1.5.2. The device looks for no ICMP, and for no tag but the one that it removes; of a fragment
+ * it has no L4. IPv6 in IPv4 has the bits of both, and the L4 of the inner one.
+ */
+NIC_INLINE uint32_t
+rx_ptype(unsigned type, bool tag)
+{
+	const bool v4 = type & (TYPE_IPV4 | TYPE_IPV4_MORE),
+		   v6 = type & (TYPE_IPV6 | TYPE_IPV6_MORE);
+	uint32_t ptype = tag ? BATON_PTYPE_L2_VLAN : BATON_PTYPE_L2_ETHER;
+
+	if (type & TYPE_FILTER)
+		return !tag && (type & TYPE_FILTERS) == ETQF_OF_ARP ? BATON_PTYPE_L2_ARP : ptype;
+	if (!v4 && !v6)
+		return tag ? ptype : 0;
+	if (v4)
+		ptype |= type & TYPE_IPV4_MORE ? BATON_PTYPE_L3_IPV4X : BATON_PTYPE_L3_IPV4;
+	else
+		ptype |= type & TYPE_IPV6_MORE ? BATON_PTYPE_L3_IPV6X : BATON_PTYPE_L3_IPV6;
+	if (v4 && v6)
+		return ptype | BATON_PTYPE_L4_OTHER;
+	if (type & TYPE_TCP)
+		ptype |= BATON_PTYPE_L4_TCP;
+	else if (type & TYPE_UDP)
+		ptype |= BATON_PTYPE_L4_UDP;
+	else if (type & TYPE_SCTP)
+		ptype |= BATON_PTYPE_L4_SCTP;
+	return ptype;
+}
+
 NIC_INLINE void
 rx_describe(const struct nic_queue *nq, uint16_t first, uint16_t last, const uint8_t *hdr,
 	    struct rx_info *info)
@@ -68,6 +98,10 @@ rx_describe(const struct nic_queue *nq, uint16_t first, uint16_t last, const uin
 		info->valid |= BATON_SIDE_VLAN;
 		info->vlan_tci = (uint16_t)(end >> RX_VLAN);
 		info->vlan_type = 0x8100;
+	}
+	if (FEATURE(packet_types) && (nq->info & BATON_OFFLOAD_RX_PTYPE)) {
+		info->valid |= BATON_SIDE_PTYPE;
+		info->ptype = rx_ptype((uint16_t)hash >> RX_TYPE, end & RX_VP);
 	}
 	if (FEATURE(rx_event) && (end & RX_TS))
 		info->valid |= BATON_SIDE_EVENT;

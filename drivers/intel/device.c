@@ -28,17 +28,19 @@ intel_open(struct nic_dev *dev, const struct port_arg *args, unsigned n)
 
 /*
  * CTRL.VME is for tags of both directions (10.2.2.1): a port that inserts them, and does not remove
- * them, has software insert them.
+ * them, has software insert them; and find the types of packets, since the device says nothing of
+ * tags then.
  */
 void
 intel_configure(struct nic_dev *dev)
 {
 	struct baton_port *port = &dev->port;
+	const uint32_t soft = port->offloads & (BATON_OFFLOAD_TX_VLAN | BATON_OFFLOAD_RX_PTYPE);
 
-	if (!(port->offloads & BATON_OFFLOAD_TX_VLAN) || (port->offloads & BATON_OFFLOAD_RX_VLAN))
+	if (port->offloads & BATON_OFFLOAD_RX_VLAN)
 		return;
-	port->offloads &= ~BATON_OFFLOAD_TX_VLAN;
-	port->soft |= BATON_OFFLOAD_TX_VLAN;
+	port->offloads &= ~soft;
+	port->soft |= soft;
 }
 
 /*

@@ -137,7 +137,8 @@ e1000e_rig_write(struct e1000e_rig *r, uint32_t status, const void *bytes, uint3
 	memset(any, 0xee, sizeof(any));
 	assert_true(n <= sizeof(any));
 	shared_copy(at, bytes ? bytes : any, n);
-	d[0] = d[1] = 0; /* its address is no more */
+	d[0] = r->type;
+	d[1] = 0; /* its address is no more */
 	d[3] = says;
 	__atomic_store_n(&d[2], status, __ATOMIC_RELEASE);
 	e1000e_rig_put(r, ring.at + RIG_HEAD, (ring.head + 1) % ring.places);

@@ -49,6 +49,7 @@ struct e1000e_rig {
 	uint32_t context[RIG_QUEUES][2][4];
 	/* Of a test; called first. As on_access of struct qtest. */
 	bool (*on_access)(struct e1000e_rig *r, uint32_t off, bool write, uint32_t *v);
+	uint32_t type; /* the first word that e1000e_rig_write() writes */
 	/* Of a test; called when the device gets a packet, with its first descriptor. */
 	void (*on_packet)(struct e1000e_rig *r, const uint32_t data[4]);
 	void *arg;
