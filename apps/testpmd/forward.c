@@ -132,10 +132,10 @@ send(struct lcore *lc, struct stream *s, struct baton_token *tokens, unsigned n)
 
 	if (baton_unlikely(!s->txq))
 		return drop(lc, s, tokens, n);
-	if (baton_unlikely(lc->verbose & VERBOSE_TX) && n)
-		verbose_burst(lc, s->tx_port, s->queue, tokens, n, true);
 	if (baton_unlikely(s->tx_tags))
 		tags_burst(lc, s, tokens, n);
+	if (baton_unlikely(lc->verbose & VERBOSE_TX) && n)
+		verbose_burst(lc, s->tx_port, s->queue, tokens, n, true);
 	ret = baton_tx_burst(s->txq, tokens, n);
 	if (baton_likely(ret == (int)n))
 		return 0;

@@ -125,11 +125,15 @@ static void
 add_tx_flags(struct verbose *v, const struct baton_token *t, const struct baton_side *side,
 	     bool vlan, unsigned type)
 {
-	const char *l4 = "L4_NO_CKSUM";
+	const bool cut = side && (side->valid & BATON_SIDE_SEGMENT);
+	const bool ip = side && ((cut && type == ETHERTYPE_IPV4) ||
+				 baton_token_l3_csum(*t) == BATON_CSUM_PARTIAL);
+	const char *l4 = "L4_NO_CKSUM"; /* TCP_SEG has it in it */
 
-	if (side && (t->flags >> BATON_TOKEN_L4_SHIFT & 3) == BATON_CSUM_PARTIAL)
+	if (side && !cut && baton_token_l4_csum(*t) == BATON_CSUM_PARTIAL)
 		l4 = side->csum_offset == 6 ? "UDP_CKSUM" : "TCP_CKSUM";
-	add(v, "  ol_flags: %sRTE_MBUF_F_TX_%s ", vlan ? "RTE_MBUF_F_TX_VLAN " : "", l4);
+	add(v, "  ol_flags: %s%sRTE_MBUF_F_TX_%s %s", vlan ? "RTE_MBUF_F_TX_VLAN " : "",
+	    ip ? "RTE_MBUF_F_TX_IP_CKSUM " : "", l4, cut ? "RTE_MBUF_F_TX_TCP_SEG " : "");
 	if (type == ETHERTYPE_IPV4 || type == ETHERTYPE_IPV6)
 		add(v, "RTE_MBUF_F_TX_IPV%u ", type == ETHERTYPE_IPV4 ? 4 : 6);
 	add(v, "\n");

@@ -94,6 +94,16 @@ def whole_without_segments():
 
 
 @check
+def shown_as_asked():
+    """`set verbose 2` has what is left to the TX queue, in the words and the order of dpdk-testpmd's flags."""
+    sent = [bytes(ether() / ip(v6) / tcp("PA") / PAYLOAD[:n]) for v6 in (0, 1) for n in (3000, 10)]
+    _, log = through(sent, 8, "set verbose 2", "tso set 1000 0", "tx_vlan set 0 5")
+    flags = [line.split() for line in log.splitlines() if line.startswith("  ol_flags: ")]
+    want = ["VLAN IP_CKSUM L4_NO_CKSUM TCP_SEG IPV4", "VLAN L4_NO_CKSUM IPV4", "VLAN L4_NO_CKSUM TCP_SEG IPV6", "VLAN L4_NO_CKSUM IPV6"]
+    expect([f[1:] for f in flags] == [["RTE_MBUF_F_TX_" + w for w in line.split()] for line in want], flags)
+
+
+@check
 def spoiled_segments():
     """Whatever TCP's header says of its length, nothing is sent that was not there, and a good packet behind it is cut."""
     good = ether() / ip(False) / tcp("PA") / PAYLOAD[:3000]
