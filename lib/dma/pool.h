@@ -331,8 +331,10 @@ dma_take(const struct baton_pool_view *v, uint32_t buf)
 	uint16_t gen = 0;
 
 #ifndef BATON_OWNERSHIP_OFF
-	gen = (uint16_t)(__atomic_load_n(&v->owner[buf], __ATOMIC_RELAXED) + 1);
-	__atomic_store_n(&v->owner[buf], BATON_OWNER_CPU << 16 | gen, __ATOMIC_RELAXED);
+	uint32_t *const entry = &v->owner[buf];
+
+	gen = (uint16_t)(__atomic_load_n(entry, __ATOMIC_RELAXED) + 1);
+	__atomic_store_n(entry, BATON_OWNER_CPU << 16 | gen, __ATOMIC_RELAXED);
 #endif
 	dma_unpoison(v, buf);
 	return gen;

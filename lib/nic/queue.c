@@ -186,7 +186,7 @@ nic_queue_rewind(struct nic_queue *nq)
 	memset(nq->ring, 0, sizeof(nq->ring));
 	nq->first_report = nq->next_report = 0;
 	if (nq->reports)
-		nq->reports[nq->mask] = (struct nic_report){ 0 }; /* nic_tx_wants_report() */
+		nq->reports[nq->mask] = (struct nic_report){ 0 }; /* nic_tx_report_run() */
 	nq->state = (struct nic_rx_state){ 0 };
 	nq->plain_run = 0;
 	nq->in_order = 1;

@@ -141,6 +141,13 @@ nic_posted(const struct nic_queue *nq, uint32_t key)
 	return ((key - nq->done) & nq->mask) < (uint16_t)(nq->posted - nq->done);
 }
 
+/** Of @n places from place @at on, count those up to the end of the ring. */
+static inline uint32_t
+nic_run(uint32_t at, uint32_t n, uint32_t mask)
+{
+	return n < mask + 1 - at ? n : mask + 1 - at;
+}
+
 /** The ring of a key, of two. */
 static inline unsigned
 nic_ring_of(const struct nic_queue *nq, uint32_t key)

@@ -21,23 +21,26 @@ nic_rx_post(struct nic_queue *nq, const struct baton_pool_view *v, struct dma_ca
 		codec->two_rings || (codec->any_order && baton_unlikely(!nq->in_order));
 	const uint64_t base = v->iova + nq->post_off;
 	const uint32_t *top = c->idx + c->n, mask = nq->mask, stride = v->stride;
-	const uint16_t posted = nq->posted, *const order = nq->order;
+	const uint16_t *const order = nq->order;
 	uint32_t *const shadow = nq->shadow;
+	uint16_t pos = nq->posted;
 
-	for (unsigned i = 0; i < n; i++) {
-		const uint16_t pos = (uint16_t)(posted + i);
-		const uint32_t buf = *--top;
-		uint16_t key = pos & mask;
+	for (unsigned left = n, run; left; left -= run) {
+		const uint32_t first = pos & mask;
 
-		if (ordered)
-			key = order[key];
-		shadow[key] = buf;
-		codec->put(nq, pos, key, base + (uint64_t)buf * stride);
-		if (codec->two_rings)
-			nq->ring[nic_ring_of(nq, key)].posted++;
+		run = nic_run(first, left, mask);
+		for (uint32_t at = first; at < first + run; at++, pos++) {
+			const uint32_t buf = *--top;
+			const uint16_t key = ordered ? order[at] : (uint16_t)at;
+
+			shadow[key] = buf;
+			codec->put(nq, pos, key, base + (uint64_t)buf * stride);
+			if (codec->two_rings)
+				nq->ring[nic_ring_of(nq, key)].posted++;
+		}
 	}
 	dma_cache_set(c, c->n - n);
-	nq->posted = (uint16_t)(posted + n);
+	nq->posted = pos;
 }
 
 /* ---- receiving into buffers ---- */
@@ -64,6 +67,23 @@ nic_rx_token(const struct baton_pool_view *v, uint32_t buf, uint16_t off, uint32
 				       .pool = v->index };
 
 	return t;
+}
+
+/* The same with its fields as two words, which are stored at once. @len is below 64 KiB. */
+NIC_INLINE void
+nic_rx_write_token(struct baton_token *t, uint32_t buf, uint32_t off, uint32_t len, uint16_t gen,
+		   uint32_t pool, uint8_t flags)
+{
+	typedef uint64_t __attribute__((may_alias)) u64;
+	u64 *const words = (u64 *)(void *)t;
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	words[0] = buf | (uint64_t)off << 32 | (uint64_t)len << 48;
+	words[1] = gen | pool << 16 | (uint32_t)flags << 24;
+#else
+	words[0] = (uint64_t)buf << 32 | off << 16 | len;
+	words[1] = ((uint64_t)gen << 16 | pool << 8 | flags) << 32;
+#endif
 }
 
 /** Deliver what describe() has read, as far as the port asks for it. */
@@ -274,9 +294,9 @@ nic_rx_run_end(struct nic_queue *nq, unsigned n, uint64_t bytes, uint32_t skip, 
 }
 
 /*
- * Receive plain packets one by one: of one buffer, completed in ring order. Everything that the
- * loop needs is in registers. nic_rx_one() reads the packets that this loop leaves again, and
- * decides on its own copy.
+ * Receive plain packets one by one: of one buffer, completed in ring order, up to the end of the
+ * ring at most. Everything that the loop needs is in registers. nic_rx_one() reads the packets that
+ * this loop leaves again, and decides on its own copy.
  */
 NIC_INLINE unsigned
 nic_rx_plain(struct nic_queue *nq, const struct baton_pool_view *v, struct baton_token *tokens,
@@ -287,22 +307,24 @@ nic_rx_plain(struct nic_queue *nq, const struct baton_pool_view *v, struct baton
 	const uint32_t skip = nic_rx_skip(nq, mode, codec), mask = nq->mask,
 		       span = nq->posted_len - skip - NIC_ETH_HLEN;
 	const uint8_t *const hdr = v->data + nq->post_off;
-	const uint32_t stride = v->stride;
-	/* A token's two halves: {buf:32, off:16, len:16} and {gen:16, pool:8, flags:8, hash:32}. */
-	const struct baton_token model = { .off = (uint16_t)(nq->post_off + skip),
-					   .pool = v->index };
+	const struct baton_pool_view own = *v; /* so that no store is taken for one to it */
+	const uint32_t stride = own.stride, off = nq->post_off + skip, pool = own.index;
 	const uint16_t from = r->pos;
+	const uint32_t first = from & mask;
+	struct baton_token *t = tokens;
 	struct rx_first_run run;
 	uint64_t bytes = 0;
-	unsigned i;
+	uint32_t end;
 
+	n = nic_run(first, n, mask);
 	if (codec->two_rings)
 		run = nic_rx_run(nq, &n);
-	for (i = 0; i < n; i++) {
+	end = first + n;
+	for (uint32_t at = first; at < end; at++, t++) {
+		const unsigned i = at - first;
 		const uint16_t pos = (uint16_t)(from + i);
-		const uint32_t at = pos & mask, key = codec->two_rings ? nic_rx_due(&run, i) : at,
-			       buf = shadow[key];
-		struct baton_token t = model;
+		const uint32_t key = codec->two_rings ? nic_rx_due(&run, i) : at, buf = shadow[key];
+		uint8_t flags = 0;
 		uint32_t len;
 
 		if (codec->reads_header && codec->reads_header(mode))
@@ -310,18 +332,16 @@ nic_rx_plain(struct nic_queue *nq, const struct baton_pool_view *v, struct baton
 					   (size_t)SHADOW_BUF(shadow[(at + 4) & mask]) * stride);
 		if (baton_unlikely(!nic_rx_accept(nq, &cursor, &run, i, pos, key,
 						  hdr + (size_t)buf * stride, span, mode, &len,
-						  &t.flags, codec)))
+						  &flags, codec)))
 			break;
-		t.buf = buf;
-		t.len = (uint16_t)(len - skip);
-		t.gen = dma_take(v, buf);
+		nic_rx_write_token(t, buf, off, len - skip, dma_take(&own, buf), pool, flags);
 		if (mode & NIC_MODE_INFO)
-			nic_rx_describe(nq, pos, pos, hdr + (size_t)buf * stride, &t, codec);
-		tokens[i] = t;
+			nic_rx_describe(nq, pos, pos, hdr + (size_t)buf * stride, t, codec);
 		bytes += len;
 	}
-	nic_rx_run_end(nq, i, bytes, skip, r, codec);
-	return i;
+	n = (unsigned)(t - tokens);
+	nic_rx_run_end(nq, n, bytes, skip, r, codec);
+	return n;
 }
 
 /* Whether plain packets may be received in a run now. */
@@ -463,6 +483,7 @@ nic_rx_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n, unsi
 				if (!want)
 					break;
 			}
+			want = nic_run(r.pos & nq->mask, want, nq->mask);
 			if (loops->plain(nq, v, tokens + r.tokens, want, mode, &r) < want)
 				break;
 		}

@@ -90,11 +90,11 @@ nic_tx_record(struct nic_queue *nq, unsigned descs, const struct tx_codec *codec
 	nq->head = (uint16_t)(nq->head + descs);
 }
 
-/* Whether a report is asked for that tells of more than what is complete. */
+/* Whether a report of @packets tells of more than those @done, with @posted behind these. */
 static inline bool
-nic_tx_is_due(const struct nic_queue *nq, const struct nic_report *r)
+nic_tx_is_due(uint16_t packets, uint16_t done, uint16_t posted)
 {
-	return (uint16_t)(r->packets - nq->done - 1) < (uint16_t)(nq->posted - nq->done);
+	return (uint16_t)(packets - done - 1) < posted;
 }
 
 /*
@@ -104,16 +104,19 @@ nic_tx_is_due(const struct nic_queue *nq, const struct nic_report *r)
 NIC_INLINE uint16_t
 nic_tx_count_done(const struct nic_queue *nq, const struct tx_codec *codec)
 {
+	const struct nic_report *const reports = nq->reports;
+	const uint16_t mask = nq->mask, end = nq->next_report, done = nq->done;
+	const uint16_t posted = (uint16_t)(nq->posted - done);
 	uint16_t n = 0;
 
-	for (uint16_t i = nq->first_report; i != nq->next_report; i++) {
-		const struct nic_report *r = &nq->reports[i & nq->mask];
+	for (uint16_t i = nq->first_report; i != end; i++) {
+		const struct nic_report r = reports[i & mask];
 
-		if (!nic_tx_is_due(nq, r))
+		if (!nic_tx_is_due(r.packets, done, posted))
 			continue;
-		if (!codec->is_done(nq, (uint32_t)(r->head - 1) & nq->mask))
+		if (!codec->is_done(nq, (uint32_t)(r.head - 1) & mask))
 			break;
-		n = (uint16_t)(r->packets - nq->done);
+		n = (uint16_t)(r.packets - done);
 	}
 	return n;
 }
@@ -187,13 +190,32 @@ nic_tx_any_order(struct nic_queue *nq, unsigned n, unsigned freed, const struct 
 	return (int)freed;
 }
 
-/* Free packets of one buffer at the tail, of one pool, into the cache. Return: how many of @n. */
+/*
+ * Copy the buffers of @n shadow entries. Return: whether all are of the pool of @model. This has no
+ * branch, so that the compiler takes several entries at a time.
+ */
+static inline bool
+nic_tx_copy_bufs(uint32_t *restrict to, const uint32_t *restrict shadow, unsigned n, uint32_t model)
+{
+	uint32_t other = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		to[i] = shadow[i] ^ model;
+		other |= to[i];
+	}
+	return !SHADOW_POOL(other);
+}
+
+/*
+ * Free packets of one buffer at the tail, of one pool, into the cache, up to the end of the ring.
+ * Return: how many of @n.
+ */
 NIC_INLINE unsigned
 nic_tx_release(struct nic_queue *nq, unsigned n, const struct tx_codec *codec)
 {
 	const uint32_t *const shadow = nq->shadow;
 	const uint8_t *const segs = nq->segs;
-	const uint32_t mask = nq->mask, pool = SHADOW_POOL(shadow[nq->tail & mask]);
+	const uint32_t first = nq->tail & (uint32_t)nq->mask, pool = SHADOW_POOL(shadow[first]);
 	struct dma_cache *c;
 	uint32_t *idx;
 	unsigned i;
@@ -206,14 +228,19 @@ nic_tx_release(struct nic_queue *nq, unsigned n, const struct tx_codec *codec)
 		return 0;
 	if (n > c->batch)
 		n = c->batch;
+	n = nic_run(first, n, nq->mask);
 	dma_cache_room(c, n);
 	idx = c->idx + c->n;
-	for (i = 0; i < n; i++) {
-		const uint32_t d = (nq->tail + i) & mask, s = shadow[d];
+	if (nq->plain_run > nq->mask && nic_tx_copy_bufs(idx, shadow + first, n, SHADOW(pool, 0))) {
+		i = n;
+	} else {
+		for (i = 0; i < n; i++) {
+			const uint32_t d = first + i, s = shadow[d];
 
-		if (baton_unlikely(segs[d] != 1 || SHADOW_POOL(s) != pool))
-			break;
-		idx[i] = SHADOW_BUF(s);
+			if (baton_unlikely(segs[d] != 1 || SHADOW_POOL(s) != pool))
+				break;
+			idx[i] = SHADOW_BUF(s);
+		}
 	}
 	dma_cache_set(c, c->n + i);
 	nq->tail = (uint16_t)(nq->tail + i);
@@ -296,23 +323,31 @@ nic_tx_asks(struct baton_token t)
 
 /*
  * Whether a packet is of one buffer of @pool, of at most @longest bytes, which is more than the
- * shortest one has, without a checksum to fill in.
+ * shortest one has, without a checksum to fill in; and without a side record, which may ask for
+ * something, where the device knows of them.
+ *
+ * The two bits of each checksum are all ones where one is to be filled in (BATON_CSUM_PARTIAL).
  */
 NIC_INLINE bool
 nic_tx_is_plain(const struct baton_token *t, uint32_t pool, uint32_t longest,
 		const struct tx_codec *codec)
 {
-	const uint32_t least = nic_tx_shortest(codec);
+	const uint32_t least = nic_tx_shortest(codec), flags = 24, l3 = BATON_TOKEN_L3_SHIFT + 1,
+		       l4 = BATON_TOKEN_L4_SHIFT + 1;
+	const uint32_t is =
+		(t->gen | (uint32_t)t->pool << 16 | (uint32_t)t->flags << flags) ^ pool << 16;
+	const uint32_t none =
+		0xffu << 16 | (BATON_TOKEN_CONT | (codec->side ? BATON_TOKEN_SIDE : 0u)) << flags;
+	const uint32_t both = (1u << l4 | (codec->side ? 1u << l3 : 0)) << flags;
 
-	return !baton_unlikely(t->pool != pool || (t->flags & BATON_TOKEN_CONT) ||
-			       csum_wanted(*t) || (codec->side && nic_tx_asks(*t)) ||
+	return !baton_unlikely((is & none) || (is & is << 1 & both) ||
 			       t->len - least > longest - least);
 }
 
 /*
  * Post plain packets: of one buffer, with headroom for the device's header, of one pool, one
- * descriptor each. Stop before the first packet that is not plain, or that the CPU does not hold.
- * Return: the number of packets taken.
+ * descriptor each. Stop before the first packet that is not plain, or that the CPU does not hold,
+ * and at the end of the ring. Return: the number of packets taken.
  */
 NIC_INLINE unsigned
 nic_tx_post(struct nic_queue *nq, const struct baton_token *tokens, unsigned n, uint64_t *sum,
@@ -320,16 +355,17 @@ nic_tx_post(struct nic_queue *nq, const struct baton_token *tokens, unsigned n, 
 {
 	const struct tx_cursor cursor = nic_tx_cursor(nq, codec);
 	const uint32_t pool = n ? tokens->pool : 0, model = SHADOW(pool, 0);
-	const struct baton_pool_view *const v = &nq->q.views[pool];
+	const struct baton_pool_view own = nq->q.views[pool], *const v =
+								      &own; /* no store is to it */
 	uint32_t *const shadow = nq->shadow;
-	const uint32_t mask = nq->mask, owner = nq->q.owner, max_len = nq->q.max_len;
-	const struct baton_token *const end = tokens + n;
-	const struct baton_token *t;
-	uint32_t pos = nq->head;
+	const uint32_t owner = nq->q.owner, max_len = nq->q.max_len,
+		       first = nq->head & (uint32_t)nq->mask,
+		       end = first + nic_run(first, n, nq->mask);
+	const struct baton_token *t = tokens;
 	uint64_t bytes = 0;
 
-	for (t = tokens; t != end; t++) {
-		const uint32_t d = pos++ & mask, buf = t->buf, off = t->off, len = t->len;
+	for (uint32_t d = first; d < end; d++, t++) {
+		const uint32_t buf = t->buf, off = t->off, len = t->len;
 		uint64_t at;
 
 		if (baton_unlikely(!nic_tx_is_plain(t, pool, max_len, codec) ||
@@ -371,27 +407,24 @@ NIC_INLINE void
 nic_tx_report(struct nic_queue *nq, const struct tx_codec *codec)
 {
 	while (nq->first_report != nq->next_report &&
-	       !nic_tx_is_due(nq, &nq->reports[nq->first_report & nq->mask]))
+	       !nic_tx_is_due(nq->reports[nq->first_report & nq->mask].packets, nq->done,
+			      (uint16_t)(nq->posted - nq->done)))
 		nq->first_report++;
 	codec->report(nq, (uint32_t)(nq->head - 1) & nq->mask);
 	nq->reports[nq->next_report++ & nq->mask] =
 		(struct nic_report){ .head = nq->head, .packets = nq->posted };
 }
 
-/* Whether as many descriptors were used since the last report that one is to be asked for. */
-static inline bool
-nic_tx_wants_report(const struct nic_queue *nq)
-{
-	const uint16_t last = nq->reports[(uint16_t)(nq->next_report - 1) & nq->mask].head;
-
-	return (uint16_t)(nq->head - last) >= NIC_TX_REPORT;
-}
-
-/* The same, if NIC_TX_REPORT descriptors were used since the last report. */
+/* The same, if @least descriptors were used since the last report. */
 NIC_INLINE void
-nic_tx_report_run(struct nic_queue *nq, const struct tx_codec *codec)
+nic_tx_report_run(struct nic_queue *nq, uint16_t least, const struct tx_codec *codec)
 {
-	if (codec->report && nic_tx_wants_report(nq))
+	uint16_t last;
+
+	if (!codec->report)
+		return;
+	last = nq->reports[(uint16_t)(nq->next_report - 1) & nq->mask].head;
+	if ((uint16_t)(nq->head - last) >= least)
 		nic_tx_report(nq, codec);
 }
 
@@ -421,7 +454,7 @@ nic_tx_burst(struct baton_queue *q, const struct baton_token *tokens, unsigned n
 
 		done += plain;
 		packets += plain;
-		nic_tx_report_run(nq, codec);
+		nic_tx_report_run(nq, NIC_TX_REPORT, codec);
 		if (baton_likely(done == n))
 			break;
 		if (plain)
@@ -436,8 +469,7 @@ nic_tx_burst(struct baton_queue *q, const struct baton_token *tokens, unsigned n
 	}
 	if (!done)
 		return ret < 0 ? ret : 0;
-	if (codec->report)
-		nic_tx_report(nq, codec);
+	nic_tx_report_run(nq, 1, codec);
 	codec->commit(nq);
 	queue_count(&q->stats.packets, packets);
 	queue_count(&q->stats.bytes, bytes);

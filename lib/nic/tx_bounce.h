@@ -224,7 +224,7 @@ nic_tx_copy_each(struct nic_queue *nq, const struct baton_pool_view *v,
 		if (codec->plain_header)
 			codec->plain_header(slots + (size_t)(slot_of ? slot_of[d] : d) * stride);
 		nic_tx_record(nq, segs, codec);
-		nic_tx_report_run(nq, codec);
+		nic_tx_report_run(nq, NIC_TX_REPORT, codec);
 		i += segs;
 	}
 }
