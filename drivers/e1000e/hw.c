@@ -72,7 +72,7 @@ wake_phy(const struct nic_dev *dev)
 
 	if ((ret = intel_mdic(dev, INTEL_MDIC_READ, PHY_ID1, &id)) < 0)
 		return ret;
-	if (!id || id == UINT16_MAX)
+	if (!MUST(phy_id, id && id != UINT16_MAX))
 		return baton_err(EIO, "%s: the PHY does not answer: its first id reads %#x",
 				 dev->port.name, id);
 	if ((ret = intel_mdic(dev, INTEL_MDIC_READ, PHY_CONTROL, &control)) < 0 ||

@@ -43,7 +43,7 @@ igb_read_mac(const struct nic_dev *dev, uint64_t *mac)
 		return ret;
 	loaded = nic_get64(dev, RAL);
 	*mac = loaded & ((1ull << 48) - 1);
-	if (!(loaded & RAH_AV))
+	if (!MUST(mac_loaded, loaded & RAH_AV))
 		return baton_err(EPROTO,
 				 "%s: the reset has loaded no MAC address: that of its NVM is not "
 				 "valid",
@@ -105,7 +105,7 @@ wake_phy(const struct nic_dev *dev)
 
 	if ((ret = intel_mdic(dev, INTEL_MDIC_READ, PHY_ID1, &id)) < 0)
 		return ret;
-	if (!id || id == UINT16_MAX)
+	if (!MUST(phy_id, id && id != UINT16_MAX))
 		return baton_err(EIO, "%s: the PHY does not answer: its first id reads %#x",
 				 dev->port.name, id);
 	if ((ret = intel_mdic(dev, INTEL_MDIC_READ, PHY_CONTROL, &control)) < 0 ||

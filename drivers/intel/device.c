@@ -60,11 +60,11 @@ intel_reset(struct nic_dev *dev)
 	nic_put_bits(dev, CTRL, CTRL_GIO_MASTER_DISABLE, true);
 	ret = nic_pci_wait(regs, STATUS, STATUS_GIO_MASTER_ENABLE, 0, MASTER_MS,
 			   "an access to memory that is under way");
-	if (FEATURE(reset_confirmed) && ret < 0)
+	if (FEATURE(reset_confirmed) && !MUST(bus_idle, !ret))
 		return ret;
 	ctrl = nic_get32(dev, CTRL) & ~CTRL_GIO_MASTER_DISABLE;
 	nic_put32(dev, CTRL, ctrl | CTRL_RST);
 	intel_pause(1); /* before it is looked at */
 	ret = nic_pci_wait(regs, CTRL, CTRL_RST, 0, RESET_MS, "the reset");
-	return FEATURE(reset_confirmed) ? ret : 0;
+	return FEATURE(reset_confirmed) && !MUST(reset_ends, !ret) ? ret : 0;
 }

@@ -20,7 +20,7 @@ intel_mdic(const struct nic_dev *dev, uint32_t op, uint32_t reg, uint16_t *value
 	if (ret < 0)
 		return ret;
 	v = nic_get32(dev, MDIC);
-	if (v & ERROR)
+	if (!MUST(phy_error, !(v & ERROR)))
 		return baton_err(EIO, "%s: the PHY does not answer (register %u, MDIC reads %#x)",
 				 dev->port.name, reg, v);
 	*value = (uint16_t)v;

@@ -37,7 +37,7 @@ intel_check_nvm(const struct nic_dev *dev, uint16_t first[3])
 		if (i < 3)
 			first[i] = word;
 	}
-	if (sum == NVM_SUM)
+	if (MUST(nvm_sum, sum == NVM_SUM))
 		return 0;
 	return baton_err(EPROTO,
 			 "%s: the words of its NVM add up to %#x, those of a good one to %#x: it "
@@ -48,7 +48,7 @@ intel_check_nvm(const struct nic_dev *dev, uint16_t first[3])
 int
 intel_check_mac(const struct nic_dev *dev, uint64_t mac)
 {
-	if (mac && !(mac & 1))
+	if (MUST(nvm_mac, mac && !(mac & 1)))
 		return 0;
 	return baton_err(EPROTO,
 			 "%s: its NVM has the MAC address %#012llx, its first byte the last of "

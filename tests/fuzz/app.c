@@ -108,11 +108,15 @@ check_verdict(struct fuzz *f, struct baton_token t, const struct fuzz_packet *p)
 	if ((t.flags >> BATON_TOKEN_L4_SHIFT & 3) != p->l4)
 		fuzz_fail("a packet's L4 verdict is %u, the device said %u",
 			  t.flags >> BATON_TOKEN_L4_SHIFT & 3, p->l4);
-	if ((p->l4 == BATON_CSUM_PARTIAL) != !!(t.flags & BATON_TOKEN_SIDE))
-		fuzz_fail("a packet with verdict %u and flags %#x", p->l4, t.flags);
+	if ((p->l4 == BATON_CSUM_PARTIAL || p->tagged) != !!(t.flags & BATON_TOKEN_SIDE))
+		fuzz_fail("a packet with verdict %u and flags %#x, %s a tag", p->l4, t.flags,
+			  p->tagged ? "with" : "without");
+	side = t.flags & BATON_TOKEN_SIDE ? baton_side(f->rig->worker, t) : NULL;
+	if (p->tagged && (side->valid != BATON_SIDE_VLAN || side->vlan_tci != p->tci))
+		fuzz_fail("a side record of %#x with the tag %#x, the device said %#x", side->valid,
+			  side->vlan_tci, p->tci);
 	if (p->l4 != BATON_CSUM_PARTIAL)
 		return;
-	side = baton_side(f->rig->worker, t);
 	if (side->valid != (BATON_SIDE_CSUM | (p->seg_size ? (uint32_t)BATON_SIDE_SEGMENT : 0)) ||
 	    (p->seg_size && (side->seg_size != p->seg_size || side->l4_len != 20)))
 		fuzz_fail("a side record of %#x, with segments of %u bytes; the device said %u",
@@ -182,6 +186,9 @@ check_sane(struct fuzz *f, const struct baton_token *t, unsigned segs)
 	if (t[0].flags & BATON_TOKEN_SIDE) {
 		const struct baton_side *s = baton_side(f->rig->worker, t[0]);
 
+		if (s->valid == BATON_SIDE_VLAN &&
+		    (f->rig->config.offloads & BATON_OFFLOAD_RX_VLAN))
+			return;
 		if ((s->valid & ~BATON_SIDE_SEGMENT) != BATON_SIDE_CSUM ||
 		    ((s->valid & BATON_SIDE_SEGMENT) &&
 		     (!s->seg_size || total > 65557 ||

@@ -138,8 +138,9 @@ struct fuzz_packet {
 	uint8_t l4;   /* the verdict: enum baton_csum */
 	uint16_t csum_start, csum_offset;
 	uint16_t seg_size; /* to be cut into segments of so many bytes; 0: not */
-	bool hashed;
+	bool hashed, tagged;
 	uint32_t hash;
+	uint16_t tci; /* of the tag */
 };
 
 /* What the application has yet to receive, in order. */

@@ -38,7 +38,8 @@ detach(const struct pci_os *os, struct ioas_device *handle)
 static void
 write_reg(struct pci_model *m, uint32_t off, size_t n, uint32_t value)
 {
-	fuzz_catch_up();
+	if (!pci.ops->after_reset || !pci.ops->after_reset(off))
+		fuzz_catch_up();
 	if (pci.ops->write(off, value))
 		pci.real->write(m, off, n, value);
 }
@@ -123,7 +124,7 @@ fuzz_pci_lost(struct fuzz *f, unsigned how)
 
 	if (!m->attached)
 		return;
-	switch (how % 4) {
+	switch (pci.ops->fail ? how % 4 : how % 4 | 2) {
 	case 0:
 	case 1:
 		if (!was || m->irq[0] < 0)

@@ -23,9 +23,12 @@ struct fuzz_pci_ops {
 	/* The driver is about to write to a register. Return: false: the device does not take it.
 	 */
 	bool (*write)(uint32_t off, uint32_t value);
+	/* Whether a driver writes to the register when the reset has ended, before it acts on
+	 * that. NULL: to none. */
+	bool (*after_reset)(uint32_t off);
 	/* The device uses no ring any more. */
 	void (*let_go)(void);
-	/* It needs a reset, and raises the interrupt for that. */
+	/* It needs a reset, and raises the interrupt for that. NULL: it never says so. */
 	void (*fail)(void);
 
 	/* The memory of a queue that the driver reads. Return: NULL: the queue is not used. */
@@ -97,7 +100,9 @@ void *fuzz_pci_ring(uint64_t iova, uint32_t bytes);
 struct fuzz_pci_shape {
 	uint32_t rx_rings, gap; /* that share an RX queue's descriptors; places that stay empty */
 	uint32_t desc_bytes;    /* of ring memory, by descriptor */
-	uint32_t room_step;     /* bytes of a buffer are a multiple */
+	uint32_t room_step;     /* bytes of a buffer are a multiple, */
+	bool room_doubles;      /* and it is a power of two */
+	uint32_t frame;         /* that it receives whatever the MTU is; 0: that of the MTU */
 	struct {
 		uint16_t rx, tx, headroom;
 	} rings[8];

@@ -13,7 +13,7 @@ fuzz_pci_configure(uint8_t head[FUZZ_HEAD], struct fuzz_config *c, const struct 
 {
 	static const char *const reach[] = { "", ",bounce=always", ",bounce=always",
 					     ",confine=on" };
-	const uint32_t frame = BATON_MAX_MTU + 22;
+	const uint32_t frame = s->frame ? s->frame : BATON_MAX_MTU + 22;
 	const uint16_t headroom = s->rings[head[1] & 7].headroom;
 	uint32_t most, room;
 
@@ -31,6 +31,8 @@ fuzz_pci_configure(uint8_t head[FUZZ_HEAD], struct fuzz_config *c, const struct 
 	if (head[0] & FUZZ_PCI_ROOMY && room < 2000)
 		room = 2000;
 	room = (room + s->room_step - 1) / s->room_step * s->room_step;
+	while (s->room_doubles && room & (room - 1))
+		room += s->room_step;
 	if (head[0] >> 6 == 2)
 		fuzz_add_window(c, FUZZ_PAIRS * s->desc_bytes * (c->rx_descs + c->tx_descs),
 				room + 192,
@@ -133,7 +135,7 @@ open_packet(struct fuzz *f, struct fuzz_pci_rx *rx, unsigned how)
 	rx->total = 0;
 	rx->packet =
 		(struct fuzz_packet){ .seed = f->seed++ & 0x7f, .drop = rx->mark == FUZZ_DAMAGED };
-	if (!f->rig->config.offloads)
+	if (!(f->rig->config.offloads & BATON_OFFLOAD_RX_CSUM))
 		return;
 	if (rx->mark == FUZZ_SUM_GOOD)
 		rx->packet.l4 = BATON_CSUM_GOOD;
@@ -284,7 +286,7 @@ fuzz_pci_check_part(struct fuzz *f, unsigned queue, struct fuzz_pci_tx *tx, uint
 
 	if (!p)
 		fuzz_fail("queue %u: %u bytes at %#llx", queue, len, (unsigned long long)iova);
-	if (csum && (tx->at || !f->rig->config.offloads))
+	if (csum && (tx->at || !(f->rig->config.offloads & BATON_OFFLOAD_TX_CSUM)))
 		fuzz_fail("queue %u: a checksum that nobody asked for", queue);
 	if (csum)
 		tx->csum_end = start + offset + 2;
