@@ -119,9 +119,10 @@ start_vectors(struct nic_dev *dev)
 	for (unsigned i = 0; (nq = nic_queue(dev, i)); i++) {
 		const unsigned shift = (nq->q.tx ? IVAR_TX : IVAR_RX) + 4u * nq->q.index;
 
-		if (!nq->vector || !(nq->q.tx ? FEATURE(tx_wake) : FEATURE(rx_wake)))
+		if (!nq->vector)
 			continue;
-		ivar |= (IVAR_VALID | nq->vector) << shift;
+		if (nq->q.tx ? FEATURE(tx_wake) : FEATURE(rx_wake))
+			ivar |= (IVAR_VALID | nq->vector) << shift;
 		if (FEATURE(moderation))
 			nic_put32(dev, EITR + 4u * nq->vector, WAKE_RATE);
 	}

@@ -93,9 +93,10 @@ igb_start_vectors(struct nic_dev *dev)
 
 		if (nq->vector >= VECTORS) /* there are no such ones */
 			nq->vector = 0;
-		if (!nq->vector || !(nq->q.tx ? FEATURE(tx_wake) : FEATURE(rx_wake)))
+		if (!nq->vector)
 			continue;
-		ivar[queue % IVAR_WORDS] |= (IVAR_VALID | nq->vector) << shift;
+		if (nq->q.tx ? FEATURE(tx_wake) : FEATURE(rx_wake))
+			ivar[queue % IVAR_WORDS] |= (IVAR_VALID | nq->vector) << shift;
 		if (FEATURE(moderation))
 			nic_put32(dev, EITR + 4u * nq->vector, WAKE_RATE << EITR_FIELD);
 	}

@@ -5,6 +5,76 @@
 /* ---- filters ---- */
 
 static void
+modes(void **state)
+{
+	struct bench b;
+
+	begin(&b);
+	start(&b);
+	assert_true(passes(&b, own));
+	assert_false(passes(&b, other) || passes(&b, group));
+	end(&b);
+}
+
+static void
+allmulti(void **state)
+{
+	struct bench b;
+
+	begin(&b);
+	start(&b);
+	must(baton_port_set_allmulti(b.port, 1));
+	assert_true(passes(&b, group));
+	assert_false(passes(&b, other));
+	must(baton_port_set_allmulti(b.port, 0));
+	assert_false(passes(&b, group));
+	end(&b);
+}
+
+static void
+promisc(void **state)
+{
+	struct bench b;
+
+	begin(&b);
+	start(&b);
+	must(baton_port_set_promisc(b.port, 1));
+	assert_true(passes(&b, other) && passes(&b, group));
+	must(baton_port_set_promisc(b.port, 0));
+	assert_false(passes(&b, other) || passes(&b, group));
+	end(&b);
+}
+
+static void
+mac(void **state)
+{
+	struct bench b;
+
+	begin(&b);
+	start(&b);
+	must(baton_port_set_mac(b.port, other));
+	assert_true(passes(&b, other));
+	assert_false(passes(&b, own));
+	end(&b);
+}
+
+static void
+group_address(void **state)
+{
+	uint8_t macs[1][6];
+	struct bench b;
+
+	begin(&b);
+	start(&b);
+	memcpy(macs[0], group, 6);
+	must(baton_port_set_macs(b.port, (const uint8_t(*)[6])macs, 1));
+	assert_true(passes(&b, group) && passes(&b, own));
+	must(baton_port_set_macs(b.port, NULL, 0));
+	assert_false(passes(&b, group));
+	end(&b);
+}
+
+static void
 addresses(void **state)
 {
 	const unsigned room = rig_nic.addresses;
@@ -14,24 +84,6 @@ addresses(void **state)
 
 	begin(&b);
 	start(&b);
-	assert_true(passes(&b, own) && passes(&b, all));
-	assert_false(passes(&b, other) || passes(&b, group));
-	must(baton_port_set_allmulti(b.port, 1));
-	assert_true(passes(&b, group));
-	assert_false(passes(&b, other));
-	must(baton_port_set_allmulti(b.port, 0));
-	must(baton_port_set_promisc(b.port, 1));
-	assert_true(passes(&b, other) && passes(&b, group));
-	must(baton_port_set_promisc(b.port, 0));
-	assert_false(passes(&b, other) || passes(&b, group));
-	memcpy(macs[0], other, 6);
-	memcpy(macs[1], group, 6);
-	must(baton_port_set_macs(b.port, (const uint8_t(*)[6])macs, 2));
-	assert_true(passes(&b, other) && passes(&b, group) && passes(&b, own));
-	must(baton_port_set_mac(b.port, macs[0]));
-	must(baton_port_set_macs(b.port, NULL, 0));
-	assert_true(passes(&b, other));
-	assert_false(passes(&b, own) || passes(&b, group));
 	for (unsigned i = 0; i < 32; i++)
 		memcpy(macs[i], (uint8_t[6]){ 2, 0, 0, 0, 1, (uint8_t)i }, 6);
 	must(baton_port_set_macs(b.port, (const uint8_t(*)[6])macs, room));
@@ -46,13 +98,10 @@ addresses(void **state)
 }
 
 static void
-vlans(void **state)
+vlan_filter(void **state)
 {
 	struct frame plain = frame_tcp(100), tagged = frame_tagged(&plain, 0x8100, 100),
 		     strange = frame_tagged(&plain, 0x8100, 101);
-	struct baton_token t = { .flags = 0 };
-	struct baton_side side = { 0 };
-	struct frame in;
 	struct bench b;
 
 	begin(&b);
@@ -65,11 +114,21 @@ vlans(void **state)
 	assert_false(arrives(&b, &tagged));
 	must(baton_port_set_vlan(b.port, 101, 1));
 	assert_true(arrives(&b, &strange));
-	/* Removed by the device, and with priority. */
-	must(baton_port_stop(b.port));
+	end(&b);
+}
+
+/* With priority. */
+static void
+vlan_strip(void **state)
+{
+	struct frame plain = frame_tcp(100), tagged = frame_tagged(&plain, 0x8100, 0xe065), in;
+	struct baton_token t = { .flags = 0 };
+	struct baton_side side = { 0 };
+	struct bench b;
+
+	begin(&b);
 	b.offloads = BATON_OFFLOAD_RX_VLAN;
 	start(&b);
-	tagged = frame_tagged(&plain, 0x8100, 0xe065);
 	outside(&b, &tagged);
 	assert_int_equal(got(&b, 0, &in, &t, &side), 1);
 	assert_int_equal(in.len, plain.len);
@@ -96,30 +155,42 @@ verdict(struct bench *b, const struct frame *f, unsigned shift)
 	return t.flags >> shift & 3;
 }
 
+/* Those of IPv4 headers, or of TCP and UDP: each is right or wrong alone. */
 static void
-verdicts(void **state)
+check_verdicts(uint32_t offload, unsigned shift)
 {
+	const bool l4 = shift == BATON_TOKEN_L4_SHIFT;
 	struct frame f;
 	struct bench b;
 
 	begin(&b);
-	b.offloads = BATON_OFFLOAD_RX_CSUM | BATON_OFFLOAD_RX_IPV4_CSUM;
+	b.offloads = offload;
 	start(&b);
 	for (unsigned udp = 0; udp < 2; udp++) {
 		f = udp ? frame_udp(200) : frame_tcp(200);
-		assert_int_equal(verdict(&b, &f, BATON_TOKEN_L4_SHIFT), BATON_CSUM_GOOD);
-		assert_int_equal(verdict(&b, &f, BATON_TOKEN_L3_SHIFT), BATON_CSUM_GOOD);
+		assert_int_equal(verdict(&b, &f, shift), BATON_CSUM_GOOD);
 		f.b[150] ^= 1;
-		assert_int_equal(verdict(&b, &f, BATON_TOKEN_L4_SHIFT), BATON_CSUM_BAD);
-		assert_int_equal(verdict(&b, &f, BATON_TOKEN_L3_SHIFT), BATON_CSUM_GOOD);
+		assert_int_equal(verdict(&b, &f, shift), l4 ? BATON_CSUM_BAD : BATON_CSUM_GOOD);
 		f.b[150] ^= 1;
 		f.b[22] ^= 1; /* time to live */
-		assert_int_equal(verdict(&b, &f, BATON_TOKEN_L3_SHIFT), BATON_CSUM_BAD);
+		if (!l4)
+			assert_int_equal(verdict(&b, &f, shift), BATON_CSUM_BAD);
 	}
 	f = frame_other(200);
-	assert_int_equal(verdict(&b, &f, BATON_TOKEN_L4_SHIFT), BATON_CSUM_UNKNOWN);
-	assert_int_equal(verdict(&b, &f, BATON_TOKEN_L3_SHIFT), BATON_CSUM_UNKNOWN);
+	assert_int_equal(verdict(&b, &f, shift), BATON_CSUM_UNKNOWN);
 	end(&b);
+}
+
+static void
+verdicts(void **state)
+{
+	check_verdicts(BATON_OFFLOAD_RX_CSUM, BATON_TOKEN_L4_SHIFT);
+}
+
+static void
+header_verdicts(void **state)
+{
+	check_verdicts(BATON_OFFLOAD_RX_IPV4_CSUM, BATON_TOKEN_L3_SHIFT);
 }
 
 /* Send a packet whose sum is partial. Return: whether it left as @whole. */
@@ -288,24 +359,23 @@ leaves(struct bench *b, const struct frame *f, uint8_t flags, struct baton_side 
 #define L3_PARTIAL (BATON_CSUM_PARTIAL << BATON_TOKEN_L3_SHIFT)
 #define L4_PARTIAL (BATON_CSUM_PARTIAL << BATON_TOKEN_L4_SHIFT)
 
+static const struct baton_side side_of_all = { .vlan_tci = 0xe065,
+					       .l2_len = 14,
+					       .l3_len = 20,
+					       .l4_len = 20,
+					       .seg_size = 1000,
+					       .csum_offset = 16 };
+
 static void
 tags(void **state)
 {
-	struct baton_side side = { .vlan_tci = 0xe065,
-				   .l2_len = 14,
-				   .l3_len = 20,
-				   .l4_len = 20,
-				   .seg_size = 1000,
-				   .csum_offset = 16 };
+	struct baton_side side = side_of_all;
 	const struct frame whole = frame_tcp(500), tagged = frame_tagged(&whole, 0x8100, 0xe065),
 			   service = frame_tagged(&whole, 0x88a8, 0xe065);
-	struct frame f = whole, big = frame_tcp(3000), out;
-	struct baton_token t;
 	struct bench b;
 
 	begin(&b);
-	b.offloads = BATON_OFFLOAD_TX_VLAN | BATON_OFFLOAD_RX_VLAN | BATON_OFFLOAD_TX_CSUM |
-		     BATON_OFFLOAD_TX_IPV4_CSUM | BATON_OFFLOAD_TX_TSO;
+	b.offloads = BATON_OFFLOAD_TX_VLAN | BATON_OFFLOAD_RX_VLAN;
 	start(&b);
 	side.valid = BATON_SIDE_VLAN;
 	leaves(&b, &whole, 0, side, &tagged);
@@ -313,20 +383,34 @@ tags(void **state)
 	side.vlan_type = 0x88a8; /* which the device has no word for */
 	leaves(&b, &whole, 0, side, &service);
 	assert_int_equal(b.rig->tags, 1);
+	/* Received tags stay, and so the device inserts none. */
 	side.vlan_type = 0x8100;
-	/* The checksum of the IPv4 header, whatever is there; alone, and all at once. */
+	must(baton_port_stop(b.port));
+	b.offloads = BATON_OFFLOAD_TX_VLAN;
+	start(&b);
+	leaves(&b, &whole, 0, side, &tagged);
+	assert_int_equal(b.rig->tags, 1);
+	assert_true(arrives(&b, &tagged));
+	end(&b);
+}
+
+/* The checksum of the IPv4 header, whatever is there; and of one that is not there. */
+static void
+header_sums(void **state)
+{
+	struct baton_side side = side_of_all;
+	const struct frame whole = frame_tcp(500);
+	struct frame f = whole;
+	struct baton_token t;
+	struct bench b;
+
+	begin(&b);
+	b.offloads = BATON_OFFLOAD_TX_IPV4_CSUM;
+	start(&b);
 	side.valid = BATON_SIDE_CSUM;
 	f.b[24] = 0xab;
 	leaves(&b, &f, L3_PARTIAL, side, &whole);
 	assert_int_equal(b.rig->ip_sums, 1);
-	f = frame_partial(&whole);
-	f.b[25] = 0xcd;
-	side.valid |= BATON_SIDE_VLAN;
-	leaves(&b, &f, L3_PARTIAL | L4_PARTIAL, side, &tagged);
-	assert_int_equal(b.rig->ip_sums, 2);
-	assert_int_equal(b.rig->csums, 1);
-	assert_int_equal(b.rig->tags, 2);
-	/* Of a header that is not there. */
 	must(baton_alloc(b.worker, b.pool, &t, 1));
 	memcpy(baton_data(b.worker, t), whole.b, whole.len);
 	t.len = (uint16_t)whole.len;
@@ -337,7 +421,28 @@ tags(void **state)
 	t.flags = L3_PARTIAL; /* no record */
 	assert_int_equal(baton_tx_burst(b.tx[0], &t, 1), -EINVAL);
 	must(baton_free(b.worker, &t, 1));
-	/* Segments, each with the tag. */
+	end(&b);
+}
+
+/* Both sums and a tag of one packet; then segments, each with the tag. */
+static void
+all_at_once(void **state)
+{
+	struct baton_side side = side_of_all;
+	const struct frame whole = frame_tcp(500), tagged = frame_tagged(&whole, 0x8100, 0xe065);
+	struct frame f = frame_partial(&whole), big = frame_tcp(3000), out;
+	struct bench b;
+
+	begin(&b);
+	b.offloads = BATON_OFFLOAD_TX_VLAN | BATON_OFFLOAD_RX_VLAN | BATON_OFFLOAD_TX_CSUM |
+		     BATON_OFFLOAD_TX_IPV4_CSUM | BATON_OFFLOAD_TX_TSO;
+	start(&b);
+	f.b[25] = 0xcd;
+	side.valid = BATON_SIDE_CSUM | BATON_SIDE_VLAN;
+	leaves(&b, &f, L3_PARTIAL | L4_PARTIAL, side, &tagged);
+	assert_int_equal(b.rig->ip_sums, 1);
+	assert_int_equal(b.rig->csums, 1);
+	assert_int_equal(b.rig->tags, 1);
 	assert_int_equal(give_to_cut(&b, &big, 14, 20, 1000, BATON_SIDE_VLAN), 2);
 	for (uint32_t at = 54; at < big.len; at += 1000) {
 		const uint32_t n = big.len - at < 1000 ? big.len - at : 1000;
@@ -350,18 +455,9 @@ tags(void **state)
 		assert_int_equal(frame_l4_sum(&out, 18, 20), 0xffff);
 	}
 	assert_int_equal(b.rig->cuts, 1);
-	assert_int_equal(b.rig->tags, 3);
+	assert_int_equal(b.rig->tags, 2);
 	must(baton_tx_clean(b.tx[0], 1000));
 	assert_int_equal(baton_txq_in_flight(b.tx[0]), 0);
-	/* Received tags stay, and so the device inserts none. */
-	must(baton_port_stop(b.port));
-	b.offloads = BATON_OFFLOAD_TX_VLAN;
-	start(&b);
-	side.l2_len = 14;
-	side.valid = BATON_SIDE_VLAN;
-	leaves(&b, &whole, 0, side, &tagged);
-	assert_int_equal(b.rig->tags, 3);
-	assert_true(arrives(&b, &tagged));
 	end(&b);
 }
 
@@ -418,9 +514,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(addresses), cmocka_unit_test(vlans),   cmocka_unit_test(verdicts),
-		cmocka_unit_test(sums),      cmocka_unit_test(far_sum), cmocka_unit_test(segments),
-		cmocka_unit_test(tags),      cmocka_unit_test(jumbo),   cmocka_unit_test(too_short),
+		cmocka_unit_test(modes),         cmocka_unit_test(allmulti),
+		cmocka_unit_test(promisc),       cmocka_unit_test(mac),
+		cmocka_unit_test(group_address), cmocka_unit_test(addresses),
+		cmocka_unit_test(vlan_filter),   cmocka_unit_test(vlan_strip),
+		cmocka_unit_test(verdicts),      cmocka_unit_test(header_verdicts),
+		cmocka_unit_test(sums),          cmocka_unit_test(far_sum),
+		cmocka_unit_test(segments),      cmocka_unit_test(tags),
+		cmocka_unit_test(header_sums),   cmocka_unit_test(all_at_once),
+		cmocka_unit_test(jumbo),         cmocka_unit_test(too_short),
 	};
 
 	return bench_run(tests);

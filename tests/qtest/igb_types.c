@@ -76,10 +76,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(types) };
-	const char *why = qtest_missing();
 
-	if (!why)
-		return cmocka_run_group_tests(tests, NULL, NULL);
-	printf("skipped: %s\n", why);
-	return 77;
+	return bench_run(tests);
 }

@@ -196,10 +196,6 @@ main(void)
 		cmocka_unit_test(tags),       cmocka_unit_test(two_queues),
 		cmocka_unit_test(forgotten),  cmocka_unit_test(cut),
 	};
-	const char *why = qtest_missing();
 
-	if (!why)
-		return cmocka_run_group_tests(tests, NULL, NULL);
-	printf("skipped: %s\n", why);
-	return 77;
+	return bench_run(tests);
 }

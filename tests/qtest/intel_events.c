@@ -350,10 +350,6 @@ main(void)
 		cmocka_unit_test(adjusted),   cmocka_unit_test(not_asked),
 		cmocka_unit_test(bad_clocks),
 	};
-	const char *why = qtest_missing();
 
-	if (!why)
-		return cmocka_run_group_tests(tests, NULL, NULL);
-	printf("skipped: %s\n", why);
-	return 77;
+	return bench_run(tests);
 }
