@@ -260,6 +260,37 @@ reg(struct bench *b, struct words *w)
 	return 0;
 }
 
+/* Counters of the test's: each is read once, and then 0, as the device's are. */
+static struct {
+	uint32_t at, value;
+} lies[WORDS];
+
+static bool
+lie_once(struct e1000e_rig *r, uint32_t off, bool write, uint32_t *v)
+{
+	for (unsigned i = 0; !write && i < WORDS; i++) {
+		if (!lies[i].at || lies[i].at != off)
+			continue;
+		*v = lies[i].value;
+		lies[i].value = 0;
+		return true;
+	}
+	return false;
+}
+
+/* Pairs of a register and what it reads, once. */
+static int
+lie(struct bench *b, struct words *w)
+{
+	memset(lies, 0, sizeof(lies));
+	for (unsigned i = 0; w->at < w->n; i++) {
+		lies[i].at = number(w);
+		lies[i].value = number(w);
+	}
+	b->rig->on_access = lie_once;
+	return 0;
+}
+
 /* UP: plug or unplug the cable; "link UP SPEED FULL_DUPLEX" when that is known, or is not for too
  * long. */
 static int
@@ -348,10 +379,11 @@ static const struct {
 	const char *name;
 	int (*run)(struct bench *b, struct words *w);
 } commands[] = {
-	{ "open", open_port }, { "close", close_port }, { "restart", restart },
-	{ "set", set },        { "rss", rss },          { "in", in },
-	{ "out", out },        { "xstats", xstats },    { "reg", reg },
-	{ "cable", cable },    { "rx_wake", rx_wake },  { "tx_wake", tx_wake },
+	{ "open", open_port },  { "close", close_port }, { "restart", restart },
+	{ "set", set },         { "rss", rss },          { "in", in },
+	{ "out", out },         { "xstats", xstats },    { "reg", reg },
+	{ "lie", lie },         { "cable", cable },      { "rx_wake", rx_wake },
+	{ "tx_wake", tx_wake },
 };
 
 static int
