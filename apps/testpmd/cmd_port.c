@@ -180,6 +180,7 @@ command_config_mtu(struct app *app, const struct value *v)
 	if (started)
 		port_bring_up_again(app, port);
 	ports_set_room(app);
+	streams_attach(app); /* mode csum's segments fit into it */
 	forward_resume(app);
 }
 

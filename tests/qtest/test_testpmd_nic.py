@@ -175,6 +175,21 @@ def segments_of_the_device():
 
 
 @check
+def segments_follow_the_mtu():
+    """It is changed while packets are forwarded to another port, a capture."""
+    p, out = ether() / tcp(1400), path("out.pcap")
+    with Nic("--forward-mode=csum", f"--vdev=net_pcap0,tx_pcap={out}") as n:
+        n.say("port stop 0", "tso set 1000 0", "port start 0", "start")
+        n.send(p)
+        n.until(lambda: n.both(1)[0] == 1 and n.both(0)[1] == 2)
+        n.say("port config mtu 0 600")
+        n.send(p)
+        n.until(lambda: n.both(1)[0] == 2 and n.both(0)[1] == 5)
+        n.end()
+    same(util.read_pcap(out), [*cut(p, 1000), *cut(p, 560)])
+
+
+@check
 def addresses():
     """All are received at first, as by dpdk-testpmd, and again after a stop; then the port's own, and those added."""
     others, groups = ether() / udp(), Ether(dst="01:00:5e:01:02:03") / udp()
