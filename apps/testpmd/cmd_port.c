@@ -224,29 +224,6 @@ command_config_burst(struct app *app, const struct value *v)
 /* ---- what devices here do not let one choose ---- */
 
 void
-command_config_speed(struct app *app, const struct value *v)
-{
-	unsigned speed = 0;
-	bool automatic = !strcmp(v[4].text, "auto");
-
-	if (!automatic && !set_uint("speed", v[4].text, 10, 400000, &speed))
-		return;
-	for (unsigned i = v[2].first; i < v[2].end; i++) {
-		struct baton_link link;
-
-		if (!app->ports[i].port)
-			continue;
-		baton_port_link(app->ports[i].port, &link);
-		if ((automatic || speed == link.speed_mbps) &&
-		    (v[6].choice == 2 || link.full_duplex == v[6].choice))
-			continue;
-		complain("port %u: its link is as its device has it, %u Mbps and %s-duplex; it "
-			 "cannot be set",
-			 i, link.speed_mbps, link.full_duplex ? "full" : "half");
-	}
-}
-
-void
 command_config_threshold(struct app *app, const struct value *v)
 {
 	complain("%s has no meaning here and is ignored: rings have no thresholds", v[3].text);

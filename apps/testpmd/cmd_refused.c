@@ -22,7 +22,7 @@ static const char tx_tag[] = "no device here has a VLAN of its own; tx_vlan set 
 static const char rx_tag[] = "see port config N rx_offload vlan_strip|qinq_strip, of a stopped "
 			     "port";
 static const char tag_types[] = "the types of tags are 0x8100 and 0x88a8, and stay so";
-static const char pause_frames[] = "no device here has flow control";
+static const char pause_frames[] = "no device here has flow control by priority; see set flow_ctrl";
 static const char limit_tx[] = "no device here limits its rate";
 static const char meter[] = "no device here has meters or a traffic manager";
 static const char bond[] = "there is no bonded device; the kernel's bonding may be below a port";
@@ -106,8 +106,6 @@ static const struct {
 	{ "set gso", merge },
 	{ "tunnel_tso", tunnel },
 	{ "port config all max-lro-pkt-size", merge },
-	{ "show port * flow_ctrl", pause_frames },
-	{ "set flow_ctrl", pause_frames },
 	{ "set pfc_ctrl", pause_frames },
 	{ "set pfc_queue_ctrl", pause_frames },
 	{ "show port meter", meter },

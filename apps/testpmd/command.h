@@ -12,7 +12,7 @@
 
 #include "testpmd.h"
 
-#define MAX_WORDS 12
+#define MAX_WORDS 16
 
 /* A word as it was read. */
 struct value {
@@ -111,7 +111,6 @@ void command_queue_setup(struct app *app, const struct value *v);
 void command_config_mtu(struct app *app, const struct value *v);
 void command_config_length(struct app *app, const struct value *v);
 void command_config_burst(struct app *app, const struct value *v);
-void command_config_speed(struct app *app, const struct value *v);
 void command_config_threshold(struct app *app, const struct value *v);
 
 /* cmd_attach.c */
@@ -136,5 +135,14 @@ void command_mac_addr(struct app *app, const struct value *v);
 void command_mcast_addr(struct app *app, const struct value *v);
 void command_log(struct app *app, const struct value *v);
 void command_switch(struct app *app, const struct value *v);
+
+/* cmd_link.c */
+void command_config_speed(struct app *app, const struct value *v);
+void command_show_flow_ctrl(struct app *app, const struct value *v);
+void command_flow_ctrl(struct app *app, const struct value *v);
+void command_flow_ctrl_switch(struct app *app, const struct value *v);
+void command_flow_ctrl_water(struct app *app, const struct value *v);
+void command_flow_ctrl_time(struct app *app, const struct value *v);
+void command_flow_ctrl_xon(struct app *app, const struct value *v);
 
 #endif

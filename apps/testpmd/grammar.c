@@ -14,12 +14,16 @@ static const struct {
 	const char *name;
 	uint64_t min, max;
 } numbers[] = {
-	{ "BURSTS", 1, 1000 },          { "BURST", 1, MAX_BURST },   { "US", 0, MAX_RETRY_US },
-	{ "RETRIES", 0, MAX_RETRIES },  { "VID", 0, 4095 },          { "Q", 0, UINT16_MAX },
-	{ "DESC", 0, UINT16_MAX },      { "COUNT", 0, UINT32_MAX },  { "LEVEL", 1, 8 },
-	{ "VERBOSITY", 0, UINT32_MAX }, { "NUMBER", 0, UINT32_MAX }, { "MTU", 0, UINT32_MAX },
-	{ "PORT", 0, UINT16_MAX },      { "MASK", 1, UINT64_MAX },   { "MSS", 0, UINT16_MAX },
-	{ "OUTER", 0, 4095 },
+	{ "BURSTS", 1, 1000 },       { "BURST", 1, MAX_BURST },
+	{ "US", 0, MAX_RETRY_US },   { "RETRIES", 0, MAX_RETRIES },
+	{ "VID", 0, 4095 },          { "Q", 0, UINT16_MAX },
+	{ "DESC", 0, UINT16_MAX },   { "COUNT", 0, UINT32_MAX },
+	{ "LEVEL", 1, 8 },           { "VERBOSITY", 0, UINT32_MAX },
+	{ "NUMBER", 0, UINT32_MAX }, { "MTU", 0, UINT32_MAX },
+	{ "PORT", 0, UINT16_MAX },   { "MASK", 1, UINT64_MAX },
+	{ "MSS", 0, UINT16_MAX },    { "OUTER", 0, 4095 },
+	{ "HIGH", 0, UINT32_MAX },   { "LOW", 0, UINT32_MAX },
+	{ "PAUSE", 0, UINT16_MAX },  { "XON", 0, 1 },
 };
 
 /* Words that the command itself reads. */

@@ -3,6 +3,7 @@
 #include "e1000e/e1000e.h"
 
 #define TICK_MS   1000
+#define CONFIG_MS 25             /* for what the NVM has for the PHY to get there */
 #define WAKE_RATE (50000u / 256) /* EITR, in 256 ns: at most 20,000 interrupts a second */
 
 /* ---- the device ---- */
@@ -13,49 +14,9 @@ poll_device(struct nic_dev *dev)
 	/* The causes of the queues clear themselves (EIAC). */
 	nic_put32(dev, ICR, ~CAUSE_QUEUES);
 	if (FEATURE(link_changes))
-		e1000e_read_link(dev);
+		intel_read_link(dev);
 	intel_count(dev);
 	return false;
-}
-
-static const struct baton_arg own_args[] = {
-	{ "flow-control", "none|rx|tx|full",
-	  "which pauses to negotiate (what the NVM has set up)" },
-	{ 0 },
-};
-
-/* Return: enum e1000e_pause; -EINVAL. */
-static int
-parse_pause(const struct port_arg *args, unsigned n)
-{
-	static const char *const words[] = { "none", "rx", "tx", "full" };
-	const char *text = port_arg(args, n, "flow-control");
-
-	if (!text)
-		return PAUSE_AS_IS;
-	for (int i = 0; i < 4; i++)
-		if (!strcmp(text, words[i]))
-			return PAUSE_NONE + i;
-	return baton_err(EINVAL, "flow-control=%s: none, rx, tx or full can be", text);
-}
-
-static int
-check_args(const struct baton_driver *driver, const struct port_arg *args, unsigned n)
-{
-	const int ret = parse_pause(args, n);
-
-	return ret < 0 ? ret : nic_pci_check(driver, args, n);
-}
-
-static int
-open_device(struct nic_dev *dev, const struct port_arg *args, unsigned n)
-{
-	const int ret = parse_pause(args, n);
-
-	if (ret < 0)
-		return ret;
-	e1000e_of(dev)->pause = (uint8_t)ret;
-	return intel_open(dev, args, n);
 }
 
 static int
@@ -69,9 +30,10 @@ identify(struct nic_dev *dev)
 	};
 	int ret;
 
-	if ((ret = e1000e_start_phy(dev)) < 0 || (ret = e1000e_read_mac(dev, &limits.mac)) < 0)
+	intel_pause(CONFIG_MS);
+	if ((ret = intel_start_phy(dev)) < 0 || (ret = e1000e_read_mac(dev, &limits.mac)) < 0)
 		return ret;
-	e1000e_read_link(dev);
+	intel_read_link(dev);
 	return nic_set_limits(dev, &limits);
 }
 
@@ -159,25 +121,13 @@ stop_second(const struct nic_dev *dev)
 	nic_put_bits(dev, TARC, TARC_ONE_26, true);
 }
 
-/* When to ask the other end for a pause, and how: 10.2.2.9 to 10.2.2.12, 10.2.5.3. */
-static void
-start_pauses(const struct nic_dev *dev)
-{
-	nic_put64(dev, FCAL, PAUSE_ADDRESS);
-	nic_put32(dev, FCT, PAUSE_TYPE);
-	nic_put32(dev, FCTTV, PAUSE_TIME);
-	nic_put32(dev, FCRTL, PAUSE_LOW | PAUSE_XON);
-	nic_put32(dev, FCRTH, PAUSE_HIGH);
-}
-
 /* Every register that matters is written: a reset need not have set it. */
 static int
 prepare(struct nic_dev *dev)
 {
 	const uint32_t offloads = dev->port.offloads;
-	uint32_t ctrl = nic_get32(dev, CTRL) &
-			~(CTRL_FRCSPD | CTRL_FRCDPX | CTRL_RESERVED_29 | CTRL_GIO_MASTER_DISABLE |
-			  CTRL_VME | CTRL_RFCE | CTRL_TFCE);
+	uint32_t ctrl = nic_get32(dev, CTRL) & ~(CTRL_FRCSPD | CTRL_FRCDPX | CTRL_RESERVED_29 |
+						 CTRL_GIO_MASTER_DISABLE | CTRL_VME | CTRL_PAUSES);
 	int ret = check_sizes(dev);
 
 	if (ret < 0)
@@ -185,8 +135,7 @@ prepare(struct nic_dev *dev)
 	if ((FEATURE(vlan_strip) && (offloads & BATON_OFFLOAD_RX_VLAN)) ||
 	    (FEATURE(vlan_insert) && (offloads & BATON_OFFLOAD_TX_VLAN)))
 		ctrl |= CTRL_VME;
-	nic_put32(dev, CTRL, ctrl | CTRL_SLU | CTRL_ASDE | e1000e_of(dev)->pauses);
-	start_pauses(dev);
+	nic_put32(dev, CTRL, ctrl | CTRL_SLU | CTRL_ASDE | intel_of(dev)->pauses);
 	nic_put32(dev, CTRL_EXT,
 		  (nic_get32(dev, CTRL_EXT) & ~(CTRL_EXT_NIL_23 | CTRL_EXT_IAME)) |
 			  CTRL_EXT_ONE_22 | CTRL_EXT_DRV | CTRL_EXT_PBA);
@@ -269,6 +218,7 @@ arm(struct nic_queue *nq, bool on)
 static const struct intel_counter counters[] = {
 	{ 0x3c, false, "rx_carrier_ext_errors" },
 	{ 0xfc, false, "tx_tso_errors" },
+	{ 0 },
 };
 
 static const struct intel_kind kind = {
@@ -278,7 +228,8 @@ static const struct intel_kind kind = {
 	.reta_shift = RETA_QUEUE,
 	.addresses = ADDRESSES,
 	.tick_ns = TICK_NS,
-	.n_counters = 2,
+	.rx_buffer = RX_BUFFER,
+	.own_phy = e1000e_own_phy,
 	.counters = counters,
 };
 
@@ -295,7 +246,6 @@ static const struct nic_pci_ops pci_ops = {
 static const struct nic_ops nic_ops = {
 	INTEL_OPS,
 	.priv = &kind,
-	.open = open_device,
 	.pci = &pci_ops,
 	.rx = &e1000e_rx,
 	.tx = &e1000e_tx,
@@ -312,8 +262,8 @@ static const struct nic_ops nic_ops = {
 };
 
 static const struct port_ops port_ops = {
-	NIC_PORT_OPS(struct e1000e_dev, struct e1000e_queue),
-	.check = check_args,
+	NIC_PORT_OPS(struct intel_dev, struct e1000e_queue),
+	.check = intel_check_args,
 	.xstats = intel_xstats,
 };
 
@@ -324,7 +274,7 @@ extern const struct baton_driver e1000e_driver;
 const struct baton_driver e1000e_driver = {
 	.name = "net_e1000e",
 	.args = nic_pci_args,
-	.more_args = own_args,
+	.more_args = intel_args,
 	.dma = true,
 	.bounces = true,
 	.ops = &port_ops,

@@ -9,16 +9,6 @@
 #include "e1000e/regs.h"
 #include "intel/intel.h"
 
-enum e1000e_pause { PAUSE_AS_IS, PAUSE_NONE, PAUSE_RX, PAUSE_TX, PAUSE_FULL };
-
-struct e1000e_dev {
-	struct intel_dev intel;
-	uint8_t pause;   /* enum e1000e_pause, of the argument flow-control= */
-	uint32_t pauses; /* CTRL_RFCE and CTRL_TFCE, as was negotiated */
-};
-
-DEFINE_CONTAINER(e1000e_of, struct e1000e_dev, intel.pd.nic)
-
 struct e1000e_context {
 	uint64_t addr, info;
 };
@@ -49,11 +39,7 @@ int e1000e_reset(struct nic_dev *dev);
 /** Read the MAC address, as nic_mac_bits(), out of an NVM whose checksum is right. */
 int e1000e_read_mac(const struct nic_dev *dev, uint64_t *mac);
 
-/** See that the PHY answers, that it is on, and negotiates what is asked for. */
-int e1000e_start_phy(struct nic_dev *dev);
-
-/** Read the state of the link into dev->link and the port's, and what was negotiated when it came
- * up. */
-void e1000e_read_link(struct nic_dev *dev);
+/** Own the PHY, or let go of it. */
+int e1000e_own_phy(const struct nic_dev *dev, bool own);
 
 #endif

@@ -11,19 +11,14 @@
 #define E1000E_BAR_BYTES 0xb800u /* those below; BAR 0 has 128 KiB */
 
 enum {
-	FCAL = 0x0028, /* and FCAH */
-	FCT = 0x0030,
 	ICR = 0x00c0,
 	IMS = 0x00d0,
 	IMC = 0x00d8,
 	EIAC = 0x00dc,
 	IVAR = 0x00e4,
 	EITR = 0x00e8, /* + 4 * vector */
-	FCTTV = 0x0170,
 	TIPG = 0x0410,
 	EXTCNF_CTRL = 0x0f00,
-	FCRTL = 0x2160,
-	FCRTH = 0x2168,
 	RX_QUEUE = 0x2800, /* + QUEUE_BYTES * queue */
 	TX_QUEUE = 0x3800,
 	TARC = 0x3840, /* + QUEUE_BYTES * queue */
@@ -68,14 +63,6 @@ enum {
 #define IVAR_TX    8
 #define IVAR_OTHER 16
 
-/* Frames that ask for a pause: IEEE 802.3 31B. */
-#define PAUSE_ADDRESS 0x0000010000c28001ull /* 01:80:c2:00:00:01, as two registers */
-#define PAUSE_TYPE    0x8808u
-#define PAUSE_TIME    0x0680u /* in 512 bits */
-#define PAUSE_HIGH    0x2c00u /* bytes in the packet buffer of 20 KiB: room for the longest frame */
-#define PAUSE_LOW     0x2800u
-#define PAUSE_XON     (1u << 31)
-
 #define RCTL_BSIZE 16 /* shift: 2048, 1024, 512, 256; with BSEX 16 times as many but the first */
 #define RCTL_BSEX  (1u << 25)
 
@@ -100,6 +87,7 @@ enum {
 #define TICK_NS    40u /* of the clock, which has 25 MHz: 10.2.10.11 */
 
 #define ADDRESSES   16u
+#define RX_BUFFER   20480u /* PBA as it is after a reset */
 #define FRAME_MAX   16380u /* with LPE, without FCS: 10.2.5.1 */
 #define LONGEST_OFF 255u   /* of what a context descriptor names */
 

@@ -8,7 +8,7 @@ poll_device(struct nic_dev *dev)
 {
 	nic_put32(dev, ICR, UINT32_MAX);
 	if (FEATURE(link_changes))
-		igb_read_link(dev);
+		intel_read_link(dev);
 	igb_count(dev);
 	return false;
 }
@@ -24,9 +24,9 @@ identify(struct nic_dev *dev)
 	};
 	int ret;
 
-	if ((ret = igb_read_mac(dev, &limits.mac)) < 0 || (ret = igb_start_phy(dev)) < 0)
+	if ((ret = igb_read_mac(dev, &limits.mac)) < 0 || (ret = intel_start_phy(dev)) < 0)
 		return ret;
-	igb_read_link(dev);
+	intel_read_link(dev);
 	return nic_set_limits(dev, &limits);
 }
 
@@ -44,24 +44,18 @@ start_events(struct nic_dev *dev)
 	intel_start_clock(dev);
 }
 
-/*
- * Every register that matters is written: a reset need not have set it. The PHY is looked at again:
- * one that is reset with the device would advertise pauses.
- */
+/* Every register that matters is written: a reset need not have set it. */
 static int
 prepare(struct nic_dev *dev)
 {
 	const uint32_t offloads = dev->port.offloads;
-	uint32_t ctrl = nic_get32(dev, CTRL) & ~(CTRL_FRCSPD | CTRL_FRCDPX | CTRL_VME | CTRL_RFCE |
-						 CTRL_TFCE | CTRL_GIO_MASTER_DISABLE);
-	int ret = igb_start_phy(dev);
+	uint32_t ctrl = nic_get32(dev, CTRL) & ~(CTRL_FRCSPD | CTRL_FRCDPX | CTRL_VME |
+						 CTRL_PAUSES | CTRL_GIO_MASTER_DISABLE);
 
-	if (ret < 0)
-		return ret;
 	if ((FEATURE(vlan_strip) && (offloads & BATON_OFFLOAD_RX_VLAN)) ||
 	    (FEATURE(vlan_insert) && (offloads & BATON_OFFLOAD_TX_VLAN)))
 		ctrl |= CTRL_VME;
-	nic_put32(dev, CTRL, ctrl | CTRL_SLU);
+	nic_put32(dev, CTRL, ctrl | CTRL_SLU | intel_of(dev)->pauses);
 	nic_put_bits(dev, CTRL_EXT, CTRL_EXT_DRV_LOAD, true);
 	nic_put32(dev, VET, 0x81008100);
 	nic_put32(dev, RLPML, LONGEST);
@@ -94,6 +88,7 @@ static const struct intel_counter counters[] = {
 	{ 0x104, false, "rx_sent_to_host_packets" },
 	{ 0x118, false, "tx_sent_by_host_packets" },
 	{ 0x228, false, "rx_code_violation_packets" },
+	{ 0 },
 };
 
 static const struct intel_kind kind = {
@@ -103,7 +98,8 @@ static const struct intel_kind kind = {
 	.mrqc_ipv6_tcp = MRQC_IPV6_TCP_EX | MRQC_IPV6_TCP,
 	.addresses = RAR_ENTRIES,
 	.tick_ns = TICK_NS,
-	.n_counters = 4,
+	.rx_buffer = RX_BUFFER,
+	.own_phy = igb_own_phy,
 	.counters = counters,
 };
 
@@ -140,7 +136,7 @@ static const struct nic_ops nic_ops = {
 
 static const struct port_ops port_ops = {
 	NIC_PORT_OPS(struct igb_dev, struct igb_queue),
-	.check = nic_pci_check,
+	.check = intel_check_args,
 	.xstats = igb_xstats,
 };
 
@@ -164,6 +160,7 @@ extern const struct baton_driver igb_driver;
 const struct baton_driver igb_driver = {
 	.name = "net_igb",
 	.args = nic_pci_args,
+	.more_args = intel_args,
 	.dma = true,
 	.bounces = true,
 	.ops = &port_ops,

@@ -76,8 +76,8 @@ try_phy(const struct nic_dev *dev, bool own)
 }
 
 /* The firmware and the other port may use the PHY, too. */
-static int
-own_phy(const struct nic_dev *dev, bool own)
+int
+igb_own_phy(const struct nic_dev *dev, bool own)
 {
 	for (unsigned ms = 0; ms < OWNER_MS; ms++) {
 		if (try_phy(dev, own))
@@ -91,62 +91,4 @@ own_phy(const struct nic_dev *dev, bool own)
 			 "within %u ms (SWSM reads %#x, SW_FW_SYNC %#x)",
 			 dev->port.name, OWNER_MS, nic_get32(dev, SWSM),
 			 nic_get32(dev, SW_FW_SYNC));
-}
-
-/*
- * A link that is up stays so: the PHY is told only what it does not do already. No pauses are
- * advertised: the driver does not keep them.
- */
-static int
-wake_phy(const struct nic_dev *dev)
-{
-	uint16_t id = 0, control = 0, mine = 0, asked;
-	int ret;
-
-	if ((ret = intel_mdic(dev, INTEL_MDIC_READ, PHY_ID1, &id)) < 0)
-		return ret;
-	if (!MUST(phy_id, id && id != UINT16_MAX))
-		return baton_err(EIO, "%s: the PHY does not answer: its first id reads %#x",
-				 dev->port.name, id);
-	if ((ret = intel_mdic(dev, INTEL_MDIC_READ, PHY_CONTROL, &control)) < 0 ||
-	    (ret = intel_mdic(dev, INTEL_MDIC_READ, PHY_MINE, &mine)) < 0)
-		return ret;
-	asked = (uint16_t)(mine & ~PHY_PAUSES);
-	if (asked == mine && (control & (PHY_AUTONEG | PHY_DOWN | PHY_ISOLATE)) == PHY_AUTONEG)
-		return 0;
-	if ((ret = intel_mdic(dev, INTEL_MDIC_WRITE, PHY_MINE, &asked)) < 0)
-		return ret;
-	control = (uint16_t)((control & ~(PHY_DOWN | PHY_ISOLATE)) | PHY_AUTONEG | PHY_RESTART);
-	return intel_mdic(dev, INTEL_MDIC_WRITE, PHY_CONTROL, &control);
-}
-
-int
-igb_start_phy(struct nic_dev *dev)
-{
-	int ret;
-
-	if ((ret = own_phy(dev, true)) < 0)
-		return ret;
-	ret = wake_phy(dev);
-	if (ret < 0)
-		(void)try_phy(dev, false); /* what is wrong is said already */
-	else
-		ret = own_phy(dev, false);
-	return ret;
-}
-
-/* ---- link ---- */
-
-void
-igb_read_link(struct nic_dev *dev)
-{
-	static const uint16_t speeds[] = { 10, 100, 1000, 1000 };
-	const uint32_t status = nic_get32(dev, STATUS);
-
-	if (FEATURE(removal) && status == UINT32_MAX)
-		return;
-	dev->link = !!(status & STATUS_LU);
-	__atomic_store_n(&dev->port.link.full_duplex, status & STATUS_FD, __ATOMIC_RELAXED);
-	__atomic_store_n(&dev->port.link.speed_mbps, speeds[status >> STATUS_SPEED & 3],
-			 __ATOMIC_RELAXED);
 }

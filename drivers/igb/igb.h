@@ -51,11 +51,8 @@ int igb_reset(struct nic_dev *dev);
  * right. */
 int igb_read_mac(const struct nic_dev *dev, uint64_t *mac);
 
-/** See that the PHY answers, that it is on, and negotiates. */
-int igb_start_phy(struct nic_dev *dev);
-
-/** Read the state of the link into dev->link and the port's. */
-void igb_read_link(struct nic_dev *dev);
+/** Own the PHY, or let go of it. */
+int igb_own_phy(const struct nic_dev *dev, bool own);
 
 /* ---- queue.c: of struct nic_ops ---- */
 

@@ -89,6 +89,7 @@ enum {
 #define TICK_NS      16u /* of the clock: 8.16.11 */
 
 #define QUEUES      16u
+#define RX_BUFFER   65535u        /* RXPBS: 64 KiB, of which FCRTH names as much */
 #define LONGEST     9728u         /* frame, with FCS: RLPML, 8.10 */
 #define FRAME_MAX   (LONGEST - 4) /* without */
 #define LONGEST_OFF 127u          /* of what a context descriptor names: 7.2.2.2 */

@@ -19,8 +19,11 @@ int
 intel_open(struct nic_dev *dev, const struct port_arg *args, unsigned n)
 {
 	struct baton_port_info *info = &dev->port.info;
-	const int ret = nic_pci_dev_open(dev, args, n);
+	int ret = intel_init_link(dev, args, n);
 
+	if (ret < 0)
+		return ret;
+	ret = nic_pci_dev_open(dev, args, n);
 	info->rss_types = intel_kind(dev)->rss_types;
 	info->rss_table_len = RETA_ENTRIES;
 	return ret;

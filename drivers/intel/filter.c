@@ -20,6 +20,8 @@ intel_write_rctl(struct nic_dev *dev)
 		rctl |= RCTL_UPE | RCTL_MPE;
 	if (FEATURE(allmulti) && it->allmulti)
 		rctl |= RCTL_MPE;
+	if (FEATURE(flow_control) && dev->port.wants.flow.forward_mac)
+		rctl |= RCTL_PMCF;
 	if (FEATURE(vlan_filter) && it->filters_vlans)
 		rctl |= RCTL_VFE;
 	nic_put32(dev, RCTL, rctl);

@@ -33,15 +33,20 @@ struct intel_kind {
 	uint8_t reta_shift;           /* in an entry of RETA, the number of the queue */
 	uint8_t addresses;            /* entries of RAL and RAH */
 	uint8_t tick_ns;              /* from one tick of the clock to the next */
-	uint8_t n_counters;           /* that the other one does not have */
+	uint16_t rx_buffer; /* bytes of the packet buffer for received packets, less than 64 KiB */
+	/* Own the PHY, or let go of it: the firmware may use it, too. */
+	int (*own_phy)(const struct nic_dev *dev, bool own);
+	/* What the other one does not have; one without a name behind the last. */
 	const struct intel_counter *counters;
 };
 
 struct intel_dev {
 	struct nic_pci_dev pd;
 	bool running; /* RCTL.EN and TCTL.EN are set */
-	bool promisc, allmulti;
-	bool filters_vlans;
+	bool promisc, allmulti, filters_vlans;
+	bool has_mode;                     /* which pauses to advertise is known */
+	bool settled;                      /* the link is up, and `pauses` is what was negotiated */
+	uint32_t pauses;                   /* of CTRL_PAUSES */
 	uint32_t rctl;                     /* bits for all packets, as sizes of buffers */
 	uint64_t clock;                    /* to be added to its times, modulo 2^64 */
 	uint64_t counters[INTEL_COUNTERS]; /* sums of what the device counted: stats.c */
@@ -66,6 +71,25 @@ int intel_reset(struct nic_dev *dev);
 
 /** Sleep for @ms milliseconds, less than 1000. */
 void intel_pause(unsigned ms);
+
+/* ---- link.c ---- */
+
+/* Of struct baton_driver: its arguments. */
+extern const struct baton_arg intel_args[];
+int intel_check_args(const struct baton_driver *driver, const struct port_arg *args, unsigned n);
+
+/** Set what can be asked of the link, and which pauses an argument asks for. */
+int intel_init_link(struct nic_dev *dev, const struct port_arg *args, unsigned n);
+
+/** See that the PHY answers, that it is on, and does what is asked for. */
+int intel_start_phy(struct nic_dev *dev);
+
+/** The same, and the registers of flow control. Of struct nic_ops. */
+int intel_set_link(struct nic_dev *dev);
+
+/** Read the state of the link into dev->link and the port's, and what was negotiated when it came
+ * up. */
+void intel_read_link(struct nic_dev *dev);
 
 /* ---- mdio.c, nvm.c ---- */
 
@@ -120,6 +144,6 @@ void intel_xstats(const struct baton_port *port, struct port_xstats *list);
 	NIC_PCI_OPS, .open = intel_open, .close = nic_pci_close, .configure = intel_configure,     \
 		     .set_mac = intel_set_mac, .set_rx_mode = intel_set_rx_mode,                   \
 		     .set_macs = intel_set_macs, .set_vlan = intel_set_vlan,                       \
-		     .set_rss = intel_set_rss, .clock = intel_clock
+		     .set_rss = intel_set_rss, .set_link = intel_set_link, .clock = intel_clock
 
 #endif

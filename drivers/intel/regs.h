@@ -14,9 +14,14 @@ enum {
 	STATUS = 0x0008,
 	EECD = 0x0010,
 	CTRL_EXT = 0x0018,
+	FCAL = 0x0028, /* and FCAH */
+	FCT = 0x0030,
 	VET = 0x0038,
 	RCTL = 0x0100,
+	FCTTV = 0x0170,
 	TCTL = 0x0400,
+	FCRTL = 0x2160,
+	FCRTH = 0x2168,
 	STATS = 0x4000,
 	RXCSUM = 0x5000,
 	RFCTL = 0x5008,
@@ -33,6 +38,7 @@ enum {
 #define CTRL_RST                (1u << 26)
 #define CTRL_RFCE               (1u << 27)
 #define CTRL_TFCE               (1u << 28)
+#define CTRL_PAUSES             (CTRL_RFCE | CTRL_TFCE)
 #define CTRL_VME                (1u << 30)
 
 #define STATUS_FD                (1u << 0)
@@ -42,17 +48,29 @@ enum {
 
 #define EECD_AUTO_RD (1u << 9)
 
-#define PHY_CONTROL 0 /* IEEE 802.3 22.2.4 */
-#define PHY_ID1     2
-#define PHY_MINE    4 /* abilities: IEEE 802.3 28.2.4.1 */
-#define PHY_THEIRS  5
-#define PHY_PAUSE   (1u << 10)
-#define PHY_ASM     (1u << 11) /* in one direction */
-#define PHY_PAUSES  (PHY_PAUSE | PHY_ASM)
-#define PHY_RESTART (1u << 9)
-#define PHY_ISOLATE (1u << 10)
-#define PHY_DOWN    (1u << 11)
-#define PHY_AUTONEG (1u << 12)
+/* Frames that ask for a pause: IEEE 802.3 31B. */
+#define PAUSE_ADDRESS 0x0000010000c28001ull /* 01:80:c2:00:00:01, as two registers */
+#define PAUSE_TYPE    0x8808u
+#define FCRTL_XONE    (1u << 31)
+
+#define PHY_CONTROL    0 /* IEEE 802.3 22.2.4 */
+#define PHY_ID1        2
+#define PHY_MINE       4 /* abilities: IEEE 802.3 28.2.4.1 */
+#define PHY_THEIRS     5
+#define PHY_GIGABIT    9         /* IEEE 802.3 40.5.1.1 */
+#define PHY_SPEED_1000 (1u << 6) /* of PHY_CONTROL */
+#define PHY_FULL       (1u << 8)
+#define PHY_RESTART    (1u << 9)
+#define PHY_ISOLATE    (1u << 10)
+#define PHY_DOWN       (1u << 11)
+#define PHY_AUTONEG    (1u << 12)
+#define PHY_SPEED_100  (1u << 13)
+#define PHY_10_HALF    5 /* shift, of PHY_MINE: then 10 full, 100 half, 100 full */
+#define PHY_PAUSE      (1u << 10)
+#define PHY_ASM        (1u << 11) /* in one direction */
+#define PHY_PAUSES     (PHY_PAUSE | PHY_ASM)
+#define PHY_1000_FULL  (1u << 9) /* of PHY_GIGABIT */
+#define PHY_1000       (3u << 8) /* half duplex, too */
 
 #define RCTL_EN    (1u << 1)
 #define RCTL_UPE   (1u << 3)
@@ -60,6 +78,7 @@ enum {
 #define RCTL_LPE   (1u << 5)
 #define RCTL_BAM   (1u << 15)
 #define RCTL_VFE   (1u << 18)
+#define RCTL_PMCF  (1u << 23) /* MAC control frames that are no pauses are received */
 #define RCTL_SECRC (1u << 26)
 
 #define TCTL_EN   (1u << 1)

@@ -58,7 +58,7 @@ static const struct intel_counter counters[] = {
 
 #define N_COUNTERS (sizeof(counters) / sizeof(counters[0]))
 
-_Static_assert(N_COUNTERS < INTEL_COUNTERS, "room for each");
+_Static_assert(N_COUNTERS + 2 <= INTEL_COUNTERS, "room for each");
 
 /* The counters of both devices, then the device's own. Return: NULL after the last. */
 static const struct intel_counter *
@@ -69,7 +69,7 @@ counter(const struct nic_dev *dev, unsigned i)
 	if (i < N_COUNTERS)
 		return &counters[i];
 	i -= N_COUNTERS;
-	return i < kind->n_counters ? &kind->counters[i] : NULL;
+	return kind->counters[i].name ? &kind->counters[i] : NULL;
 }
 
 /* A counter stays at its last value, all ones, and a device that is gone reads as that. */

@@ -90,7 +90,8 @@ ops_fault(const struct nic_ops *ops)
 		return "own_bytes or own_attach, while it has the other";
 	if (!ops->ring_bytes && !ops->desc_bytes)
 		return "ring_bytes or desc_bytes";
-	if (ops->can && !ops->set_mac && !ops->set_rx_mode && !ops->set_macs && !ops->set_vlan)
+	if (ops->can && !ops->set_mac && !ops->set_rx_mode && !ops->set_macs && !ops->set_vlan &&
+	    !ops->set_link)
 		return "the settings that its `can` is about";
 	return NULL;
 }
@@ -197,6 +198,23 @@ check_rss(const struct nic_dev *dev)
 			 BATON_RSS_KEY_LEN, BATON_RSS_KEY_MAX, BATON_RSS_TABLE_MAX);
 }
 
+/* What the application may ask of a link needs a function that does it, and limits. */
+static int
+check_link(const struct nic_dev *dev)
+{
+	const struct port_link *l = &dev->port.wants;
+
+	if (!(l->fixed_speeds & ~l->speeds) && (!l->flow_max || l->flow_step) &&
+	    ((!l->speeds && !l->flow_max) || dev->ops->set_link))
+		return 0;
+	return baton_err(EINVAL,
+			 "driver %s declares speeds %#x, fixed ones %#x, and flow control up to %u "
+			 "bytes in steps of %u%s: fixed speeds out of the others, a step where "
+			 "there is flow control, and set_link for any of it",
+			 dev->port.driver->name, l->speeds, l->fixed_speeds, l->flow_max,
+			 l->flow_step, dev->ops->set_link ? "" : ", without set_link");
+}
+
 int
 nic_check_device(const struct nic_dev *dev)
 {
@@ -208,6 +226,8 @@ nic_check_device(const struct nic_dev *dev)
 		ret = check_rings(dev);
 	if (!ret)
 		ret = check_rss(dev);
+	if (!ret)
+		ret = check_link(dev);
 	if (ret < 0)
 		return ret;
 	if (!info->max_rx_queues || !info->max_tx_queues ||

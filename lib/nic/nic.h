@@ -24,7 +24,7 @@ struct nic_pci;
 struct nic_pci_ops;
 struct nic_peer;
 
-enum nic_setting { NIC_SET_MAC, NIC_SET_RX_MODE, NIC_SET_MACS, NIC_SET_VLAN };
+enum nic_setting { NIC_SET_MAC, NIC_SET_RX_MODE, NIC_SET_MACS, NIC_SET_VLAN, NIC_SET_LINK };
 
 typedef int nic_burst(struct baton_queue *q, struct baton_token *tokens, unsigned n);
 
@@ -162,6 +162,12 @@ struct nic_ops {
 	int (*set_rx_mode)(struct nic_dev *dev, enum port_rx_mode mode, bool on);
 	int (*set_macs)(struct nic_dev *dev, const uint8_t (*macs)[6], unsigned n);
 	int (*set_vlan)(struct nic_dev *dev, uint16_t vid, bool on);
+	/*
+	 * Have the speed and the flow control that port->wants has; what the PHY does so already
+	 * stays as it is, so that the link does. It is asked for at each start, after `start`. See
+	 * struct port_link for what open() sets.
+	 */
+	int (*set_link)(struct nic_dev *dev);
 	/*
 	 * Hash received packets, and choose queues, as port->rss has it. It is asked for at each
 	 * start, after `start`, if the device has hash types (info.rss_types). Its table counts
@@ -308,6 +314,8 @@ int nic_set_rx_mode(struct baton_port *port, enum port_rx_mode mode, int on);
 int nic_set_macs(struct baton_port *port, const uint8_t (*macs)[6], unsigned n);
 int nic_set_vlan(struct baton_port *port, uint16_t vid, int on);
 int nic_clock(struct baton_port *port, enum port_clock what, uint64_t *ns);
+int nic_set_speeds(struct baton_port *port, uint32_t speeds, int fixed);
+int nic_set_flow_control(struct baton_port *port, const struct baton_flow_control *config);
 
 /** Send all settings to a device that was just started. One that the device refuses is logged. */
 void nic_replay(struct nic_dev *dev);
@@ -324,6 +332,7 @@ void nic_replay(struct nic_dev *dev);
 	.lost = nic_lost, .reset = nic_reset, .renew_space = nic_renew_space, .arm = nic_arm,      \
 	.disarm = nic_disarm, .tx_clean = nic_tx_clean, .peek = nic_rx_peek,                       \
 	.set_rx_mode = nic_set_rx_mode, .set_macs = nic_set_macs, .set_vlan = nic_set_vlan,        \
+	.set_speeds = nic_set_speeds, .set_flow_control = nic_set_flow_control,                    \
 	.set_mac = nic_set_mac, .clock = nic_clock, .in_flight = nic_queue_in_flight,              \
 	.completed = nic_completed, .held = nic_queue_held
 

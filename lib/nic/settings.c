@@ -142,6 +142,47 @@ nic_clock(struct baton_port *port, enum port_clock what, uint64_t *ns)
 	return dev->ops->clock(dev, what, ns);
 }
 
+/* ---- link ---- */
+
+/* A started device has it now, or all stays as it was. */
+static int
+set_link(struct nic_dev *dev, const struct port_link *wanted)
+{
+	struct baton_port *port = &dev->port;
+	const struct port_link old = port->wants;
+	int ret = can(dev, NIC_SET_LINK, dev->ops->set_link, "speed or flow control to set");
+
+	if (ret < 0)
+		return ret;
+	port->wants = *wanted;
+	if (!port->started || port->away)
+		return 0;
+	ret = dev->ops->set_link(dev);
+	if (ret < 0)
+		port->wants = old;
+	return ret;
+}
+
+int
+nic_set_speeds(struct baton_port *port, uint32_t speeds, int fixed)
+{
+	struct port_link wanted = port->wants;
+
+	wanted.asked = speeds;
+	wanted.fixed = fixed != 0;
+	return set_link(nic_of(port), &wanted);
+}
+
+int
+nic_set_flow_control(struct baton_port *port, const struct baton_flow_control *config)
+{
+	struct port_link wanted = port->wants;
+
+	wanted.flow = *config;
+	wanted.flow.active = port->wants.flow.active;
+	return set_link(nic_of(port), &wanted);
+}
+
 /* ---- again, to a device that was reset ---- */
 
 /* The first one switches the filter on, also where none is to pass. */
@@ -183,7 +224,9 @@ replay(struct nic_dev *dev)
 		else
 			memcpy(dev->port.info.mac, s->mac, 6);
 	}
-	r = replay_vlans(dev);
+	if ((r = replay_vlans(dev)) < 0)
+		ret = r;
+	r = dev->ops->set_link ? dev->ops->set_link(dev) : 0;
 	return r < 0 ? r : ret;
 }
 
@@ -191,7 +234,7 @@ void
 nic_replay(struct nic_dev *dev)
 {
 	if (replay(dev) < 0)
-		port_log(&dev->port, BATON_LOG_WARN, "not all filters are as they were before: %s",
+		port_log(&dev->port, BATON_LOG_WARN, "not all settings are as they were before: %s",
 			 baton_last_error());
 }
 
@@ -201,4 +244,6 @@ DRIVER_EXPORT(nic_set_macs);
 DRIVER_EXPORT(nic_set_vlan);
 DRIVER_EXPORT(nic_set_mac);
 DRIVER_EXPORT(nic_clock);
+DRIVER_EXPORT(nic_set_speeds);
+DRIVER_EXPORT(nic_set_flow_control);
 DRIVER_EXPORT(nic_replay);

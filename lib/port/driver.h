@@ -220,6 +220,10 @@ struct port_ops {
 	int (*set_rx_mode)(struct baton_port *port, enum port_rx_mode mode, int on);
 	int (*set_macs)(struct baton_port *port, const uint8_t (*macs)[6], unsigned n);
 	int (*set_vlan)(struct baton_port *port, uint16_t vid, int on);
+	/* Keep this for the port, and if it is started, have it so; all was checked. See
+	 * baton_port_set_speeds(); @fixed: no autonegotiation. */
+	int (*set_speeds)(struct baton_port *port, uint32_t speeds, int fixed);
+	int (*set_flow_control)(struct baton_port *port, const struct baton_flow_control *config);
 	/*
 	 * port->reach was changed, and nothing is mapped: move the device to an address space that
 	 * fits it. NULL: the device needs no address space. If this fails, the port stays as it
@@ -263,6 +267,19 @@ struct port_rss {
 	uint16_t *table;                /* of BATON_RSS_TABLE_MAX entries; NULL: not set yet */
 };
 
+/*
+ * The link of a device that lets one choose. open() sets what it can (speeds, fixed_speeds,
+ * flow_max, flow_step, flow_default), and `flow` to the default. Then there is what is asked for.
+ */
+struct port_link {
+	uint32_t speeds, fixed_speeds; /* BATON_SPEED_*; fixed: without autonegotiation; 0: none */
+	uint32_t flow_max;             /* bytes of the high water, at most; 0: no flow control */
+	uint32_t flow_step;            /* bytes that waters are a multiple of */
+	struct baton_flow_control flow, flow_default;
+	uint32_t asked; /* BATON_SPEED_*; 0: the device's own */
+	bool fixed;
+};
+
 #define PORT_AWAY       1 /* workers may still be in a burst */
 #define PORT_AWAY_EMPTY 2 /* ops->lost() has emptied the rings */
 
@@ -280,6 +297,7 @@ struct baton_port {
 	uint32_t offloads; /* BATON_OFFLOAD_* of the device that are configured */
 	uint32_t soft;     /* those that are configured and done by software */
 	struct port_rss rss;
+	struct port_link wants; /* of its link */
 	uint8_t configured, started;
 	uint8_t mtu_set;     /* info.mtu was configured: TX must keep it */
 	uint8_t link_off;    /* the application took the link down: baton_port_set_link(0) */

@@ -182,6 +182,78 @@ check_mtu(struct bench *b)
 	send(b, 0, in, sizeof(in) - 1, &t, 1);
 }
 
+/* One speed, negotiated; then the fixed one; and what cannot be. */
+static void
+check_speeds(struct bench *b)
+{
+	uint32_t fixed, all = baton_port_speeds(b->port, &fixed);
+	const uint32_t one = all & (0 - all), fix = fixed & (0 - fixed);
+
+	assert_int_equal(!!all, has(b, F_SPEEDS));
+	if (!has(b, F_SPEEDS)) {
+		assert_int_equal(baton_port_set_speeds(b->port, BATON_SPEED_100_FULL, 1), -ENOTSUP);
+		return;
+	}
+	must(baton_port_set_speeds(b->port, one, 1));
+	shows(b, F_SPEEDS, (struct model_settings){ .speeds = one });
+	must(baton_port_set_speeds(b->port, 0, 1));
+	shows(b, F_SPEEDS, (struct model_settings){ .speeds = all });
+	if (fix) {
+		must(baton_port_set_speeds(b->port, fix, 0));
+		shows(b, F_SPEEDS, (struct model_settings){ .speeds = fix, .fixed = true });
+	}
+	assert_int_equal(baton_port_set_speeds(b->port, all, 0), -EINVAL);
+	assert_int_equal(baton_port_set_speeds(b->port, ~all, 1), -EINVAL);
+	/* A stopped port keeps it for the start. */
+	must(baton_port_stop(b->port));
+	must(baton_port_set_speeds(b->port, all, 1));
+	must(baton_port_start(b->port));
+	shows(b, F_SPEEDS, (struct model_settings){ .speeds = all });
+}
+
+static void
+check_flow_control(struct bench *b)
+{
+	struct baton_flow_control c, now;
+	int ret = baton_port_flow_control(b->port, &c);
+
+	if (!has(b, F_FLOW)) {
+		assert_int_equal(ret, -ENOTSUP);
+		assert_int_equal(baton_port_set_flow_control(b->port, NULL), -ENOTSUP);
+		return;
+	}
+	must(ret);
+	c.mode = BATON_PAUSE_TX;
+	c.autoneg = 0;
+	c.pause_time = 0x1234;
+	c.high_water -= c.high_water / 4;
+	c.low_water /= 2;
+	must(baton_port_set_flow_control(b->port, &c));
+	must(baton_port_flow_control(b->port, &now));
+	assert_true(now.high_water <= c.high_water && now.low_water <= c.low_water);
+	assert_int_equal(now.mode, BATON_PAUSE_TX);
+	shows(b, F_FLOW, (struct model_settings){ .flow = now });
+	/* Limits, each with its own sentence. */
+	c.high_water = c.low_water;
+	assert_int_equal(baton_port_set_flow_control(b->port, &c), -EINVAL);
+	c.high_water = UINT32_MAX;
+	assert_int_equal(baton_port_set_flow_control(b->port, &c), -EINVAL);
+	c = now;
+	c.mode = BATON_PAUSE_FULL + 1;
+	assert_int_equal(baton_port_set_flow_control(b->port, &c), -EINVAL);
+	c = now;
+	c.pause_time = 0;
+	assert_int_equal(baton_port_set_flow_control(b->port, &c), -EINVAL);
+	c = now;
+	c.send_xon = 2;
+	assert_int_equal(baton_port_set_flow_control(b->port, &c), -EINVAL);
+	c = now;
+	c.reserved = 1;
+	assert_int_equal(baton_port_set_flow_control(b->port, &c), -E2BIG);
+	shows(b, F_FLOW, (struct model_settings){ .flow = now });
+	must(baton_port_set_flow_control(b->port, NULL));
+}
+
 /* ---- the device's own doing ---- */
 
 static bool
@@ -380,9 +452,10 @@ check_events(struct bench *b)
 }
 
 void (*const control_checks[FEATURES])(struct bench *b) = {
-	[F_RX_STOP] = check_rx_stop, [F_TX_STOP] = check_tx_stop,   [F_MAC] = check_mac,
-	[F_PROMISC] = check_promisc, [F_ALLMULTI] = check_allmulti, [F_MACS] = check_macs,
-	[F_VLAN] = check_vlan,       [F_MTU] = check_mtu,           [F_LINK] = check_link,
-	[F_LOST] = check_lost,       [F_REMOVED] = check_removed,   [F_RESET] = check_reset,
-	[F_STATS] = check_stats,     [F_QUEUES] = check_queues,     [F_EVENTS] = check_events,
+	[F_RX_STOP] = check_rx_stop,   [F_TX_STOP] = check_tx_stop,   [F_MAC] = check_mac,
+	[F_PROMISC] = check_promisc,   [F_ALLMULTI] = check_allmulti, [F_MACS] = check_macs,
+	[F_VLAN] = check_vlan,         [F_MTU] = check_mtu,           [F_SPEEDS] = check_speeds,
+	[F_FLOW] = check_flow_control, [F_LINK] = check_link,         [F_LOST] = check_lost,
+	[F_REMOVED] = check_removed,   [F_RESET] = check_reset,       [F_STATS] = check_stats,
+	[F_QUEUES] = check_queues,     [F_EVENTS] = check_events,
 };

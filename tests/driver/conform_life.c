@@ -115,13 +115,29 @@ static const struct model_settings wanted = {
 	.vid = 100,
 };
 
+/* As wanted, with the last of the link's speeds, and pauses of which only the time is unusual. */
+static struct model_settings
+settings_of(struct bench *b)
+{
+	const uint32_t speeds = baton_port_speeds(b->port, NULL);
+	struct model_settings s = wanted;
+
+	s.speeds = speeds & ~(speeds >> 1);
+	if (has(b, F_FLOW)) {
+		must(baton_port_flow_control(b->port, &s.flow));
+		s.flow.mode = BATON_PAUSE_RX;
+		s.flow.pause_time = 0x4321;
+	}
+	return s;
+}
+
 static bool
 has_settings(struct bench *b)
 {
-	struct model_settings s = wanted;
+	struct model_settings s = settings_of(b);
 	struct baton_port_info info;
 
-	for (enum feature f = F_MAC; f <= F_VLAN; f++)
+	for (enum feature f = F_MAC; f <= F_FLOW; f++)
 		s.which |= has(b, f) ? F_BIT(f) : 0;
 	baton_port_info(b->port, &info);
 	if (has(b, F_MAC) && memcmp(info.mac, s.mac, 6) != 0)
@@ -149,6 +165,13 @@ settings_kept(struct bench *b)
 		MUST_ANSWER(b, baton_port_set_macs(b->port, &wanted.more, 1));
 	if (has(b, F_VLAN))
 		MUST_ANSWER(b, baton_port_set_vlan(b->port, wanted.vid, 1));
+	if (has(b, F_SPEEDS))
+		must(baton_port_set_speeds(b->port, settings_of(b).speeds, 1));
+	if (has(b, F_FLOW)) {
+		const struct model_settings s = settings_of(b);
+
+		must(baton_port_set_flow_control(b->port, &s.flow));
+	}
 	assert_true(has_settings(b));
 	must(baton_port_stop(b->port));
 	must(baton_port_start(b->port));

@@ -34,6 +34,8 @@ enum feature {
 	F_ALLMULTI,
 	F_MACS,
 	F_VLAN,
+	F_SPEEDS,
+	F_FLOW,
 	F_MTU,
 	F_LINK,
 	F_LOST,

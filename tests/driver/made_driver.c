@@ -148,6 +148,7 @@ made_open(struct nic_dev *dev, const struct port_arg *args, unsigned n)
 	info->rss_types = made.info.rss_types;
 	info->rss_key_len = made.info.rss_key_len;
 	info->rss_table_len = made.info.rss_table_len;
+	dev->port.wants = made.link;
 	baton_ioas_config_init(&c);
 	c.backend = BATON_IOAS_FLAT;
 	return baton_ioas_create(dev->port.ctx, &c, &dev->port.reach.ioas);
@@ -194,6 +195,7 @@ make_driver(void)
 		.lost = made_good,
 		.reset = made_good,
 	};
+	made.link = (struct port_link){ 0 };
 	made.info = (struct baton_port_info){ .min_descs = 8,
 					      .max_descs = 1024,
 					      .default_descs = 256,

@@ -31,6 +31,7 @@ struct made {
 	struct nic_bursts bursts;
 	struct nic_pci_ops pci;
 	struct baton_port_info info; /* what open() declares */
+	struct port_link link;
 	unsigned opened, closed;
 };
 

@@ -35,8 +35,11 @@ struct model_settings {
 	uint64_t which; /* F_BIT() of the settings that count */
 	bool promisc, allmulti;
 	uint8_t mac[6];
-	uint8_t more[6]; /* a further address */
-	uint16_t vid;    /* a VLAN that passes */
+	uint8_t more[6];                /* a further address */
+	uint16_t vid;                   /* a VLAN that passes */
+	uint32_t speeds;                /* BATON_SPEED_* that it may have, */
+	bool fixed;                     /* without autonegotiation */
+	struct baton_flow_control flow; /* without what is in use */
 };
 
 struct gso;

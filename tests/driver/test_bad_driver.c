@@ -127,6 +127,9 @@ SPOIL(long_table, made.info.rss_table_len = 1024)
 SPOIL(only_table, made.info.rss_table_len = 128)
 SPOIL(no_set_rss, made.info.rss_types = 1)
 SPOIL(rss_types, made.info.rss_types = 0x100)
+SPOIL(fixed_speed, (made.link.speeds = 1, made.link.fixed_speeds = 2))
+SPOIL(speeds, made.link.speeds = 1)
+SPOIL(flow, made.link.flow_max = 4096)
 
 static const struct contradiction {
 	void (*spoil)(void);
@@ -201,6 +204,9 @@ static const struct contradiction {
 	{ spoil_only_table, "hash types 0, " },
 	{ spoil_no_set_rss, "without set_rss" },
 	{ spoil_rss_types, "hash types 0x100" },
+	{ spoil_fixed_speed, "fixed ones 0x2" },
+	{ spoil_speeds, "without set_link" },
+	{ spoil_flow, "4096 bytes in steps of 0" },
 	{ spoil_no_rx_queue, "0 RX and 1 TX" },
 	{ spoil_no_tx_queue, "1 RX and 0 TX" },
 	{ spoil_many_queues, "65 RX" },

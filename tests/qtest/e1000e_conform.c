@@ -141,6 +141,37 @@ is_allmulti(const struct e1000e_rig *r)
 	return (r->rctl & (RIG_RCTL_UPE | RIG_RCTL_MPE)) == RIG_RCTL_MPE;
 }
 
+/* PHY registers 0, 4 and 9: IEEE 802.3, 22.2.4.1, 28.2.4.1.3 and 40.5.1.1. */
+static bool
+has_speeds(const struct e1000e_rig *r, uint32_t speeds, bool fixed)
+{
+	const uint32_t control = e1000e_rig_phy(r, 0) & 0x3940;
+
+	if (fixed)
+		return control == (speeds == BATON_SPEED_10_HALF    ? 0u
+				   : speeds == BATON_SPEED_10_FULL  ? 0x0100u
+				   : speeds == BATON_SPEED_100_HALF ? 0x2000u
+								    : 0x2100u);
+	return (control & 0x1800) == 0x1000 && (e1000e_rig_phy(r, 4) >> 5 & 15) == (speeds & 15) &&
+	       (e1000e_rig_phy(r, 9) >> 8 & 3) == (speeds & BATON_SPEED_1000_FULL ? 2 : 0);
+}
+
+/* What is forced is so; what is negotiated is with QEMU's other end, which has symmetric pauses:
+ * table 28B-3. */
+static bool
+has_flow_control(const struct e1000e_rig *r, const struct baton_flow_control *f)
+{
+	static const unsigned advertised[] = { 0, 3, 2, 3 }, negotiated[] = { 0, 1, 0, 3 };
+
+	return e1000e_rig_get(r, RIG_FCTTV) == f->pause_time &&
+	       e1000e_rig_get(r, RIG_FCRTH) == f->high_water &&
+	       e1000e_rig_get(r, RIG_FCRTL) == (f->low_water | (uint32_t)f->send_xon << 31) &&
+	       (r->rctl >> 23 & 1) == f->forward_mac &&
+	       (e1000e_rig_phy(r, 4) >> 10 & 3) == advertised[f->mode] &&
+	       (e1000e_rig_get(r, RIG_CTRL) >> 27 & 3) ==
+		       (f->autoneg ? negotiated[f->mode] : f->mode);
+}
+
 static bool
 has_settings(const void *dev, const struct model_settings *s)
 {
@@ -150,6 +181,8 @@ has_settings(const void *dev, const struct model_settings *s)
 	       (!(s->which & F_BIT(F_MACS)) || has_address(r, 1, 16, s->more)) &&
 	       (!(s->which & F_BIT(F_PROMISC)) || !!(r->rctl & RIG_RCTL_UPE) == s->promisc) &&
 	       (!(s->which & F_BIT(F_ALLMULTI)) || is_allmulti(r) == s->allmulti) &&
+	       (!(s->which & F_BIT(F_SPEEDS)) || has_speeds(r, s->speeds, s->fixed)) &&
+	       (!(s->which & F_BIT(F_FLOW)) || has_flow_control(r, &s->flow)) &&
 	       (!(s->which & F_BIT(F_VLAN)) ||
 		((r->rctl & RIG_RCTL_VFE) &&
 		 (e1000e_rig_get(r, RIG_VFTA + s->vid / 32 * 4u) >> s->vid % 32 & 1)));

@@ -239,7 +239,8 @@ pauses(void **state)
 		must(baton_port_open(b.ctx, spec, &b.port));
 		start(&b);
 		assert_int_equal(p.mine >> 10 & 3, cases[i].mine);
-		assert_int_equal(p.restarts, cases[i].mine != 3);
+		/* At open and at the start: QEMU resets the PHY with the device. */
+		assert_int_equal(p.restarts, cases[i].mine != 3 ? 2 : 0);
 		assert_int_equal(e1000e_rig_get(b.rig, RIG_CTRL) >> 27 & 3, cases[i].bits);
 		assert_int_equal(e1000e_rig_get(b.rig, 0x28), 0x00c28001); /* FCAL, FCAH, FCT */
 		assert_int_equal(e1000e_rig_get(b.rig, 0x2c), 0x0100);

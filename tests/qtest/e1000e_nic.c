@@ -96,6 +96,16 @@ context_place(const uint32_t d[4])
 	return !!(d[2] & TX_TSE);
 }
 
+/* QEMU's link would be down for half a second. */
+static bool
+on_access(struct e1000e_rig *r, uint32_t off, bool write, uint32_t *v)
+{
+	if (!write || off != RIG_MDIC || *v >> 26 != 1 || (*v >> 16 & 31) || !(*v & 1u << 9))
+		return false;
+	e1000e_rig_put(r, RIG_MDIC, *v & ~(1u << 9));
+	return true;
+}
+
 const struct rig_nic rig_nic = {
 	.device = "e1000e",
 	.addresses = 15,
@@ -107,6 +117,7 @@ const struct rig_nic rig_nic = {
 	.shared = true,
 	.context = context_place,
 	.table_step = 0x80808080u,
+	.on_access = on_access,
 	.buffer_bytes = buffer_bytes,
 	.mask = mask,
 	.raised = raised,

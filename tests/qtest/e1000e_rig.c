@@ -270,6 +270,13 @@ e1000e_rig_send(struct e1000e_rig *r, unsigned queue, void *frame, size_t room)
 
 /* ---- the device ---- */
 
+uint16_t
+e1000e_rig_phy(const struct e1000e_rig *r, unsigned reg)
+{
+	e1000e_rig_put(r, RIG_MDIC, 2u << 26 | 1u << 21 | reg << 16);
+	return (uint16_t)e1000e_rig_get(r, RIG_MDIC);
+}
+
 void
 rig_set_link(struct e1000e_rig *r, bool up)
 {

@@ -25,6 +25,10 @@
 #define RIG_MRQC   0x5818
 #define RIG_RETA   0x5c00
 
+#define RIG_FCTTV 0x0170
+#define RIG_FCRTL 0x2160
+#define RIG_FCRTH 0x2168
+
 #define RIG_RCTL_UPE 0x8u
 #define RIG_RCTL_MPE 0x10u
 #define RIG_RCTL_VFE 0x40000u
@@ -100,6 +104,9 @@ void e1000e_rig_stop(struct e1000e_rig *r);
 /** Read or write a register of QEMU's. */
 uint32_t e1000e_rig_get(const struct e1000e_rig *r, uint32_t off);
 void e1000e_rig_put(const struct e1000e_rig *r, uint32_t off, uint32_t v);
+
+/** Read a register of QEMU's PHY: 10.2.2.7. */
+uint16_t e1000e_rig_phy(const struct e1000e_rig *r, unsigned reg);
 
 /** A frame from outside; the table of queues has only this one meanwhile, if there is more than
  * one. Return: false: there is no room. */

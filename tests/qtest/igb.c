@@ -265,9 +265,11 @@ virtual_function(void **state)
 	end(&b);
 }
 
-/* What the PHY's registers 0 and 4 read; and whether, and how, 0 was written. */
+/* What the PHY's registers 0 and 4 read, and the link's state; and whether, and how, 0 was written.
+ */
 struct phy {
 	uint16_t control, mine;
+	bool down;
 	uint32_t op, written;
 };
 
@@ -276,6 +278,10 @@ phy_reads(struct e1000e_rig *r, uint32_t off, bool write, uint32_t *v)
 {
 	struct phy *p = r->arg;
 
+	if (off == RIG_STATUS && !write) {
+		*v = (e1000e_rig_get(r, off) & ~2u) | (p->down ? 0 : 2);
+		return true;
+	}
 	if (off != RIG_MDIC)
 		return false;
 	if (write) {
@@ -292,7 +298,8 @@ phy_reads(struct e1000e_rig *r, uint32_t off, bool write, uint32_t *v)
 	return p->op >> 26 == 2;
 }
 
-/* Autonegotiation is started where it was off, or pauses were advertised; else a link stays up. */
+/* Autonegotiation is started where it was off, or there is no link; else a link stays up, with its
+ * pauses. */
 static void
 phy(void **state)
 {
@@ -301,10 +308,11 @@ phy(void **state)
 		uint32_t written;
 	} cases[] = {
 		{ { .control = 0x1140, .mine = 0x01e1 }, 0 },
-		{ { .control = 0x1140, .mine = 0x0de1 }, 0x1340 },
+		{ { .control = 0x1140, .mine = 0x0de1 }, 0 },
 		{ { .control = 0x1940, .mine = 0x01e1 }, 0x1340 }, /* off */
 		{ { .control = 0x1540, .mine = 0x01e1 }, 0x1340 }, /* isolated */
 		{ { .control = 0x0140, .mine = 0x01e1 }, 0x1340 },
+		{ { .control = 0x1140, .mine = 0x01e1, .down = true }, 0x1340 },
 	};
 
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

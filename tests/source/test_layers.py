@@ -15,7 +15,7 @@ APART = [{"lib/dma", "lib/pci"}, {"drivers/example", "drivers/example2", "driver
 # Whose a public header is.
 PUBLIC = {
     "base": "lib/base", "config": "lib/base", "violation": "lib/base", "context": "lib/ctx", "mem": "lib/mem", "cc": "lib/mem", "ioas": "lib/ioas",
-    "offload": "lib/base", "packet": "lib/packet", "hash": "lib/packet", "net": "lib/packet", "token": "lib/base", "pool": "lib/dma", "ring": "lib/dma", "reach": "lib/dma", "clock": "lib/port", "port": "lib/port", "queue": "lib/port", "baton": "lib/port",
+    "offload": "lib/base", "packet": "lib/packet", "hash": "lib/packet", "net": "lib/packet", "token": "lib/base", "pool": "lib/dma", "ring": "lib/dma", "reach": "lib/dma", "clock": "lib/port", "link": "lib/port", "port": "lib/port", "queue": "lib/port", "baton": "lib/port",
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<(baton/[^>]+)>)', re.M)
 

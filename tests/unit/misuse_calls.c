@@ -58,6 +58,7 @@ static struct baton_port_config port_config = { .size = sizeof(port_config),
 						.tx_queues = 1 };
 static struct baton_reach_config reach_config = { .size = sizeof(reach_config) };
 static struct baton_rss_config rss_config = { .size = sizeof(rss_config) };
+static struct baton_flow_control flow_control = { .size = sizeof(flow_control), .pause_time = 1 };
 static uint8_t mac[6] = { 2 };
 static uint8_t memory[65536] __attribute__((aligned(65536))); /* the largest of pages */
 
@@ -249,6 +250,10 @@ CALL(port_set_allmulti, baton_port_set_allmulti(H(0), 1))
 CALL(port_set_macs, baton_port_set_macs(H(0), P(1, (const uint8_t (*)[6]) & mac), 1))
 VOID(port_rss, baton_port_rss(H(0), ROOM(1)))
 CALL(port_set_rss, baton_port_set_rss(H(0), P(1, &rss_config)))
+CALL(port_speeds, baton_port_speeds(H(0), ROOM(1)))
+CALL(port_set_speeds, baton_port_set_speeds(H(0), BATON_SPEED_100_FULL, 1))
+CALL(port_flow_control, baton_port_flow_control(H(0), ROOM(1)))
+CALL(port_set_flow_control, baton_port_set_flow_control(H(0), P(1, &flow_control)))
 CALL(port_set_vlan, baton_port_set_vlan(H(0), 1, 1))
 CALL(port_clock_read, baton_port_clock_read(H(0), ROOM(1)))
 CALL(port_clock_adjust, baton_port_clock_adjust(H(0), 1))

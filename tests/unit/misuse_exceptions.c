@@ -160,6 +160,7 @@ const struct misuse_exception misuse_exceptions[] = {
 	{ "*", "mapping", WRONG_STATE, UNTOLD, "a mapping has one state only" },
 	/* A port inside its event callback: what reads is tested below all the same */
 	{ "port_get_reach", "port", WRONG_STATE, ERROR, "net_null has no device" },
+	{ "port_flow_control", "port", WRONG_STATE, ERROR, "net_null has no device" },
 	/* A port that is not configured */
 	{ "port_configure", "port", WRONG_NOT_SET_UP, FINE, SETTING },
 	{ "port_set_mac", "port", WRONG_NOT_SET_UP, FINE, SETTING },

@@ -145,6 +145,7 @@ ENDS(baton_port_config, offloads);
 ENDS(baton_queue_config, reserved);
 ENDS(baton_rss_config, reserved);
 ENDS(baton_ring_config, consumer);
+ENDS(baton_flow_control, low_water);
 
 /* What is asked for, at the members' places of today. */
 union any {

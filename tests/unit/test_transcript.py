@@ -256,6 +256,15 @@ PORTS = [
     ("port config 0 speed auto duplex auto", NOTHING),
     ("port config all speed 10000 duplex full", NOTHING),
     ("port config 0 speed 1000 duplex full", "port 0: its link is as its device has it, 10000 Mbps"),
+    ("port config 0 speed 5 duplex full", "speed=5 is out of range; 10 to 400000 is possible"),
+    ("show port 0 flow_ctrl", "port 0: net_null0: a net_null port has no flow control"),
+    ("set flow_ctrl rx on 0", "port 0: net_null0: a net_null port has no flow control"),
+    ("set flow_ctrl high_water 100 0", "port 0: net_null0: a net_null port has no flow control"),
+    ("set flow_ctrl rx on tx on 100 50 3 1 mac_ctrl_frame_fwd off autoneg on 0", "port 0: net_null0: a net_null port has no flow control"),
+    ("set flow_ctrl rx on tx on 100 50 3 2 mac_ctrl_frame_fwd off autoneg on 0", "XON=2 is out of range; 0 to 1 is possible"),
+    ("set flow_ctrl send_xon 1 0", "port 0: net_null0: a net_null port has no flow control"),
+    ("set flow_ctrl pause_time 65536 0", "PAUSE=65536 is out of range; 0 to 65535 is possible"),
+    ("set pfc_ctrl rx on tx on 1 2 3 4 0", "no device here has flow control by priority"),
     ("port config 0 rx_offload udp_cksum off", NOTHING),
     ("port config 0 rx_offload macsec_strip on", r"port 0 \(net_null0\) has no offload macsec_strip"),
     ("port config 0 rx_offload qinq_strip on", NOTHING),
@@ -387,7 +396,7 @@ ABSENT = """
 show port fdir 0|show port dcb_tc all|show port info 0 representor|show port 0 module_eeprom|show port 0 eeprom
 show port 0 tx_metadata|show port 0 ptypes
 show port 0 fec capabilities|show port 0 fec_mode|show port 0 flow transfer proxy|show port 0 gro|show port 0 gso
-show port 0 flow_ctrl|show port 0 queue-region|show port 0 pctype mapping|show port meter cap 0|show port tm cap 0
+show port 0 queue-region|show port 0 pctype mapping|show port meter cap 0|show port tm cap 0
 clear port fdir 0|read rxd 0 0 4|read txd 0 0 4|show vf stats 0 0|clear vf stats 0 0|show raw_encap all|show raw_decap 1
 dump_physmem|dump_memzone|dump_socket_mem|dump_struct_sizes|dump_ring|dump_ring r0|dump_log_types
 set fwd noisy|set fwd shared-rxq|set fwd ieee1588
@@ -400,7 +409,6 @@ rx_vxlan_port add 4789 0|rx_vxlan_port rm 4789 0|tx_vlan set pvid 0 5 on
 csum parse-tunnel on 0|csum mac-swap off 0|port config all rss ether|port config all rss vxlan|port config all rss level-inner
 tunnel_tso set 800 0|tunnel_tso show 0|set port 0 gro on|set gro flush 2|set port 0 gso on|set gso segsz 1000
 mac_addr add port 0 vf 0 02:00:00:00:00:01|set port 0 uta 02:00:00:00:00:01 on|set port 0 uta all on
-set flow_ctrl rx on tx on 1 1 1 1 mac_ctrl_frame_fwd on autoneg on 0|set flow_ctrl rx on 0
 set pfc_ctrl rx on tx on 1 1 1 1 0|set pfc_queue_ctrl 0 rx on 1 1 tx on 1 1 1|set port 0 rxq 0 avail_thresh 10
 set stat_qmap rx 0 2 5|set flush_rx on|set link_check on
 set port 0 vf 0 rx on|set port 0 vf 0 rxmode AUPE on|set port 0 queue 0 rate 10|set port 0 vf 0 rate 10 queue_mask 1

@@ -339,7 +339,7 @@ refused_the_second_time(void **state)
 	assert_int_equal(baton_port_stop(r.port), 0);
 	fakedev_control_lie(r.fakedev, FAKEDEV_CONTROL_ACK, 1);
 	assert_int_equal(baton_port_start(r.port), 0);
-	assert_non_null(strstr(r.logged, "not all filters"));
+	assert_non_null(strstr(r.logged, "not all settings"));
 	rig_roundtrip_rx(&r, 60, 1);
 	rig_down(&r);
 }

@@ -15,6 +15,7 @@
 #include <baton/context.h>
 #include <baton/hash.h>
 #include <baton/ioas.h>
+#include <baton/link.h>
 #include <baton/mem.h>
 #include <baton/net.h>
 #include <baton/offload.h>

@@ -15,6 +15,7 @@
 #define BATON_PORT_H
 
 #include <baton/hash.h>
+#include <baton/link.h>
 #include <baton/queue.h>
 
 #ifdef __cplusplus
