@@ -40,7 +40,7 @@ PKGS_BUILD=(meson ninja-build pkg-config gcc libc6-dev dpkg-dev libnuma-dev libh
 PKGS_PEER=(dpdk-dev python3 iproute2 ethtool procps)
 # shellcheck disable=SC2034
 PKGS_TEST=(libcmocka-dev libpcap-dev tcpdump tcpreplay iproute2 g++ clang clang-format libclang-rt-14-dev binutils libdpdk-dev valgrind doxygen man-db mandoc
-	cmake make abigail-tools iputils-ping python3-scapy
+	cmake make abigail-tools iputils-ping python3-scapy python3-jsonschema nodejs
 	gcc-s390x-linux-gnu libc6-dev-s390x-cross)
 # shellcheck disable=SC2034
 PKGS_BENCH=(libcmocka-dev g++ libdpdk-dev libbenchmark-dev libck-dev valgrind)

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of baton-perf share: the command line's outcome, and how a run ends. */
+#ifndef PERF_PERF_H
+#define PERF_PERF_H
+
+#include "load.h"
+#include "report.h"
+#include "search.h"
+
+/* The exit status tells which kind of end it was. */
+enum perf_exit {
+	PERF_OK = 0,
+	PERF_FAILED = 1,           /* a port, memory, or a file that could not be written */
+	PERF_USAGE = 2,            /* the command line cannot be */
+	PERF_ASSERT = 3,           /* an assertion does not hold */
+	PERF_INTERRUPTED = 4,      /* by the user; the results so far are written */
+	PERF_INSTRUMENT_LIMIT = 5, /* three trials at one load were void */
+	PERF_WORSE = 6,            /* --compare: a goal became worse */
+	PERF_TOO_LONG = 7,         /* --max-time or --max-trials ended a search */
+};
+
+#define MAX_ASSERTS 32
+#define MAX_SIZES   64
+
+/* Where results go, and what is expected of them. */
+struct outputs {
+	const char *json, *html; /* NULL: not written */
+	const char *compare;     /* an earlier report; NULL: none */
+	bool quiet;              /* no tables on the terminal */
+	struct report_assert asserts[MAX_ASSERTS];
+	unsigned n_asserts;
+	json_t *old; /* of compare */
+};
+
+struct options {
+	const struct command *command; /* NULL: only --help or --version was asked for */
+	int argc;
+	char **argv;
+	const char *file; /* the argument that is no option; NULL: none */
+	bool printed;     /* help or version: nothing is to be done */
+	struct outputs out;
+};
+
+/* A word behind baton-perf. */
+struct command {
+	const char *name,
+		*argument; /* of the argument that is no option, in capitals; NULL: none */
+	const char *help;  /* a phrase without a period */
+	enum perf_exit (*run)(struct options *opt);
+};
+extern const struct command commands[]; /* one without a name ends it */
+
+/** Print a message as printf() does, with the program's name, to standard error. */
+void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* options.c */
+/** Read the command line. Return: false: it cannot be, and complain() has said why. */
+bool options_parse(struct options *opt, int argc, char **argv);
+/** Print the help of @command, or of all (NULL). */
+void options_help(const struct command *command);
+
+/* outputs.c */
+/** Check, before anything is measured, that results can be written and compared. */
+bool outputs_check(struct outputs *out);
+/** Write the files of @out from @doc. Return: false: one cannot be; complain() has said why. */
+bool outputs_write(const struct outputs *out, const json_t *doc);
+/**
+ * End a run whose own end is @end: check the assertions, write the files and tables, compare.
+ *
+ * Return: @end if that is not PERF_OK, else what the assertions and the comparison make of it.
+ */
+enum perf_exit outputs_end(struct outputs *out, json_t *doc, enum perf_exit end);
+/** Release what outputs_check() read. */
+void outputs_free(struct outputs *out);
+
+/* cmd_report.c */
+enum perf_exit report_command(struct options *opt);
+
+#endif
