@@ -69,9 +69,9 @@ state_of(const struct app_port *p, bool tx, const char *name)
 	if (!(info.offloads & (tx ? BATON_OFFLOAD_TX_CSUM : BATON_OFFLOAD_RX_CSUM)))
 		return NEVER;
 	if (tcp)
-		return (tx ? p->tcp_hw || p->tx_tcp : p->rx_csum) ? ON : OFF;
+		return (tx ? p->tcp_hw : p->rx_csum) ? ON : OFF;
 	if (udp)
-		return (tx ? p->udp_hw || p->tx_udp : p->rx_csum) ? ON : OFF;
+		return (tx ? p->udp_hw : p->rx_csum) ? ON : OFF;
 	return NEVER;
 }
 
@@ -164,18 +164,17 @@ switch_bits(uint32_t offloads, uint32_t bits, bool on)
 	return offloads & ~bits;
 }
 
-static bool
-switch_tx(struct app_port *p, unsigned port, const char *name, bool on)
+/* Those of `csum set`, which it tells mode csum, too. NULL: it is none, or software's. */
+static bool *
+csum_switch(struct app_port *p, const char *name)
 {
-	bool tcp = !strcmp(name, "tcp_cksum");
-
-	if (!on && (tcp ? p->tcp_hw : p->udp_hw)) {
-		complain("mode csum leaves it to port %u: type csum set %s sw %u", port,
-			 tcp ? "tcp" : "udp", port);
-		return false;
-	}
-	*(tcp ? &p->tx_tcp : &p->tx_udp) = on;
-	return true;
+	if (!strcmp(name, "tcp_cksum"))
+		return &p->tcp_hw;
+	if (!strcmp(name, "udp_cksum"))
+		return &p->udp_hw;
+	if (!strcmp(name, "ipv4_cksum") && (p->info.offloads & BATON_OFFLOAD_TX_IPV4_CSUM))
+		return &p->ip_hw;
+	return NULL;
 }
 
 /* What a command of the port's own has asked for is taken back by it. */
@@ -187,7 +186,6 @@ is_needed(const struct app_port *p, unsigned port, uint32_t bits)
 		uint32_t offload;
 		const char *back;
 	} uses[] = {
-		{ p->ip_hw, BATON_OFFLOAD_TX_IPV4_CSUM, "csum set ip sw" },
 		{ p->tso, BATON_OFFLOAD_TX_TSO, "tso set 0" },
 		{ p->tx_tags, BATON_OFFLOAD_TX_VLAN, "tx_vlan reset" },
 	};
@@ -232,20 +230,17 @@ command_offload(struct app *app, const struct value *v)
 		return;
 	if (!on && is_needed(p, port, bits_of(tx, name)))
 		return;
-	if (bits_of(tx, name)) {
+	p->reconfigure = true;
+	if (tx && csum_switch(p, name)) {
+		*csum_switch(p, name) = on;
+	} else if (bits_of(tx, name)) {
 		p->offloads = switch_bits(p->offloads, bits_of(tx, name), on);
-		p->reconfigure = true;
-		return;
-	}
-	if (tx ? !switch_tx(p, port, name, on) : false)
-		return;
-	if (!tx) {
+	} else {
 		/* One switch for both. */
 		p->rx_csum = on;
 		printf("Port %u: udp_cksum and tcp_cksum of received packets are %s\n", port,
 		       on ? "on" : "off");
 	}
-	p->reconfigure = true;
 }
 
 void

@@ -30,7 +30,7 @@ port_offloads(const struct app_port *p)
 
 	if (p->rx_csum)
 		offloads |= BATON_OFFLOAD_RX_CSUM;
-	if (p->tcp_hw || p->udp_hw || p->tx_tcp || p->tx_udp)
+	if (p->tcp_hw || p->udp_hw)
 		offloads |= BATON_OFFLOAD_TX_CSUM;
 	if (p->ip_hw)
 		offloads |= BATON_OFFLOAD_TX_IPV4_CSUM;

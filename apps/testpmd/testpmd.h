@@ -282,8 +282,8 @@ struct app_port {
 	uint8_t macs[MAX_MACS][6];     /* mac_addr add */
 	uint64_t watched[MAX_WATCHED]; /* --display-xstats, as they were shown last */
 	unsigned n_macs;
-	bool ip_hw, tcp_hw, udp_hw;   /* csum set */
-	bool rx_csum, tx_tcp, tx_udp; /* offloads asked for, besides those of `csum set` */
+	bool ip_hw, tcp_hw, udp_hw; /* csum set, port config tx_offload */
+	bool rx_csum;               /* the same of received packets, one for TCP and UDP */
 	uint32_t offloads;    /* BATON_OFFLOAD_* asked for, besides those of port_offloads() */
 	uint16_t tso;         /* tso set; 0: off */
 	uint16_t tx_vlans[2]; /* tx_vlan set: the outer tag first */
