@@ -126,8 +126,9 @@ static int
 prepare(struct nic_dev *dev)
 {
 	const uint32_t offloads = dev->port.offloads;
-	uint32_t ctrl = nic_get32(dev, CTRL) & ~(CTRL_FRCSPD | CTRL_FRCDPX | CTRL_RESERVED_29 |
-						 CTRL_GIO_MASTER_DISABLE | CTRL_VME | CTRL_PAUSES);
+	uint32_t ctrl =
+		nic_get32(dev, CTRL) & ~(CTRL_FRCSPD | CTRL_FRCDPX | CTRL_RESERVED_29 | CTRL_ASDE |
+					 CTRL_GIO_MASTER_DISABLE | CTRL_VME | CTRL_PAUSES);
 	int ret = check_sizes(dev);
 
 	if (ret < 0)
@@ -135,7 +136,7 @@ prepare(struct nic_dev *dev)
 	if ((FEATURE(vlan_strip) && (offloads & BATON_OFFLOAD_RX_VLAN)) ||
 	    (FEATURE(vlan_insert) && (offloads & BATON_OFFLOAD_TX_VLAN)))
 		ctrl |= CTRL_VME;
-	nic_put32(dev, CTRL, ctrl | CTRL_SLU | CTRL_ASDE | intel_of(dev)->pauses);
+	nic_put32(dev, CTRL, ctrl | CTRL_SLU | intel_of(dev)->pauses);
 	nic_put32(dev, CTRL_EXT,
 		  (nic_get32(dev, CTRL_EXT) & ~(CTRL_EXT_NIL_23 | CTRL_EXT_IAME)) |
 			  CTRL_EXT_ONE_22 | CTRL_EXT_DRV | CTRL_EXT_PBA);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * net_e1000e: the driver of the Intel 82574L. Sections are of the Intel 82574 GbE Controller Family
- * Datasheet.
+ * Datasheet, 317694-018, revision 2.7.
  */
 #ifndef E1000E_E1000E_H
 #define E1000E_E1000E_H

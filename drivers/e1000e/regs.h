@@ -37,7 +37,7 @@ enum {
 	QUEUE_BYTES = 0x100,
 };
 
-#define CTRL_ASDE        (1u << 5)
+#define CTRL_ASDE        (1u << 5)  /* to be written 0: 10.2.2.1 */
 #define CTRL_RESERVED_29 (1u << 29) /* to be written 0 */
 
 #define EECD_NVM_TYPE   (3u << 15) /* both: a flash */
@@ -84,7 +84,7 @@ enum {
 #define RETA_QUEUE    7 /* shift */
 
 #define ETYPE_1588 0x88f7u
-#define TICK_NS    40u /* of the clock, which has 25 MHz: 10.2.10.11 */
+#define TICK_NS    40u /* of the clock, which has 25 MHz: TIMINCA */
 
 #define ADDRESSES   16u
 #define RX_BUFFER   20480u /* PBA as it is after a reset */

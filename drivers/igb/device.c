@@ -30,7 +30,7 @@ identify(struct nic_dev *dev)
 	return nic_set_limits(dev, &limits);
 }
 
-/* 7.9, 7.1.2.4: which packets are events, and which are ARP, is said by filters of EtherTypes. */
+/* ETQF: which packets are events, and which are ARP, is said by filters of EtherTypes. */
 static void
 start_events(struct nic_dev *dev)
 {

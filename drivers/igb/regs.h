@@ -86,7 +86,7 @@ enum {
 #define ETQF_OF_ARP  1u
 #define ETYPE_ARP    0x0806u
 #define ETYPE_1588   0x88f7u
-#define TICK_NS      16u /* of the clock: 8.16.11 */
+#define TICK_NS      16u /* of the clock: TIMINCA */
 
 #define QUEUES      16u
 #define RX_BUFFER   65535u        /* RXPBS: 64 KiB, of which FCRTH names as much */

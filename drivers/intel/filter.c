@@ -29,7 +29,7 @@ intel_write_rctl(struct nic_dev *dev)
 
 /* ---- addresses ---- */
 
-/* 10.2.5.14; 8.10 of the 82576: an entry, 0 for none. */
+/* 10.2.5.22, 10.2.5.23; 8.10 of the 82576: an entry, 0 for none. */
 static void
 put_rar(const struct nic_dev *dev, unsigned entry, uint64_t bits)
 {
@@ -61,7 +61,7 @@ intel_set_mac(struct nic_dev *dev, const uint8_t mac[6])
 	return 0;
 }
 
-/* The bit of a multicast address in the table, RCTL.MO being 0: 10.2.5.13. */
+/* The bit of a multicast address in the table, RCTL.MO being 0: 10.2.5.21. */
 static uint32_t
 hash_of(const uint8_t mac[6])
 {

@@ -5,7 +5,7 @@
 #define RSSRK       0x5c80u
 #define RSSRK_BYTES 40u
 
-/* 10.2.5.16, 10.2.5.17: the key and the table, four entries in a word. */
+/* RSSRK and RETA: the key and the table, four entries in a word. */
 static void
 put_tables(const struct nic_dev *dev, const struct port_rss *rss)
 {
@@ -30,7 +30,7 @@ put_tables(const struct nic_dev *dev, const struct port_rss *rss)
 	}
 }
 
-/* 7.1.11, 10.2.5.15; 7.1.1.7 and 8.10 of the 82576. */
+/* MRQC: 7.1.11; 7.1.1.7 and 8.10 of the 82576. */
 int
 intel_set_rss(struct nic_dev *dev, const struct port_rss *rss)
 {
