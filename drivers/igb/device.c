@@ -115,6 +115,7 @@ static const struct nic_pci_ops pci_ops = {
 
 static const struct nic_ops nic_ops = {
 	INTEL_OPS,
+	.open = intel_open,
 	.priv = &kind,
 	.pci = &pci_ops,
 	.rx = &igb_rx,

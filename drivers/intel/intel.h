@@ -141,7 +141,7 @@ void intel_xstats(const struct baton_port *port, struct port_xstats *list);
 
 /* Of struct nic_ops, with those of the kit. */
 #define INTEL_OPS                                                                                  \
-	NIC_PCI_OPS, .open = intel_open, .close = nic_pci_close, .configure = intel_configure,     \
+	NIC_PCI_OPS, .close = nic_pci_close, .configure = intel_configure,                         \
 		     .set_mac = intel_set_mac, .set_rx_mode = intel_set_rx_mode,                   \
 		     .set_macs = intel_set_macs, .set_vlan = intel_set_vlan,                       \
 		     .set_rss = intel_set_rss, .set_link = intel_set_link, .clock = intel_clock
