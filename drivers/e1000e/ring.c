@@ -176,7 +176,7 @@ tx_extra(struct nic_queue *nq, uint16_t d, const struct tx_plan *p)
 NIC_INLINE uint64_t
 tx_options(const struct tx_plan *p)
 {
-	uint64_t info = FEATURE(tx_csum_l4) && p->csum ? TX_TXSM : 0;
+	uint64_t info = (FEATURE(tx_csum_l4) || p->gso) && p->csum ? TX_TXSM : 0;
 
 	if ((FEATURE(tx_csum_ipv4) && p->ip_csum) || p->gso == QUEUE_GSO_TCP4)
 		info |= TX_IXSM;

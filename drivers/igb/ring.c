@@ -232,7 +232,7 @@ tx_options(const struct tx_plan *p)
 {
 	uint64_t info = (uint64_t)(p->len - (p->gso ? p->headers_len : 0)) << TX_PAYLEN;
 
-	if (FEATURE(tx_csum_l4) && p->csum)
+	if ((FEATURE(tx_csum_l4) || p->gso) && p->csum)
 		info |= TX_TXSM;
 	if ((FEATURE(tx_csum_ipv4) && p->ip_csum) || p->gso == QUEUE_GSO_TCP4)
 		info |= TX_IXSM;

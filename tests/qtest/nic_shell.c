@@ -132,6 +132,31 @@ rss(struct bench *b, struct words *w)
 	return ret;
 }
 
+/* SPEEDS AUTONEG */
+static int
+speeds(struct bench *b, struct words *w)
+{
+	const uint32_t speeds = number(w);
+
+	return baton_port_set_speeds(b->port, speeds, (int)number(w));
+}
+
+/* MODE AUTONEG TIME HIGH LOW XON */
+static int
+pauses(struct bench *b, struct words *w)
+{
+	struct baton_flow_control c;
+
+	must(baton_port_flow_control(b->port, &c));
+	c.mode = (uint8_t)number(w);
+	c.autoneg = (uint8_t)number(w);
+	c.pause_time = (uint16_t)number(w);
+	c.high_water = number(w);
+	c.low_water = number(w);
+	c.send_xon = (uint8_t)number(w);
+	return baton_port_set_flow_control(b->port, &c);
+}
+
 /* ---- packets ---- */
 
 /* "rx QUEUE FLAGS HASH VALID VLAN_TYPE VLAN_TCI BUFFERS FRAME" */
@@ -260,6 +285,13 @@ reg(struct bench *b, struct words *w)
 	return 0;
 }
 
+static int
+phy(struct bench *b, struct words *w)
+{
+	printf("%#x\n", e1000e_rig_phy(b->rig, number(w)));
+	return 0;
+}
+
 /* Counters of the test's: each is read once, and then 0, as the device's are. */
 static struct {
 	uint32_t at, value;
@@ -382,6 +414,7 @@ static const struct {
 	{ "open", open_port },  { "close", close_port }, { "restart", restart },
 	{ "set", set },         { "rss", rss },          { "in", in },
 	{ "out", out },         { "xstats", xstats },    { "reg", reg },
+	{ "phy", phy },         { "speeds", speeds },    { "pauses", pauses },
 	{ "lie", lie },         { "cable", cable },      { "rx_wake", rx_wake },
 	{ "tx_wake", tx_wake },
 };

@@ -9,7 +9,7 @@ import sys
 sys.path.append("/usr/lib/python3/dist-packages")  # Debian's python3-scapy, whichever python3 this is
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-HEADERS = "".join((ROOT / "lib/include/baton" / f).read_text() for f in ("offload.h", "hash.h", "token.h"))
+HEADERS = "".join((ROOT / "lib/include/baton" / f).read_text() for f in ("offload.h", "hash.h", "link.h", "token.h"))
 DEFINES = {name: 1 << int(bit) for name, bit in re.findall(r"#define BATON_(\w+)\s+\(1u << (\d+)\)", HEADERS)}
 HASHED = int(re.search(r"#define BATON_TOKEN_HASH\s+(0x\w+)", HEADERS)[1], 0)
 L3_SHIFT, L4_SHIFT = (int(re.search(rf"#define BATON_TOKEN_{l}_SHIFT\s+(\d+)", HEADERS)[1]) for l in ("L3", "L4"))
@@ -123,3 +123,6 @@ class Nic:
 
     def register(self, at):
         return int(self.do("reg", at)[0], 0)
+
+    def phy(self, number):
+        return int(self.do("phy", number)[0], 0)

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import unittest
 
-from nic_util import CSUM, KEY, OTHER, OWN, PUBLISHED, Nic, offloads, toeplitz
+from nic_util import CSUM, DEFINES, KEY, OTHER, OWN, PUBLISHED, Nic, offloads, toeplitz
 
 try:
     import logging
@@ -363,6 +363,28 @@ class Device(unittest.TestCase):
             for up in (0, 1):
                 self.assertEqual(nic.do("cable", up)[0].split()[1], str(up))
             self.assertTrue(nic.passes(bytes(tcp())))
+
+    def test_link_speed(self):
+        """What the PHY advertises, or is forced to: IEEE 802.3, 22.2.4.1, 28.2.4.1.3 and 40.5.1.1. QEMU's link stays as it is."""
+        bits = {"10_HALF": 1 << 5, "10_FULL": 1 << 6, "100_HALF": 1 << 7, "100_FULL": 1 << 8}
+        with Nic(SHELL) as nic:
+            for names in (["10_HALF"], ["10_FULL", "100_FULL"], ["1000_FULL"], ["100_HALF", "1000_FULL"]):
+                nic.do("speeds", sum(DEFINES["SPEED_" + n] for n in names), 1)
+                self.assertEqual(nic.phy(0) & 0x1800, 0x1000)
+                self.assertEqual(nic.phy(4) & 0x1e0, sum(bits.get(n, 0) for n in names))
+                self.assertEqual(nic.phy(9) & 0x300, 0x200 if "1000_FULL" in names else 0)
+            for name, control in (("10_HALF", 0), ("10_FULL", 0x100), ("100_HALF", 0x2000), ("100_FULL", 0x2100)):
+                nic.do("speeds", DEFINES["SPEED_" + name], 0)
+                self.assertEqual((name, nic.phy(0) & 0x3940), (name, control))
+
+    def test_flow_control(self):
+        """What is asked for whatever the other end can is in CTRL, bits 27 (pauses are kept) and 28 (asked for); the frame is IEEE 802.3's."""
+        with Nic(SHELL) as nic:
+            for mode in (1, 2, 3, 0):
+                nic.do("pauses", mode, 0, 0x1234, 8192, 4096, mode & 1)
+                self.assertEqual(nic.register(0) >> 27 & 3, mode)
+                self.assertEqual([nic.register(at) for at in (0x170, 0x2168, 0x2160)], [0x1234, 8192, 4096 | (mode & 1) << 31])
+                self.assertEqual([nic.register(at) for at in (0x28, 0x2c, 0x30)], [0x00c28001, 0x0100, 0x8808])
 
     def test_rx_wake(self):
         with Nic(SHELL) as nic:
