@@ -247,6 +247,7 @@ static const struct nic_pci_ops pci_ops = {
 static const struct nic_ops nic_ops = {
 	INTEL_OPS,
 	.priv = &kind,
+	.open = intel_open,
 	.pci = &pci_ops,
 	.rx = &e1000e_rx,
 	.tx = &e1000e_tx,
