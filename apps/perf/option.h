@@ -33,5 +33,8 @@ bool option_is_of(const struct option_row *row, const struct command *command);
 option_set_fn set_help, set_version;
 /* outputs.c */
 option_set_fn set_json, set_html, set_compare, set_quiet, set_assert;
+/* search_options.c */
+option_set_fn set_size, set_goal, set_method, set_min_load, set_max_load, set_link_speed,
+	set_max_time, set_no_warm_up;
 
 #endif

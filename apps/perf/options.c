@@ -232,15 +232,18 @@ print_row(const char *usage, const char *text)
 		printf("  %-*s", INDENT - 2, usage);
 	else
 		printf("  %s\n%*s", usage, INDENT, "");
-	while (*text) {
+	for (bool first = true; *text; first = false) {
 		int len = (int)strcspn(text, " ");
 
-		if (at + len >= WIDTH) {
+		if (!first && at + 1 + len >= WIDTH) {
 			printf("\n%*s", INDENT, "");
 			at = INDENT;
+		} else if (!first) {
+			putchar(' ');
+			at++;
 		}
-		printf("%.*s%s", len, text, text[len] ? " " : "");
-		at += len + 1;
+		printf("%.*s", len, text);
+		at += len;
 		text += len;
 		text += strspn(text, " ");
 	}
@@ -302,4 +305,20 @@ set_version(struct options *opt, const char *what, const char *arg)
 	printf("baton-perf %s\n", baton_version());
 	opt->printed = true;
 	return true;
+}
+
+enum perf_exit
+perf_main(int argc, char **argv)
+{
+	static struct options opt;
+	enum perf_exit end = PERF_USAGE;
+
+	if (!options_parse(&opt, argc, argv))
+		return PERF_USAGE;
+	if (opt.printed)
+		return PERF_OK;
+	if (outputs_check(&opt.out))
+		end = opt.command->run(&opt);
+	outputs_free(&opt.out);
+	return end;
 }

@@ -32,6 +32,19 @@ struct outputs {
 	json_t *old; /* of compare */
 };
 
+/* What is searched. */
+struct search_options {
+	struct size_mix sizes[MAX_SIZES]; /* one search each */
+	unsigned n_sizes;
+	struct goal goals[SEARCH_MAX_GOALS];
+	unsigned n_goals;
+	enum search_method method;
+	struct load min_load, max_load; /* without text: a thousandth of the highest, the link's */
+	double link_bps;                /* 0: what the port reports */
+	double max_seconds;             /* of one search; 0: no limit */
+	bool no_warm_up;
+};
+
 struct options {
 	const struct command *command; /* NULL: only --help or --version was asked for */
 	int argc;
@@ -39,6 +52,7 @@ struct options {
 	const char *file; /* the argument that is no option; NULL: none */
 	bool printed;     /* help or version: nothing is to be done */
 	struct outputs out;
+	struct search_options search;
 };
 
 /* A word behind baton-perf. */
@@ -52,6 +66,19 @@ extern const struct command commands[]; /* one without a name ends it */
 
 /** Print a message as printf() does, with the program's name, to standard error. */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/** Do what the command line asks for. Return: the exit status. */
+enum perf_exit perf_main(int argc, char **argv);
+
+/* signals.c */
+/** From now on SIGINT and SIGTERM only make perf_stopped() true; the second one ends the process.
+ */
+void perf_catch_signals(void);
+bool perf_stopped(void);
+
+/* search_options.c */
+/** Fill in what was not given: NDR and PDR with 64 bytes. */
+void search_options_complete(struct search_options *so);
 
 /* options.c */
 /** Read the command line. Return: false: it cannot be, and complain() has said why. */

@@ -105,6 +105,8 @@ unsigned search_voided(const struct search *s);
 double search_seconds(const struct search *s);
 /** Return: seconds of trials that are still to come, estimated: every bound is found at once. */
 double search_remaining(const struct search *s);
+/** What goal @i looks like on the level that is worked on; 0 and infinity: no bound yet. */
+void search_estimate(const struct search *s, unsigned i, double *lower, double *upper);
 /** Fill in what is known of goal @i now. Return: 0; -ENOMEM. */
 int search_result(const struct search *s, unsigned i, struct goal_result *r);
 

@@ -80,6 +80,21 @@ search_remaining(const struct search *s)
 	return all;
 }
 
+void
+search_estimate(const struct search *s, unsigned i, double *lower, double *upper)
+{
+	const struct search_goal *sg = &s->goals[i];
+	struct search_bounds b = search_bounds(s, i, sg->at);
+
+	*lower = b.lower > 0 ? b.lower : sg->hint[0];
+	*upper = isfinite(b.upper) ? b.upper : sg->hint[1] > 0 ? sg->hint[1] : INFINITY;
+	/* A bound may have passed what the level before found. */
+	if (*lower >= *upper) {
+		*lower = b.lower;
+		*upper = b.upper;
+	}
+}
+
 /* The conditional throughput: what the device forwards at the lower bound, in the worst trial
  * that the goal counts. */
 static int
