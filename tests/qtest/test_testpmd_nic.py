@@ -266,6 +266,55 @@ def vlans():
 
 
 @check
+def flow_control():
+    """What is set is shown, in dpdk-testpmd's words; and what cannot be is refused with what can."""
+    border = re.escape("*" * 21)
+
+    def shown(rx, tx, autoneg, time, high, low, xon, forward):
+        return (rf"^{border} Flow control infos for port 0  {border}\nFC mode:\n   Rx pause: {rx}\n   Tx pause: {tx}\nAutoneg: {autoneg}\n"
+                rf"Pause time: {time}\nHigh waterline: {high}\nLow waterline: {low}\nSend XON: {xon}\n"
+                rf"Forward MAC control frames: {forward}\n\n{border}\*{{14}}   End  \*{{11}}{border}$")
+
+    def shows(*want):
+        end = time.monotonic() + LIMIT  # QEMU negotiates for half a second
+        while not re.search(shown(*want), n.say("show port 0 flow_ctrl").replace("\r", ""), re.M):
+            expect(time.monotonic() < end, (want, n.log[-900:]))
+
+    most = {"e1000e": 20432, "igb": 65472}[MODEL]
+    with Nic("--forward-mode=io") as n:
+        n.say("set flow_ctrl rx on tx on 8192 4096 256 0 mac_ctrl_frame_fwd on autoneg off 0")
+        shows("on", "on", "off", "0x100", "0x2000", "0x1000", "off", "on")
+        n.say("set flow_ctrl rx off 0", "set flow_ctrl send_xon 1 0", "set flow_ctrl mac_ctrl_frame_fwd off 0")
+        shows("off", "on", "off", "0x100", "0x2000", "0x1000", "on", "off")
+        n.say("set flow_ctrl tx off 0", "set flow_ctrl high_water 0x1800 0", "set flow_ctrl low_water 0x800 0", "set flow_ctrl pause_time 7 0")
+        shows("off", "off", "off", "0x7", "0x1800", "0x800", "on", "off")
+        # QEMU's other end has symmetric pauses.
+        n.say("set flow_ctrl autoneg on 0", "set flow_ctrl rx on 0", "set flow_ctrl tx on 0")
+        shows("on", "on", "on", "0x7", "0x1800", "0x800", "on", "off")
+        n.say("port stop 0", "port reset 0", "port start 0")
+        shows("on", "on", "on", "0x7", "0x1800", "0x800", "on", "off")
+        out = n.say(f"set flow_ctrl high_water {most + 16} 0")
+        expect(f"the high one at most {most}" in out or f"at most {most + 15}" in out, out)
+        out = n.say("set flow_ctrl low_water 0x1800 0")
+        expect("high water 6144, low water 6144" in out, out)
+        out = n.say("set flow_ctrl pause_time 0 0")
+        expect("1 to 65535 can be" in out, out)
+        n.end()
+
+
+@check
+def link_speed():
+    with Nic("--forward-mode=io") as n:
+        for words in ("speed 100 duplex half", "speed 10 duplex auto", "speed 1000 duplex full", "speed auto duplex auto"):
+            out = n.say("port config 0 " + words, "port config all " + words)
+            expect("port 0" not in out, out)
+        for words in ("speed 10000 duplex full", "speed 1000 duplex half"):
+            out = n.say("port config 0 " + words)
+            expect("its link can have 10 full, 10 half, 100 full, 100 half, 1000 full, or auto" in out, out)
+        n.end()
+
+
+@check
 def hash_and_table():
     """The key is the one that was set, the table sends all to the queue that it names, and types that are not there are refused."""
     key = bytes(range(40)).hex().upper()
