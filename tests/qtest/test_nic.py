@@ -91,7 +91,8 @@ def segments(frame, size):
     return out
 
 
-# 10.2.7 of the 82574's datasheet, 8.19 of the 82576's: counters that QEMU's models leave at 0, and those of bytes, which are two registers.
+# 10.2.7 of the 82574's datasheet, 8.19 of the 82576's: counters that QEMU's models leave at 0, or nearly so, and those of bytes, which are
+# two registers.
 WIRE = {0x4000: "rx_crc_errors", 0x4004: "rx_align_errors", 0x4010: "rx_missed_packets", 0x4014: "tx_single_collision_packets",
         0x4018: "tx_excessive_collision_packets", 0x401c: "tx_multiple_collision_packets", 0x4020: "tx_late_collisions",
         0x4028: "tx_total_collisions", 0x4030: "tx_deferred_packets", 0x4034: "tx_no_carrier_sense_packets", 0x4040: "rx_length_errors",
@@ -348,7 +349,7 @@ class Device(unittest.TestCase):
             self.assertEqual((again["tx_total_bytes"], again["rx_total_packets"]), (have["tx_total_bytes"], len(sizes) + 1))
 
     def test_wire_counters(self):
-        """Missed packets, collisions, pauses and what else no model counts: the tests' device has some of each, twice."""
+        """Missed packets, collisions, pauses and what else happens on a wire: the tests' device has some of each, twice."""
         with Nic(SHELL) as nic:
             for turn in (1, 2):
                 words = [w for i, at in enumerate(WIRE) for w in (at, 100 + i)]
