@@ -93,6 +93,7 @@ def base(app, intruder, tools):
     if os.path.exists(intruder):
         image.program("/bin/intruder", intruder)
     image.file("/bin/edu", tools["edu"], 0o755)
+    image.file("/bin/mark", tools["mark"], 0o755)
     image.file("/lib/maps.so", tools["maps"], 0o755)
     image.file("/init", os.path.join(HERE, "guest", "init"), 0o755)
     for script in glob.glob(os.path.join(HERE, "guest", "*.sh")):
@@ -101,12 +102,12 @@ def base(app, intruder, tools):
 
 
 def dpdk():
-    """dpdk-testpmd with what drives virtio-net on PCI."""
+    """dpdk-testpmd with what drives virtio-net on PCI, and Intel's NICs of 1 Gbit/s."""
     image = Image()
     image.program("/bin/dpdk-testpmd", find("/usr/bin/dpdk-testpmd"))
     folder = find("/usr/lib/x86_64-linux-gnu/dpdk/pmds-*")
     version = folder.rsplit("-", 1)[1]
-    for name in ("bus_pci", "bus_vdev", "mempool_ring", "net_virtio"):
+    for name in ("bus_pci", "bus_vdev", "mempool_ring", "net_virtio", "net_e1000"):
         # DPDK loads files of its exact version; those that need them name the major one. They must be the same file.
         source = f"{folder}/librte_{name}.so.{version}"
         library = f"{LIBRARIES}/librte_{name}.so.{version.split('.')[0]}"

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import select
 import shlex
 import shutil
@@ -52,8 +53,11 @@ DEFAULTS = {
     "env": "",                 # the application's environment options
     "options": "",             # the application's options
     "timeout": "60",          # seconds, after which the guest is ended
-    "needs": "",               # tun; intruder: the program of that name, which is built with the tests
+    "count": "off",            # on: count_plugin.c counts in the guest; its file is a log, too
+    "needs": "",               # tun; intruder: the program of that name, which is built with the tests; asking: to be named
 }
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "guest", "mark.h"), encoding="utf-8") as mark_h:
+    MARK_AT = re.search(r"MARK_AT (\w+)", mark_h.read())[1]
 
 
 def qemu_command(which, paths):
@@ -78,6 +82,8 @@ class Guest:
         self.name, self.spec, self.app, self.paths, self.slow = name, spec, app, paths, slow
         self.base, self.extra, self.folder = base, extra, folder
         self.log = {kind: os.path.join(logs, f"{name}.{kind}") for kind in ("console", "control", "qemu")}
+        if spec["count"] == "on":
+            self.log["count"] = os.path.join(logs, f"{name}.count")
         self.wires, self.traffic, self.notes, self.failed, self.passed = [], [], [], [], 0
         self.process, self.crashed = None, False
 
@@ -104,6 +110,15 @@ class Guest:
             if s["modules"]:
                 image.modules(self.kernel(), s["modules"].split()).write(out)
         return path
+
+    def plugin(self):
+        """QEMU's options for what counts."""
+        if self.spec["count"] == "off":
+            return []
+        library = os.path.join(self.folder, "count.so")
+        subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-o", library,
+                        os.path.join(os.path.dirname(image.__file__), "count_plugin.c")], check=True)
+        return ["-plugin", f"file={library},out={self.log['count']}"]
 
     def nic_options(self):
         s, out = self.spec, []
@@ -132,7 +147,7 @@ class Guest:
         cpu = s["cpus"] if "," in s["cpus"] else f"cpus={s['cpus']}"
         return [*program, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                 "-M", "q35,kernel-irqchip=split", "-accel", "tcg,thread=multi", "-cpu", s["cpu"],
-                "-m", s["memory"], "-smp", cpu, *shlex.split(iommu), *shlex.split(s["args"]), *edu, *self.nic_options(),
+                "-m", s["memory"], "-smp", cpu, *self.plugin(), *shlex.split(iommu), *shlex.split(s["args"]), *edu, *self.nic_options(),
                 "-serial", f"file:{self.log['console']}", "-serial", "stdio",
                 "-qmp", f"unix:{self.folder}/qmp,server=on,wait=off",
                 "-kernel", self.kernel(), "-initrd", self.initrd(), "-append", append], env
