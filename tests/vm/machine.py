@@ -201,10 +201,20 @@ class Guest:
             return "QEMU itself crashed"
         return None if ended else "the guest stopped before its end"
 
+    def hasten(self):
+        """
+        QEMU's main thread, without which no timer of the guest ends, goes before those of the processors, which hardly
+        leave it the lock while they ring the doorbells of its NICs all the time. As far as the system allows it.
+        """
+        if self.spec["needs"] == "asking":
+            with contextlib.suppress(OSError):
+                os.sched_setscheduler(self.process.pid, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+
     def hear(self, text, control):
         kind, _, rest = text.partition(" ")
         if kind == "@ok":
             self.passed += 1
+            self.hasten()
         elif kind == "@not":
             self.failed.append(rest)
         elif kind == "@note":
