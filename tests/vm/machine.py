@@ -12,6 +12,7 @@ import socket
 import subprocess
 import time
 
+import flows
 import image
 import wire
 
@@ -42,7 +43,9 @@ DEFAULTS = {
     "pages": "2M:160",         # hugepages; none
     "nic": "",                 # more properties of the NIC
     "nics": "1",
-    "net": "dgram",            # dgram: one host socket a NIC; hub: NICs see each other; tap: as many queues as `queues`
+    "net": "dgram",            # dgram: one host socket a NIC; hub: NICs see each other; tap: as many queues as `queues`;
+                               # maytap: tap where the host has it, else dgram
+    "hubs": "",                # QEMU's hubs whose frames the host sees, and that it can send frames to
     "queues": "1",
     "flows": "1",
     "frames": "2000",
@@ -84,7 +87,8 @@ class Guest:
         self.log = {kind: os.path.join(logs, f"{name}.{kind}") for kind in ("console", "control", "qemu")}
         if spec["count"] == "on":
             self.log["count"] = os.path.join(logs, f"{name}.count")
-        self.wires, self.traffic, self.notes, self.failed, self.passed = [], [], [], [], 0
+        self.wires, self.traffic, self.hubs = [], [], {}
+        self.notes, self.failed, self.passed = [], [], 0
         self.process, self.crashed = None, False
 
     # ---- the command line ----
@@ -126,7 +130,8 @@ class Guest:
             if s["net"] == "hub":
                 out += ["-netdev", f"hubport,id=net{n},hubid=0"]
             else:
-                w = wire.Tap(int(s["queues"])) if s["net"] == "tap" else wire.Datagrams(self.folder, n)
+                tap = s["net"] == "tap" or (s["net"] == "maytap" and not wire.Tap.lacking())
+                w = wire.Tap(int(s["queues"])) if tap else wire.Datagrams(self.folder, n)
                 self.wires.append(w)
                 self.traffic.append(wire.Traffic(w, mac(n), int(s["flows"])))
                 out += ["-netdev", w.netdev(f"net{n}")]
@@ -135,6 +140,11 @@ class Guest:
             out += ["-device", f"virtio-net-pci,id=nic{n},netdev=net{n},mac={mac(n).hex(':')},romfile=,disable-legacy=on,"
                     f"iommu_platform={'on' if s['iommu'] != 'none' else 'off'}{queues}{place}"
                     + (f",{s['nic']}" if s["nic"] else "")]
+        for hub in s["hubs"].split():
+            self.hubs[hub] = wire.Datagrams(self.folder, f"hub{hub}")
+            self.wires.append(self.hubs[hub])
+            out += ["-netdev", self.hubs[hub].netdev(f"wire{hub}"),
+                    "-netdev", f"hubport,id=hub{hub},hubid={hub},netdev=wire{hub}"]
         return out
 
     def command(self):
@@ -249,11 +259,27 @@ class Guest:
             return "ok {} {}".format(*self.traffic[int(args[0])].counts)
         if verb == "quiet":  # quiet NIC
             return "ok {} {}".format(*self.traffic[int(args[0])].finish())
+        if verb == "segments":  # segments NIC HUB BYTES MAC: a TCP packet to the NIC, its segments from the hub
+            nic, hub, size, mac_there = args
+            with self.listening(hub) as ear:
+                return "ok " + flows.segments(self.wires[int(nic)], ear, int(size), mac_there)
+        if verb == "hash":  # hash KEY ADDRESS ADDRESS PORT PORT: Toeplitz' hash of a TCP packet
+            return f"ok {flows.toeplitz(bytes.fromhex(args[0]), *args[1:]):#x}"
         if verb == "qmp":  # qmp COMMAND [JSON]
             return "ok " + self.qmp(args[0], " ".join(args[1:]) or "{}")
         if verb == "clock":
             return f"ok {time.monotonic() * 1000:.0f}"
         return f"error there is no {verb}"
+
+    @contextlib.contextmanager
+    def listening(self, hub):
+        """What passes a hub is heard. At other times nobody would read it, and QEMU would turn in circles."""
+        self.qmp("set_link", f'{{"name": "wire{hub}", "up": true}}')
+        try:
+            yield self.hubs[hub]
+        finally:
+            self.qmp("set_link", f'{{"name": "wire{hub}", "up": false}}')
+            self.hubs[hub].drain()
 
     def qmp(self, command, arguments):
         with socket.socket(socket.AF_UNIX) as s:

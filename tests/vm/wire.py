@@ -43,6 +43,11 @@ class Datagrams:
     def receive(self):
         return self.socket.recv(65536)
 
+    def drain(self):
+        """Frames that QEMU still has for us come within that time, too."""
+        while select.select([self.socket], [], [], 0.1)[0]:
+            self.receive()
+
     def close(self):
         self.socket.close()
 
@@ -71,6 +76,15 @@ class Tap:
         self.socket.bind((self.name, 3))
         self.socket.setblocking(False)
 
+    @staticmethod
+    def lacking():
+        """Why there can be none here, or None."""
+        try:
+            os.close(os.open("/dev/net/tun", os.O_RDWR))
+        except OSError as e:
+            return f"/dev/net/tun: {e.strerror}"
+        return None
+
     def netdev(self, name):
         return f"tap,id={name},fds={':'.join(map(str, self.fds))},vhost=off"
 
@@ -80,6 +94,14 @@ class Tap:
             return True
         except (BlockingIOError, OSError):
             return False
+
+    def send_segmented(self, frame, headers, segment):
+        """A TCP packet over IPv4 that is to be cut: its checksum is not there yet."""
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as s:
+            s.setsockopt(263, 15, 1)  # SOL_PACKET, PACKET_VNET_HDR
+            s.bind((self.name, 0))
+            # struct virtio_net_hdr: NEEDS_CSUM, GSO_TCPV4
+            s.send(struct.pack("<BBHHHH", 1, 1, headers, segment, headers - 20, 16) + frame)
 
     def receive(self):
         while True:
