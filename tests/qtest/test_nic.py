@@ -390,12 +390,9 @@ class Device(unittest.TestCase):
 
     def test_rx_wake(self):
         with Nic(SHELL) as nic:
-            self.assertEqual(nic.do("rx_wake", 0, bytes(tcp()).hex()), ["slept", "woke"])
-        with Nic(SHELL, 2) as nic:
-            for src, sport, dst, dport, _, ports in PUBLISHED[:4]:
-                frame = Rss.frame(src, sport, dst, dport, TCP)
-                self.assertEqual(nic.do("rx_wake", ports % 2, frame.hex()), ["slept", "woke"])
-                self.assertEqual(len(nic.receive(frame)), 2)
+            for _ in range(2):
+                self.assertEqual(nic.do("rx_wake", 0, bytes(tcp()).hex()), ["slept", "woke"])
+                self.assertEqual(len(nic.receive(tcp())), 2)
 
     def test_tx_wake(self):
         with Nic(SHELL, 2) as nic:
