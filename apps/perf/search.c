@@ -3,6 +3,7 @@
 #include "search.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -398,7 +399,7 @@ limits(struct search *s, const struct search_load *l, const char *reason)
 	if (l->voided >= SEARCH_MAX_VOIDED) {
 		snprintf(text, sizeof(text),
 			 "instrument limit: %u trials at %.0f packets a second were void, the last "
-			 "one because %s",
+			 "one because %.159s",
 			 l->voided, l->load, reason);
 		search_stop(s, SEARCH_INSTRUMENT_LIMIT, text);
 	} else if (s->n_trials >= s->config.max_trials) {
@@ -413,14 +414,36 @@ limits(struct search *s, const struct search_load *l, const char *reason)
 	}
 }
 
-int
-search_add(struct search *s, const struct trial_result *r)
+/* Numbers that contradict each other are no result. */
+static bool
+check_accounts(struct search *s, const struct trial_accounts *a)
 {
+	char text[WHY];
+
+	if (trial_accounts_hold(a))
+		return true;
+	snprintf(text, sizeof(text),
+		 "the accounts of a trial do not add up: sent %" PRIu64 ", unique %" PRIu64
+		 ", lost %" PRIu64 ", received %" PRIu64 ", reordered %" PRIu64,
+		 a->sent, a->unique, a->lost, a->received, a->reordered);
+	search_stop(s, SEARCH_FAILED, text);
+	return false;
+}
+
+int
+search_add(struct search *s, const struct trial_result *result)
+{
+	struct trial_result copy = *result, *r = &copy;
 	struct search_load *l;
 	double loss = trial_loss_ratio(&r->total);
 
-	if (!s->asked || s->end != SEARCH_RUNNING)
+	if (!s->asked || s->end != SEARCH_RUNNING || !check_accounts(s, &r->total))
 		return -EINVAL;
+	/* What was not sent was not lost, and says nothing about the device. */
+	if (!r->voided && !r->total.sent) {
+		r->voided = TRIAL_VOID_RATE;
+		snprintf(r->reason, sizeof(r->reason), "no packet was sent");
+	}
 	l = load_entry(s, s->request.load);
 	if (!l || !remember(s, r)) {
 		search_stop(s, SEARCH_FAILED, "there is no memory for another trial");

@@ -78,9 +78,10 @@ void search_free(struct search *s);
 /** Fill in the next trial. Return: false: the search has ended. */
 bool search_next(struct search *s, struct trial_request *request);
 /**
- * Add the result of the trial that search_next() asked for.
+ * Add the result of the trial that search_next() asked for. A trial that sent nothing is void.
  *
- * Return: 0; -ENOMEM: the trial is not added and the search has ended as failed.
+ * Return: 0; -ENOMEM, or -EINVAL: the accounts do not add up (both end the search as failed), or
+ * no trial was asked for.
  */
 int search_add(struct search *s, const struct trial_result *result);
 /** End the search as @end, for the reason @text; what was measured stays. */

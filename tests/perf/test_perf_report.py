@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Reports: the JSON against its schema, and every number of the HTML, in tables and charts, against the JSON.
 
-usage: test_perf_report.py REPORT_MADE SCHEMA
+usage: test_perf_report.py REPORT_MADE SCHEMA GUIDE
 """
 import html.parser
 import json
@@ -228,6 +228,23 @@ def check_schema(doc, schema):
         assert not jsonschema.Draft7Validator(schema).is_valid(less), f"the schema does not miss {key}"
 
 
+def check_guide(schema, guide):
+    """docs/perf-report.md has every member and every word of the schema."""
+    def words(node):
+        for key, value in node.items() if isinstance(node, dict) else ():
+            if key == "properties":
+                yield from value
+            if key == "enum":
+                yield from value
+            yield from words(value)
+        for value in node if isinstance(node, list) else ():
+            yield from words(value)
+
+    named = set(re.findall(r"`([^`\n]+)`", guide))
+    missing = set(words(schema)) - named - {"rate", "replay", "latency", "throughput", "pps", "bps", "ratio", "ns"}
+    assert not missing, f"docs/perf-report.md does not name {sorted(missing)}"
+
+
 def check_page(text, page):
     assert len(text.encode()) <= 500000, f"{len(text.encode())} bytes of HTML"
     assert not page.tags & {"script", "link", "img", "iframe", "object", "embed", "a", "base"}, page.tags
@@ -246,6 +263,8 @@ def check_text(doc, text):
 def main():
     with open(sys.argv[2]) as f:
         schema = json.load(f)
+    with open(sys.argv[3]) as f:
+        check_guide(schema, f.read())
     for kind in ("small", "early", "hostile", "rate", "large"):
         with tempfile.TemporaryDirectory(prefix="perf_report.") as folder:
             subprocess.run([sys.argv[1], folder, kind], check=True)

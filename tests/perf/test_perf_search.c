@@ -191,6 +191,34 @@ what_was_measured_stays(void **state)
 }
 
 static void
+what_says_nothing_is_no_result(void **state)
+{
+	struct search_config c = config_of("ndr", NULL);
+	struct trial_result r = { .took = 1 };
+	struct trial_request q;
+	struct goal_result g;
+	struct search *s;
+	char why[WHY];
+
+	/* Nothing lost, as nothing was sent. */
+	s = search_new(&c, why);
+	while (search_next(s, &q))
+		assert_int_equal(search_add(s, &r), 0);
+	g = result_of(s, 0);
+	assert_int_equal(search_ended(s), SEARCH_INSTRUMENT_LIMIT);
+	assert_true(g.end == GOAL_UNFINISHED && !g.has_lower);
+	assert_non_null(strstr(search_text(s), "no packet was sent"));
+	search_free(s);
+	s = search_new(&c, why);
+	assert_true(search_next(s, &q));
+	r.total = (struct trial_accounts){ .sent = 10, .unique = 8, .lost = 1, .received = 8 };
+	assert_int_equal(search_add(s, &r), -EINVAL);
+	assert_int_equal(search_ended(s), SEARCH_FAILED);
+	assert_non_null(strstr(search_text(s), "sent 10, unique 8, lost 1"));
+	search_free(s);
+}
+
+static void
 limits_end_the_search(void **state)
 {
 	struct search_config c = config_of("ndr", NULL);
@@ -332,6 +360,7 @@ main(void)
 		cmocka_unit_test(void_trials_do_not_count),
 		cmocka_unit_test(three_void_trials_are_the_instruments_limit),
 		cmocka_unit_test(what_was_measured_stays),
+		cmocka_unit_test(what_says_nothing_is_no_result),
 		cmocka_unit_test(limits_end_the_search),
 		cmocka_unit_test(binary_search_is_that_of_rfc_2544),
 		cmocka_unit_test(a_short_trial_can_be_enough),
