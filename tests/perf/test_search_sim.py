@@ -24,6 +24,8 @@ def poisson_above(mean, k):
     """P(X > k); the simulation draws from a normal distribution above a mean of 50."""
     if mean > 50:
         return normal_cdf((mean - k - 0.5) / math.sqrt(mean))
+    if k > 200:
+        return 0.0  # of a mean of 50 at most: less than a double can tell from 0
     term = total = math.exp(-mean)
     for i in range(1, k + 1):
         term *= mean / i
