@@ -47,6 +47,7 @@ const struct fuzz_intel_kind fuzz_intel = {
 			      { 256, 256, 77 } } },
 	.data = 3ull << 20,
 	.context = 2ull << 20,
+	.keeps_contexts = true,
 	.len_mask = 0xffff,
 	.room = room,
 	.sum_start = sum_start,

@@ -176,11 +176,23 @@ early(struct fuzz *f, unsigned queue, uint32_t len)
 
 /* ---- sending, for the driver ---- */
 
-static void
-check_context(uint64_t addr, uint64_t info, uint32_t *start, uint32_t *offset)
+/* Which of a queue's contexts a descriptor names. */
+static unsigned
+context_of(unsigned queue, uint64_t info)
 {
-	*start = fuzz_intel.sum_start(addr);
-	*offset = fuzz_intel.sum_offset(addr, info);
+	const unsigned i = fuzz_intel.keeps_contexts ? info >> 36 & 7 : 0;
+
+	if (i > 1)
+		fuzz_fail("queue %u: context %u of 2", queue, i);
+	return i;
+}
+
+static void
+take_context(unsigned queue, const struct idev_desc *d, struct idev_context *list)
+{
+	list[context_of(queue, d->info)] =
+		(struct idev_context){ true, fuzz_intel.sum_start(d->addr),
+				       fuzz_intel.sum_offset(d->addr, d->info) };
 }
 
 static void
@@ -200,8 +212,8 @@ check_packets(struct fuzz *f, unsigned queue, unsigned k)
 {
 	const struct idev_ring *r = &idev.ring[queue];
 	struct fuzz_pci_tx tx = { 0 };
-	uint32_t start = 0, offset = 0, says = 0;
-	bool has_context = false;
+	struct idev_context list[2] = { r->context[0], r->context[1] }, c;
+	uint32_t says = 0;
 
 	for (unsigned i = 0; i <= k && fuzz_honest(f, queue); i++) {
 		const struct idev_desc d = r->given[idev_place(r, i)];
@@ -210,21 +222,21 @@ check_packets(struct fuzz *f, unsigned queue, unsigned k)
 		if (is_context(d.info)) {
 			if (tx.at)
 				fuzz_fail("queue %u: a context within a packet", queue);
-			check_context(d.addr, d.info, &start, &offset);
-			has_context = true;
+			take_context(queue, &d, list);
 			continue;
 		}
-		if (sum && !has_context)
+		c = list[context_of(queue, d.info)];
+		if (sum && !c.valid)
 			fuzz_fail("queue %u: a checksum, and no context says where", queue);
 		if (!tx.at)
 			says = fuzz_intel.says_len(d.info);
 		fuzz_pci_check_part(f, queue, &tx, d.addr, (uint32_t)d.info & fuzz_intel.len_mask,
-				    sum, start, offset);
+				    sum, c.start, c.offset);
 		if (!(d.info & TX_END))
 			continue;
 		check_len(&tx, queue, says);
 		fuzz_pci_check_end(f, queue, &tx);
-		has_context = false;
+		list[0].valid &= fuzz_intel.keeps_contexts;
 	}
 }
 
@@ -247,9 +259,14 @@ sent(struct fuzz *f, unsigned queue, unsigned k, bool check)
 
 	if (check)
 		check_packets(f, queue, k);
-	for (unsigned i = 0; i <= k; i++)
-		if (!is_context(r->given[idev_place(r, i)].info))
-			fuzz_pci_done(f, queue, r->given[idev_place(r, i)].addr);
+	for (unsigned i = 0; i <= k; i++) {
+		const struct idev_desc *d = &r->given[idev_place(r, i)];
+
+		if (!is_context(d->info))
+			fuzz_pci_done(f, queue, d->addr);
+		else if (fuzz_intel.keeps_contexts && fuzz_known(f, queue))
+			take_context(queue, d, r->context);
+	}
 	__atomic_store_n(&last->info, last->info | TX_DONE, __ATOMIC_RELEASE);
 	r->head = idev_place(r, k + 1);
 	r->n -= k + 1;

@@ -32,7 +32,8 @@ struct fuzz_intel_kind {
 	const struct intel_kind *model;
 	struct fuzz_pci_shape shape;
 	uint64_t data, context; /* the type of a TX descriptor: bits 20 to 23 */
-	uint32_t len_mask;      /* bytes of a TX descriptor */
+	bool keeps_contexts; /* a queue has two, which packets name; else each packet has its own */
+	uint32_t len_mask;   /* bytes of a TX descriptor */
 	/* Bytes of a buffer, as RCTL and a queue's registers have it. */
 	uint32_t (*room)(const struct intel_model *m, unsigned queue, uint32_t rctl);
 	/* Where a context has the checksum begin, and how far behind that it is. */
@@ -48,12 +49,19 @@ struct idev_desc {
 	uint64_t addr, info;
 };
 
+/* Where a checksum is. */
+struct idev_context {
+	bool valid;
+	uint32_t start, offset;
+};
+
 /* A ring as the device was told of it. Places from `head` on, `n` of them, are the device's. */
 struct idev_ring {
 	bool on;
 	uint32_t size, room;
 	struct idev_desc *desc;
 	unsigned n, head;
+	struct idev_context context[2];
 	struct idev_desc given[FUZZ_RING]; /* by place, as the driver wrote them */
 };
 

@@ -160,11 +160,11 @@ idev_write_reg(uint32_t off, uint32_t value)
 	return !is_dctl(off) || write_dctl(off, value);
 }
 
-/* CTRL_EXT, and what masks and clears interrupts. */
+/* CTRL, which resets what has let go; CTRL_EXT, and what masks and clears interrupts. */
 bool
 idev_after_reset(uint32_t off)
 {
-	return off == 0x0018 || (off >= 0x00c0 && off <= 0x00e0) ||
+	return off == INTEL_CTRL || off == 0x0018 || (off >= 0x00c0 && off <= 0x00e0) ||
 	       (off >= 0x1500 && off <= 0x1530);
 }
 
