@@ -102,9 +102,7 @@ use_phy(struct intel_model *m, uint32_t v)
 	if (m->phy_silent)
 		return;
 	*mdic |= INTEL_MDIC_READY | (m->phy_error || (v >> 21 & 31) != 1 ? INTEL_MDIC_ERROR : 0);
-	if (*mdic & INTEL_MDIC_ERROR)
-		return;
-	if (v >> 26 & 1)
+	if ((v >> 26 & 1) && !(*mdic & INTEL_MDIC_ERROR))
 		m->phy[reg] = (uint16_t)v;
 	*mdic = (*mdic & 0xffff0000) | m->phy[reg];
 }
