@@ -14,7 +14,7 @@ poll_device(struct nic_dev *dev)
 	/* The causes of the queues clear themselves (EIAC). */
 	nic_put32(dev, ICR, ~CAUSE_QUEUES);
 	if (FEATURE(link_changes))
-		intel_read_link(dev);
+		nic_phy_read_link(dev);
 	intel_count(dev);
 	return false;
 }
@@ -31,9 +31,9 @@ identify(struct nic_dev *dev)
 	int ret;
 
 	intel_pause(CONFIG_MS);
-	if ((ret = intel_start_phy(dev)) < 0 || (ret = e1000e_read_mac(dev, &limits.mac)) < 0)
+	if ((ret = nic_phy_start(dev)) < 0 || (ret = e1000e_read_mac(dev, &limits.mac)) < 0)
 		return ret;
-	intel_read_link(dev);
+	nic_phy_read_link(dev);
 	return nic_set_limits(dev, &limits);
 }
 
@@ -136,7 +136,7 @@ prepare(struct nic_dev *dev)
 	if ((FEATURE(vlan_strip) && (offloads & BATON_OFFLOAD_RX_VLAN)) ||
 	    (FEATURE(vlan_insert) && (offloads & BATON_OFFLOAD_TX_VLAN)))
 		ctrl |= CTRL_VME;
-	nic_put32(dev, CTRL, ctrl | CTRL_SLU | intel_of(dev)->pauses);
+	nic_put32(dev, CTRL, ctrl | CTRL_SLU | intel_pause_bits(dev->phy->pauses));
 	nic_put32(dev, CTRL_EXT,
 		  (nic_get32(dev, CTRL_EXT) & ~(CTRL_EXT_NIL_23 | CTRL_EXT_IAME)) |
 			  CTRL_EXT_ONE_22 | CTRL_EXT_DRV | CTRL_EXT_PBA);
@@ -229,9 +229,12 @@ static const struct intel_kind kind = {
 	.reta_shift = RETA_QUEUE,
 	.addresses = ADDRESSES,
 	.tick_ns = TICK_NS,
-	.rx_buffer = RX_BUFFER,
-	.own_phy = e1000e_own_phy,
 	.counters = counters,
+};
+
+static const struct nic_phy_ops phy_ops = {
+	INTEL_PHY_OPS,
+	.own = e1000e_own_phy,
 };
 
 static const struct nic_pci_ops pci_ops = {
@@ -249,6 +252,7 @@ static const struct nic_ops nic_ops = {
 	.priv = &kind,
 	.open = intel_open,
 	.pci = &pci_ops,
+	.phy = &phy_ops,
 	.rx = &e1000e_rx,
 	.tx = &e1000e_tx,
 	.bursts = &e1000e_bursts,
@@ -265,7 +269,7 @@ static const struct nic_ops nic_ops = {
 
 static const struct port_ops port_ops = {
 	NIC_PORT_OPS(struct intel_dev, struct e1000e_queue),
-	.check = intel_check_args,
+	.check = nic_phy_check,
 	.xstats = intel_xstats,
 };
 
@@ -276,7 +280,7 @@ extern const struct baton_driver e1000e_driver;
 const struct baton_driver e1000e_driver = {
 	.name = "net_e1000e",
 	.args = nic_pci_args,
-	.more_args = intel_args,
+	.more_args = nic_phy_args,
 	.dma = true,
 	.bounces = true,
 	.ops = &port_ops,

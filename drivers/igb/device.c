@@ -8,7 +8,7 @@ poll_device(struct nic_dev *dev)
 {
 	nic_put32(dev, ICR, UINT32_MAX);
 	if (FEATURE(link_changes))
-		intel_read_link(dev);
+		nic_phy_read_link(dev);
 	igb_count(dev);
 	return false;
 }
@@ -24,9 +24,9 @@ identify(struct nic_dev *dev)
 	};
 	int ret;
 
-	if ((ret = igb_read_mac(dev, &limits.mac)) < 0 || (ret = intel_start_phy(dev)) < 0)
+	if ((ret = igb_read_mac(dev, &limits.mac)) < 0 || (ret = nic_phy_start(dev)) < 0)
 		return ret;
-	intel_read_link(dev);
+	nic_phy_read_link(dev);
 	return nic_set_limits(dev, &limits);
 }
 
@@ -55,7 +55,7 @@ prepare(struct nic_dev *dev)
 	if ((FEATURE(vlan_strip) && (offloads & BATON_OFFLOAD_RX_VLAN)) ||
 	    (FEATURE(vlan_insert) && (offloads & BATON_OFFLOAD_TX_VLAN)))
 		ctrl |= CTRL_VME;
-	nic_put32(dev, CTRL, ctrl | CTRL_SLU | intel_of(dev)->pauses);
+	nic_put32(dev, CTRL, ctrl | CTRL_SLU | intel_pause_bits(dev->phy->pauses));
 	nic_put_bits(dev, CTRL_EXT, CTRL_EXT_DRV_LOAD, true);
 	nic_put32(dev, VET, 0x81008100);
 	nic_put32(dev, RLPML, LONGEST);
@@ -98,9 +98,12 @@ static const struct intel_kind kind = {
 	.mrqc_ipv6_tcp = MRQC_IPV6_TCP_EX | MRQC_IPV6_TCP,
 	.addresses = RAR_ENTRIES,
 	.tick_ns = TICK_NS,
-	.rx_buffer = RX_BUFFER,
-	.own_phy = igb_own_phy,
 	.counters = counters,
+};
+
+static const struct nic_phy_ops phy_ops = {
+	INTEL_PHY_OPS,
+	.own = igb_own_phy,
 };
 
 static const struct nic_pci_ops pci_ops = {
@@ -118,6 +121,7 @@ static const struct nic_ops nic_ops = {
 	.open = intel_open,
 	.priv = &kind,
 	.pci = &pci_ops,
+	.phy = &phy_ops,
 	.rx = &igb_rx,
 	.tx = &igb_tx,
 	.bursts = &igb_bursts,
@@ -137,7 +141,7 @@ static const struct nic_ops nic_ops = {
 
 static const struct port_ops port_ops = {
 	NIC_PORT_OPS(struct igb_dev, struct igb_queue),
-	.check = intel_check_args,
+	.check = nic_phy_check,
 	.xstats = igb_xstats,
 };
 
@@ -161,7 +165,7 @@ extern const struct baton_driver igb_driver;
 const struct baton_driver igb_driver = {
 	.name = "net_igb",
 	.args = nic_pci_args,
-	.more_args = intel_args,
+	.more_args = nic_phy_args,
 	.dma = true,
 	.bounces = true,
 	.ops = &port_ops,

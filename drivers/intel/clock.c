@@ -3,9 +3,8 @@
  * The clock, and the times of event packets of IEEE 1588 (chapters "Time Sync" of both
  * datasheets). The device keeps a time until the last of its registers is read.
  */
+#include "ctx/ctx.h"
 #include "intel/intel.h"
-
-#include <time.h>
 
 enum {
 	SYSTIML = 0xb600, /* SYSTIMH is the next */
@@ -61,15 +60,6 @@ intel_start_clock(struct nic_dev *dev)
 		nic_put32(dev, TSYNCTXCTL, SYNC_ENABLE);
 }
 
-static uint64_t
-host_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 /*
  * The halves are of one moment unless the lower one wraps around between two reads of it; and the
  * 82574L reads wrong bits at times. So it is read until a time is not further from the one before
@@ -81,10 +71,10 @@ read_clock(const struct nic_dev *dev, uint64_t *ns)
 	uint64_t last = 0, before = 0;
 
 	for (unsigned i = 0; i < READS; i++) {
-		const uint64_t begin = host_ns(), low = nic_get32(dev, SYSTIML),
+		const uint64_t begin = ctx_now_ns(), low = nic_get32(dev, SYSTIML),
 			       now = (uint64_t)nic_get32(dev, SYSTIML + 4) << 32 | low;
 
-		if (i && now - last <= AGREE_NS + AGREE_TIMES * (host_ns() - before)) {
+		if (i && now - last <= AGREE_NS + AGREE_TIMES * (ctx_now_ns() - before)) {
 			*ns = now;
 			return 0;
 		}

@@ -19,7 +19,7 @@ int
 intel_open(struct nic_dev *dev, const struct port_arg *args, unsigned n)
 {
 	struct baton_port_info *info = &dev->port.info;
-	int ret = intel_init_link(dev, args, n);
+	int ret = nic_phy_open(dev, &intel_of(dev)->phy, args, n);
 
 	if (ret < 0)
 		return ret;

@@ -13,9 +13,7 @@
 #include "base/validate.h"
 #include "intel/regs.h"
 #include "nic/pci.h"
-
-#define INTEL_MDIC_WRITE (1u << 26)
-#define INTEL_MDIC_READ  (2u << 26)
+#include "nic/phy.h"
 
 #define INTEL_COUNTERS 56
 
@@ -33,9 +31,6 @@ struct intel_kind {
 	uint8_t reta_shift;           /* in an entry of RETA, the number of the queue */
 	uint8_t addresses;            /* entries of RAL and RAH */
 	uint8_t tick_ns;              /* from one tick of the clock to the next */
-	uint16_t rx_buffer; /* bytes of the packet buffer for received packets, less than 64 KiB */
-	/* Own the PHY, or let go of it: the firmware may use it, too. */
-	int (*own_phy)(const struct nic_dev *dev, bool own);
 	/* What the other one does not have; one without a name behind the last. */
 	const struct intel_counter *counters;
 };
@@ -44,9 +39,7 @@ struct intel_dev {
 	struct nic_pci_dev pd;
 	bool running; /* RCTL.EN and TCTL.EN are set */
 	bool promisc, allmulti, filters_vlans;
-	bool has_mode;                     /* which pauses to advertise is known */
-	bool settled;                      /* the link is up, and `pauses` is what was negotiated */
-	uint32_t pauses;                   /* of CTRL_PAUSES */
+	struct nic_phy phy;
 	uint32_t rctl;                     /* bits for all packets, as sizes of buffers */
 	uint64_t clock;                    /* to be added to its times, modulo 2^64 */
 	uint64_t counters[INTEL_COUNTERS]; /* sums of what the device counted: stats.c */
@@ -74,27 +67,26 @@ void intel_pause(unsigned ms);
 
 /* ---- link.c ---- */
 
-/* Of struct baton_driver: its arguments. */
-extern const struct baton_arg intel_args[];
-int intel_check_args(const struct baton_driver *driver, const struct port_arg *args, unsigned n);
+/* Of struct nic_phy_ops. */
+int intel_mdio(const struct nic_dev *dev, bool write, unsigned reg, uint16_t *value);
+bool intel_link_state(const struct nic_dev *dev, struct nic_phy_state *state);
+void intel_set_flow(struct nic_dev *dev);
+void intel_set_pauses(struct nic_dev *dev, enum baton_pause mode);
 
-/** Set what can be asked of the link, and which pauses an argument asks for. */
-int intel_init_link(struct nic_dev *dev, const struct port_arg *args, unsigned n);
+/** The bits of CTRL_PAUSES. */
+static inline uint32_t
+intel_pause_bits(uint8_t mode)
+{
+	return FEATURE(flow_control) ? mode * CTRL_RFCE : 0;
+}
 
-/** See that the PHY answers, that it is on, and does what is asked for. */
-int intel_start_phy(struct nic_dev *dev);
+/* Most of struct nic_phy_ops. RX_BUFFER is the driver's; the device needs the rest above FCRTH. */
+#define INTEL_PHY_OPS                                                                              \
+	.speeds = FEATURE(link_speed) ? NIC_PHY_FIXED | BATON_SPEED_1000_FULL : 0,                 \
+	.rx_buffer = RX_BUFFER, .flow_max = RX_BUFFER - 48, .flow_step = 16, .mdio = intel_mdio,   \
+	.state = intel_link_state, .set_flow = intel_set_flow, .set_pauses = intel_set_pauses
 
-/** The same, and the registers of flow control. Of struct nic_ops. */
-int intel_set_link(struct nic_dev *dev);
-
-/** Read the state of the link into dev->link and the port's, and what was negotiated when it came
- * up. */
-void intel_read_link(struct nic_dev *dev);
-
-/* ---- mdio.c, nvm.c ---- */
-
-/** Access register @reg of the PHY, which the caller owns: @op of INTEL_MDIC_*. 10.2.2.7. */
-int intel_mdic(const struct nic_dev *dev, uint32_t op, uint32_t reg, uint16_t *value);
+/* ---- nvm.c ---- */
 
 /** Check the sum of the NVM's first words, 6.1.2.3; its first three are copied into @first. */
 int intel_check_nvm(const struct nic_dev *dev, uint16_t first[3]);
@@ -144,6 +136,6 @@ void intel_xstats(const struct baton_port *port, struct port_xstats *list);
 	NIC_PCI_OPS, .close = nic_pci_close, .configure = intel_configure,                         \
 		     .set_mac = intel_set_mac, .set_rx_mode = intel_set_rx_mode,                   \
 		     .set_macs = intel_set_macs, .set_vlan = intel_set_vlan,                       \
-		     .set_rss = intel_set_rss, .set_link = intel_set_link, .clock = intel_clock
+		     .set_rss = intel_set_rss, .set_link = nic_phy_set_link, .clock = intel_clock
 
 #endif

@@ -53,25 +53,6 @@ enum {
 #define PAUSE_TYPE    0x8808u
 #define FCRTL_XONE    (1u << 31)
 
-#define PHY_CONTROL    0 /* IEEE 802.3 22.2.4 */
-#define PHY_ID1        2
-#define PHY_MINE       4 /* abilities: IEEE 802.3 28.2.4.1 */
-#define PHY_THEIRS     5
-#define PHY_GIGABIT    9         /* IEEE 802.3 40.5.1.1 */
-#define PHY_SPEED_1000 (1u << 6) /* of PHY_CONTROL */
-#define PHY_FULL       (1u << 8)
-#define PHY_RESTART    (1u << 9)
-#define PHY_ISOLATE    (1u << 10)
-#define PHY_DOWN       (1u << 11)
-#define PHY_AUTONEG    (1u << 12)
-#define PHY_SPEED_100  (1u << 13)
-#define PHY_10_HALF    5 /* shift, of PHY_MINE: then 10 full, 100 half, 100 full */
-#define PHY_PAUSE      (1u << 10)
-#define PHY_ASM        (1u << 11) /* in one direction */
-#define PHY_PAUSES     (PHY_PAUSE | PHY_ASM)
-#define PHY_1000_FULL  (1u << 9) /* of PHY_GIGABIT */
-#define PHY_1000       (3u << 8) /* half duplex, too */
-
 #define RCTL_EN    (1u << 1)
 #define RCTL_UPE   (1u << 3)
 #define RCTL_MPE   (1u << 4)

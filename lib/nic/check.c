@@ -2,6 +2,7 @@
 /* What a driver says of itself and of its device, before it is believed. */
 #include "base/export.h"
 #include "nic/pci.h"
+#include "nic/phy.h"
 
 #define SIDE   (BATON_OFFLOAD_TX_VLAN | BATON_OFFLOAD_TX_IPV4_CSUM | BATON_OFFLOAD_TX_EVENT)
 #define EVENTS (BATON_OFFLOAD_RX_EVENT | BATON_OFFLOAD_TX_EVENT)
@@ -70,6 +71,22 @@ pci_fault(const struct baton_driver *driver, const struct nic_pci_ops *pci)
 }
 
 static const char *
+phy_fault(const struct nic_ops *ops)
+{
+	const struct nic_phy_ops *phy = ops->phy;
+
+	if (!phy)
+		return NULL;
+	if (!phy->mdio || !phy->state || !phy->set_flow || !phy->set_pauses)
+		return "mdio, state, set_flow or set_pauses of struct nic_phy_ops";
+	if (!phy->flow_step || phy->rx_buffer < NIC_PHY_BUFFER_MIN)
+		return "flow_step, or enough of rx_buffer, of struct nic_phy_ops";
+	if (!ops->set_link)
+		return "set_link, while it has struct nic_phy_ops";
+	return NULL;
+}
+
+static const char *
 ops_fault(const struct nic_ops *ops)
 {
 	if (!ops->open || !ops->close || !ops->ready || !ops->start || !ops->stop || !ops->lost ||
@@ -128,6 +145,8 @@ nic_check_ops(const struct baton_driver *driver)
 		missing = bursts_fault(ops->bursts, ops->rx->describe);
 	if (!missing)
 		missing = pci_fault(driver, ops->pci);
+	if (!missing)
+		missing = phy_fault(ops);
 	if (!missing)
 		return check_headers(driver, ops);
 	return baton_err(EINVAL, "driver %s is not complete: it lacks %s", driver->name, missing);

@@ -23,6 +23,8 @@ struct nic_dev;
 struct nic_pci;
 struct nic_pci_ops;
 struct nic_peer;
+struct nic_phy;
+struct nic_phy_ops;
 
 enum nic_setting { NIC_SET_MAC, NIC_SET_RX_MODE, NIC_SET_MACS, NIC_SET_VLAN, NIC_SET_LINK };
 
@@ -46,6 +48,7 @@ struct nic_ops {
 	const struct tx_codec *tx;
 	const struct nic_bursts *bursts;
 	const struct nic_pci_ops *pci; /* nic/pci.h; NULL: it is not on PCI */
+	const struct nic_phy_ops *phy; /* nic/phy.h; NULL: no PHY of which the kit knows */
 	const void *priv;              /* the driver's own */
 
 	uint8_t ring_bits, data_bits; /* of the addresses of rings and packets; open() may
@@ -216,6 +219,7 @@ struct nic_dev {
 	uint8_t link;          /* as the device has it */
 	struct nic_pci *pci;   /* nic/pci.h; NULL: it is not on PCI */
 	struct nic_peer *peer; /* nic/peer.h; NULL: it is no process */
+	struct nic_phy *phy;   /* nic/phy.h; NULL: the kit knows of none */
 	struct nic_limits limits; /* nic_set_limits() */
 	struct nic_settings settings;
 };

@@ -2,6 +2,8 @@
 /* Drivers that contradict themselves, or the device, are refused when a port is opened, by name. */
 #include "made_driver.h"
 
+#include "nic/phy.h"
+
 static int
 good_ring(struct nic_dev *dev, struct nic_queue *nq)
 {
@@ -43,6 +45,37 @@ front(const struct nic_dev *dev)
 {
 	return 8;
 }
+
+static int
+mdio(const struct nic_dev *dev, bool write, unsigned reg, uint16_t *value)
+{
+	return 0;
+}
+
+static bool
+link_state(const struct nic_dev *dev, struct nic_phy_state *state)
+{
+	return true;
+}
+
+static void
+set_flow(struct nic_dev *dev)
+{
+}
+
+static void
+set_pauses(struct nic_dev *dev, enum baton_pause mode)
+{
+}
+
+#define PHY   .state = link_state, .set_flow = set_flow, .set_pauses = set_pauses
+#define LEAST .rx_buffer = NIC_PHY_BUFFER_MIN
+
+static const struct nic_phy_ops mute_phy = { PHY, LEAST, .flow_step = 1 },
+				stepless_phy = { PHY, LEAST, .mdio = mdio },
+				small_phy = { PHY, .rx_buffer = NIC_PHY_BUFFER_MIN - 1,
+					      .mdio = mdio, .flow_step = 1 },
+				good_phy = { PHY, LEAST, .mdio = mdio, .flow_step = 1 };
 
 static const struct pci_id pci_ids[] = { { 0x4558, 0x0001 }, { 0, 0 } };
 
@@ -99,6 +132,10 @@ SPOIL(bounced_burst, made.bursts.rx_bounce[3] = NULL)
 SPOIL(tx_burst, made.bursts.tx = NULL)
 SPOIL(peek, made.bursts.peek = NULL)
 SPOIL(pci_ops, made.ops.pci = &made.pci)
+SPOIL(phy_mdio, made.ops.phy = &mute_phy)
+SPOIL(phy_step, made.ops.phy = &stepless_phy)
+SPOIL(phy_buffer, made.ops.phy = &small_phy)
+SPOIL(phy_link, (made.ops.phy = &good_phy, made.ops.set_link = NULL))
 SPOIL(ring_bits, made.ops.ring_bits = 0)
 SPOIL(data_bits, made.ops.data_bits = 0)
 SPOIL(many_bits, made.ops.data_bits = 65)
@@ -182,6 +219,10 @@ static const struct contradiction {
 	{ spoil_tx_burst, "a burst" },
 	{ spoil_peek, "a burst" },
 	{ spoil_pci_ops, "PCI ids" },
+	{ spoil_phy_mdio, "mdio" },
+	{ spoil_phy_step, "flow_step" },
+	{ spoil_phy_buffer, "rx_buffer" },
+	{ spoil_phy_link, "set_link" },
 	{ spoil_ring_bits, "0 bits for rings" },
 	{ spoil_data_bits, "0 for packets" },
 	{ spoil_many_bits, "65 for packets" },
