@@ -9,7 +9,7 @@
 static const struct intel_counter counters[] = {
 	{ 0x00, false, "rx_crc_errors" },
 	{ 0x04, false, "rx_align_errors" },
-	{ 0x0c, false, "rx_symbol_errors" },
+	{ 0x0c, false, "rx_phy_error_packets" },
 	{ 0x10, false, "rx_missed_packets" },
 	{ 0x14, false, "tx_single_collision_packets" },
 	{ 0x18, false, "tx_excessive_collision_packets" },
@@ -58,7 +58,7 @@ static const struct intel_counter counters[] = {
 
 #define N_COUNTERS (sizeof(counters) / sizeof(counters[0]))
 
-_Static_assert(N_COUNTERS + 2 <= INTEL_COUNTERS, "room for each");
+_Static_assert(N_COUNTERS + 8 <= INTEL_COUNTERS, "room for those of one device");
 
 /* The counters of both devices, then the device's own. Return: NULL after the last. */
 static const struct intel_counter *

@@ -361,14 +361,14 @@ def counters_of_the_device():
              ("64", "65_to_127", "128_to_255", "256_to_511", "512_to_1023", "1024_to_max")}
     names |= {f"{way}_{what}" for way in ("rx", "tx") for what in
               ("xon_packets", "xoff_packets", "total_packets", "total_bytes", "broadcast_packets", "multicast_packets")}
-    names |= {"rx_" + what for what in ("crc_errors", "align_errors", "symbol_errors", "missed_packets", "length_errors",
+    names |= {"rx_" + what for what in ("crc_errors", "align_errors", "phy_error_packets", "missed_packets", "length_errors",
                                         "undersize_errors", "fragment_errors", "oversize_errors", "jabber_errors",
                                         "flow_control_unsupported_packets")}
     names |= {"tx_" + what for what in ("single_collision_packets", "multiple_collision_packets", "excessive_collision_packets",
                                         "late_collisions", "total_collisions", "deferred_packets", "tso_packets")}
     names |= {"rx_management_packets", "rx_management_dropped", "tx_management_packets", "interrupt_assert_count"}
     if MODEL == "igb":
-        names |= {"rx_sent_to_host_packets", "tx_sent_by_host_packets", "rx_code_violation_packets"}
+        names |= {"rx_symbol_errors", "rx_sent_to_host_packets", "tx_sent_by_host_packets", "rx_code_violation_packets"}
     names |= {"rx_good_packets", "tx_good_packets", "rx_good_bytes", "tx_good_bytes", "rx_missed_errors", "rx_errors", "tx_errors",
               "rx_mbuf_allocation_errors"}
     with Nic("--forward-mode=macswap -a") as n:
