@@ -60,7 +60,9 @@ intel_reset(struct nic_dev *dev)
 	intel_of(dev)->running = false;
 	nic_put32(dev, RCTL, 0);
 	nic_put_bits(dev, TCTL, TCTL_EN, false);
-	nic_put_bits(dev, CTRL, CTRL_GIO_MASTER_DISABLE, true);
+	/* A reset of before that has not ended is not begun again by this. */
+	ctrl = nic_get32(dev, CTRL) & ~CTRL_RST;
+	nic_put32(dev, CTRL, ctrl | CTRL_GIO_MASTER_DISABLE);
 	ret = nic_pci_wait(regs, STATUS, STATUS_GIO_MASTER_ENABLE, 0, MASTER_MS,
 			   "an access to memory that is under way");
 	if (FEATURE(reset_confirmed) && !MUST(bus_idle, !ret))
