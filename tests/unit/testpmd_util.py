@@ -94,7 +94,7 @@ class Prompt:
         end = time.monotonic() + seconds
         while text not in self.read()[after:]:
             if time.monotonic() > end or self.process.poll() is not None:
-                raise AssertionError(f"no {text!r} in {self.log[-3000:]}")
+                raise AssertionError(f"no {text!r} (exit status {self.process.returncode}) in {self.log[-3000:]}")
             time.sleep(0.01)
         return self.log.index(text, after) + len(text)
 
