@@ -37,4 +37,8 @@ option_set_fn set_json, set_html, set_compare, set_quiet, set_assert;
 option_set_fn set_size, set_goal, set_method, set_min_load, set_max_load, set_link_speed,
 	set_max_time, set_no_warm_up;
 
+/* traffic_options.c */
+option_set_fn set_vdev, set_no_huge, set_one_way, set_eth_peer, set_src, set_dst, set_sport,
+	set_dport, set_vlan, set_outer_vlan, set_flows, set_seed, set_rate, set_time;
+
 #endif

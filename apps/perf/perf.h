@@ -6,6 +6,7 @@
 #include "load.h"
 #include "report.h"
 #include "search.h"
+#include "traffic.h"
 
 /* The exit status tells which kind of end it was. */
 enum perf_exit {
@@ -21,6 +22,7 @@ enum perf_exit {
 
 #define MAX_ASSERTS 32
 #define MAX_SIZES   64
+#define MAX_LOADS   16
 
 /* Where results go, and what is expected of them. */
 struct outputs {
@@ -45,6 +47,19 @@ struct search_options {
 	bool no_warm_up;
 };
 
+/* Ports and packets. */
+struct traffic_options {
+	const char *port[TRAFFIC_PORTS];
+	unsigned n_ports;
+	bool no_huge, one_way;
+	struct flow_spec flows;
+	bool has_peer[TRAFFIC_PORTS];
+	uint8_t peer[TRAFFIC_PORTS][6];
+	struct load rate, loads[MAX_LOADS];
+	unsigned n_loads;
+	double seconds; /* of a trial; 0: 10 */
+};
+
 struct options {
 	const struct command *command; /* NULL: only --help or --version was asked for */
 	int argc;
@@ -53,6 +68,7 @@ struct options {
 	bool printed;     /* help or version: nothing is to be done */
 	struct outputs out;
 	struct search_options search;
+	struct traffic_options traffic;
 };
 
 /* A word behind baton-perf. */
@@ -99,6 +115,38 @@ bool outputs_write(const struct outputs *out, const json_t *doc);
 enum perf_exit outputs_end(struct outputs *out, json_t *doc, enum perf_exit end);
 /** Release what outputs_check() read. */
 void outputs_free(struct outputs *out);
+
+/* session.c */
+struct session {
+	struct options *opt;
+	struct baton_ctx *ctx;
+	struct traffic *traffic;
+	struct report *report;
+	double link_bps; /* of the slowest link, or --link-speed; 0: not known */
+	double begun;    /* CLOCK_MONOTONIC, in seconds */
+};
+/** Open the ports, wait for their links, and begin a report. Return: PERF_OK, or why not. */
+enum perf_exit session_open(struct session *s, struct options *opt);
+/** Return: seconds since session_open(). */
+double session_seconds(const struct session *s);
+/** End the report and the run, whose own end is @end, and close the ports. Return: the exit status.
+ */
+enum perf_exit session_end(struct session *s, enum perf_exit end, const char *text);
+/**
+ * Run a trial that belongs to no search, with progress, and add it and its histograms to the
+ * report.
+ *
+ * @label: of the histograms; NULL: none.
+ */
+enum perf_exit session_trial(struct session *s, const struct trial_request *request,
+			     const char *label, char why[WHY]);
+
+/* cmd_rate.c, cmd_throughput.c, cmd_latency.c */
+enum perf_exit rate_command(struct options *opt);
+enum perf_exit throughput_command(struct options *opt);
+/** Fill in what throughput_run() measures: the traffic of @s. */
+struct throughput_device;
+void session_device(struct session *s, struct throughput_device *device);
 
 /* cmd_report.c */
 enum perf_exit report_command(struct options *opt);

@@ -19,7 +19,12 @@
 static bool
 refuse(const char *what, char why[WHY])
 {
-	snprintf(why, WHY, "%.60s: %.240s", what, baton_last_error());
+	const char *error = baton_last_error();
+
+	if (!strncmp(error, what, strlen(what)))
+		snprintf(why, WHY, "%.300s", error);
+	else
+		snprintf(why, WHY, "%.60s: %.240s", what, error);
 	return false;
 }
 
@@ -155,7 +160,8 @@ lane_prepare(struct traffic *t, unsigned i, char why[WHY])
 	config.cache_size = CACHE;
 	if (baton_worker_create(t->ctx, &config, &tl->worker) < 0)
 		return refuse(tl->name, why);
-	rx = 2 * to->rx_descs + TRAFFIC_PORTS * (CACHE + 64) + SLACK;
+	/* Of one-way traffic, both ports receive into it. */
+	rx = TRAFFIC_PORTS * (2 * to->rx_descs + 2 * from->tx_descs + CACHE + 64) + SLACK;
 	if (!pool_make(t, i ? "sent 1" : "sent 0", 2 * from->tx_descs + 2 * CACHE + SLACK,
 		       &tl->tx_pool, why) ||
 	    !pool_make(t, i ? "received 1" : "received 0", rx, &to->rx_pool, why))
