@@ -47,17 +47,11 @@ option_usage(const struct option_row *row, char *buf, size_t size)
 		snprintf(buf + len, size - len, "%c%s", name[1] == '-' ? '=' : ' ', row->arg);
 }
 
-void
-help_row(const char *usage, const char *text, int indent)
+/* Words from column @at on; lines after the first begin at @indent. */
+static void
+print_words(const char *text, int at, int indent)
 {
-	int at = indent;
-	bool first = true;
-
-	if ((int)strlen(usage) + 2 < indent)
-		printf("  %-*s", indent - 2, usage);
-	else
-		printf("  %s\n%*s", usage, indent, "");
-	while (*text) {
+	for (bool first = true; *text; first = false) {
 		int len = (int)strcspn(text, " ");
 
 		if (!first && at + 1 + len >= WIDTH) {
@@ -69,10 +63,22 @@ help_row(const char *usage, const char *text, int indent)
 		}
 		printf("%.*s", len, text);
 		at += len;
-		first = false;
 		text += len;
 		text += strspn(text, " ");
 	}
+}
+
+void
+help_row(const char *usage, const char *text, int indent)
+{
+	if ((int)strlen(usage) + 2 < indent) {
+		printf("  %-*s", indent - 2, usage);
+	} else {
+		printf("  ");
+		print_words(usage, 2, 6);
+		printf("\n%*s", indent, "");
+	}
+	print_words(text, indent, indent);
 	putchar('\n');
 }
 

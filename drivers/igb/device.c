@@ -84,12 +84,9 @@ start(struct nic_dev *dev)
 /* ---- the driver ---- */
 
 static const struct intel_counter counters[] = {
-	{ 0x08, false, "rx_symbol_errors" },
-	{ 0x3c, false, "tx_host_discarded_packets" },
-	{ 0x104, false, "rx_sent_to_host_packets" },
-	{ 0x118, false, "tx_sent_by_host_packets" },
-	{ 0x228, false, "rx_code_violation_packets" },
-	{ 0 },
+	{ 0x08, false, "rx_symbol_errors" },           { 0x3c, false, "tx_host_discarded_packets" },
+	{ 0x104, false, "rx_sent_to_host_packets" },   { 0x118, false, "tx_sent_by_host_packets" },
+	{ 0x228, false, "rx_code_violation_packets" }, { 0 },
 };
 
 static const struct intel_kind kind = {
