@@ -184,10 +184,12 @@ show_holders(const struct app *app)
 void
 show_cores(const struct app *app)
 {
+	flockfile(stdout); /* `set verbose` has forwarding threads print, too */
 	printf("List of forwarding lcores:");
 	for (unsigned i = 0; i < select_n_cores(app); i++)
 		printf(" %2u", select_core(app, i)->id);
 	printf("\n");
+	funlockfile(stdout);
 }
 
 static void
