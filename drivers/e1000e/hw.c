@@ -46,9 +46,14 @@ e1000e_read_mac(const struct nic_dev *dev, uint64_t *mac)
 int
 e1000e_own_phy(const struct nic_dev *dev, bool own)
 {
+	int ret;
+
 	nic_put_bits(dev, EXTCNF_CTRL, EXTCNF_MDIO, own);
 	if (!own)
 		return 0;
-	return nic_pci_wait(&dev->pci->regs, EXTCNF_CTRL, EXTCNF_MDIO, EXTCNF_MDIO, OWNER_MS,
-			    "the firmware's use of the PHY");
+	ret = nic_pci_wait(&dev->pci->regs, EXTCNF_CTRL, EXTCNF_MDIO, EXTCNF_MDIO, OWNER_MS,
+			   "the firmware's use of the PHY");
+	if (ret < 0) /* or it is granted later, and nobody lets go of it */
+		nic_put_bits(dev, EXTCNF_CTRL, EXTCNF_MDIO, false);
+	return ret;
 }

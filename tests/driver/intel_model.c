@@ -168,6 +168,8 @@ model_write(struct pci_model *pm, uint32_t off, size_t n, uint32_t v)
 	struct intel_model *m = of(pm);
 
 	assert_true(n == 4 && off % 4 == 0);
+	if (off == m->kind->owner)
+		m->asks_owner = v & m->kind->owned;
 	if (off == INTEL_CTRL && v & INTEL_CTRL_RST && !m->keeps_reset) {
 		reset(m);
 	} else if (off == INTEL_MDIC) {

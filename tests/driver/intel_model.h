@@ -68,6 +68,8 @@ struct intel_model {
 	bool no_address;   /* and has loaded no address */
 	bool nvm_silent, phy_silent, phy_error;
 	bool no_owner; /* somebody else has the PHY */
+
+	bool asks_owner; /* the driver has asked for the PHY, or has it; a reset leaves this */
 };
 
 struct intel_model *intel_model_start(struct baton_ctx *ctx, const struct intel_kind *kind);

@@ -272,6 +272,7 @@ bad_phy(const struct intel_kind *kind)
 	b.m->phy_error = false;
 	b.m->no_owner = true;
 	refused(&b, -ETIMEDOUT, "use of the PHY does not end within 100 ms");
+	assert_false(b.m->asks_owner);
 	b.m->no_owner = false;
 	for (unsigned i = 0; i < 2; i++) {
 		b.m->phy[2] = none[i];
