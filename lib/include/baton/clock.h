@@ -25,7 +25,7 @@ extern "C" {
  * Thread: the control thread.
  * Return: 0 on success; -ENOTSUP if the device has no such clock, or the port is configured for
  * neither; -ENETDOWN if the port is not started, or its device is away; -ENODEV if the device does
- * not answer; -EINVAL if @ns is NULL.
+ * not answer; -EIO if its clock does not count as time does; -EINVAL if @ns is NULL.
  */
 BATON_API int baton_port_clock_read(struct baton_port *port, uint64_t *ns);
 
@@ -37,7 +37,7 @@ BATON_API int baton_port_clock_read(struct baton_port *port, uint64_t *ns);
  * @ns:   by so many nanoseconds; negative: back.
  *
  * Thread: the control thread.
- * Return: 0 on success; -ENOTSUP, -ENETDOWN or -ENODEV as baton_port_clock_read().
+ * Return: 0 on success; -ENOTSUP or -ENETDOWN as baton_port_clock_read().
  */
 BATON_API int baton_port_clock_adjust(struct baton_port *port, int64_t ns);
 
