@@ -132,7 +132,8 @@ nic_tx_bounce_post(struct nic_queue *nq, const struct baton_token *tokens, unsig
 /*
  * End the CPU's right to packets of several buffers of one bounced pool, each of which fits into a
  * slot, where fewer slots would not hold the packet: no buffer is split. Stop before any other
- * packet. All are given before any is copied, for the reason of nic_rx_validate_run().
+ * packet, and before one that asks the device for something, which needs a plan. All are given
+ * before any is copied, for the reason of nic_rx_validate_run().
  *
  * @n: at most DMA_BATCH. @idx: receives the buffers. Return: the number of buffers of these
  * packets, which have *bytes.
@@ -147,7 +148,8 @@ nic_tx_give_each(struct nic_queue *nq, const struct baton_pool_view *view,
 	const struct baton_token *const end = tokens + n, *t = tokens, *whole = tokens;
 	nic_ends bits = 0;
 
-	while (t != end && (t->flags & BATON_TOKEN_CONT) && !csum_wanted(*t)) {
+	while (t != end && (t->flags & BATON_TOKEN_CONT) && !csum_wanted(*t) &&
+	       !(codec->side && nic_tx_asks(*t))) {
 		const struct baton_token *const stop = end - t > most ? t + most : end;
 		uint32_t len = codec->header, fits = room - codec->header;
 

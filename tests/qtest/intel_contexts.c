@@ -6,6 +6,7 @@
  */
 #include "e1000e_bench.h"
 
+#define L3_PARTIAL (BATON_CSUM_PARTIAL << BATON_TOKEN_L3_SHIFT)
 #define L4_PARTIAL (BATON_CSUM_PARTIAL << BATON_TOKEN_L4_SHIFT)
 
 /* The 82576 has two for each queue, the 82574L one of checksums for all. */
@@ -188,6 +189,47 @@ cut(void **state)
 	end(&b);
 }
 
+/*
+ * A bounced packet of two buffers, which need two slots, gets what it asks for as well: a tag, or
+ * the checksum of its IPv4 header.
+ */
+static void
+copied(void **state)
+{
+	const struct baton_side sides[] = {
+		{ .valid = BATON_SIDE_VLAN, .vlan_tci = 5 },
+		{ .valid = BATON_SIDE_CSUM, .l2_len = 14, .l3_len = 20 },
+	};
+	const unsigned part = 1500;
+	struct frame f = frame_udp(2 * part), tagged_one = frame_tagged(&f, 0x8100, 5);
+	const struct frame whole = f, *const wants[] = { &tagged_one, &whole };
+	uint8_t out[4096];
+	struct bench b;
+
+	begin(&b);
+	must(baton_port_open(b.ctx, QTEST_BDF ",bounce=always", &b.port));
+	b.queues = 1;
+	b.offloads = BATON_OFFLOAD_TX_IPV4_CSUM | BATON_OFFLOAD_TX_VLAN | BATON_OFFLOAD_RX_VLAN;
+	start(&b);
+	for (unsigned i = 0; i < 2; i++) {
+		struct baton_token t[2];
+
+		must(baton_alloc(b.worker, b.pool, t, 2));
+		if (i)
+			frame_put16(f.b + 24, 0);
+		for (unsigned k = 0; k < 2; k++) {
+			memcpy(baton_data(b.worker, t[k]), f.b + k * part, part);
+			t[k].len = (uint16_t)part;
+		}
+		t[0].flags = (uint8_t)(BATON_TOKEN_CONT | BATON_TOKEN_SIDE | (i ? L3_PARTIAL : 0));
+		*baton_side(b.worker, t[0]) = sides[i];
+		assert_int_equal(baton_tx_burst(b.tx[0], t, 2), 2);
+		assert_int_equal(e1000e_rig_send(b.rig, 0, out, sizeof(out)), wants[i]->len);
+		assert_memory_equal(out, wants[i]->b, wants[i]->len);
+	}
+	end(&b);
+}
+
 int
 main(void)
 {
@@ -195,6 +237,7 @@ main(void)
 		cmocka_unit_test(same_again), cmocka_unit_test(nothing_asked),
 		cmocka_unit_test(tags),       cmocka_unit_test(two_queues),
 		cmocka_unit_test(forgotten),  cmocka_unit_test(cut),
+		cmocka_unit_test(copied),
 	};
 
 	return bench_run(tests);
