@@ -39,6 +39,7 @@ option_set_fn set_size, set_goal, set_method, set_min_load, set_max_load, set_li
 
 /* traffic_options.c */
 option_set_fn set_vdev, set_no_huge, set_one_way, set_eth_peer, set_src, set_dst, set_sport,
-	set_dport, set_vlan, set_outer_vlan, set_flows, set_seed, set_rate, set_time;
+	set_dport, set_vlan, set_outer_vlan, set_flows, set_seed, set_rate, set_trial_load,
+	set_time;
 
 #endif

@@ -3,9 +3,9 @@
 #include "option.h"
 
 /* Commands that have results. */
-#define OUTPUT "report rate throughput"
+#define OUTPUT "report rate throughput latency"
 /* Commands that send. */
-#define SEND   "rate throughput"
+#define SEND   "rate throughput latency"
 
 const struct option_row option_rows[] = {
 	{ NULL, "help", 'h', NULL, "this text, or that of the command", set_help },
@@ -27,21 +27,22 @@ const struct option_row option_rows[] = {
 	  "if "
 	  "none is given; may be repeated",
 	  set_size },
-	{ "throughput", "goal", 0, "GOAL",
+	{ "throughput latency", "goal", 0, "GOAL",
 	  "rfc2544, tst009, ndr, pdr or ci, or NAME:KEY=VALUE,... with the keys initial, trial, "
-	  "sum, loss, exceed and width. ndr and pdr if none is given; may be repeated",
+	  "sum, loss, exceed and width; may be repeated for throughput. ndr and pdr; for latency "
+	  "pdr",
 	  set_goal },
 	{ "throughput", "method", 0, "NAME",
 	  "mlrsearch (RFC 9971, the default) or binary (RFC 2544)", set_method },
-	{ "throughput", "min-load", 0, "LOAD",
+	{ "throughput latency", "min-load", 0, "LOAD",
 	  "the lowest load, as 10kpps, 1Gbps or 1%; a thousandth of the highest", set_min_load },
-	{ "throughput", "max-load", 0, "LOAD", "the highest load; what the link carries",
+	{ "throughput latency", "max-load", 0, "LOAD", "the highest load; what the link carries",
 	  set_max_load },
 	{ SEND, "link-speed", 0, "SPEED",
 	  "bits a second that the link carries, as 10Gbps; what the port reports", set_link_speed },
-	{ "throughput", "max-time", 0, "TIME",
+	{ "throughput latency", "max-time", 0, "TIME",
 	  "end each search after trials of so long together, as 10min", set_max_time },
-	{ "throughput", "no-warm-up", 0, NULL,
+	{ "throughput latency", "no-warm-up", 0, NULL,
 	  "leave out the first trial, whose result is not used", set_no_warm_up },
 	{ SEND, "vdev", 0, "PORT",
 	  "a port, as net_virtio_user0,path=/tmp/s0, or a PCI address. With two, each sends to the "
@@ -73,6 +74,12 @@ const struct option_row option_rows[] = {
 	{ "rate", "rate", 0, "LOAD",
 	  "what each direction sends, as 1.488Mpps, 10Gbps on the wire, or 35% of the link",
 	  set_rate },
-	{ "rate", "time", 0, "TIME", "how long, as 60s or 2min. 10s", set_time },
+	{ "latency", "load", 0, "LOAD",
+	  "what each direction sends, as 1Mpps, 1Gbps or 35%; may be repeated. 0, 10, 50 and 90 % "
+	  "of "
+	  "PDR, which is searched first",
+	  set_trial_load },
+	{ "rate latency", "time", 0, "TIME", "how long each load is sent, as 60s or 2min. 10s",
+	  set_time },
 	{ NULL, NULL, 0, NULL, NULL, NULL },
 };

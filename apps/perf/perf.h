@@ -144,6 +144,7 @@ enum perf_exit session_trial(struct session *s, const struct trial_request *requ
 /* cmd_rate.c, cmd_throughput.c, cmd_latency.c */
 enum perf_exit rate_command(struct options *opt);
 enum perf_exit throughput_command(struct options *opt);
+enum perf_exit latency_command(struct options *opt);
 /** Fill in what throughput_run() measures: the traffic of @s. */
 struct throughput_device;
 void session_device(struct session *s, struct throughput_device *device);

@@ -159,6 +159,24 @@ set_rate(struct options *opt, const char *what, const char *arg)
 }
 
 bool
+set_trial_load(struct options *opt, const char *what, const char *arg)
+{
+	struct traffic_options *to = &opt->traffic;
+	char why[WHY];
+
+	if (to->n_loads == MAX_LOADS) {
+		complain("%s=%s: at most %u loads are measured in one run", what, arg, MAX_LOADS);
+		return false;
+	}
+	if (load_parse(what, arg, &to->loads[to->n_loads], why)) {
+		to->n_loads++;
+		return true;
+	}
+	complain("%s", why);
+	return false;
+}
+
+bool
 set_time(struct options *opt, const char *what, const char *arg)
 {
 	char why[WHY];

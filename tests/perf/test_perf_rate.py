@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""baton-perf rate and throughput between two net_ring ports: what is sent comes back, whatever the machine does meanwhile.
+"""baton-perf rate, throughput and latency between two net_ring ports: what is sent comes back, whatever the machine does meanwhile.
 
 A busy machine makes trials void (exit status 5), and never changes the accounts.
 
@@ -16,6 +16,7 @@ import time
 
 APP, SCHEMA = sys.argv[1:3]
 PAIR = ("--no-huge", "--vdev=net_ring0", "--vdev=net_ring1")
+QUICK = "quick:initial=0.05s,trial=0.05s,sum=0.05s,loss=0"
 LOOP = ("--no-huge", "--vdev=net_ring0,peer=net_ring0")
 
 
@@ -112,7 +113,7 @@ def interrupted(folder):
 
 def searches(folder):
     """Nothing is lost, so the highest load is a lower bound; on a busy machine the instrument's limit is below it."""
-    doc = measured(folder, "throughput", *LOOP, "--max-load=20kpps", "--min-load=10kpps", "--goal=quick:initial=0.1s,trial=0.1s,sum=0.1s,loss=0",
+    doc = measured(folder, "throughput", *LOOP, "--max-load=20kpps", "--min-load=10kpps", "--goal=" + QUICK,
                    "--max-time=5s", status=(0, 5, 7))
     nothing_is_lost(doc, ["0 -> 0"])
     goal = doc["runs"][0]["search"]["goals"][0]
@@ -121,7 +122,30 @@ def searches(folder):
         assert goal["lower_pps"] == 20000, goal
 
 
-for test in (rates, refusals, interrupted, searches):
+def latencies(folder):
+    """Each load has its histograms, and the instrument's own share unless that could not be measured."""
+    doc = measured(folder, "latency", *LOOP, "--load=1kpps", "--load=3kpps", "--time=0.3")
+    nothing_is_lost(doc, ["0 -> 0"])
+    run_of = doc["runs"][0]
+    assert [t["load_pps"] for t in run_of["trials"]] == [1000, 3000]
+    seen = [h for h in run_of["latency"] if not h["instrument"]]
+    own = [h for h in run_of["latency"] if h["instrument"]]
+    assert [(h["load_pps"], h["label"], h["direction"]) for h in seen] == [(1000, None, "0 -> 0"), (3000, None, "0 -> 0")], seen
+    assert all(h["direction"] == "loop" and h["count"] and h["load_pps"] in (1000, 3000) for h in own), own
+    # By itself it takes parts of the load that a search has found, unless none could be found.
+    doc = measured(folder, "latency", *LOOP, "--max-load=5kpps", "--min-load=4.9kpps", "--time=0.1", "--goal=" + QUICK, "--max-time=5s",
+                   status=(0, 5, 7))
+    goals = doc["runs"][0]["search"]["goals"]
+    assert [g["name"] for g in goals] == ["quick"], goals
+    if doc["end"] == "complete":
+        labels = [h["label"] for h in doc["runs"][0]["latency"] if not h["instrument"]]
+        assert labels == ["0 % of quick", "10 % of quick", "50 % of quick", "90 % of quick"], labels
+        loads = [h["load_pps"] for h in doc["runs"][0]["latency"] if not h["instrument"]]
+        assert loads == [50, 500, 2500, 4500], loads
+    run("latency", *LOOP, "--goal=ndr", "--goal=pdr", status=(2,), say=["2 goals are given"])
+
+
+for test in (rates, refusals, interrupted, searches, latencies):
     with tempfile.TemporaryDirectory(prefix="baton-perf-") as d:
         test(d)
     print("ok", test.__name__, flush=True)
