@@ -76,9 +76,10 @@ def rates(folder):
             t = r["trials"][0]
             assert abs(t["load_pps"] - load) < 1e-6 * load, (t["load_pps"], load)
             for d in t["directions"]:
-                # A void trial may have sent less, and none more.
+                # A busy machine ends a trial behind its pace, and that is told; none sends beyond it.
                 n = d["accounts"]["sent"]
-                assert n == int(load * 0.3 + 1e-6) or (t["void"] and n < load * 0.3), (d, t)
+                assert 0 < n <= int(load * 0.3 + 1e-6), (d, t)
+                assert n > load * 0.27 or t["void"] or d["rate_pps"] < load * 0.95, (d, t)
 
 
 def refusals(folder):
