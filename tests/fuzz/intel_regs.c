@@ -33,13 +33,16 @@ is_dctl(uint32_t off)
 
 /* ---- what is read ---- */
 
-/* The driver has read what it must not start with, or what is good now. */
+/*
+ * The driver has read what it must not start with, or what is good now. One that a lie has confused
+ * may start, or not.
+ */
 static void
 judge(const char *what, bool is_bad)
 {
 	if (is_bad) {
 		fuzz_life->refused = true;
-		idev.regs.bad = what;
+		idev.regs.bad = idev.regs.confused ? NULL : what;
 	} else if (idev.regs.bad == what) {
 		idev.regs.bad = NULL;
 	}
@@ -109,7 +112,7 @@ read_reg(struct pci_model *m, uint32_t off, size_t n)
 {
 	uint32_t v = idev.pci.real->read(m, off, n);
 
-	if (fuzz_current && !confuse(off, &v) && !idev.regs.confused) {
+	if (fuzz_current && !confuse(off, &v)) {
 		note_read(off, v);
 		note_sum(off, v);
 	}
