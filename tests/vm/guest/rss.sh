@@ -33,7 +33,7 @@ scenario()
 	wait_until 5 shown 1
 	sleep 0.1
 	check "the table is shown" grep -q 'hash index=1, queue=2' "$app_log"
-	check "the types are the device's" grep -q '^  ipv4 ipv4-tcp ipv4-udp ipv6 ipv6-tcp ipv6-udp$' "$app_log"
+	check "the types are the device's" grep -q '^ *ipv4 *ipv4-tcp *ipv4-udp *ipv6 *ipv6-tcp *ipv6-udp *$' "$app_log"
 	check "queue 2 had all packets" [ "$(packets_of 2)" -gt 0 ]
 	for q in 0 1 3; do
 		check "queue $q had none" [ "$(packets_of $q)" = 0 ]
