@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the host says of TCP: the hash that spreads flows over queues, and the segments of a long packet."""
+import pathlib
 import random
 import select
 import socket
 import struct
+import sys
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "unit"))
+from toeplitz_util import toeplitz  # noqa: E402
 
 HEADERS = 14 + 20 + 20
 SOURCE, DESTINATION = "10.9.0.1", "10.9.0.2"
@@ -11,15 +16,10 @@ SOURCE, DESTINATION = "10.9.0.1", "10.9.0.2"
 FLAGS_OF_LAST = 0x09
 
 
-def toeplitz(key, source, destination, source_port, destination_port):
-    """Microsoft's definition: the key from bit n on, for each bit n of the input that is set."""
+def hash_of(key, source, destination, source_port, destination_port):
+    """Of TCP over IPv4."""
     data = socket.inet_aton(source) + socket.inet_aton(destination)
-    data += struct.pack(">HH", int(source_port), int(destination_port))
-    bits, value, out = len(key) * 8, int.from_bytes(key, "big"), 0
-    for n in range(len(data) * 8):
-        if data[n // 8] >> (7 - n % 8) & 1:
-            out ^= value >> (bits - 32 - n) & 0xFFFFFFFF
-    return out
+    return toeplitz(key, data + struct.pack(">HH", int(source_port), int(destination_port)))
 
 
 def checksum(data):

@@ -264,7 +264,7 @@ class Guest:
             with self.listening(hub) as ear:
                 return "ok " + flows.segments(self.wires[int(nic)], ear, int(size), mac_there)
         if verb == "hash":  # hash KEY ADDRESS ADDRESS PORT PORT: Toeplitz' hash of a TCP packet
-            return f"ok {flows.toeplitz(bytes.fromhex(args[0]), *args[1:]):#x}"
+            return f"ok {flows.hash_of(bytes.fromhex(args[0]), *args[1:]):#x}"
         if verb == "qmp":  # qmp COMMAND [JSON]
             return "ok " + self.qmp(args[0], " ".join(args[1:]) or "{}")
         if verb == "clock":
